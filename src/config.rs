@@ -1,0 +1,227 @@
+//! What the operator wrote: the configuration's JSON as types, one field per key.
+//!
+//! Trade-off: a wrong configuration is refused whole. A typo that is skipped leaves a tenant without its limit, and
+//! nobody notices before the bill; so unknown and doubled keys, `null` and numbers for money are errors that name their
+//! place. All default figures stand in `Config::default`, nowhere else.
+
+mod error;
+mod keyed;
+mod named;
+mod path;
+mod scalar;
+
+use serde::{Deserialize, Deserializer};
+
+use keyed::keyed;
+
+pub use error::ConfigError;
+pub use named::Named;
+pub use scalar::{Budget, HeaderName, Limit, Name, Usd, UsdPer1m};
+
+use crate::limit::Guard;
+use crate::llm::request::BoundField;
+use crate::price::Pattern;
+use crate::units::NanoUsd;
+
+#[derive(Debug, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields, default)]
+pub struct Config {
+    pub tenant_header: HeaderName,
+    pub unknown_tenants: UnknownTenants,
+    pub role_header: HeaderName,
+    pub roles: Vec<Name>,
+    pub providers: Named<Provider>,
+    pub prices: Vec<Price>,
+    pub unpriced: Unpriced,
+    /// What the client may write → the model that is sent on.
+    pub aliases: Named<Name>,
+    pub tiers: Named<Tier>,
+    pub tenants: Named<Tenant>,
+    /// What every tier starts from.
+    pub limits: Limits,
+    pub expensive: Expensive,
+    pub output: Output,
+    pub max_request_bytes: u64,
+    pub reservation_lease_seconds: u64,
+    pub starved: Starved,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnknownTenants {
+    Refuse,
+    ShareDefault,
+}
+
+/// What happens to a request whose compare-and-swap loses too often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Starved {
+    Deny,
+    Allow,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields)]
+pub struct Provider {
+    pub cluster: Name,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields)]
+pub struct Price {
+    pub model: Pattern,
+    pub input_usd_per_1m_tokens: UsdPer1m,
+    pub output_usd_per_1m_tokens: UsdPer1m,
+    #[serde(default, deserialize_with = "written")]
+    pub cached_input_usd_per_1m_tokens: Option<UsdPer1m>,
+    #[serde(default, deserialize_with = "written")]
+    pub cache_creation_usd_per_1m_tokens: Option<UsdPer1m>,
+    #[serde(default)]
+    pub output_bound_field: BoundField,
+}
+
+/// Not a tagged enum: serde would buffer it, and its errors lose their place.
+#[derive(Debug, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields)]
+pub struct Unpriced {
+    pub policy: UnpricedPolicy,
+    #[serde(default, deserialize_with = "written")]
+    pub model: Option<Name>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnpricedPolicy {
+    Deny,
+    Allow,
+    PriceAs,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields, default)]
+pub struct Tier {
+    pub limits: Limits,
+    pub budgets: Budgets,
+    #[serde(deserialize_with = "written")]
+    pub audit: Option<Vec<Guard>>,
+    pub unlimited: Vec<Guard>,
+}
+
+/// Boxed where it is rarely written: there may be a hundred thousand of these.
+#[derive(Debug, Default, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields, default)]
+pub struct Tenant {
+    #[serde(deserialize_with = "written")]
+    pub tier: Option<Name>,
+    #[serde(deserialize_with = "written")]
+    pub limits: Option<Box<Limits>>,
+    #[serde(deserialize_with = "written")]
+    pub budgets: Option<Box<Budgets>>,
+    #[serde(deserialize_with = "written")]
+    pub models: Option<Box<[Pattern]>>,
+    #[serde(deserialize_with = "written")]
+    pub audit: Option<Box<[Guard]>>,
+    pub unlimited: Box<[Guard]>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields, default)]
+pub struct Limits {
+    #[serde(deserialize_with = "written")]
+    pub requests_per_minute: Option<Limit>,
+    #[serde(deserialize_with = "written")]
+    pub requests_per_hour: Option<Limit>,
+    #[serde(deserialize_with = "written")]
+    pub requests_per_day: Option<Limit>,
+    #[serde(deserialize_with = "written")]
+    pub tokens_per_minute: Option<Limit>,
+    #[serde(deserialize_with = "written")]
+    pub expensive_per_minute: Option<Limit>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields, default)]
+pub struct Budgets {
+    #[serde(deserialize_with = "written")]
+    pub request_usd: Option<Budget>,
+    #[serde(deserialize_with = "written")]
+    pub day_usd: Option<Budget>,
+    #[serde(deserialize_with = "written")]
+    pub month_usd: Option<Budget>,
+}
+
+/// A request is expensive if its model is listed or if its worst case costs more than `over_usd`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields, default)]
+pub struct Expensive {
+    pub models: Vec<Pattern>,
+    #[serde(deserialize_with = "written")]
+    pub over_usd: Option<Usd>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields, default)]
+pub struct Output {
+    pub default_max_tokens: u64,
+    pub min_tokens: u64,
+}
+
+keyed!(Config, Provider, Price, Unpriced, Tier, Tenant, Limits, Budgets, Expensive, Output);
+
+/// Refuses `null`, which `Option` alone takes: a limit of `null` reads like "no limit" but would mean "not written".
+fn written<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+impl Config {
+    pub fn read(json: &[u8]) -> Result<Self, ConfigError> {
+        serde_json::from_slice(json).map_err(|error| ConfigError::from_serde(&error, json))
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let tier = |name: &str, request: u64, day: u64| {
+            let budget = |nano_usd| Some(Budget(NanoUsd(nano_usd)));
+            let budgets = Budgets { request_usd: budget(request), day_usd: budget(day), month_usd: None };
+            (name.into(), Tier { budgets, ..Tier::default() })
+        };
+        Self {
+            tenant_header: HeaderName("x-tenant-id".to_owned()),
+            unknown_tenants: UnknownTenants::Refuse,
+            role_header: HeaderName("x-ai-role".to_owned()),
+            roles: Vec::new(),
+            providers: Named::default(),
+            prices: Vec::new(),
+            unpriced: Unpriced { policy: UnpricedPolicy::Deny, model: None },
+            aliases: Named::default(),
+            tiers: [
+                tier("low", 2_000_000, 100_000_000),
+                tier("standard", 10_000_000, 1_000_000_000),
+                tier("premium", 50_000_000, 10_000_000_000),
+            ]
+            .into_iter()
+            .collect(),
+            tenants: Named::default(),
+            limits: Limits {
+                requests_per_minute: Some(Limit(60)),
+                requests_per_hour: Some(Limit(1_000)),
+                requests_per_day: Some(Limit(10_000)),
+                tokens_per_minute: None,
+                expensive_per_minute: Some(Limit(10)),
+            },
+            expensive: Expensive::default(),
+            output: Output { default_max_tokens: 4_096, min_tokens: 16 },
+            max_request_bytes: 4_194_304,
+            reservation_lease_seconds: 900,
+            starved: Starved::Deny,
+        }
+    }
+}
+
+impl Default for Output {
+    fn default() -> Self {
+        Config::default().output
+    }
+}

@@ -1,0 +1,52 @@
+use std::fmt;
+
+use serde_json::error::Category;
+
+use super::path::{Place, path_at, place_of};
+
+/// Why a configuration was refused: the path, what is wrong there and what would be right, and the place in the text.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    path: String,
+    problem: String,
+    place: Option<Place>,
+}
+
+impl ConfigError {
+    pub fn new(path: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { path: path.into(), problem: problem.into(), place: None }
+    }
+
+    /// Adds line and column, if the value was written at all.
+    pub fn in_text(mut self, json: &[u8]) -> Self {
+        self.place = self.place.or_else(|| place_of(json, &self.path));
+        self
+    }
+
+    pub(super) fn from_serde(error: &serde_json::Error, json: &[u8]) -> Self {
+        if json.trim_ascii().is_empty() {
+            return Self::new("", "it is empty: `tenants` and `prices` are needed at least");
+        }
+        let place = Place { line: error.line(), column: error.column() };
+        let text = error.to_string();
+        let problem = text.strip_suffix(&format!(" at line {} column {}", place.line, place.column)).unwrap_or(&text);
+        let problem = match error.classify() {
+            Category::Syntax | Category::Eof => format!("not JSON: {problem}"),
+            Category::Data | Category::Io => problem.to_owned(),
+        };
+        Self { path: path_at(json, place), problem, place: Some(place) }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = if self.path.is_empty() { "configuration" } else { &self.path };
+        write!(f, "{path}: {}", self.problem)?;
+        match self.place {
+            Some(Place { line, column }) => write!(f, " (line {line}, column {column})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}

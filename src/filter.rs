@@ -1,0 +1,4 @@
+//! Envoy's callbacks, thin: bytes in, one call to the core, its answer applied.
+
+pub mod downstream;
+pub mod root;

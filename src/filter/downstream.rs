@@ -1,0 +1,242 @@
+//! One client's stream: Envoy's callbacks turned into calls of its [`Exchange`].
+//!
+//! Headers are held (`allow_on_headers_stop_iteration`) until the body is read, so that nothing reaches a provider
+//! before the tenant's cell has agreed. Bodies stay in Envoy's buffers and are read from there in pieces.
+
+use super::root::Plugin;
+use crate::exchange::{AnswerHead, Demand, Ending, Exchange, Opening, Settlement, Step};
+use crate::host::{cells, exchange_facts, http};
+use crate::limit::{Decision, Settled};
+use crate::llm::meter::Passage;
+use crate::llm::request::{self, Edit};
+use crate::outcome::Reply;
+use crate::record::Record;
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::{Action, BufferType};
+use std::rc::Rc;
+
+/// What is copied into the VM at a time.
+const PIECE: usize = 64 * 1024;
+
+pub struct Downstream {
+    plugin: Rc<Plugin>,
+    /// `None` before the head, for a request that is none of ours, and once everything is told.
+    exchange: Option<Exchange>,
+    /// The cluster whose gauge counts this exchange.
+    cluster: Option<String>,
+}
+
+impl Downstream {
+    pub const fn new(plugin: Rc<Plugin>) -> Self {
+        Self { plugin, exchange: None, cluster: None }
+    }
+
+    fn reply(reply: &Reply) -> Action {
+        http::reply(reply);
+        Action::Pause
+    }
+
+    /// The request's end has come, by its last byte, its trailers, or its headers alone.
+    fn decide(&mut self) -> Action {
+        let plugin = Rc::clone(&self.plugin);
+        let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.is_reading()) else {
+            return Action::Continue;
+        };
+        let received = exchange.received();
+        let demand = match exchange.end_of_request(&plugin.policy) {
+            Ok(demand) => demand,
+            Err(reply) => return Self::reply(&reply),
+        };
+        let now = exchange_facts::now();
+        let decision = ask(&plugin, &demand, now);
+        match exchange.decided(&plugin.policy, decision, now) {
+            Step::Refuse(reply) => Self::reply(&reply),
+            Step::Forward(edits) => {
+                self.cluster = exchange_facts::cluster();
+                plugin.stats.opened(plugin.policy.provider_label(self.cluster.as_deref()));
+                apply(&edits, received);
+                // The answer must be readable as it passes.
+                http::remove_request_header("accept-encoding");
+                Action::Continue
+            }
+        }
+    }
+}
+
+/// Asks the tenant's cell. A refusal changes nothing, so it writes nothing.
+fn ask(
+    plugin: &Plugin,
+    demand: &Demand,
+    now: crate::units::UnixNanos,
+) -> Result<Decision, crate::exchange::SwapStarved> {
+    let Demand { tenant, ask } = demand;
+    let Some(tenant) = plugin.policy.tenant_policy(*tenant) else {
+        return Err(crate::exchange::SwapStarved);
+    };
+    let swap = cells::swap(&tenant.name, cells::ADMIT_ATTEMPTS, |cell| {
+        let decision = cell.admit(&tenant.rules, ask, now);
+        let store = decision.verdict.is_ok();
+        (decision, store)
+    });
+    plugin.stats.swapped(&swap);
+    let decision = swap.outcome?;
+    if let Ok(admitted) = &decision.verdict {
+        plugin.stats.reserved(&tenant.name, admitted.reservation.cost, decision.lapsed);
+    }
+    Ok(decision)
+}
+
+fn settle(plugin: &Plugin, settlement: &Settlement, now: crate::units::UnixNanos) {
+    let Some(tenant) = plugin.policy.tenant_policy(settlement.tenant) else { return };
+    let Settlement { reservation, cost, tokens, .. } = settlement;
+    let lease = plugin.policy.lease_seconds;
+    let swap = cells::swap(&tenant.name, cells::SETTLE_ATTEMPTS, |cell| {
+        let settled = cell.settle(reservation, *cost, *tokens, lease, now);
+        ((settled, cell.spent_today()), true)
+    });
+    plugin.stats.swapped(&swap);
+    match swap.outcome {
+        Ok((Settled { released, lapsed }, spent_today)) => {
+            plugin.stats.released(&tenant.name, released, lapsed);
+            plugin.stats.spent_today(&tenant.name, spent_today);
+        }
+        Err(_) => {
+            plugin.stats.lost_settlement();
+            log::error!("a settlement of {cost} USD for tenant {} was lost to contention", tenant.name);
+        }
+    }
+}
+
+/// Splices the edits into the beginning of the buffered body and corrects its length.
+fn apply(edits: &[Edit], received: u64) {
+    let Some(last) = edits.last() else { return };
+    // An edit at the front needs the bracket it stands behind; `model` is always somewhere after it.
+    let reach = usize::try_from(last.place.to).unwrap_or(0).max(PIECE).min(usize::try_from(received).unwrap_or(0));
+    let prefix = http::body(BufferType::HttpRequestBody, 0, reach);
+    let edited = request::spliced(&prefix, edits);
+    let length = received.saturating_sub(prefix.len() as u64).saturating_add(edited.len() as u64);
+    http::replace(BufferType::HttpRequestBody, prefix.len(), &edited);
+    http::correct_content_length(length);
+}
+
+impl Context for Downstream {}
+
+impl HttpContext for Downstream {
+    fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
+        let headers = http::request_headers();
+        match Exchange::open(&self.plugin.policy, &headers, exchange_facts::now()) {
+            Opening::Aside => Action::Continue,
+            Opening::Refuse(exchange, reply) => {
+                self.exchange = Some(exchange);
+                Self::reply(&reply)
+            }
+            Opening::Read(exchange) => {
+                self.exchange = Some(exchange);
+                if end_of_stream { self.decide() } else { Action::Pause }
+            }
+        }
+    }
+
+    fn on_http_request_body(&mut self, buffered: usize, end_of_stream: bool) -> Action {
+        let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.is_reading()) else {
+            return Action::Continue;
+        };
+        loop {
+            let done = usize::try_from(exchange.received()).unwrap_or(usize::MAX);
+            let wanted = buffered.saturating_sub(done).min(PIECE);
+            let piece = if wanted == 0 { Vec::new() } else { http::body(BufferType::HttpRequestBody, done, wanted) };
+            if piece.is_empty() {
+                break;
+            }
+            if let Some(reply) = exchange.body(&self.plugin.policy, &piece) {
+                return Self::reply(&reply);
+            }
+        }
+        if end_of_stream { self.decide() } else { Action::Pause }
+    }
+
+    /// An HTTP/2 request with trailers has no last byte: without this it would pass every check.
+    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+        self.decide()
+    }
+
+    fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+        let Some(exchange) = &mut self.exchange else { return Action::Continue };
+        if !exchange.is_open() {
+            return Action::Continue;
+        }
+        let headers = http::response_headers();
+        let header = |name: &str| headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_slice());
+        let status = header(":status").and_then(|status| std::str::from_utf8(status).ok()?.parse().ok());
+        let set = exchange.answer_head(&AnswerHead {
+            status: status.unwrap_or(0),
+            content_type: header("content-type"),
+            content_encoding: header("content-encoding"),
+            from_provider: exchange_facts::from_provider(),
+        });
+        for (name, value) in set {
+            http::set_response_header(name, &value);
+        }
+        if exchange.edits_answer() {
+            http::remove_response_header("content-length");
+        }
+        Action::Continue
+    }
+
+    fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.meters_answer()) else {
+            return Action::Continue;
+        };
+        let edits = exchange.edits_answer();
+        let whole = size <= PIECE;
+        let mut done = 0usize;
+        loop {
+            let wanted = size.saturating_sub(done).min(PIECE);
+            // When editing in several pieces, what was read is drained from the front and comes back at the end.
+            let from = if edits && !whole { 0 } else { done };
+            let piece = if wanted == 0 { Vec::new() } else { http::body(BufferType::HttpResponseBody, from, wanted) };
+            done = done.saturating_add(wanted);
+            let last = end_of_stream && done >= size;
+            let passage = exchange.answer_body(&piece, last, exchange_facts::now);
+            if edits && !whole {
+                let passed = match passage {
+                    Passage::Unchanged => piece,
+                    Passage::Replaced(passed) => passed,
+                };
+                http::replace(BufferType::HttpResponseBody, wanted, &[]);
+                http::append(BufferType::HttpResponseBody, &passed);
+            } else if let Passage::Replaced(passed) = passage {
+                http::replace(BufferType::HttpResponseBody, wanted, &passed);
+            }
+            if done >= size {
+                return Action::Continue;
+            }
+        }
+    }
+
+    /// Called for every ending, also for those that no other callback sees: the one place where an exchange is settled.
+    fn on_log(&mut self) {
+        let Some(exchange) = self.exchange.take() else { return };
+        let plugin = Rc::clone(&self.plugin);
+        let now = exchange_facts::now();
+        let ending = if exchange.is_open() || exchange.is_reading() {
+            exchange_facts::ending(self.cluster.take())
+        } else {
+            Ending { status: exchange_facts::status(), ..Ending::default() }
+        };
+        let opened = exchange.is_open();
+        let closed = exchange.close(&plugin.policy, &ending, now);
+        if let Some(settlement) = &closed.settlement {
+            settle(&plugin, settlement, now);
+        }
+        if opened {
+            plugin.stats.closed(plugin.policy.provider_label(ending.cluster.as_deref()));
+        }
+        tell(&plugin, &closed.record);
+    }
+}
+
+fn tell(plugin: &Plugin, record: &Record) {
+    plugin.stats.count(record);
+    exchange_facts::publish(&record.to_json());
+}

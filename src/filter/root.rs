@@ -1,0 +1,54 @@
+//! The plugin as configured on one worker: reads the configuration, hands it to each stream.
+
+use super::downstream::Downstream;
+use crate::host::stats::Stats;
+use crate::policy::Policy;
+use proxy_wasm::hostcalls;
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::{BufferType, ContextType};
+use std::rc::Rc;
+
+/// What every stream of this worker shares. A stream keeps the configuration that it began with.
+pub struct Plugin {
+    pub policy: Policy,
+    pub stats: Stats,
+}
+
+#[derive(Default)]
+pub struct Root {
+    plugin: Option<Rc<Plugin>>,
+}
+
+impl Context for Root {}
+
+impl RootContext for Root {
+    /// `false` makes Envoy refuse the whole update and go on with the one before.
+    fn on_configure(&mut self, size: usize) -> bool {
+        let json = match hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size) {
+            Ok(json) => json.unwrap_or_default(),
+            Err(status) => {
+                log::error!("the plugin's configuration could not be read from Envoy: {status:?}");
+                return false;
+            }
+        };
+        match Policy::read(&json) {
+            Ok(policy) => {
+                self.plugin = Some(Rc::new(Plugin { policy, stats: Stats::default() }));
+                true
+            }
+            Err(error) => {
+                log::error!("the configuration is refused: {error}");
+                false
+            }
+        }
+    }
+
+    fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
+        let plugin = self.plugin.as_ref()?;
+        Some(Box::new(Downstream::new(Rc::clone(plugin))))
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}

@@ -1,0 +1,57 @@
+//! Tenants' cells in Envoy's shared data, changed by a bounded compare-and-swap.
+//!
+//! Trade-off: shared data has one mutex for the process and no delete; keys are therefore one per configured tenant,
+//! and values under 1 kB. The decision is a closure, because a lost race must decide again on what the winner left.
+
+use crate::exchange::SwapStarved;
+use crate::limit::cell::Cell;
+use proxy_wasm::hostcalls;
+
+/// Rounds before an admission gives up: with two workers a round is lost about one time in eight.
+pub const ADMIT_ATTEMPTS: u32 = 64;
+/// A settlement is money that was spent: it gives up only when something is badly wrong.
+pub const SETTLE_ATTEMPTS: u32 = 10_000;
+
+/// `None` as the CAS value would write unconditionally and lose a rival's first write; an impossible one makes the
+/// host insert only if the key is absent.
+const ABSENT: u32 = u32::MAX;
+
+pub struct Swap<T> {
+    pub outcome: Result<T, SwapStarved>,
+    /// Races that were lost on the way.
+    pub lost: u32,
+    /// The stored bytes were of an unknown version, and the tenant began with an empty cell.
+    pub forgot: bool,
+}
+
+fn key(tenant: &str) -> String {
+    format!("nexus:cell:{tenant}")
+}
+
+/// Applies `change` to the tenant's cell. It says what it found, and whether the changed cell is to be stored.
+pub fn swap<T>(tenant: &str, attempts: u32, mut change: impl FnMut(&mut Cell) -> (T, bool)) -> Swap<T> {
+    let key = key(tenant);
+    let mut forgot = false;
+    for lost in 0..attempts {
+        let Ok((bytes, cas)) = hostcalls::get_shared_data(&key) else { break };
+        let mut cell = match bytes.as_deref().map(Cell::decode) {
+            None => Cell::default(),
+            Some(Ok(cell)) => cell,
+            Some(Err(_)) => {
+                if !forgot {
+                    log::warn!("the books of tenant {tenant} are of an unknown version and begin anew");
+                }
+                forgot = true;
+                Cell::default()
+            }
+        };
+        let (value, store) = change(&mut cell);
+        if !store {
+            return Swap { outcome: Ok(value), lost, forgot };
+        }
+        if hostcalls::set_shared_data(&key, Some(&cell.encode()), Some(cas.unwrap_or(ABSENT))).is_ok() {
+            return Swap { outcome: Ok(value), lost, forgot };
+        }
+    }
+    Swap { outcome: Err(SwapStarved), lost: attempts, forgot }
+}

@@ -1,0 +1,66 @@
+//! Headers and bodies of the stream at hand, and replies in its place.
+
+use crate::outcome::Reply;
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::{BufferType, Bytes, MapType};
+
+/// All at once: one call instead of one a header, and repeated headers are seen.
+pub fn request_headers() -> Vec<(String, Bytes)> {
+    hostcalls::get_map_bytes(MapType::HttpRequestHeaders).unwrap_or_default()
+}
+
+pub fn response_headers() -> Vec<(String, Bytes)> {
+    hostcalls::get_map_bytes(MapType::HttpResponseHeaders).unwrap_or_default()
+}
+
+pub fn remove_request_header(name: &str) {
+    warn_if_refused("remove a request header", hostcalls::remove_map_value(MapType::HttpRequestHeaders, name));
+}
+
+pub fn remove_response_header(name: &str) {
+    warn_if_refused("remove a response header", hostcalls::remove_map_value(MapType::HttpResponseHeaders, name));
+}
+
+pub fn set_response_header(name: &str, value: &str) {
+    let set = hostcalls::set_map_value(MapType::HttpResponseHeaders, name, Some(value));
+    warn_if_refused("set a response header", set);
+}
+
+/// Envoy doesn't correct the length of an edited body: a wrong one would smuggle the rest into the next request.
+pub fn correct_content_length(length: u64) {
+    const NAME: &str = "content-length";
+    match hostcalls::get_map_value_bytes(MapType::HttpRequestHeaders, NAME) {
+        Ok(Some(_)) => {
+            let length = length.to_string();
+            let set = hostcalls::set_map_value(MapType::HttpRequestHeaders, NAME, Some(&length));
+            warn_if_refused("correct the content-length", set);
+        }
+        // Chunked, or HTTP/2 without one: the framing tells the length.
+        Ok(None) => {}
+        Err(status) => log::warn!("Envoy would not show the content-length: {status:?}"),
+    }
+}
+
+pub fn body(buffer: BufferType, from: usize, size: usize) -> Bytes {
+    hostcalls::get_buffer(buffer, from, size).ok().flatten().unwrap_or_default()
+}
+
+/// Replaces the first `size` bytes of the buffer.
+pub fn replace(buffer: BufferType, size: usize, bytes: &[u8]) {
+    warn_if_refused("edit a body", hostcalls::set_buffer(buffer, 0, size, bytes));
+}
+
+pub fn append(buffer: BufferType, bytes: &[u8]) {
+    warn_if_refused("append to a body", hostcalls::set_buffer(buffer, usize::MAX >> 1, 0, bytes));
+}
+
+pub fn reply(reply: &Reply) {
+    let headers = reply.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    warn_if_refused("reply", hostcalls::send_http_response(reply.status, headers, Some(&reply.body)));
+}
+
+fn warn_if_refused(what: &str, result: Result<(), proxy_wasm::types::Status>) {
+    if let Err(status) = result {
+        log::warn!("Envoy refused to {what}: {status:?}");
+    }
+}

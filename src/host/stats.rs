@@ -1,0 +1,117 @@
+//! Envoy stats with labels: `tenant=.=acme;.;…;.;ai_gateway_…`, taken apart by the `stats_tags` of the shipped configs.
+//!
+//! Trade-off: Envoy never forgets a stat and gives a new id for each definition, so a series is defined once per
+//! worker and its id kept. Label values come from the configuration only, which bounds both.
+
+use super::cells::Swap;
+use crate::record::Record;
+use crate::units::NanoUsd;
+use hashbrown::HashMap;
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::MetricType;
+use std::cell::RefCell;
+
+#[derive(Default)]
+pub struct Stats {
+    ids: RefCell<HashMap<String, u32>>,
+}
+
+impl Stats {
+    fn id(&self, kind: MetricType, labels: &[(&str, &str)], metric: &str) -> Option<u32> {
+        let mut name = String::with_capacity(128);
+        for (label, value) in labels {
+            name.push_str(label);
+            name.push_str("=.=");
+            name.push_str(value);
+            name.push_str(";.;");
+        }
+        name.push_str(metric);
+        let mut ids = self.ids.try_borrow_mut().ok()?;
+        if let Some(id) = ids.get(&name) {
+            return Some(*id);
+        }
+        let id = hostcalls::define_metric(kind, &name).ok()?;
+        ids.insert(name, id);
+        Some(id)
+    }
+
+    /// The host refuses an increment by zero.
+    fn add(&self, labels: &[(&str, &str)], metric: &str, amount: u64) {
+        let Ok(amount @ 1..) = i64::try_from(amount) else { return };
+        if let Some(id) = self.id(MetricType::Counter, labels, metric) {
+            let _ = hostcalls::increment_metric(id, amount);
+        }
+    }
+
+    fn shift(&self, labels: &[(&str, &str)], metric: &str, by: i64) {
+        if by != 0
+            && let Some(id) = self.id(MetricType::Gauge, labels, metric)
+        {
+            let _ = hostcalls::increment_metric(id, by);
+        }
+    }
+
+    pub fn opened(&self, provider: &str) {
+        self.shift(&[("provider", provider)], "ai_gateway_active_connections", 1);
+    }
+
+    pub fn closed(&self, provider: &str) {
+        self.shift(&[("provider", provider)], "ai_gateway_active_connections", -1);
+    }
+
+    /// The gauge moves by what this exchange did, so that it is exact whichever worker writes last.
+    pub fn reserved(&self, tenant: &str, cost: NanoUsd, lapsed: NanoUsd) {
+        self.shift(&[("tenant", tenant)], RESERVED, signed(cost).saturating_sub(signed(lapsed)));
+    }
+
+    pub fn released(&self, tenant: &str, released: NanoUsd, lapsed: NanoUsd) {
+        self.shift(&[("tenant", tenant)], RESERVED, 0i64.saturating_sub(signed(released.plus(lapsed))));
+    }
+
+    pub fn spent_today(&self, tenant: &str, spent: NanoUsd) {
+        if let Some(id) = self.id(MetricType::Gauge, &[("tenant", tenant)], "ai_gateway_spent_today_nanousd") {
+            let _ = hostcalls::record_metric(id, spent.0);
+        }
+    }
+
+    pub fn swapped<T>(&self, swap: &Swap<T>) {
+        self.add(&[], "ai_gateway_cell_races_total", u64::from(swap.lost));
+        self.add(&[], "ai_gateway_cell_starved_total", u64::from(swap.outcome.is_err()));
+        self.add(&[], "ai_gateway_cell_unknown_version_total", u64::from(swap.forgot));
+    }
+
+    pub fn lost_settlement(&self) {
+        self.add(&[], "ai_gateway_settlements_lost_total", 1);
+    }
+
+    pub fn count(&self, record: &Record) {
+        let labels = &record.labels;
+        let provider = ("provider", labels.provider.as_str());
+        let model = ("model", labels.model.as_str());
+        let tenant = ("tenant", labels.tenant.as_str());
+        let status = ("status", record.outcome.code());
+        self.add(&[provider, model, ("role", &labels.role), tenant, status], "ai_gateway_requests_total", 1);
+        for (direction, tokens) in [("input", record.usage.input_tokens), ("output", record.usage.output_tokens)] {
+            let labels = [("direction", direction), provider, model, tenant];
+            self.add(&labels, "ai_gateway_tokens_total", tokens.0);
+        }
+        self.add(&[provider, model, tenant], "ai_gateway_cost_nanousd_total", record.cost.0);
+        if record.admitted {
+            let source = ("source", record.usage_source.name());
+            self.add(&[source, provider, model], "ai_gateway_usage_total", 1);
+            self.add(&[source, provider, model], "ai_gateway_spend_nanousd_total", record.cost.0);
+        }
+        for guard in record.audit.iter() {
+            self.add(&[("code", guard.name()), tenant], "ai_gateway_audit_refusals_total", 1);
+        }
+        if let Some(id) = self.id(MetricType::Histogram, &[provider, model, status], "ai_gateway_request_duration_ms") {
+            let _ = hostcalls::record_metric(id, record.duration_ms);
+        }
+    }
+}
+
+const RESERVED: &str = "ai_gateway_reserved_nanousd";
+
+fn signed(amount: NanoUsd) -> i64 {
+    i64::try_from(amount.0).unwrap_or(i64::MAX)
+}

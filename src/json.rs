@@ -1,0 +1,792 @@
+//! One incremental reader of JSON, for requests and answers alike: it checks every byte of a document and reports
+//! the few fields asked for, with the place of each, so that a body can be judged while it streams by.
+//!
+//! Trade-off: `serde_json` would need the whole body in memory, megabytes per stream on prompts with images, and
+//! would hide what a gateway must see: duplicate keys and byte positions. This scanner holds a fixed 4 kB, whatever
+//! the document. The price is a grammar of our own, so the tests hold it against `serde_json`, byte for byte.
+
+pub mod words;
+
+use std::fmt;
+
+/// RFC 8259 lets a reader bound the depth. The stack of containers is one `u128`, a bit for each.
+const MAX_DEPTH: usize = 128;
+/// Longer texts are cut; longer keys are read, but match no field.
+const MAX_TEXT: usize = 256;
+
+/// A wanted field of an object. Arrays are transparent: `inside` holds for the objects in the field's array too, and
+/// the elements of that array are reported under the field's own key. An object has at most 64 wanted fields.
+#[derive(Debug)]
+pub struct Field<K: 'static> {
+    pub name: &'static str,
+    /// `None`: only a step on the way to the fields `inside`.
+    pub key: Option<K>,
+    pub want: Want,
+    pub inside: &'static [Field<K>],
+}
+
+/// What is wanted of a field that is a string; anything else is always reported the same way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// The text itself, up to 256 bytes of it.
+    Value,
+    /// Its decoded length in bytes.
+    Size,
+    /// That it is there. Reported as `Found::Size`, like the above.
+    Presence,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Container {
+    Object,
+    Array,
+}
+
+/// A number as a count: by value, however it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Number {
+    /// Zero or more, saturated: `214.0` and `1e3` are whole, `1e999` is `u64::MAX`.
+    Whole(u64),
+    /// Less than zero, whole or not.
+    Negative,
+    /// More than zero and not whole.
+    Fraction,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found<'a> {
+    /// `cut`: the string goes on behind `text`.
+    Text {
+        text: &'a str,
+        cut: bool,
+    },
+    Size(u64),
+    Number(Number),
+    Bool(bool),
+    Null,
+    Opened(Container),
+    Closed {
+        container: Container,
+        empty: bool,
+    },
+}
+
+/// A wanted value. `from..to` are its bytes in the document, quotes and brackets included; when a container opens,
+/// the bytes of its bracket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hit<'a, K> {
+    pub key: K,
+    pub found: Found<'a>,
+    pub from: u64,
+    pub to: u64,
+    /// The same object had this key before: readers of the document may disagree about which one counts.
+    /// Told of the field's value itself (of a container when it opens), not of the elements of an array.
+    pub repeated: bool,
+}
+
+/// The first byte at which the document stops being JSON, and the reason. Its text is fit for the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Malformed {
+    pub at: u64,
+    pub why: Why,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    TooDeep,
+    BadUtf8,
+    BadEscape,
+    ControlCharacter,
+    Unexpected(u8),
+    /// Something follows the document.
+    Trailing,
+    Truncated,
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "invalid JSON at byte {}: ", self.at)?;
+        match self.why {
+            Why::TooDeep => write!(f, "more than {MAX_DEPTH} levels deep"),
+            Why::BadUtf8 => f.write_str("not UTF-8"),
+            Why::BadEscape => f.write_str("no such escape in a string"),
+            Why::ControlCharacter => f.write_str("control character in a string"),
+            Why::Unexpected(byte @ b' '..=b'~') => write!(f, "unexpected `{}`", char::from(byte)),
+            Why::Unexpected(byte) => write!(f, "unexpected byte 0x{byte:02x}"),
+            Why::Trailing => f.write_str("something follows the document"),
+            Why::Truncated => f.write_str("the document ends too early"),
+        }
+    }
+}
+
+impl std::error::Error for Malformed {}
+
+/// Reads one document, in pieces cut anywhere, and reports the fields of `shape` that its top-level object has (or
+/// the objects of its top-level array). Nothing is allocated and nothing of the document is kept.
+#[derive(Debug)]
+pub struct Scanner<K: 'static> {
+    shape: &'static [Field<K>],
+    progress: Progress<K>,
+    /// The open containers from the outermost on, as far as they are wanted: the first `progress.tracked` of these.
+    levels: [Level<K>; MAX_DEPTH],
+    /// The start of the current string, decoded; its last character may be cut.
+    text: [u8; MAX_TEXT],
+}
+
+/// All that a new document resets. The rest of a scanner is dead memory by then: a stream of events restarts often.
+#[derive(Debug)]
+struct Progress<K: 'static> {
+    offset: u64,
+    malformed: Option<Malformed>,
+    root: Option<Container>,
+    expected: Expected,
+    token: Token,
+    /// Where the current value starts.
+    from: u64,
+    /// Which field the current value belongs to, and whether its object had that field before.
+    place: Place<K>,
+    repeated: bool,
+    depth: usize,
+    /// The innermost container is the lowest bit: 1 for an object.
+    objects: u128,
+    tracked: usize,
+    string: Text,
+    digits: Digits,
+}
+
+/// Where a value stands in the shape.
+#[derive(Debug)]
+enum Place<K: 'static> {
+    Elsewhere,
+    Root,
+    Field(&'static Field<K>),
+}
+
+#[derive(Debug)]
+struct Level<K: 'static> {
+    place: Place<K>,
+    opened: u64,
+    /// One bit for each field of the object that has occurred.
+    seen: u64,
+}
+
+/// What the grammar allows between two tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Expected {
+    Value,
+    ElementOrEnd,
+    KeyOrEnd,
+    Key,
+    Colon,
+    CommaOrEnd,
+    Nothing,
+}
+
+/// The token that the bytes so far have left unfinished.
+#[derive(Clone, Copy, Debug)]
+enum Token {
+    None,
+    String,
+    Escape,
+    Unicode { unit: u16, missing: u8 },
+    Word { found: Found<'static>, missing: &'static [u8] },
+    Number(Part),
+}
+
+/// The part of a number that the last byte belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Minus,
+    Zero,
+    Whole,
+    Point,
+    Fraction,
+    E,
+    Sign,
+    Exponent,
+}
+
+#[derive(Debug)]
+struct Text {
+    is_key: bool,
+    keep: bool,
+    /// Decoded bytes, all of them and those in the buffer.
+    size: u64,
+    kept: usize,
+    /// The first half of a surrogate pair, when its escape came last.
+    high: Option<u16>,
+    /// The first bytes of a character that two feeds share.
+    split: [u8; 4],
+    split_len: usize,
+}
+
+/// The exact value of a number, however long: `significand` × 10^`zeros`, less the decimal places, plus the exponent.
+/// Its last digit is not zero, which makes the number whole exactly if the sum of those powers is not negative.
+#[derive(Debug)]
+struct Digits {
+    negative: bool,
+    /// Saturated once it does not fit, and then too large for any power that leaves it whole.
+    significand: u64,
+    zeros: i64,
+    places: i64,
+    exponent: i64,
+    exponent_negative: bool,
+}
+
+impl<K> Clone for Place<K> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<K> Copy for Place<K> {}
+
+impl<K> Level<K> {
+    const UNUSED: Self = Self { place: Place::Elsewhere, opened: 0, seen: 0 };
+}
+
+impl<K> Progress<K> {
+    const START: Self = Self {
+        offset: 0,
+        malformed: None,
+        root: None,
+        expected: Expected::Value,
+        token: Token::None,
+        from: 0,
+        place: Place::Root,
+        repeated: false,
+        depth: 0,
+        objects: 0,
+        tracked: 0,
+        string: Text::EMPTY,
+        digits: Digits::ZERO,
+    };
+}
+
+type Rest<'b> = Result<&'b [u8], Why>;
+
+impl<K: Copy> Scanner<K> {
+    pub const fn new(shape: &'static [Field<K>]) -> Self {
+        Self { shape, progress: Progress::START, levels: [const { Level::UNUSED }; MAX_DEPTH], text: [0; MAX_TEXT] }
+    }
+
+    /// Reads on. A document once malformed stays so: every later call returns the same error.
+    pub fn feed(&mut self, bytes: &[u8], found: &mut impl FnMut(Hit<'_, K>)) -> Result<(), Malformed> {
+        if let Some(malformed) = self.progress.malformed {
+            return Err(malformed);
+        }
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            rest = self.step(rest, found).map_err(|why| self.malformed(why))?;
+        }
+        Ok(())
+    }
+
+    /// The document ends here. Only a top-level number can end with it, which belongs to no field: nothing is found.
+    pub fn finish(&mut self, _found: &mut impl FnMut(Hit<'_, K>)) -> Result<(), Malformed> {
+        if let Some(malformed) = self.progress.malformed {
+            return Err(malformed);
+        }
+        if let Token::Number(part) = self.progress.token
+            && part.may_end()
+        {
+            self.progress.token = Token::None;
+            self.after_value();
+        }
+        if self.is_complete() { Ok(()) } else { Err(self.malformed(Why::Truncated)) }
+    }
+
+    /// How many bytes of the document have been read.
+    pub fn offset(&self) -> u64 {
+        self.progress.offset
+    }
+
+    /// Whether a whole top-level value has been read; only whitespace may follow.
+    pub fn is_complete(&self) -> bool {
+        self.progress.expected == Expected::Nothing && self.progress.malformed.is_none()
+    }
+
+    /// Begins the next document, of the same shape.
+    pub fn restart(&mut self) {
+        self.progress = Progress::START;
+    }
+
+    /// What the document is, once it has opened; a scalar never does.
+    pub fn root_container(&self) -> Option<Container> {
+        self.progress.root
+    }
+
+    fn malformed(&mut self, why: Why) -> Malformed {
+        let malformed = Malformed { at: self.progress.offset, why };
+        self.progress.malformed = Some(malformed);
+        malformed
+    }
+
+    /// Reads at least one byte of `rest`, which is not empty.
+    fn step<'b>(&mut self, rest: &'b [u8], found: &mut impl FnMut(Hit<'_, K>)) -> Rest<'b> {
+        match self.progress.token {
+            Token::None => self.between(rest, found),
+            Token::String => self.string(rest, found),
+            Token::Escape => self.escape(rest),
+            Token::Unicode { unit, missing } => self.unicode(rest, unit, missing),
+            Token::Word { found: value, missing } => self.word(rest, value, missing, found),
+            Token::Number(part) => self.number(rest, part, found),
+        }
+    }
+
+    fn between<'b>(&mut self, rest: &'b [u8], found: &mut impl FnMut(Hit<'_, K>)) -> Rest<'b> {
+        let blanks = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count();
+        self.pass(blanks);
+        let Some((&byte, after)) = rest.get(blanks..).and_then(<[u8]>::split_first) else {
+            return Ok(&[]);
+        };
+        match (self.progress.expected, byte) {
+            (Expected::Value | Expected::ElementOrEnd, _) => self.value(byte, found)?,
+            (Expected::Key | Expected::KeyOrEnd, b'"') => {
+                let keep = self.innermost().is_some();
+                self.begin_string(true, keep);
+            }
+            (Expected::Colon, b':') => self.progress.expected = Expected::Value,
+            (Expected::CommaOrEnd, b',') => match self.container() {
+                Container::Object => self.progress.expected = Expected::Key,
+                Container::Array => {
+                    self.progress.expected = Expected::Value;
+                    self.progress.repeated = false;
+                    self.progress.place = self.innermost().map_or(Place::Elsewhere, |array| array.place);
+                }
+            },
+            (Expected::KeyOrEnd, b'}') => self.close(true, found),
+            (Expected::CommaOrEnd, b'}') if self.container() == Container::Object => self.close(false, found),
+            (Expected::CommaOrEnd, b']') if self.container() == Container::Array => self.close(false, found),
+            (Expected::Nothing, _) => return Err(Why::Trailing),
+            _ => return Err(Why::Unexpected(byte)),
+        }
+        self.pass(1);
+        Ok(after)
+    }
+
+    /// The first byte of a value, or the end of an array that may still be empty.
+    fn value(&mut self, byte: u8, found: &mut impl FnMut(Hit<'_, K>)) -> Result<(), Why> {
+        self.progress.from = self.progress.offset;
+        match byte {
+            b'"' => self.begin_string(false, matches!(self.progress.place, Place::Field(field) if field.wants_text())),
+            b'{' => self.open(Container::Object, found)?,
+            b'[' => self.open(Container::Array, found)?,
+            b't' => self.progress.token = Token::Word { found: Found::Bool(true), missing: b"rue" },
+            b'f' => self.progress.token = Token::Word { found: Found::Bool(false), missing: b"alse" },
+            b'n' => self.progress.token = Token::Word { found: Found::Null, missing: b"ull" },
+            b'-' | b'0'..=b'9' => {
+                let part = Part::first(byte);
+                self.progress.digits = Digits::ZERO;
+                self.progress.digits.push(part, byte);
+                self.progress.token = Token::Number(part);
+            }
+            b']' if self.progress.expected == Expected::ElementOrEnd => self.close(true, found),
+            _ => return Err(Why::Unexpected(byte)),
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, container: Container, found: &mut impl FnMut(Hit<'_, K>)) -> Result<(), Why> {
+        let progress = &mut self.progress;
+        if progress.depth >= MAX_DEPTH {
+            return Err(Why::TooDeep);
+        }
+        if progress.depth == 0 {
+            progress.root = Some(container);
+        }
+        if !matches!(progress.place, Place::Elsewhere)
+            && let Some(level) = self.levels.get_mut(progress.tracked)
+        {
+            *level = Level { place: progress.place, opened: progress.offset, seen: 0 };
+            progress.tracked = progress.tracked.saturating_add(1);
+        }
+        progress.depth = progress.depth.saturating_add(1);
+        progress.objects = progress.objects << 1 | u128::from(container == Container::Object);
+        progress.expected = match container {
+            Container::Object => Expected::KeyOrEnd,
+            Container::Array => Expected::ElementOrEnd,
+        };
+        self.report(Found::Opened(container), self.progress.offset.saturating_add(1), found);
+        self.progress.repeated = false;
+        Ok(())
+    }
+
+    fn close(&mut self, empty: bool, found: &mut impl FnMut(Hit<'_, K>)) {
+        if let Some(&Level { place, opened, .. }) = self.innermost() {
+            self.progress.place = place;
+            self.progress.from = opened;
+            self.progress.repeated = false;
+            let container = self.container();
+            self.report(Found::Closed { container, empty }, self.progress.offset.saturating_add(1), found);
+            self.progress.tracked = self.progress.tracked.saturating_sub(1);
+        }
+        self.progress.objects >>= 1;
+        self.progress.depth = self.progress.depth.saturating_sub(1);
+        self.after_value();
+    }
+
+    fn after_value(&mut self) {
+        self.progress.expected = if self.progress.depth == 0 { Expected::Nothing } else { Expected::CommaOrEnd };
+    }
+
+    fn container(&self) -> Container {
+        if self.progress.objects & 1 == 1 { Container::Object } else { Container::Array }
+    }
+
+    /// The innermost container, if it is wanted.
+    fn innermost(&self) -> Option<&Level<K>> {
+        if self.progress.tracked != self.progress.depth {
+            return None;
+        }
+        self.levels.get(self.progress.depth.wrapping_sub(1))
+    }
+
+    fn report(&self, value: Found<'_>, to: u64, found: &mut impl FnMut(Hit<'_, K>)) {
+        if let Place::Field(&Field { key: Some(key), .. }) = self.progress.place {
+            found(Hit { key, found: value, from: self.progress.from, to, repeated: self.progress.repeated });
+        }
+    }
+
+    fn word<'b>(
+        &mut self,
+        rest: &'b [u8],
+        value: Found<'static>,
+        missing: &'static [u8],
+        found: &mut impl FnMut(Hit<'_, K>),
+    ) -> Rest<'b> {
+        let (Some((&byte, after)), Some((&next, missing))) = (rest.split_first(), missing.split_first()) else {
+            return Ok(&[]);
+        };
+        if byte != next {
+            return Err(Why::Unexpected(byte));
+        }
+        self.pass(1);
+        self.progress.token = Token::Word { found: value, missing };
+        if missing.is_empty() {
+            self.progress.token = Token::None;
+            self.report(value, self.progress.offset, found);
+            self.after_value();
+        }
+        Ok(after)
+    }
+
+    fn number<'b>(&mut self, rest: &'b [u8], mut part: Part, found: &mut impl FnMut(Hit<'_, K>)) -> Rest<'b> {
+        let mut after = rest;
+        while let Some((&byte, next)) = after.split_first() {
+            let Some(follows) = part.then(byte) else {
+                if !part.may_end() {
+                    return Err(Why::Unexpected(byte));
+                }
+                self.progress.token = Token::None;
+                self.report(Found::Number(self.progress.digits.value()), self.progress.offset, found);
+                self.after_value();
+                return Ok(after);
+            };
+            self.progress.digits.push(follows, byte);
+            self.pass(1);
+            part = follows;
+            after = next;
+        }
+        self.progress.token = Token::Number(part);
+        Ok(after)
+    }
+
+    fn begin_string(&mut self, is_key: bool, keep: bool) {
+        self.progress.token = Token::String;
+        self.progress.string = Text { is_key, keep, ..Text::EMPTY };
+    }
+
+    /// Plain characters, up to the closing quote or the next escape.
+    fn string<'b>(&mut self, rest: &'b [u8], found: &mut impl FnMut(Hit<'_, K>)) -> Rest<'b> {
+        if self.progress.string.split_len > 0 {
+            return self.split_character(rest);
+        }
+        let mut ascii = true;
+        let length = words::run(rest, |word| {
+            ascii &= words::is_ascii(word);
+            words::equal(word, b'"') | words::equal(word, b'\\') | words::below(word, b' ')
+        });
+        let (plain, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+        if !plain.is_empty() {
+            self.lone_surrogate();
+            self.plain(plain, ascii, after.is_empty())?;
+        }
+        let Some((&byte, after)) = after.split_first() else {
+            return Ok(&[]);
+        };
+        match byte {
+            b'"' => {
+                self.lone_surrogate();
+                self.pass(1);
+                self.end_string(found);
+            }
+            b'\\' => {
+                self.pass(1);
+                self.progress.token = Token::Escape;
+            }
+            _ => return Err(Why::ControlCharacter),
+        }
+        Ok(after)
+    }
+
+    fn plain(&mut self, plain: &[u8], ascii: bool, may_split: bool) -> Result<(), Why> {
+        let mut whole = plain;
+        if !ascii && let Err(error) = str::from_utf8(plain) {
+            let (valid, split) = plain.split_at_checked(error.valid_up_to()).unwrap_or((plain, &[]));
+            if error.error_len().is_some() || !may_split {
+                self.pass(valid.len());
+                return Err(Why::BadUtf8);
+            }
+            for (slot, byte) in self.progress.string.split.iter_mut().zip(split) {
+                *slot = *byte;
+            }
+            self.progress.string.split_len = split.len();
+            whole = valid;
+        }
+        self.pass(plain.len());
+        self.append(whole);
+        Ok(())
+    }
+
+    /// The next byte of a character of which an earlier feed brought the start.
+    fn split_character<'b>(&mut self, rest: &'b [u8]) -> Rest<'b> {
+        let Text { mut split, split_len, .. } = self.progress.string;
+        let length = split_len.saturating_add(1);
+        let (Some((&byte, after)), Some(slot)) = (rest.split_first(), split.get_mut(split_len)) else {
+            return Ok(&[]);
+        };
+        *slot = byte;
+        let character = split.get(..length).unwrap_or_default();
+        match str::from_utf8(character) {
+            Ok(_) => {
+                self.progress.string.split_len = 0;
+                self.append(character);
+            }
+            Err(error) if error.error_len().is_none() => {
+                self.progress.string.split = split;
+                self.progress.string.split_len = length;
+            }
+            Err(_) => {
+                self.progress.offset = self.progress.offset.saturating_sub(split_len as u64);
+                return Err(Why::BadUtf8);
+            }
+        }
+        self.pass(1);
+        Ok(after)
+    }
+
+    /// The byte behind a backslash.
+    fn escape<'b>(&mut self, rest: &'b [u8]) -> Rest<'b> {
+        let Some((&byte, after)) = rest.split_first() else {
+            return Ok(&[]);
+        };
+        self.progress.token = Token::String;
+        let decoded = match byte {
+            b'"' | b'\\' | b'/' => byte,
+            b'b' => 0x08,
+            b'f' => 0x0c,
+            b'n' => b'\n',
+            b'r' => b'\r',
+            b't' => b'\t',
+            b'u' => {
+                self.progress.token = Token::Unicode { unit: 0, missing: 4 };
+                self.pass(1);
+                return Ok(after);
+            }
+            _ => return Err(Why::BadEscape),
+        };
+        self.lone_surrogate();
+        self.append(&[decoded]);
+        self.pass(1);
+        Ok(after)
+    }
+
+    fn unicode<'b>(&mut self, rest: &'b [u8], unit: u16, missing: u8) -> Rest<'b> {
+        let Some((&byte, after)) = rest.split_first() else {
+            return Ok(&[]);
+        };
+        let digit = char::from(byte).to_digit(16).and_then(|digit| u16::try_from(digit).ok()).ok_or(Why::BadEscape)?;
+        let unit = unit << 4 | digit;
+        self.pass(1);
+        if missing > 1 {
+            self.progress.token = Token::Unicode { unit, missing: missing.saturating_sub(1) };
+            return Ok(after);
+        }
+        self.progress.token = Token::String;
+        if let Some(high) = self.progress.string.high
+            && let Some(Ok(character)) = char::decode_utf16([high, unit]).next()
+        {
+            self.progress.string.high = None;
+            self.append_char(character);
+            return Ok(after);
+        }
+        self.lone_surrogate();
+        match unit {
+            0xd800..=0xdbff => self.progress.string.high = Some(unit),
+            _ => self.append_char(char::from_u32(u32::from(unit)).unwrap_or(char::REPLACEMENT_CHARACTER)),
+        }
+        Ok(after)
+    }
+
+    /// The first half of a surrogate pair that no second half follows is decoded as U+FFFD. `serde_json` refuses it,
+    /// but providers read such texts.
+    fn lone_surrogate(&mut self) {
+        if self.progress.string.high.take().is_some() {
+            self.append_char(char::REPLACEMENT_CHARACTER);
+        }
+    }
+
+    fn append_char(&mut self, character: char) {
+        self.append(character.encode_utf8(&mut [0; 4]).as_bytes());
+    }
+
+    fn append(&mut self, decoded: &[u8]) {
+        let string = &mut self.progress.string;
+        string.size = string.size.saturating_add(decoded.len() as u64);
+        if !string.keep {
+            return;
+        }
+        let room = self.text.get_mut(string.kept..).unwrap_or_default();
+        let fits = room.len().min(decoded.len());
+        for (slot, byte) in room.iter_mut().zip(decoded) {
+            *slot = *byte;
+        }
+        string.kept = string.kept.saturating_add(fits);
+    }
+
+    fn end_string(&mut self, found: &mut impl FnMut(Hit<'_, K>)) {
+        let Text { is_key, keep, size, kept, .. } = self.progress.string;
+        let text = self.text.get(..kept).unwrap_or_default();
+        let cut = size > kept as u64;
+        self.progress.token = Token::None;
+        if is_key {
+            self.progress.expected = Expected::Colon;
+            self.enter(kept, cut);
+        } else {
+            // Every byte has been checked, so only a character that the buffer cuts can be invalid.
+            let text = text.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+            let value = if keep { Found::Text { text, cut } } else { Found::Size(size) };
+            self.report(value, self.progress.offset, found);
+            self.after_value();
+        }
+    }
+
+    /// The key in the buffer says where in the shape the next value stands.
+    fn enter(&mut self, kept: usize, cut: bool) {
+        self.progress.place = Place::Elsewhere;
+        self.progress.repeated = false;
+        if cut || self.progress.tracked != self.progress.depth {
+            return;
+        }
+        let Some(object) = self.levels.get_mut(self.progress.depth.wrapping_sub(1)) else {
+            return;
+        };
+        let fields = match object.place {
+            Place::Elsewhere => &[],
+            Place::Root => self.shape,
+            Place::Field(field) => field.inside,
+        };
+        let key = self.text.get(..kept).unwrap_or_default();
+        let Some((field, bit)) = fields.iter().zip(0..).find(|(field, _)| field.name.as_bytes() == key) else {
+            return;
+        };
+        let bit = 1_u64.checked_shl(bit).unwrap_or(0);
+        self.progress.place = Place::Field(field);
+        self.progress.repeated = object.seen & bit != 0;
+        object.seen |= bit;
+    }
+
+    fn pass(&mut self, bytes: usize) {
+        self.progress.offset = self.progress.offset.saturating_add(bytes as u64);
+    }
+}
+
+impl<K> Field<K> {
+    fn wants_text(&self) -> bool {
+        self.key.is_some() && self.want == Want::Value
+    }
+}
+
+impl Text {
+    const EMPTY: Self = Self { is_key: false, keep: false, size: 0, kept: 0, high: None, split: [0; 4], split_len: 0 };
+}
+
+impl Part {
+    const fn first(byte: u8) -> Self {
+        match byte {
+            b'-' => Self::Minus,
+            b'0' => Self::Zero,
+            _ => Self::Whole,
+        }
+    }
+
+    /// The part that `byte` belongs to if it continues the number.
+    const fn then(self, byte: u8) -> Option<Self> {
+        Some(match (self, byte) {
+            (Self::Minus, b'0') => Self::Zero,
+            (Self::Minus, b'1'..=b'9') | (Self::Whole, b'0'..=b'9') => Self::Whole,
+            (Self::Zero | Self::Whole, b'.') => Self::Point,
+            (Self::Point | Self::Fraction, b'0'..=b'9') => Self::Fraction,
+            (Self::Zero | Self::Whole | Self::Fraction, b'e' | b'E') => Self::E,
+            (Self::E, b'+' | b'-') => Self::Sign,
+            (Self::E | Self::Sign | Self::Exponent, b'0'..=b'9') => Self::Exponent,
+            _ => return None,
+        })
+    }
+
+    const fn may_end(self) -> bool {
+        matches!(self, Self::Zero | Self::Whole | Self::Fraction | Self::Exponent)
+    }
+}
+
+impl Digits {
+    const ZERO: Self =
+        Self { negative: false, significand: 0, zeros: 0, places: 0, exponent: 0, exponent_negative: false };
+
+    /// Takes in the next byte, which belongs to `part`.
+    fn push(&mut self, part: Part, byte: u8) {
+        match part {
+            Part::Minus => self.negative = true,
+            Part::Zero | Part::Whole => self.digit(byte),
+            Part::Fraction => {
+                self.places = self.places.saturating_add(1);
+                self.digit(byte);
+            }
+            Part::Sign => self.exponent_negative = byte == b'-',
+            Part::Exponent => {
+                self.exponent = self.exponent.saturating_mul(10).saturating_add(i64::from(byte.wrapping_sub(b'0')));
+            }
+            Part::Point | Part::E => {}
+        }
+    }
+
+    fn digit(&mut self, byte: u8) {
+        if byte == b'0' {
+            self.zeros = self.zeros.saturating_add(1);
+        } else {
+            self.significand = shifted(self.significand, self.zeros.saturating_add(1))
+                .saturating_add(u64::from(byte.wrapping_sub(b'0')));
+            self.zeros = 0;
+        }
+    }
+
+    fn value(&self) -> Number {
+        let exponent = if self.exponent_negative { self.exponent.saturating_neg() } else { self.exponent };
+        let power = exponent.saturating_add(self.zeros).saturating_sub(self.places);
+        match self.significand {
+            0 => Number::Whole(0),
+            _ if self.negative => Number::Negative,
+            _ if power < 0 => Number::Fraction,
+            significand => Number::Whole(shifted(significand, power)),
+        }
+    }
+}
+
+/// `value` × 10^`power`, saturated.
+fn shifted(value: u64, power: i64) -> u64 {
+    let factor = u32::try_from(power).ok().and_then(|power| 10_u64.checked_pow(power));
+    if value == 0 { 0 } else { factor.map_or(u64::MAX, |factor| value.saturating_mul(factor)) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,45 @@
+//! Eight bytes at a time in a plain `u64`: gateways run this as wasm without SIMD, and prompts are megabytes.
+
+const ONES: u64 = u64::MAX / 255;
+const HIGHS: u64 = ONES << 7;
+
+// The lowest mark is always a true one; a borrow can set false marks only above it. Readers take the lowest only.
+
+/// Marks (0x80) the bytes of `word` that equal `byte`.
+pub const fn equal(word: u64, byte: u8) -> u64 {
+    let zeros = word ^ ONES.wrapping_mul(byte as u64);
+    zeros.wrapping_sub(ONES) & !zeros & HIGHS
+}
+
+/// Marks (0x80) the bytes of `word` that are smaller than `bound`, which is at most 0x80.
+pub const fn below(word: u64, bound: u8) -> u64 {
+    word.wrapping_sub(ONES.wrapping_mul(bound as u64)) & !word & HIGHS
+}
+
+/// Whether a byte of `word` has its high bit set.
+pub const fn is_ascii(word: u64) -> bool {
+    word & HIGHS == 0
+}
+
+/// How many bytes come before the first one that `marks` marks: all, if it marks none.
+/// `marks` may be shown zeros behind the last byte.
+pub fn run(bytes: &[u8], mut marks: impl FnMut(u64) -> u64) -> usize {
+    let (words, tail) = bytes.as_chunks::<8>();
+    let mut length: usize = 0;
+    for word in words {
+        let found = marks(u64::from_le_bytes(*word));
+        if found != 0 {
+            return length.saturating_add(lowest(found));
+        }
+        length = length.saturating_add(8);
+    }
+    let mut last = [0; 8];
+    for (slot, byte) in last.iter_mut().zip(tail) {
+        *slot = *byte;
+    }
+    length.saturating_add(lowest(marks(u64::from_le_bytes(last))).min(tail.len()))
+}
+
+const fn lowest(marks: u64) -> usize {
+    (marks.trailing_zeros() >> 3) as usize
+}

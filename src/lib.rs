@@ -1,0 +1,33 @@
+//! Nexus AI Gateway for Envoy: tenants and money for a stock Envoy, in one proxy-wasm filter.
+//!
+//! The way of a request, and where it is told:
+//!
+//! 1. [`filter`]: Envoy's callbacks. Bytes in, one call to the core, its answer applied.
+//! 2. [`exchange`]: the order of things, as a state machine without IO.
+//! 3. [`tenant`], [`llm`]: whose request it is, and what it asks for ([`json`] reads it as it comes).
+//! 4. [`policy`] (from [`config`]), [`price`]: what is allowed, what it may cost.
+//! 5. [`limit`]: the tenant's cell admits or refuses everything at once; [`host`] swaps it in shared data.
+//! 6. [`llm::meter`]: reads the answer as it passes.
+//! 7. [`record`]: what it came to, settled, counted and logged, under one of the codes of [`outcome`].
+//!
+//! Only this file, `filter` and `host` know the proxy-wasm host; everything else is plain Rust under plain tests.
+
+pub mod config;
+pub mod exchange;
+
+mod filter;
+mod host;
+pub mod json;
+pub mod limit;
+pub mod llm;
+pub mod outcome;
+pub mod policy;
+pub mod price;
+pub mod record;
+pub mod tenant;
+pub mod units;
+
+proxy_wasm::main! {{
+    proxy_wasm::set_log_level(proxy_wasm::types::LogLevel::Info);
+    proxy_wasm::set_root_context(|_| Box::new(filter::root::Root::default()));
+}}

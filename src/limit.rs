@@ -1,0 +1,213 @@
+//! A tenant's limits: what may be admitted, and what an admission did to the books.
+//!
+//! Trade-off: all windows, budgets and reservations of a tenant live in one [`cell::Cell`], so one swap
+//! admits or refuses against every limit at once. Separate keys would contend less, and charge half a decision.
+
+pub mod budget;
+pub mod cell;
+pub mod lease;
+pub mod window;
+
+use crate::price::Rates;
+use crate::units::{NanoUsd, Tokens, UnixNanos};
+use serde::Deserialize;
+
+/// A limit or budget a tenant can have. The name is what the operator writes under `audit` and `unlimited`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Guard {
+    RequestsPerMinute,
+    RequestsPerHour,
+    RequestsPerDay,
+    TokensPerMinute,
+    ExpensivePerMinute,
+    RequestUsd,
+    DayUsd,
+    MonthUsd,
+}
+
+impl Guard {
+    /// In the order they are checked: the cheapest fact for a client to act on is named first.
+    pub const ALL: [Self; 8] = [
+        Self::RequestsPerMinute,
+        Self::RequestsPerHour,
+        Self::RequestsPerDay,
+        Self::TokensPerMinute,
+        Self::ExpensivePerMinute,
+        Self::RequestUsd,
+        Self::DayUsd,
+        Self::MonthUsd,
+    ];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RequestsPerMinute => "requests_per_minute",
+            Self::RequestsPerHour => "requests_per_hour",
+            Self::RequestsPerDay => "requests_per_day",
+            Self::ExpensivePerMinute => "expensive_per_minute",
+            Self::TokensPerMinute => "tokens_per_minute",
+            Self::RequestUsd => "request_usd",
+            Self::DayUsd => "day_usd",
+            Self::MonthUsd => "month_usd",
+        }
+    }
+
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    pub const fn is_money(self) -> bool {
+        matches!(self, Self::RequestUsd | Self::DayUsd | Self::MonthUsd)
+    }
+}
+
+/// How much a guard allows, in requests, tokens or nano-USD; `None` is no limit. In audit it refuses nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rule {
+    pub limit: Option<u64>,
+    pub audit: bool,
+}
+
+/// One rule for every guard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rules([Rule; 8]);
+
+impl Rules {
+    pub fn get(&self, guard: Guard) -> Rule {
+        self.0.get(guard.index()).copied().unwrap_or_default()
+    }
+
+    pub fn set(&mut self, guard: Guard, rule: Rule) {
+        if let Some(slot) = self.0.get_mut(guard.index()) {
+            *slot = rule;
+        }
+    }
+
+    /// The limit that really refuses: none where there is no limit or it is only audited.
+    fn enforced(&self, guard: Guard) -> Option<u64> {
+        let rule = self.get(guard);
+        rule.limit.filter(|_| !rule.audit)
+    }
+}
+
+/// A set of guards, for those an audit would have refused by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Guards(u8);
+
+impl Guards {
+    pub fn insert(&mut self, guard: Guard) {
+        self.0 |= 1u8.wrapping_shl(u32::try_from(guard.index()).unwrap_or(0));
+    }
+
+    pub fn iter(self) -> impl Iterator<Item = Guard> {
+        Guard::ALL
+            .into_iter()
+            .filter(move |guard| self.0.wrapping_shr(u32::try_from(guard.index()).unwrap_or(0)) & 1 == 1)
+    }
+}
+
+/// How many tokens one choice of the answer may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// The client said it; a request whose own bound is too dear is refused.
+    Client(Tokens),
+    /// The client left it open: it becomes what the tenant may still spend, between these two.
+    Open { at_least: Tokens, at_most: Tokens },
+}
+
+/// What a request asks of its tenant's cell: its worst case, before anything is spent.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask {
+    pub input: Tokens,
+    pub rates: Rates,
+    pub bound: Bound,
+    /// Answers asked for (`n`), each up to the bound; at least 1.
+    pub choices: u64,
+    pub expensive_model: bool,
+    /// A worst case above this makes any request an expensive one.
+    pub expensive_over: Option<NanoUsd>,
+    pub lease_seconds: u64,
+}
+
+impl Ask {
+    const fn output(&self, per_choice: Tokens) -> Tokens {
+        per_choice.times(if self.choices == 0 { 1 } else { self.choices })
+    }
+
+    fn worst_case(&self, per_choice: Tokens) -> NanoUsd {
+        self.rates.worst_case(self.input, self.output(per_choice))
+    }
+
+    /// The largest output per choice whose worst case stays within `left`.
+    fn affordable(&self, left: NanoUsd) -> Tokens {
+        self.per_choice(self.rates.output_within(self.input, left).unwrap_or_default())
+    }
+
+    fn per_choice(&self, output: Tokens) -> Tokens {
+        Tokens(output.0.checked_div(self.choices).unwrap_or(output.0))
+    }
+}
+
+/// What was set aside for one admitted request. Settlement consumes it, so it is settled once and only once.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "a reservation that is not settled holds the tenant's budget until its lease lapses"]
+pub struct Reservation {
+    pub at: UnixNanos,
+    pub cost: NanoUsd,
+    pub tokens: Tokens,
+}
+
+/// Where a count window stands, for the `x-ratelimit-*` headers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Level {
+    pub limit: u64,
+    pub remaining: u64,
+    pub reset_seconds: u64,
+}
+
+/// The windows a client should know of, after the decision: the tightest of the request windows, and the tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    pub requests: Option<Level>,
+    pub tokens: Option<Level>,
+}
+
+/// The guard that refused, in its own unit (requests, tokens or nano-USD).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub guard: Guard,
+    pub limit: u64,
+    pub used: u64,
+    /// Set aside for requests that are still under way; zero for request windows.
+    pub reserved: u64,
+    pub left: u64,
+    /// What this request would have needed.
+    pub needed: u64,
+    /// Seconds until it may be worth trying again; `None` when this same request can never pass.
+    pub retry_seconds: Option<u64>,
+}
+
+/// What one look at the cell decided.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Decision {
+    pub verdict: Result<Admitted, Refusal>,
+    pub standing: Standing,
+    /// Guards in audit mode that would have refused.
+    pub audit: Guards,
+    /// Reservations whose lease ran out since the cell was last written.
+    pub lapsed: NanoUsd,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub struct Admitted {
+    pub reservation: Reservation,
+    /// Output tokens per choice that were reserved for: to be written into an unbounded request.
+    pub per_choice: Tokens,
+}
+
+/// What a settlement left behind, for the gauges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settled {
+    pub released: NanoUsd,
+    pub lapsed: NanoUsd,
+}

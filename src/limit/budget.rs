@@ -1,0 +1,162 @@
+//! What was spent in a calendar period, day or month, in UTC.
+//!
+//! Trade-off: rolling periods would be smoother, but finance closes books by the calendar. The period before is
+//! kept beside the current one, so that an answer that ends past midnight is charged to the day that reserved it.
+
+use crate::units::{NanoUsd, UnixNanos};
+
+const DAY_SECONDS: u64 = 86_400;
+pub const ENCODED: usize = 24;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Calendar {
+    Day,
+    Month,
+}
+
+/// Days before the first of March, year 0, of the proleptic Gregorian calendar, counted from 1970-01-01.
+const EPOCH_SHIFT: u64 = 719_468;
+
+impl Calendar {
+    /// The number of the period that holds `at`, counted without gaps.
+    pub fn number(self, at: UnixNanos) -> u64 {
+        let days = at.seconds() / DAY_SECONDS;
+        match self {
+            Self::Day => days,
+            Self::Month => month_of(days),
+        }
+    }
+
+    /// The first second of period `number`.
+    pub fn starts(self, number: u64) -> u64 {
+        let days = match self {
+            Self::Day => number,
+            Self::Month => first_day_of(number),
+        };
+        days.saturating_mul(DAY_SECONDS)
+    }
+
+    pub fn ends_in(self, at: UnixNanos) -> u64 {
+        self.starts(self.number(at).saturating_add(1)).saturating_sub(at.seconds())
+    }
+}
+
+/// Months since year 0, January being 0 of each: Hinnant's `civil_from_days`, years starting in March.
+fn month_of(days: u64) -> u64 {
+    let shifted = days.saturating_add(EPOCH_SHIFT);
+    let era = shifted / 146_097;
+    let day_of_era = shifted % 146_097;
+    let leap_days = (day_of_era / 1_460).saturating_sub(day_of_era / 36_524).saturating_add(day_of_era / 146_096);
+    let year_of_era = day_of_era.saturating_sub(leap_days) / 365;
+    let before = year_of_era.saturating_mul(365).saturating_add(year_of_era / 4).saturating_sub(year_of_era / 100);
+    let day_of_year = day_of_era.saturating_sub(before);
+    let march_month = day_of_year.saturating_mul(5).saturating_add(2) / 153;
+    era.saturating_mul(400).saturating_add(year_of_era).saturating_mul(12).saturating_add(march_month).saturating_add(2)
+}
+
+/// Days from 1970-01-01 to the first day of a month counted as in [`month_of`].
+fn first_day_of(month: u64) -> u64 {
+    let march = month.saturating_sub(2);
+    let (year, march_month) = (march / 12, march % 12);
+    let (era, year_of_era) = (year / 400, year % 400);
+    let day_of_year = march_month.saturating_mul(153).saturating_add(2) / 5;
+    let day_of_era = year_of_era
+        .saturating_mul(365)
+        .saturating_add(year_of_era / 4)
+        .saturating_sub(year_of_era / 100)
+        .saturating_add(day_of_year);
+    era.saturating_mul(146_097).saturating_add(day_of_era).saturating_sub(EPOCH_SHIFT)
+}
+
+/// The current period's spend and that of the one before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spend {
+    number: u64,
+    current: NanoUsd,
+    previous: NanoUsd,
+}
+
+impl Spend {
+    /// Moves on to the period of `now`; a clock that is behind leaves it where it is.
+    pub fn roll(&mut self, calendar: Calendar, now: UnixNanos) {
+        let number = calendar.number(now);
+        if number <= self.number {
+            return;
+        }
+        let follows = number == self.number.saturating_add(1);
+        self.previous = if follows { self.current } else { NanoUsd::ZERO };
+        self.current = NanoUsd::ZERO;
+        self.number = number;
+    }
+
+    pub const fn current(&self) -> NanoUsd {
+        self.current
+    }
+
+    pub const fn previous(&self) -> NanoUsd {
+        self.previous
+    }
+
+    /// The first second of the current period.
+    pub fn since(&self, calendar: Calendar) -> u64 {
+        calendar.starts(self.number)
+    }
+
+    /// Charges the period that reserved at `at`, or the current one when that is gone.
+    pub fn charge(&mut self, calendar: Calendar, at: UnixNanos, cost: NanoUsd) {
+        if calendar.number(at).saturating_add(1) == self.number {
+            self.previous = self.previous.plus(cost);
+        } else {
+            self.current = self.current.plus(cost);
+        }
+    }
+
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        for value in [self.number, self.current.0, self.previous.0] {
+            out.extend_from_slice(&value.to_le_bytes());
+        }
+    }
+
+    pub fn decode(bytes: &mut &[u8]) -> Option<Self> {
+        let mut next = || super::cell::take_u64(bytes);
+        Some(Self { number: next()?, current: NanoUsd(next()?), previous: NanoUsd(next()?) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> UnixNanos {
+        UnixNanos(seconds * 1_000_000_000)
+    }
+
+    #[test]
+    fn months_follow_the_calendar_through_leap_years() {
+        // date -u -d '2024-02-29 23:59:59' +%s, and the second after it.
+        assert_eq!(Calendar::Month.ends_in(at(1_709_251_199)), 1);
+        assert_eq!(Calendar::Month.number(at(1_709_251_200)), Calendar::Month.number(at(1_709_251_199)) + 1);
+        // 2100 is no leap year: its February ends on the 28th (4107542399 is the last second).
+        assert_eq!(Calendar::Month.ends_in(at(4_107_542_399)), 1);
+        for day in 0..60_000u64 {
+            let (now, number) = (at(day * 86_400), Calendar::Month.number(at(day * 86_400)));
+            assert!(Calendar::Month.starts(number) <= now.seconds());
+            assert!(Calendar::Month.starts(number + 1) > now.seconds());
+        }
+        assert_eq!(Calendar::Month.number(at(0)), 1970 * 12);
+    }
+
+    #[test]
+    fn a_cost_lands_in_the_day_that_reserved_it_or_in_the_current_one() {
+        let (monday, tuesday, friday) = (at(86_400 * 4), at(86_400 * 5), at(86_400 * 8));
+        let mut spend = Spend::default();
+        spend.roll(Calendar::Day, monday);
+        spend.charge(Calendar::Day, monday, NanoUsd(5));
+        spend.roll(Calendar::Day, tuesday);
+        spend.charge(Calendar::Day, monday, NanoUsd(7));
+        assert_eq!((spend.previous(), spend.current()), (NanoUsd(12), NanoUsd(0)));
+        spend.roll(Calendar::Day, friday);
+        spend.charge(Calendar::Day, monday, NanoUsd(9));
+        assert_eq!((spend.previous(), spend.current()), (NanoUsd(0), NanoUsd(9)));
+    }
+}

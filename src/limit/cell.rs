@@ -1,0 +1,252 @@
+//! The one record a tenant has in shared data, and the three things that happen to it: admit, settle, show.
+//!
+//! Trade-off: fixed size, little-endian and versioned, written whole at each swap (under 1 kB): memory is bounded
+//! by the configuration and a swap is all-or-nothing. The cell holds counts only, never limits, so it outlives
+//! configuration and code, and changed limits apply to the old counts.
+
+use super::budget::{self, Calendar, Spend};
+use super::lease::{self, Leases};
+use super::window::{self, Span, Window};
+use super::{Admitted, Ask, Bound, Decision, Guard, Guards, Level, Refusal, Reservation, Rules, Settled, Standing};
+use crate::units::{NanoUsd, Tokens, UnixNanos};
+
+/// "NXC" and the layout's version. A change of layout takes a new version; old cells then read as empty.
+const VERSION: [u8; 4] = *b"NXC\x01";
+/// Bytes of an encoded cell.
+pub const ENCODED: usize = 4 + 5 * window::ENCODED + 2 * budget::ENCODED + lease::ENCODED + 8;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cell {
+    minute: Window,
+    hour: Window,
+    day: Window,
+    expensive: Window,
+    tokens: Window,
+    day_spend: Spend,
+    month_spend: Spend,
+    leases: Leases,
+    /// Everything ever charged: what finance compares with the provider's bill.
+    lifetime: NanoUsd,
+}
+
+/// The stored bytes are not a cell of this version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownVersion;
+
+pub(super) fn take_u64(bytes: &mut &[u8]) -> Option<u64> {
+    let (eight, rest) = bytes.split_first_chunk::<8>()?;
+    *bytes = rest;
+    Some(u64::from_le_bytes(*eight))
+}
+
+/// The request windows, each with its guard and length.
+const REQUEST_WINDOWS: [(Guard, Span); 3] = [
+    (Guard::RequestsPerMinute, Span::Minute),
+    (Guard::RequestsPerHour, Span::Hour),
+    (Guard::RequestsPerDay, Span::Day),
+];
+
+const fn ceil_seconds(nanos: u64) -> u64 {
+    nanos.div_ceil(1_000_000_000)
+}
+
+impl Cell {
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(ENCODED);
+        out.extend_from_slice(&VERSION);
+        for window in [&self.minute, &self.hour, &self.day, &self.expensive, &self.tokens] {
+            window.encode(&mut out);
+        }
+        self.day_spend.encode(&mut out);
+        self.month_spend.encode(&mut out);
+        self.leases.encode(&mut out);
+        out.extend_from_slice(&self.lifetime.0.to_le_bytes());
+        out
+    }
+
+    pub fn decode(bytes: &[u8]) -> Result<Self, UnknownVersion> {
+        let fields = |mut bytes: &[u8]| {
+            let rest = &mut bytes;
+            let cell = Self {
+                minute: Window::decode(rest)?,
+                hour: Window::decode(rest)?,
+                day: Window::decode(rest)?,
+                expensive: Window::decode(rest)?,
+                tokens: Window::decode(rest)?,
+                day_spend: Spend::decode(rest)?,
+                month_spend: Spend::decode(rest)?,
+                leases: Leases::decode(rest)?,
+                lifetime: NanoUsd(take_u64(rest)?),
+            };
+            rest.is_empty().then_some(cell)
+        };
+        bytes.strip_prefix(&VERSION).and_then(fields).ok_or(UnknownVersion)
+    }
+
+    fn roll(&mut self, now: UnixNanos, lease_seconds: u64) -> NanoUsd {
+        self.minute.roll(Span::Minute, now);
+        self.hour.roll(Span::Hour, now);
+        self.day.roll(Span::Day, now);
+        self.expensive.roll(Span::Minute, now);
+        self.tokens.roll(Span::Minute, now);
+        self.day_spend.roll(Calendar::Day, now);
+        self.month_spend.roll(Calendar::Month, now);
+        self.leases.roll(now, lease_seconds)
+    }
+
+    fn requests(&self, guard: Guard) -> &Window {
+        match guard {
+            Guard::RequestsPerHour => &self.hour,
+            Guard::RequestsPerDay => &self.day,
+            Guard::ExpensivePerMinute => &self.expensive,
+            Guard::TokensPerMinute => &self.tokens,
+            _ => &self.minute,
+        }
+    }
+
+    fn spend(&self, calendar: Calendar) -> (NanoUsd, NanoUsd) {
+        let spend = match calendar {
+            Calendar::Day => &self.day_spend,
+            Calendar::Month => &self.month_spend,
+        };
+        (spend.current(), self.leases.since(spend.since(calendar)))
+    }
+
+    /// Admits the request against every rule at once, or leaves the counts as they are.
+    pub fn admit(&mut self, rules: &Rules, ask: &Ask, now: UnixNanos) -> Decision {
+        let lapsed = self.roll(now, ask.lease_seconds);
+        let per_choice = match ask.bound {
+            Bound::Client(tokens) => tokens,
+            Bound::Open { at_least, at_most } => self.room_for(rules, ask).min(at_most).max(at_least),
+        };
+        let cost = ask.worst_case(per_choice);
+        let tokens = ask.input.plus(ask.output(per_choice));
+        let expensive = ask.expensive_model || ask.expensive_over.is_some_and(|over| cost > over);
+
+        let mut audit = Guards::default();
+        for guard in Guard::ALL {
+            if guard == Guard::ExpensivePerMinute && !expensive {
+                continue;
+            }
+            let rule = rules.get(guard);
+            let Some(limit) = rule.limit else { continue };
+            let Some(refusal) = self.check(guard, limit, cost, tokens, now) else { continue };
+            if rule.audit {
+                audit.insert(guard);
+                continue;
+            }
+            return Decision { verdict: Err(refusal), standing: self.standing(rules, now), audit, lapsed };
+        }
+
+        for window in [&mut self.minute, &mut self.hour, &mut self.day] {
+            window.add(1);
+        }
+        if expensive {
+            self.expensive.add(1);
+        }
+        self.tokens.reserve(Span::Minute, now, tokens.0);
+        self.leases.add(now, cost);
+        let reservation = Reservation { at: now, cost, tokens };
+        let verdict = Ok(Admitted { reservation, per_choice });
+        Decision { verdict, standing: self.standing(rules, now), audit, lapsed }
+    }
+
+    /// The output per choice that every enforced rule still has room for.
+    fn room_for(&self, rules: &Rules, ask: &Ask) -> Tokens {
+        let left = |calendar| {
+            let (spent, reserved) = self.spend(calendar);
+            move |limit| NanoUsd(limit).less(spent).less(reserved)
+        };
+        let money = [
+            rules.enforced(Guard::RequestUsd).map(NanoUsd),
+            rules.enforced(Guard::DayUsd).map(left(Calendar::Day)),
+            rules.enforced(Guard::MonthUsd).map(left(Calendar::Month)),
+        ];
+        let affordable = money.into_iter().flatten().map(|left| ask.affordable(left)).min();
+        let window = rules
+            .enforced(Guard::TokensPerMinute)
+            .map(|limit| ask.per_choice(Tokens(limit.saturating_sub(self.tokens.used())).less(ask.input)));
+        affordable.into_iter().chain(window).min().unwrap_or(Tokens(u64::MAX))
+    }
+
+    fn check(&self, guard: Guard, limit: u64, cost: NanoUsd, tokens: Tokens, now: UnixNanos) -> Option<Refusal> {
+        let (used, reserved, needed) = match guard {
+            Guard::TokensPerMinute => (self.tokens.used(), 0, tokens.0),
+            Guard::RequestUsd => (0, 0, cost.0),
+            Guard::DayUsd => {
+                let (spent, reserved) = self.spend(Calendar::Day);
+                (spent.0, reserved.0, cost.0)
+            }
+            Guard::MonthUsd => {
+                let (spent, reserved) = self.spend(Calendar::Month);
+                (spent.0, reserved.0, cost.0)
+            }
+            window => (self.requests(window).used(), 0, 1),
+        };
+        let left = limit.saturating_sub(used).saturating_sub(reserved);
+        // A free request asks nothing of a budget, even of one in debt.
+        if needed <= left {
+            return None;
+        }
+        let retry_seconds = match guard {
+            Guard::RequestUsd => None,
+            Guard::DayUsd => Some(Calendar::Day.ends_in(now)),
+            Guard::MonthUsd => Some(Calendar::Month.ends_in(now)),
+            window => {
+                let span = match window {
+                    Guard::RequestsPerHour => Span::Hour,
+                    Guard::RequestsPerDay => Span::Day,
+                    _ => Span::Minute,
+                };
+                self.requests(window).wait(span, now, limit, needed).map(|nanos| ceil_seconds(nanos).max(1))
+            }
+        };
+        Some(Refusal { guard, limit, used, reserved, left, needed, retry_seconds })
+    }
+
+    fn standing(&self, rules: &Rules, now: UnixNanos) -> Standing {
+        let level = |guard, span| {
+            let (limit, window) = (rules.get(guard).limit?, self.requests(guard));
+            let remaining = limit.saturating_sub(window.used());
+            Some(Level { limit, remaining, reset_seconds: ceil_seconds(window.clears_in(span, now)) })
+        };
+        let requests = REQUEST_WINDOWS
+            .into_iter()
+            .filter_map(|(guard, span)| level(guard, span))
+            .min_by_key(|level| level.remaining);
+        Standing { requests, tokens: level(Guard::TokensPerMinute, Span::Minute) }
+    }
+
+    /// Replaces a reservation by what the request came to. Debt is kept: a dearer answer is charged in full.
+    pub fn settle(
+        &mut self,
+        reservation: &Reservation,
+        cost: NanoUsd,
+        tokens: Tokens,
+        lease_seconds: u64,
+        now: UnixNanos,
+    ) -> Settled {
+        let lapsed = self.roll(now, lease_seconds);
+        let released = self.leases.release(reservation.at, reservation.cost);
+        self.tokens.settle(Span::Minute, reservation.at, reservation.tokens.0, tokens.0);
+        self.day_spend.charge(Calendar::Day, reservation.at, cost);
+        self.month_spend.charge(Calendar::Month, reservation.at, cost);
+        self.lifetime = self.lifetime.plus(cost);
+        Settled { released, lapsed }
+    }
+
+    pub const fn spent_today(&self) -> NanoUsd {
+        self.day_spend.current()
+    }
+
+    pub const fn lifetime(&self) -> NanoUsd {
+        self.lifetime
+    }
+
+    pub fn reserved(&self) -> NanoUsd {
+        self.leases.since(0)
+    }
+}
+
+#[cfg(test)]
+mod tests;

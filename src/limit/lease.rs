@@ -1,0 +1,137 @@
+//! Money set aside for requests under way, by the minute it was set aside in.
+//!
+//! Trade-off: a list of reservations would be exact and as long as clients make it. Sums per minute are of fixed
+//! size, and let the reservations of a VM that died lapse by themselves, a lease (to the minute) after they were made.
+//! A minute lies wholly in one day and one month, so each budget finds its own reservations in the same ring.
+
+use crate::units::{NanoUsd, UnixNanos};
+
+const SLOT_SECONDS: u64 = 60;
+const SLOTS: usize = 32;
+const RING: u64 = 32;
+pub const ENCODED: usize = 8 + SLOTS * 8;
+/// The longest lease the ring can hold.
+pub const LONGEST_SECONDS: u64 = 30 * SLOT_SECONDS;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Leases {
+    head: u64,
+    sums: [NanoUsd; SLOTS],
+}
+
+fn slot_of(at: UnixNanos) -> u64 {
+    at.seconds() / SLOT_SECONDS
+}
+
+impl Leases {
+    /// Moves on to `now` and lets leases run out; returns what lapsed.
+    pub fn roll(&mut self, now: UnixNanos, lease_seconds: u64) -> NanoUsd {
+        let keep = lease_seconds.min(LONGEST_SECONDS).div_ceil(SLOT_SECONDS);
+        let slot = slot_of(now).max(self.head);
+        let mut lapsed = NanoUsd::ZERO;
+        // The ring's index wraps every 32 minutes: a slot number is its position relative to the old head.
+        for (position, sum) in self.sums.iter_mut().enumerate() {
+            let number = number_at(self.head, position);
+            if slot.saturating_sub(number) > keep {
+                lapsed = lapsed.plus(*sum);
+                *sum = NanoUsd::ZERO;
+            }
+        }
+        self.head = slot;
+        lapsed
+    }
+
+    /// A worker whose clock is a little behind adds to the minute it believes in, where it will look for it again.
+    pub fn add(&mut self, at: UnixNanos, cost: NanoUsd) {
+        if let Some(sum) = self.slot(at) {
+            *sum = sum.plus(cost);
+        }
+    }
+
+    fn slot(&mut self, at: UnixNanos) -> Option<&mut NanoUsd> {
+        let slot = slot_of(at);
+        let held = slot <= self.head && number_at(self.head, index(slot)) == slot;
+        self.sums.get_mut(index(slot)).filter(|_| held)
+    }
+
+    /// Gives back what was added at `at`; nothing if its lease has run out.
+    pub fn release(&mut self, at: UnixNanos, cost: NanoUsd) -> NanoUsd {
+        let Some(sum) = self.slot(at) else {
+            return NanoUsd::ZERO;
+        };
+        let released = cost.min(*sum);
+        *sum = sum.less(released);
+        released
+    }
+
+    /// Reserved since a second of the calendar.
+    pub fn since(&self, second: u64) -> NanoUsd {
+        let first = second / SLOT_SECONDS;
+        self.sums.iter().enumerate().fold(NanoUsd::ZERO, |sum, (position, reserved)| {
+            if number_at(self.head, position) >= first { sum.plus(*reserved) } else { sum }
+        })
+    }
+
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.head.to_le_bytes());
+        for sum in &self.sums {
+            out.extend_from_slice(&sum.0.to_le_bytes());
+        }
+    }
+
+    pub fn decode(bytes: &mut &[u8]) -> Option<Self> {
+        let head = super::cell::take_u64(bytes)?;
+        let mut sums = [NanoUsd::ZERO; SLOTS];
+        for sum in &mut sums {
+            *sum = NanoUsd(super::cell::take_u64(bytes)?);
+        }
+        Some(Self { head, sums })
+    }
+}
+
+fn index(slot: u64) -> usize {
+    usize::try_from(slot % RING).unwrap_or(0)
+}
+
+/// The newest slot number not after `head` that stands at `position`.
+fn number_at(head: u64, position: usize) -> u64 {
+    let behind = head.wrapping_sub(position as u64) % RING;
+    head.saturating_sub(behind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(minute: u64) -> UnixNanos {
+        UnixNanos((28_000_000 + minute) * 60_000_000_000)
+    }
+
+    #[test]
+    fn what_is_added_is_released_or_lapses_never_both() {
+        for lived in 0..200u64 {
+            let mut leases = Leases::default();
+            leases.roll(at(0), 900);
+            leases.add(at(0), NanoUsd(70));
+            let mut lapsed = NanoUsd::ZERO;
+            for minute in 1..=lived {
+                lapsed = lapsed.plus(leases.roll(at(minute), 900));
+            }
+            let released = leases.release(at(0), NanoUsd(70));
+            assert_eq!(released.plus(lapsed), NanoUsd(70), "after {lived} minutes");
+            assert_eq!(released == NanoUsd(70), lived <= 15);
+            assert_eq!(leases.since(0), NanoUsd::ZERO);
+        }
+    }
+
+    #[test]
+    fn a_budget_sees_only_the_reservations_of_its_own_period() {
+        let mut leases = Leases::default();
+        for minute in [0, 5, 10] {
+            leases.roll(at(minute), 1_800);
+            leases.add(at(minute), NanoUsd(1 + minute));
+        }
+        assert_eq!(leases.since(at(5).seconds()), NanoUsd(17));
+        assert_eq!(leases.since(0), NanoUsd(18));
+    }
+}

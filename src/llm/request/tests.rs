@@ -1,0 +1,114 @@
+use super::*;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+fn read(body: &str) -> Result<ChatRequest, Invalid> {
+    let mut reader = ChatReader::default();
+    reader.feed(body.as_bytes());
+    reader.finish(body.len() as u64)
+}
+
+fn edited(body: &str, model: Option<&str>, bound: Option<(BoundField, Tokens)>) -> Value {
+    let request = read(body).unwrap();
+    let out = spliced(body.as_bytes(), &request.edits(model, bound));
+    serde_json::from_slice(&out).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&out)))
+}
+
+#[test]
+fn what_decides_the_price_is_read() {
+    let request = read(
+        r#" {"messages":[{"role":"user","content":"hi"}],"mod\u0065l":"gpt-4o","n":2,"max_tokens":5,"stream":true} "#,
+    )
+    .unwrap();
+    assert_eq!(request.model, "gpt-4o");
+    assert_eq!((request.stream, request.choices, request.bound()), (true, 2, Some(Tokens(5))));
+    assert!(!request.wants_usage());
+}
+
+#[test]
+fn wrong_requests_say_which_field_and_what_would_be_right() {
+    for (body, message) in [
+        ("", "the body is not valid JSON"),
+        ("[]", "the body must be a JSON object"),
+        ("7", "the body must be a JSON object"),
+        ("{}", "the field `model` is missing"),
+        (r#"{"model":"a"}"#, "the field `messages` is missing"),
+        (r#"{"model":7,"messages":[]}"#, "the field `model` must be a string of 1 to 256 bytes"),
+        (r#"{"model":"","messages":[]}"#, "the field `model` must be a string"),
+        (r#"{"model":"a","messages":{}}"#, "the field `messages` must be an array"),
+        (r#"{"model":"a","model":"b","messages":[]}"#, "the field `model` is given more than once"),
+        (r#"{"n":1,"n":1,"model":"a","messages":[]}"#, "the field `n` is given more than once"),
+        (r#"{"model":"a","messages":[],"messages":[]}"#, "the field `messages` is given more than once"),
+        (r#"{"model":"a","messages":[],"max_tokens":-1}"#, "the field `max_tokens` must be a whole number"),
+        (r#"{"model":"a","messages":[],"max_tokens":1.5}"#, "the field `max_tokens` must be a whole number"),
+        (r#"{"model":"a","messages":[],"n":0}"#, "the field `n` must be a whole number of at least 1"),
+        (r#"{"model":"a","messages":[],"stream":"yes"}"#, "the field `stream` must be true or false"),
+        (r#"{"model":"a","messages":[],"stream_options":[]}"#, "the field `stream_options` must be an object"),
+        (r#"{"model":"a","messages":[]"#, "the body is not valid JSON"),
+    ] {
+        let said = read(body).unwrap_err().to_string();
+        assert!(said.starts_with(message), "{body}: {said}");
+    }
+}
+
+#[test]
+fn a_picture_counts_as_a_picture_and_not_as_its_base64() {
+    let body = json!({"model": "a", "messages": [{"role": "user", "content": [
+        {"type": "text", "text": "what is this?"},
+        {"type": "image_url", "image_url": {"url": format!("data:image/png;base64,{}", "A".repeat(900_000))}},
+        {"type": "image_url", "image_url": {"url": "https://example.com/cat.png"}},
+    ]}]})
+    .to_string();
+    let sizes = read(&body).unwrap().sizes;
+    assert_eq!(sizes.attachments, 2);
+    assert!(sizes.input_at_most() < Tokens(4_000), "{sizes:?}");
+}
+
+#[test]
+fn edits_touch_only_what_they_name() {
+    let base = json!({"model": "fast", "messages": [], "stream": true});
+    let with = |extra: Value| {
+        let mut body = base.clone();
+        body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        body
+    };
+    for (options, expected) in [
+        (json!({}), json!({"include_usage": true})),
+        (json!({"stream_options": null}), json!({"include_usage": true})),
+        (json!({"stream_options": {}}), json!({"include_usage": true})),
+        (json!({"stream_options": {"x": 1}}), json!({"include_usage": true, "x": 1})),
+        (json!({"stream_options": {"include_usage": false}}), json!({"include_usage": true})),
+        (json!({"stream_options": {"include_usage": null, "y": []}}), json!({"include_usage": true, "y": []})),
+        (json!({"stream_options": {"include_usage": true}}), json!({"include_usage": true})),
+    ] {
+        let out = edited(&with(options.clone()).to_string(), None, None);
+        assert_eq!(out, with(json!({"stream_options": expected})), "{options}");
+    }
+    let bound = Some((BoundField::MaxCompletionTokens, Tokens(9)));
+    let out = edited(&with(json!({"max_completion_tokens": null})).to_string(), Some("gpt-\"4o"), bound);
+    assert_eq!(
+        out,
+        json!({"model": "gpt-\"4o", "messages": [], "stream": true, "max_completion_tokens": 9,
+            "stream_options": {"include_usage": true}})
+    );
+    assert!(read(&json!({"model": "a", "messages": []}).to_string()).unwrap().edits(None, None).is_empty());
+}
+
+proptest! {
+    /// However the body is cut on its way, it is the same request or the same fault.
+    #[test]
+    fn any_chunking_reads_the_same_request(cuts in prop::collection::vec(0usize..400, 0..20)) {
+        let body = json!({"stream_options": {"x": "é漢🙂"}, "model": "gpt-4o-mini", "n": 3, "stream": true,
+            "messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x".repeat(90)}}]}],
+            "max_completion_tokens": 77}).to_string();
+        let mut cuts: Vec<usize> = cuts.into_iter().filter(|cut| *cut < body.len()).collect();
+        cuts.sort_unstable();
+        let (mut reader, mut done) = (ChatReader::default(), 0);
+        for cut in cuts {
+            reader.feed(&body.as_bytes()[done..cut]);
+            done = cut;
+        }
+        reader.feed(&body.as_bytes()[done..]);
+        prop_assert_eq!(reader.finish(body.len() as u64), read(&body));
+    }
+}

@@ -1,0 +1,296 @@
+//! How an exchange can end, as one closed vocabulary: the code is the reply's `code`, the `status` label and the
+//! record's field, so dashboards, clients and documents speak the same word.
+
+use crate::limit::{Guard, Level, Refusal, Standing};
+use crate::units::NanoUsd;
+use serde::Serialize;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    Success,
+    // Refused by the gateway, before anything was sent on.
+    InvalidRequest,
+    TenantMissing,
+    TenantUnknown,
+    ModelNotAllowed,
+    RequestBudgetExceeded,
+    DailyBudgetExceeded,
+    MonthlyBudgetExceeded,
+    ModelUnpriced,
+    RequestTooLarge,
+    RateLimited,
+    ExpensiveRateLimited,
+    TokenRateLimited,
+    InternalError,
+    // Sent on, and ended otherwise than by a good answer.
+    ProviderUnavailable,
+    /// The provider refused the request (4xx other than 429).
+    ProviderRejected,
+    /// The provider's own rate limit (429).
+    ProviderRateLimited,
+    /// The provider failed (5xx), or told of an error inside a 200.
+    ProviderError,
+    /// The answer broke off in the middle, on the provider's side.
+    ProviderAborted,
+    /// The client went away before its answer was complete.
+    ClientClosed,
+}
+
+impl Outcome {
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::InvalidRequest => "invalid_request",
+            Self::TenantMissing => "tenant_missing",
+            Self::TenantUnknown => "tenant_unknown",
+            Self::ModelNotAllowed => "model_not_allowed",
+            Self::RequestBudgetExceeded => "request_budget_exceeded",
+            Self::DailyBudgetExceeded => "daily_budget_exceeded",
+            Self::MonthlyBudgetExceeded => "monthly_budget_exceeded",
+            Self::ModelUnpriced => "model_unpriced",
+            Self::RequestTooLarge => "request_too_large",
+            Self::RateLimited => "rate_limited",
+            Self::ExpensiveRateLimited => "expensive_rate_limited",
+            Self::TokenRateLimited => "token_rate_limited",
+            Self::InternalError => "internal_error",
+            Self::ProviderUnavailable => "provider_unavailable",
+            Self::ProviderRejected => "provider_rejected",
+            Self::ProviderRateLimited => "provider_rate_limited",
+            Self::ProviderError => "provider_error",
+            Self::ProviderAborted => "provider_aborted",
+            Self::ClientClosed => "client_closed",
+        }
+    }
+
+    /// The status of the gateway's own reply. Endings behind the provider's answer keep the status they had.
+    const fn status(self) -> u32 {
+        match self {
+            Self::InvalidRequest => 400,
+            Self::TenantMissing => 401,
+            Self::TenantUnknown | Self::ModelNotAllowed => 403,
+            Self::RequestBudgetExceeded
+            | Self::DailyBudgetExceeded
+            | Self::MonthlyBudgetExceeded
+            | Self::ModelUnpriced => 402,
+            Self::RequestTooLarge => 413,
+            Self::RateLimited | Self::ExpensiveRateLimited | Self::TokenRateLimited => 429,
+            Self::ProviderUnavailable => 503,
+            _ => 500,
+        }
+    }
+
+    /// OpenAI's own word for this kind of error, which its SDKs show beside the message.
+    const fn openai_type(self) -> &'static str {
+        match self {
+            Self::InvalidRequest | Self::RequestTooLarge => "invalid_request_error",
+            Self::TenantMissing => "authentication_error",
+            Self::TenantUnknown | Self::ModelNotAllowed => "permission_error",
+            Self::RequestBudgetExceeded
+            | Self::DailyBudgetExceeded
+            | Self::MonthlyBudgetExceeded
+            | Self::ModelUnpriced => "insufficient_quota",
+            Self::RateLimited | Self::ExpensiveRateLimited => "requests",
+            Self::TokenRateLimited => "tokens",
+            _ => "server_error",
+        }
+    }
+
+    pub const fn of_guard(guard: Guard) -> Self {
+        match guard {
+            Guard::RequestsPerMinute | Guard::RequestsPerHour | Guard::RequestsPerDay => Self::RateLimited,
+            Guard::ExpensivePerMinute => Self::ExpensiveRateLimited,
+            Guard::TokensPerMinute => Self::TokenRateLimited,
+            Guard::RequestUsd => Self::RequestBudgetExceeded,
+            Guard::DayUsd => Self::DailyBudgetExceeded,
+            Guard::MonthUsd => Self::MonthlyBudgetExceeded,
+        }
+    }
+}
+
+/// A local reply, in the dialect of the API that was called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    pub outcome: Outcome,
+    pub status: u32,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: Vec<u8>,
+}
+
+/// The OpenAI shape: `error` is what its SDKs parse; `detail` is ours, for people and programs that want the figures.
+#[derive(Serialize)]
+struct OpenAiBody<'a> {
+    error: OpenAiError<'a>,
+}
+
+#[derive(Serialize)]
+struct OpenAiError<'a> {
+    message: &'a str,
+    r#type: &'static str,
+    param: Option<&'static str>,
+    code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<Detail>,
+}
+
+/// The figures of a refusal. Money is in USD as decimal strings, everything else are counts.
+#[derive(Serialize)]
+struct Detail {
+    guard: &'static str,
+    limit: Figure,
+    used: Figure,
+    reserved: Figure,
+    remaining: Figure,
+    needed: Figure,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reset_seconds: Option<u64>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Figure {
+    Count(u64),
+    Usd(String),
+}
+
+/// Longer than this, an SDK must be told not to sleep through it: three official ones otherwise do as they are told.
+const LONGEST_SLEEP_SECONDS: u64 = 60;
+
+impl Reply {
+    /// A refusal that needs no figures.
+    pub fn plain(outcome: Outcome, message: &str) -> Self {
+        Self::openai(outcome, message, None)
+    }
+
+    fn openai(outcome: Outcome, message: &str, detail: Option<Detail>) -> Self {
+        let error = OpenAiError { message, r#type: outcome.openai_type(), param: None, code: outcome.code(), detail };
+        // Strings and integers always serialise; an empty body would still carry the right status.
+        let body = serde_json::to_vec(&OpenAiBody { error }).unwrap_or_default();
+        let headers = vec![("content-type", "application/json".to_owned())];
+        Self { outcome, status: outcome.status(), headers, body }
+    }
+
+    /// A limit or budget that had no room: says which, how much, and when to come back.
+    pub fn refusal(refusal: &Refusal, standing: &Standing) -> Self {
+        let outcome = Outcome::of_guard(refusal.guard);
+        let money = refusal.guard.is_money();
+        let figure = |value: u64| if money { Figure::Usd(NanoUsd(value).to_string()) } else { Figure::Count(value) };
+        let detail = Detail {
+            guard: refusal.guard.name(),
+            limit: figure(refusal.limit),
+            used: figure(refusal.used),
+            reserved: figure(refusal.reserved),
+            remaining: figure(refusal.left),
+            needed: figure(refusal.needed),
+            reset_seconds: refusal.retry_seconds,
+        };
+        let mut reply = Self::openai(outcome, &message(refusal), Some(detail));
+        if !money {
+            // A request that can never pass is told a wait all the same (429 always has one), and not to use it.
+            let seconds = refusal.retry_seconds.unwrap_or(LONGEST_SLEEP_SECONDS);
+            reply.headers.push(("retry-after", seconds.to_string()));
+            if refusal.retry_seconds.is_none_or(|seconds| seconds > LONGEST_SLEEP_SECONDS) {
+                reply.headers.push(("x-should-retry", "false".to_owned()));
+            }
+        }
+        reply.headers.extend(rate_limit_headers(standing));
+        reply
+    }
+}
+
+fn message(refusal: &Refusal) -> String {
+    let Refusal { limit, used, reserved, left, needed, .. } = *refusal;
+    let usd = |value| format!("${}", NanoUsd(value));
+    let wait = refusal.retry_seconds.map_or_else(String::new, |seconds| format!(" It resets in {seconds} s."));
+    let spent = |period: &str| {
+        format!(
+            "The {period} budget of {} has no room for this request: {} spent, {} reserved by requests under way, \
+             {} left, and this request may cost up to {}.{wait}",
+            usd(limit),
+            usd(used),
+            usd(reserved),
+            usd(left),
+            usd(needed)
+        )
+    };
+    let rate = |what: &str| {
+        let wait = refusal.retry_seconds.map_or_else(String::new, |seconds| format!(" Try again in {seconds} s."));
+        format!("Rate limit reached: {limit} {what}, {used} used, {left} left.{wait}")
+    };
+    match refusal.guard {
+        Guard::RequestsPerMinute => rate("requests per minute"),
+        Guard::RequestsPerHour => rate("requests per hour"),
+        Guard::RequestsPerDay => rate("requests per day"),
+        Guard::ExpensivePerMinute => rate("expensive requests per minute"),
+        Guard::TokensPerMinute if refusal.retry_seconds.is_none() => format!(
+            "This request may use up to {needed} tokens, more than the {limit} tokens per minute that are allowed. \
+             Shorten it or lower its output bound."
+        ),
+        Guard::TokensPerMinute => {
+            format!("{} This request may use up to {needed}.", rate("tokens per minute"))
+        }
+        Guard::RequestUsd => format!(
+            "This request may cost up to {}, more than the {} a single request may cost. Shorten it, lower its \
+             output bound or choose a cheaper model.",
+            usd(needed),
+            usd(limit)
+        ),
+        Guard::DayUsd => spent("daily"),
+        Guard::MonthUsd => spent("monthly"),
+    }
+}
+
+/// `x-ratelimit-{limit,remaining,reset}-{requests,tokens}`, in OpenAI's spelling (`reset` is a duration).
+pub fn rate_limit_headers(standing: &Standing) -> Vec<(&'static str, String)> {
+    let mut headers = Vec::with_capacity(6);
+    let mut add = |level: Option<Level>, [limit, remaining, reset]: [&'static str; 3]| {
+        if let Some(level) = level {
+            headers.push((limit, level.limit.to_string()));
+            headers.push((remaining, level.remaining.to_string()));
+            headers.push((reset, format!("{}s", level.reset_seconds)));
+        }
+    };
+    add(
+        standing.requests,
+        ["x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"],
+    );
+    add(standing.tokens, ["x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"]);
+    headers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    fn refusal(guard: Guard, retry_seconds: Option<u64>) -> Refusal {
+        Refusal { guard, limit: 10_000_000, used: 4, reserved: 2, left: 9_999_994, needed: 10_000_000, retry_seconds }
+    }
+
+    fn header<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
+        reply.headers.iter().find(|(header, _)| *header == name).map(|(_, value)| value.as_str())
+    }
+
+    #[test]
+    fn a_budget_refusal_is_never_slept_on_and_shows_its_figures() {
+        let reply = Reply::refusal(&refusal(Guard::DayUsd, Some(3_600)), &Standing::default());
+        assert_eq!((reply.status, header(&reply, "retry-after")), (402, None));
+        let body: Value = serde_json::from_slice(&reply.body).unwrap();
+        assert_eq!(body["error"]["code"], "daily_budget_exceeded");
+        assert_eq!(body["error"]["detail"]["limit"], "0.01");
+        assert_eq!(body["error"]["detail"]["used"], "0.000000004");
+        assert_eq!(body["error"]["detail"]["reset_seconds"], 3_600);
+    }
+
+    #[test]
+    fn a_rate_refusal_always_says_when_and_long_waits_are_not_for_sleeping() {
+        for guard in Guard::ALL.into_iter().filter(|guard| !guard.is_money()) {
+            for (wait, retry, should) in
+                [(Some(7), "7", None), (Some(61), "61", Some("false")), (None, "60", Some("false"))]
+            {
+                let reply = Reply::refusal(&refusal(guard, wait), &Standing::default());
+                assert_eq!((reply.status, header(&reply, "retry-after")), (429, Some(retry)));
+                assert_eq!(header(&reply, "x-should-retry"), should);
+            }
+        }
+    }
+}

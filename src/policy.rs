@@ -1,0 +1,127 @@
+//! What the configuration means: validated, with every name resolved to an index, as the way of a request needs it.
+//!
+//! Trade-off: everything that can be wrong is refused here, before a listener takes it, so that no request meets a
+//! tier that is missing or an alias without a price. Tenants of one tier share its rules: a hundred thousand of them
+//! cost each worker's VM their names.
+
+mod build;
+mod rules;
+
+use std::rc::Rc;
+
+use hashbrown::HashMap;
+
+use crate::config::Config;
+pub use crate::config::{ConfigError, Starved};
+use crate::limit::Rules;
+pub use crate::price::Pattern;
+use crate::price::PriceTable;
+use crate::units::{NanoUsd, Tokens};
+
+/// The tenant that unknown ones share.
+pub const DEFAULT_TENANT: &str = "default";
+/// The label of everything that the configuration does not name.
+pub const OTHER: &str = "other";
+/// The label of what was not sent.
+pub const NONE: &str = "none";
+
+/// The place of a tenant in `Policy::tenants`; means nothing to another policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TenantIx(pub u32);
+
+#[derive(Debug)]
+pub struct Policy {
+    pub tenant_header: String,
+    pub role_header: String,
+    pub roles: Vec<String>,
+    pub tenants: Vec<TenantPolicy>,
+    tenant_index: HashMap<Rc<str>, u32>,
+    /// Whose limits unknown tenants share; without it they are refused.
+    pub default_tenant: Option<TenantIx>,
+    pub providers: Vec<ProviderPolicy>,
+    pub prices: PriceTable,
+    pub expensive: Expensive,
+    /// What the client may write → the model that is sent on.
+    pub aliases: HashMap<String, String>,
+    pub default_max_tokens: Tokens,
+    pub min_tokens: Tokens,
+    pub max_request_bytes: u64,
+    pub lease_seconds: u64,
+    pub starved: Starved,
+}
+
+#[derive(Clone, Debug)]
+pub struct TenantPolicy {
+    pub name: Rc<str>,
+    pub tier: Rc<str>,
+    /// The tier's own, if the tenant overrides nothing.
+    pub rules: Rc<Rules>,
+    /// `None` allows every model.
+    pub models: Option<Box<[Pattern]>>,
+}
+
+#[derive(Clone, Debug)]
+pub struct ProviderPolicy {
+    pub name: String,
+    pub cluster: String,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Expensive {
+    pub models: Vec<Pattern>,
+    pub over: Option<NanoUsd>,
+}
+
+impl Policy {
+    /// Reads and validates a configuration; the first flaw refuses it whole.
+    pub fn read(json: &[u8]) -> Result<Self, ConfigError> {
+        let config = Config::read(json)?;
+        build::policy(config).map_err(|flaw| flaw.in_text(json))
+    }
+
+    /// An unknown name is the default tenant, if there is one.
+    pub fn tenant(&self, name: &str) -> Option<TenantIx> {
+        self.tenant_index.get(name).copied().map(TenantIx).or(self.default_tenant)
+    }
+
+    pub fn tenant_policy(&self, tenant: TenantIx) -> Option<&TenantPolicy> {
+        self.tenants.get(usize::try_from(tenant.0).ok()?)
+    }
+
+    pub fn rules(&self, tenant: TenantIx) -> Option<&Rules> {
+        self.tenant_policy(tenant).map(|tenant| &*tenant.rules)
+    }
+
+    /// The `provider` label of an Envoy cluster.
+    pub fn provider_label(&self, cluster: Option<&str>) -> &str {
+        let mut providers = self.providers.iter();
+        let known = cluster.and_then(|cluster| providers.find(|provider| provider.cluster == cluster));
+        known.map_or(OTHER, |provider| &provider.name)
+    }
+
+    /// The `role` label of what the role header says.
+    pub fn role_label(&self, role: Option<&str>) -> &str {
+        let Some(role) = role else { return NONE };
+        self.roles.iter().find(|known| **known == role).map_or(OTHER, |known| known)
+    }
+
+    /// The model that is sent on for the one that the client wrote.
+    pub fn resolve<'a>(&'a self, model: &'a str) -> &'a str {
+        self.aliases.get(model).map_or(model, |target| target)
+    }
+}
+
+impl TenantPolicy {
+    pub fn allows(&self, model: &str) -> bool {
+        self.models.as_ref().is_none_or(|models| models.iter().any(|pattern| pattern.matches(model)))
+    }
+}
+
+impl Expensive {
+    pub fn is_model(&self, model: &str) -> bool {
+        self.models.iter().any(|pattern| pattern.matches(model))
+    }
+}
+
+#[cfg(test)]
+mod tests;

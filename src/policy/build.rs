@@ -1,0 +1,247 @@
+//! From what was written to what it means. The checks of single values are in the configuration's types; those that
+//! need more than one value are here.
+
+use std::ops::RangeInclusive;
+use std::rc::Rc;
+
+use hashbrown::HashMap;
+
+use super::rules::Layer;
+use super::{DEFAULT_TENANT, Expensive, NONE, OTHER, Policy, ProviderPolicy, TenantIx, TenantPolicy};
+use crate::config::{self, Config, ConfigError, Named, UnknownTenants, UnpricedPolicy};
+use crate::limit::{Guard, Rules};
+use crate::price::{NotAdded, Price, PriceIx, PriceTable, Quote, Rates, Unpriced};
+use crate::units::Tokens;
+
+type Checked<T> = Result<T, ConfigError>;
+
+const DEFAULT_TIER: &str = "standard";
+const OUTPUT_TOKENS: RangeInclusive<u64> = 1..=1_000_000_000;
+/// Less than a kilobyte holds no conversation; more than a gigabyte fits no buffer of Envoy's.
+const REQUEST_BYTES: RangeInclusive<u64> = 1_024..=1_073_741_824;
+/// A reservation that outlives a day would block the budget of the next one.
+const LEASE_SECONDS: RangeInclusive<u64> = 1..=86_400;
+
+pub(super) fn policy(config: Config) -> Checked<Policy> {
+    let output = &config.output;
+    in_range("output.default_max_tokens", output.default_max_tokens, OUTPUT_TOKENS)?;
+    in_range("output.min_tokens", output.min_tokens, OUTPUT_TOKENS)?;
+    in_range("max_request_bytes", config.max_request_bytes, REQUEST_BYTES)?;
+    in_range("reservation_lease_seconds", config.reservation_lease_seconds, LEASE_SECONDS)?;
+    if output.min_tokens > output.default_max_tokens {
+        let (min, max) = (output.min_tokens, output.default_max_tokens);
+        return flaw(
+            "output.min_tokens",
+            format!("{min} is more than `default_max_tokens` ({max}); at most as much is right"),
+        );
+    }
+    if config.tenant_header == config.role_header {
+        return flaw("role_header", format!("`{}` is the tenant's header already", config.role_header.0));
+    }
+    let roles = roles(config.roles)?;
+    let providers = providers(config.providers)?;
+    let prices = prices(&config.prices, &config.unpriced)?;
+    let aliases = aliases(config.aliases, &prices)?;
+    let tiers = tiers(&config.limits, &config.tiers)?;
+    let (tenants, tenant_index, default_tenant) = tenants(config.tenants, config.unknown_tenants, &tiers)?;
+    Ok(Policy {
+        tenant_header: config.tenant_header.0,
+        role_header: config.role_header.0,
+        roles,
+        tenants,
+        tenant_index,
+        default_tenant,
+        providers,
+        prices,
+        expensive: Expensive { models: config.expensive.models, over: config.expensive.over_usd.map(|usd| usd.0) },
+        aliases,
+        default_max_tokens: Tokens(config.output.default_max_tokens),
+        min_tokens: Tokens(config.output.min_tokens),
+        max_request_bytes: config.max_request_bytes,
+        lease_seconds: config.reservation_lease_seconds,
+        starved: config.starved,
+    })
+}
+
+fn flaw<T>(path: impl Into<String>, problem: impl Into<String>) -> Checked<T> {
+    Err(ConfigError::new(path, problem))
+}
+
+/// `tenants.acme`: keys are shown escaped, they may be anything.
+fn under(map: &str, name: &str) -> String {
+    format!("{map}.{}", name.escape_debug())
+}
+
+fn in_range(path: &str, value: u64, range: RangeInclusive<u64>) -> Checked<()> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    flaw(path, format!("{value} is out of range: {} to {} is allowed", range.start(), range.end()))
+}
+
+fn not_reserved(path: impl FnOnce() -> String, name: &str, reserved: &[&str]) -> Checked<()> {
+    if !reserved.contains(&name) {
+        return Ok(());
+    }
+    flaw(path(), format!("`{name}` is a label of the gateway's own; choose another name"))
+}
+
+fn roles(written: Vec<config::Name>) -> Checked<Vec<String>> {
+    let mut roles: Vec<String> = Vec::with_capacity(written.len());
+    for (at, config::Name(role)) in written.into_iter().enumerate() {
+        let path = || format!("roles[{at}]");
+        not_reserved(path, &role, &[OTHER, NONE])?;
+        if roles.iter().any(|known| **known == *role) {
+            return flaw(path(), format!("the role `{role}` is written twice"));
+        }
+        roles.push(role.to_string());
+    }
+    Ok(roles)
+}
+
+fn providers(written: Named<config::Provider>) -> Checked<Vec<ProviderPolicy>> {
+    let mut providers: Vec<ProviderPolicy> = Vec::with_capacity(written.entries.len());
+    for (name, config::Provider { cluster: config::Name(cluster) }) in written.entries {
+        not_reserved(|| under("providers", &name), &name, &[OTHER, NONE])?;
+        if let Some(first) = providers.iter().find(|provider| *provider.cluster == *cluster) {
+            let path = format!("{}.cluster", under("providers", &name));
+            return flaw(path, format!("the cluster `{cluster}` is that of `{}` already", first.name));
+        }
+        providers.push(ProviderPolicy { name: name.to_string(), cluster: cluster.to_string() });
+    }
+    Ok(providers)
+}
+
+fn prices(written: &[config::Price], unpriced: &config::Unpriced) -> Checked<PriceTable> {
+    if written.is_empty() {
+        return flaw("prices", "no prices: at least one model must have a price (`*` stands for every model)");
+    }
+    let mut table = PriceTable::default();
+    for (at, price) in written.iter().enumerate() {
+        let path = || format!("prices[{at}].model");
+        let model = price.model.as_str();
+        not_reserved(path, model, &[OTHER])?;
+        let input = price.input_usd_per_1m_tokens.0;
+        let rates = Rates {
+            input,
+            output: price.output_usd_per_1m_tokens.0,
+            cached_input: price.cached_input_usd_per_1m_tokens.map_or(input, |rate| rate.0),
+            cache_creation: price.cache_creation_usd_per_1m_tokens.map_or(input, |rate| rate.0),
+        };
+        match table.add(Price { model: price.model.clone(), rates, bound_field: price.output_bound_field }) {
+            Ok(_) => {}
+            Err(NotAdded::SameModelAs(PriceIx(first))) => {
+                return flaw(path(), format!("`{model}` has a price already, at prices[{first}]"));
+            }
+            Err(NotAdded::Full) => return flaw("prices", format!("too many: at most {} are allowed", u16::MAX)),
+        }
+    }
+    let policy = match (unpriced.policy, &unpriced.model) {
+        (UnpricedPolicy::Deny, None) => Unpriced::Deny,
+        (UnpricedPolicy::Allow, None) => Unpriced::Allow,
+        (UnpricedPolicy::Deny | UnpricedPolicy::Allow, Some(_)) => {
+            return flaw("unpriced.model", "only the policy `price_as` takes a model");
+        }
+        (UnpricedPolicy::PriceAs, None) => {
+            return flaw("unpriced", "the policy `price_as` needs a `model` that has a price");
+        }
+        (UnpricedPolicy::PriceAs, Some(config::Name(model))) => match table.find(model) {
+            Some(ix) => Unpriced::PriceAs(ix),
+            None => {
+                return flaw("unpriced.model", format!("`{model}` has no price itself; name a model under `prices`"));
+            }
+        },
+    };
+    table.set_unpriced(policy);
+    Ok(table)
+}
+
+fn aliases(written: Named<config::Name>, prices: &PriceTable) -> Checked<HashMap<String, String>> {
+    for (alias, config::Name(model)) in &written.entries {
+        let path = || under("aliases", alias);
+        if alias.contains('*') || model.contains('*') {
+            return flaw(path(), format!("`{alias}: {model}`: an alias stands for one name, `*` is not allowed"));
+        }
+        if written.get(model).is_some() {
+            return flaw(
+                path(),
+                format!("`{model}` is an alias itself, and aliases are followed once: name its model"),
+            );
+        }
+        if prices.quote(model) == Quote::Denied {
+            let problem = format!("no price matches `{model}`, so `unpriced` denies it: add it under `prices`");
+            return flaw(path(), problem);
+        }
+    }
+    Ok(written.entries.into_iter().map(|(alias, config::Name(model))| (alias.to_string(), model.to_string())).collect())
+}
+
+/// The built-in tiers under what was written.
+fn tiers(limits: &config::Limits, written: &Named<config::Tier>) -> Checked<Named<Rc<Rules>>> {
+    let builtin = Config::default();
+    let mut base = Rules::default();
+    Layer::from(&builtin.limits).apply(&mut base, || "limits".to_owned())?;
+    Layer::from(limits).apply(&mut base, || "limits".to_owned())?;
+    let added = written.names().filter(|name| builtin.tiers.get(name).is_none());
+    let mut tiers = Named::default();
+    for name in builtin.tiers.names().chain(added) {
+        let path = || under("tiers", name);
+        let mut rules = base;
+        for tier in [builtin.tiers.get(name), written.get(name)].into_iter().flatten() {
+            Layer::from(tier).apply(&mut rules, path)?;
+        }
+        // A new tier inherits no budget, and must not spend without end because nobody thought of one.
+        let lifted = written.get(name).map(|tier| tier.unlimited.as_slice()).unwrap_or_default();
+        let open = |guard: &&Guard| rules.get(**guard).limit.is_none() && !lifted.contains(guard);
+        if let Some(guard) = [Guard::RequestUsd, Guard::DayUsd].iter().find(open) {
+            let guard = guard.name();
+            return flaw(path(), format!("a new tier needs `{guard}` under `budgets`, or listed under `unlimited`"));
+        }
+        tiers.push(Rc::clone(name), Rc::new(rules));
+    }
+    Ok(tiers)
+}
+
+type Tenants = (Vec<TenantPolicy>, HashMap<Rc<str>, u32>, Option<TenantIx>);
+
+fn tenants(mut written: Named<config::Tenant>, unknown: UnknownTenants, tiers: &Named<Rc<Rules>>) -> Checked<Tenants> {
+    if written.entries.is_empty() {
+        return flaw("tenants", "no tenants: at least one is needed, such as `acme: {tier: standard}`");
+    }
+    let shared = match (unknown, written.index.get(DEFAULT_TENANT)) {
+        (UnknownTenants::Refuse, None) => None,
+        (UnknownTenants::Refuse, Some(_)) => {
+            let problem = "`default` is the tenant that unknown ones share: choose another name, or set \
+                           `unknown_tenants: share_default`";
+            return flaw(under("tenants", DEFAULT_TENANT), problem);
+        }
+        (UnknownTenants::ShareDefault, Some(at)) => Some(*at),
+        (UnknownTenants::ShareDefault, None) => Some(written.push(DEFAULT_TENANT.into(), config::Tenant::default())),
+    };
+    // The tiers' own names, so that a hundred thousand tenants share three of them.
+    let tiers: HashMap<&str, (&Rc<str>, &Rc<Rules>)> =
+        tiers.entries.iter().map(|(name, rules)| (&**name, (name, rules))).collect();
+    let mut tenants = Vec::with_capacity(written.entries.len());
+    for (name, tenant) in written.entries {
+        let path = || under("tenants", &name);
+        not_reserved(path, &name, &[OTHER, NONE])?;
+        let wanted = tenant.tier.as_ref().map_or(DEFAULT_TIER, |config::Name(tier)| tier);
+        let Some((tier, shared)) = tiers.get(wanted) else {
+            let mut known: Vec<_> = tiers.keys().map(|name| format!("`{name}`")).collect();
+            known.sort_unstable();
+            let problem = format!("unknown tier `{wanted}`, expected one of {}", known.join(", "));
+            return flaw(format!("{}.tier", path()), problem);
+        };
+        if tenant.models.as_ref().is_some_and(|models| models.is_empty()) {
+            return flaw(format!("{}.models", path()), "an empty list allows no model; leave it out to allow all");
+        }
+        let layer = Layer::from(&tenant);
+        let mut rules = Rc::clone(shared);
+        if !layer.is_empty() {
+            layer.apply(Rc::make_mut(&mut rules), path)?;
+            layer.check_audit(&rules, path)?;
+        }
+        tenants.push(TenantPolicy { tier: Rc::clone(tier), rules, models: tenant.models, name });
+    }
+    Ok((tenants, written.index, shared.map(TenantIx)))
+}

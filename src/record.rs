@@ -1,0 +1,106 @@
+//! The one line an exchange leaves behind: what the stats count, the access log shows and finance reads.
+//! Never a prompt, an answer or a key.
+
+use crate::limit::Guards;
+use crate::llm::usage::{Usage, UsageSource};
+use crate::outcome::Outcome;
+use crate::units::NanoUsd;
+use serde::Serialize;
+
+/// Values for labels: from the configuration only, so that no client can add a series.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Labels {
+    pub tenant: String,
+    pub role: String,
+    /// The price's name, or `other`.
+    pub model: String,
+    /// The provider's name, `other`, or `none` where nothing was sent on.
+    pub provider: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    pub labels: Labels,
+    pub outcome: Outcome,
+    pub request_id: String,
+    pub model_asked: String,
+    pub model_answered: String,
+    pub stream: bool,
+    pub status: u64,
+    pub attempts: u64,
+    pub usage: Usage,
+    pub usage_source: UsageSource,
+    pub cost: NanoUsd,
+    pub reserved: NanoUsd,
+    pub audit: Guards,
+    pub duration_ms: u64,
+    /// Until the answer's first body byte reached the filter.
+    pub first_byte_ms: Option<u64>,
+    /// Whether the request was sent on (and so holds a gauge and a reservation).
+    pub admitted: bool,
+}
+
+/// The layout's version: a field may be added within one, never renamed or removed.
+const VERSION: u8 = 1;
+
+#[derive(Serialize)]
+struct Line<'a> {
+    v: u8,
+    request_id: &'a str,
+    tenant: &'a str,
+    role: &'a str,
+    provider: &'a str,
+    model: &'a str,
+    model_asked: &'a str,
+    model_answered: &'a str,
+    stream: bool,
+    outcome: &'static str,
+    status: u64,
+    attempts: u64,
+    input_tokens: u64,
+    output_tokens: u64,
+    total_tokens: u64,
+    cached_input_tokens: u64,
+    cache_creation_input_tokens: u64,
+    reasoning_tokens: u64,
+    usage_source: &'static str,
+    cost_nanousd: u64,
+    reserved_nanousd: u64,
+    audit: Vec<&'static str>,
+    duration_ms: u64,
+    first_byte_ms: Option<u64>,
+}
+
+impl Record {
+    /// One line of JSON, without the line's end.
+    pub fn to_json(&self) -> String {
+        let line = Line {
+            v: VERSION,
+            request_id: &self.request_id,
+            tenant: &self.labels.tenant,
+            role: &self.labels.role,
+            provider: &self.labels.provider,
+            model: &self.labels.model,
+            model_asked: &self.model_asked,
+            model_answered: &self.model_answered,
+            stream: self.stream,
+            outcome: self.outcome.code(),
+            status: self.status,
+            attempts: self.attempts,
+            input_tokens: self.usage.input_tokens.0,
+            output_tokens: self.usage.output_tokens.0,
+            total_tokens: self.usage.total_tokens.0,
+            cached_input_tokens: self.usage.cached_input_tokens.0,
+            cache_creation_input_tokens: self.usage.cache_creation_input_tokens.0,
+            reasoning_tokens: self.usage.reasoning_tokens.0,
+            usage_source: self.usage_source.name(),
+            cost_nanousd: self.cost.0,
+            reserved_nanousd: self.reserved.0,
+            audit: self.audit.iter().map(|guard| guard.name()).collect(),
+            duration_ms: self.duration_ms,
+            first_byte_ms: self.first_byte_ms,
+        };
+        // Strings and integers always serialise.
+        serde_json::to_string(&line).unwrap_or_default()
+    }
+}

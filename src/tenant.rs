@@ -1,0 +1,47 @@
+//! Who a request says it is. Envoy's own auth sets the header or strips it; here it is only read, strictly.
+
+/// What the values of one header come to. Which of two a server takes differs, so a repeated one is no value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Identity<'a> {
+    Missing,
+    One(&'a str),
+    /// Repeated, not UTF-8, or longer than any configured name.
+    Unusable,
+}
+
+const LONGEST: usize = 256;
+
+impl<'a> Identity<'a> {
+    pub fn of(headers: &'a [(String, Vec<u8>)], name: &str) -> Self {
+        let mut values = headers.iter().filter(|(header, _)| header.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+        match (values.next(), values.next()) {
+            (None, _) => Self::Missing,
+            (Some(value), None) => match std::str::from_utf8(value.trim_ascii()) {
+                Ok("") => Self::Missing,
+                Ok(value) if value.len() <= LONGEST => Self::One(value),
+                _ => Self::Unusable,
+            },
+            (Some(_), Some(_)) => Self::Unusable,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(values: &[&[u8]]) -> String {
+        let headers: Vec<_> = values.iter().map(|value| ("X-Tenant-ID".to_owned(), value.to_vec())).collect();
+        format!("{:?}", Identity::of(&headers, "x-tenant-id"))
+    }
+
+    #[test]
+    fn only_one_readable_value_is_an_identity() {
+        assert_eq!(of(&[]), "Missing");
+        assert_eq!(of(&[b"  "]), "Missing");
+        assert_eq!(of(&[b" acme "]), "One(\"acme\")");
+        assert_eq!(of(&[b"acme", b"acme"]), "Unusable");
+        assert_eq!(of(&[b"\xff"]), "Unusable");
+        assert_eq!(of(&[&[b'a'; 257]]), "Unusable");
+    }
+}
