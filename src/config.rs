@@ -9,6 +9,7 @@ mod keyed;
 mod named;
 mod path;
 mod scalar;
+pub mod structure;
 
 use serde::{Deserialize, Deserializer};
 

@@ -789,4 +789,5 @@ fn shifted(value: u64, power: i64) -> u64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "indices into short test documents")]
 mod tests;

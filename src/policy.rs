@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 use hashbrown::HashMap;
 
-use crate::config::Config;
+use crate::config::{Config, structure};
 pub use crate::config::{ConfigError, Starved};
 use crate::limit::Rules;
 pub use crate::price::Pattern;
@@ -73,8 +73,16 @@ pub struct Expensive {
 }
 
 impl Policy {
-    /// Reads and validates a configuration; the first flaw refuses it whole.
-    pub fn read(json: &[u8]) -> Result<Self, ConfigError> {
+    /// Reads and validates a configuration, JSON or an encoded `google.protobuf.Struct`; the first flaw refuses it whole.
+    pub fn read(configuration: &[u8]) -> Result<Self, ConfigError> {
+        match structure::json_of(configuration) {
+            // No bytes at all are an empty struct, too.
+            Some(json) => Self::read_json(json.as_bytes()).map_err(ConfigError::without_place),
+            None => Self::read_json(configuration),
+        }
+    }
+
+    fn read_json(json: &[u8]) -> Result<Self, ConfigError> {
         let config = Config::read(json)?;
         build::policy(config).map_err(|flaw| flaw.in_text(json))
     }

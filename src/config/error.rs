@@ -23,6 +23,11 @@ impl ConfigError {
         self
     }
 
+    /// Forgets the place in a text that the operator never saw.
+    pub fn without_place(self) -> Self {
+        Self { place: None, ..self }
+    }
+
     pub(super) fn from_serde(error: &serde_json::Error, json: &[u8]) -> Self {
         if json.trim_ascii().is_empty() {
             return Self::new("", "it is empty: `tenants` and `prices` are needed at least");

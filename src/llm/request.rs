@@ -77,7 +77,7 @@ pub enum Invalid {
 impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Json(malformed) => write!(f, "the body is not valid JSON: {malformed}"),
+            Self::Json(malformed) => malformed.fmt(f),
             Self::NotAnObject => f.write_str("the body must be a JSON object"),
             Self::Missing(field) => write!(f, "the field `{field}` is missing"),
             Self::Repeated(field) => write!(f, "the field `{field}` is given more than once"),

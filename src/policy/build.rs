@@ -20,7 +20,7 @@ const OUTPUT_TOKENS: RangeInclusive<u64> = 1..=1_000_000_000;
 /// Less than a kilobyte holds no conversation; more than a gigabyte fits no buffer of Envoy's.
 const REQUEST_BYTES: RangeInclusive<u64> = 1_024..=1_073_741_824;
 /// A reservation that outlives a day would block the budget of the next one.
-const LEASE_SECONDS: RangeInclusive<u64> = 1..=86_400;
+const LEASE_SECONDS: RangeInclusive<u64> = 60..=crate::limit::lease::LONGEST_SECONDS;
 
 pub(super) fn policy(config: Config) -> Checked<Policy> {
     let output = &config.output;

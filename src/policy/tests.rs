@@ -370,7 +370,7 @@ fn wrong_prices_and_figures_say_what_would_be_right() {
         (with(r#""max_request_bytes":9"#), "max_request_bytes: 9 is out of range: 1024 to 1073741824 is allowed"),
         (
             with(r#""reservation_lease_seconds":86401"#),
-            "reservation_lease_seconds: 86401 is out of range: 1 to 86400 is allowed",
+            "reservation_lease_seconds: 86401 is out of range: 60 to 1800 is allowed",
         ),
     ]);
 }

@@ -28,7 +28,7 @@ fn what_decides_the_price_is_read() {
 #[test]
 fn wrong_requests_say_which_field_and_what_would_be_right() {
     for (body, message) in [
-        ("", "the body is not valid JSON"),
+        ("", "invalid JSON at byte 0"),
         ("[]", "the body must be a JSON object"),
         ("7", "the body must be a JSON object"),
         ("{}", "the field `model` is missing"),
@@ -44,7 +44,7 @@ fn wrong_requests_say_which_field_and_what_would_be_right() {
         (r#"{"model":"a","messages":[],"n":0}"#, "the field `n` must be a whole number of at least 1"),
         (r#"{"model":"a","messages":[],"stream":"yes"}"#, "the field `stream` must be true or false"),
         (r#"{"model":"a","messages":[],"stream_options":[]}"#, "the field `stream_options` must be an object"),
-        (r#"{"model":"a","messages":[]"#, "the body is not valid JSON"),
+        (r#"{"model":"a","messages":[]"#, "invalid JSON at byte"),
     ] {
         let said = read(body).unwrap_err().to_string();
         assert!(said.starts_with(message), "{body}: {said}");

