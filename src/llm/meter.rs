@@ -215,7 +215,11 @@ impl Meter {
         };
         sse.feed(chunk, &mut piece);
         if last {
-            sse.finish(&mut |_| piece(Piece::EndOfEvent { end: chunk.len() }));
+            sse.finish(&mut |ended| {
+                if let Piece::EndOfEvent { .. } = ended {
+                    piece(Piece::EndOfEvent { end: chunk.len() });
+                }
+            });
         }
         let between = sse.at_boundary();
         sieve.map_or(Passage::Unchanged, |sieve| sieve.passage(between || last))

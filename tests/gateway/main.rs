@@ -1,1 +1,21 @@
-fn main() {}
+//! End to end: the shipped `envoy.yaml` in a real Envoy with two workers, in front of the simulated provider.
+//!
+//! Trade-off: an Envoy takes a second to start, so each module has one for all its tests, and tests keep apart by
+//! tenant. What the gateway says (stats, records) is checked against what the provider billed, never against itself.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test that meets the unexpected must fail, here and now"
+)]
+#![expect(clippy::disallowed_methods, reason = "only the filter is told the time by its host")]
+
+mod budgets;
+mod client;
+mod endings;
+mod envoy;
+mod limits;
+mod smoke;

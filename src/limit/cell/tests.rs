@@ -1,1 +1,139 @@
+use super::*;
+use crate::limit::Rule;
+use crate::price::Rates;
+use crate::units::PicoUsdPerToken;
+use proptest::prelude::*;
 
+const NOON: UnixNanos = UnixNanos(1_800_000_000_000_000_000);
+
+fn after(now: UnixNanos, seconds: u64) -> UnixNanos {
+    UnixNanos(now.0 + seconds * 1_000_000_000)
+}
+
+fn rules(limits: &[(Guard, u64)]) -> Rules {
+    let mut rules = Rules::default();
+    for (guard, limit) in limits {
+        rules.set(*guard, Rule { limit: Some(*limit), audit: false });
+    }
+    rules
+}
+
+/// 1 nano-USD a token, in and out.
+fn ask(input: u64, bound: Bound) -> Ask {
+    let rate = PicoUsdPerToken(1_000);
+    Ask {
+        input: Tokens(input),
+        rates: Rates { input: rate, output: rate, cached_input: rate, cache_creation: rate },
+        bound,
+        choices: 1,
+        expensive_model: false,
+        expensive_over: None,
+        lease_seconds: 900,
+    }
+}
+
+fn client(bound: u64) -> Bound {
+    Bound::Client(Tokens(bound))
+}
+
+#[test]
+fn a_cell_comes_back_as_it_was_stored_and_anything_else_is_unknown() {
+    let mut cell = Cell::default();
+    let decision = cell.admit(&Rules::default(), &ask(7, client(9)), NOON);
+    let reservation = decision.verdict.unwrap().reservation;
+    cell.settle(&reservation, NanoUsd(5), Tokens(5), 900, after(NOON, 70));
+    let bytes = cell.encode();
+    assert_eq!((bytes.len(), Cell::decode(&bytes)), (ENCODED, Ok(cell)));
+    assert!(bytes.len() < 1_000);
+    for wrong in [&bytes[..bytes.len() - 1], &[], &[&bytes[..], &[0]].concat(), b"NXC\x02"] {
+        assert_eq!(Cell::decode(wrong), Err(UnknownVersion));
+    }
+}
+
+#[test]
+fn a_refusal_takes_nothing() {
+    let rules = rules(&[(Guard::RequestsPerMinute, 5), (Guard::DayUsd, 10)]);
+    let mut cell = Cell::default();
+    assert!(cell.admit(&rules, &ask(1, client(5)), NOON).verdict.is_ok());
+    let before = cell.clone();
+    let refusal = cell.admit(&rules, &ask(1, client(5)), NOON).verdict.unwrap_err();
+    assert_eq!((refusal.guard, refusal.reserved, refusal.left, refusal.needed), (Guard::DayUsd, 6, 4, 6));
+    assert_eq!(cell, before);
+}
+
+#[test]
+fn an_open_bound_becomes_what_may_still_be_spent() {
+    let rules = rules(&[(Guard::RequestUsd, 50), (Guard::DayUsd, 70)]);
+    let open = Bound::Open { at_least: Tokens(16), at_most: Tokens(4_096) };
+    let mut cell = Cell::default();
+    let first = cell.admit(&rules, &ask(10, open), NOON).verdict.unwrap();
+    assert_eq!((first.per_choice, first.reservation.cost), (Tokens(40), NanoUsd(50)));
+    let refusal = cell.admit(&rules, &ask(10, open), NOON).verdict.unwrap_err();
+    assert_eq!((refusal.guard, refusal.left, refusal.needed), (Guard::DayUsd, 20, 26));
+    let two = Ask { choices: 2, ..ask(10, open) };
+    assert_eq!(Cell::default().admit(&rules, &two, NOON).verdict.unwrap().per_choice, Tokens(20));
+}
+
+#[test]
+fn an_audited_guard_counts_and_lets_through() {
+    let mut rules = rules(&[(Guard::RequestUsd, 1)]);
+    rules.set(Guard::RequestsPerMinute, Rule { limit: Some(1), audit: true });
+    let mut cell = Cell::default();
+    let free = Ask { rates: Rates::default(), ..ask(1, client(1)) };
+    assert!(cell.admit(&rules, &free, NOON).audit.iter().next().is_none());
+    let decision = cell.admit(&rules, &free, NOON);
+    assert!(decision.verdict.is_ok());
+    assert_eq!(decision.audit.iter().collect::<Vec<_>>(), [Guard::RequestsPerMinute]);
+}
+
+#[test]
+fn expensive_requests_have_a_window_of_their_own() {
+    let rules = rules(&[(Guard::ExpensivePerMinute, 1)]);
+    let mut cell = Cell::default();
+    let dear = Ask { expensive_over: Some(NanoUsd(5)), ..ask(1, client(5)) };
+    assert!(cell.admit(&rules, &dear, NOON).verdict.is_ok());
+    assert_eq!(cell.admit(&rules, &dear, NOON).verdict.unwrap_err().guard, Guard::ExpensivePerMinute);
+    assert!(cell.admit(&rules, &Ask { expensive_over: Some(NanoUsd(6)), ..dear }, NOON).verdict.is_ok());
+}
+
+#[test]
+fn debt_is_kept_and_nothing_more_is_admitted_until_the_period_ends() {
+    let rules = rules(&[(Guard::DayUsd, 100)]);
+    let mut cell = Cell::default();
+    let admitted = cell.admit(&rules, &ask(1, client(9)), NOON).verdict.unwrap();
+    cell.settle(&admitted.reservation, NanoUsd(250), Tokens(250), 900, NOON);
+    let refusal = cell.admit(&rules, &ask(1, client(0)), NOON).verdict.unwrap_err();
+    assert_eq!((refusal.used, refusal.left), (250, 0));
+    let tomorrow = after(NOON, refusal.retry_seconds.unwrap());
+    assert!(cell.admit(&rules, &ask(1, client(9)), tomorrow).verdict.is_ok());
+}
+
+proptest! {
+    /// Under any interleaving of admissions and settlements: reserved is the sum of what is open, spent the sum of
+    /// what was settled, and together they pass the budget only by debt.
+    #[test]
+    fn spent_is_the_sum_of_costs_and_reserved_the_sum_of_what_is_open(
+        steps in prop::collection::vec((any::<bool>(), 1u64..30, 0u64..30, any::<prop::sample::Index>(), 0u64..2), 1..120),
+    ) {
+        let rules = rules(&[(Guard::DayUsd, 200)]);
+        let (mut cell, mut now) = (Cell::default(), NOON);
+        let (mut open, mut spent, mut debt) = (Vec::<Reservation>::new(), 0u64, 0u64);
+        for (arrives, size, cost, which, wait) in steps {
+            now = after(now, wait);
+            if arrives || open.is_empty() {
+                if let Ok(admitted) = cell.admit(&rules, &ask(size, client(size)), now).verdict {
+                    open.push(admitted.reservation);
+                }
+            } else {
+                let reservation = open.swap_remove(which.index(open.len()));
+                debt += cost.saturating_sub(reservation.cost.0);
+                cell.settle(&reservation, NanoUsd(cost), Tokens(cost), 900, now);
+                spent += cost;
+            }
+            let reserved: u64 = open.iter().map(|reservation| reservation.cost.0).sum();
+            prop_assert_eq!(cell.reserved(), NanoUsd(reserved));
+            prop_assert_eq!((cell.spent_today(), cell.lifetime()), (NanoUsd(spent), NanoUsd(spent)));
+            prop_assert!(spent + reserved <= 200 + debt);
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! A client that counts: one connection it owns, so that it can leave when a test says so, and every piece of an
+//! answer with the time it came.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::{http1, http2};
+use hyper::header::HeaderMap;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use serde_json::{Map, Value, json};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+
+pub type Body = BoxBody<Bytes, Infallible>;
+
+/// Nothing here takes longer, unless it hangs.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+pub const CHAT: &str = "/v1/chat/completions";
+
+/// A chat request in the making.
+#[derive(Clone)]
+pub struct Chat {
+    headers: Vec<(&'static str, String)>,
+    fields: Map<String, Value>,
+}
+
+/// The usual request of this tenant: `gpt-4o-mini`, one short message, at most 16 tokens.
+pub fn chat(tenant: &str) -> Chat {
+    let fields = json!({
+        "model": "gpt-4o-mini",
+        "messages": [{"role": "user", "content": "What does a gateway settle?"}],
+        "max_completion_tokens": 16,
+    });
+    let Value::Object(fields) = fields else { unreachable!("an object was written") };
+    Chat { headers: vec![("x-tenant-id", tenant.to_owned())], fields }
+}
+
+impl Chat {
+    pub fn field(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.fields.insert(name.to_owned(), value.into());
+        self
+    }
+
+    pub fn without(mut self, name: &str) -> Self {
+        self.fields.remove(name);
+        self
+    }
+
+    pub fn header(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.push((name, value.to_owned()));
+        self
+    }
+
+    pub fn anonymous(mut self) -> Self {
+        self.headers.retain(|(name, _)| *name != "x-tenant-id");
+        self
+    }
+
+    pub fn model(self, model: &str) -> Self {
+        self.field("model", model)
+    }
+
+    pub fn saying(self, text: &str) -> Self {
+        self.field("messages", json!([{"role": "user", "content": text}]))
+    }
+
+    pub fn stream(self) -> Self {
+        self.field("stream", true)
+    }
+
+    pub fn asking_usage(self) -> Self {
+        self.field("stream_options", json!({"include_usage": true}))
+    }
+
+    /// The provider's knobs.
+    pub fn sim(self, knobs: &str) -> Self {
+        self.header("x-sim", knobs)
+    }
+
+    pub fn body(&self) -> Vec<u8> {
+        Value::Object(self.fields.clone()).to_string().into_bytes()
+    }
+
+    fn head(&self) -> hyper::http::request::Builder {
+        let head = Request::post(CHAT).header("content-type", "application/json");
+        self.headers.iter().fold(head, |head, (name, value)| head.header(*name, value))
+    }
+
+    pub fn request(&self) -> Request<Body> {
+        self.request_with(self.body())
+    }
+
+    /// The same headers over another body.
+    pub fn request_with(&self, body: impl Into<Bytes>) -> Request<Body> {
+        self.request_of(Full::new(body.into()).boxed())
+    }
+
+    pub fn request_of(&self, body: Body) -> Request<Body> {
+        self.head().body(body).unwrap()
+    }
+
+    /// The same request to an address without a host header of HTTP/2.
+    pub fn request_h2(&self, body: Body) -> Request<Body> {
+        let mut request = self.request_of(body);
+        *request.uri_mut() = format!("http://gateway{CHAT}").parse().unwrap();
+        request
+    }
+}
+
+pub fn get(path: &str) -> Request<Body> {
+    Request::get(path).body(Full::default().boxed()).unwrap()
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+    /// How much of the body had come, and when.
+    pub arrivals: Vec<(usize, Instant)>,
+    /// It broke off.
+    pub broken: bool,
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    pub fn request_id(&self) -> &str {
+        self.header("x-request-id").expect("x-request-id on every answer")
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error} in {} {:?}", self.status, String::from_utf8_lossy(&self.body)))
+    }
+
+    /// `error.code` of an answer that isn't 200.
+    pub fn code(&self) -> String {
+        self.json()["error"]["code"].as_str().unwrap_or_else(|| panic!("no code in {self:?}")).to_owned()
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8(self.body.clone()).expect("UTF-8")
+    }
+
+    /// The `data:` of each event of a stream whose lines end by LF.
+    pub fn events(&self) -> Vec<String> {
+        self.text().split("\n\n").filter_map(|event| event.strip_prefix("data: ")).map(str::to_owned).collect()
+    }
+}
+
+/// One connection by HTTP/1.1. Dropped, it is closed at once.
+pub struct Connection {
+    sender: http1::SendRequest<Body>,
+    task: JoinHandle<()>,
+}
+
+impl Connection {
+    pub async fn open(addr: SocketAddr) -> Self {
+        let socket = TcpStream::connect(addr).await.expect("a connection");
+        socket.set_nodelay(true).expect("TCP_NODELAY");
+        let (sender, connection) = http1::handshake(TokioIo::new(socket)).await.expect("HTTP/1.1");
+        let task = tokio::spawn(async move {
+            let _ = connection.await;
+        });
+        Self { sender, task }
+    }
+
+    /// Sends, and waits for the head of the answer.
+    pub async fn send(&mut self, mut request: Request<Body>) -> hyper::Result<Response<Incoming>> {
+        request.headers_mut().entry("host").or_insert_with(|| "gateway".parse().unwrap());
+        self.sender.ready().await?;
+        self.sender.send_request(request).await
+    }
+
+    pub async fn ask(&mut self, request: Request<Body>) -> Answer {
+        whole(tokio::time::timeout(PATIENCE, self.send(request)).await.expect("an answer in time").expect("an answer"))
+            .await
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// On a connection of its own.
+pub async fn ask(addr: SocketAddr, request: Request<Body>) -> Answer {
+    Connection::open(addr).await.ask(request).await
+}
+
+/// By HTTP/2 with prior knowledge, on a connection of its own.
+pub async fn ask_h2(addr: SocketAddr, request: Request<Body>) -> Answer {
+    let socket = TcpStream::connect(addr).await.expect("a connection");
+    let (mut sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(socket)).await.expect("HTTP/2");
+    let task = tokio::spawn(async move {
+        let _ = connection.await;
+    });
+    let response = tokio::time::timeout(PATIENCE, sender.send_request(request)).await.expect("an answer in time");
+    let answer = whole(response.expect("an answer")).await;
+    task.abort();
+    answer
+}
+
+/// Reads the rest of an answer, to its end or to where it breaks off.
+pub async fn whole(response: Response<Incoming>) -> Answer {
+    let (head, mut incoming) = response.into_parts();
+    let (mut body, mut arrivals, mut broken) = (Vec::new(), Vec::new(), false);
+    loop {
+        match tokio::time::timeout(PATIENCE, incoming.frame()).await.expect("the rest of an answer in time") {
+            None => break,
+            Some(Ok(frame)) => {
+                if let Some(bytes) = frame.data_ref() {
+                    body.extend_from_slice(bytes);
+                    arrivals.push((body.len(), Instant::now()));
+                }
+            }
+            Some(Err(_)) => {
+                broken = true;
+                break;
+            }
+        }
+    }
+    Answer { status: head.status.as_u16(), headers: head.headers, body, arrivals, broken }
+}
+
+/// Waits for the next bytes of a body; none if it is over.
+pub async fn next_piece(body: &mut Incoming) -> Option<Bytes> {
+    let frame = tokio::time::timeout(PATIENCE, body.frame()).await.expect("a piece in time");
+    frame?.ok()?.into_data().ok()
+}
+
+/// Tries until it holds; fails with the last value otherwise.
+pub async fn eventually<T: std::fmt::Debug, F: AsyncFnMut() -> T>(
+    what: &str,
+    mut look: F,
+    holds: impl Fn(&T) -> bool,
+) -> T {
+    let started = Instant::now();
+    loop {
+        let seen = look().await;
+        if holds(&seen) {
+            return seen;
+        }
+        assert!(started.elapsed() < PATIENCE, "{what}: {seen:?} at last");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

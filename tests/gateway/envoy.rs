@@ -1,0 +1,361 @@
+//! An Envoy with the shipped configuration: its ports, paths and the plugin's configuration replaced, nothing else.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use http_body_util::{BodyExt, Full};
+use hyper::Request;
+use serde_json::{Value, json};
+use simulated_provider::{Entry, Provider};
+
+use crate::client::{Answer, PATIENCE, ask, eventually, get};
+
+/// Ends Envoy, by whatever way this process ends: then the shell's standard input closes.
+const LEASH: &str = r#""$@" & read -r _; trap "" TERM; kill -TERM 0; sleep 1; kill -KILL 0"#;
+
+/// What differs from the shipped configuration.
+pub struct Setup {
+    pub name: &'static str,
+    pub policy: Value,
+    /// Of the chat route; the shipped one is 300 s.
+    pub timeout: &'static str,
+    /// Where the provider listens; none: a simulated one of its own.
+    pub provider: Option<SocketAddr>,
+    /// As shipped, five failures in a row open the circuit breaker. Tests of failures mostly want no such thing.
+    pub breaker: bool,
+    /// The listener comes from a file, so that it can be updated.
+    pub dynamic: bool,
+}
+
+impl Setup {
+    pub fn new(name: &'static str, policy: Value) -> Self {
+        Self { name, policy, timeout: "300s", provider: None, breaker: false, dynamic: false }
+    }
+}
+
+/// A policy with the provider's prices, limits that nobody meets, and these tenants.
+pub fn policy(tenants: Value) -> Value {
+    let price = |model: &str, input: &str, cached: &str, output: &str| {
+        json!({
+            "model": model,
+            "input_usd_per_1m_tokens": input,
+            "cached_input_usd_per_1m_tokens": cached,
+            "output_usd_per_1m_tokens": output,
+        })
+    };
+    json!({
+        "tenants": tenants,
+        "roles": ["chat", "code"],
+        "providers": {"simulated": {"cluster": "provider"}},
+        "prices": [
+            price("gpt-4o-mini", "0.15", "0.075", "0.60"),
+            price("gpt-4o", "2.50", "1.25", "10"),
+            price("gpt-4", "30", "30", "60"),
+            price("tiny", "0.10", "0.10", "0.40"),
+        ],
+        "aliases": {"fast": "gpt-4o-mini"},
+        "limits": {
+            "requests_per_minute": 1_000_000,
+            "requests_per_hour": 1_000_000,
+            "requests_per_day": 1_000_000,
+            "expensive_per_minute": 1_000_000,
+        },
+    })
+}
+
+/// A tenant of the dearest tier, for tests that are not about money.
+pub fn free_tenant() -> Value {
+    json!({"unlimited": ["request_usd", "day_usd"]})
+}
+
+pub struct Gateway {
+    pub addr: SocketAddr,
+    pub admin: SocketAddr,
+    pub provider: Option<Provider>,
+    dir: PathBuf,
+    yaml: Yaml,
+    _leash: Child,
+}
+
+impl Gateway {
+    pub async fn start(setup: Setup) -> Self {
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(setup.name);
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir_all(&dir).unwrap();
+
+        let (provider, upstream) = match setup.provider {
+            Some(addr) => (None, addr),
+            None => {
+                let provider = Provider::start();
+                let addr = provider.addr;
+                (Some(provider), addr)
+            }
+        };
+        let yaml = Yaml { dir: dir.clone(), upstream, setup };
+        let config = yaml.write();
+
+        let log = File::create(dir.join("envoy.log")).unwrap();
+        let leash = command(&dir)
+            .args(["-c", config.to_str().unwrap(), "--concurrency", "2", "--disable-hot-restart"])
+            .args(["--admin-address-path", dir.join("admin").to_str().unwrap()])
+            .args(["--file-flush-interval-msec", "20", "--drain-time-s", "1", "--log-level", "info"])
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .expect("a shell");
+        let admin = started(&dir, "its admin port", || fs::read_to_string(dir.join("admin")).ok()?.parse().ok()).await;
+        let listening = async || {
+            let listeners = ask(admin, get("/listeners?format=json")).await.json();
+            let socket = &listeners["listener_statuses"][0]["local_address"]["socket_address"];
+            let port = u16::try_from(socket["port_value"].as_u64()?).ok()?;
+            let live = ask(admin, get("/ready")).await.status == 200;
+            live.then(|| SocketAddr::from(([127, 0, 0, 1], port)))
+        };
+        let addr = eventually("Envoy's port", listening, Option::is_some).await.unwrap();
+        Self { addr, admin, provider, dir, yaml, _leash: leash }
+    }
+
+    pub fn provider(&self) -> &Provider {
+        self.provider.as_ref().expect("the simulated provider")
+    }
+
+    pub async fn ask(&self, request: Request<crate::client::Body>) -> Answer {
+        ask(self.addr, request).await
+    }
+
+    pub async fn admin(&self, path: &str) -> String {
+        ask(self.admin, get(path)).await.text()
+    }
+
+    pub async fn admin_post(&self, path: &str) -> String {
+        ask(self.admin, Request::post(path).body(Full::default().boxed()).unwrap()).await.text()
+    }
+
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.dir.join("envoy.log")).unwrap_or_default()
+    }
+
+    /// Every line of the access log.
+    fn lines(&self) -> Vec<Value> {
+        let text = fs::read_to_string(self.dir.join("access.log")).unwrap_or_default();
+        // The last line may be half written.
+        let whole = text.rfind('\n').map_or("", |end| text.get(..end).unwrap_or(""));
+        whole.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("a log line: {line}"))).collect()
+    }
+
+    /// The records of AI exchanges.
+    pub fn records(&self) -> Vec<Value> {
+        self.lines().into_iter().filter(|line| line.get("v").is_some()).collect()
+    }
+
+    pub fn records_of(&self, tenant: &str) -> Vec<Value> {
+        self.records().into_iter().filter(|record| record["tenant"] == tenant).collect()
+    }
+
+    /// The records of this tenant, once there are as many. A moment later there are still no more.
+    pub async fn wait_records_of(&self, tenant: &str, count: usize) -> Vec<Value> {
+        let look = async || self.records_of(tenant);
+        eventually(&format!("{count} records of {tenant}"), look, |records| records.len() >= count).await;
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        let records = self.records_of(tenant);
+        assert_eq!(records.len(), count, "records of {tenant}: {records:#?}");
+        records
+    }
+
+    pub async fn record_of(&self, answer: &Answer) -> Value {
+        let id = answer.request_id();
+        let look = async || self.records().into_iter().filter(|record| record["request_id"] == id).collect::<Vec<_>>();
+        let mut found = eventually(&format!("the record of {id}"), look, |found| !found.is_empty()).await;
+        assert_eq!(found.len(), 1, "one exchange, one record: {found:#?}");
+        found.remove(0)
+    }
+
+    /// What the provider wrote of the request that this record is about.
+    pub fn entry_of(&self, record: &Value) -> Option<Entry> {
+        let id = record["request_id"].as_str();
+        self.provider().settled_ledger(PATIENCE).requests.into_iter().find(|entry| entry.request_id.as_deref() == id)
+    }
+
+    pub async fn stats(&self) -> Stats {
+        Stats::read(&self.admin("/stats/prometheus").await)
+    }
+
+    /// Envoy's own stats, by their plain names.
+    pub async fn plain_stat(&self, name: &str) -> u64 {
+        let text = self.admin(&format!("/stats?filter=^{}$", name.replace('.', "\\."))).await;
+        text.trim().rsplit_once(": ").map_or(0, |(_, value)| value.parse().unwrap())
+    }
+
+    /// Nothing is reserved any more, nothing is open.
+    pub async fn wait_quiet(&self) -> Stats {
+        let quiet = |stats: &Stats| {
+            stats.sum("ai_gateway_reserved_nanousd", &[]) == 0 && stats.sum("ai_gateway_active_connections", &[]) == 0
+        };
+        eventually("reservations and connections at zero", async || self.stats().await, quiet).await
+    }
+
+    /// Writes the listener anew with this policy; Envoy sees it by itself.
+    pub fn update(&mut self, policy: Value) {
+        self.yaml.setup.policy = policy;
+        self.yaml.write();
+    }
+}
+
+/// The labels and values of each series.
+pub struct Stats(BTreeMap<String, u64>);
+
+impl std::fmt::Debug for Stats {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_map().entries(self.0.iter().filter(|(series, _)| series.starts_with("ai_gateway"))).finish()
+    }
+}
+
+impl Stats {
+    fn read(text: &str) -> Self {
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        let series = lines.filter_map(|line| line.rsplit_once(' '));
+        Self(series.filter_map(|(series, value)| Some((series.to_owned(), value.parse().ok()?))).collect())
+    }
+
+    /// The sum over all series of this name that have these labels.
+    pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> u64 {
+        let wanted: Vec<String> = labels.iter().map(|(label, value)| format!(r#"{label}="{value}""#)).collect();
+        let matches = |series: &str| {
+            let (found, rest) = series.split_once('{').unwrap_or((series, ""));
+            found == name && wanted.iter().all(|label| rest.contains(label))
+        };
+        self.0.iter().filter(|(series, _)| matches(series)).map(|(_, value)| *value).fold(0, u64::wrapping_add)
+    }
+
+    pub fn names(&self) -> Vec<&str> {
+        self.0.keys().map(String::as_str).collect()
+    }
+}
+
+/// Envoy through func-e, or by itself where only its path is known; on a leash.
+fn command(dir: &Path) -> Command {
+    let (func_e, envoy) = (std::env::var_os("FUNC_E"), std::env::var_os("ENVOY_PATH"));
+    let mut command = Command::new("sh");
+    command.args(["-c", LEASH, "leash"]);
+    match (func_e, envoy) {
+        (Some(func_e), _) => {
+            command.arg(func_e).arg("run");
+            command.env("FUNC_E_STATE_HOME", dir.join("func-e")).env("FUNC_E_RUNTIME_DIR", dir.join("func-e"));
+        }
+        (None, Some(envoy)) => {
+            command.arg(envoy);
+        }
+        (None, None) => panic!("no Envoy: FUNC_E and ENVOY_PATH are not set; run `make e2e`"),
+    }
+    command
+}
+
+async fn started<T>(dir: &Path, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let since = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        let log = || fs::read_to_string(dir.join("envoy.log")).unwrap_or_default();
+        assert!(since.elapsed() < PATIENCE, "Envoy did not tell {what}; its log:\n{}", log());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// The plugin, as built: `NEXUS_WASM`, what `make build` leaves, or what cargo leaves.
+fn wasm() -> PathBuf {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let built = ["target/nexus_ai_gateway.wasm", "target/wasm32-wasip1/release/nexus_ai_gateway.wasm"]
+        .map(|path| top.join(path));
+    let named = std::env::var_os("NEXUS_WASM").map(|path| top.join(path));
+    let wasm = named.into_iter().chain(built).find(|path| path.exists());
+    wasm.expect("the plugin is not built: run `make build`")
+}
+
+/// The shipped configuration as text. Its marks `#= NAME` say where something else may stand.
+struct Yaml {
+    dir: PathBuf,
+    upstream: SocketAddr,
+    setup: Setup,
+}
+
+impl Yaml {
+    /// Writes the configuration, and the listener's own file where it has one.
+    fn write(&self) -> PathBuf {
+        let text = self.substituted();
+        let path = self.dir.join("envoy.yaml");
+        if !self.setup.dynamic {
+            fs::write(&path, text).unwrap();
+            return path;
+        }
+        let (before, rest) = text.split_once("  listeners:\n").expect("listeners");
+        let (listeners, after) = rest.split_once("\n  clusters:\n").expect("clusters behind the listeners");
+        let listener = listeners.strip_prefix("  - name: gateway\n").expect("one listener");
+        let dedented = listener.lines().map(|line| line.strip_prefix("  ").unwrap_or(line));
+        let mut resources =
+            "resources:\n- \"@type\": type.googleapis.com/envoy.config.listener.v3.Listener\n".to_owned();
+        resources.push_str("  name: gateway\n");
+        for line in dedented {
+            writeln!(resources, "{line}").unwrap();
+        }
+        // Envoy looks at the directory, and wants the file to be whole when it appears.
+        let (fresh, listener) = (self.dir.join("listener.new"), self.dir.join("listener.yaml"));
+        fs::write(&fresh, resources).unwrap();
+        fs::rename(&fresh, &listener).unwrap();
+        let source = json!({"path_config_source": {"path": listener}, "resource_api_version": "V3"});
+        let dynamic = json!({"lds_config": source});
+        let node = json!({"id": "test", "cluster": "test"});
+        let text = format!("node: {node}\ndynamic_resources: {dynamic}\n{before}  clusters:\n{after}");
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn substituted(&self) -> String {
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy/envoy.yaml");
+        let shipped = fs::read_to_string(shipped).unwrap();
+        let log = self.dir.join("access.log");
+        let provider_port = format!("port_value: {}", self.upstream.port());
+        let wasm = format!("filename: {}", wasm().display());
+        let marks = [
+            ("ADMIN_PORT", "port_value: 9901", "port_value: 0".to_owned(), 1),
+            ("GATEWAY_PORT", "port_value: 10000", "port_value: 0".to_owned(), 1),
+            ("PROVIDER_PORT", "port_value: 18080", provider_port, 1),
+            ("WASM", "filename: target/nexus_ai_gateway.wasm", wasm, 1),
+            ("ACCESS_LOG", "path: /dev/stdout", format!("path: {}", log.display()), 2),
+        ];
+        let mut text: String = shipped.lines().fold(String::new(), |mut text, line| {
+            let mark = marks.iter().find(|(mark, ..)| line.ends_with(&format!("#= {mark}")));
+            let line = mark.map_or_else(|| line.to_owned(), |(_, old, new, _)| line.replace(old, new));
+            text + &std::mem::take(&mut { line }) + "\n"
+        });
+        for (mark, old, new, times) in &marks {
+            assert_eq!(text.matches(new.as_str()).count().min(*times), *times, "{mark}: `{old}` in envoy.yaml");
+        }
+        let mut swap = |old: &str, new: &str| {
+            assert!(text.contains(old), "envoy.yaml has no `{old}`");
+            text = text.replace(old, new);
+        };
+        if self.setup.timeout != "300s" {
+            swap(
+                "route: {cluster: provider, timeout: 300s,",
+                &format!("route: {{cluster: provider, timeout: {},", self.setup.timeout),
+            );
+        }
+        if !self.setup.breaker {
+            swap("consecutive_5xx: 5,", "consecutive_5xx: 1000000,");
+        }
+        // The plugin's own configuration is the block under `value:`.
+        let (before, rest) = text.split_once("                  value:\n").expect("the plugin's configuration");
+        let after = rest.split_inclusive('\n').skip_while(|line| line.starts_with("                    "));
+        let after: String = after.collect();
+        format!("{before}                  value: {}\n{after}", self.setup.policy)
+    }
+}
