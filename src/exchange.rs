@@ -468,8 +468,10 @@ impl Open {
                 record.outcome = answered(ending, status, error, usage.is_some());
                 match usage {
                     Some(usage) => (usage, UsageSource::Reported),
-                    // An error's body is no output: providers don't bill for it.
-                    None if status >= 400 => (Usage::default(), UsageSource::None),
+                    // An error and nothing else is no output, under whatever status: providers don't bill for it.
+                    None if status >= 400 || (error && likely_output == Tokens(0)) => {
+                        (Usage::default(), UsageSource::None)
+                    }
                     None => (estimate(likely_output), UsageSource::Estimated),
                 }
             }

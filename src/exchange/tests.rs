@@ -1,1 +1,201 @@
+use super::*;
+use crate::limit::cell::Cell;
 
+const NOON: UnixNanos = UnixNanos(1_800_000_000_000_000_000);
+const POLICY: &str = r#"{
+    "tenants": {"acme": {"tier": "premium"}, "picky": {"models": ["gpt-4o*"]}},
+    "roles": ["chat"], "providers": {"openai": {"cluster": "openai_cluster"}}, "aliases": {"fast": "gpt-4o-mini"},
+    "prices": [
+        {"model": "gpt-4o-mini", "input_usd_per_1m_tokens": "0.15", "output_usd_per_1m_tokens": "0.60"},
+        {"model": "tiny", "input_usd_per_1m_tokens": "1", "output_usd_per_1m_tokens": "1", "output_bound_field": "max_tokens"}
+    ]}"#;
+const BODY: &str = r#"{"model":"gpt-4o-mini","messages":[{"role":"user","content":"hi"}],"max_tokens":50}"#;
+const USAGE: &str = r#"{"choices":[{"message":{"content":"hello"}}],"usage":{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15}}"#;
+
+fn policy() -> Policy {
+    Policy::read(POLICY.as_bytes()).unwrap()
+}
+
+fn head(extra: &[(&str, &str)]) -> Vec<(String, Vec<u8>)> {
+    let mut headers = vec![(":method", "POST"), (":path", "/v1/chat/completions"), ("x-request-id", "id-1")];
+    headers.extend_from_slice(extra);
+    headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect()
+}
+
+fn refused(policy: &Policy, headers: &[(&str, &str)]) -> Reply {
+    match Exchange::open(policy, &head(headers), NOON) {
+        Opening::Refuse(exchange, reply) => {
+            let closed = exchange.close(policy, &Ending::default(), NOON);
+            assert_eq!((closed.settlement, closed.record.outcome), (None, reply.outcome));
+            reply
+        }
+        Opening::Aside | Opening::Read(_) => panic!("was not refused"),
+    }
+}
+
+fn asked(policy: &Policy, tenant: &str, body: &str) -> (Exchange, Result<Demand, Reply>) {
+    let Opening::Read(mut exchange) = Exchange::open(policy, &head(&[("x-tenant-id", tenant)]), NOON) else {
+        panic!("was not read")
+    };
+    assert_eq!(exchange.body(policy, body.as_bytes()), None);
+    let demand = exchange.end_of_request(policy);
+    (exchange, demand)
+}
+
+/// An exchange that was sent on, the cell that holds its reservation, and the edits.
+fn sent(policy: &Policy, body: &str) -> (Exchange, Cell, Vec<Edit>) {
+    let (mut exchange, demand) = asked(policy, "acme", body);
+    let mut cell = Cell::default();
+    let Demand { tenant, ask } = demand.unwrap();
+    let decision = cell.admit(policy.rules(tenant).unwrap(), &ask, NOON);
+    let Step::Forward(edits) = exchange.decided(policy, Ok(decision), NOON) else { panic!("was not sent on") };
+    (exchange, cell, edits)
+}
+
+fn answer(exchange: &mut Exchange, status: u64, content_type: &str, body: &str) {
+    let content_type = Some(content_type.as_bytes());
+    exchange.answer_head(&AnswerHead { status, content_type, content_encoding: None, from_provider: true });
+    exchange.answer_body(body.as_bytes(), false, || NOON);
+}
+
+#[test]
+fn who_is_not_known_or_not_clear_is_refused_by_name() {
+    let policy = policy();
+    for (headers, outcome) in [
+        (&[][..], Outcome::TenantMissing),
+        (&[("x-tenant-id", "")], Outcome::TenantMissing),
+        (&[("x-tenant-id", "nobody")], Outcome::TenantUnknown),
+        (&[("x-tenant-id", "acme"), ("x-tenant-id", "acme")], Outcome::TenantUnknown),
+        (&[("x-tenant-id", "acme"), ("content-length", "99999999")], Outcome::RequestTooLarge),
+        (&[("x-tenant-id", "acme"), ("content-encoding", "gzip")], Outcome::InvalidRequest),
+    ] {
+        assert_eq!(refused(&policy, headers).outcome, outcome, "{headers:?}");
+    }
+}
+
+#[test]
+fn other_paths_step_aside() {
+    let mut headers = head(&[("x-tenant-id", "acme")]);
+    headers[1].1 = b"/v1/models".to_vec();
+    assert!(matches!(Exchange::open(&policy(), &headers, NOON), Opening::Aside));
+}
+
+#[test]
+fn a_model_that_is_not_allowed_or_has_no_price_is_refused() {
+    let policy = policy();
+    let ask = |tenant, model: &str| {
+        let (_, demand) = asked(&policy, tenant, &BODY.replace("gpt-4o-mini", model));
+        demand.err().map(|reply| reply.outcome)
+    };
+    assert_eq!(ask("picky", "tiny"), Some(Outcome::ModelNotAllowed));
+    assert_eq!(ask("picky", "fast"), None);
+    assert_eq!(ask("acme", "gpt-9"), Some(Outcome::ModelUnpriced));
+}
+
+#[test]
+fn a_request_is_sent_on_as_it_is_unless_something_must_be_said() {
+    let policy = policy();
+    assert_eq!(sent(&policy, BODY).2, []);
+    let texts = |body: &str| sent(&policy, body).2.into_iter().map(|edit| edit.text).collect::<Vec<_>>();
+    assert_eq!(texts(&BODY.replace("gpt-4o-mini", "fast")), ["\"gpt-4o-mini\""]);
+    assert_eq!(texts(&BODY.replace(",\"max_tokens\":50", "")), ["\"max_completion_tokens\":4096,"]);
+    let tiny = BODY.replace("gpt-4o-mini", "tiny").replace(",\"max_tokens\":50", "");
+    assert_eq!(texts(&tiny), ["\"max_tokens\":4096,"]);
+    let stream = BODY.replace("\"model\"", "\"stream\":true,\"model\"");
+    assert_eq!(texts(&stream), ["\"stream_options\":{\"include_usage\":true},"]);
+}
+
+/// One row per way an exchange can end once it was sent on: what it is called, and what it costs.
+#[test]
+fn every_ending_is_settled_once_and_called_by_its_name() {
+    const GONE: u64 = 1 << 14;
+    const TIMEOUT: u64 = 1 << 2;
+    const RESET: u64 = 1 << 6;
+    const ABORTED: u64 = 1 << 23;
+    const JSON: &str = "application/json";
+    const SSE: &str = "text/event-stream";
+    let delta = r#"data: {"choices":[{"delta":{"content":"12345678"}}]}"#;
+    let deltas = format!("{delta}\n\n{delta}\n\n");
+    let usage_event = format!("{deltas}data: {USAGE}\n\ndata: [DONE]\n\n");
+    use Outcome::*;
+    use UsageSource::{Estimated, None as Nothing, Reported};
+    let no_answer = None;
+    let rows: [(&str, bool, Option<(u64, &str, &str)>, u64, bool, Outcome, UsageSource, u64); 15] = [
+        ("a whole JSON answer", false, Some((200, JSON, USAGE)), 0, true, Success, Reported, 4_500),
+        ("a whole stream", true, Some((200, SSE, &usage_event)), 0, true, Success, Reported, 4_500),
+        ("hung up on [DONE]", true, Some((200, SSE, &usage_event)), GONE, true, Success, Reported, 4_500),
+        ("no usage in a stream", true, Some((200, SSE, &deltas)), 0, true, Success, Estimated, 6_150),
+        ("client gone in mid-stream", true, Some((200, SSE, &deltas)), GONE, true, ClientClosed, Estimated, 6_150),
+        (
+            "provider gone in mid-stream",
+            true,
+            Some((200, SSE, &deltas)),
+            ABORTED,
+            true,
+            ProviderAborted,
+            Estimated,
+            6_150,
+        ),
+        ("client gone before a stream", true, no_answer, GONE, true, ClientClosed, Estimated, 3_750),
+        ("client gone before an answer in one piece", false, no_answer, GONE, true, ClientClosed, Estimated, 33_150),
+        ("client gone before anything was sent", false, no_answer, GONE, false, ClientClosed, Nothing, 0),
+        ("the provider is given up on", false, no_answer, TIMEOUT, true, ProviderUnavailable, Estimated, 33_150),
+        ("the provider hangs up at once", false, no_answer, RESET, true, ProviderUnavailable, Nothing, 0),
+        ("the provider refuses", false, Some((404, JSON, "{\"error\":{}}")), 0, true, ProviderRejected, Nothing, 0),
+        ("the provider limits", false, Some((429, JSON, "{\"error\":{}}")), 0, true, ProviderRateLimited, Nothing, 0),
+        ("the provider fails", false, Some((500, "text/html", "<p>")), 0, true, ProviderError, Nothing, 0),
+        ("an error in a 200", false, Some((200, JSON, "{\"error\":{}}")), 0, true, ProviderError, Nothing, 0),
+    ];
+    let policy = policy();
+    for (name, stream, answered, flags, sent_on, outcome, source, cost) in rows {
+        let body = if stream { BODY.replace("\"model\"", "\"stream\":true,\"model\"") } else { BODY.to_owned() };
+        let (mut exchange, mut cell, _) = sent(&policy, &body);
+        if let Some((status, content_type, text)) = answered {
+            answer(&mut exchange, status, content_type, text);
+        }
+        let ending = Ending {
+            status: answered.map_or(503, |(status, ..)| status),
+            flags,
+            cluster: Some("openai_cluster".to_owned()),
+            sent: sent_on,
+            attempts: 1,
+        };
+        let Closed { settlement, record } = exchange.close(&policy, &ending, NOON);
+        assert_eq!((record.outcome, record.usage_source), (outcome, source), "{name}");
+        // The estimate of the input grows with the body, which says `stream` or doesn't.
+        let tolerance = if source == Estimated { 700 } else { 0 };
+        assert!(record.cost.0.abs_diff(cost) <= tolerance, "{name}: {} instead of {cost}", record.cost.0);
+        assert_eq!(record.labels.provider, "openai", "{name}");
+        let Settlement { reservation, cost, tokens, .. } = settlement.unwrap();
+        assert_eq!((cell.reserved(), record.reserved), (reservation.cost, reservation.cost), "{name}");
+        cell.settle(&reservation, cost, tokens, 900, NOON);
+        assert_eq!((cell.reserved(), cell.spent_today()), (NanoUsd(0), record.cost), "{name}");
+    }
+}
+
+#[test]
+fn a_starved_swap_is_refused_or_sent_on_without_a_reservation() {
+    let mut policy = policy();
+    for (starved, refuses) in [(Starved::Deny, true), (Starved::Allow, false)] {
+        policy.starved = starved;
+        let (mut exchange, demand) = asked(&policy, "acme", BODY);
+        assert!(demand.is_ok());
+        let step = exchange.decided(&policy, Err(SwapStarved), NOON);
+        assert_eq!(matches!(step, Step::Refuse(_)), refuses);
+        answer(&mut exchange, 200, "application/json", USAGE);
+        let closed = exchange.close(&policy, &Ending { status: 200, ..Ending::default() }, NOON);
+        let charged = closed.settlement.map(|settlement| (settlement.reservation.cost, settlement.cost));
+        assert_eq!(charged, (!refuses).then_some((NanoUsd(0), NanoUsd(4_500))));
+    }
+}
+
+#[test]
+fn the_record_is_one_line_of_json_without_anything_of_the_conversation() {
+    let policy = policy();
+    let (mut exchange, ..) = sent(&policy, &BODY.replace("\"hi\"", "\"a secret\""));
+    answer(&mut exchange, 200, "application/json", &USAGE.replace("hello", "another secret"));
+    let line = exchange.close(&policy, &Ending { status: 200, ..Ending::default() }, NOON).record.to_json();
+    assert!(!line.contains('\n') && !line.contains("secret"), "{line}");
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!((&line["request_id"], &line["cost_nanousd"]), (&"id-1".into(), &4_500.into()));
+}

@@ -118,7 +118,8 @@ pub enum Passage {
 pub struct Reading {
     pub usage: Option<Usage>,
     pub model: Option<String>,
-    /// Tokens the generated text is taken for when no usage came; at least one once a byte of the body was seen.
+    /// Tokens the generated text is taken for when no usage came; at least one once a byte of the body was seen, unless
+    /// that was an error and nothing else.
     pub likely_output: Tokens,
     /// An `error` object stood in the answer, or in an event of it.
     pub error: bool,
@@ -231,7 +232,7 @@ impl Meter {
         // A number at the very end is only complete now. A cut stream's last event counts as far as it was read.
         let _ = scanner.finish(&mut |hit| seen.hit(event, &hit));
         let bytes = if self.form == Form::Opaque { self.body_bytes } else { self.seen.output_bytes };
-        let least = Tokens(u64::from(self.body_bytes > 0));
+        let least = Tokens(u64::from(self.body_bytes > 0 && !self.seen.error));
         Reading {
             usage: self.seen.native.canonical(),
             model: self.seen.model,
