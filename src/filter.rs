@@ -1,4 +1,5 @@
 //! Envoy's callbacks, thin: bytes in, one call to the core, its answer applied.
 
 pub mod downstream;
+pub mod levels;
 pub mod root;

@@ -225,7 +225,7 @@ struct Text {
 #[derive(Debug)]
 struct Digits {
     negative: bool,
-    /// Saturated once it does not fit, and then too large for any power that leaves it whole.
+    /// Saturated once it does not fit, and from then on.
     significand: u64,
     zeros: i64,
     places: i64,
@@ -346,13 +346,10 @@ impl<K: Copy> Scanner<K> {
                 self.begin_string(true, keep);
             }
             (Expected::Colon, b':') => self.progress.expected = Expected::Value,
+            // The elements of an array share a place: the last one has left it as it was.
             (Expected::CommaOrEnd, b',') => match self.container() {
                 Container::Object => self.progress.expected = Expected::Key,
-                Container::Array => {
-                    self.progress.expected = Expected::Value;
-                    self.progress.repeated = false;
-                    self.progress.place = self.innermost().map_or(Place::Elsewhere, |array| array.place);
-                }
+                Container::Array => self.progress.expected = Expected::Value,
             },
             (Expected::KeyOrEnd, b'}') => self.close(true, found),
             (Expected::CommaOrEnd, b'}') if self.container() == Container::Object => self.close(false, found),
@@ -471,23 +468,28 @@ impl<K: Copy> Scanner<K> {
     }
 
     fn number<'b>(&mut self, rest: &'b [u8], mut part: Part, found: &mut impl FnMut(Hit<'_, K>)) -> Rest<'b> {
+        // Embeddings are long arrays of numbers that nobody asks for: these are only checked.
+        let wanted = matches!(self.progress.place, Place::Field(_));
         let mut after = rest;
-        while let Some((&byte, next)) = after.split_first() {
-            let Some(follows) = part.then(byte) else {
-                if !part.may_end() {
-                    return Err(Why::Unexpected(byte));
-                }
-                self.progress.token = Token::None;
-                self.report(Found::Number(self.progress.digits.value()), self.progress.offset, found);
-                self.after_value();
-                return Ok(after);
-            };
-            self.progress.digits.push(follows, byte);
-            self.pass(1);
+        while let Some((&byte, next)) = after.split_first()
+            && let Some(follows) = part.then(byte)
+        {
+            if wanted {
+                self.progress.digits.push(follows, byte);
+            }
             part = follows;
             after = next;
         }
-        self.progress.token = Token::Number(part);
+        self.pass(rest.len().saturating_sub(after.len()));
+        match after.first() {
+            None => self.progress.token = Token::Number(part),
+            Some(&byte) if !part.may_end() => return Err(Why::Unexpected(byte)),
+            Some(_) => {
+                self.progress.token = Token::None;
+                self.report(Found::Number(self.progress.digits.value()), self.progress.offset, found);
+                self.after_value();
+            }
+        }
         Ok(after)
     }
 
@@ -601,16 +603,18 @@ impl<K: Copy> Scanner<K> {
         Ok(after)
     }
 
-    fn unicode<'b>(&mut self, rest: &'b [u8], unit: u16, missing: u8) -> Rest<'b> {
-        let Some((&byte, after)) = rest.split_first() else {
-            return Ok(&[]);
-        };
-        let digit = char::from(byte).to_digit(16).and_then(|digit| u16::try_from(digit).ok()).ok_or(Why::BadEscape)?;
-        let unit = unit << 4 | digit;
-        self.pass(1);
-        if missing > 1 {
-            self.progress.token = Token::Unicode { unit, missing: missing.saturating_sub(1) };
-            return Ok(after);
+    fn unicode<'b>(&mut self, rest: &'b [u8], mut unit: u16, mut missing: u8) -> Rest<'b> {
+        let mut after = rest;
+        while missing > 0 {
+            let Some((&byte, next)) = after.split_first() else {
+                self.progress.token = Token::Unicode { unit, missing };
+                return Ok(after);
+            };
+            let digit = char::from(byte).to_digit(16).and_then(|digit| u16::try_from(digit).ok());
+            unit = unit << 4 | digit.ok_or(Why::BadEscape)?;
+            missing = missing.saturating_sub(1);
+            self.pass(1);
+            after = next;
         }
         self.progress.token = Token::String;
         if let Some(high) = self.progress.string.high

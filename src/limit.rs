@@ -194,8 +194,6 @@ pub struct Decision {
     pub standing: Standing,
     /// Guards in audit mode that would have refused.
     pub audit: Guards,
-    /// Reservations whose lease ran out since the cell was last written.
-    pub lapsed: NanoUsd,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -205,9 +203,10 @@ pub struct Admitted {
     pub per_choice: Tokens,
 }
 
-/// What a settlement left behind, for the gauges.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settled {
-    pub released: NanoUsd,
-    pub lapsed: NanoUsd,
+/// Where a tenant's money stands, for the gauges.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Levels {
+    pub spent_today: NanoUsd,
+    pub spent_this_month: NanoUsd,
+    pub reserved: NanoUsd,
 }

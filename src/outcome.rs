@@ -152,8 +152,9 @@ enum Figure {
     Usd(String),
 }
 
-/// Longer than this, an SDK must be told not to sleep through it: three official ones otherwise do as they are told.
-const LONGEST_SLEEP_SECONDS: u64 = 60;
+/// Longer than this (a minute's window and its last part), an SDK must be told not to sleep through it: three official
+/// ones otherwise do as they are told.
+const LONGEST_SLEEP_SECONDS: u64 = 63;
 
 impl Reply {
     /// A refusal that needs no figures.
@@ -285,7 +286,7 @@ mod tests {
     fn a_rate_refusal_always_says_when_and_long_waits_are_not_for_sleeping() {
         for guard in Guard::ALL.into_iter().filter(|guard| !guard.is_money()) {
             for (wait, retry, should) in
-                [(Some(7), "7", None), (Some(61), "61", Some("false")), (None, "60", Some("false"))]
+                [(Some(63), "63", None), (Some(64), "64", Some("false")), (None, "63", Some("false"))]
             {
                 let reply = Reply::refusal(&refusal(guard, wait), &Standing::default());
                 assert_eq!((reply.status, header(&reply, "retry-after")), (429, Some(retry)));

@@ -167,9 +167,10 @@ fn every_ending_is_settled_once_and_called_by_its_name() {
         assert!(record.cost.0.abs_diff(cost) <= tolerance, "{name}: {} instead of {cost}", record.cost.0);
         assert_eq!(record.labels.provider, "openai", "{name}");
         let Settlement { reservation, cost, tokens, .. } = settlement.unwrap();
-        assert_eq!((cell.reserved(), record.reserved), (reservation.cost, reservation.cost), "{name}");
+        assert_eq!((cell.levels(NOON, 900).reserved, record.reserved), (reservation.cost, reservation.cost), "{name}");
         cell.settle(&reservation, cost, tokens, 900, NOON);
-        assert_eq!((cell.reserved(), cell.spent_today()), (NanoUsd(0), record.cost), "{name}");
+        let levels = cell.levels(NOON, 900);
+        assert_eq!((levels.reserved, levels.spent_today), (NanoUsd(0), record.cost), "{name}");
     }
 }
 

@@ -4,13 +4,14 @@
 //! before the tenant's cell has agreed. Bodies stay in Envoy's buffers and are read from there in pieces.
 
 use super::root::Plugin;
-use crate::exchange::{AnswerHead, Demand, Ending, Exchange, Opening, Settlement, Step};
+use crate::exchange::{AnswerHead, Demand, Ending, Exchange, Opening, Settlement, Step, SwapStarved};
 use crate::host::{cells, exchange_facts, http};
-use crate::limit::{Decision, Settled};
+use crate::limit::Decision;
 use crate::llm::meter::Passage;
 use crate::llm::request::{self, Edit};
 use crate::outcome::Reply;
 use crate::record::Record;
+use crate::units::UnixNanos;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, BufferType};
 use std::rc::Rc;
@@ -64,14 +65,10 @@ impl Downstream {
 }
 
 /// Asks the tenant's cell. A refusal changes nothing, so it writes nothing.
-fn ask(
-    plugin: &Plugin,
-    demand: &Demand,
-    now: crate::units::UnixNanos,
-) -> Result<Decision, crate::exchange::SwapStarved> {
-    let Demand { tenant, ask } = demand;
-    let Some(tenant) = plugin.policy.tenant_policy(*tenant) else {
-        return Err(crate::exchange::SwapStarved);
+fn ask(plugin: &Plugin, demand: &Demand, now: UnixNanos) -> Result<Decision, crate::exchange::SwapStarved> {
+    let ask = &demand.ask;
+    let Some(tenant) = plugin.policy.tenant_policy(demand.tenant) else {
+        return Err(SwapStarved);
     };
     let swap = cells::swap(&tenant.name, cells::ADMIT_ATTEMPTS, |cell| {
         let decision = cell.admit(&tenant.rules, ask, now);
@@ -79,31 +76,23 @@ fn ask(
         (decision, store)
     });
     plugin.stats.swapped(&swap);
-    let decision = swap.outcome?;
-    if let Ok(admitted) = &decision.verdict {
-        plugin.stats.reserved(&tenant.name, admitted.reservation.cost, decision.lapsed);
-    }
-    Ok(decision)
+    plugin.levels.touch(demand.tenant);
+    swap.outcome
 }
 
-fn settle(plugin: &Plugin, settlement: &Settlement, now: crate::units::UnixNanos) {
+fn settle(plugin: &Plugin, settlement: &Settlement, now: UnixNanos) {
     let Some(tenant) = plugin.policy.tenant_policy(settlement.tenant) else { return };
     let Settlement { reservation, cost, tokens, .. } = settlement;
     let lease = plugin.policy.lease_seconds;
     let swap = cells::swap(&tenant.name, cells::SETTLE_ATTEMPTS, |cell| {
-        let settled = cell.settle(reservation, *cost, *tokens, lease, now);
-        ((settled, cell.spent_today()), true)
+        cell.settle(reservation, *cost, *tokens, lease, now);
+        ((), true)
     });
     plugin.stats.swapped(&swap);
-    match swap.outcome {
-        Ok((Settled { released, lapsed }, spent_today)) => {
-            plugin.stats.released(&tenant.name, released, lapsed);
-            plugin.stats.spent_today(&tenant.name, spent_today);
-        }
-        Err(_) => {
-            plugin.stats.lost_settlement();
-            log::error!("a settlement of {cost} USD for tenant {} was lost to contention", tenant.name);
-        }
+    plugin.levels.touch(settlement.tenant);
+    if swap.outcome.is_err() {
+        plugin.stats.lost_settlement();
+        log::error!("a settlement of {cost} USD for tenant {} was lost to contention", tenant.name);
     }
 }
 

@@ -1,17 +1,24 @@
 //! The plugin as configured on one worker: reads the configuration, hands it to each stream.
 
 use super::downstream::Downstream;
+use super::levels::LevelGauges;
+use crate::host::exchange_facts;
 use crate::host::stats::Stats;
 use crate::policy::Policy;
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{BufferType, ContextType};
 use std::rc::Rc;
+use std::time::Duration;
+
+/// How old a tenant's gauges may be.
+const GAUGE_PERIOD: Duration = Duration::from_secs(1);
 
 /// What every stream of this worker shares. A stream keeps the configuration that it began with.
 pub struct Plugin {
     pub policy: Policy,
     pub stats: Stats,
+    pub levels: LevelGauges,
 }
 
 #[derive(Default)]
@@ -33,13 +40,23 @@ impl RootContext for Root {
         };
         match Policy::read(&json) {
             Ok(policy) => {
-                self.plugin = Some(Rc::new(Plugin { policy, stats: Stats::default() }));
+                let plugin = Plugin { policy, stats: Stats::default(), levels: LevelGauges::default() };
+                self.plugin = Some(Rc::new(plugin));
+                if let Err(status) = hostcalls::set_tick_period(GAUGE_PERIOD) {
+                    log::warn!("Envoy gives no ticks, so the tenants' gauges stand still: {status:?}");
+                }
                 true
             }
             Err(error) => {
                 log::error!("the configuration is refused: {error}");
                 false
             }
+        }
+    }
+
+    fn on_tick(&mut self) {
+        if let Some(plugin) = &self.plugin {
+            plugin.levels.publish(&plugin.policy, &plugin.stats, exchange_facts::now());
         }
     }
 

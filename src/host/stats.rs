@@ -4,8 +4,9 @@
 //! worker and its id kept. Label values come from the configuration only, which bounds both.
 
 use super::cells::Swap;
+use crate::limit::Levels;
 use crate::record::Record;
-use crate::units::NanoUsd;
+
 use hashbrown::HashMap;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::MetricType;
@@ -37,9 +38,11 @@ impl Stats {
 
     /// The host refuses an increment by zero.
     fn add(&self, labels: &[(&str, &str)], metric: &str, amount: u64) {
-        let Ok(amount @ 1..) = i64::try_from(amount) else { return };
+        if amount == 0 {
+            return;
+        }
         if let Some(id) = self.id(MetricType::Counter, labels, metric) {
-            let _ = hostcalls::increment_metric(id, amount);
+            let _ = hostcalls::increment_metric(id, i64::try_from(amount).unwrap_or(i64::MAX));
         }
     }
 
@@ -59,18 +62,16 @@ impl Stats {
         self.shift(&[("provider", provider)], "ai_gateway_active_connections", -1);
     }
 
-    /// The gauge moves by what this exchange did, so that it is exact whichever worker writes last.
-    pub fn reserved(&self, tenant: &str, cost: NanoUsd, lapsed: NanoUsd) {
-        self.shift(&[("tenant", tenant)], RESERVED, signed(cost).saturating_sub(signed(lapsed)));
-    }
-
-    pub fn released(&self, tenant: &str, released: NanoUsd, lapsed: NanoUsd) {
-        self.shift(&[("tenant", tenant)], RESERVED, 0i64.saturating_sub(signed(released.plus(lapsed))));
-    }
-
-    pub fn spent_today(&self, tenant: &str, spent: NanoUsd) {
-        if let Some(id) = self.id(MetricType::Gauge, &[("tenant", tenant)], "ai_gateway_spent_today_nanousd") {
-            let _ = hostcalls::record_metric(id, spent.0);
+    pub fn levels(&self, tenant: &str, levels: Levels) {
+        let Levels { spent_today, spent_this_month, reserved } = levels;
+        for (metric, amount) in [
+            ("ai_gateway_spent_today_nanousd", spent_today),
+            ("ai_gateway_spent_this_month_nanousd", spent_this_month),
+            ("ai_gateway_reserved_nanousd", reserved),
+        ] {
+            if let Some(id) = self.id(MetricType::Gauge, &[("tenant", tenant)], metric) {
+                let _ = hostcalls::record_metric(id, amount.0);
+            }
         }
     }
 
@@ -108,10 +109,4 @@ impl Stats {
             let _ = hostcalls::record_metric(id, record.duration_ms);
         }
     }
-}
-
-const RESERVED: &str = "ai_gateway_reserved_nanousd";
-
-fn signed(amount: NanoUsd) -> i64 {
-    i64::try_from(amount.0).unwrap_or(i64::MAX)
 }

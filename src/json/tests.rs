@@ -246,6 +246,62 @@ fn a_fault_is_told_at_its_byte() {
 }
 
 #[test]
+fn the_grammar_is_strict() {
+    for document in [
+        "[1}",
+        "{\"a\":1]",
+        "[1,]",
+        "[,1]",
+        "[1 2]",
+        "[}",
+        "{]",
+        "{\"a\":]",
+        "{\"a\":}",
+        "{\"a\":1,}",
+        "{,}",
+        "{\"a\"}",
+        "{\"a\",1}",
+        "{1:2}",
+        "{\"a\":1 \"b\":2}",
+        "[1:2]",
+        "]",
+        "[",
+        "[\"a\u{1f}\"]",
+        "[\"a",
+        "[\"\\",
+        "'a'",
+        "-",
+        "-01",
+        "00",
+        "1.",
+        "1.e5",
+        "1.5.5",
+        ".5",
+        "+1",
+        "1e",
+        "1e+",
+        "1e5.5",
+        "--1",
+        "-a",
+        "0x1",
+        "1_0",
+        "NaN",
+        "Infinity",
+        "True",
+        "tru",
+        "nulll",
+        "\u{a0}1",
+        "\u{c}1",
+        "// a\n1",
+        "[\"\\u+123\"]",
+        "[\"\\u00\"]",
+    ] {
+        assert!(serde_json::from_str::<Value>(document).is_err(), "{document}");
+        assert!(scan(&[document.as_bytes()]).1.is_err(), "{document}");
+    }
+}
+
+#[test]
 fn depth_is_bounded() {
     for (open, close) in [("[", "]"), ("{\"model\":", "}"), ("{\"x\":", "}"), ("[{\"messages\":[", "]}]")] {
         let levels = open.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count();
@@ -259,13 +315,13 @@ fn depth_is_bounded() {
 fn a_scanner_restarts_for_the_next_event() {
     let mut scanner = Scanner::new(&SHAPE);
     let mut hits = Vec::new();
-    for document in ["{\"model\":1,\"x", "[DONE]", "\"a\\ud800", "7", "[{\"model\":2}]", "{\"model\":3}"] {
+    for document in ["{\"model\":1,\"x", "[DONE]", "\"a\\ud800", "7", "[{\"model\":2}]", "{\"model\":[3]}"] {
         scanner.restart();
         assert_eq!((scanner.offset(), scanner.is_complete(), scanner.root_container()), (0, false, None));
         let _ = scanner.feed(document.as_bytes(), &mut |hit| hits.push((hit.from, hit.repeated)));
     }
-    assert_eq!(hits, [(9, false), (10, false), (9, false)]);
-    assert_eq!((scanner.offset(), scanner.is_complete()), (11, true));
+    assert_eq!(hits, [(9, false), (10, false), (9, false), (10, false), (9, false)]);
+    assert_eq!((scanner.offset(), scanner.is_complete()), (13, true));
     assert_eq!(scanner.root_container(), Some(Container::Object));
 }
 
@@ -377,12 +433,13 @@ const SCALARS: &[(&str, Found<'static>)] = &[
 
 fn documents() -> impl Strategy<Value = (String, Vec<String>)> {
     let scalar = select(SCALARS).prop_map(|(text, found)| Tree::Scalar(text, found));
-    let tree = scalar.prop_recursive(6, 48, 6, |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..5).prop_map(Tree::Array),
-            prop::collection::vec((select(KEYS), inner), 0..6).prop_map(Tree::Object),
-        ]
+    let object = |value| prop::collection::vec((select(KEYS), value), 0..6).prop_map(Tree::Object);
+    let tree = scalar.prop_recursive(5, 40, 5, move |inner| {
+        prop_oneof![1 => prop::collection::vec(inner.clone(), 0..5).prop_map(Tree::Array), 2 => object(inner)]
     });
+    let tree = tree.boxed();
+    let root = object(tree.clone());
+    let tree = prop_oneof![1 => tree, 1 => prop::collection::vec(root.clone(), 0..3).prop_map(Tree::Array), 4 => root];
     let blanks = prop::collection::vec(select(&["", "", "", " ", "\n  ", "\t", "\r\n"][..]), 1..9);
     (tree, blanks).prop_map(|(tree, blanks)| {
         let mut writer = Writer { text: String::new(), hits: Vec::new(), blanks: blanks.iter().cycle() };
@@ -510,5 +567,7 @@ proptest! {
         let marks = |word| words::equal(word, b'"') | words::equal(word, b'\\') | words::below(word, b' ');
         let expected = bytes.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)).unwrap_or(bytes.len());
         prop_assert_eq!(words::run(&bytes, marks), expected);
+        let expected = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
+        prop_assert_eq!(words::run(&bytes, |word| words::equal(word, b'\n')), expected);
     }
 }

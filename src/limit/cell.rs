@@ -7,7 +7,7 @@
 use super::budget::{self, Calendar, Spend};
 use super::lease::{self, Leases};
 use super::window::{self, Span, Window};
-use super::{Admitted, Ask, Bound, Decision, Guard, Guards, Level, Refusal, Reservation, Rules, Settled, Standing};
+use super::{Admitted, Ask, Bound, Decision, Guard, Guards, Level, Levels, Refusal, Reservation, Rules, Standing};
 use crate::units::{NanoUsd, Tokens, UnixNanos};
 
 /// "NXC" and the layout's version. A change of layout takes a new version; old cells then read as empty.
@@ -83,7 +83,7 @@ impl Cell {
         bytes.strip_prefix(&VERSION).and_then(fields).ok_or(UnknownVersion)
     }
 
-    fn roll(&mut self, now: UnixNanos, lease_seconds: u64) -> NanoUsd {
+    fn roll(&mut self, now: UnixNanos, lease_seconds: u64) {
         self.minute.roll(Span::Minute, now);
         self.hour.roll(Span::Hour, now);
         self.day.roll(Span::Day, now);
@@ -91,7 +91,7 @@ impl Cell {
         self.tokens.roll(Span::Minute, now);
         self.day_spend.roll(Calendar::Day, now);
         self.month_spend.roll(Calendar::Month, now);
-        self.leases.roll(now, lease_seconds)
+        self.leases.roll(now, lease_seconds);
     }
 
     fn requests(&self, guard: Guard) -> &Window {
@@ -114,7 +114,7 @@ impl Cell {
 
     /// Admits the request against every rule at once, or leaves the counts as they are.
     pub fn admit(&mut self, rules: &Rules, ask: &Ask, now: UnixNanos) -> Decision {
-        let lapsed = self.roll(now, ask.lease_seconds);
+        self.roll(now, ask.lease_seconds);
         let per_choice = match ask.bound {
             Bound::Client(tokens) => tokens,
             Bound::Open { at_least, at_most } => self.room_for(rules, ask).min(at_most).max(at_least),
@@ -135,7 +135,7 @@ impl Cell {
                 audit.insert(guard);
                 continue;
             }
-            return Decision { verdict: Err(refusal), standing: self.standing(rules, now), audit, lapsed };
+            return Decision { verdict: Err(refusal), standing: self.standing(rules, now), audit };
         }
 
         for window in [&mut self.minute, &mut self.hour, &mut self.day] {
@@ -148,7 +148,7 @@ impl Cell {
         self.leases.add(now, cost);
         let reservation = Reservation { at: now, cost, tokens };
         let verdict = Ok(Admitted { reservation, per_choice });
-        Decision { verdict, standing: self.standing(rules, now), audit, lapsed }
+        Decision { verdict, standing: self.standing(rules, now), audit }
     }
 
     /// The output per choice that every enforced rule still has room for.
@@ -225,26 +225,27 @@ impl Cell {
         tokens: Tokens,
         lease_seconds: u64,
         now: UnixNanos,
-    ) -> Settled {
-        let lapsed = self.roll(now, lease_seconds);
-        let released = self.leases.release(reservation.at, reservation.cost);
+    ) {
+        self.roll(now, lease_seconds);
+        self.leases.release(reservation.at, reservation.cost);
         self.tokens.settle(Span::Minute, reservation.at, reservation.tokens.0, tokens.0);
         self.day_spend.charge(Calendar::Day, reservation.at, cost);
         self.month_spend.charge(Calendar::Month, reservation.at, cost);
         self.lifetime = self.lifetime.plus(cost);
-        Settled { released, lapsed }
     }
 
-    pub const fn spent_today(&self) -> NanoUsd {
-        self.day_spend.current()
+    /// As it stands at `now`: periods that ended and leases that ran out count no more.
+    pub fn levels(&mut self, now: UnixNanos, lease_seconds: u64) -> Levels {
+        self.roll(now, lease_seconds);
+        Levels {
+            spent_today: self.day_spend.current(),
+            spent_this_month: self.month_spend.current(),
+            reserved: self.leases.since(0),
+        }
     }
 
     pub const fn lifetime(&self) -> NanoUsd {
         self.lifetime
-    }
-
-    pub fn reserved(&self) -> NanoUsd {
-        self.leases.since(0)
     }
 }
 

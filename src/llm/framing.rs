@@ -23,7 +23,7 @@ pub struct Sse {
     line: Line,
     /// The last line ended with a carriage return: a line feed that follows is part of that end.
     after_return: bool,
-    /// The current block has a line, and has a line of data.
+    /// The current block has a line, and has a line of `data`.
     in_block: bool,
     has_data: bool,
 }
@@ -64,23 +64,18 @@ impl Sse {
     pub fn feed(&mut self, chunk: &[u8], piece: &mut impl FnMut(Piece<'_>)) {
         let mut rest = chunk;
         while let Some((&byte, after)) = rest.split_first() {
-            let is_line_end = matches!(byte, b'\n' | b'\r');
             if mem::take(&mut self.after_return) && byte == b'\n' {
                 rest = after;
-            } else if is_line_end && self.is_blank() {
-                rest = after;
+            } else if matches!(byte, b'\n' | b'\r') {
                 self.after_return = byte == b'\r';
-                if self.after_return
-                    && let Some((b'\n', after)) = rest.split_first()
-                {
-                    rest = after;
-                    self.after_return = false;
+                if self.is_blank() {
+                    let line_feed = self.after_return && after.first() == Some(&b'\n');
+                    let end = chunk.len().saturating_sub(after.len()).saturating_add(usize::from(line_feed));
+                    self.end_block(end, piece);
+                } else {
+                    self.end_line(piece);
                 }
-                self.end_block(chunk.len().saturating_sub(rest.len()), piece);
-            } else if is_line_end {
                 rest = after;
-                self.after_return = byte == b'\r';
-                self.end_line(piece);
             } else {
                 rest = self.within_line(rest, byte, after, piece);
             }

@@ -1,13 +1,16 @@
 //! A client that counts: one connection it owns, so that it can leave when a test says so, and every piece of an
 //! answer with the time it came.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Bytes, Frame, Incoming};
 use hyper::client::conn::{http1, http2};
 use hyper::header::HeaderMap;
 use hyper::{Request, Response};
@@ -110,6 +113,34 @@ impl Chat {
         let mut request = self.request_of(body);
         *request.uri_mut() = format!("http://gateway{CHAT}").parse().unwrap();
         request
+    }
+}
+
+/// A body of these frames, ready at once; its end may never come.
+pub struct Frames {
+    frames: VecDeque<Frame<Bytes>>,
+    unending: bool,
+}
+
+impl Frames {
+    pub fn ending(frames: impl Into<VecDeque<Frame<Bytes>>>) -> Body {
+        Self { frames: frames.into(), unending: false }.boxed()
+    }
+
+    pub fn unending(frames: impl Into<VecDeque<Frame<Bytes>>>) -> Body {
+        Self { frames: frames.into(), unending: true }.boxed()
+    }
+}
+
+impl hyper::body::Body for Frames {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match self.frames.pop_front() {
+            None if self.unending => Poll::Pending,
+            frame => Poll::Ready(frame.map(Ok)),
+        }
     }
 }
 

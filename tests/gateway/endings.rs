@@ -1,1 +1,276 @@
+//! Every way an exchange can end, each settled once: one record, no reservation left, no connection counted.
 
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Frame};
+use serde_json::{Value, json};
+use simulated_provider::Ending;
+
+use crate::client::{Answer, Chat, Connection, Frames, PATIENCE, ask_h2, chat, eventually, next_piece, whole};
+use crate::envoy::{Gateway, Setup, free_tenant, policy};
+
+/// What the one record of a case must say.
+struct Told {
+    outcome: &'static str,
+    source: &'static str,
+    /// Whether the cost is what the ledger says. Estimates may differ from it.
+    exact: bool,
+}
+
+const fn reported(outcome: &'static str) -> Told {
+    Told { outcome, source: "reported", exact: true }
+}
+
+const fn estimated(outcome: &'static str) -> Told {
+    Told { outcome, source: "estimated", exact: false }
+}
+
+/// Nothing was used: nothing is charged.
+const fn unused(outcome: &'static str) -> Told {
+    Told { outcome, source: "none", exact: true }
+}
+
+/// A gateway with one tenant per case, whose cases are run one after the other.
+async fn gateway(name: &'static str, timeout: &'static str, cases: &[&str]) -> Gateway {
+    let tenants: serde_json::Map<String, Value> =
+        cases.iter().map(|case| ((*case).to_owned(), free_tenant())).collect();
+    Gateway::start(Setup { timeout, ..Setup::new(name, policy(Value::Object(tenants))) }).await
+}
+
+/// The case is over: checks its record, the gauges and the cost.
+async fn check(gateway: &Gateway, case: &str, told: &Told) -> Value {
+    let record = gateway.wait_records_of(case, 1).await.remove(0);
+    assert_eq!(record["outcome"], told.outcome, "{case}: {record}");
+    assert_eq!(record["usage_source"], told.source, "{case}: {record}");
+    let stats = gateway.wait_quiet().await;
+    let cost = stats.sum("ai_gateway_cost_nanousd_total", &[("tenant", case)]);
+    assert_eq!(record["cost_nanousd"], cost, "{case}: the counter");
+    assert_eq!(stats.sum("ai_gateway_spent_today_nanousd", &[("tenant", case)]), cost, "{case}: the gauge");
+    let requests = stats.sum("ai_gateway_requests_total", &[("tenant", case)]);
+    let so_ended = stats.sum("ai_gateway_requests_total", &[("tenant", case), ("status", told.outcome)]);
+    assert_eq!((requests, so_ended), (1, 1), "{case}: counted once");
+    let billed = gateway.entry_of(&record).map_or(0, |entry| entry.cost_nanousd);
+    if told.exact {
+        assert_eq!(cost, billed, "{case}: {record}");
+    }
+    if told.source == "estimated" {
+        assert!(cost > 0, "{case}: {record}");
+    }
+    record
+}
+
+/// Endings that the provider brings about, while the client reads on.
+#[tokio::test(flavor = "multi_thread")]
+async fn endings_by_the_provider() {
+    let stream = |case: &str| chat(case).stream();
+    let cases: Vec<(&str, Chat, u16, Told)> = vec![
+        ("json", chat("json"), 200, reported("success")),
+        ("json-chunked", chat("json-chunked").sim("chunked; bytes=9"), 200, reported("success")),
+        ("stream", stream("stream"), 200, reported("success")),
+        ("stream-asking", stream("stream-asking").asking_usage(), 200, reported("success")),
+        ("stream-no-done", stream("stream-no-done").sim("no_done"), 200, reported("success")),
+        ("done-then-hangup", stream("done-then-hangup").sim("done_then_hangup"), 200, reported("success")),
+        ("usage-in-content", stream("usage-in-content").sim("usage_in_content"), 200, reported("success")),
+        ("continuous", stream("continuous").sim("continuous_usage"), 200, reported("success")),
+        ("two-choices", stream("two-choices").field("n", 2), 200, reported("success")),
+        ("reset-json", chat("reset-json").sim("reset"), 503, unused("provider_unavailable")),
+        ("reset-stream", stream("reset-stream").sim("reset; rst"), 503, unused("provider_unavailable")),
+        ("cut-json", chat("cut-json").sim("cut=60"), 200, estimated("provider_aborted")),
+        ("cut-json-first", chat("cut-json-first").sim("cut=0"), 200, estimated("provider_aborted")),
+        ("cut-stream", stream("cut-stream").sim("cut=4"), 200, estimated("provider_aborted")),
+        ("cut-stream-rst", stream("cut-stream-rst").sim("cut=4; rst"), 200, estimated("provider_aborted")),
+        ("status-400", chat("status-400").sim("status=400"), 400, unused("provider_rejected")),
+        ("status-401", chat("status-401").sim("status=401"), 401, unused("provider_rejected")),
+        ("status-429", chat("status-429").sim("status=429; retry_after=3"), 429, unused("provider_rate_limited")),
+        ("status-500", chat("status-500").sim("status=500"), 500, unused("provider_error")),
+        ("status-503", stream("status-503").sim("status=503"), 503, unused("provider_error")),
+        ("no-usage-json", chat("no-usage-json").sim("no_usage"), 200, estimated("success")),
+        ("no-usage-stream", stream("no-usage-stream").sim("no_usage"), 200, estimated("success")),
+        ("gzip", chat("gzip").sim("gzip=asked").header("accept-encoding", "gzip"), 200, reported("success")),
+        ("no-total", chat("no-total").sim("wrong_usage=missing_total"), 200, reported("success")),
+        ("negative", chat("negative").sim("wrong_usage=negative"), 200, estimated("success")),
+        ("string", chat("string").sim("wrong_usage=string"), 200, estimated("success")),
+        ("null", stream("null").sim("wrong_usage=null"), 200, estimated("success")),
+    ];
+    let names: Vec<&str> = cases.iter().map(|(case, ..)| *case).collect();
+    let gateway = gateway("endings-provider", "300s", &names).await;
+    for (case, asked, status, told) in cases {
+        let answer = gateway.ask(asked.request()).await;
+        assert_eq!(answer.status, status, "{case}: {answer:?}");
+        let record = check(&gateway, case, &told).await;
+        assert_eq!(record["status"], status, "{case}: {record}");
+        let broken = ["cut-json", "cut-json-first", "cut-stream", "cut-stream-rst", "done-then-hangup"].contains(&case);
+        assert_eq!(answer.broken, broken, "{case}: what broke off does so for the client too");
+        if status == 429 {
+            assert_eq!(answer.header("retry-after"), Some("3"), "the provider's own");
+        }
+        if case.starts_with("reset") {
+            assert_eq!(answer.code(), "provider_unavailable");
+            assert_eq!(gateway.entry_of(&record).expect("an entry").ending, Ending::Reset);
+        }
+    }
+}
+
+/// An error object under status 200 ends as the provider's error.
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_under_status_200() {
+    let cases = ["json", "stream", "stream-late"];
+    let gateway = gateway("endings-errors", "300s", &cases).await;
+    let asked = [
+        chat("json").sim("error_in_200"),
+        chat("stream").stream().sim("error_in_200"),
+        chat("stream-late").stream().sim("error_at=3"),
+    ];
+    for (case, asked) in cases.into_iter().zip(asked) {
+        let answer = gateway.ask(asked.request()).await;
+        assert_eq!(answer.status, 200, "{case}");
+        let record = gateway.wait_records_of(case, 1).await.remove(0);
+        assert_eq!(record["outcome"], "provider_error", "{case}: {record}");
+        gateway.wait_quiet().await;
+    }
+}
+
+/// Nonsense as usage never costs more than the bound allows for, nor wraps.
+#[tokio::test(flavor = "multi_thread")]
+async fn absurd_usage() {
+    let cases = ["huge", "float", "huge-stream"];
+    let gateway = gateway("endings-absurd", "300s", &cases).await;
+    let asked = [
+        chat("huge").sim("wrong_usage=huge"),
+        chat("float").sim("wrong_usage=float"),
+        chat("huge-stream").stream().sim("wrong_usage=huge"),
+    ];
+    for (case, asked) in cases.into_iter().zip(asked) {
+        assert_eq!(gateway.ask(asked.request()).await.status, 200, "{case}");
+        let record = gateway.wait_records_of(case, 1).await.remove(0);
+        assert_eq!(record["outcome"], "success", "{case}: {record}");
+        let stats = gateway.wait_quiet().await;
+        println!("{case}: {} nano-USD, {}", record["cost_nanousd"], record["usage_source"]);
+        assert_eq!(record["cost_nanousd"], stats.sum("ai_gateway_spent_today_nanousd", &[("tenant", case)]), "{case}");
+    }
+}
+
+/// Waits until the provider has this many requests.
+async fn arrived(gateway: &Gateway, count: usize) {
+    let look = async || gateway.provider().ledger().requests.len();
+    eventually("requests at the provider", look, |requests| *requests >= count).await;
+}
+
+/// Endings by a client that leaves: before anything was sent on, before, during and after the answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn endings_by_the_client() {
+    let cases = ["upload", "waiting-json", "waiting-stream", "mid-json", "mid-stream", "after-done", "after-end"];
+    let gateway = gateway("endings-client", "300s", &cases).await;
+    let leave = async |case: &str, asked: Chat, pieces: usize| {
+        gateway.provider().clear();
+        let mut connection = Connection::open(gateway.addr).await;
+        let sent = connection.send(asked.request());
+        if pieces == 0 {
+            tokio::select! {
+                _ = sent => panic!("{case}: an answer"),
+                () = async {
+                    arrived(&gateway, 1).await;
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                } => {}
+            }
+            drop(connection);
+            return Vec::new();
+        }
+        let mut body = tokio::time::timeout(PATIENCE, sent).await.unwrap().unwrap().into_body();
+        let mut seen = Vec::new();
+        while seen.iter().filter(|byte| **byte == b'\n').count() / 2 < pieces {
+            match next_piece(&mut body).await {
+                Some(piece) => seen.extend_from_slice(&piece),
+                None => break,
+            }
+        }
+        drop(connection);
+        seen
+    };
+
+    // The body is half sent.
+    let half = Frames::unending([Frame::data(Bytes::from_static(b"{\"model\":\"gpt-4o-mini\","))]);
+    let mut connection = Connection::open(gateway.addr).await;
+    tokio::select! {
+        _ = connection.send(chat("upload").request_of(half)) => panic!("upload: an answer"),
+        () = tokio::time::sleep(Duration::from_millis(300)) => {}
+    }
+    drop(connection);
+    check(&gateway, "upload", &unused("client_closed")).await;
+
+    leave("waiting-json", chat("waiting-json").sim("hang"), 0).await;
+    check(&gateway, "waiting-json", &estimated("client_closed")).await;
+    leave("waiting-stream", chat("waiting-stream").stream().sim("hang"), 0).await;
+    check(&gateway, "waiting-stream", &estimated("client_closed")).await;
+    let mut connection = Connection::open(gateway.addr).await;
+    let asked = chat("mid-json").sim("hang_after=50");
+    let mut body = connection.send(asked.request()).await.unwrap().into_body();
+    assert!(next_piece(&mut body).await.is_some());
+    drop((body, connection));
+    check(&gateway, "mid-json", &estimated("client_closed")).await;
+    let seen = leave("mid-stream", chat("mid-stream").stream().sim("hang_after=5"), 5).await;
+    assert_eq!(seen.windows(6).filter(|six| six == b"data: ").count(), 5);
+    let record = check(&gateway, "mid-stream", &estimated("client_closed")).await;
+    assert!((1..=16).contains(&record["output_tokens"].as_u64().unwrap()), "what was seen: {record}");
+
+    // An SDK hangs up on `[DONE]`, and doesn't wait for the end of the body.
+    let asked = chat("after-done").stream().sim("tokens=2; hang_after=5");
+    let seen = leave("after-done", asked, 4).await;
+    assert!(seen.ends_with(b"data: [DONE]\n\n"), "{:?}", String::from_utf8_lossy(&seen));
+    check(&gateway, "after-done", &reported("success")).await;
+
+    let mut connection = Connection::open(gateway.addr).await;
+    let answer: Answer = connection.ask(chat("after-end").stream().request()).await;
+    drop(connection);
+    assert!(!answer.broken);
+    check(&gateway, "after-end", &reported("success")).await;
+}
+
+/// Envoy gives up waiting: before the answer (504), and in its middle.
+#[tokio::test(flavor = "multi_thread")]
+async fn endings_by_timeout() {
+    let cases = ["waiting", "waiting-stream", "middle"];
+    let gateway = gateway("endings-timeout", "1s", &cases).await;
+    for (case, asked) in [("waiting", chat("waiting")), ("waiting-stream", chat("waiting-stream").stream())] {
+        let answer = gateway.ask(asked.sim("hang").request()).await;
+        assert_eq!((answer.status, answer.code().as_str()), (504, "provider_unavailable"), "{case}");
+        let told = Told { outcome: "provider_unavailable", source: "estimated", exact: false };
+        let record = check(&gateway, case, &told).await;
+        assert_eq!(record["status"], 504, "{case}: {record}");
+    }
+    let mut connection = Connection::open(gateway.addr).await;
+    let asked = chat("middle").stream().sim("hang_after=3");
+    let answer = whole(connection.send(asked.request()).await.unwrap()).await;
+    assert_eq!((answer.status, answer.broken), (200, true));
+    check(&gateway, "middle", &estimated("provider_aborted")).await;
+}
+
+/// HTTP/2 requests that end by trailers have no last byte of a body.
+#[tokio::test(flavor = "multi_thread")]
+async fn request_trailers_are_an_end_like_any_other() {
+    let cases = ["plain", "trailers", "trailers-stream", "refused"];
+    let gateway = gateway("endings-trailers", "300s", &cases).await;
+    let trailers = |chat: &Chat| {
+        let trailer = [("x-checksum".parse().unwrap(), "1".parse().unwrap())].into_iter().collect();
+        Frames::ending([Frame::data(Bytes::from(chat.body())), Frame::trailers(trailer)])
+    };
+    let asked = chat("plain");
+    let answer = ask_h2(gateway.addr, asked.request_h2(Full::from(asked.body()).boxed())).await;
+    assert_eq!(answer.status, 200);
+    check(&gateway, "plain", &reported("success")).await;
+    let asked = chat("trailers").without("max_completion_tokens");
+    let answer = ask_h2(gateway.addr, asked.request_h2(trailers(&asked))).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let record = check(&gateway, "trailers", &reported("success")).await;
+    assert!(gateway.entry_of(&record).expect("an entry").output_bound.is_some(), "it was edited");
+    let asked = chat("trailers-stream").stream();
+    let answer = ask_h2(gateway.addr, asked.request_h2(trailers(&asked))).await;
+    assert!(answer.text().ends_with("data: [DONE]\n\n") && !answer.text().contains(r#""usage":{"#));
+    check(&gateway, "trailers-stream", &reported("success")).await;
+    let asked = chat("refused").model("gpt-5");
+    let answer = ask_h2(gateway.addr, asked.request_h2(trailers(&asked))).await;
+    assert_eq!((answer.status, answer.code().as_str()), (402, "model_unpriced"));
+    let record = check(&gateway, "refused", &unused("model_unpriced")).await;
+    assert!(gateway.entry_of(&record).is_none(), "it was not sent on");
+}

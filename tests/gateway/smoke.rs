@@ -81,7 +81,7 @@ async fn a_stream_passes_and_is_counted_without_being_asked() {
     let events = answer.events();
     assert_eq!(events.len(), 5 + 1 + 1, "tokens, the end, [DONE]: {events:#?}");
     assert_eq!(events.last().map(String::as_str), Some("[DONE]"));
-    assert!(!answer.text().contains("usage"), "the usage was not asked for");
+    assert!(!answer.text().contains(r#""usage":{"#), "the usage was not asked for");
 
     let record = gateway.record_of(&answer).await;
     let entry = gateway.entry_of(&record).expect("the request in the ledger");
@@ -145,7 +145,7 @@ async fn every_refusal_says_why() {
         ("an unknown tenant", chat("nobody"), 403, "tenant_unknown"),
         ("two tenants", chat("json").header("x-tenant-id", "stream"), 403, "tenant_unknown"),
         ("the same tenant twice", chat("json").header("x-tenant-id", "json"), 403, "tenant_unknown"),
-        ("an empty tenant", chat(""), 403, "tenant_unknown"),
+        ("an empty tenant", chat(""), 401, "tenant_missing"),
         ("two tenants in one", chat("json, stream"), 403, "tenant_unknown"),
         ("a forbidden model", chat("picky").model("tiny"), 403, "model_not_allowed"),
         ("an unpriced model", chat("json").model("gpt-5"), 402, "model_unpriced"),
@@ -190,7 +190,7 @@ async fn a_limit_counts_down_and_then_tells_when_to_come_back() {
     assert_eq!((answer.status, answer.code().as_str()), (429, "rate_limited"));
     assert_eq!(answer.header("x-ratelimit-remaining-requests"), Some("0"));
     let wait: u64 = answer.header("retry-after").expect("retry-after").parse().unwrap();
-    assert!((1..=60).contains(&wait), "{wait} s");
+    assert!((1..=63).contains(&wait), "{wait} s: a minute, and the rest of a sub-window");
     let detail = answer.json()["error"]["detail"].clone();
     assert_eq!(
         (&detail["guard"], &detail["limit"], &detail["used"]),

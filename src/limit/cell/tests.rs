@@ -131,8 +131,9 @@ proptest! {
                 spent += cost;
             }
             let reserved: u64 = open.iter().map(|reservation| reservation.cost.0).sum();
-            prop_assert_eq!(cell.reserved(), NanoUsd(reserved));
-            prop_assert_eq!((cell.spent_today(), cell.lifetime()), (NanoUsd(spent), NanoUsd(spent)));
+            let levels = cell.levels(now, 900);
+            prop_assert_eq!(levels.reserved, NanoUsd(reserved));
+            prop_assert_eq!((levels.spent_today, cell.lifetime()), (NanoUsd(spent), NanoUsd(spent)));
             prop_assert!(spent + reserved <= 200 + debt);
         }
     }
