@@ -29,6 +29,7 @@ FUNC_E_HOME := $(CURDIR)/target/func-e
 # `env` and not `export`: make would hand the variables to cargo too, and a changed environment rebuilds.
 with_envoy = env FUNC_E=$(FUNC_E) ENVOY_PATH=$(ENVOY_PATH) FUNC_E_HOME=$(FUNC_E_HOME) WASM=$(WASM) PROVIDER=$(PROVIDER)
 
+print_size = printf '%s  %d bytes, %d gzipped\n' $(WASM:$(CURDIR)/%=%) $$(wc -c <$(WASM)) $$(gzip -9c $(WASM) | wc -c)
 missing = { echo "missing: $(1)" >&2; exit 1; }
 
 ##@ The two commands
@@ -47,7 +48,7 @@ test: ## lint, unit and e2e
 
 .PHONY: build
 build: $(WASM) ## Build target/nexus_ai_gateway.wasm and print its size
-	@printf '%s  %d bytes, %d gzipped\n' $(WASM:$(CURDIR)/%=%) "$$(wc -c <$(WASM))" "$$(gzip -9c $(WASM) | wc -c)"
+	@$(print_size)
 
 .PHONY: fmt
 fmt: | need-rust ## Format the sources
@@ -89,7 +90,7 @@ build-debian: | need-debian ## Build the .wasm by Debian's own Rust, where rustu
 		$(DEBIAN_RUST)/cargo rustc $(LOCKED) --release --lib --target wasm32-unknown-unknown --crate-type cdylib \
 		-Zbuild-std=std,panic_abort
 	@mkdir -p $(dir $(WASM)) && cp $(CARGO_TARGET_DIR)/wasm32-unknown-unknown/release/nexus_ai_gateway.wasm $(WASM)
-	@$(MAKE) build
+	@$(print_size)
 
 .PHONY: help
 help: ## This list
@@ -100,7 +101,10 @@ help: ## This list
 
 # ---- what the targets need -----------------------------------------------------------------------------------------
 
-$(WASM): $(shell find src -name '*.rs') Cargo.toml $(wildcard Cargo.lock) .cargo/config.toml | wasm-target
+$(WASM): $(shell find src -name '*.rs') Cargo.toml $(wildcard Cargo.lock) .cargo/config.toml | need-rust
+	@[ -d "$$(rustc --print target-libdir --target wasm32-wasip1)" ] \
+		|| { command -v rustup >/dev/null && rustup target add wasm32-wasip1; } \
+		|| $(call missing,the Rust target wasm32-wasip1 (rustup target add wasm32-wasip1). Without rustup: make build-debian)
 	@cargo wasm $(LOCKED)
 	@mkdir -p $(@D) && cp $(CARGO_TARGET_DIR)/wasm32-wasip1/release/nexus_ai_gateway.wasm $@
 
@@ -153,7 +157,7 @@ $(VENV)/tests.stamp: tests/requirements.txt | $(VENV)/bin/pip
 	@$(VENV)/bin/pip install --quiet --requirement $<
 	@touch $@
 
-.PHONY: need-rust need-go need-python need-debian wasm-target
+.PHONY: need-rust need-go need-python need-debian
 need-rust:
 	@command -v cargo >/dev/null || $(call missing,Rust 1.90 or newer (cargo))
 
@@ -166,8 +170,3 @@ need-python:
 need-debian:
 	@[ -d "$$($(DEBIAN_RUST)/rustc --print sysroot)/lib/rustlib/src/rust/library" ] && command -v wasm-ld-19 >/dev/null \
 		|| $(call missing,Debian's packages rustc-web cargo-web rust-web-src lld-19)
-
-wasm-target: | need-rust
-	@[ -d "$$(rustc --print target-libdir --target wasm32-wasip1)" ] \
-		|| { command -v rustup >/dev/null && rustup target add wasm32-wasip1; } \
-		|| $(call missing,the Rust target wasm32-wasip1 (rustup adds it: rustup target add wasm32-wasip1). Without rustup: make build-debian)

@@ -157,6 +157,15 @@ struct Withheld {
     bytes: Vec<u8>,
     /// The event outgrew the bound and its beginning has been sent: the rest follows.
     passing: bool,
+    /// The last event ended with a carriage return, at the very end of a chunk: a line feed that comes next belongs to
+    /// it, and goes where it went.
+    returned: Option<Fate>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Passed,
+    Withheld,
 }
 
 /// No usage event comes near this; anything larger is content and goes on at once.
@@ -296,11 +305,16 @@ struct Sieve<'a> {
 
 impl<'a> Sieve<'a> {
     fn over(held: &'a mut Withheld, chunk: &'a [u8]) -> Self {
-        Self { held, chunk, event_from: 0, out: Vec::new(), copied: 0, dropped: false }
+        let fate = if chunk.is_empty() { None } else { held.returned.take() };
+        let fate = fate.filter(|_| chunk.starts_with(b"\n"));
+        let dropped = fate == Some(Fate::Withheld);
+        let copied = usize::from(dropped);
+        Self { held, chunk, event_from: usize::from(fate.is_some()), out: Vec::new(), copied, dropped }
     }
 
     fn end_of_event(&mut self, end: usize, withhold: bool) {
-        if withhold && !self.held.passing {
+        let withhold = withhold && !self.held.passing;
+        if withhold {
             self.pass_until(self.event_from);
             self.held.bytes.clear();
             self.copied = end;
@@ -309,6 +323,8 @@ impl<'a> Sieve<'a> {
             self.out.append(&mut self.held.bytes);
             self.pass_until(end);
         }
+        let returned = end == self.chunk.len() && self.chunk.ends_with(b"\r");
+        self.held.returned = returned.then_some(if withhold { Fate::Withheld } else { Fate::Passed });
         self.held.passing = false;
         self.event_from = end;
     }

@@ -1,0 +1,290 @@
+//! Envoy, as far as the filter can see of it, in the test's own process: the real SDK and the real contexts run on it.
+//!
+//! Trade-off: it is kept as faithful as Envoy 1.40's sources where a filter could notice (swaps, buffers, header maps
+//! and their phases, metrics), and knows nothing of the network. Tests look at the state it ends in, never at the order
+//! of calls. A panic inside a callback aborts the whole test binary, as it kills a VM: no test can expect one.
+
+mod abi;
+mod stream;
+
+pub use stream::{Gateway, Headers, Seen, Stream};
+
+use crate::units::UnixNanos;
+use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType, Status};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use stream::Passing;
+
+/// The host calls that are answered, for [`Host::fail`] and [`Host::calls`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Call {
+    Log,
+    CurrentTime,
+    GetBuffer,
+    SetBuffer,
+    HeaderPairs,
+    HeaderValue,
+    ReplaceHeader,
+    RemoveHeader,
+    GetProperty,
+    SetProperty,
+    GetSharedData,
+    SetSharedData,
+    DefineMetric,
+    IncrementMetric,
+    RecordMetric,
+    SendLocalResponse,
+}
+
+/// Another worker, given the key's bytes between the filter's read and its write: what it writes itself, if anything.
+type Rival = Box<dyn FnMut(Option<&[u8]>) -> Option<Vec<u8>>>;
+
+pub struct Host {
+    pub clock: UnixNanos,
+    pub log: Vec<(LogLevel, String)>,
+    /// Host calls so far, by kind.
+    pub calls: BTreeMap<Call, u64>,
+    failing: BTreeMap<Call, Status>,
+    rivals: Option<Rival>,
+    configuration: Vec<u8>,
+    shared: BTreeMap<String, (Vec<u8>, u32)>,
+    last_cas: u32,
+    /// Kind and name of each definition; its place is its id.
+    definitions: Vec<(MetricType, String)>,
+    values: BTreeMap<String, u64>,
+    samples: BTreeMap<String, Vec<u64>>,
+    streams: BTreeMap<u32, Passing>,
+    /// The context whose callback runs.
+    active: u32,
+}
+
+thread_local! {
+    /// One host a thread, as the SDK's own state: each test has its own.
+    static HOST: RefCell<Host> = RefCell::new(Host::new());
+}
+
+/// Looks at the host, or turns a knob. Not while a callback runs.
+pub fn with<T>(look: impl FnOnce(&mut Host) -> T) -> T {
+    HOST.with_borrow_mut(look)
+}
+
+impl Host {
+    fn new() -> Self {
+        Self {
+            // 2027-01-15, 08:00 UTC: amid a day, an hour and a minute.
+            clock: UnixNanos(1_800_000_000_000_000_000),
+            log: Vec::new(),
+            calls: BTreeMap::new(),
+            failing: BTreeMap::new(),
+            rivals: None,
+            configuration: Vec::new(),
+            shared: BTreeMap::new(),
+            last_cas: 0,
+            definitions: Vec::new(),
+            values: BTreeMap::new(),
+            samples: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            active: 0,
+        }
+    }
+
+    /// From now on `call` does nothing and answers `status`.
+    pub fn fail(&mut self, call: Call, status: Status) {
+        self.failing.insert(call, status);
+    }
+
+    /// Another worker writes before each write of ours, as long as `rival` has something to write.
+    pub fn rivals(&mut self, rival: impl FnMut(Option<&[u8]>) -> Option<Vec<u8>> + 'static) {
+        self.rivals = Some(Box::new(rival));
+    }
+
+    /// As [`Self::rivals`], `times` times.
+    pub fn rivals_times(&mut self, mut times: u32, mut rival: impl FnMut(Option<&[u8]>) -> Vec<u8> + 'static) {
+        self.rivals(move |before| {
+            times = times.checked_sub(1)?;
+            Some(rival(before))
+        });
+    }
+
+    pub fn no_rivals(&mut self) {
+        self.rivals = None;
+    }
+
+    pub fn shared(&self, key: &str) -> Option<&[u8]> {
+        self.shared.get(key).map(|(value, _)| value.as_slice())
+    }
+
+    pub fn keys(&self) -> Vec<&str> {
+        self.shared.keys().map(String::as_str).collect()
+    }
+
+    /// The value of a counter or gauge by its full name; 0 if it was never touched.
+    pub fn metric(&self, name: &str) -> u64 {
+        self.values.get(name).copied().unwrap_or(0)
+    }
+
+    /// All counters and gauges that are not 0.
+    pub fn metrics(&self) -> BTreeMap<&str, u64> {
+        self.values.iter().filter(|(_, value)| **value != 0).map(|(name, value)| (name.as_str(), *value)).collect()
+    }
+
+    pub fn samples(&self, name: &str) -> &[u64] {
+        self.samples.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// How often each name was defined: more than once a VM leaks an id in Envoy.
+    pub fn definitions(&self, name: &str) -> usize {
+        self.definitions.iter().filter(|(_, defined)| defined == name).count()
+    }
+
+    pub fn logged(&self, level: LogLevel) -> Vec<&str> {
+        self.log.iter().filter(|(at, _)| *at == level).map(|(_, line)| line.as_str()).collect()
+    }
+
+    fn stream(&mut self) -> Option<&mut Passing> {
+        self.streams.get_mut(&self.active)
+    }
+
+    /// Reads are cut to what is there.
+    fn buffer(&mut self, buffer: BufferType, start: usize, length: usize) -> Result<Vec<u8>, Status> {
+        let bytes = match buffer {
+            BufferType::PluginConfiguration => &self.configuration,
+            _ => self.body(buffer)?,
+        };
+        let end = start.checked_add(length).ok_or(Status::BadArgument)?.min(bytes.len());
+        Ok(bytes.get(start..end).unwrap_or_default().to_vec())
+    }
+
+    /// `Buffer::copyFrom`: a prefix is replaced, or something is added at the end; all else is refused.
+    fn set_buffer(&mut self, buffer: BufferType, start: usize, length: usize, new: Vec<u8>) -> Result<(), Status> {
+        if buffer == BufferType::PluginConfiguration {
+            return Err(Status::BadArgument);
+        }
+        let bytes = self.body(buffer)?;
+        if start == 0 {
+            bytes.splice(..length.min(bytes.len()), new);
+            Ok(())
+        } else if start >= bytes.len() {
+            bytes.extend(new);
+            Ok(())
+        } else {
+            Err(Status::BadArgument)
+        }
+    }
+
+    fn body(&mut self, buffer: BufferType) -> Result<&mut Vec<u8>, Status> {
+        let stream = self.stream().ok_or(Status::NotFound)?;
+        let side = match buffer {
+            BufferType::HttpRequestBody => &mut stream.request,
+            BufferType::HttpResponseBody => &mut stream.answer,
+            other => panic!("{other:?} is not part of the test host"),
+        };
+        if side.body_open { Ok(&mut side.buffer) } else { Err(Status::NotFound) }
+    }
+
+    /// Headers can be read while they are held and in `on_log`, and nowhere else: `BadArgument`.
+    fn headers(&mut self, map: MapType) -> Result<Headers, Status> {
+        let stream = self.stream().ok_or(Status::BadArgument)?;
+        let logging = stream.logging;
+        let side = stream.side(map);
+        if side.headers_open || logging { Ok(side.headers.clone()) } else { Err(Status::BadArgument) }
+    }
+
+    /// Replaces all values of a header by one, or removes it.
+    fn replace_header(&mut self, map: MapType, name: &str, value: Option<Vec<u8>>) -> Result<(), Status> {
+        let side = self.stream().ok_or(Status::BadArgument)?.side(map);
+        if !side.headers_open {
+            return Err(Status::BadArgument);
+        }
+        side.headers.retain(|(known, _)| known != name);
+        side.headers.extend(value.map(|value| (name.to_owned(), value)));
+        Ok(())
+    }
+
+    /// A second reply is taken and not sent, as Envoy does.
+    fn reply(&mut self, code: u32, headers: Headers, body: Vec<u8>) -> Result<(), Status> {
+        let stream = self.stream().ok_or(Status::BadArgument)?;
+        stream.replies.push(Seen { headers: [vec![(":status".into(), code.to_string().into())], headers].concat(), body });
+        Ok(())
+    }
+
+    fn let_a_rival_write(&mut self, key: &str) {
+        let Some(mut rival) = self.rivals.take() else { return };
+        let written = rival(self.shared(key));
+        self.rivals = Some(rival);
+        if let Some(value) = written {
+            self.set_shared(key.to_owned(), value, 0).expect("an unconditional write");
+        }
+    }
+
+    /// `SharedData::set`: 0 is unconditional, an absent key takes any number, and each write takes a new number.
+    pub fn set_shared(&mut self, key: String, value: Vec<u8>, cas: u32) -> Result<(), Status> {
+        if self.shared.get(&key).is_some_and(|(_, current)| cas != 0 && cas != *current) {
+            return Err(Status::CasMismatch);
+        }
+        self.last_cas += 1;
+        self.shared.insert(key, (value, self.last_cas));
+        Ok(())
+    }
+
+    /// Always a new id, even for a known name.
+    fn define_metric(&mut self, kind: MetricType, name: String) -> u32 {
+        self.definitions.push((kind, name));
+        u32::try_from(self.definitions.len()).expect("few metrics")
+    }
+
+    fn definition(&self, id: u32) -> Result<(MetricType, String), Status> {
+        let place = usize::try_from(id).ok().and_then(|id| id.checked_sub(1));
+        place.and_then(|place| self.definitions.get(place)).cloned().ok_or(Status::NotFound)
+    }
+
+    /// A counter only grows, and refuses 0; a gauge wraps.
+    fn increment_metric(&mut self, id: u32, offset: i64) -> Result<(), Status> {
+        match self.definition(id)? {
+            (MetricType::Counter, _) if offset <= 0 => Err(Status::BadArgument),
+            (MetricType::Counter | MetricType::Gauge, name) => {
+                let value = self.values.entry(name).or_default();
+                *value = value.wrapping_add_signed(offset);
+                Ok(())
+            }
+            _ => Err(Status::BadArgument),
+        }
+    }
+
+    /// Adds to a counter, sets a gauge, samples a histogram.
+    fn record_metric(&mut self, id: u32, value: u64) -> Result<(), Status> {
+        match self.definition(id)? {
+            (MetricType::Counter, name) => *self.values.entry(name).or_default() += value,
+            (MetricType::Gauge, name) => *self.values.entry(name).or_default() = value,
+            (_, name) => self.samples.entry(name).or_default().push(value),
+        }
+        Ok(())
+    }
+}
+
+/// A header map as the ABI has it: how many, the lengths of each name and value, then both, each with a zero behind it.
+fn serialized(headers: &Headers) -> Vec<u8> {
+    let length = |bytes: &[u8]| u32::try_from(bytes.len()).expect("a short header").to_le_bytes();
+    let mut out = u32::try_from(headers.len()).expect("few headers").to_le_bytes().to_vec();
+    for (name, value) in headers {
+        out.extend(length(name.as_bytes()));
+        out.extend(length(value));
+    }
+    for part in headers.iter().flat_map(|(name, value)| [name.as_bytes(), value]) {
+        out.extend(part);
+        out.push(0);
+    }
+    out
+}
+
+fn deserialized(mut bytes: &[u8]) -> Headers {
+    fn take<'a>(bytes: &mut &'a [u8], size: usize) -> &'a [u8] {
+        bytes.split_off(..size).expect("a whole header map")
+    }
+    let number = |bytes: &mut &[u8]| u32::from_le_bytes(take(bytes, 4).try_into().expect("four bytes")) as usize;
+    let count = number(&mut bytes);
+    let sizes: Vec<_> = (0..count).map(|_| (number(&mut bytes), number(&mut bytes))).collect();
+    let mut part = |size: usize| take(&mut bytes, size + 1)[..size].to_vec();
+    let text = |bytes| String::from_utf8(bytes).expect("a header's name");
+    sizes.into_iter().map(|(name, value)| (text(part(name)), part(value))).collect()
+}

@@ -1,0 +1,300 @@
+//! Drives the filter as Envoy does: one plugin, its streams, and what comes out at their two ends.
+
+use super::abi;
+use super::{HOST, Host, with};
+use proxy_wasm::types::{Action, MapType};
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::panic;
+use std::sync::Once;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Names in lower case, repeated ones as often as they came.
+pub type Headers = Vec<(String, Vec<u8>)>;
+
+/// Contexts are told apart for the whole process: tests may share a thread, and with it the SDK's state.
+static NEXT_CONTEXT: AtomicU32 = AtomicU32::new(1);
+
+fn new_context() -> u32 {
+    NEXT_CONTEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// A message as it left the filter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    pub headers: Headers,
+    pub body: Vec<u8>,
+}
+
+impl Seen {
+    /// The only value of a header; `None` if it is missing.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let values: Vec<_> = self.headers.iter().filter(|(known, _)| known == name).collect();
+        assert!(values.len() <= 1, "{name} is repeated");
+        values.first().map(|(_, value)| std::str::from_utf8(value).expect("UTF-8"))
+    }
+
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).expect("a body of JSON")
+    }
+}
+
+/// One direction of a stream.
+#[derive(Default)]
+pub(super) struct Side {
+    pub(super) headers: Headers,
+    /// The filter may look at the headers: they came just now, or are held.
+    pub(super) headers_open: bool,
+    pub(super) buffer: Vec<u8>,
+    pub(super) body_open: bool,
+    /// What went on to the other end.
+    passed: Option<Seen>,
+}
+
+impl Side {
+    /// The filter said `Continue`: everything that was held goes on.
+    fn pass(&mut self) {
+        let passed = self.passed.get_or_insert_with(|| Seen { headers: self.headers.clone(), body: Vec::new() });
+        passed.body.append(&mut self.buffer);
+        self.headers_open = false;
+        self.body_open = false;
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Passing {
+    pub(super) request: Side,
+    pub(super) answer: Side,
+    /// By their path, joined by dots.
+    pub(super) attributes: BTreeMap<String, Vec<u8>>,
+    /// Everything that was written, in order, by key.
+    pub(super) filter_state: BTreeMap<String, Vec<Vec<u8>>>,
+    pub(super) replies: Vec<Seen>,
+    pub(super) logging: bool,
+}
+
+impl Passing {
+    pub(super) fn side(&mut self, map: MapType) -> &mut Side {
+        match map {
+            MapType::HttpRequestHeaders => &mut self.request,
+            MapType::HttpResponseHeaders => &mut self.answer,
+            other => panic!("{other:?} is not part of the test host"),
+        }
+    }
+}
+
+/// The plugin on one worker.
+pub struct Gateway {
+    root: u32,
+}
+
+impl Gateway {
+    /// A new Envoy, with an empty plugin in it.
+    pub fn start() -> Self {
+        static ONCE: Once = Once::new();
+        HOST.set(Host::new());
+        // The SDK's first start is not made for threads, and takes the panics of failing tests to the log.
+        ONCE.call_once(|| {
+            let print = panic::take_hook();
+            crate::_initialize();
+            panic::set_hook(Box::new(move |panic| {
+                // Captured output is lost when a panic in a callback aborts the process.
+                if with_active() != 0 {
+                    let _ = writeln!(std::io::stderr(), "in a callback: {panic}");
+                }
+                print(panic);
+            }));
+        });
+        crate::_initialize();
+        let root = new_context();
+        abi::proxy_on_context_create(root, 0);
+        Self { root }
+    }
+
+    /// A new Envoy with this configuration, which must be accepted.
+    pub fn configured(configuration: &serde_json::Value) -> Self {
+        let gateway = Self::start();
+        let accepted = gateway.configure(configuration.to_string().as_bytes());
+        assert!(accepted, "{:?}", with(|host| host.log.clone()));
+        gateway
+    }
+
+    /// Whether the filter accepted it.
+    pub fn configure(&self, configuration: &[u8]) -> bool {
+        with(|host| host.configuration = configuration.to_vec());
+        in_context(self.root, || abi::proxy_on_configure(self.root, configuration.len()))
+    }
+
+    /// A stream whose route leads to the cluster `provider`.
+    pub fn stream(&self) -> Stream {
+        let stream = Stream { id: new_context() };
+        with(|host| host.streams.insert(stream.id, Passing::default()));
+        in_context(stream.id, || abi::proxy_on_context_create(stream.id, self.root));
+        stream.attribute("xds.cluster_name", b"provider");
+        stream
+    }
+}
+
+/// 0 outside of callbacks, and where the host is borrowed or gone.
+fn with_active() -> u32 {
+    HOST.try_with(|host| host.try_borrow().map_or(0, |host| host.active)).unwrap_or(0)
+}
+
+fn in_context<T>(context: u32, callback: impl FnOnce() -> T) -> T {
+    with(|host| host.active = context);
+    let answer = callback();
+    with(|host| host.active = 0);
+    answer
+}
+
+/// One request and its answer. Each call is one callback of the filter, and what Envoy does about its answer.
+pub struct Stream {
+    id: u32,
+}
+
+impl Stream {
+    fn passing<T>(&self, look: impl FnOnce(&mut Passing) -> T) -> T {
+        with(|host| look(host.streams.get_mut(&self.id).expect("a stream until it is deleted")))
+    }
+
+    pub fn attribute(&self, path: &str, value: &[u8]) {
+        self.passing(|stream| stream.attributes.insert(path.to_owned(), value.to_vec()));
+    }
+
+    /// Integers are eight bytes, the lowest first.
+    pub fn number(&self, path: &str, value: u64) {
+        self.attribute(path, &value.to_le_bytes());
+    }
+
+    pub fn request_headers<V: AsRef<[u8]>>(&self, headers: &[(&str, V)], end: bool) -> Action {
+        let count = self.passing(|stream| {
+            let lower = |(name, value): &(&str, V)| (name.to_ascii_lowercase(), value.as_ref().to_vec());
+            stream.request.headers = headers.iter().map(lower).collect();
+            stream.request.headers_open = true;
+            headers.len()
+        });
+        self.requested(|id| abi::proxy_on_request_headers(id, count, end))
+    }
+
+    /// What is held is shown again, with the new bytes behind it.
+    pub fn request_body(&self, bytes: &[u8], end: bool) -> Action {
+        let size = self.passing(|stream| {
+            assert!(stream.replies.is_empty(), "nothing more is read once a reply was sent");
+            stream.request.buffer.extend(bytes);
+            stream.request.body_open = true;
+            stream.request.buffer.len()
+        });
+        self.requested(|id| abi::proxy_on_request_body(id, size, end))
+    }
+
+    pub fn request_trailers(&self) -> Action {
+        self.requested(|id| abi::proxy_on_request_trailers(id, 1))
+    }
+
+    fn requested(&self, callback: impl FnOnce(u32) -> Action) -> Action {
+        let action = in_context(self.id, || callback(self.id));
+        if let Some(Seen { headers, body }) = self.reply() {
+            // The filter's own reply comes past it like any answer, but without details of where it was made.
+            self.answer(headers, body.is_empty());
+            if !body.is_empty() {
+                self.answer_body(&body, true);
+            }
+        } else if action == Action::Continue {
+            self.passing(|stream| stream.request.pass());
+        }
+        action
+    }
+
+    /// The head of the provider's answer, `:status` among its headers.
+    pub fn answer_headers(&self, headers: &[(&str, &str)], end: bool) -> Action {
+        self.attribute("response.code_details", b"via_upstream");
+        self.attribute("upstream.address", b"127.0.0.1:8080");
+        self.number("upstream.request_attempt_count", 1);
+        self.answer(headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect(), end)
+    }
+
+    /// An answer that Envoy makes in the provider's stead.
+    pub fn answer_by_envoy(&self, status: u16, details: &str) {
+        self.attribute("response.code_details", details.as_bytes());
+        let headers = [(":status", status.to_string()), ("content-type", "text/plain".to_owned())];
+        self.answer(headers.map(|(name, value)| (name.to_owned(), value.into_bytes())).to_vec(), false);
+        self.answer_body(b"no healthy upstream", true);
+    }
+
+    fn answer(&self, headers: Headers, end: bool) -> Action {
+        let count = headers.len();
+        let status = headers.iter().find(|(name, _)| name == ":status").expect("a status").1.clone();
+        self.number("response.code", String::from_utf8(status).expect("digits").parse().expect("digits"));
+        self.passing(|stream| {
+            stream.answer.headers = headers;
+            stream.answer.headers_open = true;
+        });
+        self.answered(|id| abi::proxy_on_response_headers(id, count, end))
+    }
+
+    pub fn answer_body(&self, bytes: &[u8], end: bool) -> Action {
+        let size = self.passing(|stream| {
+            stream.answer.buffer.extend(bytes);
+            stream.answer.body_open = true;
+            stream.answer.buffer.len()
+        });
+        self.answered(|id| abi::proxy_on_response_body(id, size, end))
+    }
+
+    /// An answer with trailers has no last byte either.
+    pub fn answer_trailers(&self) -> Action {
+        self.answered(|id| abi::proxy_on_response_trailers(id, 1))
+    }
+
+    fn answered(&self, callback: impl FnOnce(u32) -> Action) -> Action {
+        let action = in_context(self.id, || callback(self.id));
+        if action == Action::Continue {
+            self.passing(|stream| stream.answer.pass());
+        }
+        action
+    }
+
+    pub fn log(&self) {
+        self.passing(|stream| stream.logging = true);
+        in_context(self.id, || abi::proxy_on_log(self.id));
+        self.passing(|stream| stream.logging = false);
+    }
+
+    /// The stream is over; what became of it can still be looked at.
+    pub fn end(&self) {
+        self.log();
+        let done = in_context(self.id, || {
+            let done = abi::proxy_on_done(self.id);
+            abi::proxy_on_delete(self.id);
+            done
+        });
+        assert!(done, "the context stays alive for ever");
+    }
+
+    /// What reached the provider.
+    pub fn upstream(&self) -> Option<Seen> {
+        self.passing(|stream| stream.request.passed.clone())
+    }
+
+    /// What reached the client.
+    pub fn client(&self) -> Option<Seen> {
+        self.passing(|stream| stream.answer.passed.clone())
+    }
+
+    /// The filter's own reply; it never sends two.
+    pub fn reply(&self) -> Option<Seen> {
+        self.passing(|stream| {
+            assert!(stream.replies.len() <= 1, "replied twice");
+            stream.replies.first().cloned()
+        })
+    }
+
+    /// The record for the access log, if there is one; there are never two.
+    pub fn record(&self) -> Option<serde_json::Value> {
+        self.passing(|stream| {
+            let records = stream.filter_state.get("nexus_record").map_or(&[][..], Vec::as_slice);
+            assert!(records.len() <= 1, "told twice");
+            records.first().map(|record| serde_json::from_slice(record).expect("a record of JSON"))
+        })
+    }
+}
