@@ -4,7 +4,7 @@
 //! exactly what it needs, so nothing can be settled that was not admitted, and nothing twice.
 
 use crate::limit::{Admitted, Ask, Bound, Decision, Guards, Reservation, Standing};
-use crate::llm::estimate::Sizes;
+use crate::llm::estimate::{Sizes, output};
 use crate::llm::meter::{Form, Meter, Passage, Reading};
 use crate::llm::request::{BoundField, ChatReader, ChatRequest, Edit};
 use crate::llm::schema::Schema;
@@ -63,6 +63,8 @@ struct Open {
 struct Answer {
     status: u64,
     meter: Meter,
+    /// As the head announced it.
+    length: Option<u64>,
     first_byte: Option<UnixNanos>,
 }
 
@@ -97,6 +99,7 @@ pub struct AnswerHead<'a> {
     pub status: u64,
     pub content_type: Option<&'a [u8]>,
     pub content_encoding: Option<&'a [u8]>,
+    pub content_length: Option<&'a [u8]>,
     /// Whether it came from the provider, not from Envoy in its stead.
     pub from_provider: bool,
 }
@@ -142,6 +145,10 @@ type Headers = [(String, Vec<u8>)];
 
 fn header<'a>(headers: &'a Headers, name: &str) -> Option<&'a [u8]> {
     headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_slice())
+}
+
+fn number(text: &[u8]) -> Option<u64> {
+    std::str::from_utf8(text).ok()?.trim().parse().ok()
 }
 
 impl Exchange {
@@ -208,10 +215,7 @@ impl Exchange {
             let message = "The request's body is compressed; send it without a content-encoding.";
             return Err(Reply::plain(Outcome::InvalidRequest, message));
         }
-        let said = header(headers, "content-length")
-            .and_then(|length| std::str::from_utf8(length).ok())
-            .and_then(|length| length.trim().parse::<u64>().ok());
-        match said {
+        match header(headers, "content-length").and_then(number) {
             Some(length) if length > policy.max_request_bytes => Err(too_large(policy)),
             _ => Ok(ix),
         }
@@ -357,7 +361,8 @@ impl Exchange {
         if head.from_provider {
             let form = Form::of(head.content_type, head.content_encoding);
             let meter = Meter::new(form, open.withhold_usage);
-            open.answer = Some(Answer { status: head.status, meter, first_byte: None });
+            let length = head.content_length.and_then(number);
+            open.answer = Some(Answer { status: head.status, meter, length, first_byte: None });
         }
         rate_limit_headers(&open.standing)
     }
@@ -462,7 +467,7 @@ impl Open {
             }
         };
         let (usage, source) = match self.answer {
-            Some(Answer { status, meter, .. }) => {
+            Some(Answer { status, meter, length, .. }) => {
                 let Reading { usage, model, likely_output, error } = meter.read();
                 record.model_answered = model.unwrap_or_default();
                 record.outcome = answered(ending, status, error, usage.is_some());
@@ -471,6 +476,11 @@ impl Open {
                     // An error and nothing else is no output, under whatever status: providers don't bill for it.
                     None if status >= 400 || (error && likely_output == Tokens(0)) => {
                         (Usage::default(), UsageSource::None)
+                    }
+                    // An answer in one piece was generated to its end before it was sent: what was cut off counts too.
+                    None if !stream && ending.flags != 0 => {
+                        let whole = length.map_or(self.most_output, output);
+                        (estimate(whole.max(likely_output)), UsageSource::Estimated)
                     }
                     None => (estimate(likely_output), UsageSource::Estimated),
                 }

@@ -20,6 +20,7 @@ use stream::Passing;
 pub enum Call {
     Log,
     CurrentTime,
+    SetTickPeriod,
     GetBuffer,
     SetBuffer,
     HeaderPairs,
@@ -44,6 +45,8 @@ pub struct Host {
     pub log: Vec<(LogLevel, String)>,
     /// Host calls so far, by kind.
     pub calls: BTreeMap<Call, u64>,
+    /// What the filter asked for.
+    pub tick_milliseconds: Option<u32>,
     failing: BTreeMap<Call, Status>,
     rivals: Option<Rival>,
     configuration: Vec<u8>,
@@ -75,6 +78,7 @@ impl Host {
             clock: UnixNanos(1_800_000_000_000_000_000),
             log: Vec::new(),
             calls: BTreeMap::new(),
+            tick_milliseconds: None,
             failing: BTreeMap::new(),
             rivals: None,
             configuration: Vec::new(),
@@ -204,7 +208,9 @@ impl Host {
     /// A second reply is taken and not sent, as Envoy does.
     fn reply(&mut self, code: u32, headers: Headers, body: Vec<u8>) -> Result<(), Status> {
         let stream = self.stream().ok_or(Status::BadArgument)?;
-        stream.replies.push(Seen { headers: [vec![(":status".into(), code.to_string().into())], headers].concat(), body });
+        stream
+            .replies
+            .push(Seen { headers: [vec![(":status".into(), code.to_string().into())], headers].concat(), body });
         Ok(())
     }
 

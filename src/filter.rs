@@ -3,3 +3,6 @@
 pub mod downstream;
 pub mod levels;
 pub mod root;
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,8 @@
 pub mod config;
 pub mod exchange;
 
+#[cfg(test)]
+mod fake_host;
 mod filter;
 mod host;
 pub mod json;

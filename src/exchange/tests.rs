@@ -54,7 +54,8 @@ fn sent(policy: &Policy, body: &str) -> (Exchange, Cell, Vec<Edit>) {
 
 fn answer(exchange: &mut Exchange, status: u64, content_type: &str, body: &str) {
     let content_type = Some(content_type.as_bytes());
-    exchange.answer_head(&AnswerHead { status, content_type, content_encoding: None, from_provider: true });
+    let (content_encoding, content_length) = (None, None);
+    exchange.answer_head(&AnswerHead { status, content_type, content_encoding, content_length, from_provider: true });
     exchange.answer_body(body.as_bytes(), false, || NOON);
 }
 
@@ -120,7 +121,7 @@ fn every_ending_is_settled_once_and_called_by_its_name() {
     use Outcome::*;
     use UsageSource::{Estimated, None as Nothing, Reported};
     let no_answer = None;
-    let rows: [(&str, bool, Option<(u64, &str, &str)>, u64, bool, Outcome, UsageSource, u64); 15] = [
+    let rows: [(&str, bool, Option<(u64, &str, &str)>, u64, bool, Outcome, UsageSource, u64); 16] = [
         ("a whole JSON answer", false, Some((200, JSON, USAGE)), 0, true, Success, Reported, 4_500),
         ("a whole stream", true, Some((200, SSE, &usage_event)), 0, true, Success, Reported, 4_500),
         ("hung up on [DONE]", true, Some((200, SSE, &usage_event)), GONE, true, Success, Reported, 4_500),
@@ -135,6 +136,16 @@ fn every_ending_is_settled_once_and_called_by_its_name() {
             ProviderAborted,
             Estimated,
             6_150,
+        ),
+        (
+            "a JSON answer cut off",
+            false,
+            Some((200, JSON, "{\"choices\"")),
+            ABORTED,
+            true,
+            ProviderAborted,
+            Estimated,
+            33_150,
         ),
         ("client gone before a stream", true, no_answer, GONE, true, ClientClosed, Estimated, 3_750),
         ("client gone before an answer in one piece", false, no_answer, GONE, true, ClientClosed, Estimated, 33_150),

@@ -10,6 +10,7 @@ use std::ptr::null_mut;
 unsafe extern "C" {
     pub safe fn proxy_on_context_create(context: u32, root: u32);
     pub safe fn proxy_on_configure(root: u32, size: usize) -> bool;
+    pub safe fn proxy_on_tick(root: u32);
     pub safe fn proxy_on_request_headers(context: u32, count: usize, end: bool) -> Action;
     pub safe fn proxy_on_request_body(context: u32, size: usize, end: bool) -> Action;
     pub safe fn proxy_on_request_trailers(context: u32, count: usize) -> Action;
@@ -82,6 +83,14 @@ unsafe extern "C" fn proxy_get_current_time_nanoseconds(time: *mut u64) -> Statu
         }
         Err(status) => status,
     }
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_set_tick_period_milliseconds(period: u32) -> Status {
+    status(answer(Call::SetTickPeriod, |host| {
+        host.tick_milliseconds = Some(period);
+        Ok(())
+    }))
 }
 
 #[unsafe(no_mangle)]
@@ -258,7 +267,7 @@ macro_rules! unused {
 }
 
 unused! {
-    proxy_get_log_level proxy_set_tick_period_milliseconds proxy_set_header_map_pairs proxy_add_header_map_value
+    proxy_get_log_level proxy_set_header_map_pairs proxy_add_header_map_value
     proxy_register_shared_queue proxy_resolve_shared_queue proxy_dequeue_shared_queue proxy_enqueue_shared_queue
     proxy_continue_stream proxy_close_stream proxy_http_call proxy_grpc_call proxy_grpc_stream proxy_grpc_send
     proxy_grpc_cancel proxy_grpc_close proxy_get_status proxy_set_effective_context proxy_call_foreign_function

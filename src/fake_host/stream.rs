@@ -125,6 +125,12 @@ impl Gateway {
         in_context(self.root, || abi::proxy_on_configure(self.root, configuration.len()))
     }
 
+    /// The time has come that the filter asked for.
+    pub fn tick(&self) {
+        assert!(with(|host| host.tick_milliseconds).is_some(), "no ticks were asked for");
+        in_context(self.root, || abi::proxy_on_tick(self.root));
+    }
+
     /// A stream whose route leads to the cluster `provider`.
     pub fn stream(&self) -> Stream {
         let stream = Stream { id: new_context() };

@@ -113,6 +113,10 @@ impl Context for Downstream {}
 impl HttpContext for Downstream {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         let headers = http::request_headers();
+        #[cfg(feature = "crash-test")]
+        if headers.iter().any(|(name, _)| name == "x-crash") {
+            std::process::abort();
+        }
         match Exchange::open(&self.plugin.policy, &headers, exchange_facts::now()) {
             Opening::Aside => Action::Continue,
             Opening::Refuse(exchange, reply) => {
@@ -161,6 +165,7 @@ impl HttpContext for Downstream {
             status: status.unwrap_or(0),
             content_type: header("content-type"),
             content_encoding: header("content-encoding"),
+            content_length: header("content-length"),
             from_provider: exchange_facts::from_provider(),
         });
         for (name, value) in set {

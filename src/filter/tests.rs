@@ -1,0 +1,5 @@
+use crate::fake_host::Gateway;
+#[test]
+fn smoke() {
+    let _ = Gateway::start();
+}
