@@ -12,6 +12,11 @@
 //!
 //! Only this file, `filter` and `host` know the proxy-wasm host; everything else is plain Rust under plain tests.
 
+#![cfg_attr(
+    test,
+    expect(clippy::arithmetic_side_effects, reason = "a test that overflows must fail, and nobody is served by it")
+)]
+
 pub mod config;
 pub mod exchange;
 
