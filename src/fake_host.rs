@@ -37,6 +37,28 @@ pub enum Call {
     SendLocalResponse,
 }
 
+impl Call {
+    pub const ALL: [Self; 17] = [
+        Self::Log,
+        Self::CurrentTime,
+        Self::SetTickPeriod,
+        Self::GetBuffer,
+        Self::SetBuffer,
+        Self::HeaderPairs,
+        Self::HeaderValue,
+        Self::ReplaceHeader,
+        Self::RemoveHeader,
+        Self::GetProperty,
+        Self::SetProperty,
+        Self::GetSharedData,
+        Self::SetSharedData,
+        Self::DefineMetric,
+        Self::IncrementMetric,
+        Self::RecordMetric,
+        Self::SendLocalResponse,
+    ];
+}
+
 /// Another worker, given the key's bytes between the filter's read and its write: what it writes itself, if anything.
 type Rival = Box<dyn FnMut(Option<&[u8]>) -> Option<Vec<u8>>>;
 
@@ -95,6 +117,10 @@ impl Host {
     /// From now on `call` does nothing and answers `status`.
     pub fn fail(&mut self, call: Call, status: Status) {
         self.failing.insert(call, status);
+    }
+
+    pub fn succeed(&mut self, call: Call) {
+        self.failing.remove(&call);
     }
 
     /// Another worker writes before each write of ours, as long as `rival` has something to write.

@@ -113,10 +113,6 @@ impl Context for Downstream {}
 impl HttpContext for Downstream {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         let headers = http::request_headers();
-        #[cfg(feature = "crash-test")]
-        if headers.iter().any(|(name, _)| name == "x-crash") {
-            std::process::abort();
-        }
         match Exchange::open(&self.plugin.policy, &headers, exchange_facts::now()) {
             Opening::Aside => Action::Continue,
             Opening::Refuse(exchange, reply) => {

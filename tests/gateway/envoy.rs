@@ -31,11 +31,13 @@ pub struct Setup {
     pub breaker: bool,
     /// The listener comes from a file, so that it can be updated.
     pub dynamic: bool,
+    /// Other code than what was built.
+    pub wasm: Option<PathBuf>,
 }
 
 impl Setup {
     pub fn new(name: &'static str, policy: Value) -> Self {
-        Self { name, policy, timeout: "300s", provider: None, breaker: false, dynamic: false }
+        Self { name, policy, timeout: "300s", provider: None, breaker: false, dynamic: false, wasm: None }
     }
 }
 
@@ -104,7 +106,7 @@ impl Gateway {
         let leash = command(&dir)
             .args(["-c", config.to_str().unwrap(), "--concurrency", "2", "--disable-hot-restart"])
             .args(["--admin-address-path", dir.join("admin").to_str().unwrap()])
-            .args(["--file-flush-interval-msec", "20", "--drain-time-s", "1", "--log-level", "info"])
+            .args(["--file-flush-interval-msec", "20", "--drain-time-s", "10", "--log-level", "info"])
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(log.try_clone().unwrap())
@@ -141,6 +143,29 @@ impl Gateway {
 
     pub fn log(&self) -> String {
         fs::read_to_string(self.dir.join("envoy.log")).unwrap_or_default()
+    }
+
+    /// Of the process and all that V8 mapped for it.
+    pub fn resident_bytes(&self) -> u64 {
+        let config = self.dir.join("envoy.yaml").display().to_string();
+        let of = |pid: &Path| {
+            let command = fs::read_to_string(pid.join("cmdline")).ok()?;
+            let status = fs::read_to_string(pid.join("status")).ok()?;
+            let line = |name: &str| status.lines().find_map(|line| line.strip_prefix(name));
+            let ours = command.contains(&config) && line("Name:")?.trim() == "envoy";
+            let kib = line("VmRSS:")?.trim().strip_suffix(" kB")?;
+            ours.then(|| kib.parse::<u64>().ok()).flatten()
+        };
+        let processes = fs::read_dir("/proc").unwrap().filter_map(|entry| of(&entry.ok()?.path()));
+        processes.map(|kib| kib * 1024).max().expect("Envoy among the processes")
+    }
+
+    /// What Envoy and the filter complained of so far.
+    pub fn complaints(&self) -> String {
+        let log = self.log();
+        let loud =
+            log.lines().filter(|line| ["[warning]", "[error]", "[critical]"].iter().any(|level| line.contains(level)));
+        loud.collect::<Vec<_>>().join("\n")
     }
 
     /// Every line of the access log.
@@ -194,17 +219,32 @@ impl Gateway {
         text.trim().rsplit_once(": ").map_or(0, |(_, value)| value.parse().unwrap())
     }
 
-    /// Nothing is reserved any more, nothing is open.
-    pub async fn wait_quiet(&self) -> Stats {
-        let quiet = |stats: &Stats| {
-            stats.sum("ai_gateway_reserved_nanousd", &[]) == 0 && stats.sum("ai_gateway_active_connections", &[]) == 0
+    /// The stats once the gauges, which are set once a second, say that this tenant has spent as much and holds no
+    /// reservation, and that no exchange is open.
+    pub async fn settled(&self, tenant: &str, spent: u64) -> Stats {
+        let of = [("tenant", tenant)];
+        let settled = |stats: &Stats| {
+            let reserved = stats.one("ai_gateway_reserved_nanousd", &of);
+            let told = stats.one("ai_gateway_spent_today_nanousd", &of);
+            (reserved, told) == (Some(0), Some(spent)) && stats.sum("ai_gateway_active_connections", &[]) == 0
         };
-        eventually("reservations and connections at zero", async || self.stats().await, quiet).await
+        eventually(
+            &format!("{tenant} has spent {spent}, and nothing is reserved"),
+            async || self.stats().await,
+            settled,
+        )
+        .await
     }
 
     /// Writes the listener anew with this policy; Envoy sees it by itself.
     pub fn update(&mut self, policy: Value) {
         self.yaml.setup.policy = policy;
+        self.yaml.write();
+    }
+
+    /// The same with other code.
+    pub fn update_code(&mut self, wasm: PathBuf) {
+        self.yaml.setup.wasm = Some(wasm);
         self.yaml.write();
     }
 }
@@ -227,17 +267,27 @@ impl Stats {
 
     /// The sum over all series of this name that have these labels.
     pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> u64 {
-        let wanted: Vec<String> = labels.iter().map(|(label, value)| format!(r#"{label}="{value}""#)).collect();
-        let matches = |series: &str| {
-            let (found, rest) = series.split_once('{').unwrap_or((series, ""));
-            found == name && wanted.iter().all(|label| rest.contains(label))
-        };
-        self.0.iter().filter(|(series, _)| matches(series)).map(|(_, value)| *value).fold(0, u64::wrapping_add)
+        self.0
+            .iter()
+            .filter(|(series, _)| matches(series, name, labels))
+            .map(|(_, value)| *value)
+            .fold(0, u64::wrapping_add)
     }
 
-    pub fn names(&self) -> Vec<&str> {
-        self.0.keys().map(String::as_str).collect()
+    /// How many series there are whose names begin so.
+    pub fn count(&self, name: &str) -> usize {
+        self.0.keys().filter(|series| series.starts_with(name)).count()
     }
+
+    /// The same of one series, if there is one.
+    pub fn one(&self, name: &str, labels: &[(&str, &str)]) -> Option<u64> {
+        self.0.keys().any(|series| matches(series, name, labels)).then(|| self.sum(name, labels))
+    }
+}
+
+fn matches(series: &str, name: &str, labels: &[(&str, &str)]) -> bool {
+    let (found, rest) = series.split_once('{').unwrap_or((series, ""));
+    found == name && labels.iter().all(|(label, value)| rest.contains(&format!(r#"{label}="{value}""#)))
 }
 
 /// Envoy through func-e, or by itself where only its path is known; on a leash.
@@ -248,7 +298,10 @@ fn command(dir: &Path) -> Command {
     match (func_e, envoy) {
         (Some(func_e), _) => {
             command.arg(func_e).arg("run");
-            command.env("FUNC_E_STATE_HOME", dir.join("func-e")).env("FUNC_E_RUNTIME_DIR", dir.join("func-e"));
+            command
+                .env_remove("FUNC_E_HOME")
+                .env("FUNC_E_STATE_HOME", dir.join("func-e"))
+                .env("FUNC_E_RUNTIME_DIR", dir.join("func-e"));
         }
         (None, Some(envoy)) => {
             command.arg(envoy);
@@ -270,12 +323,12 @@ async fn started<T>(dir: &Path, what: &str, mut look: impl FnMut() -> Option<T>)
     }
 }
 
-/// The plugin, as built: `NEXUS_WASM`, what `make build` leaves, or what cargo leaves.
-fn wasm() -> PathBuf {
+/// The plugin, as built: `WASM`, what `make build` leaves, or what cargo leaves.
+pub fn wasm() -> PathBuf {
     let top = Path::new(env!("CARGO_MANIFEST_DIR"));
     let built = ["target/nexus_ai_gateway.wasm", "target/wasm32-wasip1/release/nexus_ai_gateway.wasm"]
         .map(|path| top.join(path));
-    let named = std::env::var_os("NEXUS_WASM").map(|path| top.join(path));
+    let named = std::env::var_os("WASM").map(|path| top.join(path));
     let wasm = named.into_iter().chain(built).find(|path| path.exists());
     wasm.expect("the plugin is not built: run `make build`")
 }
@@ -323,7 +376,7 @@ impl Yaml {
         let shipped = fs::read_to_string(shipped).unwrap();
         let log = self.dir.join("access.log");
         let provider_port = format!("port_value: {}", self.upstream.port());
-        let wasm = format!("filename: {}", wasm().display());
+        let wasm = format!("filename: {}", self.setup.wasm.clone().unwrap_or_else(wasm).display());
         let marks = [
             ("ADMIN_PORT", "port_value: 9901", "port_value: 0".to_owned(), 1),
             ("GATEWAY_PORT", "port_value: 10000", "port_value: 0".to_owned(), 1),
@@ -331,10 +384,10 @@ impl Yaml {
             ("WASM", "filename: target/nexus_ai_gateway.wasm", wasm, 1),
             ("ACCESS_LOG", "path: /dev/stdout", format!("path: {}", log.display()), 2),
         ];
-        let mut text: String = shipped.lines().fold(String::new(), |mut text, line| {
+        let mut text: String = shipped.lines().fold(String::new(), |text, line| {
             let mark = marks.iter().find(|(mark, ..)| line.ends_with(&format!("#= {mark}")));
             let line = mark.map_or_else(|| line.to_owned(), |(_, old, new, _)| line.replace(old, new));
-            text + &std::mem::take(&mut { line }) + "\n"
+            text + &line + "\n"
         });
         for (mark, old, new, times) in &marks {
             assert_eq!(text.matches(new.as_str()).count().min(*times), *times, "{mark}: `{old}` in envoy.yaml");

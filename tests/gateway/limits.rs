@@ -56,11 +56,11 @@ async fn of_5000_requests_by_64_connections_exactly_500_pass() {
         let [passed, refused] = crowd(&gateway, &tenant(run), OFFERED).await;
         let took = began.elapsed();
         assert!(took < Duration::from_secs(55), "the window would have moved on: {took:?}");
-        let Sum { requests, billed_requests, .. } = gateway.provider().settled_ledger(PATIENCE).sum();
+        let Sum { requests, billed_requests, cost_nanousd, .. } = gateway.provider().settled_ledger(PATIENCE).sum();
         assert_eq!((requests, billed_requests), (LIMIT as u64, LIMIT as u64), "run {run}: what reached the provider");
         assert_eq!((passed, refused), (LIMIT, OFFERED - LIMIT), "run {run}: what the clients saw");
-        let stats = gateway.wait_quiet().await;
         let (tenant, counted) = (tenant(run), "ai_gateway_requests_total");
+        let stats = gateway.settled(&tenant, cost_nanousd).await;
         let told = |status| stats.sum(counted, &[("tenant", &tenant), ("status", status)]);
         assert_eq!(
             (told("success"), told("rate_limited")),

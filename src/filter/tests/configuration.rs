@@ -1,0 +1,97 @@
+//! The configuration: taken whole in either form, or refused with the place that is wrong.
+
+use super::*;
+use proxy_wasm::types::LogLevel;
+
+fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+    let mut out = vec![number << 3 | 2];
+    let mut length = bytes.len();
+    while length > 0x7f {
+        out.push(u8::try_from(length & 0x7f).unwrap() | 0x80);
+        length >>= 7;
+    }
+    out.push(u8::try_from(length).unwrap());
+    out.extend(bytes);
+    out
+}
+
+/// `google.protobuf.Struct`: what Envoy hands over when the configuration was written as YAML in its own.
+fn encoded_struct(value: &Value) -> Vec<u8> {
+    let entry =
+        |(key, value): (&String, &Value)| field(1, &[field(1, key.as_bytes()), field(2, &encoded(value))].concat());
+    value.as_object().unwrap().iter().flat_map(entry).collect()
+}
+
+fn encoded(value: &Value) -> Vec<u8> {
+    match value {
+        Value::Null => vec![8, 0],
+        Value::Bool(flag) => vec![32, u8::from(*flag)],
+        Value::Number(number) => [vec![17], number.as_f64().unwrap().to_le_bytes().to_vec()].concat(),
+        Value::String(text) => field(3, text.as_bytes()),
+        Value::Array(values) => {
+            field(6, &values.iter().flat_map(|value| field(1, &encoded(value))).collect::<Vec<_>>())
+        }
+        Value::Object(_) => field(5, &encoded_struct(value)),
+    }
+}
+
+#[test]
+fn json_and_a_struct_say_the_same() {
+    let limited = with_key("tenants", json!({"acme": {"limits": {"requests_per_minute": 1}}}));
+    for bytes in [limited.to_string().into_bytes(), encoded_struct(&limited)] {
+        let gateway = Gateway::start();
+        assert!(gateway.configure(&bytes), "{:?}", with(|host| host.log.clone()));
+        answered(&admitted(&gateway, BODY));
+        assert_eq!(cell().lifetime(), NanoUsd(COST));
+        assert_eq!(refusal(&sent(&gateway, BODY)), ("429".into(), "rate_limited".into()));
+    }
+}
+
+#[test]
+fn a_wrong_configuration_is_refused_and_says_where() {
+    let wrong = [
+        (with_key("tenants", json!({"acme": {"tier": "platinum"}})), "platinum"),
+        (with_key("tenants", json!({"acme": {"limits": {"requests_per_minut": 1}}})), "requests_per_minut"),
+        (
+            with_key("tenants", json!({"acme": {"limits": {"requests_per_minute": 0}}})),
+            "tenants.acme.limits.requests_per_minute",
+        ),
+        (with_key("max_request_bytes", json!("many")), "max_request_bytes"),
+        (with_key("starved", json!("perhaps")), "starved"),
+    ];
+    for (configuration, named) in wrong {
+        for bytes in [configuration.to_string().into_bytes(), encoded_struct(&configuration)] {
+            let gateway = Gateway::start();
+            assert!(!gateway.configure(&bytes), "{configuration}");
+            let errors = with(|host| host.logged(LogLevel::Error).join("\n"));
+            assert!(errors.contains(named), "{named} is not in {errors:?}");
+        }
+    }
+    for bytes in [&b""[..], b"{", b"\xff\xff", b"[]", b"null"] {
+        assert!(!Gateway::start().configure(bytes), "{bytes:?}");
+        assert_eq!(with(|host| host.logged(LogLevel::Error).len()), 1, "{bytes:?}");
+    }
+}
+
+#[test]
+fn a_refused_update_leaves_the_one_before_in_force() {
+    let gateway = Gateway::configured(&configuration());
+    assert!(!gateway.configure(b"{}"));
+    answered(&admitted(&gateway, BODY));
+    assert_eq!(cell().lifetime(), NanoUsd(COST));
+}
+
+#[test]
+fn an_exchange_keeps_the_configuration_it_began_with_and_the_cell_outlives_it() {
+    let gateway = Gateway::configured(&configuration());
+    let stream = admitted(&gateway, BODY);
+    let mut dearer = configuration();
+    dearer["prices"][0]["input_usd_per_1m_tokens"] = json!("100");
+    dearer["tenants"] = json!({"acme": {"limits": {"requests_per_minute": 2}}});
+    assert!(gateway.configure(dearer.to_string().as_bytes()));
+    answered(&stream);
+    assert_eq!(cell().lifetime(), NanoUsd(COST));
+    answered(&admitted(&gateway, BODY));
+    assert_eq!(cell().lifetime(), NanoUsd(COST + 10 * 100_000 + 5 * 2_000));
+    assert_eq!(refusal(&sent(&gateway, BODY)).1, "rate_limited");
+}

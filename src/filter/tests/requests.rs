@@ -1,0 +1,271 @@
+//! Requests, however they come: read, admitted or refused, and sent on.
+
+use super::*;
+
+fn chunks(text: &str, sizes: usize) -> Vec<&[u8]> {
+    text.as_bytes().chunks(sizes).collect()
+}
+
+#[test]
+fn a_chat_is_admitted_metered_and_settled_once_wherever_its_chunks_are_cut() {
+    for size in 1..=BODY.len() {
+        for empty_last in [false, true] {
+            let gateway = Gateway::configured(&configuration());
+            let stream = gateway.stream();
+            let length = BODY.len().to_string();
+            stream.request_headers(&head(&[("content-length", &length), ("accept-encoding", "gzip")]), false);
+            let pieces = chunks(BODY, size);
+            for (at, piece) in pieces.iter().enumerate() {
+                let end = !empty_last && at + 1 == pieces.len();
+                let action = stream.request_body(piece, end);
+                assert_eq!(action, if end { Action::Continue } else { Action::Pause });
+            }
+            if empty_last {
+                stream.request_body(b"", true);
+            }
+            let upstream = stream.upstream().unwrap();
+            assert_eq!((text(&upstream), upstream.header("content-length")), (BODY, Some(length.as_str())));
+            assert_eq!(upstream.header("accept-encoding"), None);
+            assert!(reserved() > NanoUsd(50 * 2_000));
+            assert_eq!((requests(cell()), active()), (1, 1));
+
+            stream.answer_headers(&[(":status", "200"), ("content-type", "application/json")], false);
+            for piece in chunks(ANSWER, size) {
+                assert_eq!(stream.answer_body(piece, false), Action::Continue);
+            }
+            stream.answer_body(b"", true);
+            with(|host| host.clock.0 += 1_500_000_000);
+            stream.end();
+
+            let client = stream.client().unwrap();
+            assert_eq!(text(&client), ANSWER);
+            assert_eq!(client.header("x-ratelimit-limit-requests"), Some("5000"));
+            assert_eq!((reserved(), spent_today(), cell().lifetime()), (NanoUsd(0), NanoUsd(COST), NanoUsd(COST)));
+            assert_eq!((ended("success"), active()), (1, 0));
+        }
+    }
+}
+
+#[test]
+fn an_exchange_leaves_its_figures_in_stats_and_its_record_in_filter_state() {
+    let gateway = Gateway::configured(&configuration());
+    for _ in 0..2 {
+        let stream = gateway.stream();
+        stream.request_headers(&head(&[("x-ai-role", "chat")]), false);
+        stream.request_body(BODY.as_bytes(), true);
+        with(|host| host.clock.0 += 250_000_000);
+        stream.answer_headers(&[(":status", "200"), ("content-type", "application/json")], false);
+        stream.answer_body(ANSWER.as_bytes(), true);
+        with(|host| host.clock.0 += 1_000_000_000);
+        stream.end();
+        let record = stream.record().unwrap();
+        let expected = json!({
+            "v": 1, "request_id": "id-1", "tenant": "acme", "role": "chat", "provider": "simulated",
+            "model": "gpt-4o-mini", "model_asked": "gpt-4o-mini", "model_answered": "gpt-4o-mini-2024-07-18",
+            "stream": false, "outcome": "success", "status": 200, "attempts": 1, "input_tokens": 10,
+            "output_tokens": 5, "total_tokens": 15, "cached_input_tokens": 0, "cache_creation_input_tokens": 0,
+            "reasoning_tokens": 0, "usage_source": "reported", "cost_nanousd": COST, "audit": [],
+            "duration_ms": 1_250, "first_byte_ms": 250,
+        });
+        for (field, value) in expected.as_object().unwrap() {
+            assert_eq!(&record[field], value, "{field}");
+        }
+        assert!(record["reserved_nanousd"].as_u64().unwrap() > 100_000);
+    }
+    let labels = "provider=.=simulated;.;model=.=gpt-4o-mini;.;";
+    let requests = format!("{labels}role=.=chat;.;tenant=.=acme;.;status=.=success;.;ai_gateway_requests_total");
+    with(|host| {
+        let expected = [
+            (requests.clone(), 2),
+            (format!("direction=.=input;.;{labels}tenant=.=acme;.;ai_gateway_tokens_total"), 20),
+            (format!("direction=.=output;.;{labels}tenant=.=acme;.;ai_gateway_tokens_total"), 10),
+            (format!("{labels}tenant=.=acme;.;ai_gateway_cost_nanousd_total"), 2 * COST),
+            (format!("source=.=reported;.;{labels}ai_gateway_usage_total"), 2),
+            (format!("source=.=reported;.;{labels}ai_gateway_spend_nanousd_total"), 2 * COST),
+        ];
+        let expected = expected.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+        assert_eq!(host.metrics(), expected);
+        let duration = format!("{labels}status=.=success;.;ai_gateway_request_duration_ms");
+        assert_eq!(host.samples(&duration), [1_250, 1_250]);
+        assert_eq!(
+            (host.definitions(&requests), host.definitions(&duration)),
+            (1, 1),
+            "an id leaks at each definition"
+        );
+        assert_eq!(host.log, []);
+    });
+}
+
+#[test]
+fn the_tenants_gauges_follow_the_cell_at_each_tick() {
+    let gateway = Gateway::configured(&configuration());
+    let stream = admitted(&gateway, BODY);
+    gateway.tick();
+    let gauge = |name: &str| metric(&format!("tenant=.=acme;.;ai_gateway_{name}_nanousd"));
+    assert_eq!(gauge("reserved"), reserved().0);
+    answered(&stream);
+    gateway.tick();
+    assert_eq!((gauge("reserved"), gauge("spent_today"), gauge("spent_this_month")), (0, COST, COST));
+    with(|host| host.clock.0 += 86_400_000_000_000);
+    gateway.tick();
+    assert_eq!((gauge("spent_today"), gauge("spent_this_month")), (0, COST));
+}
+
+#[test]
+fn trailers_end_a_request_as_its_last_byte_does() {
+    let gateway = Gateway::configured(&configuration());
+    let stream = gateway.stream();
+    stream.request_headers(&HEAD, false);
+    assert_eq!(stream.request_body(BODY.as_bytes(), false), Action::Pause);
+    assert_eq!((stream.upstream(), requests(cell())), (None, 0));
+    assert_eq!(stream.request_trailers(), Action::Continue);
+    assert_eq!((text(&stream.upstream().unwrap()), requests(cell())), (BODY, 1));
+    answered(&stream);
+    assert_eq!((cell().lifetime(), ended("success")), (NanoUsd(COST), 1));
+
+    let garbage = gateway.stream();
+    garbage.request_headers(&HEAD, false);
+    garbage.request_body(b"{\"model\":", false);
+    garbage.request_trailers();
+    assert_eq!(refusal(&garbage), ("400".into(), "invalid_request".into()));
+
+    let nothing = gateway.stream();
+    nothing.request_headers(&HEAD, false);
+    nothing.request_trailers();
+    assert_eq!(refusal(&nothing), ("400".into(), "invalid_request".into()));
+}
+
+#[test]
+fn headers_alone_are_no_chat() {
+    let gateway = Gateway::configured(&configuration());
+    let stream = gateway.stream();
+    assert_eq!(stream.request_headers(&HEAD, true), Action::Pause);
+    assert_eq!(refusal(&stream), ("400".into(), "invalid_request".into()));
+    stream.end();
+    assert_eq!(stream.record().unwrap()["outcome"], "invalid_request");
+    assert_eq!(refused("acme", "other", "invalid_request"), 1);
+    assert_eq!(with(|host| host.keys().len()), 0);
+}
+
+#[test]
+fn what_is_no_chat_passes_untouched_and_untold() {
+    let gateway = Gateway::configured(&configuration());
+    let stream = gateway.stream();
+    let headers = [(":method", "POST"), (":path", "/v1/embeddings"), ("accept-encoding", "gzip")];
+    assert_eq!(stream.request_headers(&headers, false), Action::Continue);
+    assert_eq!(stream.request_body(b"anything", true), Action::Continue);
+    stream.answer_headers(&[(":status", "200"), ("content-length", "2")], false);
+    stream.answer_body(b"ok", true);
+    stream.end();
+    let upstream = stream.upstream().unwrap();
+    assert_eq!((text(&upstream), upstream.header("accept-encoding")), ("anything", Some("gzip")));
+    assert_eq!(stream.client().unwrap().header("content-length"), Some("2"));
+    assert_eq!(stream.record(), None);
+    with(|host| assert_eq!((host.metrics().len(), host.keys().len()), (0, 0)));
+}
+
+#[test]
+fn an_edited_body_says_its_right_length() {
+    // The alias, the bound and the wish for usage: all three edits, at the front and in the middle.
+    let long = "x".repeat(200_000);
+    for content in ["Grüße", &long] {
+        for told in [true, false] {
+            let gateway = Gateway::configured(&configuration());
+            let body =
+                format!(r#" {{"messages":[{{"role":"user","content":"{content}"}}],"stream":true,"model":"fast"}}"#);
+            let length = body.len().to_string();
+            let stream = gateway.stream();
+            let told_headers = [("content-length", length.as_str())];
+            stream.request_headers(&head(if told { &told_headers } else { &[] }), false);
+            for piece in body.as_bytes().chunks(30_000) {
+                stream.request_body(piece, false);
+            }
+            stream.request_body(b"", true);
+            let upstream = stream.upstream().unwrap();
+            let length = upstream.body.len().to_string();
+            assert_eq!(upstream.header("content-length"), told.then_some(length.as_str()));
+            let sent = upstream.json();
+            assert_eq!(
+                (sent["model"].as_str(), sent["messages"][0]["content"].as_str()),
+                (Some("gpt-4o-mini"), Some(content))
+            );
+            assert_eq!(sent["stream_options"], json!({"include_usage": true}));
+            assert!(sent["max_completion_tokens"].as_u64().unwrap() >= 16);
+            assert_eq!(sent.as_object().unwrap().len(), 5);
+        }
+    }
+}
+
+#[test]
+fn a_body_over_the_bound_is_refused_as_soon_as_it_is_known() {
+    let gateway = Gateway::configured(&with_key("max_request_bytes", json!(1_024)));
+    let told = gateway.stream();
+    told.request_headers(&head(&[("content-length", "1025")]), false);
+    assert_eq!(refusal(&told), ("413".into(), "request_too_large".into()));
+    let untold = gateway.stream();
+    untold.request_headers(&HEAD, false);
+    assert_eq!(untold.request_body(&[b' '; 1_024], false), Action::Pause);
+    assert_eq!(untold.reply(), None);
+    untold.request_body(b" ", false);
+    assert_eq!(refusal(&untold), ("413".into(), "request_too_large".into()));
+    for stream in [told, untold] {
+        stream.end();
+        assert_eq!(stream.record().unwrap()["outcome"], "request_too_large");
+    }
+}
+
+#[test]
+fn the_tenants_name_must_come_once_and_be_text() {
+    let gateway = Gateway::configured(&configuration());
+    let rows: [(&[&[u8]], &str, &str, &str); 6] = [
+        (&[], "401", "tenant_missing", "none"),
+        (&[b""], "401", "tenant_missing", "none"),
+        (&[b"acme", b"acme"], "403", "tenant_unknown", "other"),
+        (&[b"acme", b"nobody"], "403", "tenant_unknown", "other"),
+        (&[b"nobody"], "403", "tenant_unknown", "other"),
+        (&[b"acme\xff"], "403", "tenant_unknown", "other"),
+    ];
+    for (at, (values, status, code, label)) in rows.into_iter().enumerate() {
+        let stream = gateway.stream();
+        let mut headers: Vec<(&str, &[u8])> = vec![(":method", b"POST"), (":path", b"/v1/chat/completions")];
+        headers.extend(values.iter().map(|value| ("X-Tenant-ID", *value)));
+        assert_eq!(stream.request_headers(&headers, false), Action::Pause);
+        assert_eq!(refusal(&stream), (status.into(), code.into()), "row {at}");
+        stream.end();
+        let record = stream.record().unwrap();
+        assert_eq!((&record["tenant"], &record["outcome"]), (&json!(label), &json!(code)), "row {at}");
+    }
+    with(|host| assert_eq!(host.keys().len(), 0, "an unknown tenant never creates a key"));
+    assert_eq!((refused("none", "other", "tenant_missing"), refused("other", "other", "tenant_unknown")), (2, 4));
+}
+
+#[test]
+fn headers_that_are_not_text_are_nobodys_concern() {
+    let gateway = Gateway::configured(&configuration());
+    let stream = gateway.stream();
+    let mut headers: Vec<(&str, &[u8])> = HEAD.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+    headers.extend([("user-agent", &b"\xff\xfe"[..]), ("x-ai-role", b"\xff"), ("content-length", b"\xff")]);
+    headers[3] = ("x-request-id", b"id-\xff");
+    stream.request_headers(&headers, false);
+    stream.request_body(BODY.as_bytes(), true);
+    answered(&stream);
+    let record = stream.record().unwrap();
+    assert_eq!((&record["role"], &record["request_id"]), (&json!("other"), &json!("id-\u{fffd}")));
+    let passed = stream.upstream().unwrap().headers;
+    assert!(passed.contains(&("user-agent".to_owned(), b"\xff\xfe".to_vec())));
+}
+
+#[test]
+fn streams_under_way_at_once_do_not_mix() {
+    let gateway = Gateway::configured(&configuration());
+    let streams: Vec<_> = (0..5).map(|_| gateway.stream()).collect();
+    for stream in &streams {
+        stream.request_headers(&HEAD, false);
+    }
+    let (front, back) = BODY.as_bytes().split_at(40);
+    streams.iter().for_each(|stream| assert_eq!(stream.request_body(front, false), Action::Pause));
+    streams.iter().for_each(|stream| assert_eq!(stream.request_body(back, true), Action::Continue));
+    assert_eq!((requests(cell()), active()), (5, 5));
+    streams.iter().rev().for_each(answered);
+    assert_eq!((reserved(), cell().lifetime(), active()), (NanoUsd(0), NanoUsd(5 * COST), 0));
+}

@@ -1,0 +1,170 @@
+//! What the client of a stream gets, byte for byte and at once: what the provider sent, less the usage that was not
+//! asked for.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::sync::OnceCell;
+
+use crate::client::{Chat, Connection, PATIENCE, ask, chat, next_piece};
+use crate::envoy::{Gateway, Setup, free_tenant, policy};
+
+async fn gateway() -> &'static Gateway {
+    static GATEWAY: OnceCell<Gateway> = OnceCell::const_new();
+    GATEWAY.get_or_init(|| Gateway::start(Setup::new("streams", policy(json!({"acme": free_tenant()}))))).await
+}
+
+/// What the provider sends when it is asked directly.
+async fn direct(asked: &Chat) -> Vec<u8> {
+    let answer = ask(gateway().await.provider().addr, asked.request()).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.body
+}
+
+/// The stream without its usage event: the only one with an empty list of choices.
+fn less_usage(stream: &[u8], line_end: &[u8]) -> Vec<u8> {
+    let blank = line_end.repeat(2);
+    let mut rest = stream;
+    let mut kept = Vec::new();
+    while !rest.is_empty() {
+        let end = rest.windows(blank.len()).position(|bytes| bytes == blank).map_or(rest.len(), |at| at + blank.len());
+        let (event, behind) = rest.split_at(end);
+        if !event.windows(12).any(|bytes| bytes == br#""choices":[]"#) {
+            kept.extend_from_slice(event);
+        }
+        rest = behind;
+    }
+    kept
+}
+
+const KNOBS: &[&str] = &[
+    "",
+    "tokens=0",
+    "tokens=1",
+    "bytes=1",
+    "bytes=3; split_utf8",
+    "split_utf8",
+    "crlf",
+    "crlf; bytes=1",
+    "cr",
+    "cr; bytes=1",
+    "no_done",
+    "no_done; bytes=1",
+    "comments",
+    "comments; crlf; bytes=7",
+    "content_length",
+    "no_usage",
+    "usage_in_content",
+    "continuous_usage",
+    "done_then_hangup",
+    "cached=3; reasoning=2; answer_model=gpt-4o-mini-2024-07-18",
+    "big=300000",
+    "big=300000; bytes=4096; crlf",
+    "tokens=2000",
+    "cut=4",
+    "cut=4; bytes=5",
+    "error_at=3",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_arrives_as_it_was_sent() {
+    let gateway = gateway().await;
+    for knobs in KNOBS {
+        let asked = chat("acme").stream().field("max_completion_tokens", 2_000).sim(knobs);
+        let end: &[u8] = match knobs {
+            knobs if knobs.contains("crlf") => b"\r\n",
+            knobs if knobs.starts_with("cr") => b"\r",
+            _ => b"\n",
+        };
+        let sent = direct(&asked.clone().asking_usage()).await;
+        let without = less_usage(&sent, end);
+        let dropped = ["no_usage", "usage_in_content", "error_at=3"].contains(knobs) || knobs.contains("cut");
+        assert_eq!(without.len() < sent.len(), !dropped, "{knobs}: is there a usage event to leave out?");
+
+        for (what, asked, expected) in [("asked", asked.clone().asking_usage(), &sent), ("not asked", asked, &without)]
+        {
+            let answer = gateway.ask(asked.request()).await;
+            assert_eq!(answer.status, 200, "`{knobs}`, usage {what}");
+            assert_eq!(
+                String::from_utf8_lossy(&answer.body),
+                String::from_utf8_lossy(expected),
+                "`{knobs}`, usage {what}"
+            );
+            assert_eq!(answer.body, *expected, "`{knobs}`, usage {what}");
+            let type_of = answer.header("content-type");
+            assert_eq!(type_of, Some("text/event-stream; charset=utf-8"), "`{knobs}`, usage {what}");
+        }
+    }
+}
+
+/// The client left no other options behind: they are kept beside the one that was put in.
+#[tokio::test(flavor = "multi_thread")]
+async fn options_of_the_client_stay() {
+    let gateway = gateway().await;
+    for options in [json!({"include_usage": false}), json!({}), json!({"include_obfuscation": false}), json!(null)] {
+        let asked = chat("acme").stream().field("stream_options", options.clone());
+        let answer = gateway.ask(asked.request()).await;
+        let usage = direct(&chat("acme").stream().asking_usage()).await;
+        assert_eq!(answer.body, less_usage(&usage, b"\n"), "{options}");
+        assert_eq!(gateway.record_of(&answer).await["usage_source"], "reported", "{options}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_compressed_stream_passes_untouched() {
+    let gateway = gateway().await;
+    let asked = chat("acme").stream().sim("gzip=always");
+    let sent = direct(&asked.clone().asking_usage()).await;
+    for asked in [asked.clone().asking_usage(), asked] {
+        let answer = gateway.ask(asked.request()).await;
+        assert_eq!(answer.header("content-encoding"), Some("gzip"));
+        assert_eq!(answer.body, sent);
+        let record = gateway.record_of(&answer).await;
+        assert_eq!((&record["outcome"], &record["usage_source"]), (&json!("success"), &json!("estimated")));
+    }
+}
+
+/// A JSON answer is never edited.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_json_answer_arrives_as_it_was_sent() {
+    let gateway = gateway().await;
+    for knobs in
+        ["", "bytes=1", "split_utf8", "chunked", "chunked; bytes=100", "big=3000000", "no_usage", "gzip=always"]
+    {
+        let asked = chat("acme").sim(knobs);
+        let answer = gateway.ask(asked.request()).await;
+        assert_eq!((answer.status, answer.body), (200, direct(&asked).await), "`{knobs}`");
+    }
+}
+
+/// The provider stalls for ever behind the nth event; the client has it all the same, first byte and all.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_event_waits_for_the_next() {
+    let gateway = gateway().await;
+    for (count, usage) in [(1, false), (2, false), (5, false), (1, true), (18, true), (17, false)] {
+        let asked = chat("acme").stream().sim(&format!("tokens=16; hang_after={count}"));
+        let asked = if usage { asked.asking_usage() } else { asked };
+        let mut connection = Connection::open(gateway.addr).await;
+        let answer = tokio::time::timeout(PATIENCE, connection.send(asked.request())).await.expect("a head");
+        let mut body = answer.expect("an answer").into_body();
+        let mut seen = Vec::new();
+        while seen.windows(2).filter(|bytes| bytes == b"\n\n").count() < count {
+            seen.extend(next_piece(&mut body).await.expect("an event while the provider stalls"));
+        }
+        assert!(seen.ends_with(b"\n\n"), "{count} events: {:?}", String::from_utf8_lossy(&seen));
+    }
+}
+
+/// Events come one by one, as they are made, and not in one lump at the end.
+#[tokio::test(flavor = "multi_thread")]
+async fn events_keep_their_distance() {
+    let gateway = gateway().await;
+    let answer = gateway.ask(chat("acme").stream().sim("tokens=4; gap_ms=300").request()).await;
+    let (first, last) = (answer.arrivals[0].1, answer.arrivals[answer.arrivals.len() - 1].1);
+    let (ends, spread) = (answer.arrivals.len(), last - first);
+    // Six gaps of 0.3 s lie between the first event and `[DONE]`.
+    assert!(ends >= 5 && spread > Duration::from_millis(900), "{ends} pieces over {spread:?}");
+    let record = gateway.record_of(&answer).await;
+    let told = record["first_byte_ms"].as_u64().zip(record["duration_ms"].as_u64());
+    assert!(told.is_some_and(|(first, all)| first + 900 < all), "{record}");
+}
