@@ -1,7 +1,8 @@
 //! What is asked of Envoy, as plain values. The only other files that name the proxy-wasm SDK are in `filter`.
 //!
-//! The SDK's trait getters unwrap, and a panic kills the worker's VM: here its host calls are used directly, and what
-//! can fail has an answer.
+//! A panic kills the worker's VM. The SDK's trait getters unwrap every answer; the host calls used here directly pass on
+//! the few statuses that Envoy does answer in the phases they are made in, and each of those has an answer of ours. On
+//! any other status the SDK itself panics, so what matters is to call nothing outside its phase.
 
 pub mod cells;
 pub mod exchange_facts;

@@ -3,6 +3,7 @@
 use super::abi;
 use super::{HOST, Host, with};
 use proxy_wasm::types::{Action, MapType};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::panic;
@@ -83,13 +84,13 @@ impl Passing {
     }
 }
 
-/// The plugin on one worker.
+/// The plugin on one worker: a root context for each configuration that was accepted, the newest last.
 pub struct Gateway {
-    root: u32,
+    roots: RefCell<Vec<u32>>,
 }
 
 impl Gateway {
-    /// A new Envoy, with an empty plugin in it.
+    /// A new Envoy, without a configuration.
     pub fn start() -> Self {
         static ONCE: Once = Once::new();
         HOST.set(Host::new());
@@ -99,16 +100,14 @@ impl Gateway {
             crate::_initialize();
             panic::set_hook(Box::new(move |panic| {
                 // Captured output is lost when a panic in a callback aborts the process.
-                if with_active() != 0 {
+                if active() != 0 {
                     let _ = writeln!(std::io::stderr(), "in a callback: {panic}");
                 }
                 print(panic);
             }));
         });
         crate::_initialize();
-        let root = new_context();
-        abi::proxy_on_context_create(root, 0);
-        Self { root }
+        Self { roots: RefCell::default() }
     }
 
     /// A new Envoy with this configuration, which must be accepted.
@@ -119,30 +118,58 @@ impl Gateway {
         gateway
     }
 
-    /// Whether the filter accepted it.
+    /// Whether the filter accepted it. Then new streams begin with it, and the ones before keep theirs.
     pub fn configure(&self, configuration: &[u8]) -> bool {
+        let root = new_context();
         with(|host| host.configuration = configuration.to_vec());
-        in_context(self.root, || abi::proxy_on_configure(self.root, configuration.len()))
+        abi::proxy_on_context_create(root, 0);
+        let accepted = in_context(root, || abi::proxy_on_configure(root, configuration.len()));
+        if accepted {
+            self.roots.borrow_mut().push(root);
+        } else {
+            delete(root);
+        }
+        accepted
+    }
+
+    /// The last stream of the configurations before the newest is gone, and they with it.
+    pub fn drained(&self) {
+        let mut roots = self.roots.borrow_mut();
+        let newest = roots.pop().expect("a configuration");
+        roots.drain(..).for_each(delete);
+        roots.push(newest);
     }
 
     /// The time has come that the filter asked for.
     pub fn tick(&self) {
         assert!(with(|host| host.tick_milliseconds).is_some(), "no ticks were asked for");
-        in_context(self.root, || abi::proxy_on_tick(self.root));
+        for root in self.roots.borrow().iter().copied() {
+            in_context(root, || abi::proxy_on_tick(root));
+        }
     }
 
     /// A stream whose route leads to the cluster `provider`.
     pub fn stream(&self) -> Stream {
+        let root = *self.roots.borrow().last().expect("a configuration");
         let stream = Stream { id: new_context() };
         with(|host| host.streams.insert(stream.id, Passing::default()));
-        in_context(stream.id, || abi::proxy_on_context_create(stream.id, self.root));
+        in_context(stream.id, || abi::proxy_on_context_create(stream.id, root));
         stream.attribute("xds.cluster_name", b"provider");
         stream
     }
 }
 
+fn delete(context: u32) {
+    let done = in_context(context, || {
+        let done = abi::proxy_on_done(context);
+        abi::proxy_on_delete(context);
+        done
+    });
+    assert!(done, "the context would stay alive for ever");
+}
+
 /// 0 outside of callbacks, and where the host is borrowed or gone.
-fn with_active() -> u32 {
+fn active() -> u32 {
     HOST.try_with(|host| host.try_borrow().map_or(0, |host| host.active)).unwrap_or(0)
 }
 
@@ -269,12 +296,7 @@ impl Stream {
     /// The stream is over; what became of it can still be looked at.
     pub fn end(&self) {
         self.log();
-        let done = in_context(self.id, || {
-            let done = abi::proxy_on_done(self.id);
-            abi::proxy_on_delete(self.id);
-            done
-        });
-        assert!(done, "the context stays alive for ever");
+        delete(self.id);
     }
 
     /// What reached the provider.

@@ -210,7 +210,7 @@ impl HttpContext for Downstream {
         let plugin = Rc::clone(&self.plugin);
         let now = exchange_facts::now();
         let ending = if exchange.is_open() || exchange.is_reading() {
-            exchange_facts::ending(self.cluster.take())
+            exchange_facts::ending(self.cluster.as_deref())
         } else {
             Ending { status: exchange_facts::status(), ..Ending::default() }
         };
@@ -220,7 +220,8 @@ impl HttpContext for Downstream {
             settle(&plugin, settlement, now);
         }
         if opened {
-            plugin.stats.closed(plugin.policy.provider_label(ending.cluster.as_deref()));
+            // Under the cluster it was opened under: a retry may have chosen another since.
+            plugin.stats.closed(plugin.policy.provider_label(self.cluster.as_deref()));
         }
         tell(&plugin, &closed.record);
     }

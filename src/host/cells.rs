@@ -56,8 +56,8 @@ pub fn swap<T>(tenant: &str, attempts: u32, mut change: impl FnMut(&mut Cell) ->
     Swap { outcome: Err(SwapStarved), lost: attempts, forgot }
 }
 
-/// The tenant's cell as it is, without changing it.
-pub fn read(tenant: &str) -> Cell {
-    let bytes = hostcalls::get_shared_data(&key(tenant)).ok().and_then(|(bytes, _)| bytes);
-    bytes.and_then(|bytes| Cell::decode(&bytes).ok()).unwrap_or_default()
+/// The tenant's cell as it is, if it has one.
+pub fn read(tenant: &str) -> Option<Cell> {
+    let (bytes, _) = hostcalls::get_shared_data(&key(tenant)).ok()?;
+    Cell::decode(&bytes?).ok()
 }

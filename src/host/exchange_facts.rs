@@ -38,11 +38,11 @@ pub fn status() -> u64 {
 }
 
 /// In `on_log`: how the stream ended.
-pub fn ending(chosen: Option<String>) -> Ending {
+pub fn ending(chosen: Option<&str>) -> Ending {
     Ending {
         status: status(),
         flags: number(["response", "flags"]).unwrap_or(0),
-        cluster: cluster().or(chosen),
+        cluster: cluster().or_else(|| chosen.map(str::to_owned)),
         sent: attribute(["upstream", "address"]).is_some_and(|address| !address.is_empty()),
         attempts: number(["upstream", "request_attempt_count"]).unwrap_or(0),
     }

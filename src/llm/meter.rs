@@ -149,6 +149,9 @@ struct Seen {
 struct Event {
     choices_empty: bool,
     usage: bool,
+    /// Its data began otherwise than an object: `[DONE]`, which is never the usage.
+    not_an_object: bool,
+    begun: bool,
 }
 
 /// Bytes of an unfinished event, kept until it is known whether the client may see it.
@@ -212,6 +215,10 @@ impl Meter {
         let mut piece = |piece: Piece<'_>| match piece {
             // `[DONE]` and other data that isn't JSON tell nothing and go on.
             Piece::Data(data) => {
+                if let (false, Some(first)) = (event.begun, data.trim_ascii_start().first()) {
+                    event.begun = true;
+                    event.not_an_object = *first != b'{';
+                }
                 let _ = scanner.feed(data, &mut |hit| seen.hit(event, &hit));
             }
             Piece::EndOfEvent { end } => {
@@ -232,7 +239,8 @@ impl Meter {
             });
         }
         let between = sse.at_boundary();
-        sieve.map_or(Passage::Unchanged, |sieve| sieve.passage(between || last))
+        let known = between || last || event.not_an_object;
+        sieve.map_or(Passage::Unchanged, |sieve| sieve.passage(known, between || last))
     }
 
     /// Closes the books on the answer, wherever it ended.
@@ -334,8 +342,10 @@ impl<'a> Sieve<'a> {
         self.copied = end;
     }
 
-    fn passage(mut self, between: bool) -> Passage {
-        if between || self.held.passing {
+    /// `known`: nothing of the chunk's end has to wait; `between`: and no event is unfinished.
+    fn passage(mut self, known: bool, between: bool) -> Passage {
+        if known || self.held.passing {
+            self.held.passing = !between;
             if self.out.is_empty() && !self.dropped && self.copied == 0 && self.held.bytes.is_empty() {
                 return Passage::Unchanged;
             }

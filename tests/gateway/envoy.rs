@@ -1,6 +1,7 @@
 //! An Envoy with the shipped configuration: its ports, paths and the plugin's configuration replaced, nothing else.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::net::SocketAddr;
@@ -103,17 +104,18 @@ impl Gateway {
         let config = yaml.write();
 
         let log = File::create(dir.join("envoy.log")).unwrap();
-        let leash = command(&dir)
+        let leash = envoy(&dir)
             .args(["-c", config.to_str().unwrap(), "--concurrency", "2", "--disable-hot-restart"])
             .args(["--admin-address-path", dir.join("admin").to_str().unwrap()])
             .args(["--file-flush-interval-msec", "20", "--drain-time-s", "10", "--log-level", "info"])
-            .process_group(0)
-            .stdin(Stdio::piped())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .spawn()
             .expect("a shell");
-        let admin = started(&dir, "its admin port", || fs::read_to_string(dir.join("admin")).ok()?.parse().ok()).await;
+        let admin = started(&dir.join("envoy.log"), "Envoy's admin port", || {
+            fs::read_to_string(dir.join("admin")).ok()?.parse().ok()
+        })
+        .await;
         let listening = async || {
             let listeners = ask(admin, get("/listeners?format=json")).await.json();
             let socket = &listeners["listener_statuses"][0]["local_address"]["socket_address"];
@@ -290,35 +292,36 @@ fn matches(series: &str, name: &str, labels: &[(&str, &str)]) -> bool {
     found == name && labels.iter().all(|(label, value)| rest.contains(&format!(r#"{label}="{value}""#)))
 }
 
-/// Envoy through func-e, or by itself where only its path is known; on a leash.
-fn command(dir: &Path) -> Command {
-    let (func_e, envoy) = (std::env::var_os("FUNC_E"), std::env::var_os("ENVOY_PATH"));
+/// A program that ends with this process, however that ends.
+pub fn leashed(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("sh");
-    command.args(["-c", LEASH, "leash"]);
-    match (func_e, envoy) {
-        (Some(func_e), _) => {
-            command.arg(func_e).arg("run");
-            command
-                .env_remove("FUNC_E_HOME")
-                .env("FUNC_E_STATE_HOME", dir.join("func-e"))
-                .env("FUNC_E_RUNTIME_DIR", dir.join("func-e"));
-        }
-        (None, Some(envoy)) => {
-            command.arg(envoy);
-        }
-        (None, None) => panic!("no Envoy: FUNC_E and ENVOY_PATH are not set; run `make e2e`"),
-    }
+    command.args(["-c", LEASH, "leash"]).arg(program).process_group(0).stdin(Stdio::piped());
     command
 }
 
-async fn started<T>(dir: &Path, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+/// Envoy through func-e, or by itself where only its path is known.
+fn envoy(dir: &Path) -> Command {
+    match (std::env::var_os("FUNC_E"), std::env::var_os("ENVOY_PATH")) {
+        (Some(func_e), _) => {
+            let mut command = leashed(func_e);
+            command.arg("run").env_remove("FUNC_E_HOME");
+            command.env("FUNC_E_STATE_HOME", dir.join("func-e")).env("FUNC_E_RUNTIME_DIR", dir.join("func-e"));
+            command
+        }
+        (None, Some(envoy)) => leashed(envoy),
+        (None, None) => panic!("no Envoy: FUNC_E and ENVOY_PATH are not set; run `make e2e`"),
+    }
+}
+
+/// Looks for what a program tells once it has started.
+pub async fn started<T>(log: &Path, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let since = Instant::now();
     loop {
         if let Some(found) = look() {
             return found;
         }
-        let log = || fs::read_to_string(dir.join("envoy.log")).unwrap_or_default();
-        assert!(since.elapsed() < PATIENCE, "Envoy did not tell {what}; its log:\n{}", log());
+        let log = || fs::read_to_string(log).unwrap_or_default();
+        assert!(since.elapsed() < PATIENCE, "{what} is still not known; the log:\n{}", log());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -95,3 +95,33 @@ fn an_exchange_keeps_the_configuration_it_began_with_and_the_cell_outlives_it() 
     assert_eq!(cell().lifetime(), NanoUsd(COST + 10 * 100_000 + 5 * 2_000));
     assert_eq!(refusal(&sent(&gateway, BODY)).1, "rate_limited");
 }
+
+#[test]
+fn an_exchange_that_outlives_its_configuration_still_moves_the_gauges() {
+    let gauge = |name: &str| metric(&format!("tenant=.=acme;.;ai_gateway_{name}_nanousd"));
+    let gateway = Gateway::configured(&configuration());
+    let stream = admitted(&gateway, BODY);
+    gateway.tick();
+    assert!(gateway.configure(configuration().to_string().as_bytes()));
+    answered(&stream);
+    gateway.tick();
+    assert_eq!((gauge("reserved"), gauge("spent_today"), active()), (0, COST, 0));
+}
+
+#[test]
+fn the_gauges_are_right_after_a_reload() {
+    let gauge = |name: &str| metric(&format!("tenant=.=acme;.;ai_gateway_{name}_nanousd"));
+    let gateway = Gateway::configured(&configuration());
+    answered(&admitted(&gateway, BODY));
+    let stream = admitted(&gateway, BODY);
+    gateway.tick();
+    assert_eq!(gauge("spent_today"), COST);
+    assert!(gateway.configure(configuration().to_string().as_bytes()));
+    answered(&stream);
+    gateway.drained();
+    gateway.tick();
+    assert_eq!((gauge("reserved"), gauge("spent_today")), (0, 2 * COST));
+    with(|host| host.clock.0 += 86_400_000_000_000);
+    gateway.tick();
+    assert_eq!(gauge("spent_today"), 0);
+}

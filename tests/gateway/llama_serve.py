@@ -1,0 +1,28 @@
+"""llama.cpp's own HTTP server on a model that it gets written first.
+
+Usage: llama_serve.py DIRECTORY. Prints `listening http://…` when it answers, and serves for ever.
+"""
+
+import pathlib
+import sys
+import threading
+
+import llama_model
+import xllamacpp
+
+directory = pathlib.Path(sys.argv[1])
+model = directory / "tiny.gguf"
+llama_model.write(str(model))
+
+params = xllamacpp.CommonParams()
+params.model.path = str(model)
+params.hostnames = ["127.0.0.1"]
+params.port = 0
+params.n_ctx = 2048
+params.n_parallel = 4
+params.cpuparams.n_threads = 1
+params.cpuparams_batch.n_threads = 1
+params.warmup = False
+server = xllamacpp.Server(params)
+print(f"listening {server.listening_address}", flush=True)
+threading.Event().wait()
