@@ -35,13 +35,8 @@ pub struct Chat {
 
 /// The usual request of this tenant: `gpt-4o-mini`, one short message, at most 16 tokens.
 pub fn chat(tenant: &str) -> Chat {
-    let fields = json!({
-        "model": "gpt-4o-mini",
-        "messages": [{"role": "user", "content": "What does a gateway settle?"}],
-        "max_completion_tokens": 16,
-    });
-    let Value::Object(fields) = fields else { unreachable!("an object was written") };
-    Chat { headers: vec![("x-tenant-id", tenant.to_owned())], fields }
+    let asked = Chat { headers: vec![("x-tenant-id", tenant.to_owned())], fields: Map::new() };
+    asked.model("gpt-4o-mini").saying("What does a gateway settle?").field("max_completion_tokens", 16)
 }
 
 impl Chat {

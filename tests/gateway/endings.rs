@@ -275,3 +275,19 @@ async fn request_trailers_are_an_end_like_any_other() {
     let record = check(&gateway, "refused", &unused("model_unpriced")).await;
     assert!(gateway.entry_of(&record).is_none(), "it was not sent on");
 }
+
+/// As shipped: five failures in a row open the circuit, and then nobody waits for a provider that is down.
+#[tokio::test(flavor = "multi_thread")]
+async fn five_failures_open_the_circuit() {
+    let tenants = json!({"failing": free_tenant(), "after": free_tenant()});
+    let gateway = Gateway::start(Setup { breaker: true, ..Setup::new("endings-breaker", policy(tenants)) }).await;
+    for _ in 0..5 {
+        assert_eq!(gateway.ask(chat("failing").sim("status=500").request()).await.status, 500);
+    }
+    let ejected = async || gateway.plain_stat("cluster.provider.outlier_detection.ejections_active").await;
+    eventually("an open circuit", ejected, |ejected| *ejected == 1).await;
+    let answer = gateway.ask(chat("after").request()).await;
+    assert_eq!((answer.status, answer.code().as_str()), (503, "provider_unavailable"));
+    let record = check(&gateway, "after", &unused("provider_unavailable")).await;
+    assert!(gateway.entry_of(&record).is_none(), "it was not sent on: {record}");
+}

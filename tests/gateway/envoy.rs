@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use serde_json::{Value, json};
 use simulated_provider::{Entry, Provider};
@@ -139,10 +138,6 @@ impl Gateway {
         ask(self.admin, get(path)).await.text()
     }
 
-    pub async fn admin_post(&self, path: &str) -> String {
-        ask(self.admin, Request::post(path).body(Full::default().boxed()).unwrap()).await.text()
-    }
-
     pub fn log(&self) -> String {
         fs::read_to_string(self.dir.join("envoy.log")).unwrap_or_default()
     }
@@ -244,10 +239,9 @@ impl Gateway {
         self.yaml.write();
     }
 
-    /// The same with other code.
-    pub fn update_code(&mut self, wasm: PathBuf) {
+    /// Other code, from the next update on.
+    pub fn use_code(&mut self, wasm: PathBuf) {
         self.yaml.setup.wasm = Some(wasm);
-        self.yaml.write();
     }
 }
 

@@ -3,19 +3,20 @@
 Usage: llama_serve.py DIRECTORY. Prints `listening http://…` when it answers, and serves for ever.
 """
 
-import pathlib
+import os
 import sys
 import threading
 
 import llama_model
 import xllamacpp
 
-directory = pathlib.Path(sys.argv[1])
-model = directory / "tiny.gguf"
-llama_model.write(str(model))
+# It answers by the model's path, which is thus its name alone.
+os.chdir(sys.argv[1])
+MODEL = "tiny.gguf"
+llama_model.write(MODEL)
 
 params = xllamacpp.CommonParams()
-params.model.path = str(model)
+params.model.path = MODEL
 params.hostnames = ["127.0.0.1"]
 params.port = 0
 params.n_ctx = 2048

@@ -64,8 +64,8 @@ fn recorded(record: &Value) -> [u64; 4] {
 
 /// The usage that a stream tells, last.
 fn usage_of(answer: &Answer) -> Option<Value> {
-    let events = answer.events().into_iter().filter_map(|event| serde_json::from_str::<Value>(&event).ok());
-    events.filter_map(|mut event| Some(event["usage"].take()).filter(Value::is_object)).last()
+    let events = answer.events().into_iter().rev().filter_map(|event| serde_json::from_str::<Value>(&event).ok());
+    events.map(|mut event| event["usage"].take()).find(Value::is_object)
 }
 
 fn content_of(answer: &Answer) -> String {

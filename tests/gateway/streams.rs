@@ -137,6 +137,23 @@ async fn a_json_answer_arrives_as_it_was_sent() {
     }
 }
 
+/// A body of nearly four megabytes, edited at its front and in its middle, arrives whole.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_request_is_edited_in_place() {
+    let gateway = gateway().await;
+    let text = "0123456789abcdef".repeat(240_000);
+    for asked in [chat("acme"), chat("acme").model("fast").without("max_completion_tokens").stream()] {
+        let asked = asked.saying(&text).sim("tokens=2");
+        let answer = gateway.ask(asked.request()).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let record = gateway.record_of(&answer).await;
+        let entry = gateway.entry_of(&record).expect("an entry");
+        assert_eq!((entry.model.as_str(), entry.prompt_tokens), ("gpt-4o-mini", text.len() as u64 / 4 + 4));
+        assert_eq!((&record["outcome"], &record["cost_nanousd"]), (&json!("success"), &json!(entry.cost_nanousd)));
+        assert!(entry.output_bound.is_some() && entry.include_usage == entry.stream);
+    }
+}
+
 /// The provider stalls for ever behind the nth event; the client has it all the same, first byte and all.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_event_waits_for_the_next() {
