@@ -129,7 +129,7 @@ fn number(double: f64, json: &mut String) {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
     use proptest::prelude::*;
     use serde_json::Value;
@@ -159,7 +159,8 @@ mod tests {
         }
     }
 
-    fn object_of(value: &Value) -> Vec<u8> {
+    /// What Envoy hands over for a configuration written as YAML.
+    pub fn object_of(value: &Value) -> Vec<u8> {
         let entries = value.as_object().unwrap().iter();
         entries
             .flat_map(|(key, value)| field(1, &[field(1, key.as_bytes()), field(2, &encoded(value))].concat()))

@@ -121,7 +121,8 @@ fn every_ending_is_settled_once_and_called_by_its_name() {
     use Outcome::*;
     use UsageSource::{Estimated, None as Nothing, Reported};
     let no_answer = None;
-    let rows: [(&str, bool, Option<(u64, &str, &str)>, u64, bool, Outcome, UsageSource, u64); 16] = [
+    type Row<'a> = (&'a str, bool, Option<(u64, &'a str, &'a str)>, u64, bool, Outcome, UsageSource, u64);
+    let rows: [Row<'_>; 16] = [
         ("a whole JSON answer", false, Some((200, JSON, USAGE)), 0, true, Success, Reported, 4_500),
         ("a whole stream", true, Some((200, SSE, &usage_event)), 0, true, Success, Reported, 4_500),
         ("hung up on [DONE]", true, Some((200, SSE, &usage_event)), GONE, true, Success, Reported, 4_500),

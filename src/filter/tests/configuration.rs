@@ -1,44 +1,13 @@
+use crate::config::structure::tests::object_of;
 //! The configuration: taken whole in either form, or refused with the place that is wrong.
 
 use super::*;
 use proxy_wasm::types::LogLevel;
 
-fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
-    let mut out = vec![number << 3 | 2];
-    let mut length = bytes.len();
-    while length > 0x7f {
-        out.push(u8::try_from(length & 0x7f).unwrap() | 0x80);
-        length >>= 7;
-    }
-    out.push(u8::try_from(length).unwrap());
-    out.extend(bytes);
-    out
-}
-
-/// `google.protobuf.Struct`: what Envoy hands over when the configuration was written as YAML in its own.
-fn encoded_struct(value: &Value) -> Vec<u8> {
-    let entry =
-        |(key, value): (&String, &Value)| field(1, &[field(1, key.as_bytes()), field(2, &encoded(value))].concat());
-    value.as_object().unwrap().iter().flat_map(entry).collect()
-}
-
-fn encoded(value: &Value) -> Vec<u8> {
-    match value {
-        Value::Null => vec![8, 0],
-        Value::Bool(flag) => vec![32, u8::from(*flag)],
-        Value::Number(number) => [vec![17], number.as_f64().unwrap().to_le_bytes().to_vec()].concat(),
-        Value::String(text) => field(3, text.as_bytes()),
-        Value::Array(values) => {
-            field(6, &values.iter().flat_map(|value| field(1, &encoded(value))).collect::<Vec<_>>())
-        }
-        Value::Object(_) => field(5, &encoded_struct(value)),
-    }
-}
-
 #[test]
 fn json_and_a_struct_say_the_same() {
     let limited = with_key("tenants", json!({"acme": {"limits": {"requests_per_minute": 1}}}));
-    for bytes in [limited.to_string().into_bytes(), encoded_struct(&limited)] {
+    for bytes in [limited.to_string().into_bytes(), object_of(&limited)] {
         let gateway = Gateway::start();
         assert!(gateway.configure(&bytes), "{:?}", with(|host| host.log.clone()));
         answered(&admitted(&gateway, BODY));
