@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::client::{Chat, Connection, PATIENCE, chat};
+use crate::client::{Chat, Connection, PATIENCE, ask, chat};
 use crate::envoy::{Gateway, Setup, policy};
 
 const CALLERS: usize = 64;
@@ -110,6 +110,49 @@ async fn the_ledger_never_passes_the_budget_and_equals_what_is_told() {
         let told: u64 = records.iter().filter_map(|record| record["cost_nanousd"].as_u64()).sum();
         assert_eq!(told, billed, "{tenant}: the records");
     }
+}
+
+/// Answers that break off, report nothing or never come: what is charged in their stead is no less than what was billed.
+#[tokio::test(flavor = "multi_thread")]
+async fn faults_never_carry_the_ledger_past_the_budget() {
+    away_from_midnight().await;
+    const BUDGET: u64 = 1_000_000;
+    let faults = [
+        "no_usage",
+        "cut=3",
+        "cut=200",
+        "reset",
+        "error_at=2",
+        "status=500",
+        "no_done; no_usage",
+        "wrong_usage=negative",
+    ];
+    let budget = json!({"budgets": {"day_usd": "0.001"}, "unlimited": ["request_usd"]});
+    let gateway = Gateway::start(Setup::new("faults", policy(json!({"faulty": budget})))).await;
+    let callers = (0..CALLERS).map(|caller| {
+        let addr = gateway.addr;
+        tokio::spawn(async move {
+            let mut refused = 0;
+            for round in 0..10 {
+                let fault = faults[(caller + round) % faults.len()];
+                let asked = nth("faulty", caller + round * 5).sim(fault);
+                // What broke off takes its connection along.
+                let answer = ask(addr, asked.request()).await;
+                refused += usize::from(answer.status == 402);
+            }
+            refused
+        })
+    });
+    let mut refused = 0;
+    for caller in callers.collect::<Vec<_>>() {
+        refused += caller.await.expect("a caller");
+    }
+    let billed = gateway.provider().settled_ledger(PATIENCE).sum().cost_nanousd;
+    let records = gateway.wait_records_of("faulty", CALLERS * 10).await;
+    let charged = records.iter().filter_map(|record| record["cost_nanousd"].as_u64()).sum();
+    assert!(refused > 0 && billed > BUDGET / 4, "{refused} were refused, {billed} nano-USD billed");
+    assert!(billed <= charged && charged <= BUDGET, "{billed} nano-USD billed, {charged} charged");
+    gateway.settled("faulty", charged).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -210,10 +210,20 @@ impl Gateway {
         Stats::read(&self.admin("/stats/prometheus").await)
     }
 
-    /// Envoy's own stats, by their plain names.
+    /// Envoy's own stats, by their plain names. One that it doesn't have is no zero.
     pub async fn plain_stat(&self, name: &str) -> u64 {
         let text = self.admin(&format!("/stats?filter=^{}$", name.replace('.', "\\."))).await;
-        text.trim().rsplit_once(": ").map_or(0, |(_, value)| value.parse().unwrap())
+        let (_, value) = text.trim().rsplit_once(": ").unwrap_or_else(|| panic!("Envoy has no stat `{name}`"));
+        value.parse().unwrap()
+    }
+
+    /// How often a VM died: each time Envoy makes another, fails to, or puts it off.
+    pub async fn dead_vms(&self) -> u64 {
+        let mut sum = 0;
+        for what in ["success", "failure", "backoff"] {
+            sum += self.plain_stat(&format!("wasm.nexus_ai_gateway.vm_reload_{what}")).await;
+        }
+        sum
     }
 
     /// The stats once the gauges, which are set once a second, say that this tenant has spent as much and holds no

@@ -281,7 +281,7 @@ async fn a_killed_vm_comes_back_with_its_books() {
     gateway.settled("acme", gateway.provider().settled_ledger(PATIENCE).sum().cost_nanousd).await;
 
     let reloads = async || gateway.plain_stat("wasm.nexus_ai_gateway.vm_reload_success").await;
-    assert_eq!(reloads().await, 0);
+    assert_eq!((reloads().await, gateway.dead_vms().await), (0, 0));
     let asked = chat("acme");
     let trailer = [("x-checksum".parse().unwrap(), "1".parse().unwrap())].into_iter().collect();
     let body = Frames::ending([Frame::data(Bytes::from(asked.body())), Frame::trailers(trailer)]);

@@ -1,7 +1,7 @@
-use crate::config::structure::tests::object_of;
 //! The configuration: taken whole in either form, or refused with the place that is wrong.
 
 use super::*;
+use crate::config::structure::tests::object_of;
 use proxy_wasm::types::LogLevel;
 
 #[test]
@@ -29,7 +29,7 @@ fn a_wrong_configuration_is_refused_and_says_where() {
         (with_key("starved", json!("perhaps")), "starved"),
     ];
     for (configuration, named) in wrong {
-        for bytes in [configuration.to_string().into_bytes(), encoded_struct(&configuration)] {
+        for bytes in [configuration.to_string().into_bytes(), object_of(&configuration)] {
             let gateway = Gateway::start();
             assert!(!gateway.configure(&bytes), "{configuration}");
             let errors = with(|host| host.logged(LogLevel::Error).join("\n"));
