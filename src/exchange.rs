@@ -18,6 +18,8 @@ use crate::units::{NanoUsd, Tokens, UnixNanos};
 
 pub struct Exchange {
     started: UnixNanos,
+    /// Once it is known to be one of ours.
+    tenant: Option<TenantIx>,
     labels: Labels,
     request_id: String,
     model_asked: String,
@@ -166,6 +168,7 @@ impl Exchange {
         };
         let mut exchange = Self {
             started: now,
+            tenant: None,
             labels: Labels {
                 tenant: NONE.to_owned(),
                 role: role.to_owned(),
@@ -211,6 +214,7 @@ impl Exchange {
             return Err(Reply::plain(Outcome::TenantUnknown, "The tenant is not known to this gateway."));
         };
         self.labels.tenant = known.name.to_string();
+        self.tenant = Some(ix);
         if header(headers, "content-encoding").is_some_and(|encoding| !encoding.eq_ignore_ascii_case(b"identity")) {
             let message = "The request's body is compressed; send it without a content-encoding.";
             return Err(Reply::plain(Outcome::InvalidRequest, message));
@@ -232,6 +236,11 @@ impl Exchange {
         }
         reader.feed(bytes);
         None
+    }
+
+    /// Whose request it is, once that is known.
+    pub const fn tenant(&self) -> Option<TenantIx> {
+        self.tenant
     }
 
     /// Bytes of the body that were read so far.
@@ -400,7 +409,7 @@ impl Exchange {
 
     /// The stream is over, however it ended.
     pub fn close(self, policy: &Policy, ending: &Ending, now: UnixNanos) -> Closed {
-        let Self { started, mut labels, request_id, model_asked, stream, audit, phase } = self;
+        let Self { started, mut labels, request_id, model_asked, stream, audit, phase, .. } = self;
         let mut record = Record {
             labels: labels.clone(),
             outcome: Outcome::ClientClosed,

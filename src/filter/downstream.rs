@@ -9,7 +9,7 @@ use crate::host::{cells, exchange_facts, http};
 use crate::limit::Decision;
 use crate::llm::meter::Passage;
 use crate::llm::request::{self, Edit};
-use crate::outcome::Reply;
+use crate::outcome::{Reply, rate_limit_headers};
 use crate::record::Record;
 use crate::units::UnixNanos;
 use proxy_wasm::traits::{Context, HttpContext};
@@ -37,6 +37,18 @@ impl Downstream {
         Action::Pause
     }
 
+    /// Refuses what never came to the cell: the client learns where its windows stand all the same.
+    fn refuse(&self, mut reply: Reply) -> Action {
+        let Plugin { policy, .. } = &*self.plugin;
+        let tenant = self.exchange.as_ref().and_then(Exchange::tenant).and_then(|ix| policy.tenant_policy(ix));
+        if let Some(tenant) = tenant {
+            let mut cell = cells::read(&tenant.name).unwrap_or_default();
+            let standing = cell.standing_at(&tenant.rules, policy.lease_seconds, exchange_facts::now());
+            reply.headers.extend(rate_limit_headers(&standing));
+        }
+        Self::reply(&reply)
+    }
+
     /// The request's end has come, by its last byte, its trailers, or its headers alone.
     fn decide(&mut self) -> Action {
         let plugin = Rc::clone(&self.plugin);
@@ -46,7 +58,7 @@ impl Downstream {
         let received = exchange.received();
         let demand = match exchange.end_of_request(&plugin.policy) {
             Ok(demand) => demand,
-            Err(reply) => return Self::reply(&reply),
+            Err(reply) => return self.refuse(reply),
         };
         let now = exchange_facts::now();
         let decision = ask(&plugin, &demand, now);
@@ -117,7 +129,7 @@ impl HttpContext for Downstream {
             Opening::Aside => Action::Continue,
             Opening::Refuse(exchange, reply) => {
                 self.exchange = Some(exchange);
-                Self::reply(&reply)
+                self.refuse(reply)
             }
             Opening::Read(exchange) => {
                 self.exchange = Some(exchange);
@@ -138,7 +150,7 @@ impl HttpContext for Downstream {
                 break;
             }
             if let Some(reply) = exchange.body(&self.plugin.policy, &piece) {
-                return Self::reply(&reply);
+                return self.refuse(reply);
             }
         }
         if end_of_stream { self.decide() } else { Action::Pause }

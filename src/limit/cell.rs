@@ -204,6 +204,12 @@ impl Cell {
         Some(Refusal { guard, limit, used, reserved, left, needed, retry_seconds })
     }
 
+    /// Where the windows stand, for an answer that asked nothing of them.
+    pub fn standing_at(&mut self, rules: &Rules, lease_seconds: u64, now: UnixNanos) -> Standing {
+        self.roll(now, lease_seconds);
+        self.standing(rules, now)
+    }
+
     fn standing(&self, rules: &Rules, now: UnixNanos) -> Standing {
         let level = |guard, span| {
             let (limit, window) = (rules.get(guard).limit?, self.requests(guard));

@@ -128,6 +128,8 @@ fn trailers_end_a_request_as_its_last_byte_does() {
     garbage.request_body(b"{\"model\":", false);
     garbage.request_trailers();
     assert_eq!(refusal(&garbage), ("400".into(), "invalid_request".into()));
+    let remaining = garbage.reply().unwrap().header("x-ratelimit-remaining-requests").map(str::to_owned);
+    assert_eq!(remaining.as_deref(), Some("4999"), "every answer to a known tenant says where its windows stand");
 
     let nothing = gateway.stream();
     nothing.request_headers(&HEAD, false);
