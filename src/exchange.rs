@@ -4,8 +4,8 @@
 //! exactly what it needs, so nothing can be settled that was not admitted, and nothing twice.
 
 use crate::limit::{Admitted, Ask, Bound, Decision, Guards, Reservation, Standing};
-use crate::llm::estimate::{Sizes, output};
-use crate::llm::meter::{Form, Meter, Passage, Reading};
+use crate::llm::estimate::Sizes;
+use crate::llm::meter::{Form, Meter, Passage};
 use crate::llm::request::{BoundField, ChatReader, ChatRequest, Edit};
 use crate::llm::schema::Schema;
 use crate::llm::usage::{Usage, UsageSource};
@@ -15,6 +15,10 @@ use crate::price::{Quote, Rates};
 use crate::record::{Labels, Record};
 use crate::tenant::Identity;
 use crate::units::{NanoUsd, Tokens, UnixNanos};
+
+mod ending;
+
+pub use ending::{Closed, Ending, Settlement};
 
 pub struct Exchange {
     started: UnixNanos,
@@ -104,43 +108,6 @@ pub struct AnswerHead<'a> {
     pub content_length: Option<&'a [u8]>,
     /// Whether it came from the provider, not from Envoy in its stead.
     pub from_provider: bool,
-}
-
-/// What Envoy knows once the stream is over.
-#[derive(Clone, Debug, Default)]
-pub struct Ending {
-    pub status: u64,
-    /// Envoy's response flags, as the bits that the attribute `response.flags` has.
-    pub flags: u64,
-    /// The cluster that was chosen, if any.
-    pub cluster: Option<String>,
-    /// Whether a connection to the provider carried (a part of) the request.
-    pub sent: bool,
-    pub attempts: u64,
-}
-
-impl Ending {
-    const CLIENT_GONE: u64 = 1 << 14;
-    /// Envoy gave up waiting: route, idle and stream-duration timeouts.
-    const GAVE_UP: u64 = 1 << 2 | 1 << 16 | 1 << 20;
-
-    const fn has(&self, flags: u64) -> bool {
-        self.flags & flags != 0
-    }
-}
-
-/// The money of an exchange, to be written to its tenant's cell. It consumed the reservation.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Settlement {
-    pub tenant: TenantIx,
-    pub reservation: Reservation,
-    pub cost: NanoUsd,
-    pub tokens: Tokens,
-}
-
-pub struct Closed {
-    pub settlement: Option<Settlement>,
-    pub record: Record,
 }
 
 type Headers = [(String, Vec<u8>)];
@@ -434,7 +401,7 @@ impl Exchange {
                 None
             }
             Phase::Reading { .. } | Phase::Asking { .. } | Phase::Over => {
-                record.outcome = unread(ending);
+                record.outcome = ending::unread(ending);
                 None
             }
             Phase::Open(open) => {
@@ -448,84 +415,6 @@ impl Exchange {
             }
         };
         Closed { settlement, record }
-    }
-}
-
-/// How a request ended that was never read to its end.
-const fn unread(ending: &Ending) -> Outcome {
-    match ending.status {
-        _ if ending.has(Ending::CLIENT_GONE) => Outcome::ClientClosed,
-        0 => Outcome::ClientClosed,
-        413 => Outcome::RequestTooLarge,
-        400..500 => Outcome::InvalidRequest,
-        _ => Outcome::InternalError,
-    }
-}
-
-impl Open {
-    /// What the exchange came to: the last thing that happens to a reservation.
-    fn settle(self, ending: &Ending, stream: bool, record: &mut Record) -> Settlement {
-        let likely_input = self.sizes.input_likely();
-        let estimate = |output: Tokens| {
-            let output = output.min(self.most_output);
-            Usage {
-                input_tokens: likely_input,
-                output_tokens: output,
-                total_tokens: likely_input.plus(output),
-                ..Usage::default()
-            }
-        };
-        let (usage, source) = match self.answer {
-            Some(Answer { status, meter, length, .. }) => {
-                let Reading { usage, model, likely_output, error } = meter.read();
-                record.model_answered = model.unwrap_or_default();
-                record.outcome = answered(ending, status, error, usage.is_some());
-                match usage {
-                    Some(usage) => (usage, UsageSource::Reported),
-                    // An error and nothing else is no output, under whatever status: providers don't bill for it.
-                    None if status >= 400 || (error && likely_output == Tokens(0)) => {
-                        (Usage::default(), UsageSource::None)
-                    }
-                    // An answer in one piece was generated to its end before it was sent: what was cut off counts too.
-                    None if !stream && ending.flags != 0 => {
-                        let whole = length.map_or(self.most_output, output);
-                        (estimate(whole.max(likely_output)), UsageSource::Estimated)
-                    }
-                    None => (estimate(likely_output), UsageSource::Estimated),
-                }
-            }
-            None => {
-                record.outcome =
-                    if ending.has(Ending::CLIENT_GONE) { Outcome::ClientClosed } else { Outcome::ProviderUnavailable };
-                // Whoever walks away from a request under way doesn't know what it came to. A stream would have
-                // begun to show; an answer in one piece may have been generated to its end, and is billed as such.
-                let walked_away = ending.sent && ending.has(Ending::CLIENT_GONE | Ending::GAVE_UP);
-                match (walked_away, stream) {
-                    (false, _) => (Usage::default(), UsageSource::None),
-                    (true, true) => (estimate(Tokens(0)), UsageSource::Estimated),
-                    (true, false) => (estimate(self.most_output), UsageSource::Estimated),
-                }
-            }
-        };
-        let cost = self.rates.cost(&usage);
-        record.usage = usage;
-        record.usage_source = source;
-        record.cost = cost;
-        Settlement { tenant: self.tenant, reservation: self.reservation, cost, tokens: usage.total_tokens }
-    }
-}
-
-/// How an exchange ended whose answer had begun. A usage that came says that the answer was whole: SDKs hang up on
-/// `[DONE]` without waiting for the end of the stream.
-const fn answered(ending: &Ending, status: u64, error: bool, whole: bool) -> Outcome {
-    match status {
-        429 => Outcome::ProviderRateLimited,
-        400..500 => Outcome::ProviderRejected,
-        500.. => Outcome::ProviderError,
-        _ if error => Outcome::ProviderError,
-        _ if whole || ending.flags == 0 => Outcome::Success,
-        _ if ending.has(Ending::CLIENT_GONE) => Outcome::ClientClosed,
-        _ => Outcome::ProviderAborted,
     }
 }
 
