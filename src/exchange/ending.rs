@@ -27,9 +27,10 @@ pub struct Ending {
 }
 
 impl Ending {
-    const CLIENT_GONE: u64 = 1 << 14;
-    /// Envoy gave up waiting: route, idle and stream-duration timeouts.
-    const GAVE_UP: u64 = 1 << 2 | 1 << 16 | 1 << 20;
+    /// Bits as in Envoy's `CoreResponseFlag`: the downstream connection ended (DC), or its protocol was broken (DPE).
+    const CLIENT_GONE: u64 = 1 << 14 | 1 << 18;
+    /// Envoy gave up waiting: route (UT), idle (SI), upstream and downstream stream durations (UMSDR, DT).
+    const GAVE_UP: u64 = 1 << 2 | 1 << 16 | 1 << 19 | 1 << 22;
 
     const fn has(&self, flags: u64) -> bool {
         self.flags & flags != 0
@@ -53,10 +54,9 @@ pub struct Closed {
 /// How a request ended that was never read to its end.
 pub(super) const fn unread(ending: &Ending) -> Outcome {
     match ending.status {
-        _ if ending.has(Ending::CLIENT_GONE) => Outcome::ClientClosed,
-        0 => Outcome::ClientClosed,
         413 => Outcome::RequestTooLarge,
         400..500 => Outcome::InvalidRequest,
+        _ if ending.status == 0 || ending.has(Ending::CLIENT_GONE) => Outcome::ClientClosed,
         _ => Outcome::InternalError,
     }
 }
