@@ -77,7 +77,7 @@ impl Downstream {
 }
 
 /// Asks the tenant's cell. A refusal changes nothing, so it writes nothing.
-fn ask(plugin: &Plugin, demand: &Demand, now: UnixNanos) -> Result<Decision, crate::exchange::SwapStarved> {
+fn ask(plugin: &Plugin, demand: &Demand, now: UnixNanos) -> Result<Decision, SwapStarved> {
     let ask = &demand.ask;
     let Some(tenant) = plugin.policy.tenant_policy(demand.tenant) else {
         return Err(SwapStarved);
@@ -111,8 +111,7 @@ fn settle(plugin: &Plugin, settlement: &Settlement, now: UnixNanos) {
 /// Splices the edits into the beginning of the buffered body and corrects its length.
 fn apply(edits: &[Edit], received: u64) {
     let Some(last) = edits.last() else { return };
-    // An edit at the front needs the bracket it stands behind; `model` is always somewhere after it.
-    let reach = usize::try_from(last.place.to).unwrap_or(0).max(PIECE).min(usize::try_from(received).unwrap_or(0));
+    let reach = usize::try_from(last.place.to).unwrap_or(usize::MAX);
     let prefix = http::body(BufferType::HttpRequestBody, 0, reach);
     let edited = request::spliced(&prefix, edits);
     let length = received.saturating_sub(prefix.len() as u64).saturating_add(edited.len() as u64);

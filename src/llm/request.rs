@@ -89,6 +89,8 @@ impl fmt::Display for Invalid {
 /// A chat request as its client wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChatRequest {
+    /// Just behind the object's opening bracket.
+    inside: u64,
     pub model: String,
     model_place: Place,
     pub stream: bool,
@@ -110,6 +112,9 @@ struct StreamOptions {
 
 /// Reads a chat request as its bytes come.
 pub struct ChatReader {
+    /// White space before the object, and then its bracket.
+    inside: u64,
+    opened: bool,
     scanner: Scanner<Key>,
     read: Read,
 }
@@ -134,7 +139,7 @@ const INLINE_BYTES: u64 = 2_048;
 
 impl Default for ChatReader {
     fn default() -> Self {
-        Self { scanner: Scanner::new(&SHAPE), read: Read::default() }
+        Self { inside: 0, opened: false, scanner: Scanner::new(&SHAPE), read: Read::default() }
     }
 }
 
@@ -143,6 +148,11 @@ impl ChatReader {
     pub fn feed(&mut self, bytes: &[u8]) {
         if self.read.fault.is_some() {
             return;
+        }
+        if !self.opened {
+            let blank = bytes.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+            self.opened = blank < bytes.len();
+            self.inside = self.inside.saturating_add(blank as u64).saturating_add(u64::from(self.opened));
         }
         let read = &mut self.read;
         if let Err(malformed) = self.scanner.feed(bytes, &mut |hit| read.hit(&hit)) {
@@ -164,13 +174,14 @@ impl ChatReader {
         if self.scanner.root_container() != Some(Container::Object) {
             return Err(Invalid::NotAnObject);
         }
-        let read = self.read;
+        let Self { inside, read, .. } = self;
         let (model, model_place) = read.model.ok_or(Invalid::Missing("model"))?;
         if !read.messages {
             return Err(Invalid::Missing("messages"));
         }
         let sizes = Sizes { body_bytes, attached_bytes: read.attached_bytes, attachments: read.attachments };
         Ok(ChatRequest {
+            inside,
             model,
             model_place,
             stream: read.stream,
@@ -365,30 +376,24 @@ impl ChatRequest {
             }
         }
         if !front.is_empty() {
-            // `model` always stands in the object, so a field in front of it ends with a comma; the object's own
-            // bracket is the first byte that isn't white space, which `model_place` is behind.
-            edits.push(Edit { place: Place { from: 0, to: 0 }, text: front });
+            // `model` always stands in the object, so a field in front of it ends with a comma.
+            edits.push(Edit { place: Place { from: self.inside, to: self.inside }, text: front });
         }
         edits.sort_by_key(|edit| edit.place.from);
         edits
     }
 }
 
-/// Applies edits to the beginning of a body, which must reach to the end of the last edit. An edit at byte 0 stands
-/// just inside the object's opening bracket.
+/// Applies edits to the beginning of a body, which must reach to the end of the last edit.
 pub fn spliced(prefix: &[u8], edits: &[Edit]) -> Vec<u8> {
-    let bracket = prefix.iter().position(|byte| *byte == b'{').map_or(0, |at| at.saturating_add(1));
     let added = edits.iter().fold(0usize, |sum, edit| sum.saturating_add(edit.text.len()));
     let mut out = Vec::with_capacity(prefix.len().saturating_add(added));
     let mut done = 0usize;
-    for edit in edits {
-        let (from, to) = match edit.place {
-            Place { from: 0, to: 0 } => (bracket, bracket),
-            Place { from, to } => (usize::try_from(from).unwrap_or(0), usize::try_from(to).unwrap_or(0)),
-        };
+    for Edit { place, text } in edits {
+        let from = usize::try_from(place.from).unwrap_or(usize::MAX);
         out.extend_from_slice(prefix.get(done..from).unwrap_or_default());
-        out.extend_from_slice(edit.text.as_bytes());
-        done = to;
+        out.extend_from_slice(text.as_bytes());
+        done = usize::try_from(place.to).unwrap_or(usize::MAX);
     }
     out.extend_from_slice(prefix.get(done..).unwrap_or_default());
     out

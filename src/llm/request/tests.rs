@@ -94,6 +94,15 @@ fn edits_touch_only_what_they_name() {
     assert!(read(&json!({"model": "a", "messages": []}).to_string()).unwrap().edits(None, None).is_empty());
 }
 
+#[test]
+fn blanks_before_the_object_are_no_way_around_the_bound() {
+    let body = format!("{}{{\"model\":\"a\",\"messages\":[]}}", " \n".repeat(50_000));
+    let out = edited(&body, None, Some((BoundField::MaxTokens, Tokens(9))));
+    assert_eq!(out, json!({"model": "a", "messages": [], "max_tokens": 9}));
+    let place = read(&body).unwrap().edits(None, Some((BoundField::MaxTokens, Tokens(9))))[0].place;
+    assert_eq!((place.from, place.to), (100_001, 100_001));
+}
+
 proptest! {
     /// However the body is cut on its way, it is the same request or the same fault.
     #[test]
