@@ -50,7 +50,14 @@ pub enum Number {
     /// Less than zero, whole or not.
     Negative,
     /// More than zero and not whole.
-    Fraction,
+    Fraction(Decimal),
+}
+
+/// `significand` × 10^-`places`, exact unless the significand is `u64::MAX`: then it had too many digits to keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decimal {
+    pub significand: u64,
+    pub places: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -279,6 +286,22 @@ impl<K: Copy> Scanner<K> {
             rest = self.step(rest, found).map_err(|why| self.malformed(why))?;
         }
         Ok(())
+    }
+
+    /// Reads on to the end of the document: what stands behind it is returned unread, for documents in a row.
+    pub fn feed_document<'b>(
+        &mut self,
+        bytes: &'b [u8],
+        found: &mut impl FnMut(Hit<'_, K>),
+    ) -> Result<&'b [u8], Malformed> {
+        if let Some(malformed) = self.progress.malformed {
+            return Err(malformed);
+        }
+        let mut rest = bytes;
+        while !rest.is_empty() && !self.is_complete() {
+            rest = self.step(rest, found).map_err(|why| self.malformed(why))?;
+        }
+        Ok(rest)
     }
 
     /// The document ends here. Only a top-level number can end with it, which belongs to no field: nothing is found.
@@ -780,7 +803,7 @@ impl Digits {
         match self.significand {
             0 => Number::Whole(0),
             _ if self.negative => Number::Negative,
-            _ if power < 0 => Number::Fraction,
+            _ if power < 0 => Number::Fraction(Decimal { significand: self.significand, places: power.unsigned_abs() }),
             significand => Number::Whole(shifted(significand, power)),
         }
     }

@@ -188,6 +188,10 @@ fn a_lone_surrogate_is_a_replacement_character() {
     }
 }
 
+fn fraction(significand: u64, places: u64) -> Number {
+    Number::Fraction(Decimal { significand, places })
+}
+
 #[test]
 fn numbers_are_counts_by_value() {
     let zeros = "0".repeat(400);
@@ -203,10 +207,10 @@ fn numbers_are_counts_by_value() {
         ("1.25e2", Number::Whole(125)),
         ("125000e-3", Number::Whole(125)),
         ("0.00125e5", Number::Whole(125)),
-        ("100.5", Number::Fraction),
-        ("1.25e1", Number::Fraction),
-        ("125e-4", Number::Fraction),
-        ("1e-999999999999999999999", Number::Fraction),
+        ("100.5", fraction(1_005, 1)),
+        ("1.25e1", fraction(125, 1)),
+        ("125e-4", fraction(125, 4)),
+        ("1e-999999999999999999999", fraction(1, i64::MAX as u64)),
         ("-1", Number::Negative),
         ("-0.5", Number::Negative),
         ("-1e999", Number::Negative),
@@ -216,8 +220,8 @@ fn numbers_are_counts_by_value() {
         ("1e999999999999999999999", Number::Whole(u64::MAX)),
         (&large, Number::Whole(u64::MAX)),
         (&format!("{large}e-400"), Number::Whole(1)),
-        (&format!("{large}1e-400"), Number::Fraction),
-        (&tiny, Number::Fraction),
+        (&format!("{large}1e-400"), fraction(u64::MAX, 400)),
+        (&tiny, fraction(1, 401)),
         (&format!("{tiny}e401"), Number::Whole(1)),
     ] {
         assert_eq!(number(text), value, "{text}");
@@ -421,7 +425,7 @@ const SCALARS: &[(&str, Found<'static>)] = &[
     ("0", Found::Number(Number::Whole(0))),
     ("-12.5e-3", Found::Number(Number::Negative)),
     ("12.50E2", Found::Number(Number::Whole(1250))),
-    ("0.1", Found::Number(Number::Fraction)),
+    ("0.1", Found::Number(Number::Fraction(Decimal { significand: 1, places: 1 }))),
     (r#""""#, Found::Text { text: "", cut: false }),
     (r#""gpt-4o-mini""#, Found::Text { text: "gpt-4o-mini", cut: false }),
     (
