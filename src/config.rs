@@ -8,19 +8,22 @@ mod error;
 mod keyed;
 mod named;
 mod path;
+mod rated;
 mod scalar;
 pub mod structure;
 
 use serde::{Deserialize, Deserializer};
 
 use keyed::keyed;
+use rated::rated;
 
 pub use error::ConfigError;
 pub use named::Named;
-pub use scalar::{Budget, HeaderName, Limit, Name, Usd, UsdPer1m};
+pub use rated::WrittenRates;
+pub use scalar::{Budget, Date, HeaderName, Limit, Name, Usd, UsdPer1m};
 
 use crate::limit::Guard;
-use crate::llm::request::BoundField;
+use crate::llm::schema::BoundField;
 use crate::price::Pattern;
 use crate::units::NanoUsd;
 
@@ -32,6 +35,8 @@ pub struct Config {
     pub role_header: HeaderName,
     pub roles: Vec<Name>,
     pub providers: Named<Provider>,
+    /// Read before the built-in paths.
+    pub paths: Vec<ApiPath>,
     pub prices: Vec<Price>,
     pub unpriced: Unpriced,
     /// What the client may write → the model that is sent on.
@@ -66,20 +71,67 @@ pub enum Starved {
 #[serde(remote = "Self", deny_unknown_fields)]
 pub struct Provider {
     pub cluster: Name,
+    /// Whether it takes `stream_options.include_usage`; one that refuses it must tell its usage by itself.
+    #[serde(default = "yes")]
+    pub stream_usage_option: bool,
+    #[serde(default)]
+    pub reported_cost: ReportedCost,
 }
 
+/// What becomes of a provider's own figure for what an answer cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReportedCost {
+    #[default]
+    Compare,
+    Charge,
+}
+
+/// An API called by another path than the built-in ones, or a path that is none of ours.
 #[derive(Debug, Deserialize)]
 #[serde(remote = "Self", deny_unknown_fields)]
-pub struct Price {
-    pub model: Pattern,
-    pub input_usd_per_1m_tokens: UsdPer1m,
-    pub output_usd_per_1m_tokens: UsdPer1m,
+pub struct ApiPath {
+    pub path: Name,
+    pub api: Name,
+    /// Whether the answer is a stream, where neither the body nor the API says.
     #[serde(default, deserialize_with = "written")]
-    pub cached_input_usd_per_1m_tokens: Option<UsdPer1m>,
-    #[serde(default, deserialize_with = "written")]
-    pub cache_creation_usd_per_1m_tokens: Option<UsdPer1m>,
-    #[serde(default)]
-    pub output_bound_field: BoundField,
+    pub streams: Option<bool>,
+}
+
+rated! {
+    #[derive(Debug, Deserialize)]
+    #[serde(remote = "Self", deny_unknown_fields)]
+    pub struct Price {
+        pub model: Pattern,
+        /// The first day (UTC) that it holds for.
+        #[serde(default, deserialize_with = "written")]
+        pub from: Option<Date>,
+        #[serde(default)]
+        pub above: Vec<Above>,
+        #[serde(default)]
+        pub service_tiers: Named<ServiceTier>,
+        #[serde(default)]
+        pub output_bound_field: BoundField,
+    }
+}
+
+rated! {
+    /// Rates for requests with more input; what is not written stays as it is below.
+    #[derive(Debug, Deserialize)]
+    #[serde(remote = "Self", deny_unknown_fields)]
+    pub struct Above {
+        pub input_tokens: u64,
+    }
+}
+
+rated! {
+    /// Rates of a service tier, by the name that answers give it; what is not written is that of the price.
+    #[derive(Debug, Deserialize)]
+    #[serde(remote = "Self", deny_unknown_fields)]
+    pub struct ServiceTier {
+        #[serde(default)]
+        pub above: Vec<Above>,
+    }
 }
 
 /// Not a tagged enum: serde would buffer it, and its errors lose their place.
@@ -168,11 +220,29 @@ pub struct Output {
     pub min_tokens: u64,
 }
 
-keyed!(Config, Provider, Price, Unpriced, Tier, Tenant, Limits, Budgets, Expensive, Output);
+keyed!(
+    Config,
+    Provider,
+    ApiPath,
+    Price,
+    Above,
+    ServiceTier,
+    Unpriced,
+    Tier,
+    Tenant,
+    Limits,
+    Budgets,
+    Expensive,
+    Output
+);
 
 /// Refuses `null`, which `Option` alone takes: a limit of `null` reads like "no limit" but would mean "not written".
 fn written<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl Config {
@@ -194,6 +264,7 @@ impl Default for Config {
             role_header: HeaderName("x-ai-role".to_owned()),
             roles: Vec::new(),
             providers: Named::default(),
+            paths: Vec::new(),
             prices: Vec::new(),
             unpriced: Unpriced { policy: UnpricedPolicy::Deny, model: None },
             aliases: Named::default(),

@@ -5,23 +5,27 @@
 
 use crate::limit::{Admitted, Ask, Bound, Decision, Guards, Reservation, Standing};
 use crate::llm::estimate::Sizes;
+use crate::llm::estimate::density::Density;
 use crate::llm::meter::{Form, Meter, Passage};
-use crate::llm::request::{BoundField, ChatReader, ChatRequest, Edit};
-use crate::llm::schema::Schema;
-use crate::llm::usage::{Usage, UsageSource};
-use crate::outcome::{Outcome, Reply, rate_limit_headers};
-use crate::policy::{NONE, OTHER, Policy, Starved, TenantIx};
-use crate::price::{Quote, Rates};
+use crate::llm::path;
+use crate::llm::request::{Edit, Request, RequestReader};
+use crate::llm::schema::{BoundField, Output, Schema};
+use crate::llm::usage::{Count, Usage, UsageSource};
+use crate::outcome::{Outcome, Rejection, Reply, rate_limit_headers};
+use crate::policy::{NONE, OTHER, Policy, ReportedCost, Starved, TenantIx};
+use crate::price::{Quote, Tariff};
 use crate::record::{Labels, Record};
 use crate::tenant::Identity;
 use crate::units::{NanoUsd, Tokens, UnixNanos};
+use std::rc::Rc;
 
 mod ending;
 
-pub use ending::{Closed, Ending, Settlement};
+pub use ending::{Checked, Closed, Ending, Experience, Settlement};
 
 pub struct Exchange {
     started: UnixNanos,
+    schema: &'static Schema,
     /// Once it is known to be one of ours.
     tenant: Option<TenantIx>,
     labels: Labels,
@@ -34,7 +38,7 @@ pub struct Exchange {
 
 enum Phase {
     /// The body is coming.
-    Reading { tenant: TenantIx, reader: Box<ChatReader>, received: u64 },
+    Reading { tenant: TenantIx, reader: Box<RequestReader>, received: u64 },
     /// The cell is being asked.
     Asking { tenant: TenantIx, plan: Box<Plan> },
     /// Sent on; the reservation is held until the stream has ended.
@@ -47,17 +51,24 @@ enum Phase {
 
 /// A request that may be sent on, if the cell has room.
 struct Plan {
-    request: ChatRequest,
+    request: Request,
     /// The name to write into the body, where an alias was used.
     rename: Option<String>,
-    rates: Rates,
+    tariff: Rc<Tariff>,
     bound_field: BoundField,
+    density: Density,
+    /// Whether a stream is to be asked for its usage.
+    ask_usage: bool,
 }
 
 struct Open {
     tenant: TenantIx,
+    schema: &'static Schema,
     reservation: Reservation,
-    rates: Rates,
+    tariff: Rc<Tariff>,
+    /// As the client asked for it; the answer may say otherwise.
+    service_tier: Option<String>,
+    density: Density,
     sizes: Sizes,
     most_output: Tokens,
     standing: Standing,
@@ -102,15 +113,16 @@ pub struct SwapStarved;
 
 /// The head of an answer, whoever made it.
 pub struct AnswerHead<'a> {
-    pub status: u64,
-    pub content_type: Option<&'a [u8]>,
-    pub content_encoding: Option<&'a [u8]>,
-    pub content_length: Option<&'a [u8]>,
+    pub headers: &'a Headers,
     /// Whether it came from the provider, not from Envoy in its stead.
     pub from_provider: bool,
 }
 
-type Headers = [(String, Vec<u8>)];
+pub type Headers = [(String, Vec<u8>)];
+
+/// Bedrock counts the tokens of InvokeModel for models whose answers don't.
+const COUNTED_IN_THE_HEAD: [(&str, Count); 2] =
+    [("x-amzn-bedrock-input-token-count", Count::Input), ("x-amzn-bedrock-output-token-count", Count::Output)];
 
 fn header<'a>(headers: &'a Headers, name: &str) -> Option<&'a [u8]> {
     headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_slice())
@@ -125,7 +137,7 @@ impl Exchange {
     pub fn open(policy: &Policy, headers: &Headers, now: UnixNanos) -> Opening {
         let method = header(headers, ":method").unwrap_or_default();
         let path = header(headers, ":path").unwrap_or_default();
-        let Some(Schema::OpenAiChat) = Schema::of(method, path) else {
+        let Some(called) = path::called(&policy.paths, method, path) else {
             return Opening::Aside;
         };
         let role = match Identity::of(headers, &policy.role_header) {
@@ -135,6 +147,7 @@ impl Exchange {
         };
         let mut exchange = Self {
             started: now,
+            schema: called.schema,
             tenant: None,
             labels: Labels {
                 tenant: NONE.to_owned(),
@@ -152,39 +165,39 @@ impl Exchange {
         };
         match exchange.admit_head(policy, headers) {
             Ok(tenant) => {
-                exchange.phase = Phase::Reading { tenant, reader: Box::default(), received: 0 };
+                exchange.phase = Phase::Reading { tenant, reader: Box::new(RequestReader::new(called)), received: 0 };
                 Opening::Read(exchange)
             }
-            Err(reply) => {
-                exchange.phase = Phase::Refused(reply.outcome);
+            Err(rejection) => {
+                let reply = exchange.refuse(rejection);
                 Opening::Refuse(exchange, reply)
             }
         }
     }
 
-    fn admit_head(&mut self, policy: &Policy, headers: &Headers) -> Result<TenantIx, Reply> {
+    fn admit_head(&mut self, policy: &Policy, headers: &Headers) -> Result<TenantIx, Rejection> {
         let name = &policy.tenant_header;
         let tenant = match Identity::of(headers, name) {
             Identity::One(tenant) => tenant,
             Identity::Missing => {
                 let message = format!("The request names no tenant: the header `{name}` is missing.");
-                return Err(Reply::plain(Outcome::TenantMissing, &message));
+                return Err(Rejection::plain(Outcome::TenantMissing, message));
             }
             Identity::Unusable => {
                 OTHER.clone_into(&mut self.labels.tenant);
                 let message = format!("The header `{name}` must be given exactly once, with one tenant's name.");
-                return Err(Reply::plain(Outcome::TenantUnknown, &message));
+                return Err(Rejection::plain(Outcome::TenantUnknown, message));
             }
         };
         let Some((ix, known)) = policy.tenant(tenant).and_then(|ix| Some((ix, policy.tenant_policy(ix)?))) else {
             OTHER.clone_into(&mut self.labels.tenant);
-            return Err(Reply::plain(Outcome::TenantUnknown, "The tenant is not known to this gateway."));
+            return Err(Rejection::plain(Outcome::TenantUnknown, "The tenant is not known to this gateway."));
         };
         self.labels.tenant = known.name.to_string();
         self.tenant = Some(ix);
         if header(headers, "content-encoding").is_some_and(|encoding| !encoding.eq_ignore_ascii_case(b"identity")) {
             let message = "The request's body is compressed; send it without a content-encoding.";
-            return Err(Reply::plain(Outcome::InvalidRequest, message));
+            return Err(Rejection::plain(Outcome::InvalidRequest, message));
         }
         match header(headers, "content-length").and_then(number) {
             Some(length) if length > policy.max_request_bytes => Err(too_large(policy)),
@@ -223,22 +236,33 @@ impl Exchange {
         matches!(self.phase, Phase::Reading { .. })
     }
 
-    fn refuse(&mut self, reply: Reply) -> Reply {
-        self.phase = Phase::Refused(reply.outcome);
-        reply
+    fn refuse(&mut self, rejection: Rejection) -> Reply {
+        self.phase = Phase::Refused(rejection.outcome);
+        rejection.in_dialect(self.schema.dialect, &self.request_id)
     }
 
-    /// The request has ended: what must the tenant's cell be asked?
-    pub fn end_of_request(&mut self, policy: &Policy) -> Result<Demand, Reply> {
+    /// The request has ended: what must the tenant's cell be asked? `cluster` is where it would go, `density` what is
+    /// known of a priced model's tokens.
+    pub fn end_of_request(
+        &mut self,
+        policy: &Policy,
+        cluster: Option<&str>,
+        density: impl FnOnce(&str) -> Density,
+        now: UnixNanos,
+    ) -> Result<Demand, Reply> {
         let Phase::Reading { tenant, reader, received } = std::mem::replace(&mut self.phase, Phase::Over) else {
-            return Err(self.refuse(Reply::plain(Outcome::InternalError, "The request was read out of order.")));
+            let rejection = Rejection::plain(Outcome::InternalError, "The request was read out of order.");
+            return Err(self.refuse(rejection));
         };
-        match self.plan(policy, tenant, *reader, received) {
+        let request = reader.finish(received).map_err(|invalid| {
+            Rejection::plain(Outcome::InvalidRequest, format!("The request can't be read: {invalid}."))
+        });
+        match request.and_then(|request| self.plan(policy, tenant, request, cluster, density, now)) {
             Ok((plan, ask)) => {
                 self.phase = Phase::Asking { tenant, plan: Box::new(plan) };
                 Ok(Demand { tenant, ask })
             }
-            Err(reply) => Err(self.refuse(reply)),
+            Err(rejection) => Err(self.refuse(rejection)),
         }
     }
 
@@ -246,79 +270,104 @@ impl Exchange {
         &mut self,
         policy: &Policy,
         tenant: TenantIx,
-        reader: ChatReader,
-        received: u64,
-    ) -> Result<(Plan, Ask), Reply> {
-        let request = reader.finish(received).map_err(|invalid| {
-            Reply::plain(Outcome::InvalidRequest, &format!("The request can't be read: {invalid}."))
-        })?;
+        request: Request,
+        cluster: Option<&str>,
+        density: impl FnOnce(&str) -> Density,
+        now: UnixNanos,
+    ) -> Result<(Plan, Ask), Rejection> {
         self.model_asked.clone_from(&request.model);
         self.stream = request.stream;
         let model = policy.resolve(&request.model);
         let rename = (model != request.model).then(|| model.to_owned());
         if !policy.tenant_policy(tenant).is_some_and(|tenant| tenant.allows(model)) {
             let message = "The model is not among those that this tenant may use.";
-            return Err(Reply::plain(Outcome::ModelNotAllowed, message));
+            return Err(Rejection::plain(Outcome::ModelNotAllowed, message));
         }
-        let quote = policy.prices.quote(model);
+        let provider = policy.provider(cluster);
+        let quote = policy.prices.quote(provider.map(|provider| provider.name.as_str()), model, now);
         quote.label().clone_into(&mut self.labels.model);
-        let (rates, bound_field) = match quote {
-            Quote::Priced { price, .. } | Quote::PricedAs { price } => (price.rates, price.bound_field),
-            Quote::Free => (Rates::default(), BoundField::default()),
+        let (tariff, bound_field) = match quote {
+            Quote::Priced { price } | Quote::PricedAs { price } => (Rc::clone(&price.tariff), price.bound_field),
+            Quote::Free => (Rc::default(), BoundField::default()),
             Quote::Denied => {
                 let message = "The model has no price here, and requests without a price are not sent on.";
-                return Err(Reply::plain(Outcome::ModelUnpriced, message));
+                return Err(Rejection::plain(Outcome::ModelUnpriced, message));
             }
         };
-        let open = Bound::Open { at_least: policy.min_tokens, at_most: policy.default_max_tokens };
+        let density = density(&self.labels.model);
+        let input = request.sizes.input_at_most(density);
+        let service_tier = request.service_tier.as_deref();
+        let (images, search_units) = request.items();
+        let ceiling = tariff.ceiling(input, service_tier, request.sizes.attachments > 0).with_items(
+            &tariff.schedule(service_tier).base,
+            images,
+            search_units,
+        );
         let ask = Ask {
-            input: request.sizes.input_at_most(),
-            rates,
-            bound: request.bound().map_or(open, Bound::Client),
+            input,
+            ceiling,
+            bound: self.bound(policy, &request),
             choices: request.choices,
             expensive_model: policy.expensive.is_model(model),
             expensive_over: policy.expensive.over,
             lease_seconds: policy.lease_seconds,
         };
-        Ok((Plan { request, rename, rates, bound_field }, ask))
+        let ask_usage = self.schema.usage_option && provider.is_none_or(|provider| provider.stream_usage_option);
+        Ok((Plan { request, rename, tariff, bound_field, density, ask_usage }, ask))
+    }
+
+    /// What is known of the output before it is made.
+    fn bound(&self, policy: &Policy, request: &Request) -> Bound {
+        match (self.schema.output, request.bound()) {
+            (Output::None, _) => Bound::Client(Tokens(0)),
+            (Output::Fixed(tokens), _) => Bound::Client(Tokens(tokens)),
+            (_, Some(bound)) => Bound::Client(bound),
+            (Output::Unwritten, None) => Bound::Client(policy.default_max_tokens),
+            (Output::Field(_), None) => Bound::Open { at_least: policy.min_tokens, at_most: policy.default_max_tokens },
+        }
     }
 
     /// The cell has answered, or the swap was starved.
     pub fn decided(&mut self, policy: &Policy, decision: Result<Decision, SwapStarved>, now: UnixNanos) -> Step {
         let Phase::Asking { tenant, plan } = std::mem::replace(&mut self.phase, Phase::Over) else {
-            let reply = Reply::plain(Outcome::InternalError, "The request was decided out of order.");
-            return Step::Refuse(self.refuse(reply));
+            let rejection = Rejection::plain(Outcome::InternalError, "The request was decided out of order.");
+            return Step::Refuse(self.refuse(rejection));
         };
         let (admitted, standing) = match (decision, policy.starved) {
             (Ok(Decision { verdict, standing, audit, .. }), _) => {
                 self.audit = audit;
                 match verdict {
                     Ok(admitted) => (admitted, standing),
-                    Err(refusal) => return Step::Refuse(self.refuse(Reply::refusal(&refusal, &standing))),
+                    Err(refusal) => return Step::Refuse(self.refuse(Rejection::limit(&refusal, &standing))),
                 }
             }
             (Err(SwapStarved), Starved::Deny) => {
                 let message = "The tenant's limits could not be checked just now; try again.";
-                return Step::Refuse(self.refuse(Reply::plain(Outcome::InternalError, message)));
+                return Step::Refuse(self.refuse(Rejection::plain(Outcome::InternalError, message)));
             }
             // Sent on without a reservation; its cost is charged all the same when it is over.
             (Err(SwapStarved), Starved::Allow) => {
                 let reservation = Reservation { at: now, cost: NanoUsd::ZERO, tokens: Tokens(0) };
-                let per_choice = plan.request.bound().unwrap_or(policy.default_max_tokens);
+                let per_choice = match self.bound(policy, &plan.request) {
+                    Bound::Client(tokens) | Bound::Open { at_most: tokens, .. } => tokens,
+                };
                 (Admitted { reservation, per_choice }, Standing::default())
             }
         };
-        let Plan { request, rename, rates, bound_field } = *plan;
+        let Plan { request, rename, tariff, bound_field, density, ask_usage } = *plan;
         let bound = request.bound().is_none().then_some((bound_field, admitted.per_choice));
-        let edits = request.edits(rename.as_deref(), bound);
+        let edits = request.edits(rename.as_deref(), bound, ask_usage);
         self.phase = Phase::Open(Box::new(Open {
             tenant,
+            schema: self.schema,
             reservation: admitted.reservation,
-            rates,
+            tariff,
+            density,
             sizes: request.sizes,
             most_output: admitted.per_choice.times(request.choices),
             standing,
-            withhold_usage: request.stream && !request.wants_usage(),
+            withhold_usage: ask_usage && request.stream && !request.wants_usage(),
+            service_tier: request.service_tier,
             answer: None,
         }));
         Step::Forward(edits)
@@ -335,10 +384,14 @@ impl Exchange {
             return Vec::new();
         };
         if head.from_provider {
-            let form = Form::of(head.content_type, head.content_encoding);
-            let meter = Meter::new(form, open.withhold_usage);
-            let length = head.content_length.and_then(number);
-            open.answer = Some(Answer { status: head.status, meter, length, first_byte: None });
+            let form = Form::of(header(head.headers, "content-type"), header(head.headers, "content-encoding"));
+            let mut meter = Meter::new(open.schema, form, open.withhold_usage);
+            for (name, count) in COUNTED_IN_THE_HEAD {
+                meter.told(count, header(head.headers, name).and_then(number));
+            }
+            let status = header(head.headers, ":status").and_then(number).unwrap_or(0);
+            let length = header(head.headers, "content-length").and_then(number);
+            open.answer = Some(Answer { status, meter, length, first_byte: None });
         }
         rate_limit_headers(&open.standing)
     }
@@ -376,11 +429,12 @@ impl Exchange {
 
     /// The stream is over, however it ended.
     pub fn close(self, policy: &Policy, ending: &Ending, now: UnixNanos) -> Closed {
-        let Self { started, mut labels, request_id, model_asked, stream, audit, phase, .. } = self;
+        let Self { started, schema, mut labels, request_id, model_asked, stream, audit, phase, .. } = self;
         let mut record = Record {
             labels: labels.clone(),
             outcome: Outcome::ClientClosed,
             request_id,
+            api: schema.name,
             model_asked,
             model_answered: String::new(),
             stream,
@@ -388,40 +442,50 @@ impl Exchange {
             attempts: ending.attempts,
             usage: Usage::default(),
             usage_source: UsageSource::None,
+            usage_mismatch: false,
+            service_tier: None,
             cost: NanoUsd::ZERO,
+            provider_cost: None,
+            provider_cost_differs: false,
             reserved: NanoUsd::ZERO,
             audit,
             duration_ms: now.since(started) / 1_000_000,
             first_byte_ms: None,
             admitted: false,
         };
-        let settlement = match phase {
+        let (settlement, experience) = match phase {
             Phase::Refused(outcome) => {
                 record.outcome = outcome;
-                None
+                (None, None)
             }
             Phase::Reading { .. } | Phase::Asking { .. } | Phase::Over => {
                 record.outcome = ending::unread(ending);
-                None
+                (None, None)
             }
             Phase::Open(open) => {
-                policy.provider_label(ending.cluster.as_deref()).clone_into(&mut labels.provider);
+                let provider = policy.provider(ending.cluster.as_deref());
+                provider.map_or(OTHER, |provider| &provider.name).clone_into(&mut labels.provider);
+                let charged = provider.map_or(ReportedCost::Compare, |provider| provider.reported_cost);
                 record.labels = labels;
                 record.admitted = true;
                 record.reserved = open.reservation.cost;
                 let first_byte = open.answer.as_ref().and_then(|answer| answer.first_byte);
                 record.first_byte_ms = first_byte.map(|at| at.since(started) / 1_000_000);
-                Some(open.settle(ending, stream, &mut record))
+                let (settlement, experience) = open.settle(ending, stream, charged, &mut record);
+                (Some(settlement), experience)
             }
         };
-        Closed { settlement, record }
+        Closed { settlement, experience, record }
     }
 }
 
-fn too_large(policy: &Policy) -> Reply {
+fn too_large(policy: &Policy) -> Rejection {
     let message = format!("The request's body is larger than the {} bytes allowed.", policy.max_request_bytes);
-    Reply::plain(Outcome::RequestTooLarge, &message)
+    Rejection::plain(Outcome::RequestTooLarge, message)
 }
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod corpus;

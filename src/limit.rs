@@ -8,7 +8,7 @@ pub mod cell;
 pub mod lease;
 pub mod window;
 
-use crate::price::Rates;
+use crate::price::Ceiling;
 use crate::units::{NanoUsd, Tokens, UnixNanos};
 use serde::Deserialize;
 
@@ -119,7 +119,7 @@ pub enum Bound {
 #[derive(Clone, Copy, Debug)]
 pub struct Ask {
     pub input: Tokens,
-    pub rates: Rates,
+    pub ceiling: Ceiling,
     pub bound: Bound,
     /// Answers asked for (`n`), each up to the bound; at least 1.
     pub choices: u64,
@@ -135,12 +135,12 @@ impl Ask {
     }
 
     fn worst_case(&self, per_choice: Tokens) -> NanoUsd {
-        self.rates.worst_case(self.input, self.output(per_choice))
+        self.ceiling.worst_case(self.input, self.output(per_choice))
     }
 
     /// The largest output per choice whose worst case stays within `left`.
     fn affordable(&self, left: NanoUsd) -> Tokens {
-        self.per_choice(self.rates.output_within(self.input, left).unwrap_or_default())
+        self.per_choice(self.ceiling.output_within(self.input, left).unwrap_or_default())
     }
 
     fn per_choice(&self, output: Tokens) -> Tokens {

@@ -1,8 +1,11 @@
-//! What is known of the providers' APIs: the request's fields, the answer's usage, the framing of streams.
+//! What is known of the providers' APIs: the paths they are called by, the request's fields, the answer's usage, the
+//! framing of streams.
 
 pub mod estimate;
+pub mod eventstream;
 pub mod framing;
 pub mod meter;
+pub mod path;
 pub mod request;
 pub mod schema;
 pub mod usage;

@@ -1,7 +1,10 @@
 //! How an exchange can end, as one closed vocabulary: the code is the reply's `code`, the `status` label and the
 //! record's field, so dashboards, clients and documents speak the same word.
 
+mod dialect;
+
 use crate::limit::{Guard, Level, Refusal, Standing};
+use crate::llm::schema::Dialect;
 use crate::units::NanoUsd;
 use serde::Serialize;
 
@@ -79,22 +82,6 @@ impl Outcome {
         }
     }
 
-    /// OpenAI's own word for this kind of error, which its SDKs show beside the message.
-    const fn openai_type(self) -> &'static str {
-        match self {
-            Self::InvalidRequest | Self::RequestTooLarge => "invalid_request_error",
-            Self::TenantMissing => "authentication_error",
-            Self::TenantUnknown | Self::ModelNotAllowed => "permission_error",
-            Self::RequestBudgetExceeded
-            | Self::DailyBudgetExceeded
-            | Self::MonthlyBudgetExceeded
-            | Self::ModelUnpriced => "insufficient_quota",
-            Self::RateLimited | Self::ExpensiveRateLimited => "requests",
-            Self::TokenRateLimited => "tokens",
-            _ => "server_error",
-        }
-    }
-
     pub const fn of_guard(guard: Guard) -> Self {
         match guard {
             Guard::RequestsPerMinute | Guard::RequestsPerHour | Guard::RequestsPerDay => Self::RateLimited,
@@ -107,6 +94,17 @@ impl Outcome {
     }
 }
 
+/// A refusal, before it is known in which dialect it is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    pub outcome: Outcome,
+    pub message: String,
+    pub detail: Option<Box<Detail>>,
+    /// Seconds until it may be worth trying again, as a client is told.
+    pub retry_after: Option<u64>,
+    pub headers: Vec<(&'static str, String)>,
+}
+
 /// A local reply, in the dialect of the API that was called.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
@@ -116,25 +114,9 @@ pub struct Reply {
     pub body: Vec<u8>,
 }
 
-/// The OpenAI shape: `error` is what its SDKs parse; `detail` is ours, for people and programs that want the figures.
-#[derive(Serialize)]
-struct OpenAiBody<'a> {
-    error: OpenAiError<'a>,
-}
-
-#[derive(Serialize)]
-struct OpenAiError<'a> {
-    message: &'a str,
-    r#type: &'static str,
-    param: Option<&'static str>,
-    code: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<Detail>,
-}
-
-/// The figures of a refusal. Money is in USD as decimal strings, everything else are counts.
-#[derive(Serialize)]
-struct Detail {
+/// The figures of a refusal, for people and programs. Money is in USD as decimal strings, everything else are counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Detail {
     guard: &'static str,
     limit: Figure,
     used: Figure,
@@ -145,9 +127,9 @@ struct Detail {
     reset_seconds: Option<u64>,
 }
 
-#[derive(Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
-enum Figure {
+pub enum Figure {
     Count(u64),
     Usd(String),
 }
@@ -156,23 +138,14 @@ enum Figure {
 /// ones otherwise do as they are told.
 const LONGEST_SLEEP_SECONDS: u64 = 63;
 
-impl Reply {
+impl Rejection {
     /// A refusal that needs no figures.
-    pub fn plain(outcome: Outcome, message: &str) -> Self {
-        Self::openai(outcome, message, None)
-    }
-
-    fn openai(outcome: Outcome, message: &str, detail: Option<Detail>) -> Self {
-        let error = OpenAiError { message, r#type: outcome.openai_type(), param: None, code: outcome.code(), detail };
-        // Strings and integers always serialise; an empty body would still carry the right status.
-        let body = serde_json::to_vec(&OpenAiBody { error }).unwrap_or_default();
-        let headers = vec![("content-type", "application/json".to_owned())];
-        Self { outcome, status: outcome.status(), headers, body }
+    pub fn plain(outcome: Outcome, message: impl Into<String>) -> Self {
+        Self { outcome, message: message.into(), detail: None, retry_after: None, headers: Vec::new() }
     }
 
     /// A limit or budget that had no room: says which, how much, and when to come back.
-    pub fn refusal(refusal: &Refusal, standing: &Standing) -> Self {
-        let outcome = Outcome::of_guard(refusal.guard);
+    pub fn limit(refusal: &Refusal, standing: &Standing) -> Self {
         let money = refusal.guard.is_money();
         let figure = |value: u64| if money { Figure::Usd(NanoUsd(value).to_string()) } else { Figure::Count(value) };
         let detail = Detail {
@@ -184,17 +157,34 @@ impl Reply {
             needed: figure(refusal.needed),
             reset_seconds: refusal.retry_seconds,
         };
-        let mut reply = Self::openai(outcome, &message(refusal), Some(detail));
+        let mut rejection = Self::plain(Outcome::of_guard(refusal.guard), message(refusal));
+        rejection.detail = Some(Box::new(detail));
         if !money {
             // A request that can never pass is told a wait all the same (429 always has one), and not to use it.
             let seconds = refusal.retry_seconds.unwrap_or(LONGEST_SLEEP_SECONDS);
-            reply.headers.push(("retry-after", seconds.to_string()));
+            rejection.retry_after = Some(seconds);
+            rejection.headers.push(("retry-after", seconds.to_string()));
             if refusal.retry_seconds.is_none_or(|seconds| seconds > LONGEST_SLEEP_SECONDS) {
-                reply.headers.push(("x-should-retry", "false".to_owned()));
+                rejection.headers.push(("x-should-retry", "false".to_owned()));
             }
         }
-        reply.headers.extend(rate_limit_headers(standing));
-        reply
+        rejection.headers.extend(rate_limit_headers(standing));
+        rejection
+    }
+
+    pub fn in_dialect(self, dialect: Dialect, request_id: &str) -> Reply {
+        let body = dialect::body(&self, dialect, request_id);
+        let mut headers = self.headers;
+        headers.push(("content-type", "application/json".to_owned()));
+        if let Some(kind) = dialect::header(self.outcome, dialect) {
+            headers.push(kind);
+        }
+        if !request_id.is_empty() {
+            // OpenAI's SDKs show the one, Anthropic's the other.
+            headers.push(("x-request-id", request_id.to_owned()));
+            headers.push(("request-id", request_id.to_owned()));
+        }
+        Reply { outcome: self.outcome, status: self.outcome.status(), headers, body }
     }
 }
 
@@ -273,7 +263,8 @@ mod tests {
 
     #[test]
     fn a_budget_refusal_is_never_slept_on_and_shows_its_figures() {
-        let reply = Reply::refusal(&refusal(Guard::DayUsd, Some(3_600)), &Standing::default());
+        let rejection = Rejection::limit(&refusal(Guard::DayUsd, Some(3_600)), &Standing::default());
+        let reply = rejection.in_dialect(Dialect::OpenAi, "id-1");
         assert_eq!((reply.status, header(&reply, "retry-after")), (402, None));
         let body: Value = serde_json::from_slice(&reply.body).unwrap();
         assert_eq!(body["error"]["code"], "daily_budget_exceeded");
@@ -288,7 +279,8 @@ mod tests {
             for (wait, retry, should) in
                 [(Some(63), "63", None), (Some(64), "64", Some("false")), (None, "63", Some("false"))]
             {
-                let reply = Reply::refusal(&refusal(guard, wait), &Standing::default());
+                let reply =
+                    Rejection::limit(&refusal(guard, wait), &Standing::default()).in_dialect(Dialect::OpenAi, "");
                 assert_eq!((reply.status, header(&reply, "retry-after")), (429, Some(retry)));
                 assert_eq!(header(&reply, "x-should-retry"), should);
             }

@@ -12,8 +12,9 @@ use std::rc::Rc;
 use hashbrown::HashMap;
 
 use crate::config::{Config, structure};
-pub use crate::config::{ConfigError, Starved};
+pub use crate::config::{ConfigError, ReportedCost, Starved};
 use crate::limit::Rules;
+use crate::llm::path::Route;
 pub use crate::price::Pattern;
 use crate::price::PriceTable;
 use crate::units::{NanoUsd, Tokens};
@@ -39,6 +40,8 @@ pub struct Policy {
     /// Whose limits unknown tenants share; without it they are refused.
     pub default_tenant: Option<TenantIx>,
     pub providers: Vec<ProviderPolicy>,
+    /// The operator's paths, then the built-in ones.
+    pub paths: Vec<Route>,
     pub prices: PriceTable,
     pub expensive: Expensive,
     /// What the client may write → the model that is sent on.
@@ -64,6 +67,9 @@ pub struct TenantPolicy {
 pub struct ProviderPolicy {
     pub name: String,
     pub cluster: String,
+    /// Whether a stream may be asked for its usage.
+    pub stream_usage_option: bool,
+    pub reported_cost: ReportedCost,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -100,11 +106,15 @@ impl Policy {
         self.tenant_policy(tenant).map(|tenant| &*tenant.rules)
     }
 
+    /// The provider behind an Envoy cluster.
+    pub fn provider(&self, cluster: Option<&str>) -> Option<&ProviderPolicy> {
+        let cluster = cluster?;
+        self.providers.iter().find(|provider| provider.cluster == cluster)
+    }
+
     /// The `provider` label of an Envoy cluster.
     pub fn provider_label(&self, cluster: Option<&str>) -> &str {
-        let mut providers = self.providers.iter();
-        let known = cluster.and_then(|cluster| providers.find(|provider| provider.cluster == cluster));
-        known.map_or(OTHER, |provider| &provider.name)
+        self.provider(cluster).map_or(OTHER, |provider| &provider.name)
     }
 
     /// The `role` label of what the role header says.

@@ -1,20 +1,24 @@
-//! A model's name → its rates → the cost of a call, or the news that it has no price.
+//! A model's name → its tariff → the cost of a call, or the news that it has no price.
 //!
 //! Trade-off: a price that is missing is an outcome of its own, with a policy. Calling it zero would let every new model
 //! of a provider through for free; so `Quote` makes the caller say what it does without a price.
 
+pub mod tariff;
+
 use std::fmt;
+use std::rc::Rc;
 
 use hashbrown::HashMap;
 
-use crate::llm::request::BoundField;
-use crate::llm::usage::Usage;
-use crate::units::{NanoUsd, PicoUsdPerToken, Tokens};
+use crate::llm::schema::BoundField;
+use crate::units::UnixNanos;
+
+pub use tariff::{Ceiling, Rates, Schedule, Tariff};
 
 /// The label of a model that has no entry in the table: labels come from the configuration only.
 pub const OTHER_MODEL: &str = "other";
 
-/// A model's name, or the beginning of one and a `*`.
+/// A model's name, or the beginning of one and a `*`. Before the name may stand a provider's label and a slash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern(Box<str>);
 
@@ -22,19 +26,14 @@ pub struct Pattern(Box<str>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PriceIx(pub u16);
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Rates {
-    pub input: PicoUsdPerToken,
-    pub output: PicoUsdPerToken,
-    pub cached_input: PicoUsdPerToken,
-    pub cache_creation: PicoUsdPerToken,
-}
-
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Price {
     /// As the configuration writes it, `*` included: the label of every model it matches.
     pub model: Pattern,
-    pub rates: Rates,
+    /// When it begins to hold: prices change on a day, and the table can know it before.
+    pub from: UnixNanos,
+    /// Shared with the exchanges under way, which keep the price that they began with.
+    pub tariff: Rc<Tariff>,
     pub bound_field: BoundField,
 }
 
@@ -46,12 +45,12 @@ pub enum Unpriced {
     /// It costs nothing, but is counted as unpriced.
     Allow,
     /// It costs what the entry costs, and is counted as unpriced.
-    PriceAs(PriceIx),
+    PriceAs(Box<str>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quote<'a> {
-    Priced { ix: PriceIx, price: &'a Price },
+    Priced { price: &'a Price },
     PricedAs { price: &'a Price },
     Free,
     Denied,
@@ -60,9 +59,10 @@ pub enum Quote<'a> {
 #[derive(Debug, Default)]
 pub struct PriceTable {
     prices: Vec<Price>,
-    exact: HashMap<Box<str>, PriceIx>,
+    /// Under one name, the prices of all dates, the latest first.
+    exact: HashMap<Box<str>, Vec<PriceIx>>,
     /// Without their `*`.
-    prefixes: HashMap<Box<str>, PriceIx>,
+    prefixes: HashMap<Box<str>, Vec<PriceIx>>,
     /// The distinct lengths of the prefixes, longest first: each costs a lookup one hash, however many prefixes there are.
     prefix_lengths: Vec<usize>,
     unpriced: Unpriced,
@@ -71,6 +71,7 @@ pub struct PriceTable {
 /// Why a price cannot join the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotAdded {
+    /// The same model, from the same day on.
     SameModelAs(PriceIx),
     Full,
 }
@@ -98,46 +99,6 @@ impl fmt::Display for Pattern {
     }
 }
 
-impl Rates {
-    /// What a call costs: exact in pico-USD, then rounded up once.
-    pub fn cost(&self, usage: &Usage) -> NanoUsd {
-        let (cached, creation) = (usage.cached_input_tokens, usage.cache_creation_input_tokens);
-        let plain = usage.input_tokens.less(cached).less(creation);
-        nano_usd(
-            self.input
-                .of(plain)
-                .saturating_add(self.cached_input.of(cached))
-                .saturating_add(self.cache_creation.of(creation))
-                .saturating_add(self.output.of(usage.output_tokens)),
-        )
-    }
-
-    /// The most that a call of this size can cost.
-    pub fn worst_case(&self, input: Tokens, output: Tokens) -> NanoUsd {
-        nano_usd(self.dearest_input().of(input).saturating_add(self.output.of(output)))
-    }
-
-    /// The most output whose worst case stays within `budget`; `None` if the input alone is too dear.
-    pub fn output_within(&self, input: Tokens, budget: NanoUsd) -> Option<Tokens> {
-        let budget = u128::from(budget.0).saturating_mul(PICO_PER_NANO);
-        let left = budget.checked_sub(self.dearest_input().of(input))?;
-        let tokens = left.checked_div(u128::from(self.output.0)).unwrap_or(u128::MAX);
-        Some(Tokens(u64::try_from(tokens).unwrap_or(u64::MAX)))
-    }
-
-    /// The dearest rate that a token of the input can turn out to have. Writing a provider's cache may cost more than
-    /// plain input, and what is cached is the provider's secret until it answers: the worst case counts this for all of it.
-    fn dearest_input(&self) -> PicoUsdPerToken {
-        self.input.max(self.cached_input).max(self.cache_creation)
-    }
-}
-
-const PICO_PER_NANO: u128 = 1_000;
-
-fn nano_usd(pico_usd: u128) -> NanoUsd {
-    NanoUsd(u64::try_from(pico_usd.div_ceil(PICO_PER_NANO)).unwrap_or(u64::MAX))
-}
-
 impl PriceTable {
     pub fn add(&mut self, price: Price) -> Result<PriceIx, NotAdded> {
         // One index is left out, so that the count of the prices fits as well.
@@ -150,10 +111,12 @@ impl PriceTable {
             Some(prefix) => (&mut self.prefixes, prefix),
             None => (&mut self.exact, text),
         };
-        if let Some(first) = map.get(name) {
-            return Err(NotAdded::SameModelAs(*first));
+        let dated = map.entry(name.into()).or_default();
+        let begins = |ix: &PriceIx| self.prices.get(usize::from(ix.0)).map_or(UnixNanos(0), |price| price.from);
+        match dated.binary_search_by(|other| price.from.cmp(&begins(other))) {
+            Ok(at) => return Err(NotAdded::SameModelAs(dated.get(at).copied().unwrap_or(ix))),
+            Err(at) => dated.insert(at, ix),
         }
-        map.insert(name.into(), ix);
         if text.ends_with('*')
             && let Err(at) = self.prefix_lengths.binary_search_by(|length| name.len().cmp(length))
         {
@@ -167,7 +130,7 @@ impl PriceTable {
         self.unpriced = unpriced;
     }
 
-    pub fn get(&self, ix: PriceIx) -> Option<&Price> {
+    fn get(&self, ix: PriceIx) -> Option<&Price> {
         self.prices.get(usize::from(ix.0))
     }
 
@@ -176,23 +139,31 @@ impl PriceTable {
         &self.prices
     }
 
-    /// The exact name before any `*`, then the longest prefix.
-    pub fn find(&self, model: &str) -> Option<PriceIx> {
-        self.exact.get(model).copied().or_else(|| {
+    fn begun(&self, dated: &[PriceIx], now: UnixNanos) -> Option<&Price> {
+        dated.iter().filter_map(|ix| self.get(*ix)).find(|price| price.from <= now)
+    }
+
+    /// The exact name before any `*`, then the longest prefix; of several dates the latest that has begun.
+    pub fn find(&self, model: &str, now: UnixNanos) -> Option<&Price> {
+        self.exact.get(model).and_then(|dated| self.begun(dated, now)).or_else(|| {
             let mut beginnings = self.prefix_lengths.iter().filter_map(|length| model.get(..*length));
-            beginnings.find_map(|prefix| self.prefixes.get(prefix).copied())
+            beginnings.find_map(|prefix| self.begun(self.prefixes.get(prefix)?, now))
         })
     }
 
-    /// The price of `model`, after the policy for models without one.
-    pub fn quote(&self, model: &str) -> Quote<'_> {
-        let entry = |ix| self.get(ix).map(|price| (ix, price));
-        if let Some((ix, price)) = self.find(model).and_then(entry) {
-            return Quote::Priced { ix, price };
+    /// The price of `model`, after the policy for models without one: the provider's own before that of the name alone.
+    pub fn quote(&self, provider: Option<&str>, model: &str, now: UnixNanos) -> Quote<'_> {
+        let own = provider.and_then(|provider| {
+            let name = [provider, "/", model].concat();
+            // A `*` for all models is no provider's own.
+            self.find(&name, now).filter(|price| price.model.as_str().len() > provider.len().saturating_add(1))
+        });
+        if let Some(price) = own.or_else(|| self.find(model, now)) {
+            return Quote::Priced { price };
         }
-        match self.unpriced {
+        match &self.unpriced {
             Unpriced::Allow => Quote::Free,
-            Unpriced::PriceAs(ix) => self.get(ix).map_or(Quote::Denied, |price| Quote::PricedAs { price }),
+            Unpriced::PriceAs(model) => self.find(model, now).map_or(Quote::Denied, |price| Quote::PricedAs { price }),
             Unpriced::Deny => Quote::Denied,
         }
     }
@@ -201,7 +172,7 @@ impl PriceTable {
 impl<'a> Quote<'a> {
     pub const fn price(self) -> Option<&'a Price> {
         match self {
-            Self::Priced { price, .. } | Self::PricedAs { price } => Some(price),
+            Self::Priced { price } | Self::PricedAs { price } => Some(price),
             Self::Free | Self::Denied => None,
         }
     }
@@ -209,7 +180,7 @@ impl<'a> Quote<'a> {
     /// The `model` label.
     pub fn label(self) -> &'a str {
         match self {
-            Self::Priced { price, .. } => price.model.as_str(),
+            Self::Priced { price } => price.model.as_str(),
             Self::PricedAs { .. } | Self::Free | Self::Denied => OTHER_MODEL,
         }
     }

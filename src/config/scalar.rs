@@ -6,8 +6,9 @@ use std::rc::Rc;
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
+use crate::limit::budget::Calendar;
 use crate::price::Pattern;
-use crate::units::{NanoUsd, PicoUsdPerToken};
+use crate::units::{NanoUsd, PicoUsdPerToken, UnixNanos};
 
 /// A name that becomes a label, a header value or a part of a key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -28,6 +29,10 @@ pub struct Usd(pub NanoUsd);
 /// What a million tokens cost; zero for a model that is free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UsdPer1m(pub PicoUsdPerToken);
+
+/// The beginning of a day, in UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Date(pub UnixNanos);
 
 /// A limit: at least one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,6 +133,13 @@ impl Scalar for UsdPer1m {
     }
 }
 
+impl Scalar for Date {
+    const EXPECTED: &'static str = "a date such as \"2026-01-31\" (UTC)";
+    fn from_text(text: &str) -> Result<Self, String> {
+        Calendar::date(text).map(Self).ok_or_else(|| format!("{text:?} is not a date, expected {}", Self::EXPECTED))
+    }
+}
+
 impl Scalar for Limit {
     const EXPECTED: &'static str = "a whole number";
     fn from_text(text: &str) -> Result<Self, String> {
@@ -173,4 +185,4 @@ macro_rules! deserialize {
     )*};
 }
 
-deserialize!(Name, Pattern, HeaderName, Usd, Budget, UsdPer1m, Limit);
+deserialize!(Name, Pattern, HeaderName, Usd, Budget, UsdPer1m, Date, Limit);

@@ -5,11 +5,12 @@
 
 use super::{Answer, Open};
 use crate::limit::Reservation;
-use crate::llm::estimate::output;
-use crate::llm::meter::Reading;
-use crate::llm::usage::{Usage, UsageSource};
+use crate::llm::estimate::density::{Lesson, Measured};
+use crate::llm::estimate::{self, Sizes};
+use crate::llm::meter::{Generated, Reading};
+use crate::llm::usage::{Told, Usage, UsageSource};
 use crate::outcome::Outcome;
-use crate::policy::TenantIx;
+use crate::policy::{ReportedCost, TenantIx};
 use crate::record::Record;
 use crate::units::{NanoUsd, Tokens};
 
@@ -48,6 +49,7 @@ pub struct Settlement {
 
 pub struct Closed {
     pub settlement: Option<Settlement>,
+    pub experience: Option<Experience>,
     pub record: Record,
 }
 
@@ -61,36 +63,75 @@ pub(super) const fn unread(ending: &Ending) -> Outcome {
     }
 }
 
+/// What an answer that told its usage teaches about the next that doesn't.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Experience {
+    pub lesson: Lesson,
+    /// What would have been charged for, had it told nothing, against what it told.
+    pub input: Checked,
+    pub output: Checked,
+}
+
+/// An estimate held against what was reported; sums of many are the estimates' error, signed and not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    pub estimated: Tokens,
+    pub reported: Tokens,
+    pub off_by: Tokens,
+}
+
+impl Checked {
+    const fn of(estimated: Tokens, reported: Tokens) -> Self {
+        Self { estimated, reported, off_by: Tokens(estimated.0.abs_diff(reported.0)) }
+    }
+
+    pub const fn add(&mut self, more: Self) {
+        self.estimated = self.estimated.plus(more.estimated);
+        self.reported = self.reported.plus(more.reported);
+        self.off_by = self.off_by.plus(more.off_by);
+    }
+}
+
 impl Open {
     /// What the exchange came to: the last thing that happens to a reservation.
-    pub(super) fn settle(self, ending: &Ending, stream: bool, record: &mut Record) -> Settlement {
-        let likely_input = self.sizes.input_likely();
-        let estimate = |output: Tokens| {
-            let output = output.min(self.most_output);
-            Usage {
-                input_tokens: likely_input,
-                output_tokens: output,
-                total_tokens: likely_input.plus(output),
-                ..Usage::default()
-            }
-        };
-        let (usage, source) = match self.answer {
+    pub(super) fn settle(
+        self,
+        ending: &Ending,
+        stream: bool,
+        charged: ReportedCost,
+        record: &mut Record,
+    ) -> (Settlement, Option<Experience>) {
+        let (sizes, density, most_output) = (self.sizes, self.density, self.most_output);
+        let likely_input = || sizes.input_likely(density);
+        let mut experience = None;
+        let mut service_tier = self.service_tier;
+        let estimated = match self.answer {
             Some(Answer { status, meter, length, .. }) => {
-                let Reading { usage, model, likely_output, error } = meter.read();
+                let in_one_piece = !stream && !meter.is_stream();
+                let Reading { told, cost, model, service_tier: served, generated, error } = meter.read();
                 record.model_answered = model.unwrap_or_default();
-                record.outcome = answered(ending, status, error, usage.is_some());
-                match usage {
-                    Some(usage) => (usage, UsageSource::Reported),
+                record.outcome = answered(ending, status, error, told.is_whole());
+                record.usage_mismatch = told.mismatch;
+                record.provider_cost = cost;
+                record.service_tier.clone_from(&served);
+                service_tier = served.or(service_tier);
+                let shown = estimate::output(self.schema, generated, error, density);
+                if told.is_whole() {
+                    record.usage = told.usage(Tokens::default, Tokens::default);
+                    record.usage_source = UsageSource::Reported;
+                    experience = Experience::of(&sizes, generated, shown, likely_input(), &record.usage);
+                    None
+                } else if status >= 400 || (error && shown == Tokens(0) && told.is_nothing()) {
                     // An error and nothing else is no output, under whatever status: providers don't bill for it.
-                    None if status >= 400 || (error && likely_output == Tokens(0)) => {
-                        (Usage::default(), UsageSource::None)
-                    }
-                    // An answer in one piece was generated to its end before it was sent: what was cut off counts too.
-                    None if !stream && ending.flags != 0 => {
-                        let whole = length.map_or(self.most_output, output);
-                        (estimate(whole.max(likely_output)), UsageSource::Estimated)
-                    }
-                    None => (estimate(likely_output), UsageSource::Estimated),
+                    None
+                } else if in_one_piece && ending.flags != 0 {
+                    // It was generated to its end before it was sent: what was cut off counts too.
+                    Some((told, length.map_or(most_output, |bytes| density.output.tokens(bytes)).max(shown)))
+                } else if self.schema.name == RESPONSES && shown <= Tokens(1) && record.outcome == Outcome::Success {
+                    // A background response was only accepted: it is generated, and billed, all the same.
+                    Some((told, most_output))
+                } else {
+                    Some((told, shown))
                 }
             }
             None => {
@@ -99,18 +140,45 @@ impl Open {
                 // Whoever walks away from a request under way doesn't know what it came to. A stream would have
                 // begun to show; an answer in one piece may have been generated to its end, and is billed as such.
                 let walked_away = ending.sent && ending.has(Ending::CLIENT_GONE | Ending::GAVE_UP);
-                match (walked_away, stream) {
-                    (false, _) => (Usage::default(), UsageSource::None),
-                    (true, true) => (estimate(Tokens(0)), UsageSource::Estimated),
-                    (true, false) => (estimate(self.most_output), UsageSource::Estimated),
-                }
+                walked_away.then_some((Told::default(), if stream { Tokens(0) } else { most_output }))
             }
         };
-        let cost = self.rates.cost(&usage);
-        record.usage = usage;
-        record.usage_source = source;
-        record.cost = cost;
-        Settlement { tenant: self.tenant, reservation: self.reservation, cost, tokens: usage.total_tokens }
+        if let Some((told, output)) = estimated {
+            record.usage = told.usage(likely_input, || output.min(most_output));
+            record.usage_source = UsageSource::Estimated;
+        }
+        let ours = self.tariff.cost(&record.usage, service_tier.as_deref());
+        record.cost = match (record.usage_source, record.provider_cost, charged) {
+            (UsageSource::None, ..) => NanoUsd::ZERO,
+            (UsageSource::Reported, Some(theirs), ReportedCost::Charge) => theirs,
+            _ => ours,
+        };
+        // Providers round, too.
+        record.provider_cost_differs = record.provider_cost.is_some_and(|theirs| theirs.0.abs_diff(ours.0) > 1);
+        let (cost, tokens) = (record.cost, record.usage.total_tokens);
+        (Settlement { tenant: self.tenant, reservation: self.reservation, cost, tokens }, experience)
+    }
+}
+
+/// The API whose requests may be answered before they are worked on.
+const RESPONSES: &str = "openai_responses";
+
+impl Experience {
+    /// Only texts teach: pictures and sounds have no bytes to measure their tokens by.
+    fn of(sizes: &Sizes, generated: Generated, shown: Tokens, likely_input: Tokens, usage: &Usage) -> Option<Self> {
+        let Generated::Text(bytes) = generated else { return None };
+        let spoken = usage.audio_output_tokens.plus(usage.image_output_tokens);
+        if sizes.attachments > 0 || spoken > Tokens(0) {
+            return None;
+        }
+        let input = Measured { bytes: sizes.text_bytes(), tokens: usage.input_tokens.0 };
+        let output = Measured { bytes, tokens: usage.output_tokens.0 };
+        let shown = if usage.output_tokens == Tokens(0) { Tokens(0) } else { shown };
+        Some(Self {
+            lesson: Lesson { input, output },
+            input: Checked::of(likely_input, usage.input_tokens),
+            output: Checked::of(shown, usage.output_tokens),
+        })
     }
 }
 

@@ -38,7 +38,7 @@ fn asked(policy: &Policy, tenant: &str, body: &str) -> (Exchange, Result<Demand,
         panic!("was not read")
     };
     assert_eq!(exchange.body(policy, body.as_bytes()), None);
-    let demand = exchange.end_of_request(policy);
+    let demand = exchange.end_of_request(policy, Some("openai_cluster"), |_| Density::default(), NOON);
     (exchange, demand)
 }
 
@@ -53,9 +53,9 @@ fn sent(policy: &Policy, body: &str) -> (Exchange, Cell, Vec<Edit>) {
 }
 
 fn answer(exchange: &mut Exchange, status: u64, content_type: &str, body: &str) {
-    let content_type = Some(content_type.as_bytes());
-    let (content_encoding, content_length) = (None, None);
-    exchange.answer_head(&AnswerHead { status, content_type, content_encoding, content_length, from_provider: true });
+    let headers = [(":status", status.to_string()), ("content-type", content_type.to_owned())];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.into_bytes()));
+    exchange.answer_head(&AnswerHead { headers: &headers, from_provider: true });
     exchange.answer_body(body.as_bytes(), false, || NOON);
 }
 
@@ -172,7 +172,7 @@ fn every_ending_is_settled_once_and_called_by_its_name() {
             sent: sent_on,
             attempts: 1,
         };
-        let Closed { settlement, record } = exchange.close(&policy, &ending, NOON);
+        let Closed { settlement, record, .. } = exchange.close(&policy, &ending, NOON);
         assert_eq!((record.outcome, record.usage_source), (outcome, source), "{name}");
         // The estimate of the input grows with the body, which says `stream` or doesn't.
         let tolerance = if source == Estimated { 700 } else { 0 };

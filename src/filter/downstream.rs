@@ -56,16 +56,17 @@ impl Downstream {
             return Action::Continue;
         };
         let received = exchange.received();
-        let demand = match exchange.end_of_request(&plugin.policy) {
+        let now = exchange_facts::now();
+        self.cluster = exchange_facts::cluster();
+        let density = |model: &str| plugin.densities.of(model);
+        let demand = match exchange.end_of_request(&plugin.policy, self.cluster.as_deref(), density, now) {
             Ok(demand) => demand,
             Err(reply) => return self.refuse(reply),
         };
-        let now = exchange_facts::now();
         let decision = ask(&plugin, &demand, now);
         match exchange.decided(&plugin.policy, decision, now) {
             Step::Refuse(reply) => Self::reply(&reply),
             Step::Forward(edits) => {
-                self.cluster = exchange_facts::cluster();
                 plugin.stats.opened(plugin.policy.provider_label(self.cluster.as_deref()));
                 apply(&edits, received);
                 // The answer must be readable as it passes.
@@ -166,15 +167,8 @@ impl HttpContext for Downstream {
             return Action::Continue;
         }
         let headers = http::response_headers();
-        let header = |name: &str| headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_slice());
-        let status = header(":status").and_then(|status| std::str::from_utf8(status).ok()?.parse().ok());
-        let set = exchange.answer_head(&AnswerHead {
-            status: status.unwrap_or(0),
-            content_type: header("content-type"),
-            content_encoding: header("content-encoding"),
-            content_length: header("content-length"),
-            from_provider: exchange_facts::from_provider(),
-        });
+        let from_provider = exchange_facts::from_provider();
+        let set = exchange.answer_head(&AnswerHead { headers: &headers, from_provider });
         for (name, value) in set {
             http::set_response_header(name, &value);
         }
@@ -233,6 +227,9 @@ impl HttpContext for Downstream {
         if opened {
             // Under the cluster it was opened under: a retry may have chosen another since.
             plugin.stats.closed(plugin.policy.provider_label(self.cluster.as_deref()));
+        }
+        if let Some(experience) = &closed.experience {
+            plugin.densities.learn(&closed.record.labels, experience);
         }
         tell(&plugin, &closed.record);
     }

@@ -2,6 +2,7 @@
 
 use super::downstream::Downstream;
 use super::levels::LevelGauges;
+use crate::host::densities::Densities;
 use crate::host::exchange_facts;
 use crate::host::stats::Stats;
 use crate::policy::Policy;
@@ -19,6 +20,7 @@ pub struct Plugin {
     pub policy: Policy,
     pub stats: Stats,
     pub levels: LevelGauges,
+    pub densities: Densities,
 }
 
 #[derive(Default)]
@@ -40,7 +42,8 @@ impl RootContext for Root {
         };
         match Policy::read(&json) {
             Ok(policy) => {
-                let plugin = Plugin { policy, stats: Stats::default(), levels: LevelGauges::default() };
+                let (stats, levels, densities) = (Stats::default(), LevelGauges::default(), Densities::default());
+                let plugin = Plugin { policy, stats, levels, densities };
                 self.plugin = Some(Rc::new(plugin));
                 if let Err(status) = hostcalls::set_tick_period(GAUGE_PERIOD) {
                     log::warn!("Envoy gives no ticks, so the tenants' gauges stand still: {status:?}");
@@ -56,6 +59,7 @@ impl RootContext for Root {
 
     fn on_tick(&mut self) {
         if let Some(plugin) = &self.plugin {
+            plugin.densities.merge(&plugin.stats);
             plugin.levels.publish(&plugin.policy, &plugin.stats, exchange_facts::now());
         }
     }

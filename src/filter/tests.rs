@@ -9,7 +9,7 @@ mod swaps;
 use crate::fake_host::{Gateway, Seen, Stream, with};
 use crate::limit::cell::Cell;
 use crate::limit::{Ask, Bound, Guard, Rule, Rules};
-use crate::price::Rates;
+use crate::price::Ceiling;
 use crate::units::{NanoUsd, Tokens};
 use proxy_wasm::types::Action;
 use serde_json::{Value, json};
@@ -94,7 +94,7 @@ fn spent_today() -> NanoUsd {
 fn free() -> Ask {
     Ask {
         input: Tokens(0),
-        rates: Rates::default(),
+        ceiling: Ceiling::default(),
         bound: Bound::Client(Tokens(0)),
         choices: 1,
         expensive_model: false,

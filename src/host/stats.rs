@@ -4,6 +4,7 @@
 //! worker and its id kept. Label values come from the configuration only, which bounds both.
 
 use super::cells::Swap;
+use crate::exchange::Checked;
 use crate::limit::Levels;
 use crate::record::Record;
 
@@ -85,6 +86,22 @@ impl Stats {
         self.add(&[], "ai_gateway_settlements_lost_total", 1);
     }
 
+    /// What would have been charged had no usage come, beside what was told: the estimates' error, signed and not.
+    pub fn checked(&self, model: &str, direction: &str, checked: &Checked) {
+        let labels = [("direction", direction), ("model", model)];
+        self.add(&labels, "ai_gateway_estimate_tokens_total", checked.estimated.0);
+        self.add(&labels, "ai_gateway_estimate_reported_tokens_total", checked.reported.0);
+        self.add(&labels, "ai_gateway_estimate_error_tokens_total", checked.off_by.0);
+    }
+
+    /// The provider's own bill, beside ours.
+    fn compared(&self, record: &Record, provider: (&str, &str), model: (&str, &str)) {
+        let Some(cost) = record.provider_cost else { return };
+        self.add(&[provider, model], "ai_gateway_provider_cost_nanousd_total", cost.0);
+        let differs = u64::from(record.provider_cost_differs);
+        self.add(&[provider, model], "ai_gateway_provider_cost_differs_total", differs);
+    }
+
     pub fn count(&self, record: &Record) {
         let labels = &record.labels;
         let provider = ("provider", labels.provider.as_str());
@@ -102,6 +119,8 @@ impl Stats {
             self.add(&[source, provider, model], "ai_gateway_usage_total", 1);
             self.add(&[source, provider, model], "ai_gateway_spend_nanousd_total", record.cost.0);
         }
+        self.add(&[provider, model], "ai_gateway_usage_mismatch_total", u64::from(record.usage_mismatch));
+        self.compared(record, provider, model);
         for guard in record.audit.iter() {
             self.add(&[("code", guard.name()), tenant], "ai_gateway_audit_refusals_total", 1);
         }

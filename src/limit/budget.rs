@@ -36,6 +36,21 @@ impl Calendar {
         days.saturating_mul(DAY_SECONDS)
     }
 
+    /// The beginning of the day written as `YYYY-MM-DD`, from 1970 on.
+    pub fn date(text: &str) -> Option<UnixNanos> {
+        let [year, month, day] = [text.get(..4)?, text.get(5..7)?, text.get(8..)?].map(|digits| {
+            let all_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
+            if all_digits { digits.parse::<u64>().ok() } else { None }
+        });
+        let (year, month, day) = (year.filter(|year| *year >= 1970)?, month?.checked_sub(1)?, day?.checked_sub(1)?);
+        let dashes = text.len() == 10 && text.get(4..5) == Some("-") && text.get(7..8) == Some("-");
+        let number = year.checked_mul(12)?.checked_add(month)?;
+        let seconds = Self::Month.starts(number).checked_add(day.checked_mul(DAY_SECONDS)?)?;
+        let at = UnixNanos(seconds.checked_mul(1_000_000_000)?);
+        // The thirtieth of February lies in March.
+        (dashes && month < 12 && Self::Month.number(at) == number).then_some(at)
+    }
+
     pub fn ends_in(self, at: UnixNanos) -> u64 {
         self.starts(self.number(at).saturating_add(1)).saturating_sub(at.seconds())
     }
@@ -126,6 +141,29 @@ impl Spend {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_date_is_the_beginning_of_its_day_or_none() {
+        let seconds = |text| Calendar::date(text).map(UnixNanos::seconds);
+        assert_eq!(seconds("1970-01-01"), Some(0));
+        assert_eq!(seconds("2024-02-29"), Some(1_709_164_800));
+        assert_eq!(seconds("2026-12-31"), Some(1_798_675_200));
+        for text in [
+            "",
+            "2026-02-29",
+            "2026-13-01",
+            "2026-00-01",
+            "2026-01-00",
+            "2026-1-1",
+            "1969-12-31",
+            "2026/01/01",
+            "2026-01-01T00:00",
+            "+026-01-01",
+            "２026-01-01",
+        ] {
+            assert_eq!(seconds(text), None, "{text}");
+        }
+    }
 
     fn at(seconds: u64) -> UnixNanos {
         UnixNanos(seconds * 1_000_000_000)

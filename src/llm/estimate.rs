@@ -1,13 +1,16 @@
-//! Tokens guessed from bytes: before the call for the reservation, after it when no usage came.
+//! Tokens guessed from bytes: before the call for the reservation, after it where no usage came.
 //!
-//! Trade-off: a tokenizer would be exact for one family of models and weigh megabytes. Bytes are known for all.
-//! The reservation leans high (a budget must hold), the settlement aims at the middle (a bill should be fair).
+//! Trade-off: a tokenizer would be exact for one family of models and weigh megabytes. Bytes are known for all, and what
+//! providers do report teaches how many of them make a token ([`density`]). The reservation leans high (a budget must
+//! hold), the settlement aims at the middle (a bill should be fair).
 
+pub mod density;
+
+use super::meter::Generated;
+use super::schema::Schema;
 use crate::units::Tokens;
+use density::{BytesPerToken, Density};
 
-/// Most text has 3.5 to 4.5 bytes a token; JSON around it is denser than prose.
-const BYTES_PER_TOKEN_RESERVED: u64 = 3;
-const BYTES_PER_TOKEN_SETTLED: u64 = 4;
 /// What a picture or a sound is taken for, whatever its size in base64: providers bill a few hundred to 1,600.
 const TOKENS_PER_ATTACHMENT: u64 = 1_600;
 /// Frames around the messages that the provider adds and bills.
@@ -23,23 +26,53 @@ pub struct Sizes {
 }
 
 impl Sizes {
-    fn tokens(&self, bytes_per_token: u64) -> Tokens {
-        let text = self.body_bytes.saturating_sub(self.attached_bytes).div_ceil(bytes_per_token);
-        Tokens(text.saturating_add(self.attachments.saturating_mul(TOKENS_PER_ATTACHMENT)))
+    pub const fn text_bytes(&self) -> u64 {
+        self.body_bytes.saturating_sub(self.attached_bytes)
+    }
+
+    fn tokens(&self, density: BytesPerToken) -> Tokens {
+        density.tokens(self.text_bytes()).plus(Tokens(self.attachments.saturating_mul(TOKENS_PER_ATTACHMENT)))
     }
 
     /// For the reservation.
-    pub fn input_at_most(&self) -> Tokens {
-        self.tokens(BYTES_PER_TOKEN_RESERVED).plus(Tokens(OVERHEAD))
+    pub fn input_at_most(&self, density: Density) -> Tokens {
+        self.tokens(density.input.at_least_dense()).plus(Tokens(OVERHEAD))
     }
 
     /// For the settlement of an answer without usage.
-    pub fn input_likely(&self) -> Tokens {
-        self.tokens(BYTES_PER_TOKEN_SETTLED)
+    pub fn input_likely(&self, density: Density) -> Tokens {
+        self.tokens(density.input)
     }
 }
 
-/// Output tokens of `bytes` of generated text.
-pub fn output(bytes: u64) -> Tokens {
-    Tokens(bytes.div_ceil(BYTES_PER_TOKEN_SETTLED))
+/// Output tokens that an answer of this size is taken for: at least one, once anything came that is no mere error.
+pub fn output(schema: &Schema, generated: Generated, error: bool, density: Density) -> Tokens {
+    let (tokens, came) = match generated {
+        Generated::Nothing => (Tokens(0), false),
+        Generated::Text(bytes) => (density.output.tokens(bytes), true),
+        Generated::Opaque { bytes, encoded } => {
+            let size = if encoded { COMPRESSED_BYTES_PER_TOKEN } else { schema.opaque_bytes_per_token };
+            (Tokens(bytes.div_ceil(size.max(1))), true)
+        }
+    };
+    tokens.max(Tokens(u64::from(came && !error)))
+}
+
+/// A compressed answer: prose alone comes to 1.5 bytes a token, the JSON around a stream's deltas to ten and more.
+const COMPRESSED_BYTES_PER_TOKEN: u64 = 3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reservation_is_never_below_what_is_likely() {
+        let sizes = Sizes { body_bytes: 4_000, attached_bytes: 1_000, attachments: 1 };
+        assert_eq!(sizes.input_likely(Density::default()), Tokens(750 + 1_600));
+        assert_eq!(sizes.input_at_most(Density::default()), Tokens(1_000 + 1_600 + 16));
+        for thousandths in [250, 2_000, 3_000, 8_000, 16_000] {
+            let density = Density { input: BytesPerToken(thousandths), output: BytesPerToken(thousandths) };
+            assert!(sizes.input_at_most(density) > sizes.input_likely(density));
+        }
+    }
 }

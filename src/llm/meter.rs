@@ -3,88 +3,30 @@
 //! Trade-off: nothing is buffered or delayed. Only when the usage event was asked for by the gateway and not by the
 //! client are the bytes of an unfinished event held back, because an event can be kept from the client only whole.
 
-use super::estimate;
+mod sieve;
+
+use std::mem;
+
+use super::eventstream::{self, EventStream, Wrapped};
 use super::framing::{Piece, Sse};
-use super::usage::{OpenAiUsage, Usage};
-use crate::json::{Container, Field, Found, Hit, Number, Scanner, Want};
-use crate::units::Tokens;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Key {
-    Model,
-    Choices,
-    Output,
-    Error,
-    Usage,
-    Prompt,
-    Completion,
-    Total,
-    Cached,
-    CacheWrite,
-    Reasoning,
-}
-
-const fn value(name: &'static str, key: Key) -> Field<Key> {
-    Field { name, key: Some(key), want: Want::Value, inside: &[] }
-}
-
-const fn size(name: &'static str) -> Field<Key> {
-    Field { name, key: Some(Key::Output), want: Want::Size, inside: &[] }
-}
-
-static MESSAGE: [Field<Key>; 6] = [
-    Field { name: "content", key: Some(Key::Output), want: Want::Size, inside: &[size("text")] },
-    size("reasoning_content"),
-    size("reasoning"),
-    size("refusal"),
-    Field { name: "tool_calls", key: None, want: Want::Presence, inside: &FUNCTION },
-    Field { name: "function_call", key: None, want: Want::Presence, inside: &CALL },
-];
-static FUNCTION: [Field<Key>; 1] = [Field { name: "function", key: None, want: Want::Presence, inside: &CALL }];
-static CALL: [Field<Key>; 2] = [size("name"), size("arguments")];
-
-static CHAT: [Field<Key>; 4] = [
-    value("model", Key::Model),
-    Field {
-        name: "choices",
-        key: Some(Key::Choices),
-        want: Want::Presence,
-        inside: &[
-            Field { name: "delta", key: None, want: Want::Presence, inside: &MESSAGE },
-            Field { name: "message", key: None, want: Want::Presence, inside: &MESSAGE },
-        ],
-    },
-    Field { name: "error", key: Some(Key::Error), want: Want::Presence, inside: &[] },
-    Field {
-        name: "usage",
-        key: Some(Key::Usage),
-        want: Want::Presence,
-        inside: &[
-            value("prompt_tokens", Key::Prompt),
-            value("completion_tokens", Key::Completion),
-            value("total_tokens", Key::Total),
-            Field {
-                name: "prompt_tokens_details",
-                key: None,
-                want: Want::Presence,
-                inside: &[value("cached_tokens", Key::Cached), value("cache_write_tokens", Key::CacheWrite)],
-            },
-            Field {
-                name: "completion_tokens_details",
-                key: None,
-                want: Want::Presence,
-                inside: &[value("reasoning_tokens", Key::Reasoning)],
-            },
-        ],
-    },
-];
+use super::schema::{Fact, Schema};
+use super::usage::{Count, Native, Told, reported_usd};
+use crate::json::{Container, Decimal, Found, Hit, Number, Scanner};
+use crate::units::NanoUsd;
+use sieve::{Sieve, Withheld};
 
 /// What the answer's head says of its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
+    /// JSON, one document or many in a row: NDJSON and arrays of answers are no other form.
     Json,
+    /// Server-sent events.
     EventStream,
-    /// Compressed, or of a type that isn't known: only its size is.
+    /// AWS's binary event stream.
+    Binary,
+    /// Compressed: only its size is known.
+    Encoded,
+    /// Of a type that isn't known.
     Opaque,
 }
 
@@ -94,15 +36,23 @@ impl Form {
             content_encoding.is_none_or(|encoding| encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity"));
         let essence =
             content_type.unwrap_or_default().split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+        let is = |names: &[&str]| names.iter().any(|name| essence.eq_ignore_ascii_case(name.as_bytes()));
         if !plain {
-            Self::Opaque
-        } else if essence.eq_ignore_ascii_case(b"text/event-stream") {
+            Self::Encoded
+        } else if is(&["text/event-stream"]) {
             Self::EventStream
-        } else if essence.eq_ignore_ascii_case(b"application/json") {
+        } else if is(&["application/vnd.amazon.eventstream"]) {
+            Self::Binary
+        } else if is(&["application/json", "application/x-ndjson", "application/ndjson", "application/jsonl"]) {
             Self::Json
         } else {
             Self::Opaque
         }
+    }
+
+    /// Whether the answer comes while it is generated, so that what is missing of it was perhaps never made.
+    const fn is_stream(self) -> bool {
+        matches!(self, Self::EventStream | Self::Binary)
     }
 }
 
@@ -116,32 +66,68 @@ pub enum Passage {
 /// What was read, once nothing more comes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reading {
-    pub usage: Option<Usage>,
+    pub told: Told,
+    /// The provider's own bill.
+    pub cost: Option<NanoUsd>,
     pub model: Option<String>,
-    /// Tokens the generated text is taken for when no usage came; at least one once a byte of the body was seen, unless
-    /// that was an error and nothing else.
-    pub likely_output: Tokens,
-    /// An `error` object stood in the answer, or in an event of it.
+    pub service_tier: Option<String>,
+    pub generated: Generated,
+    /// An error stood in the answer, or in an event of it.
     pub error: bool,
 }
 
+/// How much was generated, as far as its size tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Generated {
+    /// Not a byte came.
+    #[default]
+    Nothing,
+    /// Bytes of text; what else came (roles, names, ends) is in none of them.
+    Text(u64),
+    /// Bytes of a body that could not be read.
+    Opaque { bytes: u64, encoded: bool },
+}
+
 pub struct Meter {
+    schema: &'static Schema,
     form: Form,
-    scanner: Scanner<Key>,
-    sse: Sse,
+    scanner: Scanner<Fact>,
+    framing: Framing,
     seen: Seen,
     event: Event,
     withhold: Option<Withheld>,
     body_bytes: u64,
 }
 
+enum Framing {
+    None,
+    Sse(Sse),
+    Binary { frames: EventStream, wrapped: Option<Wrapped> },
+}
+
 /// Facts of the whole answer.
 #[derive(Default)]
 struct Seen {
-    native: OpenAiUsage,
+    native: Native,
+    cost: Option<NanoUsd>,
     model: Option<String>,
+    service_tier: Option<String>,
     output_bytes: u64,
     error: bool,
+    modality: Modality,
+}
+
+/// The object of a modality's count, while it is read.
+#[derive(Default)]
+struct Modality {
+    kind: Option<Kind>,
+    tokens: Option<u64>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Audio,
+    Image,
 }
 
 /// Facts of the current document: the event, or the whole JSON body.
@@ -154,39 +140,38 @@ struct Event {
     begun: bool,
 }
 
-/// Bytes of an unfinished event, kept until it is known whether the client may see it.
-#[derive(Default)]
-struct Withheld {
-    bytes: Vec<u8>,
-    /// The event outgrew the bound and its beginning has been sent: the rest follows.
-    passing: bool,
-    /// The last event ended with a carriage return, at the very end of a chunk: a line feed that comes next belongs to
-    /// it, and goes where it went.
-    returned: Option<Fate>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    Passed,
-    Withheld,
-}
-
-/// No usage event comes near this; anything larger is content and goes on at once.
-const LARGEST_WITHHELD: usize = 16 * 1024;
-
 impl Meter {
     /// `withhold_usage`: the usage event was asked for by the gateway, and is not for the client.
-    pub fn new(form: Form, withhold_usage: bool) -> Self {
-        let withhold = (withhold_usage && form == Form::EventStream).then(Withheld::default);
+    pub fn new(schema: &'static Schema, form: Form, withhold_usage: bool) -> Self {
+        let framing = match form {
+            Form::EventStream => Framing::Sse(Sse::new()),
+            Form::Binary => {
+                let wrapped = (schema.name == "bedrock_invoke").then(Wrapped::default);
+                Framing::Binary { frames: EventStream::default(), wrapped }
+            }
+            Form::Json | Form::Encoded | Form::Opaque => Framing::None,
+        };
         Self {
+            schema,
             form,
-            scanner: Scanner::new(&CHAT),
-            sse: Sse::new(),
+            scanner: Scanner::new(if form.is_stream() { schema.event } else { schema.answer }),
+            framing,
             seen: Seen::default(),
             event: Event::default(),
-            withhold,
+            withhold: (withhold_usage && form == Form::EventStream).then(Withheld::default),
             body_bytes: 0,
         }
+    }
+
+    /// A count that the answer's head told.
+    pub fn told(&mut self, count: Count, value: Option<u64>) {
+        if value.is_some() {
+            self.seen.native.set(count, value);
+        }
+    }
+
+    pub const fn is_stream(&self) -> bool {
+        self.form.is_stream()
     }
 
     /// Whether the body may come out shorter than it went in.
@@ -196,21 +181,60 @@ impl Meter {
 
     /// Reads the next bytes; `last` when no more can come.
     pub fn feed(&mut self, chunk: &[u8], last: bool) -> Passage {
+        if self.body_bytes == 0 && self.form == Form::EventStream && chunk.trim_ascii_start().starts_with(b"{") {
+            // An error in one piece, under the head of the stream that was asked for (Azure).
+            self.form = Form::Json;
+            self.scanner = Scanner::new(self.schema.answer);
+        }
         self.body_bytes = self.body_bytes.saturating_add(chunk.len() as u64);
-        match self.form {
-            Form::Opaque => Passage::Unchanged,
-            Form::Json => {
-                let Self { scanner, seen, event, .. } = self;
-                // A body that stops being JSON keeps what it has told; the rest is estimated.
-                let _ = scanner.feed(chunk, &mut |hit| seen.hit(event, &hit));
-                Passage::Unchanged
+        match (self.form, &self.framing) {
+            (Form::EventStream, _) => return self.events(chunk, last),
+            (Form::Binary, _) => self.frames(chunk),
+            (Form::Json, _) => self.documents(chunk),
+            (Form::Encoded | Form::Opaque, _) => {}
+        }
+        Passage::Unchanged
+    }
+
+    fn documents(&mut self, chunk: &[u8]) {
+        let Self { scanner, seen, event, .. } = self;
+        let mut rest = chunk;
+        // A body that stops being JSON keeps what it has told; the rest is estimated.
+        while let Ok(after) = scanner.feed_document(rest, &mut |hit| seen.hit(event, &hit)) {
+            rest = after.trim_ascii_start();
+            if rest.is_empty() {
+                return;
             }
-            Form::EventStream => self.events(chunk, last),
+            scanner.restart();
         }
     }
 
+    fn frames(&mut self, chunk: &[u8]) {
+        let Self { scanner, framing: Framing::Binary { frames, wrapped }, seen, event, .. } = self else { return };
+        frames.feed(chunk, &mut |piece| match piece {
+            eventstream::Piece::Payload(payload) => match wrapped {
+                Some(wrapped) => wrapped.feed(payload, |document| {
+                    let _ = scanner.feed(document, &mut |hit| seen.hit(event, &hit));
+                }),
+                None => {
+                    let _ = scanner.feed(payload, &mut |hit| seen.hit(event, &hit));
+                }
+            },
+            eventstream::Piece::End { exception } => {
+                seen.error |= exception;
+                scanner.restart();
+                *event = Event::default();
+                if let Some(wrapped) = wrapped {
+                    *wrapped = Wrapped::default();
+                }
+            }
+        });
+    }
+
     fn events(&mut self, chunk: &[u8], last: bool) -> Passage {
-        let Self { scanner, sse, seen, event, withhold, .. } = self;
+        let Self { scanner, framing: Framing::Sse(sse), seen, event, withhold, .. } = self else {
+            return Passage::Unchanged;
+        };
         let mut sieve = withhold.as_mut().map(|held| Sieve::over(held, chunk));
         let mut piece = |piece: Piece<'_>| match piece {
             // `[DONE]` and other data that isn't JSON tell nothing and go on.
@@ -245,124 +269,89 @@ impl Meter {
 
     /// Closes the books on the answer, wherever it ended.
     pub fn read(mut self) -> Reading {
-        let Self { scanner, seen, event, .. } = &mut self;
+        let Self { scanner, seen, event, form, .. } = &mut self;
         // A number at the very end is only complete now. A cut stream's last event counts as far as it was read.
-        let _ = scanner.finish(&mut |hit| seen.hit(event, &hit));
-        let bytes = if self.form == Form::Opaque { self.body_bytes } else { self.seen.output_bytes };
-        let least = Tokens(u64::from(self.body_bytes > 0 && !self.seen.error));
+        if scanner.finish(&mut |hit| seen.hit(event, &hit)).is_err() && *form == Form::Json {
+            // Whether its pieces are what is charged is only known at an answer's end.
+            seen.native.set(Count::MadeImages, None);
+        }
+        let generated = match self.form {
+            _ if self.body_bytes == 0 => Generated::Nothing,
+            Form::Encoded | Form::Opaque => {
+                Generated::Opaque { bytes: self.body_bytes, encoded: self.form == Form::Encoded }
+            }
+            Form::Json | Form::EventStream | Form::Binary => Generated::Text(self.seen.output_bytes),
+        };
         Reading {
-            usage: self.seen.native.canonical(),
+            told: self.seen.native.canonical(self.schema.contract).of_text(self.seen.output_bytes),
+            cost: self.seen.cost,
             model: self.seen.model,
-            likely_output: estimate::output(bytes).max(least),
+            service_tier: self.seen.service_tier,
+            generated,
             error: self.seen.error,
         }
     }
 }
 
 impl Seen {
-    fn hit(&mut self, event: &mut Event, hit: &Hit<'_, Key>) {
-        match hit.key {
-            Key::Model => {
-                if let Found::Text { text, .. } = hit.found
-                    && self.model.as_deref() != Some(text)
-                {
-                    self.model = Some(text.to_owned());
+    fn hit(&mut self, event: &mut Event, hit: &Hit<'_, Fact>) {
+        match (hit.key, hit.found) {
+            (Fact::Model, Found::Text { text, .. }) => keep(&mut self.model, text),
+            (Fact::ServiceTier, Found::Text { text, .. }) => keep(&mut self.service_tier, text),
+            (Fact::Kind, Found::Text { text, .. }) => {
+                self.error |= matches!(text, "error" | "failed" | "response.failed");
+            }
+            (Fact::Error, found) => self.error |= !matches!(found, Found::Null | Found::Closed { .. }),
+            (Fact::Choices, Found::Closed { container: Container::Array, empty }) => event.choices_empty = empty,
+            (Fact::Usage, Found::Opened(Container::Object)) => event.usage = true,
+            (Fact::Output, Found::Size(size)) => self.generated(size),
+            (Fact::Arguments, Found::Closed { .. }) => self.generated(hit.to.saturating_sub(hit.from)),
+            // The last count wins: streams repeat and correct theirs. What isn't a count changes nothing.
+            (Fact::Count(count), Found::Number(Number::Whole(value))) => self.native.set(count, Some(value)),
+            (Fact::Embedding, Found::Opened(_)) if self.native.get(Count::Output).is_none() => {
+                self.native.set(Count::Output, Some(0));
+            }
+            (Fact::Made(count), Found::Opened(Container::Object)) => self.native.raise(count),
+            (Fact::Cost { places }, Found::Number(number)) => self.cost = cost(number, places),
+            (Fact::Modalities { .. }, Found::Opened(Container::Object)) => self.modality = Modality::default(),
+            (Fact::Modalities { audio, image }, Found::Closed { container: Container::Object, .. }) => {
+                match mem::take(&mut self.modality) {
+                    Modality { kind: Some(Kind::Audio), tokens } => self.native.set(audio, tokens),
+                    Modality { kind: Some(Kind::Image), tokens } => self.native.set(image, tokens),
+                    Modality { kind: None, .. } => {}
                 }
             }
-            Key::Choices => {
-                if let Found::Closed { empty, .. } = hit.found {
-                    event.choices_empty = empty;
-                }
+            (Fact::Modality, Found::Text { text, .. }) => {
+                self.modality.kind = match text {
+                    "AUDIO" => Some(Kind::Audio),
+                    "IMAGE" => Some(Kind::Image),
+                    _ => None,
+                };
             }
-            Key::Output => {
-                if let Found::Size(size) = hit.found {
-                    self.output_bytes = self.output_bytes.saturating_add(size);
-                }
-            }
-            Key::Error => self.error |= hit.found != Found::Null,
-            Key::Usage => event.usage |= hit.found == Found::Opened(Container::Object),
-            Key::Prompt => count(&mut self.native.prompt, hit),
-            Key::Completion => count(&mut self.native.completion, hit),
-            Key::Total => count(&mut self.native.total, hit),
-            Key::Cached => count(&mut self.native.cached, hit),
-            Key::CacheWrite => count(&mut self.native.cache_write, hit),
-            Key::Reasoning => count(&mut self.native.reasoning, hit),
+            (Fact::ModalityTokens, Found::Number(Number::Whole(tokens))) => self.modality.tokens = Some(tokens),
+            _ => {}
         }
+    }
+
+    const fn generated(&mut self, bytes: u64) {
+        self.output_bytes = self.output_bytes.saturating_add(bytes);
     }
 }
 
-/// The last count wins: streams repeat and correct theirs. What isn't a count changes nothing.
-fn count(native: &mut Option<u64>, hit: &Hit<'_, Key>) {
-    if let Found::Number(Number::Whole(tokens)) = hit.found {
-        *native = Some(tokens);
+fn keep(kept: &mut Option<String>, text: &str) {
+    if kept.as_deref() != Some(text) {
+        *kept = Some(text.to_owned());
     }
 }
 
-/// Lets a chunk's events through, less those that are kept from the client.
-struct Sieve<'a> {
-    held: &'a mut Withheld,
-    chunk: &'a [u8],
-    /// Where the current event begins in the chunk; before it, held bytes may belong to it too.
-    event_from: usize,
-    /// What goes on, once it differs from the chunk.
-    out: Vec<u8>,
-    /// Bytes of the chunk before this index are in `out` or dropped.
-    copied: usize,
-    dropped: bool,
-}
-
-impl<'a> Sieve<'a> {
-    fn over(held: &'a mut Withheld, chunk: &'a [u8]) -> Self {
-        let fate = if chunk.is_empty() { None } else { held.returned.take() };
-        let fate = fate.filter(|_| chunk.starts_with(b"\n"));
-        let dropped = fate == Some(Fate::Withheld);
-        let copied = usize::from(dropped);
-        Self { held, chunk, event_from: usize::from(fate.is_some()), out: Vec::new(), copied, dropped }
-    }
-
-    fn end_of_event(&mut self, end: usize, withhold: bool) {
-        let withhold = withhold && !self.held.passing;
-        if withhold {
-            self.pass_until(self.event_from);
-            self.held.bytes.clear();
-            self.copied = end;
-            self.dropped = true;
-        } else if !self.held.bytes.is_empty() {
-            self.out.append(&mut self.held.bytes);
-            self.pass_until(end);
-        }
-        let returned = end == self.chunk.len() && self.chunk.ends_with(b"\r");
-        self.held.returned = returned.then_some(if withhold { Fate::Withheld } else { Fate::Passed });
-        self.held.passing = false;
-        self.event_from = end;
-    }
-
-    fn pass_until(&mut self, end: usize) {
-        self.out.extend_from_slice(self.chunk.get(self.copied..end).unwrap_or_default());
-        self.copied = end;
-    }
-
-    /// `known`: nothing of the chunk's end has to wait; `between`: and no event is unfinished.
-    fn passage(mut self, known: bool, between: bool) -> Passage {
-        if known || self.held.passing {
-            self.held.passing = !between;
-            if self.out.is_empty() && !self.dropped && self.copied == 0 && self.held.bytes.is_empty() {
-                return Passage::Unchanged;
-            }
-            self.out.append(&mut self.held.bytes);
-            self.pass_until(self.chunk.len());
-            return Passage::Replaced(self.out);
-        }
-        // The chunk ends inside an event: its bytes wait for the rest.
-        self.pass_until(self.event_from);
-        let rest = self.chunk.get(self.event_from..).unwrap_or_default();
-        self.held.bytes.extend_from_slice(rest);
-        if self.held.bytes.len() > LARGEST_WITHHELD {
-            self.out.append(&mut self.held.bytes);
-            self.held.passing = true;
-        }
-        Passage::Replaced(self.out)
-    }
+/// A number of units of 10^-`places` USD.
+fn cost(number: Number, unit_places: u64) -> Option<NanoUsd> {
+    let Decimal { significand, places } = match number {
+        Number::Whole(significand) => Decimal { significand, places: 0 },
+        Number::Fraction(decimal) => decimal,
+        Number::Negative => return None,
+    };
+    reported_usd(Decimal { significand, places: places.saturating_add(unit_places) })
 }
 
 #[cfg(test)]

@@ -1,54 +1,14 @@
-//! The few fields of a chat request that decide its price, and the edits that may be made to it.
+//! The few fields of a request that decide its price, and the edits that may be made to it.
 //!
 //! Trade-off: the body stays in Envoy's buffer; what is kept here is a handful of values and where they stand, so a
 //! request of any size costs the same memory. Edits are splices at those places: nothing else of the body changes.
 
 use super::estimate::Sizes;
-use crate::json::{Container, Field, Found, Hit, Malformed, Number, Scanner, Want};
+use super::path::Called;
+use super::schema::{Asked, BoundField, Item, Output, Schema, Slot};
+use crate::json::{Container, Found, Hit, Malformed, Number, Scanner};
 use crate::units::Tokens;
 use std::fmt;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Key {
-    Model,
-    Stream,
-    Choices,
-    MaxTokens,
-    MaxCompletionTokens,
-    StreamOptions,
-    IncludeUsage,
-    Messages,
-    Attachment,
-}
-
-const fn field(name: &'static str, key: Key, want: Want) -> Field<Key> {
-    Field { name, key: Some(key), want, inside: &[] }
-}
-
-const fn path(name: &'static str, inside: &'static [Field<Key>]) -> Field<Key> {
-    Field { name, key: None, want: Want::Presence, inside }
-}
-
-static PARTS: [Field<Key>; 3] = [
-    path("image_url", &[field("url", Key::Attachment, Want::Size)]),
-    path("input_audio", &[field("data", Key::Attachment, Want::Size)]),
-    path("file", &[field("file_data", Key::Attachment, Want::Size)]),
-];
-
-static SHAPE: [Field<Key>; 7] = [
-    field("model", Key::Model, Want::Value),
-    field("stream", Key::Stream, Want::Value),
-    field("n", Key::Choices, Want::Value),
-    field("max_tokens", Key::MaxTokens, Want::Value),
-    field("max_completion_tokens", Key::MaxCompletionTokens, Want::Value),
-    Field {
-        name: "stream_options",
-        key: Some(Key::StreamOptions),
-        want: Want::Presence,
-        inside: &[field("include_usage", Key::IncludeUsage, Want::Value)],
-    },
-    Field { name: "messages", key: Some(Key::Messages), want: Want::Presence, inside: &[path("content", &PARTS)] },
-];
 
 /// Where a value stands in the body, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,85 +46,119 @@ impl fmt::Display for Invalid {
     }
 }
 
-/// A chat request as its client wrote it.
+/// A request as its client wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChatRequest {
-    /// Just behind the object's opening bracket.
-    inside: u64,
+pub struct Request {
+    schema: &'static Schema,
     pub model: String,
-    model_place: Place,
     pub stream: bool,
     pub choices: u64,
-    max_tokens: Option<Written>,
-    max_completion_tokens: Option<Written>,
-    stream_options: Option<StreamOptions>,
+    pub service_tier: Option<String>,
     pub sizes: Sizes,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct StreamOptions {
-    /// The whole object, or the `null` in its place.
-    place: Option<Place>,
-    is_null: bool,
+    documents: u64,
+    /// Just behind the object's opening bracket.
+    inside: u64,
+    /// The object holds nothing else, so what is put into it ends without a comma.
     empty: bool,
+    /// Where the body names the model, and the name counts.
+    model_place: Option<Place>,
+    bounds: [Option<Written>; SLOTS],
+    nest: Option<Nest>,
     include_usage: Option<(bool, Place)>,
 }
 
-/// Reads a chat request as its bytes come.
-pub struct ChatReader {
-    /// White space before the object, and then its bracket.
+/// The most slots that a schema has for its bound.
+const SLOTS: usize = 2;
+
+/// The object in the request that a schema's slots stand in, or the `null` in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Nest {
+    place: Place,
+    is_null: bool,
+    empty: bool,
+}
+
+/// Reads a request as its bytes come.
+pub struct RequestReader {
+    called: Called,
+    before: Before,
     inside: u64,
-    opened: bool,
-    scanner: Scanner<Key>,
+    scanner: Scanner<Asked>,
     read: Read,
+}
+
+/// What of the body's beginning has come: edits go behind the bracket.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Before {
+    Bracket,
+    FirstKey,
+    Known { empty: bool },
 }
 
 #[derive(Default)]
 struct Read {
     model: Option<(String, Place)>,
-    stream: bool,
+    stream: Option<bool>,
     choices: Option<u64>,
-    max_tokens: Option<Written>,
-    max_completion_tokens: Option<Written>,
-    stream_options: Option<StreamOptions>,
-    messages: bool,
+    bounds: [Option<Written>; SLOTS],
+    nest: Option<Nest>,
+    include_usage: Option<(bool, Place)>,
+    service_tier: Option<String>,
+    needed: bool,
     attachments: u64,
     attached_bytes: u64,
+    documents: u64,
     /// The first fault in the order of the body.
     fault: Option<Invalid>,
 }
 
 /// A URL this long holds the picture itself; a shorter one only points at it.
 const INLINE_BYTES: u64 = 2_048;
+/// What a provider ranks for the price of one search.
+const DOCUMENTS_PER_SEARCH: u64 = 100;
 
-impl Default for ChatReader {
-    fn default() -> Self {
-        Self { inside: 0, opened: false, scanner: Scanner::new(&SHAPE), read: Read::default() }
+impl RequestReader {
+    pub const fn new(called: Called) -> Self {
+        let scanner = Scanner::new(called.schema.request);
+        Self { called, before: Before::Bracket, inside: 0, scanner, read: Read::NOTHING }
     }
-}
 
-impl ChatReader {
     /// Feeds the next bytes of the body. A fault is told at the end, once; until then nothing more is read.
     pub fn feed(&mut self, bytes: &[u8]) {
         if self.read.fault.is_some() {
             return;
         }
-        if !self.opened {
-            let blank = bytes.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-            self.opened = blank < bytes.len();
-            self.inside = self.inside.saturating_add(blank as u64).saturating_add(u64::from(self.opened));
-        }
-        let read = &mut self.read;
-        if let Err(malformed) = self.scanner.feed(bytes, &mut |hit| read.hit(&hit)) {
+        self.beginning(bytes);
+        let (read, schema) = (&mut self.read, self.called.schema);
+        if let Err(malformed) = self.scanner.feed(bytes, &mut |hit| read.hit(schema, &hit)) {
             self.read.fault.get_or_insert(Invalid::Json(malformed));
         }
     }
 
+    fn beginning(&mut self, mut bytes: &[u8]) {
+        while !matches!(self.before, Before::Known { .. }) {
+            let blank = bytes.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+            let Some((first, rest)) = bytes.get(blank..).and_then(<[u8]>::split_first) else {
+                if self.before == Before::Bracket {
+                    self.inside = self.inside.saturating_add(blank as u64);
+                }
+                return;
+            };
+            if self.before == Before::Bracket {
+                self.inside = self.inside.saturating_add(blank as u64).saturating_add(1);
+                self.before = Before::FirstKey;
+            } else {
+                self.before = Before::Known { empty: *first == b'}' };
+            }
+            bytes = rest;
+        }
+    }
+
     /// The request, once its last byte has come; `body_bytes` is its length as received.
-    pub fn finish(mut self, body_bytes: u64) -> Result<ChatRequest, Invalid> {
-        let read = &mut self.read;
+    pub fn finish(mut self, body_bytes: u64) -> Result<Request, Invalid> {
+        let (read, schema) = (&mut self.read, self.called.schema);
         if read.fault.is_none()
-            && let Err(malformed) = self.scanner.finish(&mut |hit| read.hit(&hit))
+            && let Err(malformed) = self.scanner.finish(&mut |hit| read.hit(schema, &hit))
         {
             read.fault = Some(Invalid::Json(malformed));
         }
@@ -174,147 +168,184 @@ impl ChatReader {
         if self.scanner.root_container() != Some(Container::Object) {
             return Err(Invalid::NotAnObject);
         }
-        let Self { inside, read, .. } = self;
-        let (model, model_place) = read.model.ok_or(Invalid::Missing("model"))?;
-        if !read.messages {
-            return Err(Invalid::Missing("messages"));
+        let Self { inside, before, read, called, .. } = self;
+        let (model, model_place) = match (called.model, read.model) {
+            (Some(model), _) => (model, None),
+            (None, Some((model, place))) => (model, Some(place)),
+            (None, None) => return Err(Invalid::Missing("model")),
+        };
+        if let Some(needed) = schema.needs
+            && !read.needed
+        {
+            return Err(Invalid::Missing(needed));
         }
         let sizes = Sizes { body_bytes, attached_bytes: read.attached_bytes, attachments: read.attachments };
-        Ok(ChatRequest {
-            inside,
+        Ok(Request {
+            schema,
             model,
-            model_place,
-            stream: read.stream,
+            stream: called.streams.or(read.stream).unwrap_or(schema.streams),
             choices: read.choices.unwrap_or(1),
-            max_tokens: read.max_tokens,
-            max_completion_tokens: read.max_completion_tokens,
-            stream_options: read.stream_options,
+            service_tier: read.service_tier,
             sizes,
+            documents: read.documents,
+            inside,
+            empty: before == Before::Known { empty: true },
+            model_place,
+            bounds: read.bounds,
+            nest: read.nest,
+            include_usage: read.include_usage,
         })
     }
 }
 
 impl Read {
-    fn hit(&mut self, hit: &Hit<'_, Key>) {
+    const NOTHING: Self = Self {
+        model: None,
+        stream: None,
+        choices: None,
+        bounds: [None; SLOTS],
+        nest: None,
+        include_usage: None,
+        service_tier: None,
+        needed: false,
+        attachments: 0,
+        attached_bytes: 0,
+        documents: 0,
+        fault: None,
+    };
+
+    fn hit(&mut self, schema: &Schema, hit: &Hit<'_, Asked>) {
+        if let Err(fault) = self.take(schema, hit) {
+            self.fault.get_or_insert(fault);
+        }
+    }
+
+    fn take(&mut self, schema: &Schema, hit: &Hit<'_, Asked>) -> Result<(), Invalid> {
         let place = Place { from: hit.from, to: hit.to };
-        let result = match hit.key {
-            Key::Model => self.model(hit, place),
-            Key::Stream => flag("stream", hit).map(|stream| self.stream = stream),
-            Key::Choices => {
-                bound("n", hit, place).map(|written| self.choices = written.tokens.map(|choices| choices.0))
+        match hit.key {
+            Asked::Model => {
+                once("model", hit, self.model.is_some())?;
+                self.model = Some((name("model", hit)?, place));
             }
-            Key::MaxTokens => bound("max_tokens", hit, place).map(|written| self.max_tokens = Some(written)),
-            Key::MaxCompletionTokens => {
-                bound("max_completion_tokens", hit, place).map(|written| self.max_completion_tokens = Some(written))
+            Asked::Stream => {
+                once("stream", hit, self.stream.is_some())?;
+                // Left `null`, it is what the API does by itself.
+                self.stream = flag("stream", hit)?;
             }
-            Key::StreamOptions => self.stream_options(hit, place),
-            Key::IncludeUsage => self.include_usage(hit, place),
-            Key::Messages => self.messages(hit),
-            Key::Attachment => {
+            Asked::Choices => {
+                // `n` and `best_of`: as many as the larger says are generated.
+                once("n", hit, false)?;
+                let choices = bound("n", hit, place)?.tokens.map(|choices| choices.0);
+                self.choices = self.choices.max(choices);
+            }
+            Asked::Bound(slot) => {
+                let field = schema.slot(slot).map_or("max_tokens", |slot| slot.name);
+                if let Some(bound) = self.bounds.get_mut(usize::from(slot)) {
+                    once(field, hit, bound.is_some())?;
+                    *bound = Some(self::bound(field, hit, place)?);
+                }
+            }
+            Asked::Nest => self.nest(schema, hit, place)?,
+            Asked::IncludeUsage => {
+                once("stream_options.include_usage", hit, self.include_usage.is_some())?;
+                let asked = flag("stream_options.include_usage", hit)?.unwrap_or(false);
+                self.include_usage = Some((asked, place));
+            }
+            Asked::ServiceTier => {
+                once("service_tier", hit, self.service_tier.is_some())?;
+                if let Found::Text { text, .. } = hit.found {
+                    self.service_tier = Some(text.to_owned());
+                }
+            }
+            Asked::Needed => {
+                let field = schema.needs.unwrap_or_default();
+                once(field, hit, false)?;
+                match hit.found {
+                    Found::Opened(Container::Array) => self.needed = true,
+                    // Elements of the array are the provider's to judge.
+                    _ if self.needed => {}
+                    _ => return Err(Invalid::Wrong { field, expected: "an array" }),
+                }
+            }
+            Asked::Attachment => {
                 if let Found::Size(size) = hit.found {
                     self.attachments = self.attachments.saturating_add(1);
                     if size > INLINE_BYTES {
                         self.attached_bytes = self.attached_bytes.saturating_add(size);
                     }
                 }
+            }
+            Asked::Document => {
+                let one = matches!(hit.found, Found::Size(_) | Found::Opened(Container::Object));
+                self.documents = self.documents.saturating_add(u64::from(one));
+            }
+        }
+        Ok(())
+    }
+
+    fn nest(&mut self, schema: &Schema, hit: &Hit<'_, Asked>, place: Place) -> Result<(), Invalid> {
+        let field = schema.nest();
+        match hit.found {
+            Found::Opened(Container::Object) => once(field, hit, self.nest.is_some()),
+            Found::Closed { empty, .. } => {
+                self.nest = Some(Nest { place, is_null: false, empty });
                 Ok(())
             }
-        };
-        let result = match name(hit.key) {
-            Some(field) if hit.repeated => Err(Invalid::Repeated(field)),
-            _ => result,
-        };
-        if let Err(fault) = result {
-            self.fault.get_or_insert(fault);
-        }
-    }
-
-    fn model(&mut self, hit: &Hit<'_, Key>, place: Place) -> Result<(), Invalid> {
-        match hit.found {
-            Found::Text { text, cut: false } if !text.is_empty() => {
-                self.model = Some((text.to_owned(), place));
+            Found::Null => {
+                once(field, hit, self.nest.is_some())?;
+                self.nest = Some(Nest { place, is_null: true, empty: true });
                 Ok(())
             }
-            _ => Err(Invalid::Wrong { field: "model", expected: "a string of 1 to 256 bytes" }),
+            _ => Err(Invalid::Wrong { field, expected: "an object" }),
         }
-    }
-
-    fn messages(&mut self, hit: &Hit<'_, Key>) -> Result<(), Invalid> {
-        match hit.found {
-            Found::Opened(Container::Array) => self.messages = true,
-            // Elements of the array are the provider's to judge.
-            _ if self.messages => {}
-            _ => return Err(Invalid::Wrong { field: "messages", expected: "an array" }),
-        }
-        Ok(())
-    }
-
-    fn stream_options(&mut self, hit: &Hit<'_, Key>, place: Place) -> Result<(), Invalid> {
-        let options = self.stream_options.get_or_insert_default();
-        match hit.found {
-            Found::Opened(Container::Object) => {}
-            Found::Closed { empty, .. } => (options.place, options.empty) = (Some(place), empty),
-            Found::Null => (options.place, options.is_null) = (Some(place), true),
-            _ => return Err(Invalid::Wrong { field: "stream_options", expected: "an object" }),
-        }
-        Ok(())
-    }
-
-    fn include_usage(&mut self, hit: &Hit<'_, Key>, place: Place) -> Result<(), Invalid> {
-        let asked = flag("stream_options.include_usage", hit)?;
-        self.stream_options.get_or_insert_default().include_usage = Some((asked, place));
-        Ok(())
     }
 }
 
-/// Fields whose repetition is refused: the value checked here must be the value the provider will use.
-const fn name(key: Key) -> Option<&'static str> {
-    match key {
-        Key::Model => Some("model"),
-        Key::Stream => Some("stream"),
-        Key::Choices => Some("n"),
-        Key::MaxTokens => Some("max_tokens"),
-        Key::MaxCompletionTokens => Some("max_completion_tokens"),
-        Key::StreamOptions => Some("stream_options"),
-        Key::IncludeUsage => Some("stream_options.include_usage"),
-        Key::Messages => Some("messages"),
-        Key::Attachment => None,
+impl Schema {
+    fn slot(&self, slot: u8) -> Option<Slot> {
+        match self.output {
+            Output::Field(slots) => slots.get(usize::from(slot)).copied(),
+            Output::None | Output::Unwritten | Output::Fixed(_) => None,
+        }
+    }
+
+    /// The object that slots of this schema stand in.
+    fn nest(&self) -> &'static str {
+        self.slot(0).and_then(|slot| slot.nest).unwrap_or(STREAM_OPTIONS)
+    }
+}
+
+const STREAM_OPTIONS: &str = "stream_options";
+
+/// Refuses a repetition, by the same name or another spelling: the value checked here must be the one that the provider
+/// will use.
+fn once(field: &'static str, hit: &Hit<'_, Asked>, before: bool) -> Result<(), Invalid> {
+    if hit.repeated || before { Err(Invalid::Repeated(field)) } else { Ok(()) }
+}
+
+fn name(field: &'static str, hit: &Hit<'_, Asked>) -> Result<String, Invalid> {
+    match hit.found {
+        Found::Text { text, cut: false } if !text.is_empty() => Ok(text.to_owned()),
+        _ => Err(Invalid::Wrong { field, expected: "a string of 1 to 256 bytes" }),
     }
 }
 
 /// A flag that may be left `null`.
-fn flag(field: &'static str, hit: &Hit<'_, Key>) -> Result<bool, Invalid> {
+fn flag(field: &'static str, hit: &Hit<'_, Asked>) -> Result<Option<bool>, Invalid> {
     match hit.found {
-        Found::Bool(flag) => Ok(flag),
-        Found::Null => Ok(false),
+        Found::Bool(flag) => Ok(Some(flag)),
+        Found::Null => Ok(None),
         _ => Err(Invalid::Wrong { field, expected: "true or false" }),
     }
 }
 
-fn bound(field: &'static str, hit: &Hit<'_, Key>, place: Place) -> Result<Written, Invalid> {
+fn bound(field: &'static str, hit: &Hit<'_, Asked>, place: Place) -> Result<Written, Invalid> {
     match hit.found {
         Found::Number(Number::Whole(tokens @ 1..)) => Ok(Written { tokens: Some(Tokens(tokens)), place }),
         Found::Null => Ok(Written { tokens: None, place }),
+        // Ollama's spelling of "no bound".
+        Found::Number(Number::Negative) if field == "num_predict" => Ok(Written { tokens: None, place }),
         _ => Err(Invalid::Wrong { field, expected: "a whole number of at least 1" }),
-    }
-}
-
-/// How a provider wants the bound on the output to be called: newer models of OpenAI refuse `max_tokens`, older servers
-/// know no other.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BoundField {
-    #[default]
-    MaxCompletionTokens,
-    MaxTokens,
-}
-
-impl BoundField {
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::MaxCompletionTokens => "max_completion_tokens",
-            Self::MaxTokens => "max_tokens",
-        }
     }
 }
 
@@ -325,62 +356,71 @@ pub struct Edit {
     pub text: String,
 }
 
-impl ChatRequest {
-    /// The client's own bound on each choice. With both spellings, a provider takes either: the larger counts.
+impl Request {
+    /// The client's own bound on each choice. With two spellings, a provider takes either: the larger counts.
     pub fn bound(&self) -> Option<Tokens> {
-        let tokens = |written: Option<Written>| written.and_then(|written| written.tokens);
-        tokens(self.max_tokens).max(tokens(self.max_completion_tokens))
+        self.bounds.iter().flatten().filter_map(|written| written.tokens).max()
     }
 
     /// Whether the client asked for the usage event of a stream.
     pub fn wants_usage(&self) -> bool {
-        self.stream_options.and_then(|options| options.include_usage).is_some_and(|(asked, _)| asked)
+        self.include_usage.is_some_and(|(asked, _)| asked)
+    }
+
+    /// Pictures and searches that are asked for by the piece.
+    pub fn items(&self) -> (u64, u64) {
+        match self.schema.item {
+            None => (0, 0),
+            Some(Item::Image) => (self.choices, 0),
+            Some(Item::SearchUnit) => (0, self.documents.div_ceil(DOCUMENTS_PER_SEARCH).max(1)),
+        }
     }
 
     /// The edits that send `model` on, bound the output by `bound`, and have the usage of a stream reported.
     /// In the order of their places, which never overlap.
-    pub fn edits(&self, model: Option<&str>, bound: Option<(BoundField, Tokens)>) -> Vec<Edit> {
+    pub fn edits(&self, model: Option<&str>, bound: Option<(BoundField, Tokens)>, ask_usage: bool) -> Vec<Edit> {
         let mut edits = Vec::new();
-        let mut front = String::new();
-        if let Some(model) = model {
-            // A string always serialises; were it not so, the request would go out with the client's own name.
-            if let Ok(text) = serde_json::to_string(model) {
-                edits.push(Edit { place: self.model_place, text });
-            }
+        let mut front = Vec::new();
+        // A string always serialises; were it not so, the request would go out with the client's own name.
+        if let (Some(place), Some(Ok(text))) = (self.model_place, model.map(serde_json::to_string)) {
+            edits.push(Edit { place, text });
         }
         if let Some((field, tokens)) = bound {
-            let written = match field {
-                BoundField::MaxCompletionTokens => self.max_completion_tokens,
-                BoundField::MaxTokens => self.max_tokens,
-            };
-            match written {
-                Some(written) => edits.push(Edit { place: written.place, text: tokens.0.to_string() }),
-                None => front.push_str(&format!("\"{}\":{},", field.name(), tokens.0)),
+            let nth = if self.schema.slot(field.slot()).is_some() { field.slot() } else { 0 };
+            if let Some(slot) = self.schema.slot(nth) {
+                let written = self.bounds.get(usize::from(nth)).copied().flatten().map(|written| written.place);
+                self.write(slot, &tokens.0.to_string(), written, &mut edits, &mut front);
             }
         }
-        if self.stream && !self.wants_usage() {
-            match self.stream_options {
-                Some(StreamOptions { include_usage: Some((_, place)), .. }) => {
-                    edits.push(Edit { place, text: "true".to_owned() });
-                }
-                Some(StreamOptions { place: Some(place), is_null: true, .. }) => {
-                    edits.push(Edit { place, text: "{\"include_usage\":true}".to_owned() });
-                }
-                Some(StreamOptions { place: Some(place), empty, .. }) => {
-                    let at = place.from.saturating_add(1);
-                    let comma = if empty { "" } else { "," };
-                    let place = Place { from: at, to: at };
-                    edits.push(Edit { place, text: format!("\"include_usage\":true{comma}") });
-                }
-                _ => front.push_str("\"stream_options\":{\"include_usage\":true},"),
-            }
+        if ask_usage && self.stream && !self.wants_usage() {
+            let slot = Slot { nest: Some(STREAM_OPTIONS), name: "include_usage" };
+            self.write(slot, "true", self.include_usage.map(|(_, place)| place), &mut edits, &mut front);
         }
         if !front.is_empty() {
-            // `model` always stands in the object, so a field in front of it ends with a comma.
-            edits.push(Edit { place: Place { from: self.inside, to: self.inside }, text: front });
+            let comma = if self.empty { "" } else { "," };
+            let place = Place { from: self.inside, to: self.inside };
+            edits.push(Edit { place, text: front.join(",") + comma });
         }
         edits.sort_by_key(|edit| edit.place.from);
         edits
+    }
+
+    /// Has `slot` say `value`: in the place of what was written, in its object, or at the front of the request.
+    fn write(&self, slot: Slot, value: &str, written: Option<Place>, edits: &mut Vec<Edit>, front: &mut Vec<String>) {
+        let field = format!("\"{}\":{value}", slot.name);
+        match (written, slot.nest, self.nest) {
+            (Some(place), ..) => edits.push(Edit { place, text: value.to_owned() }),
+            (None, None, _) => front.push(field),
+            (None, Some(nest), None) => front.push(format!("\"{nest}\":{{{field}}}")),
+            (None, Some(_), Some(Nest { place, is_null: true, .. })) => {
+                edits.push(Edit { place, text: format!("{{{field}}}") });
+            }
+            (None, Some(_), Some(Nest { place, empty, .. })) => {
+                let at = place.from.saturating_add(1);
+                let comma = if empty { "" } else { "," };
+                edits.push(Edit { place: Place { from: at, to: at }, text: field + comma });
+            }
+        }
     }
 }
 

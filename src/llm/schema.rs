@@ -1,84 +1,216 @@
-//! Which API a request speaks, by its method and path; never guessed from the body.
+//! The APIs that are admitted and metered, each as one table: what its requests ask, what its answers tell.
+//!
+//! Trade-off: a provider's quirk is a row here, not code elsewhere. Two scanners (of requests and of answers) and one
+//! contract of counts read every API; what a table cannot say, no provider has needed yet.
 
-/// An API whose requests are admitted and whose answers are metered. Everything else steps aside.
+mod anthropic;
+mod bedrock;
+mod cohere;
+mod gemini;
+mod ollama;
+mod openai;
+
+use super::usage::{Contract, Count};
+use crate::json::{Field, Want};
+
+/// An API: its requests are admitted and its answers metered. Everything else steps aside.
+#[derive(Clone, Copy, Debug)]
+pub struct Schema {
+    /// As the configuration's `paths` and the record name it.
+    pub name: &'static str,
+    pub dialect: Dialect,
+    pub request: &'static [Field<Asked>],
+    /// The field that a request must have, an array.
+    pub needs: Option<&'static str>,
+    /// Whether a request that says nothing is answered as a stream.
+    pub streams: bool,
+    pub output: Output,
+    /// What a stream must be asked for before it tells its usage.
+    pub usage_option: bool,
+    pub item: Option<Item>,
+    pub answer: &'static [Field<Fact>],
+    /// Of an event, where a stream's differ from an answer in one piece.
+    pub event: &'static [Field<Fact>],
+    pub contract: Contract,
+    /// Bytes of an answer that can't be read (compressed, a sound), for each token that it is taken for.
+    pub opaque_bytes_per_token: u64,
+}
+
+impl PartialEq for Schema {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+impl Eq for Schema {}
+
+/// Whose error bodies the API's clients understand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Schema {
-    OpenAiChat,
+pub enum Dialect {
+    OpenAi,
+    Anthropic,
+    Gemini,
+    /// AWS: a `message`, and the kind of error in a header.
+    Aws,
+    Cohere,
+    Ollama,
 }
 
-impl Schema {
-    /// The path is read as the loosest server behind us might: escapes decoded, slashes merged, a trailing one
-    /// dropped. A spelling that a provider accepts must not be a way around the limits.
-    pub fn of(method: &[u8], path: &[u8]) -> Option<Self> {
-        if method != b"POST" {
-            return None;
-        }
-        let path = path.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default();
-        let mut segments = Segments { rest: path };
-        let mut want = [&b"v1"[..], b"chat", b"completions"].into_iter();
-        loop {
-            match (segments.next(), want.next()) {
-                (None, None) => return Some(Self::OpenAiChat),
-                (Some(segment), Some(name)) if same(segment, name) => {}
-                _ => return None,
-            }
+/// How the output of a request is bounded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    None,
+    /// By a field, into which a bound can be written where the client left it open: one of these, by `BoundField`.
+    Field(&'static [Slot]),
+    /// By a field that differs from model to model, so none can be written.
+    Unwritten,
+    /// By what the model makes of each choice: a picture, a sound.
+    Fixed(u64),
+}
+
+/// A field of the request that can be written into: at the top, or in the object `nest`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot {
+    pub nest: Option<&'static str>,
+    pub name: &'static str,
+}
+
+/// What a request asks for by the piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Item {
+    /// As many as there are choices.
+    Image,
+    /// One for each hundred documents.
+    SearchUnit,
+}
+
+/// What a field of a request says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    Model,
+    Stream,
+    Choices,
+    /// The bound on the output, by its slot.
+    Bound(u8),
+    /// The object that a slot stands in.
+    Nest,
+    IncludeUsage,
+    ServiceTier,
+    /// The field that the schema needs.
+    Needed,
+    /// A picture or a sound, or where it can be had.
+    Attachment,
+    Document,
+}
+
+/// What a field of an answer tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fact {
+    Model,
+    Choices,
+    /// Generated text, by its size.
+    Output,
+    /// A generated object, by its length.
+    Arguments,
+    /// An error, unless it is null.
+    Error,
+    /// The kind of an event or an answer: `error` and `failed` are what the names say.
+    Kind,
+    /// The object that holds the usage.
+    Usage,
+    Count(Count),
+    /// What was asked for is no text: there is no output to count.
+    Embedding,
+    /// An item that was made: each object of the array counts.
+    Made(Count),
+    /// Counts by modality, in objects of a `modality` and a `tokenCount`.
+    Modalities {
+        audio: Count,
+        image: Count,
+    },
+    Modality,
+    ModalityTokens,
+    ServiceTier,
+    /// The provider's own bill, in units of 10^-`places` USD.
+    Cost {
+        places: u64,
+    },
+}
+
+/// How a provider of OpenAI's API wants the bound on the output to be called: newer models of OpenAI refuse
+/// `max_tokens`, older servers know no other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BoundField {
+    #[default]
+    MaxCompletionTokens,
+    MaxTokens,
+}
+
+impl BoundField {
+    pub const fn slot(self) -> u8 {
+        match self {
+            Self::MaxCompletionTokens => 0,
+            Self::MaxTokens => 1,
         }
     }
 }
 
-struct Segments<'a> {
-    rest: &'a [u8],
+pub static ALL: [&Schema; 17] = [
+    &openai::CHAT,
+    &openai::COMPLETIONS,
+    &openai::RESPONSES,
+    &openai::EMBEDDINGS,
+    &openai::IMAGES,
+    &openai::AUDIO,
+    &cohere::RERANK,
+    &cohere::CHAT,
+    &cohere::EMBED,
+    &anthropic::MESSAGES,
+    &gemini::GENERATE,
+    &gemini::EMBED,
+    &bedrock::CONVERSE,
+    &bedrock::INVOKE,
+    &ollama::CHAT,
+    &ollama::GENERATE,
+    &ollama::EMBED,
+];
+
+pub fn named(name: &str) -> Option<&'static Schema> {
+    ALL.into_iter().find(|schema| schema.name == name)
 }
 
-impl<'a> Iterator for Segments<'a> {
-    type Item = &'a [u8];
-
-    fn next(&mut self) -> Option<&'a [u8]> {
-        loop {
-            if self.rest.is_empty() {
-                return None;
-            }
-            let (segment, rest) = cut_at_slash(self.rest);
-            self.rest = rest;
-            if !segment.is_empty() && segment != b"." {
-                return Some(segment);
-            }
-        }
-    }
+const fn asked(name: &'static str, key: Asked) -> Field<Asked> {
+    Field { name, key: Some(key), want: Want::Value, inside: &[] }
 }
 
-/// Splits at the first slash, plain or escaped.
-fn cut_at_slash(path: &[u8]) -> (&[u8], &[u8]) {
-    for at in 0..path.len() {
-        let (before, from) = path.split_at(at);
-        let width = match from {
-            [b'/', ..] => 1,
-            [b'%', b'2', b'F' | b'f', ..] => 3,
-            _ => continue,
-        };
-        return (before, from.get(width..).unwrap_or_default());
-    }
-    (path, &[])
+const fn attachment(name: &'static str) -> Field<Asked> {
+    Field { name, key: Some(Asked::Attachment), want: Want::Size, inside: &[] }
 }
 
-fn same(segment: &[u8], name: &[u8]) -> bool {
-    let hex = |digit: u8| char::from(digit).to_digit(16);
-    let mut rest = segment;
-    for wanted in name {
-        let (byte, after) = match rest {
-            [b'%', high, low, after @ ..] => {
-                let (Some(high), Some(low)) = (hex(*high), hex(*low)) else { return false };
-                (u8::try_from(high.wrapping_mul(16).wrapping_add(low)).unwrap_or(0), after)
-            }
-            [byte, after @ ..] => (*byte, after),
-            [] => return false,
-        };
-        if byte != *wanted {
-            return false;
-        }
-        rest = after;
-    }
-    rest.is_empty()
+/// An object that only leads to the fields `inside`.
+const fn path<K: Copy>(name: &'static str, inside: &'static [Field<K>]) -> Field<K> {
+    Field { name, key: None, want: Want::Presence, inside }
+}
+
+const fn object<K: Copy>(name: &'static str, key: K, inside: &'static [Field<K>]) -> Field<K> {
+    Field { name, key: Some(key), want: Want::Presence, inside }
+}
+
+const fn told(name: &'static str, fact: Fact) -> Field<Fact> {
+    Field { name, key: Some(fact), want: Want::Value, inside: &[] }
+}
+
+const fn count(name: &'static str, count: Count) -> Field<Fact> {
+    told(name, Fact::Count(count))
+}
+
+/// Text that was generated.
+const fn text(name: &'static str) -> Field<Fact> {
+    Field { name, key: Some(Fact::Output), want: Want::Size, inside: &[] }
+}
+
+const fn error(name: &'static str) -> Field<Fact> {
+    Field { name, key: Some(Fact::Error), want: Want::Presence, inside: &[] }
 }
 
 #[cfg(test)]
@@ -86,22 +218,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_posts_to_the_chat_path_are_metered_however_it_is_spelt() {
-        for path in [
-            "/v1/chat/completions",
-            "/v1/chat/completions?x=/",
-            "/v1/chat/completions/",
-            "//v1///chat/./completions",
-            "/v1/ch%61t/completions",
-            "/v1%2Fchat%2fcompletions",
-        ] {
-            assert_eq!(Schema::of(b"POST", path.as_bytes()), Some(Schema::OpenAiChat), "{path}");
-            assert_eq!(Schema::of(b"GET", path.as_bytes()), None);
-        }
-        for path in
-            ["/", "", "/v1/chat", "/v1/chat/completions/x", "/v1/models", "/v1/chat/completion", "/v1/ch%6/completions"]
-        {
-            assert_eq!(Schema::of(b"POST", path.as_bytes()), None, "{path}");
+    fn every_schema_is_found_by_its_own_name() {
+        for schema in ALL {
+            assert!(named(schema.name) == Some(schema), "{}", schema.name);
         }
     }
 }

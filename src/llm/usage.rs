@@ -1,20 +1,31 @@
-//! The one usage contract: what an answer cost in tokens, whoever reported it.
+//! The one usage contract: what an answer cost in tokens and items, whoever reported it.
 //!
-//! Trade-off: providers differ in what includes what. Native fields are kept as they come (the last non-null value
+//! Trade-off: providers differ in what includes what. Native counts are kept as they come (the last non-null value
 //! wins) and made canonical once, at the end, so that a stream's corrections and repeats can't be summed.
 
-use crate::units::Tokens;
+use crate::json::Decimal;
+use crate::units::{NanoUsd, Tokens};
 
 /// Inclusive counts, as Envoy's own usage contract has them: cached and created tokens are part of the input,
-/// reasoning tokens part of the output.
+/// reasoning tokens part of the output, and so are those of sounds and pictures. Items are counted beside the tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     pub input_tokens: Tokens,
     pub output_tokens: Tokens,
     pub total_tokens: Tokens,
     pub cached_input_tokens: Tokens,
+    /// Of every lifetime.
     pub cache_creation_input_tokens: Tokens,
+    /// Those of them that the provider keeps for an hour.
+    pub cache_creation_1h_input_tokens: Tokens,
     pub reasoning_tokens: Tokens,
+    pub audio_input_tokens: Tokens,
+    pub image_input_tokens: Tokens,
+    pub audio_output_tokens: Tokens,
+    pub image_output_tokens: Tokens,
+    pub images: u64,
+    pub search_units: u64,
+    pub web_searches: u64,
 }
 
 /// Where the counts of an exchange come from; a label and a field of the record.
@@ -35,83 +46,348 @@ impl UsageSource {
     }
 }
 
-/// OpenAI chat's own fields; `None` until a number came.
+/// A count as its provider names it; [`Native`] has a place for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Count {
+    Input,
+    Output,
+    Total,
+    /// What is billed, where that differs from what was counted (Cohere).
+    BilledInput,
+    BilledOutput,
+    Cached,
+    CacheCreation,
+    CacheCreation5m,
+    CacheCreation1h,
+    Reasoning,
+    /// Input that a provider counts beside the prompt (Gemini's tool use).
+    ToolUseInput,
+    AudioInput,
+    ImageInput,
+    AudioOutput,
+    ImageOutput,
+    Images,
+    /// Pictures in an answer, which are sold by the piece where no tokens are told.
+    MadeImages,
+    SearchUnits,
+    WebSearches,
+}
+
+const COUNTS: usize = Count::WebSearches as usize + 1;
+
+/// What includes what in a provider's own counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contract {
+    /// OpenAI and all that copy it: caches are part of the input. Output that the total holds and the completion does
+    /// not is hidden reasoning (xAI, Gemini's compatible endpoint), and is billed as output.
+    CacheIncluded,
+    /// Anthropic, Bedrock: the input is what was neither read from nor written to a cache.
+    CacheBeside,
+    /// Gemini: the same as the first for caches; thoughts stand beside the candidates unless the total says otherwise.
+    ThoughtsBeside,
+    /// Embeddings, rerankings: there is no output, and a total alone is the input.
+    InputOnly,
+}
+
+/// The provider's own counts, `None` until one came.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct OpenAiUsage {
-    pub prompt: Option<u64>,
-    pub completion: Option<u64>,
-    pub total: Option<u64>,
-    pub cached: Option<u64>,
-    pub cache_write: Option<u64>,
-    pub reasoning: Option<u64>,
+pub struct Native {
+    counts: [Option<u64>; COUNTS],
+}
+
+/// A provider's counts as the contract has them; a half is missing where the provider didn't tell it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    input: Option<Usage>,
+    output: Option<Usage>,
+    items: Usage,
+    /// The provider's total is not the sum of its parts.
+    pub mismatch: bool,
 }
 
 /// More than any answer can hold: a larger count is a provider's mistake, and must not drain a budget.
 const PLAUSIBLE: u64 = 1_000_000_000;
 
-impl OpenAiUsage {
-    /// `None` without both sums that a cost needs: a half-told usage is no usage, and is estimated instead.
-    ///
-    /// The output is what the total leaves beside the prompt when that is more than was called completion: some
-    /// providers (xAI, Gemini's compatible endpoint) leave reasoning out of it, and it is billed as output.
-    pub fn canonical(&self) -> Option<Usage> {
-        let prompt = self.prompt?;
-        let completion = self.completion.or_else(|| self.total?.checked_sub(prompt))?;
-        let output = completion.max(self.total.unwrap_or(0).saturating_sub(prompt));
-        if prompt > PLAUSIBLE || output > PLAUSIBLE {
-            return None;
-        }
-        Some(Usage {
-            input_tokens: Tokens(prompt),
-            output_tokens: Tokens(output),
-            total_tokens: Tokens(prompt.saturating_add(output)),
-            cached_input_tokens: Tokens(self.cached.unwrap_or(0).min(prompt)),
-            cache_creation_input_tokens: Tokens(
-                self.cache_write.unwrap_or(0).min(prompt.saturating_sub(self.cached.unwrap_or(0))),
-            ),
-            reasoning_tokens: Tokens(self.reasoning.unwrap_or(0).min(output)),
-        })
+impl Native {
+    pub fn get(&self, count: Count) -> Option<u64> {
+        self.counts.get(count as usize).copied().flatten()
     }
+
+    pub fn set(&mut self, count: Count, value: Option<u64>) {
+        if let Some(slot) = self.counts.get_mut(count as usize) {
+            *slot = value;
+        }
+    }
+
+    /// One more, of items that are counted as they come.
+    pub fn raise(&mut self, count: Count) {
+        self.set(count, Some(self.get(count).unwrap_or(0).saturating_add(1)));
+    }
+
+    fn or_zero(&self, count: Count) -> u64 {
+        self.get(count).unwrap_or(0)
+    }
+
+    pub fn canonical(&self, contract: Contract) -> Told {
+        if self.counts.iter().flatten().any(|count| *count > PLAUSIBLE) {
+            return Told::default();
+        }
+        let by_tokens = self.get(Count::Input).or(self.get(Count::Output)).is_some();
+        let made = self.get(Count::MadeImages).filter(|_| !by_tokens);
+        let images = self.get(Count::Images).or(made);
+        let items = Usage {
+            images: images.unwrap_or(0),
+            search_units: self.or_zero(Count::SearchUnits),
+            web_searches: self.or_zero(Count::WebSearches),
+            ..Usage::default()
+        };
+        // What is sold by the piece needs no tokens.
+        let by_the_piece = images.or(self.get(Count::SearchUnits)).map(|_| 0);
+        let mut input = self.get(Count::BilledInput).or(self.get(Count::Input));
+        let mut output = self.get(Count::BilledOutput).or(self.get(Count::Output));
+        let total = self.get(Count::Total).filter(|_| self.get(Count::BilledInput).is_none());
+        if contract == Contract::InputOnly {
+            // With an output of its own it is no mere embedding (Jina's and vLLM's report a zero, or nothing).
+            input = input.filter(|input| *input > 0).or(total).or(input);
+            output = output.or(Some(0));
+        }
+        let cached = self.or_zero(Count::Cached);
+        let created_1h = self.or_zero(Count::CacheCreation1h);
+        let created = self.get(Count::CacheCreation);
+        let created = created.unwrap_or(0).max(self.or_zero(Count::CacheCreation5m).saturating_add(created_1h));
+        let input = input.or(by_the_piece).map(|input| match contract {
+            Contract::CacheBeside => input.saturating_add(cached).saturating_add(created),
+            Contract::ThoughtsBeside => input.saturating_add(self.or_zero(Count::ToolUseInput)),
+            Contract::CacheIncluded | Contract::InputOnly => input,
+        });
+        let reasoning = self.or_zero(Count::Reasoning);
+        let Sum { output, mismatch } = self.output(contract, input, output, total, reasoning);
+        let output = output.or(by_the_piece);
+        Told {
+            input: input.map(|input| self.input_of(input, cached, created)),
+            output: output.map(|output| self.output_of(output)),
+            items,
+            mismatch,
+        }
+    }
+
+    /// The output, held against the total.
+    fn output(
+        &self,
+        contract: Contract,
+        input: Option<u64>,
+        told: Option<u64>,
+        total: Option<u64>,
+        reasoning: u64,
+    ) -> Sum {
+        let rest = input.and_then(|input| total?.checked_sub(input));
+        match (contract, told, rest) {
+            (Contract::InputOnly, told, rest) => {
+                Sum { output: told, mismatch: input.is_some() && total.is_some() && rest != told }
+            }
+            (_, _, None) => {
+                let beside = if contract == Contract::ThoughtsBeside { reasoning } else { 0 };
+                // A total below the input is a mismatch; no total, or no input to hold it against, is none.
+                let mismatch = input.is_some() && total.is_some();
+                Sum { output: told.map(|told| told.saturating_add(beside)), mismatch }
+            }
+            // Bedrock's total has been seen with and without the cached tokens.
+            (Contract::CacheBeside, Some(told), Some(rest)) => {
+                let bare = self.or_zero(Count::Input).saturating_add(told);
+                Sum { output: Some(told), mismatch: rest != told && total != Some(bare) }
+            }
+            (Contract::CacheBeside, None, _) => Sum { output: None, mismatch: false },
+            (Contract::CacheIncluded, None | Some(0), Some(rest)) => Sum { output: Some(rest), mismatch: false },
+            (Contract::CacheIncluded, Some(told), Some(rest)) => {
+                let explained = rest == told || rest == told.saturating_add(reasoning);
+                Sum { output: Some(told.max(rest)), mismatch: !explained }
+            }
+            // A refused prompt has no candidates, and no count of them.
+            (Contract::ThoughtsBeside, None, Some(rest)) if reasoning == 0 => {
+                Sum { output: Some(rest), mismatch: false }
+            }
+            (Contract::ThoughtsBeside, told, Some(rest)) => {
+                let told = told.unwrap_or(0);
+                let beside = told.saturating_add(reasoning);
+                Sum { output: Some(if rest == told { told } else { beside }), mismatch: rest != told && rest != beside }
+            }
+        }
+    }
+
+    fn input_of(&self, input: u64, cached: u64, created: u64) -> Usage {
+        // Sounds and pictures may have been cached too: they overlap, and only the price must take them apart.
+        let part = |count: u64| Tokens(count.min(input));
+        let cached_input_tokens = part(cached);
+        let created = Tokens(created.min(input.saturating_sub(cached_input_tokens.0)));
+        Usage {
+            input_tokens: Tokens(input),
+            cached_input_tokens,
+            cache_creation_input_tokens: created,
+            cache_creation_1h_input_tokens: Tokens(self.or_zero(Count::CacheCreation1h)).min(created),
+            audio_input_tokens: part(self.or_zero(Count::AudioInput)),
+            image_input_tokens: part(self.or_zero(Count::ImageInput)),
+            ..Usage::default()
+        }
+    }
+
+    fn output_of(&self, output: u64) -> Usage {
+        let part = |count: Count| Tokens(self.or_zero(count).min(output));
+        Usage {
+            output_tokens: Tokens(output),
+            reasoning_tokens: part(Count::Reasoning),
+            audio_output_tokens: part(Count::AudioOutput),
+            image_output_tokens: part(Count::ImageOutput),
+            ..Usage::default()
+        }
+    }
+}
+
+struct Sum {
+    output: Option<u64>,
+    mismatch: bool,
+}
+
+impl Told {
+    /// Both halves: nothing is left to estimate.
+    pub const fn is_whole(&self) -> bool {
+        self.input.is_some() && self.output.is_some()
+    }
+
+    pub const fn is_nothing(&self) -> bool {
+        self.input.is_none() && self.output.is_none()
+    }
+
+    /// A count of nothing beside text that came says that nothing was counted.
+    #[must_use]
+    pub fn of_text(self, bytes: u64) -> Self {
+        let counted = self.output.is_none_or(|output| output.output_tokens > Tokens(0));
+        if bytes == 0 || counted { self } else { Self { items: self.items, ..Self::default() } }
+    }
+
+    /// The usage, with an estimate in the place of a half that was not told.
+    pub fn usage(&self, input: impl FnOnce() -> Tokens, output: impl FnOnce() -> Tokens) -> Usage {
+        let input = self.input.unwrap_or_else(|| Usage { input_tokens: input(), ..Usage::default() });
+        let output = self.output.unwrap_or_else(|| Usage { output_tokens: output(), ..Usage::default() });
+        Usage {
+            total_tokens: input.input_tokens.plus(output.output_tokens),
+            output_tokens: output.output_tokens,
+            reasoning_tokens: output.reasoning_tokens,
+            audio_output_tokens: output.audio_output_tokens,
+            image_output_tokens: output.image_output_tokens,
+            images: self.items.images,
+            search_units: self.items.search_units,
+            web_searches: self.items.web_searches,
+            ..input
+        }
+    }
+}
+
+/// What a provider says its answer cost, in USD: exact, rounded up to nano-USD. `None` if it can't be held exactly.
+pub fn reported_usd(Decimal { significand, places }: Decimal) -> Option<NanoUsd> {
+    if significand == u64::MAX {
+        return None;
+    }
+    let nano = u128::from(significand).saturating_mul(1_000_000_000);
+    let scale = u32::try_from(places).ok().and_then(|places| 10_u128.checked_pow(places));
+    // What has more places than that is less than a nano.
+    let nano = scale.map_or(1, |scale| nano.div_ceil(scale));
+    u64::try_from(nano).ok().map(NanoUsd)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn native(counts: &[(Count, u64)]) -> Native {
+        let mut native = Native::default();
+        for (count, value) in counts {
+            native.set(*count, Some(*value));
+        }
+        native
+    }
+
+    /// Input, output and whether the sums disagree; nothing if a half is missing.
+    fn sums(contract: Contract, counts: &[(Count, u64)]) -> Option<(u64, u64, bool)> {
+        let told = native(counts).canonical(contract);
+        let usage = told.usage(Tokens::default, Tokens::default);
+        told.is_whole().then_some((usage.input_tokens.0, usage.output_tokens.0, told.mismatch))
+    }
+
     #[test]
     fn reasoning_left_out_of_the_completion_is_found_by_the_sum() {
-        let native = OpenAiUsage {
-            prompt: Some(10_120),
-            completion: Some(1_499),
-            total: Some(14_428),
-            reasoning: Some(2_809),
-            ..OpenAiUsage::default()
-        };
-        assert_eq!(native.canonical().map(|usage| usage.output_tokens), Some(Tokens(4_308)));
+        use Count::{Input, Output, Reasoning, Total};
+        let sums = |counts: &[_]| sums(Contract::CacheIncluded, counts);
+        let xai = [(Input, 10_120), (Output, 1_499), (Total, 14_428), (Reasoning, 2_809)];
+        assert_eq!(sums(&xai), Some((10_120, 4_308, false)));
+        assert_eq!(sums(&[(Input, 7), (Output, 0), (Total, 8)]), Some((7, 1, false)));
+        assert_eq!(sums(&[(Input, 7), (Total, 9)]), Some((7, 2, false)));
+        assert_eq!(sums(&[(Input, 7), (Output, 12), (Total, 402)]), Some((7, 395, true)));
+        assert_eq!(sums(&[(Input, 7), (Output, 12), (Total, 15)]), Some((7, 12, true)));
+        assert_eq!(sums(&[(Input, 7), (Output, 12), (Total, 3)]), Some((7, 12, true)));
+    }
+
+    #[test]
+    fn caches_beside_the_input_are_added_to_it() {
+        use Count::{CacheCreation, CacheCreation1h, CacheCreation5m, Cached, Input, Output, Total};
+        let counts = [(Input, 16), (Output, 9), (Total, 2_412), (CacheCreation, 2_387)];
+        assert_eq!(sums(Contract::CacheBeside, &counts), Some((2_403, 9, false)));
+        let counts = [(Input, 5), (Output, 1), (Cached, 10), (CacheCreation5m, 20), (CacheCreation1h, 30)];
+        let usage = native(&counts).canonical(Contract::CacheBeside).usage(Tokens::default, Tokens::default);
+        assert_eq!((usage.input_tokens, usage.cached_input_tokens), (Tokens(65), Tokens(10)));
+        let created = (usage.cache_creation_input_tokens, usage.cache_creation_1h_input_tokens);
+        assert_eq!(created, (Tokens(50), Tokens(30)));
+    }
+
+    #[test]
+    fn thoughts_stand_beside_the_candidates_unless_the_total_says_otherwise() {
+        use Count::{Input, Output, Reasoning, ToolUseInput, Total};
+        let sums = |counts: &[_]| sums(Contract::ThoughtsBeside, counts);
+        assert_eq!(sums(&[(Input, 10), (Output, 12), (Reasoning, 5), (Total, 27)]), Some((10, 17, false)));
+        assert_eq!(sums(&[(Input, 10), (Output, 12), (Reasoning, 5), (Total, 22)]), Some((10, 12, false)));
+        assert_eq!(sums(&[(Input, 10), (ToolUseInput, 3), (Output, 12), (Total, 25)]), Some((13, 12, false)));
+        assert_eq!(sums(&[(Input, 10), (Total, 10)]), Some((10, 0, false)));
+        assert_eq!(sums(&[(Input, 10), (Output, 1), (Total, 99)]), Some((10, 1, true)));
+    }
+
+    #[test]
+    fn what_has_no_output_or_is_sold_by_the_piece_is_told_without_it() {
+        assert_eq!(sums(Contract::InputOnly, &[(Count::Total, 8)]), Some((8, 0, false)));
+        assert_eq!(sums(Contract::InputOnly, &[(Count::SearchUnits, 1)]), Some((0, 0, false)));
+        assert_eq!(sums(Contract::InputOnly, &[]), None);
+        assert_eq!(sums(Contract::CacheIncluded, &[(Count::Images, 2)]), Some((0, 0, false)));
     }
 
     #[test]
     fn an_impossible_count_is_no_usage() {
         for (prompt, completion) in [(u64::MAX, 1), (1, u64::MAX), (1_000_000_001, 1)] {
-            let native = OpenAiUsage { prompt: Some(prompt), completion: Some(completion), ..Default::default() };
-            assert_eq!(native.canonical(), None);
+            let counts = [(Count::Input, prompt), (Count::Output, completion)];
+            assert_eq!(sums(Contract::CacheIncluded, &counts), None);
         }
     }
 
     #[test]
-    fn half_a_usage_is_none_and_parts_never_exceed_their_sum() {
-        assert_eq!(OpenAiUsage { completion: Some(3), ..Default::default() }.canonical(), None);
-        assert_eq!(OpenAiUsage { prompt: Some(3), ..Default::default() }.canonical(), None);
-        let lie = OpenAiUsage {
-            prompt: Some(5),
-            completion: Some(1),
-            cached: Some(9),
-            cache_write: Some(9),
-            reasoning: Some(9),
-            ..Default::default()
-        };
-        let usage = lie.canonical().unwrap();
+    fn a_half_that_is_told_is_kept_and_parts_never_exceed_their_sum() {
+        let half = native(&[(Count::Output, 3)]).canonical(Contract::CacheIncluded);
+        let usage = half.usage(|| Tokens(9), || Tokens(99));
+        assert_eq!((half.is_whole(), usage.input_tokens, usage.output_tokens), (false, Tokens(9), Tokens(3)));
+        let lie = native(&[
+            (Count::Input, 5),
+            (Count::Output, 1),
+            (Count::Cached, 9),
+            (Count::CacheCreation, 9),
+            (Count::Reasoning, 9),
+        ]);
+        let usage = lie.canonical(Contract::CacheIncluded).usage(Tokens::default, Tokens::default);
         assert_eq!((usage.cached_input_tokens, usage.cache_creation_input_tokens), (Tokens(5), Tokens(0)));
         assert_eq!(usage.reasoning_tokens, Tokens(1));
+    }
+
+    #[test]
+    fn a_reported_cost_is_read_to_the_nano_and_rounded_up() {
+        let usd = |significand, places| reported_usd(Decimal { significand, places });
+        assert_eq!(usd(95, 2), Some(NanoUsd(950_000_000)));
+        assert_eq!(usd(14_999_999_999_999_999, 20), Some(NanoUsd(150_000)));
+        assert_eq!(usd(1, 200), Some(NanoUsd(1)));
+        assert_eq!(usd(u64::MAX, 3), None);
     }
 }

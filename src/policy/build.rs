@@ -8,10 +8,12 @@ use hashbrown::HashMap;
 
 use super::rules::Layer;
 use super::{DEFAULT_TENANT, Expensive, NONE, OTHER, Policy, ProviderPolicy, TenantIx, TenantPolicy};
-use crate::config::{self, Config, ConfigError, Named, UnknownTenants, UnpricedPolicy};
+use crate::config::{self, Config, ConfigError, Named, UnknownTenants, UnpricedPolicy, WrittenRates};
 use crate::limit::{Guard, Rules};
-use crate::price::{NotAdded, Price, PriceIx, PriceTable, Quote, Rates, Unpriced};
-use crate::units::Tokens;
+use crate::llm::path::{self, PathPattern, Route};
+use crate::llm::schema;
+use crate::price::{NotAdded, Price, PriceIx, PriceTable, Quote, Schedule, Tariff, Unpriced};
+use crate::units::{Tokens, UnixNanos};
 
 type Checked<T> = Result<T, ConfigError>;
 
@@ -40,8 +42,9 @@ pub(super) fn policy(config: Config) -> Checked<Policy> {
     }
     let roles = roles(config.roles)?;
     let providers = providers(config.providers)?;
+    let paths = paths(&config.paths)?;
     let prices = prices(&config.prices, &config.unpriced)?;
-    let aliases = aliases(config.aliases, &prices)?;
+    let aliases = aliases(config.aliases, &providers, &prices)?;
     let tiers = tiers(&config.limits, &config.tiers)?;
     let (tenants, tenant_index, default_tenant) = tenants(config.tenants, config.unknown_tenants, &tiers)?;
     Ok(Policy {
@@ -52,6 +55,7 @@ pub(super) fn policy(config: Config) -> Checked<Policy> {
         tenant_index,
         default_tenant,
         providers,
+        paths,
         prices,
         expensive: Expensive { models: config.expensive.models, over: config.expensive.over_usd.map(|usd| usd.0) },
         aliases,
@@ -101,15 +105,73 @@ fn roles(written: Vec<config::Name>) -> Checked<Vec<String>> {
 
 fn providers(written: Named<config::Provider>) -> Checked<Vec<ProviderPolicy>> {
     let mut providers: Vec<ProviderPolicy> = Vec::with_capacity(written.entries.len());
-    for (name, config::Provider { cluster: config::Name(cluster) }) in written.entries {
+    for (name, provider) in written.entries {
+        let config::Provider { cluster: config::Name(cluster), stream_usage_option, reported_cost } = provider;
         not_reserved(|| under("providers", &name), &name, &[OTHER, NONE])?;
         if let Some(first) = providers.iter().find(|provider| *provider.cluster == *cluster) {
             let path = format!("{}.cluster", under("providers", &name));
             return flaw(path, format!("the cluster `{cluster}` is that of `{}` already", first.name));
         }
-        providers.push(ProviderPolicy { name: name.to_string(), cluster: cluster.to_string() });
+        let (name, cluster) = (name.to_string(), cluster.to_string());
+        providers.push(ProviderPolicy { name, cluster, stream_usage_option, reported_cost });
     }
     Ok(providers)
+}
+
+/// The operator's paths before the built-in ones.
+fn paths(written: &[config::ApiPath]) -> Checked<Vec<Route>> {
+    let mut routes = Vec::with_capacity(written.len());
+    for (at, config::ApiPath { path: config::Name(path), api: config::Name(api), streams }) in
+        written.iter().enumerate()
+    {
+        let Some(pattern) = PathPattern::new(path) else {
+            let problem = format!(
+                "`{path}` is not a path: `/` or `**/`, then segments, of which `*` stands for any one and `{{model}}` for \
+                 the model's name"
+            );
+            return flaw(format!("paths[{at}].path"), problem);
+        };
+        let schema = schema::named(api);
+        if schema.is_none() && **api != *NONE {
+            let known: Vec<_> = schema::ALL.iter().map(|schema| format!("`{}`", schema.name)).collect();
+            let problem =
+                format!("unknown API `{api}`, expected `{NONE}` (not metered) or one of {}", known.join(", "));
+            return flaw(format!("paths[{at}].api"), problem);
+        }
+        routes.push(Route { pattern, schema, streams: *streams });
+    }
+    routes.extend(path::built_in());
+    Ok(routes)
+}
+
+fn schedule(base: WrittenRates, above: &[config::Above], path: &str) -> Checked<Schedule> {
+    let Some(rates) = base.rates() else {
+        let missing = if base.input.is_none() { "input" } else { "output" };
+        return flaw(path, format!("`{missing}_usd_per_1m_tokens` is missing; write \"0\" for what costs nothing"));
+    };
+    let mut schedule = Schedule { base: rates, above: Vec::with_capacity(above.len()) };
+    for (at, border) in above.iter().enumerate() {
+        let tokens = Tokens(border.input_tokens);
+        if schedule.above.last().is_some_and(|(before, _)| *before >= tokens) {
+            return flaw(
+                format!("{path}.above[{at}].input_tokens"),
+                "the borders must rise, each above the one before",
+            );
+        }
+        schedule.above.push((tokens, border.written_rates().over(base).rates().unwrap_or(rates)));
+    }
+    Ok(schedule)
+}
+
+fn tariff(price: &config::Price, path: &str) -> Checked<Tariff> {
+    let base = price.written_rates();
+    let standard = schedule(base, &price.above, path)?;
+    let mut service_tiers = Vec::with_capacity(price.service_tiers.entries.len());
+    for (name, tier) in &price.service_tiers.entries {
+        let path = under(&format!("{path}.service_tiers"), name);
+        service_tiers.push(((**name).into(), schedule(tier.written_rates().over(base), &tier.above, &path)?));
+    }
+    Ok(Tariff { standard, service_tiers })
 }
 
 fn prices(written: &[config::Price], unpriced: &config::Unpriced) -> Checked<PriceTable> {
@@ -121,14 +183,13 @@ fn prices(written: &[config::Price], unpriced: &config::Unpriced) -> Checked<Pri
         let path = || format!("prices[{at}].model");
         let model = price.model.as_str();
         not_reserved(path, model, &[OTHER])?;
-        let input = price.input_usd_per_1m_tokens.0;
-        let rates = Rates {
-            input,
-            output: price.output_usd_per_1m_tokens.0,
-            cached_input: price.cached_input_usd_per_1m_tokens.map_or(input, |rate| rate.0),
-            cache_creation: price.cache_creation_usd_per_1m_tokens.map_or(input, |rate| rate.0),
+        let price = Price {
+            model: price.model.clone(),
+            from: price.from.map(|date| date.0).unwrap_or_default(),
+            tariff: Rc::new(tariff(price, &format!("prices[{at}]"))?),
+            bound_field: price.output_bound_field,
         };
-        match table.add(Price { model: price.model.clone(), rates, bound_field: price.output_bound_field }) {
+        match table.add(price) {
             Ok(_) => {}
             Err(NotAdded::SameModelAs(PriceIx(first))) => {
                 return flaw(path(), format!("`{model}` has a price already, at prices[{first}]"));
@@ -145,18 +206,29 @@ fn prices(written: &[config::Price], unpriced: &config::Unpriced) -> Checked<Pri
         (UnpricedPolicy::PriceAs, None) => {
             return flaw("unpriced", "the policy `price_as` needs a `model` that has a price");
         }
-        (UnpricedPolicy::PriceAs, Some(config::Name(model))) => match table.find(model) {
-            Some(ix) => Unpriced::PriceAs(ix),
-            None => {
+        (UnpricedPolicy::PriceAs, Some(config::Name(model))) => {
+            if table.find(model, END_OF_TIME).is_none() {
                 return flaw("unpriced.model", format!("`{model}` has no price itself; name a model under `prices`"));
             }
-        },
+            Unpriced::PriceAs((**model).into())
+        }
     };
     table.set_unpriced(policy);
     Ok(table)
 }
 
-fn aliases(written: Named<config::Name>, prices: &PriceTable) -> Checked<HashMap<String, String>> {
+/// When every price has begun.
+const END_OF_TIME: UnixNanos = UnixNanos(u64::MAX);
+
+fn aliases(
+    written: Named<config::Name>,
+    providers: &[ProviderPolicy],
+    prices: &PriceTable,
+) -> Checked<HashMap<String, String>> {
+    let has_own_price = |model: &str| {
+        let quote = |provider: &ProviderPolicy| prices.quote(Some(&provider.name), model, END_OF_TIME);
+        providers.iter().any(|provider| quote(provider) != Quote::Denied)
+    };
     for (alias, config::Name(model)) in &written.entries {
         let path = || under("aliases", alias);
         if alias.contains('*') || model.contains('*') {
@@ -168,7 +240,7 @@ fn aliases(written: Named<config::Name>, prices: &PriceTable) -> Checked<HashMap
                 format!("`{model}` is an alias itself, and aliases are followed once: name its model"),
             );
         }
-        if prices.quote(model) == Quote::Denied {
+        if prices.quote(None, model, END_OF_TIME) == Quote::Denied && !has_own_price(model) {
             let problem = format!("no price matches `{model}`, so `unpriced` denies it: add it under `prices`");
             return flaw(path(), problem);
         }

@@ -1,8 +1,8 @@
 use super::*;
 use crate::limit::{Guard, Rule};
-use crate::llm::request::BoundField;
+use crate::llm::schema::BoundField;
 use crate::price::Quote;
-use crate::units::PicoUsdPerToken;
+use crate::units::{PicoUsdPerToken, UnixNanos};
 
 const PRICES: &str =
     r#""prices":[{"model":"gpt-4o*","input_usd_per_1m_tokens":"2.50","output_usd_per_1m_tokens":"10"}]"#;
@@ -63,9 +63,13 @@ fn nothing_but_tenants_and_prices_is_needed() {
     assert_eq!(&*policy.tenants[0].tier, "standard");
     assert_eq!(policy.tenant("stranger"), None);
     assert_eq!(policy.rules(TenantIx(1)), None);
-    let Quote::Priced { price, .. } = policy.prices.quote("gpt-4o-mini") else { panic!() };
-    assert_eq!(price.rates.cached_input, PicoUsdPerToken(2_500_000), "as dear as plain input, if not written");
-    assert_eq!(policy.prices.quote("o1"), Quote::Denied);
+    let Quote::Priced { price, .. } = policy.prices.quote(None, "gpt-4o-mini", UnixNanos(0)) else { panic!() };
+    assert_eq!(
+        price.tariff.standard.base.cached_input,
+        PicoUsdPerToken(2_500_000),
+        "as dear as plain input, if not written"
+    );
+    assert_eq!(policy.prices.quote(None, "o1", UnixNanos(0)), Quote::Denied);
 }
 
 #[test]
@@ -91,11 +95,11 @@ fn everything_can_be_written() {
     assert_eq!(providers, ["simulated", "other", "other"]);
     assert_eq!([Some("code"), Some("boss"), None].map(|role| policy.role_label(role)), ["code", "other", "none"]);
     assert_eq!(["fast", "gpt-4o"].map(|model| policy.resolve(model)), ["gpt-4o", "gpt-4o"]);
-    let price = policy.prices.quote("gpt-4o").price().unwrap();
+    let price = policy.prices.quote(None, "gpt-4o", UnixNanos(0)).price().unwrap();
     assert_eq!(price.bound_field, BoundField::MaxTokens);
-    assert_eq!(price.rates.cached_input, PicoUsdPerToken(1_250_000));
-    assert_eq!(price.rates.cache_creation, PicoUsdPerToken(3_000_000));
-    assert!(matches!(policy.prices.quote("o9"), Quote::PricedAs { .. }));
+    assert_eq!(price.tariff.standard.base.cached_input, PicoUsdPerToken(1_250_000));
+    assert_eq!(price.tariff.standard.base.cache_creation, PicoUsdPerToken(3_000_000));
+    assert!(matches!(policy.prices.quote(None, "o9", UnixNanos(0)), Quote::PricedAs { .. }));
     assert_eq!((policy.default_max_tokens, policy.min_tokens), (Tokens(4_096), Tokens(1)), "field by field");
     assert_eq!(policy.expensive.over, Some(NanoUsd(20_000_000)));
     assert!(policy.expensive.is_model("o1-mini") && !policy.expensive.is_model("gpt-4o"));

@@ -1,10 +1,19 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::llm::usage::Usage;
+use crate::units::{NanoUsd, PicoUsdPerToken, Tokens};
+
+const NOW: UnixNanos = UnixNanos(1_800_000_000_000_000_000);
 
 fn price(model: &str, input: u64) -> Price {
-    let rates = Rates { input: PicoUsdPerToken(input), ..Rates::default() };
-    Price { model: Pattern::new(model).unwrap(), rates, bound_field: BoundField::default() }
+    from(model, input, UnixNanos(0))
+}
+
+fn from(model: &str, input: u64, from: UnixNanos) -> Price {
+    let base = Rates { input: PicoUsdPerToken(input), ..Rates::default() };
+    let tariff = Tariff { standard: Schedule { base, above: Vec::new() }, service_tiers: Vec::new() };
+    Price { model: Pattern::new(model).unwrap(), from, tariff: Rc::new(tariff), bound_field: BoundField::default() }
 }
 
 fn table(models: &[&str]) -> PriceTable {
@@ -29,22 +38,22 @@ fn the_exact_name_wins_then_the_longest_beginning() {
         ("gé", "*"),
         ("gpt-4*", "gpt-4*"),
     ] {
-        assert_eq!(table.quote(model).label(), entry, "{model}");
+        assert_eq!(table.quote(None, model, NOW).label(), entry, "{model}");
     }
 }
 
 #[test]
 fn a_model_without_a_price_meets_the_policy() {
     let mut table = table(&["gpt-4o"]);
-    assert_eq!(table.quote("new"), Quote::Denied);
+    assert_eq!(table.quote(None, "new", NOW), Quote::Denied);
     table.set_unpriced(Unpriced::Allow);
-    assert_eq!(table.quote("new"), Quote::Free);
-    table.set_unpriced(Unpriced::PriceAs(PriceIx(0)));
-    let quote = table.quote("new");
+    assert_eq!(table.quote(None, "new", NOW), Quote::Free);
+    table.set_unpriced(Unpriced::PriceAs("gpt-4o".into()));
+    let quote = table.quote(None, "new", NOW);
     assert_eq!(quote, Quote::PricedAs { price: &table.prices()[0] });
     assert_eq!((quote.label(), quote.price().unwrap().model.as_str()), ("other", "gpt-4o"));
-    table.set_unpriced(Unpriced::PriceAs(PriceIx(9)));
-    assert_eq!(table.quote("new"), Quote::Denied, "an index from nowhere is not a free pass");
+    table.set_unpriced(Unpriced::PriceAs("gone".into()));
+    assert_eq!(table.quote(None, "new", NOW), Quote::Denied, "a name from nowhere is not a free pass");
 }
 
 #[test]
@@ -56,7 +65,63 @@ fn a_model_is_priced_once_and_the_table_has_an_end() {
         table.add(price(&format!("m{nth}"), 1)).unwrap();
     }
     assert_eq!(table.add(price("one more", 1)), Err(NotAdded::Full));
-    assert_eq!(table.find("m65534"), Some(PriceIx(65_534)));
+    assert_eq!(table.find("m65534", NOW), table.prices().last());
+}
+
+#[test]
+fn a_providers_own_price_comes_before_that_of_the_name() {
+    let table = table(&["*", "gpt-4o", "azure/gpt-4o*", "azure/*", "azure*"]);
+    for (provider, model, entry) in [
+        (Some("azure"), "gpt-4o", "azure/gpt-4o*"),
+        (Some("azure"), "o3", "azure/*"),
+        (Some("openai"), "gpt-4o", "gpt-4o"),
+        (Some("openai"), "o3", "*"),
+        (None, "azure/gpt-4o", "azure/gpt-4o*"),
+    ] {
+        assert_eq!(table.quote(provider, model, NOW).label(), entry, "{provider:?} {model}");
+    }
+}
+
+#[test]
+fn a_price_holds_from_its_day_until_the_next_one() {
+    let day = |days: u64| UnixNanos(days * 86_400_000_000_000);
+    let mut table = PriceTable::default();
+    for (input, begins) in [(1, 0), (3, 20), (2, 10)] {
+        table.add(from("m*", input, day(begins))).unwrap();
+    }
+    table.add(from("m-new", 9, day(15))).unwrap();
+    assert_eq!(table.add(from("m*", 7, day(10))), Err(NotAdded::SameModelAs(PriceIx(2))));
+    let rate = |model, now| table.find(model, now).map(|price| price.tariff.standard.base.input.0);
+    for (model, now, input) in [
+        ("m", day(0), Some(1)),
+        ("m", UnixNanos(day(10).0 - 1), Some(1)),
+        ("m", day(10), Some(2)),
+        ("m", day(20), Some(3)),
+        // Until its own price begins, a name has that of its beginning.
+        ("m-new", day(14), Some(2)),
+        ("m-new", day(15), Some(9)),
+        ("x", day(15), None),
+    ] {
+        assert_eq!(rate(model, now), input, "{model} {now:?}");
+    }
+}
+
+#[test]
+fn a_long_context_and_a_served_tier_have_rates_of_their_own() {
+    let rates = |input| Rates { input: PicoUsdPerToken(input), ..Rates::default() };
+    let above = vec![(Tokens(100_000), rates(20)), (Tokens(200_000), rates(5))];
+    let tariff = Tariff {
+        standard: Schedule { base: rates(10), above },
+        service_tiers: vec![("flex".into(), Schedule { base: rates(4), above: Vec::new() })],
+    };
+    let cost = |thousands: u64, tier| {
+        tariff.cost(&Usage { input_tokens: Tokens(thousands * 1_000), ..Usage::default() }, tier).0
+    };
+    let at_border = Usage { input_tokens: Tokens(100_001), ..Usage::default() };
+    assert_eq!(tariff.cost(&at_border, None), NanoUsd(2_001), "all its tokens, and rounded up once");
+    assert_eq!([cost(100, None), cost(101, None), cost(201, None)], [1_000, 2_020, 1_005]);
+    assert_eq!([cost(101, Some("flex")), cost(101, Some("default"))], [404, 2_020]);
+    assert_eq!(tariff.ceiling(Tokens(300_000), None, false).input.0, 10, "the input may turn out shorter");
 }
 
 #[test]
@@ -75,6 +140,7 @@ fn cached_input_is_part_of_the_input() {
         output: PicoUsdPerToken(15_000_000),
         cached_input: PicoUsdPerToken(300_000),
         cache_creation: PicoUsdPerToken(3_750_000),
+        ..Rates::default()
     };
     let usage = Usage {
         input_tokens: Tokens(1_000),
@@ -147,16 +213,38 @@ mod longhand {
 }
 
 prop_compose! {
-    fn rates()(rates in [any_scale(), any_scale(), any_scale(), any_scale()]) -> Rates {
-        let [input, output, cached_input, cache_creation] = rates.map(PicoUsdPerToken);
-        Rates { input, output, cached_input, cache_creation }
+    fn rates()(rates in [(); 10].map(|()| any_scale()), pieces in [(); 4].map(|()| any_scale())) -> Rates {
+        let [input, cached_input, cache_creation, cache_creation_1h, audio_input, image_input, output, reasoning,
+            audio_output, image_output] = rates.map(PicoUsdPerToken);
+        let [request, image, search_unit, web_search] = pieces.map(NanoUsd);
+        Rates {
+            input, cached_input, cache_creation, cache_creation_1h, audio_input, image_input, output, reasoning,
+            audio_output, image_output, request, image, search_unit, web_search,
+        }
     }
 }
 
 prop_compose! {
-    fn usage()(tokens in [any_scale(), any_scale(), any_scale(), any_scale()]) -> Usage {
-        let [input_tokens, output_tokens, cached_input_tokens, cache_creation_input_tokens] = tokens.map(Tokens);
-        Usage { input_tokens, output_tokens, cached_input_tokens, cache_creation_input_tokens, ..Usage::default() }
+    /// As an answer's counts are made canonical: no part is more than its whole.
+    fn usage()(input in [(); 5].map(|()| any_scale()), output in [(); 4].map(|()| any_scale()),
+        images in any_scale(), search_units in any_scale(), web_searches in any_scale()) -> Usage {
+        let sum = |parts: &[u64]| Tokens(parts.iter().fold(0, |sum: u64, part| sum.saturating_add(*part)));
+        let [plain, cached, created, audio, image] = input.map(|part| part >> 3);
+        let [text, reasoning, spoken, drawn] = output.map(|part| part >> 3);
+        Usage {
+            input_tokens: sum(&[plain, cached, created, audio, image]),
+            output_tokens: sum(&[text, reasoning, spoken, drawn]),
+            total_tokens: Tokens(0),
+            cached_input_tokens: Tokens(cached),
+            cache_creation_input_tokens: Tokens(created),
+            cache_creation_1h_input_tokens: Tokens(created >> 1),
+            reasoning_tokens: Tokens(reasoning),
+            audio_input_tokens: Tokens(audio),
+            image_input_tokens: Tokens(image),
+            audio_output_tokens: Tokens(spoken),
+            image_output_tokens: Tokens(drawn),
+            images, search_units, web_searches,
+        }
     }
 }
 
@@ -168,15 +256,26 @@ fn any_scale() -> impl Strategy<Value = u64> {
 proptest! {
     #[test]
     fn a_cost_is_the_exact_sum_rounded_up_once(rates in rates(), usage in usage()) {
-        let (cached, creation) = (usage.cached_input_tokens.0, usage.cache_creation_input_tokens.0);
-        let plain = usage.input_tokens.0.saturating_sub(cached).saturating_sub(creation);
-        let exact = longhand::cost(&[
-            (rates.input.0, plain),
-            (rates.cached_input.0, cached),
-            (rates.cache_creation.0, creation),
-            (rates.output.0, usage.output_tokens.0),
-        ]);
-        prop_assert_eq!(rates.cost(&usage), NanoUsd(exact));
+        let created_1h = usage.cache_creation_1h_input_tokens.0;
+        let created = usage.cache_creation_input_tokens.0 - created_1h;
+        let (audio, image) = (usage.audio_input_tokens.0, usage.image_input_tokens.0);
+        let plain = usage.input_tokens.0 - usage.cached_input_tokens.0 - created - created_1h - audio - image;
+        let (spoken, drawn) = (usage.audio_output_tokens.0, usage.image_output_tokens.0);
+        let text = usage.output_tokens.0 - usage.reasoning_tokens.0 - spoken - drawn;
+        // A nano-USD is a thousand pico-USD; the factors stay below base 10⁹'s three digits.
+        let pieces = [(rates.request, 1), (rates.image, usage.images), (rates.search_unit, usage.search_units),
+            (rates.web_search, usage.web_searches)];
+        let mut products = vec![
+            (rates.input.0, plain), (rates.cached_input.0, usage.cached_input_tokens.0), (rates.cache_creation.0, created),
+            (rates.cache_creation_1h.0, created_1h), (rates.audio_input.0, audio), (rates.image_input.0, image),
+            (rates.output.0, text), (rates.reasoning.0, usage.reasoning_tokens.0), (rates.audio_output.0, spoken),
+            (rates.image_output.0, drawn),
+        ];
+        for (price, count) in pieces {
+            // A thousand times, by adding: the product of a price and a thousand may not fit.
+            products.extend(std::iter::repeat_n((price.0, count), 1_000));
+        }
+        prop_assert_eq!(rates.cost(&usage), NanoUsd(longhand::cost(&products)));
     }
 
     #[test]
@@ -187,34 +286,22 @@ proptest! {
         prop_assert!(rates.cost(&input) >= rates.cost(&usage));
     }
 
-    /// Rounding once means that a call in parts is never cheaper than the whole, and dearer by less than a nano each.
-    #[test]
-    fn the_parts_cost_the_whole_and_a_nano_at_most(rates in rates(), usage in usage()) {
-        let parts = [
-            Usage { output_tokens: Tokens(0), ..usage },
-            Usage { output_tokens: usage.output_tokens, ..Usage::default() },
-        ];
-        let sum = parts.iter().fold(NanoUsd::ZERO, |sum, part| sum.plus(rates.cost(part)));
-        let whole = rates.cost(&usage);
-        prop_assert!(whole <= sum && sum.0 <= whole.0.saturating_add(1));
-    }
-
     #[test]
     fn the_worst_case_covers_every_split_of_the_input(rates in rates(), usage in usage()) {
-        let parts = usage.cached_input_tokens.0.checked_add(usage.cache_creation_input_tokens.0);
-        prop_assume!(parts.is_some_and(|parts| parts <= usage.input_tokens.0));
-        prop_assert!(rates.cost(&usage) <= rates.worst_case(usage.input_tokens, usage.output_tokens));
+        let usage = Usage { web_searches: 0, ..usage };
+        let ceiling = rates.ceiling(true).with_items(&rates, usage.images, usage.search_units);
+        prop_assert!(rates.cost(&usage) <= ceiling.worst_case(usage.input_tokens, usage.output_tokens).plus(NanoUsd(1)));
     }
 
     /// `u64::MAX` is where costs saturate, so nothing is above that budget.
     #[test]
     fn the_output_within_a_budget_is_the_most_that_fits(rates in rates(), input in any_scale(), budget in 0..u64::MAX) {
-        let (input, budget) = (Tokens(input), NanoUsd(budget));
-        match rates.output_within(input, budget) {
-            None => prop_assert!(rates.worst_case(input, Tokens(0)) > budget),
+        let (input, budget, ceiling) = (Tokens(input), NanoUsd(budget), rates.ceiling(false));
+        match ceiling.output_within(input, budget) {
+            None => prop_assert!(ceiling.worst_case(input, Tokens(0)) > budget),
             Some(most) => {
-                prop_assert!(rates.worst_case(input, most) <= budget);
-                prop_assert!(most == Tokens(u64::MAX) || rates.worst_case(input, most.plus(Tokens(1))) > budget);
+                prop_assert!(ceiling.worst_case(input, most) <= budget);
+                prop_assert!(most == Tokens(u64::MAX) || ceiling.worst_case(input, most.plus(Tokens(1))) > budget);
             }
         }
     }
@@ -229,6 +316,6 @@ proptest! {
             let text = price.model.as_str();
             (!text.ends_with('*'), text.len())
         });
-        prop_assert_eq!(table.quote(&model).price(), by_hand);
+        prop_assert_eq!(table.quote(None, &model, NOW).price(), by_hand);
     }
 }

@@ -150,10 +150,10 @@ fn headers_alone_are_no_chat() {
 }
 
 #[test]
-fn what_is_no_chat_passes_untouched_and_untold() {
+fn what_costs_nothing_passes_untouched_and_untold() {
     let gateway = Gateway::configured(&configuration());
     let stream = gateway.stream();
-    let headers = [(":method", "POST"), (":path", "/v1/embeddings"), ("accept-encoding", "gzip")];
+    let headers = [(":method", "POST"), (":path", "/v1/files"), ("accept-encoding", "gzip")];
     assert_eq!(stream.request_headers(&headers, false), Action::Continue);
     assert_eq!(stream.request_body(b"anything", true), Action::Continue);
     stream.answer_headers(&[(":status", "200"), ("content-length", "2")], false);

@@ -1,6 +1,6 @@
 use super::*;
 use crate::limit::Rule;
-use crate::price::Rates;
+use crate::price::Ceiling;
 use crate::units::PicoUsdPerToken;
 use proptest::prelude::*;
 
@@ -23,7 +23,7 @@ fn ask(input: u64, bound: Bound) -> Ask {
     let rate = PicoUsdPerToken(1_000);
     Ask {
         input: Tokens(input),
-        rates: Rates { input: rate, output: rate, cached_input: rate, cache_creation: rate },
+        ceiling: Ceiling { input: rate, output: rate, ..Ceiling::default() },
         bound,
         choices: 1,
         expensive_model: false,
@@ -79,7 +79,7 @@ fn an_audited_guard_counts_and_lets_through() {
     let mut rules = rules(&[(Guard::RequestUsd, 1)]);
     rules.set(Guard::RequestsPerMinute, Rule { limit: Some(1), audit: true });
     let mut cell = Cell::default();
-    let free = Ask { rates: Rates::default(), ..ask(1, client(1)) };
+    let free = Ask { ceiling: Ceiling::default(), ..ask(1, client(1)) };
     assert!(cell.admit(&rules, &free, NOON).audit.iter().next().is_none());
     let decision = cell.admit(&rules, &free, NOON);
     assert!(decision.verdict.is_ok());

@@ -1,8 +1,20 @@
 use super::*;
+use crate::llm::estimate::density::Density;
+use crate::llm::usage::Usage;
+use crate::llm::{estimate, schema};
+use crate::units::Tokens;
 use proptest::prelude::*;
 
 const CONTENT: &str = r#"data: {"model":"gpt-4o","choices":[{"index":0,"delta":{"content":"héllo 漢"}}],"usage":null}"#;
 const USAGE: &str = r#"data: {"model":"gpt-4o","choices":[],"usage":{"prompt_tokens":7,"completion_tokens":3,"total_tokens":10,"prompt_tokens_details":{"cached_tokens":2},"completion_tokens_details":{"reasoning_tokens":1}}}"#;
+
+fn chat() -> &'static Schema {
+    schema::named("openai_chat").unwrap()
+}
+
+fn told(reading: &Reading) -> Option<Usage> {
+    reading.told.is_whole().then(|| reading.told.usage(Tokens::default, Tokens::default))
+}
 
 fn stream(events: &[&str], end: &str) -> String {
     events.iter().map(|event| format!("{event}{end}{end}")).collect()
@@ -10,7 +22,7 @@ fn stream(events: &[&str], end: &str) -> String {
 
 /// Feeds `body` cut at `cuts`; returns what the client would receive, and the reading.
 fn passed(body: &[u8], cuts: &[usize], form: Form, withhold: bool) -> (Vec<u8>, Reading) {
-    let mut meter = Meter::new(form, withhold);
+    let mut meter = Meter::new(chat(), form, withhold);
     let mut cuts: Vec<usize> = cuts.iter().copied().filter(|cut| *cut <= body.len()).collect();
     cuts.sort_unstable();
     cuts.push(body.len());
@@ -32,8 +44,8 @@ fn usage() -> Usage {
         output_tokens: Tokens(3),
         total_tokens: Tokens(10),
         cached_input_tokens: Tokens(2),
-        cache_creation_input_tokens: Tokens(0),
         reasoning_tokens: Tokens(1),
+        ..Usage::default()
     }
 }
 
@@ -51,18 +63,19 @@ proptest! {
         }
         let kept = body.replacen(&format!("{USAGE}{end}{end}"), "", 1);
         let (client, reading) = passed(body.as_bytes(), &cuts, Form::EventStream, true);
-        prop_assert_eq!(reading.usage, Some(usage()));
-        prop_assert_eq!(reading.likely_output, Tokens(5));
+        prop_assert_eq!(told(&reading), Some(usage()));
+        // Twice `héllo 漢`.
+        prop_assert_eq!(reading.generated, Generated::Text(20));
         prop_assert_eq!(String::from_utf8_lossy(&client), kept);
         let (client, reading) = passed(body.as_bytes(), &cuts, Form::EventStream, false);
-        prop_assert_eq!(reading.usage, Some(usage()));
+        prop_assert_eq!(told(&reading), Some(usage()));
         prop_assert_eq!(String::from_utf8_lossy(&client), body);
     }
 }
 
 #[test]
 fn complete_events_are_never_held_back() {
-    let mut meter = Meter::new(Form::EventStream, true);
+    let mut meter = Meter::new(chat(), Form::EventStream, true);
     let event = stream(&[CONTENT], "\n");
     assert_eq!(meter.feed(event.as_bytes(), false), Passage::Unchanged);
     let (half, rest) = event.split_at(20);
@@ -73,7 +86,7 @@ fn complete_events_are_never_held_back() {
 #[test]
 fn an_event_too_large_to_be_the_usage_flows_on() {
     let event = stream(&[&CONTENT.replace("llo", &"x".repeat(100_000))], "\n");
-    let mut meter = Meter::new(Form::EventStream, true);
+    let mut meter = Meter::new(chat(), Form::EventStream, true);
     let mut client = Vec::new();
     for chunk in event.as_bytes().chunks(1_000) {
         match meter.feed(chunk, false) {
@@ -88,10 +101,11 @@ fn an_event_too_large_to_be_the_usage_flows_on() {
 fn a_cut_stream_is_never_free_once_a_byte_of_it_was_sent() {
     let body = stream(&[CONTENT, CONTENT, USAGE, "data: [DONE]"], "\n");
     for cut in 1..body.len() {
-        let mut meter = Meter::new(Form::EventStream, false);
+        let mut meter = Meter::new(chat(), Form::EventStream, false);
         meter.feed(&body.as_bytes()[..cut], false);
         let reading = meter.read();
-        assert!(reading.likely_output >= Tokens(1) && reading.likely_output <= Tokens(5), "cut at {cut}");
+        let likely = estimate::output(chat(), reading.generated, reading.error, Density::default());
+        assert!(likely >= Tokens(1) && likely <= Tokens(5), "cut at {cut}");
     }
 }
 
@@ -100,7 +114,7 @@ fn json_answers_are_read_with_any_order_of_fields_and_errors_inside_a_200_are_se
     let body = r#"{"usage":{"total_tokens":10,"completion_tokens":3,"prompt_tokens":7,"completion_tokens_details":{"reasoning_tokens":1},"prompt_tokens_details":{"cached_tokens":2}},"choices":[{"message":{"content":"hi","tool_calls":[{"function":{"name":"f","arguments":"{}"}}]}}],"model":"m"}"#;
     for cut in 0..body.len() {
         let (_, reading) = passed(body.as_bytes(), &[cut], Form::Json, true);
-        assert_eq!((reading.usage, reading.model.as_deref(), reading.error), (Some(usage()), Some("m"), false));
+        assert_eq!((told(&reading), reading.model.as_deref(), reading.error), (Some(usage()), Some("m"), false));
     }
     let (_, reading) = passed(br#"{"error":{"message":"overloaded"}}"#, &[], Form::Json, false);
     assert!(reading.error);
@@ -115,14 +129,15 @@ fn streams_that_repeat_their_usage_are_not_summed() {
     let groq = r#"data: {"choices":[{"delta":{}}],"x_groq":{"usage":{"prompt_tokens":70,"completion_tokens":30}}}"#;
     let body = stream(&[&first, groq, USAGE], "\n");
     let (_, reading) = passed(body.as_bytes(), &[], Form::EventStream, false);
-    assert_eq!(reading.usage, Some(usage()));
+    assert_eq!(told(&reading), Some(usage()));
 }
 
 #[test]
 fn what_cannot_be_read_is_taken_by_its_size() {
-    assert_eq!(Form::of(Some(b"application/json"), Some(b"gzip")), Form::Opaque);
+    assert_eq!(Form::of(Some(b"application/json"), Some(b"gzip")), Form::Encoded);
     assert_eq!(Form::of(Some(b"Application/JSON ; charset=utf-8"), Some(b"identity")), Form::Json);
     assert_eq!(Form::of(Some(b"text/event-stream;charset=utf-8"), None), Form::EventStream);
-    let (client, reading) = passed(&[0x1f; 400], &[7], Form::Opaque, true);
-    assert_eq!((client.len(), reading.usage, reading.likely_output), (400, None, Tokens(100)));
+    let (client, reading) = passed(&[0x1f; 400], &[7], Form::Encoded, true);
+    let size = Generated::Opaque { bytes: 400, encoded: true };
+    assert_eq!((client.len(), told(&reading), reading.generated), (400, None, size));
 }

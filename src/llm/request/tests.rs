@@ -1,16 +1,22 @@
 use super::*;
+use crate::llm::estimate::density::Density;
+use crate::llm::schema;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-fn read(body: &str) -> Result<ChatRequest, Invalid> {
-    let mut reader = ChatReader::default();
+fn reader(schema: &str) -> RequestReader {
+    RequestReader::new(Called { schema: schema::named(schema).unwrap(), model: None, streams: None })
+}
+
+fn read(body: &str) -> Result<Request, Invalid> {
+    let mut reader = reader("openai_chat");
     reader.feed(body.as_bytes());
     reader.finish(body.len() as u64)
 }
 
 fn edited(body: &str, model: Option<&str>, bound: Option<(BoundField, Tokens)>) -> Value {
     let request = read(body).unwrap();
-    let out = spliced(body.as_bytes(), &request.edits(model, bound));
+    let out = spliced(body.as_bytes(), &request.edits(model, bound, true));
     serde_json::from_slice(&out).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&out)))
 }
 
@@ -61,7 +67,7 @@ fn a_picture_counts_as_a_picture_and_not_as_its_base64() {
     .to_string();
     let sizes = read(&body).unwrap().sizes;
     assert_eq!(sizes.attachments, 2);
-    assert!(sizes.input_at_most() < Tokens(4_000), "{sizes:?}");
+    assert!(sizes.input_at_most(Density::default()) < Tokens(4_000), "{sizes:?}");
 }
 
 #[test]
@@ -91,7 +97,7 @@ fn edits_touch_only_what_they_name() {
         json!({"model": "gpt-\"4o", "messages": [], "stream": true, "max_completion_tokens": 9,
             "stream_options": {"include_usage": true}})
     );
-    assert!(read(&json!({"model": "a", "messages": []}).to_string()).unwrap().edits(None, None).is_empty());
+    assert!(read(&json!({"model": "a", "messages": []}).to_string()).unwrap().edits(None, None, true).is_empty());
 }
 
 #[test]
@@ -99,7 +105,7 @@ fn blanks_before_the_object_are_no_way_around_the_bound() {
     let body = format!("{}{{\"model\":\"a\",\"messages\":[]}}", " \n".repeat(50_000));
     let out = edited(&body, None, Some((BoundField::MaxTokens, Tokens(9))));
     assert_eq!(out, json!({"model": "a", "messages": [], "max_tokens": 9}));
-    let place = read(&body).unwrap().edits(None, Some((BoundField::MaxTokens, Tokens(9))))[0].place;
+    let place = read(&body).unwrap().edits(None, Some((BoundField::MaxTokens, Tokens(9))), true)[0].place;
     assert_eq!((place.from, place.to), (100_001, 100_001));
 }
 
@@ -112,7 +118,7 @@ proptest! {
             "max_completion_tokens": 77}).to_string();
         let mut cuts: Vec<usize> = cuts.into_iter().filter(|cut| *cut < body.len()).collect();
         cuts.sort_unstable();
-        let (mut reader, mut done) = (ChatReader::default(), 0);
+        let (mut reader, mut done) = (reader("openai_chat"), 0);
         for cut in cuts {
             reader.feed(&body.as_bytes()[done..cut]);
             done = cut;

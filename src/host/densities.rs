@@ -1,0 +1,113 @@
+//! How dense models' tokens are, shared between the workers: learned here, merged in shared data once a second.
+//!
+//! Trade-off: a swap at each answer would cost as much as the settlement. What a worker learned waits for its next tick,
+//! and what the others did is known a second later; an estimate bears that, money would not.
+
+use super::stats::Stats;
+use crate::exchange::{Checked, Experience};
+use crate::llm::estimate::density::{BUCKETS, Density, Learned, Lesson, bucket};
+use crate::record::Labels;
+use hashbrown::HashMap;
+use proxy_wasm::hostcalls;
+use std::cell::RefCell;
+use std::mem;
+
+#[derive(Default)]
+pub struct Densities {
+    /// By the `model` label, so the configuration bounds it.
+    models: RefCell<HashMap<String, Model>>,
+}
+
+struct Model {
+    density: Density,
+    /// Since the last tick.
+    fresh: [Lesson; BUCKETS],
+    input: Checked,
+    output: Checked,
+    changed: bool,
+    /// Other workers' lessons are read even by one that learns nothing, at every so many ticks.
+    age: u32,
+}
+
+impl Default for Model {
+    fn default() -> Self {
+        Self {
+            density: Density::default(),
+            fresh: [Lesson::default(); BUCKETS],
+            input: Checked::default(),
+            output: Checked::default(),
+            changed: false,
+            age: 0,
+        }
+    }
+}
+
+/// Rounds of the swap; lessons that lose them all wait for the next tick.
+const ATTEMPTS: u32 = 8;
+const TICKS_TO_READ: u32 = 8;
+
+fn key(model: &str) -> String {
+    format!("nexus:density:{model}")
+}
+
+impl Densities {
+    pub fn of(&self, model: &str) -> Density {
+        let Ok(mut models) = self.models.try_borrow_mut() else { return Density::default() };
+        if let Some(model) = models.get(model) {
+            return model.density;
+        }
+        // A worker that starts, or starts again, knows what the others know.
+        let known = Model { density: read(model).0.density(), ..Model::default() };
+        let density = known.density;
+        models.insert(model.to_owned(), known);
+        density
+    }
+
+    pub fn learn(&self, labels: &Labels, experience: &Experience) {
+        let Ok(mut models) = self.models.try_borrow_mut() else { return };
+        let model = models.entry_ref(labels.model.as_str()).or_default();
+        if let Some(fresh) = model.fresh.get_mut(bucket(&labels.tenant)) {
+            fresh.add(&experience.lesson);
+            model.changed = true;
+        }
+        model.input.add(experience.input);
+        model.output.add(experience.output);
+    }
+
+    /// At each tick: shares what was learned, and counts how far the estimates were off.
+    pub fn merge(&self, stats: &Stats) {
+        let Ok(mut models) = self.models.try_borrow_mut() else { return };
+        for (name, model) in models.iter_mut() {
+            model.age = model.age.wrapping_add(1);
+            if model.changed {
+                stats.checked(name, "input", &mem::take(&mut model.input));
+                stats.checked(name, "output", &mem::take(&mut model.output));
+                model.merge(name);
+            } else if model.age.is_multiple_of(TICKS_TO_READ) {
+                model.density = read(name).0.density();
+            }
+        }
+    }
+}
+
+impl Model {
+    fn merge(&mut self, name: &str) {
+        for _ in 0..ATTEMPTS {
+            let (mut learned, cas) = read(name);
+            for (bucket, lesson) in self.fresh.iter().enumerate() {
+                learned.add(bucket, lesson);
+            }
+            // An impossible value makes the host insert only if the key is absent.
+            let cas = Some(cas.unwrap_or(u32::MAX));
+            if hostcalls::set_shared_data(&key(name), Some(&learned.encode()), cas).is_ok() {
+                *self = Self { density: learned.density(), age: self.age, ..Self::default() };
+                return;
+            }
+        }
+    }
+}
+
+fn read(model: &str) -> (Learned, Option<u32>) {
+    let (bytes, cas) = hostcalls::get_shared_data(&key(model)).unwrap_or_default();
+    (bytes.as_deref().and_then(Learned::decode).unwrap_or_default(), cas)
+}

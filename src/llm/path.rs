@@ -1,0 +1,270 @@
+//! Which API a request speaks, by its method and path; never guessed from the body.
+//!
+//! Trade-off: a table of patterns, the operator's before the built-in ones, read in order. A path is read as the loosest
+//! server behind us might: escapes decoded, slashes merged, a trailing one dropped. A spelling that a provider accepts
+//! must not be a way around the limits.
+
+use super::schema::{self, Schema};
+
+/// A path as a pattern: segments, of which `*` stands for any one, `**` at the beginning for any number, and
+/// `{model}` for the model's name (of one or more segments), also before a fixed ending such as `:generateContent`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathPattern {
+    anywhere: bool,
+    segments: Vec<Segment>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Segment {
+    Fixed(Box<str>),
+    Any,
+    Model { ending: Box<str> },
+}
+
+/// What a matching path means; `None`: it is none of ours after all.
+#[derive(Clone, Debug)]
+pub struct Route {
+    pub pattern: PathPattern,
+    pub schema: Option<&'static Schema>,
+    /// Whether requests on this path are answered as streams; `None`: their bodies say.
+    pub streams: Option<bool>,
+}
+
+/// The API that was called.
+#[derive(Clone, Debug)]
+pub struct Called {
+    pub schema: &'static Schema,
+    /// Where the path names it: then the body doesn't count.
+    pub model: Option<String>,
+    pub streams: Option<bool>,
+}
+
+const MODEL: &str = "{model}";
+
+impl PathPattern {
+    /// `None` if `text` is not a pattern.
+    pub fn new(text: &str) -> Option<Self> {
+        let (anywhere, rest) = match text.strip_prefix("**/") {
+            Some(rest) => (true, rest),
+            None => (false, text.strip_prefix('/')?),
+        };
+        let segment = |text: &str| match (text, text.strip_prefix(MODEL)) {
+            ("*", _) => Some(Segment::Any),
+            (_, Some(ending)) if !ending.contains(['*', '{']) => Some(Segment::Model { ending: ending.into() }),
+            (text, _) if text.is_empty() || text.contains(['*', '{', '?', '#', '%']) => None,
+            (text, _) => Some(Segment::Fixed(text.into())),
+        };
+        let segments: Vec<Segment> = rest.split('/').map(segment).collect::<Option<_>>()?;
+        let models = segments.iter().filter(|segment| matches!(segment, Segment::Model { .. })).count();
+        (models <= 1).then_some(Self { anywhere, segments })
+    }
+
+    /// The model that the path names (empty where the pattern has none), or that it doesn't match.
+    fn matches(&self, path: &[Vec<u8>]) -> Option<Vec<u8>> {
+        if !self.anywhere {
+            return follow(&self.segments, path);
+        }
+        // From the end: the shortest beginning would find a model's name in somebody's prefix.
+        (0..=path.len()).rev().find_map(|from| follow(&self.segments, path.get(from..)?))
+    }
+}
+
+fn follow(pattern: &[Segment], path: &[Vec<u8>]) -> Option<Vec<u8>> {
+    let Some((first, pattern)) = pattern.split_first() else {
+        return path.is_empty().then(Vec::new);
+    };
+    match first {
+        Segment::Any => follow(pattern, path.get(1..)?),
+        Segment::Fixed(name) => {
+            let (segment, path) = path.split_first()?;
+            if **segment == *name.as_bytes() { follow(pattern, path) } else { None }
+        }
+        Segment::Model { ending } => (1..=path.len()).find_map(|length| {
+            let (name, rest) = path.split_at_checked(length)?;
+            let name = name.join(&b'/');
+            let name = name.strip_suffix(ending.as_bytes()).filter(|name| !name.is_empty())?;
+            follow(pattern, rest)?;
+            Some(name.to_vec())
+        }),
+    }
+}
+
+/// Finds the API of a request; the first route that matches decides.
+pub fn called(routes: &[Route], method: &[u8], path: &[u8]) -> Option<Called> {
+    if method != b"POST" {
+        return None;
+    }
+    let segments = segments(path);
+    let (route, model) = routes.iter().find_map(|route| Some((route, route.pattern.matches(&segments)?)))?;
+    let model = (!model.is_empty()).then(|| String::from_utf8_lossy(&model).into_owned());
+    Some(Called { schema: route.schema?, model, streams: route.streams })
+}
+
+fn segments(path: &[u8]) -> Vec<Vec<u8>> {
+    let path = path.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default();
+    let decoded = decoded(path);
+    let parts = decoded.split(|byte| *byte == b'/');
+    parts.filter(|part| !part.is_empty() && *part != b".").map(<[u8]>::to_vec).collect()
+}
+
+fn decoded(path: &[u8]) -> Vec<u8> {
+    let hex = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let (mut out, mut rest) = (Vec::with_capacity(path.len()), path);
+    while let Some((&byte, after)) = rest.split_first() {
+        if let ([b'%', high, low, after @ ..], true) = (rest, byte == b'%')
+            && let (Some(high), Some(low)) = (hex(*high), hex(*low))
+        {
+            out.push(high << 4 | low);
+            rest = after;
+        } else {
+            out.push(byte);
+            rest = after;
+        }
+    }
+    out
+}
+
+/// Path, schema, and whether the path alone says that the answer is a stream. The most exact of two comes first.
+const BUILT_IN: [(&str, &str, Option<bool>); 33] = [
+    ("**/deployments/{model}/chat/completions", "openai_chat", None),
+    ("**/chat/completions", "openai_chat", None),
+    ("**/deployments/{model}/completions", "openai_completions", None),
+    ("**/completions", "openai_completions", None),
+    ("**/responses", "openai_responses", None),
+    ("**/api/embeddings", "ollama_embed", None),
+    ("**/deployments/{model}/embeddings", "openai_embeddings", None),
+    ("**/embeddings", "openai_embeddings", None),
+    ("**/deployments/{model}/images/generations", "openai_images", None),
+    ("**/images/generations", "openai_images", None),
+    ("**/audio/speech", "openai_audio", None),
+    ("**/audio/transcriptions", "openai_audio", None),
+    ("**/audio/translations", "openai_audio", None),
+    ("**/rerank", "rerank", None),
+    ("**/v1/messages", "anthropic_messages", None),
+    ("**/models/{model}:generateContent", "gemini_generate", Some(false)),
+    ("**/models/{model}:streamGenerateContent", "gemini_generate", Some(true)),
+    ("**/tunedModels/{model}:generateContent", "gemini_generate", Some(false)),
+    ("**/tunedModels/{model}:streamGenerateContent", "gemini_generate", Some(true)),
+    ("**/models/{model}:embedContent", "gemini_embed", Some(false)),
+    ("**/models/{model}:batchEmbedContents", "gemini_embed", Some(false)),
+    ("**/models/{model}:predict", "gemini_embed", Some(false)),
+    ("**/model/{model}/converse", "bedrock_converse", Some(false)),
+    ("**/model/{model}/converse-stream", "bedrock_converse", Some(true)),
+    ("**/model/{model}/invoke", "bedrock_invoke", Some(false)),
+    ("**/model/{model}/invoke-with-response-stream", "bedrock_invoke", Some(true)),
+    ("**/v2/chat", "cohere_chat", None),
+    ("**/v1/chat", "cohere_chat", None),
+    ("**/v2/embed", "cohere_embed", None),
+    ("**/v1/embed", "cohere_embed", None),
+    ("**/api/chat", "ollama_chat", None),
+    ("**/api/generate", "ollama_generate", None),
+    ("**/api/embed", "ollama_embed", None),
+];
+
+/// The paths of the providers' own documentation.
+pub fn built_in() -> Vec<Route> {
+    let route = |(path, schema, streams): (&str, &str, Option<bool>)| {
+        Some(Route { pattern: PathPattern::new(path)?, schema: Some(schema::named(schema)?), streams })
+    };
+    BUILT_IN.into_iter().filter_map(route).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(path: &str) -> Option<(&'static str, Option<String>, Option<bool>)> {
+        called(&built_in(), b"POST", path.as_bytes()).map(|called| (called.schema.name, called.model, called.streams))
+    }
+
+    fn schema(path: &str) -> Option<&'static str> {
+        of(path).map(|(schema, ..)| schema)
+    }
+
+    #[test]
+    fn every_built_in_path_is_a_pattern_of_a_schema() {
+        assert_eq!(built_in().len(), BUILT_IN.len());
+    }
+
+    #[test]
+    fn a_path_is_known_however_it_is_spelt_and_wherever_it_stands() {
+        for path in [
+            "/v1/chat/completions",
+            "/v1/chat/completions?x=/",
+            "/v1/chat/completions/",
+            "//v1///chat/./completions",
+            "/v1/ch%61t/completions",
+            "/v1%2Fchat%2fcompletions",
+            "/api/v1/chat/completions",
+            "/openai/v1/chat/completions",
+            "/chat/completions",
+        ] {
+            assert_eq!(schema(path), Some("openai_chat"), "{path}");
+            assert!(called(&built_in(), b"GET", path.as_bytes()).is_none());
+        }
+        for (path, name) in [
+            ("/v1/completions", "openai_completions"),
+            ("/v1/responses", "openai_responses"),
+            ("/v1/messages", "anthropic_messages"),
+            ("/v1/embeddings", "openai_embeddings"),
+            ("/api/embeddings", "ollama_embed"),
+            ("/api/embed", "ollama_embed"),
+            ("/v2/embed", "cohere_embed"),
+            ("/api/chat", "ollama_chat"),
+            ("/v2/chat", "cohere_chat"),
+            ("/v1/rerank", "rerank"),
+        ] {
+            assert_eq!(schema(path), Some(name), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_costs_nothing_is_none_of_ours() {
+        for path in [
+            "/",
+            "",
+            "/v1/chat",
+            "/v1/chat/completions/x",
+            "/v1/models",
+            "/v1/files",
+            "/v1/chat/completion",
+            "/v1/completion%6",
+            "/v1/messages/count_tokens",
+            "/v1/threads/t/messages",
+            "/v1beta/models/gemini-2.5-flash:countTokens",
+            "/v1/responses/resp_1/cancel",
+            "/v1/responses/input_tokens",
+        ] {
+            let expected = (path == "/v1/chat").then_some("cohere_chat");
+            assert_eq!(schema(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_path_may_name_the_model_and_the_stream() {
+        for (path, model, streams) in [
+            ("/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse", "gemini-2.5-flash", Some(true)),
+            ("/v1/projects/p/locations/l/publishers/google/models/gemini:generateContent", "gemini", Some(false)),
+            (
+                "/model/us.anthropic.claude-sonnet-4-20250514-v1%3A0/converse-stream",
+                "us.anthropic.claude-sonnet-4-20250514-v1:0",
+                Some(true),
+            ),
+            ("/model/arn%3Aaws%3Abedrock%3Aprofile%2Fabc/invoke", "arn:aws:bedrock:profile/abc", Some(false)),
+            ("/openai/deployments/my-gpt/chat/completions?api-version=1", "my-gpt", None),
+        ] {
+            let (_, named, stream) = of(path).unwrap();
+            assert_eq!((named.as_deref(), stream), (Some(model), streams), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_that_could_mean_two_things_is_none() {
+        for text in ["", "v1/x", "/a//b", "/a/*b", "/a/**/b", "/{model}/{model}", "/{name}", "/a?b", "/a/"] {
+            assert_eq!(PathPattern::new(text), None, "{text}");
+        }
+        for text in ["/v1/x", "**/x", "/*/x", "/m/{model}:run", "/{model}"] {
+            assert!(PathPattern::new(text).is_some(), "{text}");
+        }
+    }
+}

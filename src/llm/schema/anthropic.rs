@@ -1,0 +1,77 @@
+//! Anthropic's messages. The start of a stream tells the input, and an output that is only a place holder: what counts
+//! is in the last `message_delta`. Source: the API reference, "Streaming Messages".
+
+use super::{Asked, Contract, Count, Dialect, Fact, Field, Output, Schema, Slot};
+use super::{asked, attachment, count, error, object, path, text, told};
+
+static BLOCK: [Field<Asked>; 2] = [
+    path("source", &[attachment("data"), attachment("url")]),
+    path("content", &[path("source", &[attachment("data"), attachment("url")])]),
+];
+
+static REQUEST: [Field<Asked>; 5] = [
+    asked("model", Asked::Model),
+    asked("stream", Asked::Stream),
+    asked("max_tokens", Asked::Bound(0)),
+    asked("service_tier", Asked::ServiceTier),
+    object("messages", Asked::Needed, &[path("content", &BLOCK)]),
+];
+
+const INPUT: [Field<Fact>; 6] = [
+    count("input_tokens", Count::Input),
+    count("cache_read_input_tokens", Count::Cached),
+    count("cache_creation_input_tokens", Count::CacheCreation),
+    path(
+        "cache_creation",
+        &[
+            count("ephemeral_5m_input_tokens", Count::CacheCreation5m),
+            count("ephemeral_1h_input_tokens", Count::CacheCreation1h),
+        ],
+    ),
+    path("server_tool_use", &[count("web_search_requests", Count::WebSearches)]),
+    told("service_tier", Fact::ServiceTier),
+];
+
+static BEGUN: [Field<Fact>; 6] = INPUT;
+
+pub(super) static USAGE: [Field<Fact>; 7] = {
+    let [input, read, created, by_age, tools, tier] = INPUT;
+    [input, read, created, by_age, tools, tier, count("output_tokens", Count::Output)]
+};
+
+pub(super) static ANSWER: [Field<Fact>; 12] = [
+    told("type", Fact::Kind),
+    told("model", Fact::Model),
+    error("error"),
+    path("message", &[told("model", Fact::Model), object("usage", Fact::Usage, &BEGUN)]),
+    object("usage", Fact::Usage, &USAGE),
+    path("content_block", &[text("name"), text("text")]),
+    path("delta", &[text("text"), text("thinking"), text("partial_json")]),
+    path("content", &[text("text"), text("thinking"), text("name"), object("input", Fact::Arguments, &[])]),
+    // Bedrock says so in the last event of a streamed InvokeModel.
+    path(
+        "amazon-bedrock-invocationMetrics",
+        &[count("inputTokenCount", Count::Input), count("outputTokenCount", Count::Output)],
+    ),
+    // Embeddings, through Bedrock; Titan's tell their count.
+    count("inputTextTokenCount", Count::Input),
+    object("embedding", Fact::Embedding, &[]),
+    object("embeddings", Fact::Embedding, &[]),
+];
+
+static BOUNDS: [Slot; 1] = [Slot { nest: None, name: "max_tokens" }];
+
+pub static MESSAGES: Schema = Schema {
+    name: "anthropic_messages",
+    dialect: Dialect::Anthropic,
+    request: &REQUEST,
+    needs: Some("messages"),
+    streams: false,
+    output: Output::Field(&BOUNDS),
+    usage_option: false,
+    item: None,
+    answer: &ANSWER,
+    event: &ANSWER,
+    contract: Contract::CacheBeside,
+    opaque_bytes_per_token: 2,
+};

@@ -1,0 +1,81 @@
+//! Bedrock: Converse for all models, InvokeModel in each model's own shape (Anthropic's is read, and of the others what
+//! Bedrock's own headers count). Which model and whether it streams stands in the path. Source: the API reference.
+
+use super::{Asked, Contract, Count, Dialect, Fact, Field, Output, Schema, Slot};
+use super::{anthropic, asked, attachment, count, error, object, path, text, told};
+
+static SOURCE: [Field<Asked>; 1] = [path("source", &[attachment("bytes")])];
+static BLOCK: [Field<Asked>; 3] = [path("image", &SOURCE), path("document", &SOURCE), path("video", &SOURCE)];
+
+static REQUEST: [Field<Asked>; 2] = [
+    object("inferenceConfig", Asked::Nest, &[asked("maxTokens", Asked::Bound(0))]),
+    object("messages", Asked::Needed, &[path("content", &BLOCK)]),
+];
+
+static ANSWER: [Field<Fact>; 6] = [
+    error("error"),
+    object(
+        "usage",
+        Fact::Usage,
+        &[
+            count("inputTokens", Count::Input),
+            count("outputTokens", Count::Output),
+            count("totalTokens", Count::Total),
+            count("cacheReadInputTokens", Count::Cached),
+            count("cacheWriteInputTokens", Count::CacheCreation),
+        ],
+    ),
+    path("delta", &[text("text"), path("toolUse", &[text("input")]), path("reasoningContent", &[text("text")])]),
+    path(
+        "output",
+        &[path(
+            "message",
+            &[path(
+                "content",
+                &[
+                    text("text"),
+                    path("toolUse", &[text("name"), object("input", Fact::Arguments, &[])]),
+                    path("reasoningContent", &[path("reasoningText", &[text("text")])]),
+                ],
+            )],
+        )],
+    ),
+    path("start", &[path("toolUse", &[text("name")])]),
+    path("serviceTier", &[told("type", Fact::ServiceTier)]),
+];
+
+static BOUNDS: [Slot; 1] = [Slot { nest: Some("inferenceConfig"), name: "maxTokens" }];
+
+pub static CONVERSE: Schema = Schema {
+    name: "bedrock_converse",
+    dialect: Dialect::Aws,
+    request: &REQUEST,
+    needs: None,
+    streams: false,
+    output: Output::Field(&BOUNDS),
+    usage_option: false,
+    item: None,
+    answer: &ANSWER,
+    event: &ANSWER,
+    contract: Contract::CacheBeside,
+    opaque_bytes_per_token: 2,
+};
+
+/// Each family of models calls its bound otherwise.
+static INVOKE_REQUEST: [Field<Asked>; 6] = [
+    asked("max_tokens", Asked::Bound(0)),
+    asked("max_gen_len", Asked::Bound(0)),
+    asked("maxTokens", Asked::Bound(0)),
+    path("inferenceConfig", &[asked("maxTokens", Asked::Bound(0)), asked("max_new_tokens", Asked::Bound(0))]),
+    path("textGenerationConfig", &[asked("maxTokenCount", Asked::Bound(0))]),
+    path("messages", &[path("content", &[path("source", &[attachment("data")])])]),
+];
+
+pub static INVOKE: Schema = Schema {
+    name: "bedrock_invoke",
+    request: &INVOKE_REQUEST,
+    output: Output::Unwritten,
+    answer: &anthropic::ANSWER,
+    event: &anthropic::ANSWER,
+    ..CONVERSE
+};

@@ -1,0 +1,108 @@
+//! Cohere's chat (second version, and the first one's shapes where they differ), embeddings and rerankings; the last is
+//! also what Jina, Voyage and others answer. Source: the API references.
+
+use super::{Asked, Contract, Count, Dialect, Fact, Field, Item, Output, Schema, Slot, Want};
+use super::{asked, attachment, count, error, object, path, text, told};
+
+static REQUEST: [Field<Asked>; 4] = [
+    asked("model", Asked::Model),
+    asked("stream", Asked::Stream),
+    asked("max_tokens", Asked::Bound(0)),
+    path("messages", &[path("content", &[path("image_url", &[attachment("url")])])]),
+];
+
+/// `billed_units` are what is charged, `tokens` what was counted.
+static COUNTS: [Field<Fact>; 2] = [
+    path(
+        "billed_units",
+        &[
+            count("input_tokens", Count::BilledInput),
+            count("output_tokens", Count::BilledOutput),
+            count("search_units", Count::SearchUnits),
+        ],
+    ),
+    path("tokens", &[count("input_tokens", Count::Input), count("output_tokens", Count::Output)]),
+];
+
+static MESSAGE: [Field<Fact>; 4] = [
+    Field { name: "content", key: Some(Fact::Output), want: Want::Size, inside: &[text("text"), text("thinking")] },
+    text("tool_plan"),
+    path("tool_calls", &[path("function", &[text("name"), text("arguments")])]),
+    path("citations", &[]),
+];
+
+static ANSWER: [Field<Fact>; 7] = [
+    told("type", Fact::Kind),
+    path("delta", &[path("message", &MESSAGE), object("usage", Fact::Usage, &COUNTS), error("error")]),
+    path("message", &MESSAGE),
+    object("usage", Fact::Usage, &COUNTS),
+    // The first version of the API.
+    object("meta", Fact::Usage, &COUNTS),
+    path("response", &[object("meta", Fact::Usage, &COUNTS)]),
+    text("text"),
+];
+
+static BOUNDS: [Slot; 1] = [Slot { nest: None, name: "max_tokens" }];
+
+pub static CHAT: Schema = Schema {
+    name: "cohere_chat",
+    dialect: Dialect::Cohere,
+    request: &REQUEST,
+    needs: None,
+    streams: false,
+    output: Output::Field(&BOUNDS),
+    usage_option: false,
+    item: None,
+    answer: &ANSWER,
+    event: &ANSWER,
+    contract: Contract::CacheIncluded,
+    opaque_bytes_per_token: 2,
+};
+
+static EMBED_REQUEST: [Field<Asked>; 2] = [asked("model", Asked::Model), attachment("images")];
+
+static EMBED_ANSWER: [Field<Fact>; 2] = [
+    object(
+        "meta",
+        Fact::Usage,
+        &[path(
+            "billed_units",
+            &[
+                count("input_tokens", Count::BilledInput),
+                count("image_tokens", Count::ImageInput),
+                count("images", Count::Images),
+            ],
+        )],
+    ),
+    object("usage", Fact::Usage, &[count("total_tokens", Count::Total)]),
+];
+
+pub static EMBED: Schema = Schema {
+    name: "cohere_embed",
+    request: &EMBED_REQUEST,
+    output: Output::None,
+    answer: &EMBED_ANSWER,
+    event: &EMBED_ANSWER,
+    contract: Contract::InputOnly,
+    ..CHAT
+};
+
+static RERANK_REQUEST: [Field<Asked>; 2] = [asked("model", Asked::Model), object("documents", Asked::Document, &[])];
+
+static RERANK_ANSWER: [Field<Fact>; 4] = [
+    told("model", Fact::Model),
+    error("error"),
+    object("meta", Fact::Usage, &COUNTS),
+    object("usage", Fact::Usage, &[count("total_tokens", Count::Total), count("prompt_tokens", Count::Input)]),
+];
+
+pub static RERANK: Schema = Schema {
+    name: "rerank",
+    request: &RERANK_REQUEST,
+    output: Output::None,
+    item: Some(Item::SearchUnit),
+    answer: &RERANK_ANSWER,
+    event: &RERANK_ANSWER,
+    contract: Contract::InputOnly,
+    ..CHAT
+};

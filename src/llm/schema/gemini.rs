@@ -1,0 +1,88 @@
+//! Gemini, on Google AI Studio and Vertex. Which model and whether it streams stands in the path; both spellings of a
+//! field are the same field (protobuf's JSON). Source: the API reference, `GenerateContentResponse.UsageMetadata`.
+
+use super::{Asked, Contract, Count, Dialect, Fact, Field, Output, Schema, Slot};
+use super::{asked, attachment, count, error, object, path, text, told};
+
+static PARTS: [Field<Asked>; 4] = [
+    path("inlineData", &[attachment("data")]),
+    path("inline_data", &[attachment("data")]),
+    path("fileData", &[attachment("fileUri"), attachment("file_uri")]),
+    path("file_data", &[attachment("fileUri"), attachment("file_uri")]),
+];
+
+static CONFIG: [Field<Asked>; 4] = [
+    asked("maxOutputTokens", Asked::Bound(0)),
+    asked("max_output_tokens", Asked::Bound(0)),
+    asked("candidateCount", Asked::Choices),
+    asked("candidate_count", Asked::Choices),
+];
+
+static REQUEST: [Field<Asked>; 3] = [
+    object("generationConfig", Asked::Nest, &CONFIG),
+    object("generation_config", Asked::Nest, &CONFIG),
+    object("contents", Asked::Needed, &[path("parts", &PARTS)]),
+];
+
+static DETAILS: [Field<Fact>; 2] = [told("modality", Fact::Modality), told("tokenCount", Fact::ModalityTokens)];
+const INPUT: Fact = Fact::Modalities { audio: Count::AudioInput, image: Count::ImageInput };
+const OUTPUT: Fact = Fact::Modalities { audio: Count::AudioOutput, image: Count::ImageOutput };
+
+static USAGE: [Field<Fact>; 8] = [
+    count("promptTokenCount", Count::Input),
+    count("candidatesTokenCount", Count::Output),
+    count("thoughtsTokenCount", Count::Reasoning),
+    count("toolUsePromptTokenCount", Count::ToolUseInput),
+    count("cachedContentTokenCount", Count::Cached),
+    count("totalTokenCount", Count::Total),
+    object("promptTokensDetails", INPUT, &DETAILS),
+    object("candidatesTokensDetails", OUTPUT, &DETAILS),
+];
+
+static ANSWER: [Field<Fact>; 4] = [
+    told("modelVersion", Fact::Model),
+    error("error"),
+    object("usageMetadata", Fact::Usage, &USAGE),
+    path(
+        "candidates",
+        &[path("content", &[path("parts", &[text("text"), object("functionCall", Fact::Arguments, &[])])])],
+    ),
+];
+
+static BOUNDS: [Slot; 1] = [Slot { nest: Some("generationConfig"), name: "maxOutputTokens" }];
+
+pub static GENERATE: Schema = Schema {
+    name: "gemini_generate",
+    dialect: Dialect::Gemini,
+    request: &REQUEST,
+    needs: Some("contents"),
+    streams: false,
+    output: Output::Field(&BOUNDS),
+    usage_option: false,
+    item: None,
+    answer: &ANSWER,
+    event: &ANSWER,
+    contract: Contract::ThoughtsBeside,
+    opaque_bytes_per_token: 2,
+};
+
+static EMBED_ANSWER: [Field<Fact>; 4] = [
+    error("error"),
+    object("usageMetadata", Fact::Usage, &USAGE),
+    // Vertex tells it with each embedding.
+    path("predictions", &[path("embeddings", &[path("statistics", &[count("token_count", Count::Input)])])]),
+    path("metadata", &[count("billableCharacterCount", Count::BilledOutput)]),
+];
+
+static EMBED_REQUEST: [Field<Asked>; 0] = [];
+
+pub static EMBED: Schema = Schema {
+    name: "gemini_embed",
+    request: &EMBED_REQUEST,
+    needs: None,
+    output: Output::None,
+    answer: &EMBED_ANSWER,
+    event: &EMBED_ANSWER,
+    contract: Contract::InputOnly,
+    ..GENERATE
+};

@@ -1,0 +1,68 @@
+//! Ollama's own API: newline-delimited JSON, streamed unless the client says otherwise. What its cache held of the prompt
+//! is not counted at all: then the input is estimated. Source: the API reference.
+
+use super::{Asked, Contract, Count, Dialect, Fact, Field, Output, Schema, Slot};
+use super::{asked, attachment, count, error, object, path, text, told};
+
+static OPTIONS: [Field<Asked>; 1] = [asked("num_predict", Asked::Bound(0))];
+
+static CHAT_REQUEST: [Field<Asked>; 4] = [
+    asked("model", Asked::Model),
+    asked("stream", Asked::Stream),
+    object("options", Asked::Nest, &OPTIONS),
+    object("messages", Asked::Needed, &[attachment("images")]),
+];
+
+static ANSWER: [Field<Fact>; 7] = [
+    told("model", Fact::Model),
+    error("error"),
+    text("response"),
+    text("thinking"),
+    path(
+        "message",
+        &[
+            text("content"),
+            text("thinking"),
+            path("tool_calls", &[path("function", &[text("name"), object("arguments", Fact::Arguments, &[])])]),
+        ],
+    ),
+    count("prompt_eval_count", Count::Input),
+    count("eval_count", Count::Output),
+];
+
+static BOUNDS: [Slot; 1] = [Slot { nest: Some("options"), name: "num_predict" }];
+
+pub static CHAT: Schema = Schema {
+    name: "ollama_chat",
+    dialect: Dialect::Ollama,
+    request: &CHAT_REQUEST,
+    needs: None,
+    streams: true,
+    output: Output::Field(&BOUNDS),
+    usage_option: false,
+    item: None,
+    answer: &ANSWER,
+    event: &ANSWER,
+    contract: Contract::CacheIncluded,
+    opaque_bytes_per_token: 2,
+};
+
+static GENERATE_REQUEST: [Field<Asked>; 4] = [
+    asked("model", Asked::Model),
+    asked("stream", Asked::Stream),
+    object("options", Asked::Nest, &OPTIONS),
+    attachment("images"),
+];
+
+pub static GENERATE: Schema = Schema { name: "ollama_generate", request: &GENERATE_REQUEST, ..CHAT };
+
+static EMBED_REQUEST: [Field<Asked>; 1] = [asked("model", Asked::Model)];
+
+pub static EMBED: Schema = Schema {
+    name: "ollama_embed",
+    request: &EMBED_REQUEST,
+    streams: false,
+    output: Output::None,
+    contract: Contract::InputOnly,
+    ..CHAT
+};

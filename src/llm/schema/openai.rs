@@ -1,0 +1,292 @@
+//! OpenAI's APIs, and what Azure, OpenRouter, Groq, DeepSeek, Mistral, xAI, vLLM, Together, Perplexity and others add to
+//! them. Sources: the providers' API references.
+
+use super::{Asked, Contract, Count, Dialect, Fact, Field, Item, Output, Schema, Slot, Want};
+use super::{asked, attachment, count, error, object, path, text, told};
+
+static PARTS: [Field<Asked>; 4] = [
+    path("image_url", &[attachment("url")]),
+    path("input_audio", &[attachment("data")]),
+    path("file", &[attachment("file_data")]),
+    path("video_url", &[attachment("url")]),
+];
+
+const STREAM_OPTIONS: Field<Asked> =
+    object("stream_options", Asked::Nest, &[asked("include_usage", Asked::IncludeUsage)]);
+
+static CHAT_REQUEST: [Field<Asked>; 8] = [
+    asked("model", Asked::Model),
+    asked("stream", Asked::Stream),
+    asked("n", Asked::Choices),
+    asked("max_completion_tokens", Asked::Bound(0)),
+    asked("max_tokens", Asked::Bound(1)),
+    STREAM_OPTIONS,
+    asked("service_tier", Asked::ServiceTier),
+    object("messages", Asked::Needed, &[path("content", &PARTS)]),
+];
+
+static MESSAGE: [Field<Fact>; 8] = [
+    Field { name: "content", key: Some(Fact::Output), want: Want::Size, inside: &[text("text")] },
+    text("reasoning_content"),
+    text("reasoning"),
+    text("refusal"),
+    path("audio", &[text("transcript")]),
+    path("tool_calls", &[path("function", &CALL)]),
+    path("function_call", &CALL),
+    path("thinking", &[text("text")]),
+];
+static CALL: [Field<Fact>; 2] = [text("name"), text("arguments")];
+
+/// What providers of OpenAI's chat count: their names for the same thing stand side by side.
+static CHAT_USAGE: [Field<Fact>; 12] = [
+    count("prompt_tokens", Count::Input),
+    count("completion_tokens", Count::Output),
+    count("total_tokens", Count::Total),
+    path(
+        "prompt_tokens_details",
+        &[
+            count("cached_tokens", Count::Cached),
+            count("cache_write_tokens", Count::CacheCreation),
+            count("audio_tokens", Count::AudioInput),
+            count("image_tokens", Count::ImageInput),
+        ],
+    ),
+    path(
+        "completion_tokens_details",
+        &[
+            count("reasoning_tokens", Count::Reasoning),
+            count("audio_tokens", Count::AudioOutput),
+            count("image_tokens", Count::ImageOutput),
+        ],
+    ),
+    // DeepSeek; the misses are what is left of the prompt.
+    count("prompt_cache_hit_tokens", Count::Cached),
+    // Anthropic's models behind compatible endpoints.
+    count("cache_creation_input_tokens", Count::CacheCreation),
+    count("cache_read_input_tokens", Count::Cached),
+    // Perplexity.
+    count("num_search_queries", Count::WebSearches),
+    // xAI.
+    count("num_sources_used", Count::WebSearches),
+    told("cost_in_usd_ticks", Fact::Cost { places: 10 }),
+    // OpenRouter; Perplexity's is an object, which is no number.
+    Field {
+        name: "cost",
+        key: Some(Fact::Cost { places: 0 }),
+        want: Want::Value,
+        inside: &[told("total_cost", Fact::Cost { places: 0 })],
+    },
+];
+
+static CHAT_ANSWER: [Field<Fact>; 7] = [
+    told("model", Fact::Model),
+    object("choices", Fact::Choices, &[path("delta", &MESSAGE), path("message", &MESSAGE), text("text")]),
+    error("error"),
+    object("usage", Fact::Usage, &CHAT_USAGE),
+    // Groq tells the same twice, or only here.
+    path("x_groq", &[object("usage", Fact::Usage, &CHAT_USAGE), error("error")]),
+    told("service_tier", Fact::ServiceTier),
+    told("object", Fact::Kind),
+];
+
+/// `max_completion_tokens` and `max_tokens`, in the order of `BoundField`.
+static CHAT_BOUNDS: [Slot; 2] =
+    [Slot { nest: None, name: "max_completion_tokens" }, Slot { nest: None, name: "max_tokens" }];
+
+pub static CHAT: Schema = Schema {
+    name: "openai_chat",
+    dialect: Dialect::OpenAi,
+    request: &CHAT_REQUEST,
+    needs: Some("messages"),
+    streams: false,
+    output: Output::Field(&CHAT_BOUNDS),
+    usage_option: true,
+    item: None,
+    answer: &CHAT_ANSWER,
+    event: &CHAT_ANSWER,
+    contract: Contract::CacheIncluded,
+    opaque_bytes_per_token: 2,
+};
+
+/// The older API knows one spelling, whatever the price says.
+static COMPLETION_BOUNDS: [Slot; 1] = [Slot { nest: None, name: "max_tokens" }];
+
+static COMPLETIONS_REQUEST: [Field<Asked>; 7] = [
+    asked("model", Asked::Model),
+    asked("stream", Asked::Stream),
+    // `best_of` answers are generated and billed, and at least `n` of them.
+    asked("n", Asked::Choices),
+    asked("best_of", Asked::Choices),
+    asked("max_tokens", Asked::Bound(0)),
+    STREAM_OPTIONS,
+    asked("service_tier", Asked::ServiceTier),
+];
+
+pub static COMPLETIONS: Schema = Schema {
+    name: "openai_completions",
+    request: &COMPLETIONS_REQUEST,
+    needs: None,
+    output: Output::Field(&COMPLETION_BOUNDS),
+    ..CHAT
+};
+
+static RESPONSES_REQUEST: [Field<Asked>; 5] = [
+    asked("model", Asked::Model),
+    asked("stream", Asked::Stream),
+    asked("max_output_tokens", Asked::Bound(0)),
+    asked("service_tier", Asked::ServiceTier),
+    path("input", &[path("content", &[attachment("image_url"), attachment("file_data")]), attachment("image_url")]),
+];
+
+static RESPONSES_USAGE: [Field<Fact>; 7] = [
+    count("input_tokens", Count::Input),
+    count("output_tokens", Count::Output),
+    count("total_tokens", Count::Total),
+    path(
+        "input_tokens_details",
+        &[
+            count("cached_tokens", Count::Cached),
+            count("cache_write_tokens", Count::CacheCreation),
+            count("audio_tokens", Count::AudioInput),
+            count("image_tokens", Count::ImageInput),
+        ],
+    ),
+    path(
+        "output_tokens_details",
+        &[
+            count("reasoning_tokens", Count::Reasoning),
+            count("audio_tokens", Count::AudioOutput),
+            count("image_tokens", Count::ImageOutput),
+        ],
+    ),
+    told("cost", Fact::Cost { places: 0 }),
+    told("cost_in_usd_ticks", Fact::Cost { places: 10 }),
+];
+
+/// The whole answer at the end of a stream, without the texts that the deltas have told already.
+static STREAMED_RESPONSE: [Field<Fact>; 5] = [
+    told("model", Fact::Model),
+    told("status", Fact::Kind),
+    error("error"),
+    told("service_tier", Fact::ServiceTier),
+    object("usage", Fact::Usage, &RESPONSES_USAGE),
+];
+
+static RESPONSES_EVENT: [Field<Fact>; 4] =
+    [told("type", Fact::Kind), text("delta"), path("response", &STREAMED_RESPONSE), error("error")];
+
+static RESPONSES_ANSWER: [Field<Fact>; 6] = [
+    told("model", Fact::Model),
+    told("status", Fact::Kind),
+    error("error"),
+    told("service_tier", Fact::ServiceTier),
+    object("usage", Fact::Usage, &RESPONSES_USAGE),
+    path(
+        "output",
+        &[path("content", &[text("text"), text("refusal")]), text("arguments"), path("summary", &[text("text")])],
+    ),
+];
+
+static RESPONSE_BOUNDS: [Slot; 1] = [Slot { nest: None, name: "max_output_tokens" }];
+
+pub static RESPONSES: Schema = Schema {
+    name: "openai_responses",
+    dialect: Dialect::OpenAi,
+    request: &RESPONSES_REQUEST,
+    needs: None,
+    streams: false,
+    output: Output::Field(&RESPONSE_BOUNDS),
+    usage_option: false,
+    item: None,
+    answer: &RESPONSES_ANSWER,
+    event: &RESPONSES_EVENT,
+    contract: Contract::CacheIncluded,
+    opaque_bytes_per_token: 2,
+};
+
+static EMBEDDINGS_REQUEST: [Field<Asked>; 1] = [asked("model", Asked::Model)];
+
+static EMBEDDINGS_ANSWER: [Field<Fact>; 3] =
+    [told("model", Fact::Model), error("error"), object("usage", Fact::Usage, &CHAT_USAGE)];
+
+pub static EMBEDDINGS: Schema = Schema {
+    name: "openai_embeddings",
+    request: &EMBEDDINGS_REQUEST,
+    needs: None,
+    output: Output::None,
+    usage_option: false,
+    answer: &EMBEDDINGS_ANSWER,
+    event: &EMBEDDINGS_ANSWER,
+    contract: Contract::InputOnly,
+    ..CHAT
+};
+
+static IMAGES_REQUEST: [Field<Asked>; 3] =
+    [asked("model", Asked::Model), asked("stream", Asked::Stream), asked("n", Asked::Choices)];
+
+static IMAGES_ANSWER: [Field<Fact>; 4] = [
+    told("type", Fact::Kind),
+    error("error"),
+    object("data", Fact::Made(Count::MadeImages), &[]),
+    object(
+        "usage",
+        Fact::Usage,
+        &[
+            count("input_tokens", Count::Input),
+            count("output_tokens", Count::Output),
+            count("total_tokens", Count::Total),
+            path(
+                "input_tokens_details",
+                &[count("image_tokens", Count::ImageInput), count("cached_tokens", Count::Cached)],
+            ),
+            path("output_tokens_details", &[count("image_tokens", Count::ImageOutput)]),
+        ],
+    ),
+];
+
+pub static IMAGES: Schema = Schema {
+    name: "openai_images",
+    request: &IMAGES_REQUEST,
+    needs: None,
+    // The dearest picture of OpenAI's image models: high quality, upright.
+    output: Output::Fixed(6_240),
+    usage_option: false,
+    item: Some(Item::Image),
+    answer: &IMAGES_ANSWER,
+    event: &IMAGES_ANSWER,
+    ..CHAT
+};
+
+static AUDIO_REQUEST: [Field<Asked>; 1] = [asked("model", Asked::Model)];
+
+static AUDIO_ANSWER: [Field<Fact>; 5] = [
+    told("type", Fact::Kind),
+    text("text"),
+    text("delta"),
+    error("error"),
+    object(
+        "usage",
+        Fact::Usage,
+        &[
+            count("input_tokens", Count::Input),
+            count("output_tokens", Count::Output),
+            count("total_tokens", Count::Total),
+            path("input_token_details", &[count("audio_tokens", Count::AudioInput)]),
+            path("output_token_details", &[count("audio_tokens", Count::AudioOutput)]),
+        ],
+    ),
+];
+
+pub static AUDIO: Schema = Schema {
+    name: "openai_audio",
+    request: &AUDIO_REQUEST,
+    needs: None,
+    // Four minutes of speech at twenty tokens a second: the longest text that is read out.
+    output: Output::Fixed(5_000),
+    usage_option: false,
+    answer: &AUDIO_ANSWER,
+    event: &AUDIO_ANSWER,
+    // A second of MP3 has sixteen kilobytes and is billed as some twenty tokens.
+    opaque_bytes_per_token: 800,
+    ..CHAT
+};

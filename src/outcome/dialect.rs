@@ -1,0 +1,150 @@
+//! The same refusal in the error bodies of each API, so that its SDKs raise their own exceptions.
+//!
+//! What stands at the place that an SDK reads is the API's own word; the gateway's code and figures stand beside it.
+
+use super::{Detail, Outcome, Rejection};
+use crate::llm::schema::Dialect;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// Beside the words of each dialect.
+#[derive(Serialize)]
+struct Ours<'a> {
+    code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a Detail>,
+}
+
+pub(super) fn body(rejection: &Rejection, dialect: Dialect, request_id: &str) -> Vec<u8> {
+    let Rejection { outcome, message, detail, retry_after, .. } = rejection;
+    let ours = Ours { code: outcome.code(), detail: detail.as_deref() };
+    let body = match dialect {
+        Dialect::OpenAi => {
+            let error = json!({"message": message, "type": openai_type(*outcome), "param": null});
+            json!({"error": merged(error, &ours)})
+        }
+        Dialect::Anthropic => {
+            let error = json!({"type": anthropic_type(*outcome), "message": message});
+            json!({"type": "error", "error": merged(error, &ours), "request_id": request_id})
+        }
+        Dialect::Gemini => json!({"error": gemini(*outcome, message, *retry_after, &ours)}),
+        Dialect::Aws | Dialect::Cohere => merged(json!({"message": message}), &ours),
+        Dialect::Ollama => merged(json!({"error": message}), &ours),
+    };
+    // Strings and integers always serialise; an empty body would still carry the right status.
+    serde_json::to_vec(&body).unwrap_or_default()
+}
+
+fn merged(mut theirs: Value, ours: &Ours<'_>) -> Value {
+    if let (Value::Object(into), Ok(Value::Object(ours))) = (&mut theirs, serde_json::to_value(ours)) {
+        into.extend(ours);
+    }
+    theirs
+}
+
+/// OpenAI's own word for this kind of error, which its SDKs show beside the message.
+const fn openai_type(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::InvalidRequest | Outcome::RequestTooLarge => "invalid_request_error",
+        Outcome::TenantMissing => "authentication_error",
+        Outcome::TenantUnknown | Outcome::ModelNotAllowed => "permission_error",
+        Outcome::RequestBudgetExceeded
+        | Outcome::DailyBudgetExceeded
+        | Outcome::MonthlyBudgetExceeded
+        | Outcome::ModelUnpriced => "insufficient_quota",
+        Outcome::RateLimited | Outcome::ExpensiveRateLimited => "requests",
+        Outcome::TokenRateLimited => "tokens",
+        _ => "server_error",
+    }
+}
+
+/// By the status, as Anthropic's own errors go.
+const fn anthropic_type(outcome: Outcome) -> &'static str {
+    match outcome.status() {
+        400 => "invalid_request_error",
+        401 => "authentication_error",
+        402 => "billing_error",
+        403 => "permission_error",
+        413 => "request_too_large",
+        429 => "rate_limit_error",
+        503 => "overloaded_error",
+        _ => "api_error",
+    }
+}
+
+/// The place of `code` is the status's here, so ours is the reason of its `ErrorInfo`.
+fn gemini(outcome: Outcome, message: &str, retry_after: Option<u64>, ours: &Ours<'_>) -> Value {
+    let status = match outcome.status() {
+        400 | 413 => "INVALID_ARGUMENT",
+        401 => "UNAUTHENTICATED",
+        402 => "FAILED_PRECONDITION",
+        403 => "PERMISSION_DENIED",
+        429 => "RESOURCE_EXHAUSTED",
+        503 => "UNAVAILABLE",
+        _ => "INTERNAL",
+    };
+    let mut details = vec![json!({
+        "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+        "reason": outcome.code(),
+        "domain": "nexus-ai-gateway",
+    })];
+    if let Some(seconds) = retry_after {
+        details.push(json!({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": format!("{seconds}s")}));
+    }
+    if let Some(detail) = ours.detail {
+        details.push(json!({"@type": "type.googleapis.com/google.protobuf.Struct", "value": detail}));
+    }
+    json!({"code": outcome.status(), "message": message, "status": status, "details": details})
+}
+
+/// AWS's SDKs read the kind of an error from a header.
+pub(super) fn header(outcome: Outcome, dialect: Dialect) -> Option<(&'static str, String)> {
+    let kind = match outcome.status() {
+        _ if dialect != Dialect::Aws => return None,
+        400 | 413 => "ValidationException",
+        401 | 403 => "AccessDeniedException",
+        402 => "ServiceQuotaExceededException",
+        429 => "ThrottlingException",
+        503 => "ServiceUnavailableException",
+        _ => "InternalServerException",
+    };
+    Some(("x-amzn-errortype", kind.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(outcome: Outcome, dialect: Dialect) -> Value {
+        let reply = Rejection::plain(outcome, "no").in_dialect(dialect, "id-1");
+        serde_json::from_slice(&reply.body).unwrap()
+    }
+
+    #[test]
+    fn each_dialect_says_it_where_its_sdks_look() {
+        let of = |dialect| told(Outcome::DailyBudgetExceeded, dialect);
+        assert_eq!(
+            of(Dialect::OpenAi),
+            json!({"error": {"message": "no", "type": "insufficient_quota", "param": null, "code": "daily_budget_exceeded"}})
+        );
+        assert_eq!(
+            of(Dialect::Anthropic),
+            json!({"type": "error", "request_id": "id-1",
+                "error": {"type": "billing_error", "message": "no", "code": "daily_budget_exceeded"}})
+        );
+        let gemini = of(Dialect::Gemini);
+        assert_eq!(
+            (&gemini["error"]["code"], &gemini["error"]["status"]),
+            (&402.into(), &"FAILED_PRECONDITION".into())
+        );
+        assert_eq!(gemini["error"]["details"][0]["reason"], "daily_budget_exceeded");
+        assert_eq!(of(Dialect::Aws), json!({"message": "no", "code": "daily_budget_exceeded"}));
+        assert_eq!(of(Dialect::Ollama), json!({"error": "no", "code": "daily_budget_exceeded"}));
+    }
+
+    #[test]
+    fn aws_names_the_kind_in_a_header() {
+        let reply = Rejection::plain(Outcome::RateLimited, "no").in_dialect(Dialect::Aws, "");
+        assert!(reply.headers.contains(&("x-amzn-errortype", "ThrottlingException".to_owned())));
+    }
+}

@@ -1,0 +1,163 @@
+//! What a model's tokens and items cost, by how long the context is and which service tier answered.
+//!
+//! Trade-off: providers have dozens of rates. All of them are resolved once, when the configuration is read: a rate that
+//! is not written is that of the kind it is a part of, never zero, so that a cost is one sum over a flat record.
+
+use crate::llm::usage::Usage;
+use crate::units::{NanoUsd, PicoUsdPerToken, Tokens};
+
+/// One rate for each kind of token and item.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rates {
+    pub input: PicoUsdPerToken,
+    pub cached_input: PicoUsdPerToken,
+    pub cache_creation: PicoUsdPerToken,
+    pub cache_creation_1h: PicoUsdPerToken,
+    pub audio_input: PicoUsdPerToken,
+    pub image_input: PicoUsdPerToken,
+    pub output: PicoUsdPerToken,
+    pub reasoning: PicoUsdPerToken,
+    pub audio_output: PicoUsdPerToken,
+    pub image_output: PicoUsdPerToken,
+    pub request: NanoUsd,
+    pub image: NanoUsd,
+    pub search_unit: NanoUsd,
+    pub web_search: NanoUsd,
+}
+
+/// The rates of a service tier: those of short contexts, and others for what has more input.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Schedule {
+    pub base: Rates,
+    /// In the order of their borders. A request with more input than the border is charged these for all its tokens.
+    pub above: Vec<(Tokens, Rates)>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tariff {
+    pub standard: Schedule,
+    /// By the name that answers give the tier that served them.
+    pub service_tiers: Vec<(Box<str>, Schedule)>,
+}
+
+/// What the worst case of a request is reckoned with, before it is known which kinds its tokens will be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ceiling {
+    pub input: PicoUsdPerToken,
+    pub output: PicoUsdPerToken,
+    /// Beside the tokens: the request itself, and the items that it asks for.
+    pub fixed: NanoUsd,
+}
+
+const PICO_PER_NANO: u128 = 1_000;
+
+fn nano_usd(pico_usd: u128) -> NanoUsd {
+    NanoUsd(u64::try_from(pico_usd.div_ceil(PICO_PER_NANO)).unwrap_or(u64::MAX))
+}
+
+/// The price of `count` items in pico-USD; saturates, as every sum of prices does.
+fn pieces(price: NanoUsd, count: u64) -> u128 {
+    u128::from(price.0).saturating_mul(u128::from(count)).saturating_mul(PICO_PER_NANO)
+}
+
+impl Rates {
+    /// What a call costs: exact in pico-USD, then rounded up once.
+    pub fn cost(&self, usage: &Usage) -> NanoUsd {
+        let created = usage.cache_creation_input_tokens;
+        let created_1h = usage.cache_creation_1h_input_tokens;
+        let input = [
+            (self.cached_input, usage.cached_input_tokens),
+            (self.cache_creation_1h, created_1h),
+            (self.cache_creation, created.less(created_1h)),
+            (self.audio_input, usage.audio_input_tokens),
+            (self.image_input, usage.image_input_tokens),
+        ];
+        let output = [
+            (self.reasoning, usage.reasoning_tokens),
+            (self.audio_output, usage.audio_output_tokens),
+            (self.image_output, usage.image_output_tokens),
+        ];
+        let items = pieces(self.request, 1)
+            .saturating_add(pieces(self.image, usage.images))
+            .saturating_add(pieces(self.search_unit, usage.search_units))
+            .saturating_add(pieces(self.web_search, usage.web_searches));
+        nano_usd(
+            side(self.input, usage.input_tokens, &input)
+                .saturating_add(side(self.output, usage.output_tokens, &output))
+                .saturating_add(items),
+        )
+    }
+
+    /// The dearest that a request can turn out to be charged by. `attachments`: it brings pictures or sounds.
+    /// Writing a provider's cache may cost more than plain input, and what is cached is the provider's secret until it
+    /// answers: the worst case counts the dearest kind for all of it.
+    pub fn ceiling(&self, attachments: bool) -> Ceiling {
+        let text = self.input.max(self.cached_input).max(self.cache_creation).max(self.cache_creation_1h);
+        let input = if attachments { text.max(self.audio_input).max(self.image_input) } else { text };
+        let output = self.output.max(self.reasoning).max(self.audio_output).max(self.image_output);
+        Ceiling { input, output, fixed: self.request }
+    }
+}
+
+/// One side of a call: its parts at their own rates, and what is left of the whole at the plain one. Parts may overlap
+/// (a sound that was cached): a token costs what the first that claims it does.
+fn side(plain: PicoUsdPerToken, whole: Tokens, parts: &[(PicoUsdPerToken, Tokens)]) -> u128 {
+    let (mut left, mut sum) = (whole, 0_u128);
+    for (rate, tokens) in parts {
+        let tokens = (*tokens).min(left);
+        left = left.less(tokens);
+        sum = sum.saturating_add(rate.of(tokens));
+    }
+    sum.saturating_add(plain.of(left))
+}
+
+impl Schedule {
+    pub fn rates(&self, input: Tokens) -> &Rates {
+        let above = self.above.iter().rev().find(|(border, _)| input > *border);
+        above.map_or(&self.base, |(_, rates)| rates)
+    }
+}
+
+impl Tariff {
+    /// Of the tier that served, or is asked to serve; one that isn't named costs the standard.
+    pub fn schedule(&self, service_tier: Option<&str>) -> &Schedule {
+        let named = service_tier.and_then(|tier| self.service_tiers.iter().find(|(name, _)| **name == *tier));
+        named.map_or(&self.standard, |(_, schedule)| schedule)
+    }
+
+    pub fn cost(&self, usage: &Usage, service_tier: Option<&str>) -> NanoUsd {
+        self.schedule(service_tier).rates(usage.input_tokens).cost(usage)
+    }
+
+    /// Above a border, cheaper rates don't lower the worst case: the input may turn out below it.
+    pub fn ceiling(&self, input: Tokens, service_tier: Option<&str>, attachments: bool) -> Ceiling {
+        let schedule = self.schedule(service_tier);
+        let (base, long) = (schedule.base.ceiling(attachments), schedule.rates(input).ceiling(attachments));
+        Ceiling {
+            input: base.input.max(long.input),
+            output: base.output.max(long.output),
+            fixed: base.fixed.max(long.fixed),
+        }
+    }
+}
+
+impl Ceiling {
+    /// Adds the items that a request asks for, at their dearest in any tier of service.
+    pub fn with_items(self, rates: &Rates, images: u64, search_units: u64) -> Self {
+        let items = pieces(rates.image, images).saturating_add(pieces(rates.search_unit, search_units));
+        Self { fixed: self.fixed.plus(nano_usd(items)), ..self }
+    }
+
+    /// The most that a call of this size can cost.
+    pub fn worst_case(&self, input: Tokens, output: Tokens) -> NanoUsd {
+        nano_usd(self.input.of(input).saturating_add(self.output.of(output))).plus(self.fixed)
+    }
+
+    /// The most output whose worst case stays within `budget`; `None` if the rest alone is too dear.
+    pub fn output_within(&self, input: Tokens, budget: NanoUsd) -> Option<Tokens> {
+        let budget = pieces(NanoUsd(budget.0.checked_sub(self.fixed.0)?), 1);
+        let left = budget.checked_sub(self.input.of(input))?;
+        let tokens = left.checked_div(u128::from(self.output.0)).unwrap_or(u128::MAX);
+        Some(Tokens(u64::try_from(tokens).unwrap_or(u64::MAX)))
+    }
+}
