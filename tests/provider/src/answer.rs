@@ -1,314 +1,265 @@
-//! The answer to a chat request: a function of the request alone, so the same prompt gives the same bytes.
+//! The answer to a request, in no dialect yet: a function of the request alone, so the same prompt gives the same bytes.
 //!
 //! No clock, no counter, no chance: an answer that came through a gateway can be compared byte for byte with
-//! one that did not. The id is a hash of the prompt, because a gateway may rewrite the rest of the request.
+//! one that did not. Ids are a hash of the prompt, because a gateway may rewrite the rest of the request.
 
+use std::iter;
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use crate::api::{Api, Caching, Reasoning};
+use crate::dialects::embeddings;
+use crate::event::Event;
+use crate::framing::Framing;
 use crate::knobs::{Knobs, WrongUsage};
+use crate::ledger::Entry;
+use crate::refusal::Refusal;
+use crate::request::Asked;
+use crate::words;
 
-const CREATED: u64 = 1_700_000_000;
+pub const CREATED: u64 = 1_700_000_000;
+/// The same moment, for those who write it out.
+pub const CREATED_AT: &str = "2023-11-14T22:13:20Z";
 const WANTED_TOKENS: u64 = 16;
-const MOST_CHOICES: u64 = 128;
+const DOCUMENTS_OF_A_SEARCH: u64 = 100;
+/// Of an answer in one piece, which is made before it is sent.
+const MOST_WHOLE_BYTES: u64 = 1 << 30;
 
-/// Each is one token, and its length in bytes is that of a usual one.
-const PLAIN: [&str; 16] = [
-    "the", "quiet", "river", "keeps", "its", "own", "ledger", "and", "every", "stone", "under", "it", "is", "a",
-    "settled", "account",
-];
-const SCRIPTS: [&str; 8] = ["café", "漢字", "naïve", "🦀", "Ελλάδα", "👩‍🚀", "мир", "ไทย"];
-
-/// An error in OpenAI's shape.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    pub status: u16,
-    pub message: String,
-    pub code: Option<&'static str>,
-    pub param: Option<&'static str>,
-    pub retry_after: Option<u64>,
-}
-
-impl Refusal {
-    pub fn new(status: u16, message: impl Into<String>) -> Self {
-        let code = match status {
-            401 => Some("invalid_api_key"),
-            404 => Some("not_found"),
-            429 => Some("rate_limit_exceeded"),
-            _ => None,
-        };
-        Self { status, message: message.into(), code, param: None, retry_after: None }
-    }
-
-    fn wrong(param: &'static str, message: impl Into<String>) -> Self {
-        Self { param: Some(param), ..Self::new(400, message) }
-    }
-
-    pub fn to_json(&self) -> Value {
-        let kind = match self.status {
-            401 | 403 => "authentication_error",
-            429 => "rate_limit_error",
-            200 | 500.. => "server_error",
-            _ => "invalid_request_error",
-        };
-        json!({"error": {"message": self.message, "type": kind, "param": self.param, "code": self.code}})
-    }
-}
-
-/// A chat request, as far as the answer depends on it.
 #[derive(Clone, Debug)]
-pub struct Chat {
+pub struct Answer {
+    pub api: Api,
     /// Without the knobs behind `+`.
     pub model: String,
     pub knobs: Knobs,
     pub stream: bool,
+    pub framing: Framing,
     pub include_usage: bool,
     pub output_bound: Option<u64>,
-    choices: u64,
-    prompt_tokens: u64,
-    seed: u64,
+    pub choices: u64,
+    pub items: u64,
+    pub size: Option<u64>,
+    pub prompt_tokens: u64,
+    pub seed: u64,
 }
 
-impl Chat {
-    pub fn read(body: &[u8], headers: &[&str]) -> Result<Self, Refusal> {
-        let body: Value = serde_json::from_slice(body)
-            .map_err(|error| Refusal::new(400, format!("the body is not JSON: {error}")))?;
-        let full = body.get("model").and_then(Value::as_str).filter(|model| !model.is_empty());
-        let full = full.ok_or_else(|| Refusal::wrong("model", "you must provide a model parameter"))?;
-        let (model, suffix) = full.split_once('+').unwrap_or((full, ""));
-        let mut knobs = Knobs::default();
-        for text in [suffix].iter().chain(headers) {
-            knobs.turn(text).map_err(|message| Refusal::wrong("x-sim", message))?;
-        }
-
-        let messages = body.get("messages").and_then(Value::as_array).filter(|messages| !messages.is_empty());
-        let messages = messages.ok_or_else(|| Refusal::wrong("messages", "messages must be an array, not empty"))?;
-        let texts: Vec<&str> = messages.iter().flat_map(texts).collect();
-        let bytes: u64 = texts.iter().map(|text| text.len() as u64).sum();
-
-        let stream = switch(&body, "stream")?;
-        let options = body.get("stream_options").filter(|options| !options.is_null());
-        if options.is_some() && !stream {
-            return Err(Refusal::wrong("stream_options", "stream_options is only allowed when stream is enabled"));
-        }
-        let include_usage = options.map_or(Ok(false), |options| switch(options, "include_usage"))?;
-        let bound = number(&body, "max_completion_tokens", u64::MAX)?;
-        Ok(Self {
+impl Answer {
+    /// `headers` are those that turn knobs; they win over the model's name.
+    pub fn to(api: Api, asked: &Asked, headers: &[&str]) -> Result<Self, Refusal> {
+        let wording = api.dialect().read(asked)?;
+        let (model, suffix) = wording.model.split_once('+').unwrap_or((&wording.model, ""));
+        let knobs = Knobs::read(iter::once(suffix).chain(headers.iter().copied()))?;
+        let bytes: u64 = wording.texts.iter().map(|text| text.len() as u64).sum();
+        let counted = bytes.div_ceil(4) + 4 * wording.messages + wording.token_ids;
+        let answer = Self {
+            api,
             model: model.to_owned(),
-            stream,
-            include_usage,
-            output_bound: bound.or(number(&body, "max_tokens", u64::MAX)?),
-            choices: number(&body, "n", MOST_CHOICES)?.unwrap_or(1),
-            prompt_tokens: bytes.div_ceil(4) + 4 * messages.len() as u64,
-            seed: texts.iter().fold(FNV_BASIS, |hash, text| fnv(hash, text.as_bytes())),
+            stream: wording.stream,
+            framing: wording.framing,
+            include_usage: wording.include_usage,
+            output_bound: wording.output_bound,
+            choices: wording.choices,
+            items: wording.items,
+            size: wording.size,
+            prompt_tokens: if wording.metered { knobs.prompt.unwrap_or(counted) } else { 0 },
+            seed: wording.texts.iter().fold(FNV_BASIS, |hash, text| fnv(hash, text.as_bytes())),
             knobs,
-        })
+        };
+        if answer.bytes_at_once() > MOST_WHOLE_BYTES {
+            return Err(Refusal::wrong("x-sim", "so large an answer can only be streamed"));
+        }
+        Ok(answer)
     }
 
-    pub fn prompt_tokens(&self) -> u64 {
-        self.prompt_tokens
+    /// What has to be in memory of the text or the vectors, about.
+    fn bytes_at_once(&self) -> u64 {
+        let text = self.turns().saturating_mul(self.knobs.event_bytes.unwrap_or(5)).saturating_mul(self.choices);
+        let vectors = self.dimensions().saturating_mul(embeddings::BYTES_OF_A_NUMBER).saturating_mul(self.items);
+        match self.api {
+            Api::Embeddings => vectors,
+            _ if self.stream => 0,
+            _ => text,
+        }
     }
 
-    pub fn cached_tokens(&self) -> u64 {
-        self.knobs.cached.min(self.prompt_tokens)
+    /// Numbers of each embedding.
+    pub fn dimensions(&self) -> u64 {
+        self.knobs.dimensions.or(self.size).unwrap_or(embeddings::USUAL_DIMENSIONS)
     }
 
-    /// Tokens of each choice, before any factor.
-    fn tokens(&self) -> u64 {
-        let wanted = self.knobs.tokens.unwrap_or(WANTED_TOKENS);
-        self.output_bound.map_or(wanted, |bound| bound.min(wanted))
+    /// Whether a stream repeats its text behind it. Text by the megabyte is not repeated.
+    pub fn echoes(&self) -> bool {
+        self.knobs.events.is_none() && self.knobs.event_bytes.is_none()
     }
 
-    /// What is billed for `sent` tokens.
-    pub fn billed(&self, sent: u64) -> u64 {
-        sent.saturating_mul(self.knobs.usage_factor.unwrap_or(1))
+    /// The parts of the prompt, in the order in which they take their share of it.
+    fn prompt_part(&self, told_from: Caching, wanted: u64, taken: u64) -> u64 {
+        let told = self.api.dialect().caching() >= told_from;
+        if told { wanted.min(self.prompt_tokens.saturating_sub(taken)) } else { 0 }
+    }
+
+    pub fn cached(&self) -> u64 {
+        self.prompt_part(Caching::Reads, self.knobs.cached, 0)
+    }
+
+    /// Cache writes that live for five minutes.
+    pub fn cache_write_5m(&self) -> u64 {
+        self.prompt_part(Caching::Writes, self.knobs.cache_write, self.cached())
+    }
+
+    pub fn cache_write_1h(&self) -> u64 {
+        let taken = self.cached() + self.cache_write_5m();
+        self.prompt_part(Caching::HourWrites, self.knobs.cache_write_1h, taken)
+    }
+
+    pub fn cache_write(&self) -> u64 {
+        self.cache_write_5m() + self.cache_write_1h()
+    }
+
+    /// The prompt without what was read from or written to a cache.
+    pub fn plain_prompt(&self) -> u64 {
+        self.prompt_tokens - self.cached() - self.cache_write()
+    }
+
+    pub fn search_units(&self) -> u64 {
+        let counted = self.items.div_ceil(DOCUMENTS_OF_A_SEARCH).max(1);
+        if self.api == Api::Rerank { self.knobs.search_units.unwrap_or(counted) } else { 0 }
+    }
+
+    pub fn web_searches(&self) -> u64 {
+        if self.api == Api::Messages { self.knobs.web_searches } else { 0 }
+    }
+
+    /// Reasoning that is no part of what is shown. It comes first, and takes its share of the bound.
+    pub fn thoughts(&self) -> u64 {
+        match self.api.dialect().reasoning() {
+            Reasoning::Beside => {
+                self.output_bound.map_or(self.knobs.reasoning, |bound| bound.min(self.knobs.reasoning))
+            }
+            Reasoning::Within | Reasoning::Untold => 0,
+        }
+    }
+
+    pub fn reasoning(&self) -> u64 {
+        match self.api.dialect().reasoning() {
+            Reasoning::Within => self.knobs.reasoning.min(self.completion_tokens()),
+            Reasoning::Beside => self.thoughts(),
+            Reasoning::Untold => 0,
+        }
+    }
+
+    fn wanted_turns(&self) -> u64 {
+        self.knobs.events.or(self.knobs.tokens).unwrap_or(WANTED_TOKENS)
+    }
+
+    /// Tokens of one turn, before any factor: one word, or as much prose as a knob asks.
+    pub fn turn_tokens(&self) -> u64 {
+        self.knobs.event_bytes.map_or(1, words::tokens_of_prose)
+    }
+
+    /// How often each choice has its turn. A stream sends an event for each.
+    pub fn turns(&self) -> u64 {
+        let bound = self.output_bound.map(|bound| (bound - self.thoughts()) / self.turn_tokens().max(1));
+        bound.map_or(self.wanted_turns(), |bound| bound.min(self.wanted_turns()))
+    }
+
+    pub fn reached_its_bound(&self) -> bool {
+        self.turns() < self.wanted_turns()
+    }
+
+    /// What is billed for so many turns.
+    pub fn billed(&self, turns: u64) -> u64 {
+        turns.saturating_mul(self.turn_tokens()).saturating_mul(self.knobs.usage_factor.unwrap_or(1))
+    }
+
+    /// What is shown to the client, of all choices together.
+    pub fn visible_tokens(&self) -> u64 {
+        self.billed(self.turns() * self.choices)
     }
 
     pub fn completion_tokens(&self) -> u64 {
-        self.billed(self.tokens() * self.choices)
+        self.visible_tokens().saturating_add(self.thoughts())
     }
 
-    fn finish_reason(&self) -> &'static str {
-        if self.tokens() < self.knobs.tokens.unwrap_or(WANTED_TOKENS) { "length" } else { "stop" }
-    }
-
-    /// The token's text; a space stands between two.
-    fn text(&self, choice: u64, nth: u64) -> String {
-        let words: &[&str] = if self.knobs.split_utf8 { &SCRIPTS } else { &PLAIN };
-        let at = (self.seed % 1_000).wrapping_add(choice).wrapping_add(nth) % words.len() as u64;
-        let word = words.get(at as usize).copied().unwrap_or_default();
-        let space = if nth == 0 { "" } else { " " };
-        let padding = if (choice, nth) == (0, 0) { ".".repeat(self.knobs.big as usize) } else { String::new() };
+    /// The text of one turn; a space stands between two words.
+    pub fn text(&self, choice: u64, turn: u64) -> String {
+        let padding = if (choice, turn) == (0, 0) { ".".repeat(self.knobs.big as usize) } else { String::new() };
+        if let Some(bytes) = self.knobs.event_bytes {
+            return words::prose_of(turn.saturating_mul(bytes), bytes) + &padding;
+        }
+        let word = words::word((self.seed % 1_000).wrapping_add(choice).wrapping_add(turn), self.knobs.split_utf8);
+        let space = if turn == 0 { "" } else { " " };
         format!("{space}{word}{padding}")
     }
 
-    fn head(&self, object: &str) -> Map<String, Value> {
-        let model = self.knobs.answer_model.as_deref().unwrap_or(&self.model);
-        let head = [
-            ("id", json!(format!("chatcmpl-{:016x}", self.seed))),
-            ("object", json!(object)),
-            ("created", json!(CREATED)),
-            ("model", json!(model)),
-            ("service_tier", json!("default")),
-            ("system_fingerprint", json!("fp_simulated")),
-        ];
-        head.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+    pub fn whole_text(&self, choice: u64) -> String {
+        (0..self.turns()).map(|turn| self.text(choice, turn)).collect()
     }
 
-    /// `completion` is what has been billed for so far.
-    fn usage(&self, completion: u64) -> Value {
-        let prompt = self.prompt_tokens;
-        let mut usage = json!({
-            "prompt_tokens": prompt,
-            "completion_tokens": completion,
-            "total_tokens": prompt.saturating_add(completion),
-            "prompt_tokens_details": {"cached_tokens": self.cached_tokens(), "audio_tokens": 0},
-            "completion_tokens_details": {
-                "reasoning_tokens": self.knobs.reasoning.min(completion),
-                "audio_tokens": 0,
-                "accepted_prediction_tokens": 0,
-                "rejected_prediction_tokens": 0,
-            },
-        });
-        if self.knobs.cache_write > 0 {
-            usage["prompt_tokens_details"]["cache_write_tokens"] = json!(self.knobs.cache_write);
-        }
-        let mut counts = |count: Value| {
-            for name in ["prompt_tokens", "completion_tokens", "total_tokens"] {
-                usage[name] = count.clone();
-            }
+    pub fn id(&self, kind: &str) -> String {
+        format!("{kind}{:016x}", self.seed)
+    }
+
+    pub fn model_told(&self) -> &str {
+        self.knobs.answer_model.as_deref().unwrap_or(&self.model)
+    }
+
+    /// The usage as it is reported: not at all, or wrongly, if a knob says so. Only its own counts go wrong,
+    /// not those of the objects in it.
+    pub fn reported(&self, mut usage: Value) -> Option<Value> {
+        let wrong = match self.knobs.wrong_usage {
+            _ if self.knobs.no_usage => return None,
+            None => return Some(usage),
+            Some(WrongUsage::MissingTotal) => None,
+            Some(WrongUsage::Negative) => Some(json!(-5)),
+            Some(WrongUsage::String) => Some(json!("12")),
+            Some(WrongUsage::Huge) => Some(json!(u64::MAX)),
+            Some(WrongUsage::Float) => Some(json!(12.5)),
+            Some(WrongUsage::Null) => Some(Value::Null),
         };
-        match self.knobs.wrong_usage {
-            None => {}
-            Some(WrongUsage::Negative) => counts(json!(-5)),
-            Some(WrongUsage::String) => counts(json!("12")),
-            Some(WrongUsage::Huge) => counts(json!(u64::MAX)),
-            Some(WrongUsage::Float) => counts(json!(12.5)),
-            Some(WrongUsage::Null) => counts(Value::Null),
-            Some(WrongUsage::MissingTotal) => {
-                usage.as_object_mut().map(|usage| usage.remove("total_tokens"));
+        if let Some(counts) = usage.as_object_mut() {
+            match wrong {
+                None => counts.retain(|name, _| !name.starts_with("total")),
+                Some(wrong) => {
+                    counts.values_mut().filter(|count| count.is_number()).for_each(|count| *count = wrong.clone());
+                }
             }
         }
-        usage
+        Some(usage)
     }
 
-    fn failure(&self) -> Value {
-        Refusal::new(200, "the simulated provider failed on request, under status 200").to_json()
+    /// What is billed as soon as an answer begins.
+    pub fn bill(&self, entry: &mut Entry) {
+        entry.status = 200;
+        entry.prompt_tokens = self.prompt_tokens;
+        entry.cached_tokens = self.cached();
+        entry.cache_creation_tokens = self.cache_write();
+        entry.cache_creation_1h_tokens = self.cache_write_1h();
+        entry.search_units = self.search_units();
+        entry.web_searches = self.web_searches();
     }
 
     /// The JSON answer and the completion tokens it is billed.
     pub fn whole(&self) -> (Vec<u8>, u64) {
         if self.knobs.error_at.is_some() {
-            return (self.failure().to_string().into_bytes(), 0);
+            return (Refusal::too_late().to_json(Some(self.api)).to_string().into_bytes(), 0);
         }
-        let choice = |index: u64| {
-            let content: String = (0..self.tokens()).map(|nth| self.text(index, nth)).collect();
-            json!({
-                "index": index,
-                "message": {"role": "assistant", "content": content, "refusal": null},
-                "logprobs": null,
-                "finish_reason": self.finish_reason(),
-            })
-        };
-        let mut answer = self.head("chat.completion");
-        answer.insert("choices".to_owned(), (0..self.choices).map(choice).collect());
-        if !self.knobs.no_usage {
-            answer.insert("usage".to_owned(), self.usage(self.completion_tokens()));
-        }
-        (Value::Object(answer).to_string().into_bytes(), self.completion_tokens())
+        (self.api.dialect().whole(self), self.completion_tokens())
     }
 
-    fn chunk(&self, choices: Value, usage: Option<Value>) -> Vec<u8> {
-        let mut chunk = self.head("chat.completion.chunk");
-        chunk.insert("choices".to_owned(), choices);
-        if let Some(usage) = usage.or(self.include_usage.then_some(Value::Null)) {
-            chunk.insert("usage".to_owned(), usage);
-        }
-        Value::Object(chunk).to_string().into_bytes()
-    }
-
-    fn usage_so_far(&self, sent: u64) -> Option<Value> {
-        (self.knobs.continuous_usage && !self.knobs.no_usage).then(|| self.usage(self.billed(sent)))
-    }
-
-    /// The choices take turns, a token each.
-    fn token_event(&self, nth: u64) -> Event {
-        let (choice, token) = (nth % self.choices, nth / self.choices);
-        let text = self.text(choice, token);
-        let delta = match token {
-            0 => json!({"role": "assistant", "content": text, "refusal": null}),
-            _ => json!({"content": text}),
-        };
-        let choices = json!([{"index": choice, "delta": delta, "logprobs": null, "finish_reason": null}]);
-        Event { data: self.chunk(choices, self.usage_so_far(nth + 1)), tokens: self.billed(1) }
-    }
-
-    fn finish_event(&self, choice: u64) -> Event {
-        let last = choice + 1 == self.choices;
-        let usage = match self.knobs.usage_in_content && !self.knobs.no_usage && last {
-            true => Some(self.usage(self.completion_tokens())),
-            false => self.usage_so_far(self.tokens() * self.choices),
-        };
-        let delta = if self.knobs.usage_in_content { json!({"content": ""}) } else { json!({}) };
-        let choices = json!([
-            {"index": choice, "delta": delta, "logprobs": null, "finish_reason": self.finish_reason()}
-        ]);
-        Event { data: self.chunk(choices, usage), tokens: 0 }
-    }
-
-    /// The events of the stream, made as they are sent: one for each token, one to finish each choice, usage, `[DONE]`.
+    /// The events of the stream, made as they are sent. A failure comes after so many of them, and ends it.
     pub fn events(self: Arc<Self>) -> impl Iterator<Item = Event> + Send + use<> {
-        let plain = |data: Vec<u8>| Event { data, tokens: 0 };
-        let tokens = self.tokens() * self.choices;
-        let shown = self.knobs.error_at.map_or(tokens, |at| at.min(tokens));
-        let whole = self.knobs.error_at.is_none();
-        let error = (!whole).then(|| plain(self.failure().to_string().into_bytes()));
-        let reports = whole && self.include_usage && !self.knobs.no_usage && !self.knobs.usage_in_content;
-        let usage = reports.then(|| plain(self.chunk(json!([]), Some(self.usage(self.completion_tokens())))));
-        let done = (whole && !self.knobs.no_done).then(|| plain(b"[DONE]".to_vec()));
-        let finishes = 0..if whole { self.choices } else { 0 };
-        let finisher = self.clone();
-        (0..shown)
-            .map(move |nth| self.token_event(nth))
-            .chain(finishes.map(move |choice| finisher.finish_event(choice)))
-            .chain(error)
-            .chain(usage)
-            .chain(done)
-    }
-}
-
-/// One `data:` line of a stream, and the tokens that are billed when it is sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
-    pub data: Vec<u8>,
-    pub tokens: u64,
-}
-
-/// All texts of a message: a plain content, or its text parts.
-fn texts(message: &Value) -> Vec<&str> {
-    match message.get("content") {
-        Some(Value::String(text)) => vec![text],
-        Some(Value::Array(parts)) => parts.iter().filter_map(|part| part.get("text").and_then(Value::as_str)).collect(),
-        _ => Vec::new(),
-    }
-}
-
-fn switch(body: &Value, name: &'static str) -> Result<bool, Refusal> {
-    match body.get(name) {
-        None | Some(Value::Null) => Ok(false),
-        Some(Value::Bool(on)) => Ok(*on),
-        Some(_) => Err(Refusal::wrong(name, format!("{name} must be true or false"))),
-    }
-}
-
-fn number(body: &Value, name: &'static str, most: u64) -> Result<Option<u64>, Refusal> {
-    match body.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(value) => match value.as_u64().filter(|number| (1..=most).contains(number)) {
-            Some(number) => Ok(Some(number)),
-            None => Err(Refusal::wrong(name, format!("{name} must be a whole number from 1 to {most}"))),
-        },
+        let dialect = self.api.dialect();
+        let fails = self.knobs.error_at;
+        let shown = fails.map_or(usize::MAX, |at| usize::try_from(at).unwrap_or(usize::MAX));
+        let (teller, closer) = (self.clone(), self.clone());
+        let tokens = (0..self.turns() * self.choices).map(move |nth| dialect.token(&teller, nth));
+        let end = move || match fails {
+            Some(_) => vec![dialect.failure(&closer)],
+            None => dialect.last(&closer),
+        };
+        let first = dialect.first(&self).into_iter();
+        first.chain(tokens).take(shown).chain(iter::once_with(end).flatten())
     }
 }
 
@@ -316,109 +267,4 @@ const FNV_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 
 fn fnv(hash: u64, bytes: &[u8]) -> u64 {
     bytes.iter().fold(hash, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn chat(extra: &str, knobs: &str) -> Arc<Chat> {
-        let body = format!(r#"{{"model":"tiny","messages":[{{"role":"user","content":"hello"}}]{extra}}}"#);
-        Arc::new(Chat::read(body.as_bytes(), &[knobs]).expect("a request"))
-    }
-
-    fn json_of(data: &[u8]) -> Value {
-        serde_json::from_slice(data).expect("JSON")
-    }
-
-    #[test]
-    fn prompts_are_counted_by_bytes_and_messages() {
-        let read = |content: &str| {
-            let body = format!(r#"{{"model":"tiny","messages":[{{"content":{content}}},{{"content":null}}]}}"#);
-            Chat::read(body.as_bytes(), &[]).expect("a request").prompt_tokens()
-        };
-        assert_eq!(read(r#""""#), 8);
-        assert_eq!(read(r#""hello""#), 10);
-        assert_eq!(read(r#""漢字""#), 10, "six bytes of UTF-8");
-        assert_eq!(read(r#"[{"type":"text","text":"abcd"},{"type":"image_url"},{"type":"text","text":"e"}]"#), 10);
-    }
-
-    #[test]
-    fn the_smaller_of_bound_and_wish_is_sent() {
-        let told = |extra, knobs| {
-            let (data, billed) = chat(extra, knobs).whole();
-            let answer = json_of(&data);
-            assert_eq!(answer["usage"]["completion_tokens"], billed);
-            assert_eq!(answer["usage"]["total_tokens"], 6 + billed);
-            let content = answer["choices"][0]["message"]["content"].as_str().unwrap_or_default();
-            let words = content.split_whitespace().count();
-            (billed, words, answer["choices"][0]["finish_reason"].as_str().unwrap_or_default().to_owned())
-        };
-        assert_eq!(told("", ""), (16, 16, "stop".into()));
-        assert_eq!(told(r#","max_tokens":5"#, ""), (5, 5, "length".into()));
-        assert_eq!(told(r#","max_tokens":5,"max_completion_tokens":3"#, ""), (3, 3, "length".into()));
-        assert_eq!(told(r#","max_tokens":50"#, "tokens=9"), (9, 9, "stop".into()));
-        assert_eq!(told(r#","n":3"#, "tokens=2"), (6, 2, "stop".into()));
-        assert_eq!(told("", "tokens=2; usage_factor=10"), (20, 2, "stop".into()));
-        assert_eq!(told("", "tokens=0"), (0, 0, "stop".into()));
-    }
-
-    #[test]
-    fn a_stream_says_what_the_whole_answer_says() {
-        let extra = r#","n":2,"stream":true,"stream_options":{"include_usage":true}"#;
-        let chat = chat(extra, "tokens=3");
-        let events: Vec<Event> = chat.clone().events().collect();
-        assert_eq!(events.len(), 6 + 2 + 1 + 1);
-        assert_eq!(events.iter().map(|event| event.tokens).sum::<u64>(), chat.completion_tokens());
-        let (done, events) = events.split_last().expect("events");
-        assert_eq!(done.data, b"[DONE]");
-        let chunks: Vec<Value> = events.iter().map(|event| json_of(&event.data)).collect();
-        let (usage, chunks) = chunks.split_last().expect("chunks");
-        assert_eq!(usage["choices"], json!([]));
-        assert!(chunks.iter().all(|chunk| chunk["usage"].is_null() && chunk.get("usage").is_some()));
-
-        let whole = json_of(&chat.whole().0);
-        assert_eq!(usage["usage"], whole["usage"]);
-        for index in 0..2 {
-            let deltas = chunks.iter().map(|chunk| &chunk["choices"][0]).filter(|choice| choice["index"] == index);
-            let content: String = deltas.filter_map(|choice| choice["delta"]["content"].as_str()).collect();
-            assert_eq!(whole["choices"][index]["message"]["content"], content);
-        }
-    }
-
-    #[test]
-    fn usage_is_told_only_as_asked() {
-        let usages = |extra: &str, knobs: &str| -> Vec<Option<u64>> {
-            let chat = chat(&format!(r#","stream":true{extra}"#), &format!("tokens=2;no_done;{knobs}"));
-            let told = |event: Event| json_of(&event.data).get("usage").map(|usage| usage["completion_tokens"].clone());
-            chat.events().map(|event| told(event).map(|count| count.as_u64().unwrap_or(0))).collect()
-        };
-        let asked = r#","stream_options":{"include_usage":true}"#;
-        assert_eq!(usages("", ""), [None, None, None]);
-        assert_eq!(usages(asked, ""), [Some(0), Some(0), Some(0), Some(2)]);
-        assert_eq!(usages(asked, "no_usage"), [Some(0), Some(0), Some(0)]);
-        assert_eq!(usages("", "usage_in_content"), [None, None, Some(2)]);
-        assert_eq!(usages("", "continuous_usage"), [Some(1), Some(2), Some(2)]);
-        assert_eq!(usages("", "error_at=1"), [None, None], "one token, then the error");
-    }
-
-    #[test]
-    fn the_header_wins_over_the_model_and_the_name_is_cleaned() {
-        let body = br#"{"model":"gpt-4o-mini+tokens=5,cut=1","messages":[{"content":"x"}]}"#;
-        let chat = Chat::read(body, &["tokens=7"]).expect("a request");
-        assert_eq!((chat.model.as_str(), chat.knobs.tokens, chat.knobs.cut), ("gpt-4o-mini", Some(7), Some(1)));
-    }
-
-    #[test]
-    fn what_is_no_chat_request_is_refused() {
-        let refused = |body: &str| Chat::read(body.as_bytes(), &[]).expect_err(body);
-        assert_eq!(refused("{").status, 400);
-        assert_eq!(refused(r#"{"messages":[]}"#).param, Some("model"));
-        assert_eq!(refused(r#"{"model":"m","messages":[]}"#).param, Some("messages"));
-        let with = |extra: &str| refused(&format!(r#"{{"model":"m","messages":[{{"content":"x"}}],{extra}}}"#)).param;
-        assert_eq!(with(r#""max_tokens":0"#), Some("max_tokens"));
-        assert_eq!(with(r#""n":129"#), Some("n"));
-        assert_eq!(with(r#""stream":"yes""#), Some("stream"));
-        assert_eq!(with(r#""stream_options":{}"#), Some("stream_options"));
-    }
 }

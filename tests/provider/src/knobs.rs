@@ -2,17 +2,28 @@
 //!
 //! Knobs stand in the header `x-sim: tokens=50; cut=3`, or behind a `+` in the model's name
 //! (`gpt-4o-mini+tokens=50,cut=3`) for clients that cannot set a header. Both may be used; the header wins.
-//! A knob that is not known is an error: a misspelt fault would let a test pass for nothing.
+//! A knob that is not known is an error: a misspelt fault would let a test pass for nothing. One that means nothing
+//! to the API it meets (`cr` to JSON) does nothing.
+
+use crate::refusal::Refusal;
 
 /// Name, form of the value ("" for a switch), meaning. The same list answers `GET /knobs` and unknown knobs.
 pub const KNOWN: &[(&str, &str, &str)] = &[
     ("tokens", "N", "completion tokens wanted per choice, before the request's own bound (16)"),
-    ("cached", "N", "of the prompt tokens, those read from a cache"),
-    ("cache_write", "N", "of the prompt tokens, those written to a cache (reported only; priced as input)"),
-    ("reasoning", "N", "of the completion tokens, those reported as reasoning"),
+    ("prompt", "N", "counts the prompt as N tokens, whatever it says"),
+    ("cached", "N", "of the prompt tokens, those read from a cache (Ollama: then the prompt's count is missing)"),
+    ("cache_write", "N", "of the prompt tokens, those written to a cache (for five minutes)"),
+    ("cache_write_1h", "N", "of the prompt tokens, those written to a cache for an hour (Anthropic, Bedrock)"),
+    ("reasoning", "N", "of the completion tokens, those reported as reasoning (Gemini: thoughts beside them)"),
+    ("web_searches", "N", "web searches reported and billed (Anthropic)"),
+    ("search_units", "N", "search units reported and billed (rerank; one per 100 documents)"),
+    ("dimensions", "N", "numbers of each embedding, 22 bytes each; wins over the request's own (1536)"),
     ("answer_model", "NAME", "the model named in the answer; the bill stays with the one asked for"),
     ("big", "BYTES", "pads the content of the answer: a stream's first event, a JSON answer's first choice"),
-    ("status", "CODE", "answers this status (300-599) and an OpenAI error, bills nothing"),
+    ("events", "N", "turns of each choice, in place of `tokens`: so many events (Responses then echoes no text)"),
+    ("event_bytes", "BYTES", "text of each turn, billed by its words, 16 tokens for 83 bytes"),
+    ("big_completed", "BYTES", "text echoed before the usage in the last event of a Responses stream, unbilled"),
+    ("status", "CODE", "answers this status (300-599) and an error in the API's words, bills nothing"),
     ("retry_after", "N", "sends `retry-after: N` along"),
     ("delay_ms", "N", "waits before the head"),
     ("first_ms", "N", "waits between the head and the first byte of the body"),
@@ -20,6 +31,7 @@ pub const KNOWN: &[(&str, &str, &str)] = &[
     ("reset", "", "closes the connection instead of answering"),
     ("hang", "", "never answers"),
     ("cut", "N", "breaks off after N events (JSON: N bytes), with no end of the body"),
+    ("cut_bytes", "BYTES", "breaks off after so much of the body, a stream's too; bills the events begun by then"),
     ("hang_after", "N", "stalls after N events (JSON: N bytes)"),
     ("rst", "", "`reset` and `cut` end in a TCP RST instead of a FIN (HTTP/1.1 only)"),
     ("bytes", "N", "writes the body N bytes at a time, each piece flushed on its own"),
@@ -27,24 +39,32 @@ pub const KNOWN: &[(&str, &str, &str)] = &[
     ("crlf", "", "ends the lines of a stream by CR LF"),
     ("cr", "", "ends the lines of a stream by CR"),
     ("comments", "", "puts an SSE comment before every event"),
-    ("no_done", "", "no `[DONE]`"),
-    ("done_then_hangup", "", "breaks off right behind `[DONE]`, with no end of the body"),
+    ("no_done", "", "no `[DONE]` (Anthropic: no `message_stop`)"),
+    ("done_then_hangup", "", "breaks off right behind the last event, with no end of the body"),
     ("content_length", "", "a stream with a content-length"),
     ("chunked", "", "a JSON answer without a content-length"),
     ("gzip", "always|asked", "content-encoding: gzip, even unasked; `asked` heeds accept-encoding"),
     ("no_usage", "", "never reports usage, but bills it"),
-    ("usage_in_content", "", "usage on the last chunk with choices, asked or not (as Mistral does)"),
-    ("continuous_usage", "", "usage so far on every chunk, asked or not (as vLLM can)"),
+    (
+        "usage_in_content",
+        "",
+        "usage on the last chunk with choices, asked or not (as Mistral does; OpenAI's completions)",
+    ),
+    ("continuous_usage", "", "usage so far on every chunk, asked or not (as vLLM can; OpenAI's completions)"),
     ("usage_factor", "N", "reports and bills N times the completion tokens it sends"),
     ("wrong_usage", "negative|string|huge|float|null|missing_total", "reports nonsense, bills the truth"),
     ("error_in_200", "", "an error object under status 200; a stream ends behind it"),
-    ("error_at", "N", "the same, after N events of a stream"),
+    ("error_at", "N", "the same, after N events of a stream, or all of its text"),
 ];
 
 /// No wait is longer, not even for ever.
 pub const LONGEST_MS: u64 = 600_000;
 const MOST_TOKENS: u64 = 100_000;
 const MOST_BYTES: u64 = 64 << 20;
+/// Of what is never in memory all at once.
+const MOST_LAZY: u64 = 1 << 40;
+const MOST_EVENTS: u64 = 1 << 30;
+const MOST_DIMENSIONS: u64 = 1 << 24;
 const MOST_FACTOR: u64 = 1_000_000_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,11 +88,19 @@ pub enum Gzip {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Knobs {
     pub tokens: Option<u64>,
+    pub prompt: Option<u64>,
     pub cached: u64,
     pub cache_write: u64,
+    pub cache_write_1h: u64,
     pub reasoning: u64,
+    pub web_searches: u64,
+    pub search_units: Option<u64>,
+    pub dimensions: Option<u64>,
     pub answer_model: Option<String>,
     pub big: u64,
+    pub events: Option<u64>,
+    pub event_bytes: Option<u64>,
+    pub big_completed: u64,
     pub status: Option<u16>,
     pub retry_after: Option<u64>,
     pub delay_ms: u64,
@@ -81,6 +109,7 @@ pub struct Knobs {
     pub reset: bool,
     pub hang: bool,
     pub cut: Option<u64>,
+    pub cut_bytes: Option<u64>,
     pub hang_after: Option<u64>,
     pub rst: bool,
     pub bytes: Option<u64>,
@@ -102,6 +131,15 @@ pub struct Knobs {
 }
 
 impl Knobs {
+    /// The knobs of all these texts; later ones win.
+    pub fn read<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self, Refusal> {
+        let mut knobs = Self::default();
+        for text in texts {
+            knobs.turn(text).map_err(|message| Refusal::wrong("x-sim", message))?;
+        }
+        Ok(knobs)
+    }
+
     /// Turns the knobs of `text` (`key=value`, separated by `;` or `,`); `-` and `_` are the same in a name.
     pub fn turn(&mut self, text: &str) -> Result<(), String> {
         for word in text.split([';', ',']).map(str::trim).filter(|word| !word.is_empty()) {
@@ -126,14 +164,23 @@ impl Knobs {
             Some("0" | "false") => Ok(false),
             _ => Err(Some("no value, 1 or 0".to_owned())),
         };
+        let name_given = || value.filter(|name| !name.is_empty()).map(str::to_owned);
         let one_of = |form: &str| Err(Some(form.to_owned()));
         match name {
             "tokens" => self.tokens = Some(number(0, MOST_TOKENS)?),
+            "prompt" => self.prompt = Some(number(0, u64::MAX)?),
             "cached" => self.cached = number(0, u64::MAX)?,
             "cache_write" => self.cache_write = number(0, u64::MAX)?,
+            "cache_write_1h" => self.cache_write_1h = number(0, u64::MAX)?,
+            "web_searches" => self.web_searches = number(0, u64::MAX)?,
+            "search_units" => self.search_units = Some(number(0, u64::MAX)?),
+            "dimensions" => self.dimensions = Some(number(0, MOST_DIMENSIONS)?),
             "reasoning" => self.reasoning = number(0, u64::MAX)?,
-            "answer_model" => self.answer_model = value.filter(|name| !name.is_empty()).map(str::to_owned),
+            "answer_model" => self.answer_model = name_given(),
             "big" => self.big = number(0, MOST_BYTES)?,
+            "events" => self.events = Some(number(0, MOST_EVENTS)?),
+            "event_bytes" => self.event_bytes = Some(number(0, MOST_BYTES)?),
+            "big_completed" => self.big_completed = number(0, MOST_LAZY)?,
             "status" => self.status = Some(number(300, 599)? as u16),
             "retry_after" => self.retry_after = Some(number(0, u64::MAX)?),
             "delay_ms" => self.delay_ms = number(0, LONGEST_MS)?,
@@ -142,6 +189,7 @@ impl Knobs {
             "reset" => self.reset = switch()?,
             "hang" => self.hang = switch()?,
             "cut" => self.cut = Some(number(0, u64::MAX)?),
+            "cut_bytes" => self.cut_bytes = Some(number(0, u64::MAX)?),
             "hang_after" => self.hang_after = Some(number(0, u64::MAX)?),
             "rst" => self.rst = switch()?,
             "bytes" => self.bytes = Some(number(1, MOST_BYTES)?),

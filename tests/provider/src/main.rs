@@ -3,6 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
+use simulated_provider::{Setup, knobs};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -17,7 +18,7 @@ async fn main() -> ExitCode {
             ("--listen", Some(address)) => listen = address,
             ("--help" | "-h", _) => {
                 println!("{USAGE}\n\nknobs (`x-sim: name=value; ...`, or `model+name=value,...`):");
-                print!("{}", simulated_provider::knobs::explained());
+                print!("{}", knobs::explained());
                 return ExitCode::SUCCESS;
             }
             _ => {
@@ -41,7 +42,7 @@ async fn run(listen: &str) -> io::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     println!("simulated-provider: listening on http://{}", listener.local_addr()?);
     tokio::select! {
-        () = simulated_provider::serve(listener) => {}
+        () = simulated_provider::serve(listener, Setup::default()) => {}
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }

@@ -10,7 +10,8 @@ use std::task::{Context, Poll, ready};
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use tokio::time::Sleep;
 
-use crate::ledger::{Bill, Ending};
+use crate::books::Bill;
+use crate::ledger::Ending;
 use crate::script::{Step, Steps};
 
 pub struct Playback {

@@ -1,4 +1,4 @@
-//! The provider over real sockets: raw HTTP/1.1 bytes as they come, HTTP/2 by hyper's client, and the ledger after each.
+//! Chat completions: raw HTTP/1.1 bytes as they come, HTTP/2 by hyper's client, and the ledger after each.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -9,39 +9,20 @@ use hyper::Request;
 use hyper::body::Bytes;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::Value;
-use simulated_provider::{Ending, Entry, Ledger, Provider};
+use simulated_provider::{Ending, Provider};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+use crate::client::{PATIENCE, entry, get, open, post};
 
 fn body(model: &str, stream: bool) -> String {
     let options = if stream { r#","stream":true,"stream_options":{"include_usage":true}"# } else { "" };
     format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":"hello"}}]{options}}}"#)
 }
 
-fn open(provider: &Provider, method: &str, path: &str, headers: &str, body: &str) -> TcpStream {
-    let mut socket = TcpStream::connect(provider.addr).expect("a connection");
-    socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-    let length = body.len();
-    let head = format!("{method} {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n{headers}\r\n");
-    socket.write_all(format!("{head}{body}").as_bytes()).expect("a request");
-    socket
-}
-
 /// All that comes until the provider closes, and whether it closed in good order.
 fn ask(provider: &Provider, sim: &str, body: &str) -> (String, Option<ErrorKind>) {
-    let headers = format!("x-sim: {sim}\r\nx-tenant-id: acme\r\nx-request-id: r-1\r\nconnection: close\r\n");
-    let mut socket = open(provider, "POST", "/v1/chat/completions", &headers, body);
-    let mut bytes = Vec::new();
-    let error = socket.read_to_end(&mut bytes).err().map(|error| error.kind());
+    let headers = format!("x-sim: {sim}\r\nx-tenant-id: acme\r\nx-request-id: r-1\r\n");
+    let (bytes, error) = post(provider, "/v1/chat/completions", &headers, body);
     (String::from_utf8_lossy(&bytes).into_owned(), error)
-}
-
-fn get(provider: &Provider, method: &str, path: &str) -> (String, String) {
-    let mut socket = open(provider, method, path, "connection: close\r\n", "");
-    let mut answer = String::new();
-    socket.read_to_string(&mut answer).expect("an answer");
-    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
-    (head.to_owned(), body.to_owned())
 }
 
 /// Waits until a request has arrived: a client that leaves too early leaves no trace.
@@ -51,13 +32,6 @@ fn arrived(provider: &Provider) {
         !provider.ledger().requests.is_empty()
     });
     assert!(come, "no request arrived");
-}
-
-/// The only entry.
-fn entry(provider: &Provider) -> Entry {
-    let Ledger { requests, .. } = provider.settled_ledger(PATIENCE);
-    assert_eq!(requests.len(), 1);
-    requests.into_iter().next().expect("an entry")
 }
 
 #[test]

@@ -1,0 +1,189 @@
+//! What each model costs, and the arithmetic of a bill.
+//!
+//! Prices and rounding are written here a second time on purpose. The gateway is checked against this
+//! ledger, and a ledger that shared the gateway's code would agree with its mistakes.
+
+use serde_json::{Map, Value, json};
+
+use crate::ledger::Entry;
+
+/// Pico-USD per token (1 USD per 1 M tokens is 1,000,000 of them) and per counted item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rates {
+    pub input: u64,
+    pub cached: u64,
+    pub cache_creation: u64,
+    pub cache_creation_1h: u64,
+    pub output: u64,
+    pub reasoning: u64,
+    pub search_unit: u64,
+    pub web_search: u64,
+}
+
+impl Rates {
+    /// Writing a cache costs what reading the prompt costs, reasoning what any output does; items are free.
+    pub const fn new(input: u64, cached: u64, output: u64) -> Self {
+        Self {
+            input,
+            cached,
+            cache_creation: input,
+            cache_creation_1h: input,
+            output,
+            reasoning: output,
+            search_unit: 0,
+            web_search: 0,
+        }
+    }
+
+    const fn writing(self, cache_creation: u64, cache_creation_1h: u64) -> Self {
+        Self { cache_creation, cache_creation_1h, ..self }
+    }
+
+    const fn searching(self, search_unit: u64, web_search: u64) -> Self {
+        Self { search_unit, web_search, ..self }
+    }
+}
+
+/// The models with a price of their own; any other costs [`DEFAULT_RATES`].
+pub const PRICES: &[(&str, Rates)] = &[
+    ("gpt-4o-mini", Rates::new(150_000, 75_000, 600_000)),
+    ("gpt-4o", Rates::new(2_500_000, 1_250_000, 10_000_000)),
+    ("gpt-4", Rates::new(30_000_000, 30_000_000, 60_000_000)),
+    ("tiny", Rates::new(100_000, 100_000, 400_000)),
+    ("gpt-5-mini", Rates::new(250_000, 25_000, 2_000_000)),
+    ("gpt-3.5-turbo-instruct", Rates::new(1_500_000, 1_500_000, 2_000_000)),
+    ("text-embedding-3-small", Rates::new(20_000, 20_000, 0)),
+    ("rerank-v3.5", Rates::new(0, 0, 0).searching(2_000_000_000, 0)),
+    (
+        "claude-sonnet-4",
+        Rates::new(3_000_000, 300_000, 15_000_000).writing(3_750_000, 6_000_000).searching(0, 10_000_000_000),
+    ),
+    ("gemini-2.5-flash", Rates::new(300_000, 75_000, 2_500_000)),
+    ("amazon.nova-lite-v1:0", Rates::new(60_000, 15_000, 240_000)),
+    ("llama3.2", Rates::new(100_000, 100_000, 400_000)),
+];
+
+pub const DEFAULT_RATES: Rates = Rates::new(1_000_000, 1_000_000, 2_000_000);
+
+/// [`PRICES`] as the gateway's configuration writes them: one object a model, money as decimal strings.
+pub fn price_entries() -> Vec<Value> {
+    PRICES.iter().map(|(model, rates)| rates.entry(model)).collect()
+}
+
+impl Rates {
+    pub fn of(model: &str) -> Rates {
+        PRICES.iter().find(|(name, _)| *name == model).map_or(DEFAULT_RATES, |(_, rates)| *rates)
+    }
+
+    /// Nano-USD of one request, rounded up once.
+    pub fn cost(self, billed: &Entry) -> u64 {
+        let mut plain = billed.prompt_tokens;
+        let mut part = |tokens: u64| {
+            let part = tokens.min(plain);
+            plain -= part;
+            part
+        };
+        let (cached, creation) = (part(billed.cached_tokens), part(billed.cache_creation_tokens));
+        let hour = billed.cache_creation_1h_tokens.min(creation);
+        let reasoning = billed.reasoning_tokens.min(billed.completion_tokens);
+        let parts = [
+            (plain, self.input),
+            (cached, self.cached),
+            (creation - hour, self.cache_creation),
+            (hour, self.cache_creation_1h),
+            (billed.completion_tokens - reasoning, self.output),
+            (reasoning, self.reasoning),
+            (billed.search_units, self.search_unit),
+            (billed.web_searches, self.web_search),
+        ];
+        // Counts fill 64 bits and rates fewer than 40: 128 bits hold the sum of these products.
+        let pico: u128 = parts.iter().map(|(count, rate)| u128::from(*count) * u128::from(*rate)).sum();
+        u64::try_from(pico.div_ceil(1_000)).unwrap_or(u64::MAX)
+    }
+
+    /// The price entry of `model`. Rates that follow from others are written all the same, except free items.
+    pub fn entry(self, model: &str) -> Value {
+        let mut entry = Map::new();
+        entry.insert("model".to_owned(), json!(model));
+        for (name, pico) in [
+            ("input", self.input),
+            ("cached_input", self.cached),
+            ("cache_creation", self.cache_creation),
+            ("cache_creation_1h", self.cache_creation_1h),
+            ("output", self.output),
+            ("reasoning", self.reasoning),
+        ] {
+            entry.insert(format!("{name}_usd_per_1m_tokens"), json!(decimal(pico, 6)));
+        }
+        for (name, pico) in [("search_unit", self.search_unit), ("web_search", self.web_search)] {
+            if pico > 0 {
+                entry.insert(format!("{name}_usd"), json!(decimal(pico, 12)));
+            }
+        }
+        Value::Object(entry)
+    }
+}
+
+/// `units`, of which 10^`digits` are one dollar.
+fn decimal(units: u64, digits: u32) -> String {
+    let one = 10_u64.pow(digits);
+    let text = format!("{}.{:0width$}", units / one, units % one, width = digits as usize);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens(prompt_tokens: u64, cached_tokens: u64, completion_tokens: u64) -> Entry {
+        Entry { prompt_tokens, cached_tokens, completion_tokens, ..Entry::default() }
+    }
+
+    #[test]
+    fn a_cost_is_exact_in_pico_usd_and_rounded_up_once() {
+        let mini = Rates::of("gpt-4o-mini");
+        assert_eq!(mini.cost(&tokens(0, 0, 0)), 0);
+        assert_eq!(mini.cost(&tokens(1_000_000, 0, 1_000_000)), 750_000_000, "0.15 + 0.60 USD");
+        assert_eq!(mini.cost(&tokens(1_000_000, 1_000_000, 0)), 75_000_000, "all of it cached");
+        assert_eq!(mini.cost(&tokens(10, 4, 3)), 3_000, "6 × 150,000 + 4 × 75,000 + 3 × 600,000 pico-USD");
+        let cheapest = Rates::new(1, 1, 1);
+        assert_eq!(cheapest.cost(&tokens(1, 0, 1)), 1, "2 pico-USD are not free");
+        assert_eq!(cheapest.cost(&tokens(1_000, 0, 1)), 2, "1,001 pico-USD");
+        assert_eq!(mini.cost(&tokens(5, 9, 0)), mini.cost(&tokens(5, 5, 0)), "no more is cached than was asked");
+        assert_eq!(Rates::of("gpt-4").cost(&tokens(u64::MAX, 0, u64::MAX)), u64::MAX, "saturates");
+        assert_eq!(Rates::of("gpt-4o-2024-11-20"), DEFAULT_RATES, "names are exact");
+    }
+
+    #[test]
+    fn every_kind_has_its_rate() {
+        let billed = Entry {
+            prompt_tokens: 100,
+            cached_tokens: 40,
+            cache_creation_tokens: 30,
+            cache_creation_1h_tokens: 10,
+            completion_tokens: 7,
+            reasoning_tokens: 3,
+            web_searches: 2,
+            ..Entry::default()
+        };
+        let sonnet = Rates::of("claude-sonnet-4");
+        let nano = 30 * 3_000 + 40 * 300 + 20 * 3_750 + 10 * 6_000 + 7 * 15_000 + 2 * 10_000_000;
+        assert_eq!(sonnet.cost(&billed), nano);
+        assert_eq!(Rates { reasoning: 1_000_000, ..sonnet }.cost(&billed), nano - 3 * 14_000);
+        let searched = Entry { search_units: 3, ..Entry::default() };
+        assert_eq!(Rates::of("rerank-v3.5").cost(&searched), 6_000_000);
+    }
+
+    #[test]
+    fn prices_are_written_as_the_gateway_reads_them() {
+        let sonnet = Rates::of("claude-sonnet-4").entry("claude-sonnet-4");
+        assert_eq!(sonnet["model"], "claude-sonnet-4");
+        assert_eq!(sonnet["input_usd_per_1m_tokens"], "3");
+        assert_eq!(sonnet["cached_input_usd_per_1m_tokens"], "0.3");
+        assert_eq!(sonnet["cache_creation_usd_per_1m_tokens"], "3.75");
+        assert_eq!(sonnet["web_search_usd"], "0.01");
+        assert_eq!(Rates::of("rerank-v3.5").entry("rerank-v3.5")["search_unit_usd"], "0.002");
+        assert_eq!(Rates::of("text-embedding-3-small").entry("e")["output_usd_per_1m_tokens"], "0");
+        assert_eq!(price_entries().len(), PRICES.len());
+    }
+}

@@ -1,0 +1,6 @@
+//! The provider over real sockets, and the ledger after each.
+
+mod apis;
+mod chat;
+mod client;
+mod large;
