@@ -90,10 +90,14 @@ impl Bill {
         }
     }
 
-    /// The first end counts.
+    /// The first end counts. An error that was played to its end refused the request.
     pub fn end(&mut self, ending: Ending, delivered: bool) {
         if !std::mem::replace(&mut self.ended, true) {
-            self.write(|entry| (entry.ending, entry.delivered) = (ending, delivered));
+            self.write(|entry| {
+                let refused = ending == Ending::Complete && entry.status >= 300;
+                entry.ending = if refused { Ending::Refused } else { ending };
+                entry.delivered = delivered;
+            });
         }
     }
 

@@ -43,7 +43,7 @@ impl Ending {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Entry {
     pub id: u64,
-    /// Whose words it spoke.
+    /// Whose words it spoke; none for a case that was played under another path.
     pub api: Option<Api>,
     /// The model by which it is priced; empty if the request could not be read.
     pub model: String,
@@ -70,6 +70,8 @@ pub struct Entry {
     pub reasoning_tokens: u64,
     pub search_units: u64,
     pub web_searches: u64,
+    /// `<api>/<case>` of the corpus, if a case was played.
+    pub case: Option<String>,
     pub cost_nanousd: u64,
     /// The whole answer was handed over. With [`Ending::Cut`]: the cut came after the last byte.
     pub delivered: bool,
@@ -81,8 +83,11 @@ impl Entry {
         (200..300).contains(&self.status)
     }
 
+    /// A played case brings its cost along, whatever its status.
     pub(crate) fn price(&mut self) {
-        self.cost_nanousd = if self.billed() { Rates::of(&self.model).cost(self) } else { 0 };
+        if self.case.is_none() {
+            self.cost_nanousd = if self.billed() { Rates::of(&self.model).cost(self) } else { 0 };
+        }
     }
 
     fn to_json(&self) -> Value {
@@ -104,6 +109,7 @@ impl Entry {
             "reasoning_tokens": self.reasoning_tokens,
             "search_units": self.search_units,
             "web_searches": self.web_searches,
+            "case": self.case,
             "cost_nanousd": self.cost_nanousd,
             "delivered": self.delivered,
             "ending": self.ending.name(),
@@ -194,6 +200,10 @@ impl Ledger {
 
     pub fn of_api(self, api: Api) -> Ledger {
         self.only(|entry| entry.api == Some(api))
+    }
+
+    pub fn of_case(self, case: &str) -> Ledger {
+        self.only(|entry| entry.case.as_deref() == Some(case))
     }
 
     /// Requests that have not ended yet.

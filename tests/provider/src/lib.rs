@@ -1,6 +1,6 @@
 //! A provider that needs no key, no network and no model: what the gateway is run and tested against. It speaks
 //! the APIs of [`Api`] over HTTP/1.1 and HTTP/2 with prior knowledge, writes down what it bills (`GET /ledger`),
-//! and fails in any way a request asks for (`GET /knobs`).
+//! fails in any way a request asks for (`GET /knobs`), and plays back the answers of real servers.
 //!
 //! Real servers are tested elsewhere; this one exists because none of them says what it billed, and none of them
 //! hangs up on demand. The answer depends on the request alone, so that bytes can be compared.
@@ -8,6 +8,7 @@
 mod answer;
 pub mod api;
 mod books;
+mod corpus;
 mod dialects;
 mod event;
 mod eventstream;
@@ -28,6 +29,7 @@ mod words;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -37,7 +39,7 @@ pub use api::Api;
 pub use books::{Bill, Books};
 pub use ledger::{Ending, Entry, Ledger, Sum};
 pub use prices::{DEFAULT_RATES, PRICES, Rates, price_entries};
-pub use server::{Setup, serve};
+pub use server::{CASES, Setup, serve};
 
 /// A provider in this process, on threads of its own; it stops when dropped.
 pub struct Provider {
@@ -53,6 +55,15 @@ impl Provider {
     /// If no port can be had.
     pub fn start() -> Self {
         Self::start_on(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).expect("a port of 127.0.0.1 to listen on")
+    }
+
+    /// Like [`Provider::start`], with the cases of this folder to play.
+    ///
+    /// # Panics
+    /// If no port can be had.
+    pub fn playing(cases: impl Into<PathBuf>) -> Self {
+        let setup = Setup { cases: Some(cases.into()), ..Setup::default() };
+        Self::with(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), setup).expect("a port of 127.0.0.1 to listen on")
     }
 
     /// On this address, for instance that of a provider that was dropped.

@@ -3,7 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
-use simulated_provider::{Setup, knobs};
+use simulated_provider::{CASES, Setup, knobs};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -19,6 +19,7 @@ async fn main() -> ExitCode {
             ("--help" | "-h", _) => {
                 println!("{USAGE}\n\nknobs (`x-sim: name=value; ...`, or `model+name=value,...`):");
                 print!("{}", knobs::explained());
+                println!("\n{CASES} names the folder with the corpus from which `case` plays.");
                 return ExitCode::SUCCESS;
             }
             _ => {

@@ -33,8 +33,8 @@ impl Playback {
         Self { bill: Some(bill), ..self }
     }
 
-    pub fn breaking(self, rst: Option<Arc<AtomicBool>>) -> Self {
-        Self { rst, ..self }
+    pub fn break_by(&mut self, rst: Option<Arc<AtomicBool>>) {
+        self.rst = rst;
     }
 
     fn end(&mut self, ending: Ending, delivered: bool) {

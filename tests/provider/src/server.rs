@@ -1,6 +1,7 @@
 //! From a connection to its answers: who is asked, which faults come first, what is billed.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -18,7 +19,8 @@ use tokio::net::TcpListener;
 use crate::answer::Answer;
 use crate::api::Api;
 use crate::books::{Bill, Books};
-use crate::knobs::{self, Gzip};
+use crate::corpus::Case;
+use crate::knobs::{self, Gzip, Knobs};
 use crate::ledger::{Ending, Entry, Ledger};
 use crate::playback::Playback;
 use crate::refusal::Refusal;
@@ -26,13 +28,24 @@ use crate::request::Asked;
 use crate::wire::Wire;
 use crate::{script, stream, unbilled};
 
+/// Names the folder with the cases of the corpus.
+pub const CASES: &str = "PROVIDER_CASES";
+
 const MOST_REQUEST_BYTES: usize = 64 << 20;
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
 /// What all connections share.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Setup {
     pub books: Books,
+    /// Where the cases are that `case` can play.
+    pub cases: Option<PathBuf>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { books: Books::default(), cases: std::env::var_os(CASES).map(PathBuf::from) }
+    }
 }
 
 /// Serves for ever.
@@ -65,17 +78,17 @@ async fn respond(request: Request<Incoming>, setup: Setup, rst: Arc<AtomicBool>)
         _ => {}
     }
     let api = Api::of(path).filter(|_| head.method == Method::POST);
-    let Some(api) = api else {
+    if api.is_none() && !asks_for_a_case(&sims) {
         let body = Limited::new(body, MOST_REQUEST_BYTES).collect().await.map_err(io::Error::other)?;
         return Ok(match unbilled::answer(&head.method, path, &body.to_bytes()) {
             Some(Ok(answer)) => told(&answer),
             Some(Err(refusal)) => refused(&refusal, unbilled::api_of(path)),
             None => refused(&Refusal::new(404, format!("there is no {} {path}", head.method)), None),
         });
-    };
+    }
 
     let mut bill = setup.books.open(Entry {
-        api: Some(api),
+        api,
         tenant: text(&head.headers, "x-tenant-id"),
         request_id: text(&head.headers, "x-request-id"),
         ..Entry::default()
@@ -83,23 +96,18 @@ async fn respond(request: Request<Incoming>, setup: Setup, rst: Arc<AtomicBool>)
     let body = match Limited::new(body, MOST_REQUEST_BYTES).collect().await {
         Ok(body) => body.to_bytes(),
         Err(error) if error.is::<LengthLimitError>() => {
-            return Ok(refuse(bill, &Refusal::new(413, "the body is too large"), Some(api)));
+            return Ok(refuse(bill, &Refusal::new(413, "the body is too large"), api));
         }
         // The client broke off; the bill ends as abandoned.
         Err(error) => return Err(io::Error::other(error)),
     };
-    let answer = match Asked::read(path, query, &body).and_then(|asked| Answer::to(api, &asked, &sims)) {
-        Ok(answer) => Arc::new(answer),
-        Err(refusal) => return Ok(refuse(bill, &refusal, Some(api))),
+    let work = match Work::read(api, path, query, &body, &sims, &setup) {
+        Ok(work) => work,
+        Err(refusal) => return Ok(refuse(bill, &refusal, api)),
     };
-    bill.write(|entry| {
-        entry.model = answer.model.clone();
-        entry.stream = answer.stream;
-        entry.output_bound = answer.output_bound;
-        entry.include_usage = answer.include_usage;
-    });
+    work.enter(&bill);
 
-    let knobs = &answer.knobs;
+    let knobs = work.knobs();
     let rst = knobs.rst.then_some(rst);
     let waited = knobs.delay_ms + if knobs.hang { knobs::LONGEST_MS } else { 0 };
     if waited > 0 {
@@ -114,23 +122,98 @@ async fn respond(request: Request<Incoming>, setup: Setup, rst: Arc<AtomicBool>)
     }
     if let Some(status) = knobs.status {
         let refusal = Refusal::new(status, format!("the simulated provider answers {status}, as it was asked to"));
-        return Ok(refuse(bill, &Refusal { retry_after: knobs.retry_after, ..refusal }, Some(api)));
+        return Ok(refuse(bill, &Refusal { retry_after: knobs.retry_after, ..refusal }, api));
     }
-    Ok(generated(&answer, bill, rst, &head.headers))
+    Ok(work.respond(bill, rst, &head.headers))
 }
 
-/// The answer itself: from here on the request is billed.
-fn generated(
-    answer: &Arc<Answer>,
-    mut bill: Bill,
-    rst: Option<Arc<AtomicBool>>,
-    asked: &HeaderMap,
-) -> Response<Playback> {
-    let gzip = match answer.knobs.gzip {
-        Gzip::Never => false,
-        Gzip::Always => true,
-        Gzip::Asked => text(asked, "accept-encoding").is_some_and(|accepted| accepted.contains("gzip")),
-    };
+/// Such a request may come under any path.
+fn asks_for_a_case(sims: &[&str]) -> bool {
+    Knobs::read(sims.iter().copied()).is_ok_and(|knobs| knobs.case.is_some())
+}
+
+/// What is to be done for a request.
+enum Work {
+    Generate(Arc<Answer>),
+    /// Of the request behind it there may be nothing that can be read.
+    Play {
+        case: Box<Case>,
+        knobs: Box<Knobs>,
+        unheard: Option<Box<Answer>>,
+    },
+}
+
+impl Work {
+    fn read(
+        api: Option<Api>,
+        path: &str,
+        query: &str,
+        body: &[u8],
+        sims: &[&str],
+        setup: &Setup,
+    ) -> Result<Self, Refusal> {
+        let answer = api.map(|api| Answer::to(api, &Asked::read(path, query, body)?, sims));
+        let knobs = match &answer {
+            Some(Ok(answer)) => answer.knobs.clone(),
+            _ => Knobs::read(sims.iter().copied())?,
+        };
+        let Some(name) = &knobs.case else {
+            let nobody = || Refusal::new(404, format!("there is no {path}"));
+            return Ok(Self::Generate(Arc::new(answer.ok_or_else(nobody)??)));
+        };
+        let no_corpus = || Refusal::new(404, format!("no corpus to play `{name}` from: {CASES} names none"));
+        let case = Case::read(setup.cases.as_deref().ok_or_else(no_corpus)?, name)?;
+        let unheard = answer.and_then(Result::ok).map(Box::new);
+        Ok(Self::Play { case: Box::new(case), knobs: Box::new(knobs), unheard })
+    }
+
+    fn knobs(&self) -> &Knobs {
+        match self {
+            Self::Generate(answer) => &answer.knobs,
+            Self::Play { knobs, .. } => knobs,
+        }
+    }
+
+    /// What the ledger keeps of the request, whatever becomes of it.
+    fn enter(&self, bill: &Bill) {
+        let answer = match self {
+            Self::Generate(answer) => answer.as_ref(),
+            Self::Play { unheard: Some(answer), .. } => answer,
+            Self::Play { unheard: None, .. } => return,
+        };
+        bill.write(|entry| {
+            entry.model = answer.model.clone();
+            entry.stream = answer.stream;
+            entry.output_bound = answer.output_bound;
+            entry.include_usage = answer.include_usage;
+        });
+    }
+
+    /// The answer itself: from here on the request is billed.
+    fn respond(self, bill: Bill, rst: Option<Arc<AtomicBool>>, asked: &HeaderMap) -> Response<Playback> {
+        let gzip = match self.knobs().gzip {
+            Gzip::Never => false,
+            Gzip::Always => true,
+            Gzip::Asked => text(asked, "accept-encoding").is_some_and(|accepted| accepted.contains("gzip")),
+        };
+        let retry_after = self.knobs().retry_after;
+        let mut response = match self {
+            Self::Generate(answer) => generated(&answer, bill, gzip),
+            Self::Play { case, knobs, .. } => played(*case, bill, &knobs, gzip),
+        };
+        response.body_mut().break_by(rst);
+        let headers = response.headers_mut();
+        if gzip {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+fn generated(answer: &Arc<Answer>, mut bill: Bill, gzip: bool) -> Response<Playback> {
     let (steps, length, completion, kind) = if answer.stream {
         let (steps, length) = stream::streamed(answer, gzip);
         (steps, length, 0, answer.framing.content_type())
@@ -142,28 +225,33 @@ fn generated(
     bill.reasoning(answer.reasoning());
     bill.write(|entry| answer.bill(entry));
     bill.generated(completion);
-    let mut response = Response::new(Playback::new(steps, length).billed(bill).breaking(rst));
+    let mut response = Response::new(Playback::new(steps, length).billed(bill));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    if gzip {
-        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-    }
     if answer.stream {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    }
-    if let Some(seconds) = answer.knobs.retry_after {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }
 
-/// `model=`, `tenant=` and `api=` narrow the entries and their sum.
+fn played(case: Case, bill: Bill, knobs: &Knobs, gzip: bool) -> Response<Playback> {
+    bill.write(|entry| case.bill(entry));
+    let chunked = knobs.chunked || case.stream && !knobs.content_length;
+    let (steps, length) = script::whole(case.body, knobs, gzip);
+    let mut response = Response::new(Playback::new(steps, (!chunked).then_some(length)).billed(bill));
+    *response.status_mut() = case.status;
+    *response.headers_mut() = case.headers;
+    response
+}
+
+/// `model=`, `tenant=`, `api=` and `case=` narrow the entries and their sum.
 fn filtered(mut ledger: Ledger, query: &str) -> Value {
     for pair in query.split('&') {
         ledger = match pair.split_once('=') {
             Some(("model", model)) => ledger.of_model(model),
             Some(("tenant", tenant)) => ledger.of_tenant(tenant),
             Some(("api", api)) => ledger.only(|entry| entry.api.is_some_and(|it| it.name() == api)),
+            Some(("case", case)) => ledger.of_case(case),
             _ => ledger,
         };
     }

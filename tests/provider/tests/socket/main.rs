@@ -4,3 +4,4 @@ mod apis;
 mod chat;
 mod client;
 mod large;
+mod played;
