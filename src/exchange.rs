@@ -70,6 +70,8 @@ struct Open {
     service_tier: Option<String>,
     density: Density,
     sizes: Sizes,
+    /// Pictures and searches that were asked for.
+    items: (u64, u64),
     most_output: Tokens,
     standing: Standing,
     withhold_usage: bool,
@@ -364,6 +366,7 @@ impl Exchange {
             tariff,
             density,
             sizes: request.sizes,
+            items: request.items(),
             most_output: admitted.per_choice.times(request.choices),
             standing,
             withhold_usage: ask_usage && request.stream && !request.wants_usage(),

@@ -5,7 +5,7 @@
 
 use super::{Answer, Open};
 use crate::limit::Reservation;
-use crate::llm::estimate::density::{Lesson, Measured};
+use crate::llm::estimate::density::{Density, Lesson, Measured};
 use crate::llm::estimate::{self, Sizes};
 use crate::llm::meter::{Generated, Reading};
 use crate::llm::usage::{Told, Usage, UsageSource};
@@ -108,25 +108,30 @@ impl Open {
         let estimated = match self.answer {
             Some(Answer { status, meter, length, .. }) => {
                 let in_one_piece = !stream && !meter.is_stream();
-                let Reading { told, cost, model, service_tier: served, generated, error } = meter.read();
+                let Reading { told, cost, model, service_tier: served, generated, error, finished, uncounted } =
+                    meter.read();
+                let whole = told.is_whole() && (finished || !stream || ending.flags == 0);
                 record.model_answered = model.unwrap_or_default();
-                record.outcome = answered(ending, status, error, told.is_whole());
-                record.usage_mismatch = told.mismatch;
+                record.outcome = answered(ending, status, error, whole);
+                record.usage_mismatch = whole && told.mismatch;
                 record.provider_cost = cost;
                 record.service_tier.clone_from(&served);
                 service_tier = served.or(service_tier);
                 let shown = estimate::output(self.schema, generated, error, density);
-                if told.is_whole() {
+                if whole {
                     record.usage = told.usage(Tokens::default, Tokens::default);
                     record.usage_source = UsageSource::Reported;
-                    experience = Experience::of(&sizes, generated, shown, likely_input(), &record.usage);
+                    experience = Experience::of(&sizes, generated, in_one_piece, shown, likely_input(), &record.usage);
                     None
                 } else if status >= 400 || (error && shown == Tokens(0) && told.is_nothing()) {
                     // An error and nothing else is no output, under whatever status: providers don't bill for it.
                     None
+                } else if told.is_whole() {
+                    // It told what it came to until it broke off, or a little before.
+                    Some((told.growing_by(density.output.tokens(uncounted)), shown))
                 } else if in_one_piece && ending.flags != 0 {
                     // It was generated to its end before it was sent: what was cut off counts too.
-                    Some((told, length.map_or(most_output, |bytes| density.output.tokens(bytes)).max(shown)))
+                    Some((told, length.map_or(most_output, |length| whole_of(length, density)).max(shown)))
                 } else if self.schema.name == RESPONSES && shown <= Tokens(1) && record.outcome == Outcome::Success {
                     // A background response was only accepted: it is generated, and billed, all the same.
                     Some((told, most_output))
@@ -146,6 +151,10 @@ impl Open {
         if let Some((told, output)) = estimated {
             record.usage = told.usage(likely_input, || output.min(most_output));
             record.usage_source = UsageSource::Estimated;
+            // What is sold by the piece was asked for, and made before it was sent.
+            let (images, search_units) = self.items;
+            record.usage.images = record.usage.images.max(images);
+            record.usage.search_units = record.usage.search_units.max(search_units);
         }
         let ours = self.tariff.cost(&record.usage, service_tier.as_deref());
         record.cost = match (record.usage_source, record.provider_cost, charged) {
@@ -160,22 +169,36 @@ impl Open {
     }
 }
 
+/// What an answer in one piece came to of which only the beginning was sent: text, but for what commonly frames it.
+fn whole_of(length: u64, density: Density) -> Tokens {
+    density.output.tokens(length.saturating_sub(density.frame_bytes))
+}
+
 /// The API whose requests may be answered before they are worked on.
 const RESPONSES: &str = "openai_responses";
 
 impl Experience {
     /// Only texts teach: pictures and sounds have no bytes to measure their tokens by.
-    fn of(sizes: &Sizes, generated: Generated, shown: Tokens, likely_input: Tokens, usage: &Usage) -> Option<Self> {
-        let Generated::Text(bytes) = generated else { return None };
+    fn of(
+        sizes: &Sizes,
+        generated: Generated,
+        in_one_piece: bool,
+        shown: Tokens,
+        likely_input: Tokens,
+        usage: &Usage,
+    ) -> Option<Self> {
+        let Generated::Text { text, body } = generated else { return None };
         let spoken = usage.audio_output_tokens.plus(usage.image_output_tokens);
         if sizes.attachments > 0 || spoken > Tokens(0) {
             return None;
         }
         let input = Measured { bytes: sizes.text_bytes(), tokens: usage.input_tokens.0 };
-        let output = Measured { bytes, tokens: usage.output_tokens.0 };
+        let output = Measured { bytes: text, tokens: usage.output_tokens.0 };
+        let frame = Measured { bytes: body.saturating_sub(text), tokens: 1 };
+        let frame = if in_one_piece { frame } else { Measured::default() };
         let shown = if usage.output_tokens == Tokens(0) { Tokens(0) } else { shown };
         Some(Self {
-            lesson: Lesson { input, output },
+            lesson: Lesson { input, output, frame },
             input: Checked::of(likely_input, usage.input_tokens),
             output: Checked::of(shown, usage.output_tokens),
         })

@@ -60,6 +60,7 @@ impl RootContext for Root {
     fn on_tick(&mut self) {
         if let Some(plugin) = &self.plugin {
             plugin.densities.merge(&plugin.stats);
+            plugin.stats.memory();
             plugin.levels.publish(&plugin.policy, &plugin.stats, exchange_facts::now());
         }
     }

@@ -11,11 +11,25 @@ use crate::record::Record;
 use hashbrown::HashMap;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::MetricType;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+
+#[cfg(target_arch = "wasm32")]
+fn linear_memory() -> u64 {
+    const PAGE: u64 = 64 * 1024;
+    (core::arch::wasm32::memory_size(0) as u64).saturating_mul(PAGE)
+}
+
+/// Natively there are only tests, and memory that is not ours alone.
+#[cfg(not(target_arch = "wasm32"))]
+const fn linear_memory() -> u64 {
+    0
+}
 
 #[derive(Default)]
 pub struct Stats {
     ids: RefCell<HashMap<String, u32>>,
+    /// As last told.
+    memory: Cell<u64>,
 }
 
 impl Stats {
@@ -80,6 +94,18 @@ impl Stats {
         self.add(&[], "ai_gateway_cell_races_total", u64::from(swap.lost));
         self.add(&[], "ai_gateway_cell_starved_total", u64::from(swap.outcome.is_err()));
         self.add(&[], "ai_gateway_cell_unknown_version_total", u64::from(swap.forgot));
+    }
+
+    /// The linear memory of the largest VM so far: it never shrinks, so what a stream once took shows for good.
+    pub fn memory(&self) {
+        let bytes = linear_memory();
+        let gauge = self.id(MetricType::Gauge, &[], "ai_gateway_vm_memory_bytes");
+        if let Some(id) = gauge
+            && self.memory.replace(bytes) != bytes
+            && hostcalls::get_metric(id).is_ok_and(|largest| largest < bytes)
+        {
+            let _ = hostcalls::record_metric(id, bytes);
+        }
     }
 
     pub fn lost_settlement(&self) {

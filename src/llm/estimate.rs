@@ -49,7 +49,7 @@ impl Sizes {
 pub fn output(schema: &Schema, generated: Generated, error: bool, density: Density) -> Tokens {
     let (tokens, came) = match generated {
         Generated::Nothing => (Tokens(0), false),
-        Generated::Text(bytes) => (density.output.tokens(bytes), true),
+        Generated::Text { text, .. } => (density.output.tokens(text), true),
         Generated::Opaque { bytes, encoded } => {
             let size = if encoded { COMPRESSED_BYTES_PER_TOKEN } else { schema.opaque_bytes_per_token };
             (Tokens(bytes.div_ceil(size.max(1))), true)
@@ -71,7 +71,7 @@ mod tests {
         assert_eq!(sizes.input_likely(Density::default()), Tokens(750 + 1_600));
         assert_eq!(sizes.input_at_most(Density::default()), Tokens(1_000 + 1_600 + 16));
         for thousandths in [250, 2_000, 3_000, 8_000, 16_000] {
-            let density = Density { input: BytesPerToken(thousandths), output: BytesPerToken(thousandths) };
+            let density = Density { input: BytesPerToken(thousandths), ..Density::default() };
             assert!(sizes.input_at_most(density) > sizes.input_likely(density));
         }
     }

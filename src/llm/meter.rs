@@ -74,6 +74,10 @@ pub struct Reading {
     pub generated: Generated,
     /// An error stood in the answer, or in an event of it.
     pub error: bool,
+    /// What was told is the whole, wherever the answer broke off.
+    pub finished: bool,
+    /// Bytes of text that came after the last count of the output.
+    pub uncounted: u64,
 }
 
 /// How much was generated, as far as its size tells.
@@ -82,8 +86,8 @@ pub enum Generated {
     /// Not a byte came.
     #[default]
     Nothing,
-    /// Bytes of text; what else came (roles, names, ends) is in none of them.
-    Text(u64),
+    /// Bytes of text, among those of the body; what else came (roles, names, ends) is none.
+    Text { text: u64, body: u64 },
     /// Bytes of a body that could not be read.
     Opaque { bytes: u64, encoded: bool },
 }
@@ -114,6 +118,9 @@ struct Seen {
     service_tier: Option<String>,
     output_bytes: u64,
     error: bool,
+    finished: bool,
+    /// Of `output_bytes`, those that came before the last count of the output.
+    counted_bytes: u64,
     modality: Modality,
 }
 
@@ -247,8 +254,11 @@ impl Meter {
             }
             Piece::EndOfEvent { end } => {
                 let _ = scanner.finish(&mut |hit| seen.hit(event, &hit));
+                let usage_event = event.usage && event.choices_empty;
+                // `[DONE]` is the end, too.
+                seen.finished |= usage_event || event.not_an_object;
                 if let Some(sieve) = &mut sieve {
-                    sieve.end_of_event(end, event.usage && event.choices_empty);
+                    sieve.end_of_event(end, usage_event);
                 }
                 scanner.restart();
                 *event = Event::default();
@@ -280,7 +290,9 @@ impl Meter {
             Form::Encoded | Form::Opaque => {
                 Generated::Opaque { bytes: self.body_bytes, encoded: self.form == Form::Encoded }
             }
-            Form::Json | Form::EventStream | Form::Binary => Generated::Text(self.seen.output_bytes),
+            Form::Json | Form::EventStream | Form::Binary => {
+                Generated::Text { text: self.seen.output_bytes, body: self.body_bytes }
+            }
         };
         Reading {
             told: self.seen.native.canonical(self.schema.contract).of_text(self.seen.output_bytes),
@@ -289,6 +301,8 @@ impl Meter {
             service_tier: self.seen.service_tier,
             generated,
             error: self.seen.error,
+            finished: self.seen.finished || !self.schema.grows,
+            uncounted: self.seen.output_bytes.saturating_sub(self.seen.counted_bytes),
         }
     }
 }
@@ -307,7 +321,13 @@ impl Seen {
             (Fact::Output, Found::Size(size)) => self.generated(size),
             (Fact::Arguments, Found::Closed { .. }) => self.generated(hit.to.saturating_sub(hit.from)),
             // The last count wins: streams repeat and correct theirs. What isn't a count changes nothing.
-            (Fact::Count(count), Found::Number(Number::Whole(value))) => self.native.set(count, Some(value)),
+            (Fact::Count(count), Found::Number(Number::Whole(value))) => {
+                self.native.set(count, Some(value));
+                if count == Count::Output {
+                    self.counted_bytes = self.output_bytes;
+                }
+            }
+            (Fact::Finish, Found::Text { .. }) => self.finished = true,
             (Fact::Embedding, Found::Opened(_)) if self.native.get(Count::Output).is_none() => {
                 self.native.set(Count::Output, Some(0));
             }

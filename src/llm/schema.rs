@@ -32,6 +32,8 @@ pub struct Schema {
     /// Of an event, where a stream's differ from an answer in one piece.
     pub event: &'static [Field<Fact>],
     pub contract: Contract,
+    /// Streams may tell their usage as it grows: it is the whole only once the answer has said that it is finished.
+    pub grows: bool,
     /// Bytes of an answer that can't be read (compressed, a sound), for each token that it is taken for.
     pub opaque_bytes_per_token: u64,
 }
@@ -115,6 +117,8 @@ pub enum Fact {
     Error,
     /// The kind of an event or an answer: `error` and `failed` are what the names say.
     Kind,
+    /// Why the answer ended, unless it is null: nothing more is generated.
+    Finish,
     /// The object that holds the usage.
     Usage,
     Count(Count),

@@ -257,6 +257,13 @@ impl Told {
         self.input.is_none() && self.output.is_none()
     }
 
+    /// The output told so far, and what came since.
+    #[must_use]
+    pub fn growing_by(self, tokens: Tokens) -> Self {
+        let grown = |output: Usage| Usage { output_tokens: output.output_tokens.plus(tokens), ..output };
+        Self { output: self.output.map(grown), ..self }
+    }
+
     /// A count of nothing beside text that came says that nothing was counted.
     #[must_use]
     pub fn of_text(self, bytes: u64) -> Self {

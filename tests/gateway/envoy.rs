@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use hyper::Request;
 use serde_json::{Value, json};
-use simulated_provider::{Entry, Provider};
+use simulated_provider::{Entry, Provider, price_entries};
 
 use crate::client::{Answer, PATIENCE, ask, eventually, get};
 
@@ -33,34 +33,32 @@ pub struct Setup {
     pub dynamic: bool,
     /// Other code than what was built.
     pub wasm: Option<PathBuf>,
+    /// Every path goes to the provider, as in the corpus; shipped is an allowlist.
+    pub any_path: bool,
 }
 
 impl Setup {
     pub fn new(name: &'static str, policy: Value) -> Self {
-        Self { name, policy, timeout: "300s", provider: None, breaker: false, dynamic: false, wasm: None }
+        Self {
+            name,
+            policy,
+            timeout: "300s",
+            provider: None,
+            breaker: false,
+            dynamic: false,
+            wasm: None,
+            any_path: false,
+        }
     }
 }
 
 /// A policy with the provider's prices, limits that nobody meets, and these tenants.
 pub fn policy(tenants: Value) -> Value {
-    let price = |model: &str, input: &str, cached: &str, output: &str| {
-        json!({
-            "model": model,
-            "input_usd_per_1m_tokens": input,
-            "cached_input_usd_per_1m_tokens": cached,
-            "output_usd_per_1m_tokens": output,
-        })
-    };
     json!({
         "tenants": tenants,
         "roles": ["chat", "code"],
         "providers": {"simulated": {"cluster": "provider"}},
-        "prices": [
-            price("gpt-4o-mini", "0.15", "0.075", "0.60"),
-            price("gpt-4o", "2.50", "1.25", "10"),
-            price("gpt-4", "30", "30", "60"),
-            price("tiny", "0.10", "0.10", "0.40"),
-        ],
+        "prices": price_entries(),
         "aliases": {"fast": "gpt-4o-mini"},
         "limits": {
             "requests_per_minute": 1_000_000,
@@ -407,6 +405,13 @@ impl Yaml {
             swap(
                 "route: {cluster: provider, timeout: 300s,",
                 &format!("route: {{cluster: provider, timeout: {},", self.setup.timeout),
+            );
+        }
+        if self.setup.any_path {
+            let route = "{match: {prefix: /}, route: {cluster: provider, timeout: 300s, auto_host_rewrite: true}}";
+            swap(
+                "              - name: not_found\n",
+                &format!("              - {route}\n              - name: not_found\n"),
             );
         }
         if !self.setup.breaker {

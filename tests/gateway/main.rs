@@ -13,6 +13,7 @@
 )]
 #![expect(clippy::disallowed_methods, reason = "only the filter is told the time by its host")]
 
+mod apis;
 mod budgets;
 mod client;
 mod endings;

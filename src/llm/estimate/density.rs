@@ -2,7 +2,7 @@
 //!
 //! Trade-off: one average per model would let a single tenant bend everybody's estimate, with texts of blanks. So each
 //! tenant adds to one of sixteen buckets, and the middle one of those that know enough is believed; a bucket's older
-//! half fades, so that a model that changes is followed. A record is 260 bytes, whatever comes.
+//! half fades, so that a model that changes is followed. A record is 388 bytes, whatever comes.
 
 use crate::units::Tokens;
 
@@ -15,6 +15,8 @@ pub struct BytesPerToken(pub u64);
 pub struct Density {
     pub input: BytesPerToken,
     pub output: BytesPerToken,
+    /// Bytes around the text of an answer in one piece: names, ids, the usage.
+    pub frame_bytes: u64,
 }
 
 /// Before anything is learned: most text has 3.5 to 4.5 bytes a token.
@@ -23,10 +25,13 @@ const PRIOR: BytesPerToken = BytesPerToken(4_000);
 const INPUT: (u64, u64) = (2_000, 8_000);
 /// Hidden reasoning leaves no byte for most of its tokens.
 const OUTPUT: (u64, u64) = (250, 16_000);
+/// The same measure, for a frame and the one answer in it.
+const PRIOR_FRAME: BytesPerToken = BytesPerToken(512_000);
+const FRAME: (u64, u64) = (0, 16_000_000);
 
 impl Default for Density {
     fn default() -> Self {
-        Self { input: PRIOR, output: PRIOR }
+        Self { input: PRIOR, output: PRIOR, frame_bytes: PRIOR_FRAME.0.div_ceil(1_000) }
     }
 }
 
@@ -54,6 +59,8 @@ pub struct Measured {
 pub struct Lesson {
     pub input: Measured,
     pub output: Measured,
+    /// Bytes of an answer in one piece that were no text; each answer counts as one token.
+    pub frame: Measured,
 }
 
 pub const BUCKETS: usize = 16;
@@ -65,7 +72,7 @@ pub struct Learned {
 }
 
 const VERSION: [u8; 4] = *b"NXD\x01";
-pub const ENCODED: usize = VERSION.len() + BUCKETS * 4 * 4;
+pub const ENCODED: usize = VERSION.len() + BUCKETS * 6 * 4;
 /// A bucket is halved above this: it remembers the last few megabytes.
 const MEMORY: u64 = 1 << 22;
 /// Less than this is chance.
@@ -99,6 +106,7 @@ impl Lesson {
     pub const fn add(&mut self, more: &Self) {
         self.input.add(more.input);
         self.output.add(more.output);
+        self.frame.add(more.frame);
     }
 }
 
@@ -111,16 +119,19 @@ impl Learned {
 
     pub fn density(&self) -> Density {
         Density {
-            input: middle(self.buckets.iter().filter_map(|bucket| bucket.input.density(INPUT))),
-            output: middle(self.buckets.iter().filter_map(|bucket| bucket.output.density(OUTPUT))),
+            input: middle(self.buckets.iter().filter_map(|bucket| bucket.input.density(INPUT)), PRIOR),
+            output: middle(self.buckets.iter().filter_map(|bucket| bucket.output.density(OUTPUT)), PRIOR),
+            frame_bytes: middle(self.buckets.iter().filter_map(|bucket| bucket.frame.density(FRAME)), PRIOR_FRAME)
+                .0
+                .div_ceil(1_000),
         }
     }
 
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(ENCODED);
         out.extend_from_slice(&VERSION);
-        for Lesson { input, output } in &self.buckets {
-            for value in [input.bytes, input.tokens, output.bytes, output.tokens] {
+        for Lesson { input, output, frame } in &self.buckets {
+            for value in [input.bytes, input.tokens, output.bytes, output.tokens, frame.bytes, frame.tokens] {
                 out.extend_from_slice(&u32::try_from(value).unwrap_or(u32::MAX).to_le_bytes());
             }
         }
@@ -134,21 +145,21 @@ impl Learned {
         let mut measured = || Some(Measured { bytes: values.next()?, tokens: values.next()? });
         let mut learned = Self::default();
         for bucket in &mut learned.buckets {
-            *bucket = Lesson { input: measured()?, output: measured()? };
+            *bucket = Lesson { input: measured()?, output: measured()?, frame: measured()? };
         }
         Some(learned)
     }
 }
 
 /// With two opinions, the prior has a voice: neither tenant can speak for the other.
-fn middle(opinions: impl Iterator<Item = BytesPerToken>) -> BytesPerToken {
+fn middle(opinions: impl Iterator<Item = BytesPerToken>, prior: BytesPerToken) -> BytesPerToken {
     let mut opinions: Vec<BytesPerToken> = opinions.collect();
     if matches!(opinions.len(), 0 | 2) {
-        opinions.push(PRIOR);
+        opinions.push(prior);
     }
     opinions.sort_unstable();
     // Of an even number the denser one: an estimate rather charges a token too many.
-    opinions.get(opinions.len().saturating_sub(1) >> 1).copied().unwrap_or(PRIOR)
+    opinions.get(opinions.len().saturating_sub(1) >> 1).copied().unwrap_or(prior)
 }
 
 #[cfg(test)]
@@ -157,7 +168,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn lesson(bytes: u64, tokens: u64) -> Lesson {
-        Lesson { input: Measured { bytes, tokens }, output: Measured { bytes, tokens } }
+        let measured = Measured { bytes, tokens };
+        Lesson { input: measured, output: measured, frame: measured }
     }
 
     #[test]
@@ -195,7 +207,7 @@ mod tests {
                 learned.add(bucket, &lesson(bytes_per_token * 10_000, 10_000));
             }
             learned.add(15, &lesson(lie.0, lie.1));
-            let Density { input, output } = learned.density();
+            let Density { input, output, .. } = learned.density();
             let least = honest.iter().min().copied().unwrap_or(4).min(4) * 1_000;
             let most = honest.iter().max().copied().unwrap_or(4).max(4) * 1_000;
             prop_assert!(output.0 >= least.min(4_000) && output.0 <= most, "{output:?}");

@@ -65,7 +65,7 @@ proptest! {
         let (client, reading) = passed(body.as_bytes(), &cuts, Form::EventStream, true);
         prop_assert_eq!(told(&reading), Some(usage()));
         // Twice `héllo 漢`.
-        prop_assert_eq!(reading.generated, Generated::Text(20));
+        prop_assert_eq!(reading.generated, Generated::Text { text: 20, body: body.len() as u64 });
         prop_assert_eq!(String::from_utf8_lossy(&client), kept);
         let (client, reading) = passed(body.as_bytes(), &cuts, Form::EventStream, false);
         prop_assert_eq!(told(&reading), Some(usage()));

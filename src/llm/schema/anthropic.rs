@@ -73,5 +73,6 @@ pub static MESSAGES: Schema = Schema {
     answer: &ANSWER,
     event: &ANSWER,
     contract: Contract::CacheBeside,
+    grows: false,
     opaque_bytes_per_token: 2,
 };

@@ -58,6 +58,7 @@ pub static CONVERSE: Schema = Schema {
     answer: &ANSWER,
     event: &ANSWER,
     contract: Contract::CacheBeside,
+    grows: false,
     opaque_bytes_per_token: 2,
 };
 

@@ -45,7 +45,10 @@ static ANSWER: [Field<Fact>; 4] = [
     object("usageMetadata", Fact::Usage, &USAGE),
     path(
         "candidates",
-        &[path("content", &[path("parts", &[text("text"), object("functionCall", Fact::Arguments, &[])])])],
+        &[
+            told("finishReason", Fact::Finish),
+            path("content", &[path("parts", &[text("text"), object("functionCall", Fact::Arguments, &[])])]),
+        ],
     ),
 ];
 
@@ -63,6 +66,7 @@ pub static GENERATE: Schema = Schema {
     answer: &ANSWER,
     event: &ANSWER,
     contract: Contract::ThoughtsBeside,
+    grows: true,
     opaque_bytes_per_token: 2,
 };
 
@@ -84,5 +88,6 @@ pub static EMBED: Schema = Schema {
     answer: &EMBED_ANSWER,
     event: &EMBED_ANSWER,
     contract: Contract::InputOnly,
+    grows: false,
     ..GENERATE
 };

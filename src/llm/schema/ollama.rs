@@ -44,6 +44,7 @@ pub static CHAT: Schema = Schema {
     answer: &ANSWER,
     event: &ANSWER,
     contract: Contract::CacheIncluded,
+    grows: false,
     opaque_bytes_per_token: 2,
 };
 

@@ -80,7 +80,11 @@ static CHAT_USAGE: [Field<Fact>; 12] = [
 
 static CHAT_ANSWER: [Field<Fact>; 7] = [
     told("model", Fact::Model),
-    object("choices", Fact::Choices, &[path("delta", &MESSAGE), path("message", &MESSAGE), text("text")]),
+    object(
+        "choices",
+        Fact::Choices,
+        &[path("delta", &MESSAGE), path("message", &MESSAGE), text("text"), told("finish_reason", Fact::Finish)],
+    ),
     error("error"),
     object("usage", Fact::Usage, &CHAT_USAGE),
     // Groq tells the same twice, or only here.
@@ -105,6 +109,7 @@ pub static CHAT: Schema = Schema {
     answer: &CHAT_ANSWER,
     event: &CHAT_ANSWER,
     contract: Contract::CacheIncluded,
+    grows: true,
     opaque_bytes_per_token: 2,
 };
 
@@ -201,6 +206,7 @@ pub static RESPONSES: Schema = Schema {
     answer: &RESPONSES_ANSWER,
     event: &RESPONSES_EVENT,
     contract: Contract::CacheIncluded,
+    grows: false,
     opaque_bytes_per_token: 2,
 };
 
@@ -218,6 +224,7 @@ pub static EMBEDDINGS: Schema = Schema {
     answer: &EMBEDDINGS_ANSWER,
     event: &EMBEDDINGS_ANSWER,
     contract: Contract::InputOnly,
+    grows: false,
     ..CHAT
 };
 
@@ -254,6 +261,7 @@ pub static IMAGES: Schema = Schema {
     item: Some(Item::Image),
     answer: &IMAGES_ANSWER,
     event: &IMAGES_ANSWER,
+    grows: false,
     ..CHAT
 };
 
@@ -288,5 +296,6 @@ pub static AUDIO: Schema = Schema {
     event: &AUDIO_ANSWER,
     // A second of MP3 has sixteen kilobytes and is billed as some twenty tokens.
     opaque_bytes_per_token: 800,
+    grows: false,
     ..CHAT
 };
