@@ -16,6 +16,8 @@ LOCKED := $(if $(CI),--locked)
 
 TOOLS := $(CURDIR)/target/tools
 VENV := $(CURDIR)/target/venv
+PRICES_VENV := $(CURDIR)/target/prices-venv
+PRICES := $(CURDIR)/target/prices
 WASM := $(CURDIR)/target/nexus_ai_gateway.wasm
 PROVIDER := $(CARGO_TARGET_DIR)/release/simulated-provider
 PINNED_FUNC_E := $(TOOLS)/func-e-$(FUNC_E_VERSION)/func-e
@@ -28,6 +30,9 @@ override FUNC_E := $(or $(shell command -v $(FUNC_E)),$(FUNC_E))
 FUNC_E_HOME := $(CURDIR)/target/func-e
 # `env` and not `export`: make would hand the variables to cargo too, and a changed environment rebuilds.
 with_envoy = env FUNC_E=$(FUNC_E) ENVOY_PATH=$(ENVOY_PATH) FUNC_E_HOME=$(FUNC_E_HOME) WASM=$(WASM) PROVIDER=$(PROVIDER)
+
+generate_prices = $(PRICES_VENV)/bin/python envoy/prices/generate.py
+ask_prices = PYTHONPATH=envoy/prices $(PRICES_VENV)/bin/python tests/prices/oracle.py
 
 print_size = printf '%s  %d bytes, %d gzipped\n' $(WASM:$(CURDIR)/%=%) $$(wc -c <$(WASM)) $$(gzip -9c $(WASM) | wc -c)
 missing = { echo "missing: $(1)" >&2; exit 1; }
@@ -74,6 +79,20 @@ unit: | need-rust ## Unit and property tests of the core and the adapter, and th
 .PHONY: e2e
 e2e: $(WASM) provider $(FUNC_E) $(ENVOY_PATH) $(VENV)/tests.stamp | need-rust ## End to end: func-e, real Envoy, the official SDK, real servers
 	@$(with_envoy) PYTHON=$(VENV)/bin/python cargo test $(LOCKED) --test gateway
+
+.PHONY: prices
+prices: $(PRICES_VENV)/prices.stamp ## Write the price catalogue, its report and the costs that the unit tests read
+	@mkdir -p $(PRICES)
+	@$(generate_prices) --into envoy/prices
+	@$(ask_prices) envoy/prices/catalogue.json --cases $(PRICES)/oracle-cases.json --fixture tests/fixtures/oracle.json
+
+.PHONY: check-prices
+check-prices: $(PRICES_VENV)/prices.stamp ## The catalogue is what its sources say, and costs are theirs or differ for a known reason
+	@$(generate_prices) --into $(PRICES)
+	@$(ask_prices) $(PRICES)/catalogue.json --cases $(PRICES)/oracle-cases.json --fixture $(PRICES)/oracle.json
+	@for file in envoy/prices/catalogue.json envoy/prices/REPORT.md tests/fixtures/oracle.json; do \
+		diff -u $$file $(PRICES)/$${file##*/} || { echo "$$file is not what make prices writes" >&2; exit 1; }; \
+	done
 
 .PHONY: clean
 clean: ## Remove everything that was built or installed here
@@ -155,6 +174,14 @@ $(VENV)/bin/pip: | need-python
 $(VENV)/tests.stamp: tests/requirements.txt | $(VENV)/bin/pip
 	@echo "installing the SDK and the servers of the end-to-end tests"
 	@$(VENV)/bin/pip install --quiet --requirement $<
+	@touch $@
+
+$(PRICES_VENV)/bin/pip: | need-python
+	@python3 -m venv --clear $(PRICES_VENV) || $(call missing,Python's venv module (Debian and Ubuntu: apt install python3-venv))
+
+$(PRICES_VENV)/prices.stamp: envoy/prices/requirements.txt | $(PRICES_VENV)/bin/pip
+	@echo "installing genai-prices and litellm"
+	@$(PRICES_VENV)/bin/pip install --quiet --requirement $<
 	@touch $@
 
 .PHONY: need-rust need-go need-python need-debian
