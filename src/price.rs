@@ -188,3 +188,6 @@ impl<'a> Quote<'a> {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod oracle;

@@ -7,6 +7,7 @@ short list, and each reason is itself computed: it has to give the other's numbe
 
 import argparse
 import json
+import math
 import os
 import re
 import sys
@@ -330,7 +331,7 @@ class Test:
             row = {"case": case, "usage": usage} | ({"service_tier": service_tier} if service_tier else {})
             row["cost_nanousd"] = nano_usd(ours)
             dearest = max(theirs)
-            rows.append((row, -int(-dearest.scaleb(9) // 1) if dearest.scaleb(12) == ours else None))
+            rows.append((row, math.ceil(dearest.scaleb(9)) if dearest.scaleb(12) == ours else None))
         if day == self.day:
             self.prices.append((price, rows))
 
