@@ -167,7 +167,11 @@ impl Exchange {
         };
         match exchange.admit_head(policy, headers) {
             Ok(tenant) => {
-                exchange.phase = Phase::Reading { tenant, reader: Box::new(RequestReader::new(called)), received: 0 };
+                exchange.phase = Phase::Reading {
+                    tenant,
+                    reader: Box::new(RequestReader::new(called, header(headers, "content-type"))),
+                    received: 0,
+                };
                 Opening::Read(exchange)
             }
             Err(rejection) => {

@@ -3,6 +3,7 @@
 
 pub mod estimate;
 pub mod eventstream;
+pub mod form;
 pub mod framing;
 pub mod meter;
 pub mod path;

@@ -24,6 +24,8 @@ pub enum Form {
     EventStream,
     /// AWS's binary event stream.
     Binary,
+    /// Nothing but generated text (transcripts).
+    Text,
     /// Compressed: only its size is known.
     Encoded,
     /// Of a type that isn't known.
@@ -45,6 +47,8 @@ impl Form {
             Self::Binary
         } else if is(&["application/json", "application/x-ndjson", "application/ndjson", "application/jsonl"]) {
             Self::Json
+        } else if essence.get(..5).is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/")) {
+            Self::Text
         } else {
             Self::Opaque
         }
@@ -156,7 +160,7 @@ impl Meter {
                 let wrapped = (schema.name == "bedrock_invoke").then(Wrapped::default);
                 Framing::Binary { frames: EventStream::default(), wrapped }
             }
-            Form::Json | Form::Encoded | Form::Opaque => Framing::None,
+            Form::Json | Form::Text | Form::Encoded | Form::Opaque => Framing::None,
         };
         Self {
             schema,
@@ -198,6 +202,7 @@ impl Meter {
             (Form::EventStream, _) => return self.events(chunk, last),
             (Form::Binary, _) => self.frames(chunk),
             (Form::Json, _) => self.documents(chunk),
+            (Form::Text, _) => self.seen.generated(chunk.len() as u64),
             (Form::Encoded | Form::Opaque, _) => {}
         }
         Passage::Unchanged
@@ -290,7 +295,7 @@ impl Meter {
             Form::Encoded | Form::Opaque => {
                 Generated::Opaque { bytes: self.body_bytes, encoded: self.form == Form::Encoded }
             }
-            Form::Json | Form::EventStream | Form::Binary => {
+            Form::Json | Form::Text | Form::EventStream | Form::Binary => {
                 Generated::Text { text: self.seen.output_bytes, body: self.body_bytes }
             }
         };

@@ -125,7 +125,7 @@ fn decoded(path: &[u8]) -> Vec<u8> {
 }
 
 /// Path, schema, and whether the path alone says that the answer is a stream. The most exact of two comes first.
-const BUILT_IN: [(&str, &str, Option<bool>); 33] = [
+const BUILT_IN: [(&str, &str, Option<bool>); 35] = [
     ("**/deployments/{model}/chat/completions", "openai_chat", None),
     ("**/chat/completions", "openai_chat", None),
     ("**/deployments/{model}/completions", "openai_completions", None),
@@ -136,6 +136,8 @@ const BUILT_IN: [(&str, &str, Option<bool>); 33] = [
     ("**/embeddings", "openai_embeddings", None),
     ("**/deployments/{model}/images/generations", "openai_images", None),
     ("**/images/generations", "openai_images", None),
+    ("**/images/edits", "openai_images", None),
+    ("**/images/variations", "openai_images", None),
     ("**/audio/speech", "openai_audio", None),
     ("**/audio/transcriptions", "openai_audio", None),
     ("**/audio/translations", "openai_audio", None),

@@ -4,6 +4,7 @@
 //! request of any size costs the same memory. Edits are splices at those places: nothing else of the body changes.
 
 use super::estimate::Sizes;
+use super::form::{self, FormReader};
 use super::path::Called;
 use super::schema::{Asked, BoundField, Item, Output, Schema, Slot};
 use crate::json::{Container, Found, Hit, Malformed, Number, Scanner};
@@ -29,9 +30,14 @@ struct Written {
 pub enum Invalid {
     Json(Malformed),
     NotAnObject,
+    /// A form without its end.
+    Form,
     Missing(&'static str),
     Repeated(&'static str),
-    Wrong { field: &'static str, expected: &'static str },
+    Wrong {
+        field: &'static str,
+        expected: &'static str,
+    },
 }
 
 impl fmt::Display for Invalid {
@@ -39,6 +45,7 @@ impl fmt::Display for Invalid {
         match self {
             Self::Json(malformed) => malformed.fmt(f),
             Self::NotAnObject => f.write_str("the body must be a JSON object"),
+            Self::Form => f.write_str("the form ends too early"),
             Self::Missing(field) => write!(f, "the field `{field}` is missing"),
             Self::Repeated(field) => write!(f, "the field `{field}` is given more than once"),
             Self::Wrong { field, expected } => write!(f, "the field `{field}` must be {expected}"),
@@ -81,10 +88,15 @@ struct Nest {
 /// Reads a request as its bytes come.
 pub struct RequestReader {
     called: Called,
+    source: Source,
     before: Before,
     inside: u64,
-    scanner: Scanner<Asked>,
     read: Read,
+}
+
+enum Source {
+    Json(Scanner<Asked>),
+    Form(FormReader),
 }
 
 /// What of the body's beginning has come: edits go behind the bracket.
@@ -118,9 +130,11 @@ const INLINE_BYTES: u64 = 2_048;
 const DOCUMENTS_PER_SEARCH: u64 = 100;
 
 impl RequestReader {
-    pub const fn new(called: Called) -> Self {
-        let scanner = Scanner::new(called.schema.request);
-        Self { called, before: Before::Bracket, inside: 0, scanner, read: Read::NOTHING }
+    /// A form is read as one where the API takes any; everything else is read as JSON.
+    pub fn new(called: Called, content_type: Option<&[u8]>) -> Self {
+        let form = content_type.filter(|_| called.schema.takes_forms).and_then(FormReader::new);
+        let source = form.map_or_else(|| Source::Json(Scanner::new(called.schema.request)), Source::Form);
+        Self { called, source, before: Before::Bracket, inside: 0, read: Read::NOTHING }
     }
 
     /// Feeds the next bytes of the body. A fault is told at the end, once; until then nothing more is read.
@@ -128,10 +142,15 @@ impl RequestReader {
         if self.read.fault.is_some() {
             return;
         }
-        self.beginning(bytes);
         let (read, schema) = (&mut self.read, self.called.schema);
-        if let Err(malformed) = self.scanner.feed(bytes, &mut |hit| read.hit(schema, &hit)) {
-            self.read.fault.get_or_insert(Invalid::Json(malformed));
+        match &mut self.source {
+            Source::Json(scanner) => {
+                if let Err(malformed) = scanner.feed(bytes, &mut |hit| read.hit(schema, &hit)) {
+                    read.fault.get_or_insert(Invalid::Json(malformed));
+                }
+                self.beginning(bytes);
+            }
+            Source::Form(form) => form.feed(bytes, &mut |piece| read.piece(piece)),
         }
     }
 
@@ -157,21 +176,24 @@ impl RequestReader {
     /// The request, once its last byte has come; `body_bytes` is its length as received.
     pub fn finish(mut self, body_bytes: u64) -> Result<Request, Invalid> {
         let (read, schema) = (&mut self.read, self.called.schema);
-        if read.fault.is_none()
-            && let Err(malformed) = self.scanner.finish(&mut |hit| read.hit(schema, &hit))
-        {
-            read.fault = Some(Invalid::Json(malformed));
-        }
+        let ended = match &mut self.source {
+            Source::Json(scanner) => match scanner.finish(&mut |hit| read.hit(schema, &hit)) {
+                Err(malformed) => Err(Invalid::Json(malformed)),
+                Ok(()) if scanner.root_container() != Some(Container::Object) => Err(Invalid::NotAnObject),
+                Ok(()) => Ok(()),
+            },
+            Source::Form(form) if form.is_complete() => Ok(()),
+            Source::Form(_) => Err(Invalid::Form),
+        };
         if let Some(fault) = self.read.fault {
             return Err(fault);
         }
-        if self.scanner.root_container() != Some(Container::Object) {
-            return Err(Invalid::NotAnObject);
-        }
-        let Self { inside, before, read, called, .. } = self;
+        ended?;
+        let Self { inside, before, read, called, source } = self;
+        let is_form = matches!(source, Source::Form(_));
         let (model, model_place) = match (called.model, read.model) {
             (Some(model), _) => (model, None),
-            (None, Some((model, place))) => (model, Some(place)),
+            (None, Some((model, place))) => (model, (!is_form).then_some(place)),
             (None, None) => return Err(Invalid::Missing("model")),
         };
         if let Some(needed) = schema.needs
@@ -218,6 +240,40 @@ impl Read {
         if let Err(fault) = self.take(schema, hit) {
             self.fault.get_or_insert(fault);
         }
+    }
+
+    /// A field or a file of a form.
+    fn piece(&mut self, piece: form::Piece<'_>) {
+        let nowhere = Place { from: 0, to: 0 };
+        let field = match piece {
+            form::Piece::File(bytes) => {
+                self.attachments = self.attachments.saturating_add(1);
+                self.attached_bytes = self.attached_bytes.saturating_add(bytes);
+                return;
+            }
+            form::Piece::Field(field, value) => (field, value),
+        };
+        let fault = match field {
+            (form::Name::Model, Some(model)) if self.model.is_none() && !model.is_empty() && model.len() <= 256 => {
+                self.model = Some((model.to_owned(), nowhere));
+                return;
+            }
+            (form::Name::Stream, Some(stream @ ("true" | "false"))) if self.stream.is_none() => {
+                self.stream = Some(stream == "true");
+                return;
+            }
+            (form::Name::Choices, Some(choices)) if self.choices.is_none() => match choices.parse() {
+                Ok(choices @ 1..) => {
+                    self.choices = Some(choices);
+                    return;
+                }
+                _ => Invalid::Wrong { field: "n", expected: "a whole number of at least 1" },
+            },
+            (form::Name::Model, _) => Invalid::Wrong { field: "model", expected: "one string of 1 to 256 bytes" },
+            (form::Name::Stream, _) => Invalid::Wrong { field: "stream", expected: "true or false, once" },
+            (form::Name::Choices, _) => Invalid::Repeated("n"),
+        };
+        self.fault.get_or_insert(fault);
     }
 
     fn take(&mut self, schema: &Schema, hit: &Hit<'_, Asked>) -> Result<(), Invalid> {

@@ -22,6 +22,8 @@ pub struct Schema {
     pub request: &'static [Field<Asked>],
     /// The field that a request must have, an array.
     pub needs: Option<&'static str>,
+    /// Whether requests may be forms, for what is uploaded.
+    pub takes_forms: bool,
     /// Whether a request that says nothing is answered as a stream.
     pub streams: bool,
     pub output: Output,

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 fn reader(schema: &str) -> RequestReader {
-    RequestReader::new(Called { schema: schema::named(schema).unwrap(), model: None, streams: None })
+    RequestReader::new(Called { schema: schema::named(schema).unwrap(), model: None, streams: None }, None)
 }
 
 fn read(body: &str) -> Result<Request, Invalid> {

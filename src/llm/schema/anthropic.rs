@@ -66,6 +66,7 @@ pub static MESSAGES: Schema = Schema {
     dialect: Dialect::Anthropic,
     request: &REQUEST,
     needs: Some("messages"),
+    takes_forms: false,
     streams: false,
     output: Output::Field(&BOUNDS),
     usage_option: false,

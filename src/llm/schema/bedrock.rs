@@ -51,6 +51,7 @@ pub static CONVERSE: Schema = Schema {
     dialect: Dialect::Aws,
     request: &REQUEST,
     needs: None,
+    takes_forms: false,
     streams: false,
     output: Output::Field(&BOUNDS),
     usage_option: false,

@@ -49,6 +49,7 @@ pub static CHAT: Schema = Schema {
     dialect: Dialect::Cohere,
     request: &REQUEST,
     needs: None,
+    takes_forms: false,
     streams: false,
     output: Output::Field(&BOUNDS),
     usage_option: false,

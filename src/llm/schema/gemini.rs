@@ -59,6 +59,7 @@ pub static GENERATE: Schema = Schema {
     dialect: Dialect::Gemini,
     request: &REQUEST,
     needs: Some("contents"),
+    takes_forms: false,
     streams: false,
     output: Output::Field(&BOUNDS),
     usage_option: false,

@@ -37,6 +37,7 @@ pub static CHAT: Schema = Schema {
     dialect: Dialect::Ollama,
     request: &CHAT_REQUEST,
     needs: None,
+    takes_forms: false,
     streams: true,
     output: Output::Field(&BOUNDS),
     usage_option: false,

@@ -102,6 +102,7 @@ pub static CHAT: Schema = Schema {
     dialect: Dialect::OpenAi,
     request: &CHAT_REQUEST,
     needs: Some("messages"),
+    takes_forms: false,
     streams: false,
     output: Output::Field(&CHAT_BOUNDS),
     usage_option: true,
@@ -199,6 +200,7 @@ pub static RESPONSES: Schema = Schema {
     dialect: Dialect::OpenAi,
     request: &RESPONSES_REQUEST,
     needs: None,
+    takes_forms: false,
     streams: false,
     output: Output::Field(&RESPONSE_BOUNDS),
     usage_option: false,
@@ -254,6 +256,7 @@ static IMAGES_ANSWER: [Field<Fact>; 4] = [
 pub static IMAGES: Schema = Schema {
     name: "openai_images",
     request: &IMAGES_REQUEST,
+    takes_forms: true,
     needs: None,
     // The dearest picture of OpenAI's image models: high quality, upright.
     output: Output::Fixed(6_240),
@@ -288,6 +291,7 @@ static AUDIO_ANSWER: [Field<Fact>; 5] = [
 pub static AUDIO: Schema = Schema {
     name: "openai_audio",
     request: &AUDIO_REQUEST,
+    takes_forms: true,
     needs: None,
     // Four minutes of speech at twenty tokens a second: the longest text that is read out.
     output: Output::Fixed(5_000),
