@@ -180,9 +180,12 @@ impl Rejection {
             headers.push(kind);
         }
         if !request_id.is_empty() {
-            // OpenAI's SDKs show the one, Anthropic's the other.
+            // OpenAI's SDKs show the first, Anthropic's the second, AWS's one of its own.
             headers.push(("x-request-id", request_id.to_owned()));
             headers.push(("request-id", request_id.to_owned()));
+            if dialect == Dialect::Aws {
+                headers.push(("x-amzn-requestid", request_id.to_owned()));
+            }
         }
         Reply { outcome: self.outcome, status: self.outcome.status(), headers, body }
     }

@@ -143,8 +143,9 @@ mod tests {
     }
 
     #[test]
-    fn aws_names_the_kind_in_a_header() {
-        let reply = Rejection::plain(Outcome::RateLimited, "no").in_dialect(Dialect::Aws, "");
+    fn aws_names_the_kind_and_the_request_in_headers() {
+        let reply = Rejection::plain(Outcome::RateLimited, "no").in_dialect(Dialect::Aws, "id-1");
         assert!(reply.headers.contains(&("x-amzn-errortype", "ThrottlingException".to_owned())));
+        assert!(reply.headers.contains(&("x-amzn-requestid", "id-1".to_owned())));
     }
 }
