@@ -24,7 +24,9 @@ pub(super) fn body(rejection: &Rejection, dialect: Dialect, request_id: &str) ->
             json!({"error": merged(error, &ours)})
         }
         Dialect::Anthropic => {
-            let error = json!({"type": anthropic_type(*outcome), "message": message});
+            // Where its SDKs look for what stands behind the broad type.
+            let details = json!({"error_code": ours.code});
+            let error = json!({"type": anthropic_type(*outcome), "message": message, "details": details});
             json!({"type": "error", "error": merged(error, &ours), "request_id": request_id})
         }
         Dialect::Gemini => json!({"error": gemini(*outcome, message, *retry_after, &ours)}),
@@ -130,7 +132,8 @@ mod tests {
         assert_eq!(
             of(Dialect::Anthropic),
             json!({"type": "error", "request_id": "id-1",
-                "error": {"type": "billing_error", "message": "no", "code": "daily_budget_exceeded"}})
+                "error": {"type": "billing_error", "message": "no", "code": "daily_budget_exceeded",
+                    "details": {"error_code": "daily_budget_exceeded"}}})
         );
         let gemini = of(Dialect::Gemini);
         assert_eq!(
