@@ -77,7 +77,7 @@ unit: | need-rust ## Unit and property tests of the core and the adapter, and th
 	@cargo test $(LOCKED) --package simulated-provider
 
 .PHONY: e2e
-e2e: $(WASM) provider $(FUNC_E) $(ENVOY_PATH) $(VENV)/tests.stamp | need-rust ## End to end: func-e, real Envoy, the official SDK, real servers
+e2e: $(WASM) provider $(FUNC_E) $(ENVOY_PATH) $(VENV)/tests.stamp | need-rust ## End to end: func-e, real Envoy, the official SDKs, real servers
 	@$(with_envoy) PYTHON=$(VENV)/bin/python cargo test $(LOCKED) --test gateway
 
 .PHONY: prices
@@ -172,7 +172,7 @@ $(VENV)/bin/pip: | need-python
 	@python3 -m venv --clear $(VENV) || $(call missing,Python's venv module (Debian and Ubuntu: apt install python3-venv))
 
 $(VENV)/tests.stamp: tests/requirements.txt | $(VENV)/bin/pip
-	@echo "installing the SDK and the servers of the end-to-end tests"
+	@echo "installing the SDKs and the servers of the end-to-end tests"
 	@$(VENV)/bin/pip install --quiet --requirement $<
 	@touch $@
 

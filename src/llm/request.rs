@@ -94,6 +94,7 @@ pub struct RequestReader {
     read: Read,
 }
 
+#[expect(clippy::large_enum_variant, reason = "forms are rare, and the reader is boxed as a whole")]
 enum Source {
     Json(Scanner<Asked>),
     Form(FormReader),

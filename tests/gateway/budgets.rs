@@ -11,7 +11,7 @@ use crate::envoy::{Gateway, Setup, policy};
 const CALLERS: usize = 64;
 
 /// Waits if the day is about to end, for its books would be closed in the middle of a test.
-async fn away_from_midnight() {
+pub async fn away_from_midnight() {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     let left = 86_400 - since.as_secs() % 86_400;
     if left < 120 {

@@ -191,7 +191,10 @@ impl Gateway {
     }
 
     pub async fn record_of(&self, answer: &Answer) -> Value {
-        let id = answer.request_id();
+        self.record_with_id(answer.request_id()).await
+    }
+
+    pub async fn record_with_id(&self, id: &str) -> Value {
         let look = async || self.records().into_iter().filter(|record| record["request_id"] == id).collect::<Vec<_>>();
         let mut found = eventually(&format!("the record of {id}"), look, |found| !found.is_empty()).await;
         assert_eq!(found.len(), 1, "one exchange, one record: {found:#?}");
@@ -227,11 +230,20 @@ impl Gateway {
     /// The stats once the gauges, which are set once a second, say that this tenant has spent as much and holds no
     /// reservation, and that no exchange is open.
     pub async fn settled(&self, tenant: &str, spent: u64) -> Stats {
+        self.spent(tenant, spent, |stats| stats.sum("ai_gateway_active_connections", &[]) == 0).await
+    }
+
+    /// The same for a tenant among others, who may have exchanges open.
+    pub async fn settled_among_others(&self, tenant: &str, spent: u64) -> Stats {
+        self.spent(tenant, spent, |_| true).await
+    }
+
+    async fn spent(&self, tenant: &str, spent: u64, holds: impl Fn(&Stats) -> bool) -> Stats {
         let of = [("tenant", tenant)];
         let settled = |stats: &Stats| {
             let reserved = stats.one("ai_gateway_reserved_nanousd", &of);
             let told = stats.one("ai_gateway_spent_today_nanousd", &of);
-            (reserved, told) == (Some(0), Some(spent)) && stats.sum("ai_gateway_active_connections", &[]) == 0
+            (reserved, told) == (Some(0), Some(spent)) && holds(stats)
         };
         eventually(
             &format!("{tenant} has spent {spent}, and nothing is reserved"),
