@@ -1,0 +1,257 @@
+//! An answer is read the same however it is cut, reaches the client less whole events, and can be priced.
+
+#![no_main]
+
+mod cuts;
+
+use cuts::{chunkings, head};
+use libfuzzer_sys::fuzz_target;
+use nexus_ai_gateway::llm::estimate::{self, density::Density};
+use nexus_ai_gateway::llm::meter::{Form, Generated, Meter, Passage, Reading};
+use nexus_ai_gateway::llm::schema::{self, Schema};
+use nexus_ai_gateway::llm::usage::Usage;
+use nexus_ai_gateway::policy::Policy;
+use nexus_ai_gateway::price::{Rates, Tariff};
+use nexus_ai_gateway::units::{NanoUsd, PicoUsdPerToken, Tokens, UnixNanos};
+use serde_json::Value;
+
+thread_local! {
+    static POLICY: Policy = {
+        let prices = include_str!("../fixtures/prices.json");
+        Policy::read(format!(r#"{{"tenants":{{"t":{{}}}},"prices":{prices}}}"#).as_bytes()).unwrap()
+    };
+}
+
+const FORMS: [Form; 5] = [Form::Json, Form::EventStream, Form::Binary, Form::Encoded, Form::Opaque];
+/// What the meter holds back at most, in the hope of its being the usage event.
+const LARGEST_WITHHELD: usize = 16 * 1024;
+
+/// Of more pieces only the end is looked at.
+const FEW: usize = 64;
+
+/// What the client has received by the end of each chunk (by the last one, if they are many), and what was read.
+fn passed(
+    schema: &'static Schema,
+    form: Form,
+    withhold: bool,
+    chunks: &[&[u8]],
+    last: bool,
+) -> (Vec<Vec<u8>>, Reading) {
+    let mut meter = Meter::new(schema, form, withhold);
+    assert_eq!(meter.edits(), withhold && form == Form::EventStream);
+    let (mut client, mut received) = (Vec::new(), Vec::new());
+    for (nth, chunk) in chunks.iter().enumerate() {
+        match meter.feed(chunk, last && nth + 1 == chunks.len()) {
+            Passage::Unchanged => client.extend_from_slice(chunk),
+            Passage::Replaced(bytes) => {
+                assert!(meter.edits());
+                client.extend_from_slice(&bytes);
+            }
+        }
+        if chunks.len() <= FEW {
+            received.push(client.clone());
+        }
+    }
+    if chunks.len() > FEW {
+        received.push(client);
+    }
+    (received, meter.read())
+}
+
+/// The lines of each event that has ended, and those of one that hasn't.
+fn events(stream: &[u8]) -> (Vec<Vec<&[u8]>>, Vec<&[u8]>) {
+    let stream = stream.strip_prefix(b"\xef\xbb\xbf").unwrap_or(stream);
+    let (mut events, mut event, mut from, mut at) = (Vec::new(), Vec::new(), 0, 0);
+    while let Some(byte) = stream.get(at) {
+        if matches!(byte, b'\r' | b'\n') {
+            if at > from {
+                event.push(&stream[from..at]);
+            } else if !event.is_empty() {
+                events.push(std::mem::take(&mut event));
+            }
+            at += usize::from(*byte == b'\r' && stream.get(at + 1) == Some(&b'\n'));
+            from = at + 1;
+        }
+        at += 1;
+    }
+    if at > from {
+        event.push(&stream[from..at]);
+    }
+    (events, event)
+}
+
+/// All events, the last one too.
+fn all_events(stream: &[u8]) -> Vec<Vec<&[u8]>> {
+    let (mut events, last) = events(stream);
+    if !last.is_empty() {
+        events.push(last);
+    }
+    events
+}
+
+fn data(event: &[&[u8]]) -> Vec<u8> {
+    let lines = event.iter().filter_map(|line| match line.strip_prefix(b"data") {
+        Some(b"") => Some(&b""[..]),
+        Some([b':', b' ', data @ ..] | [b':', data @ ..]) => Some(data),
+        _ => None,
+    });
+    lines.collect::<Vec<_>>().join(&b'\n')
+}
+
+/// Whether an event is the usage and nothing else; `None` where JSON parsers may disagree.
+fn is_usage(schema: &Schema, event: &[&[u8]]) -> Option<bool> {
+    let data = data(event);
+    let value: Value = serde_json::from_slice(&data).ok()?;
+    if data.windows(7).filter(|word| *word == b"choices").count() > 1 || data.contains(&b'\\') {
+        return None;
+    }
+    if !schema.usage_option {
+        return Some(false);
+    }
+    let usage = value.get("usage").is_some_and(Value::is_object);
+    match (&value, usage) {
+        (Value::Object(_), true) => Some(value.get("choices").is_some_and(|choices| *choices == Value::Array(vec![]))),
+        // Also told elsewhere, or more than once.
+        (Value::Object(_), false) => None,
+        _ => Some(false),
+    }
+}
+
+/// `client` has received the events of `stream`, less whole ones that are the usage. `None`: there is no telling which.
+fn kept(schema: &Schema, stream: &[Vec<&[u8]>], client: &[Vec<&[u8]>]) -> Vec<bool> {
+    let mut client = client.iter().peekable();
+    let kept = stream.iter().map(|event| {
+        let goes_on = client.peek() == Some(&event) && is_usage(schema, event) != Some(true);
+        if goes_on {
+            client.next();
+        } else {
+            assert_ne!(is_usage(schema, event), Some(false), "withheld: {}", event.join(&b'\n').escape_ascii());
+        }
+        goes_on
+    });
+    let kept = kept.collect();
+    assert_eq!(client.next(), None, "the client got what wasn't sent to it");
+    kept
+}
+
+fn plausible(usage: &Usage) {
+    const MOST: u64 = 1_000_000_000;
+    // A whole may be the sum of parts, each plausible: plain, read from the cache, written to it for long and short.
+    assert!(usage.input_tokens.0 <= 4 * MOST && usage.output_tokens.0 <= 2 * MOST);
+    assert_eq!(usage.total_tokens, usage.input_tokens.plus(usage.output_tokens));
+    let cached = usage.cached_input_tokens.plus(usage.cache_creation_input_tokens);
+    assert!(cached <= usage.input_tokens);
+    assert!(usage.cache_creation_1h_input_tokens <= usage.cache_creation_input_tokens);
+    assert!(usage.audio_input_tokens <= usage.input_tokens && usage.image_input_tokens <= usage.input_tokens);
+    for part in [usage.reasoning_tokens, usage.audio_output_tokens, usage.image_output_tokens] {
+        assert!(part <= usage.output_tokens);
+    }
+    for items in [usage.images, usage.search_units, usage.web_searches] {
+        assert!(items <= MOST);
+    }
+}
+
+/// One rate for everything.
+fn flat(rate: u64) -> Tariff {
+    let (token, item) = (PicoUsdPerToken(rate), NanoUsd(rate));
+    let mut tariff = Tariff::default();
+    tariff.standard.base = Rates {
+        input: token,
+        cached_input: token,
+        cache_creation: token,
+        cache_creation_1h: token,
+        audio_input: token,
+        image_input: token,
+        output: token,
+        reasoning: token,
+        audio_output: token,
+        image_output: token,
+        request: item,
+        image: item,
+        search_unit: item,
+        web_search: item,
+    };
+    tariff
+}
+
+fn priced(reading: &Reading, usage: &Usage) {
+    let tier = reading.service_tier.as_deref();
+    assert_eq!(flat(0).cost(usage, tier), NanoUsd::ZERO);
+    assert!(flat(u64::MAX).cost(usage, tier) >= flat(1).cost(usage, tier));
+    // A pico-USD for each token, whichever kind it is, and each item a thousand times that.
+    let items = usage.images + usage.search_units + usage.web_searches + 1;
+    assert_eq!(flat(1).cost(usage, tier), NanoUsd((usage.total_tokens.0 + items * 1_000).div_ceil(1_000)));
+    POLICY.with(|policy| {
+        let model = reading.model.as_deref().unwrap_or("gpt-4o-mini");
+        if let Some(price) = policy.prices.quote(None, model, UnixNanos(u64::MAX)).price() {
+            let _ = price.tariff.cost(usage, tier);
+        }
+    });
+}
+
+fuzz_target!(|input: &[u8]| {
+    let Some(([api, form, seed @ ..], body)) = head::<4>(input) else { return };
+    let schema = schema::ALL[usize::from(api) % schema::ALL.len()];
+    let withhold = form & 8 != 0;
+    let form = FORMS[usize::from(form & 7) % FORMS.len()];
+    let sieved = withhold && form == Form::EventStream;
+
+    let (received, reading) = passed(schema, form, withhold, &[body], true);
+    let client = received.last().unwrap();
+    let stream = all_events(body);
+    // An error in one piece, under the head of a stream.
+    let in_one_piece = body.trim_ascii_start().starts_with(b"{");
+    let expected = (sieved && !in_one_piece).then(|| kept(schema, &stream, &all_events(client)));
+    for chunks in chunkings(body, seed) {
+        let (received, again) = passed(schema, form, withhold, &chunks, true);
+        assert_eq!(again, reading);
+        if !sieved {
+            assert!(received.last().is_none_or(|client| client == body));
+            continue;
+        }
+        let all = received.last().map_or(&[][..], Vec::as_slice);
+        if body.len() > LARGEST_WITHHELD {
+            kept(schema, &stream, &all_events(all));
+            continue;
+        }
+        assert_eq!(all_events(all), all_events(client));
+        let Some(expected) = &expected else { continue };
+        // No event that is over waits for the next.
+        if chunks.len() <= FEW {
+            let mut fed = 0;
+            for (chunk, client) in chunks.iter().zip(&received).take(chunks.len().saturating_sub(1)) {
+                fed += chunk.len();
+                let over = events(&body[..fed]).0;
+                let over: Vec<_> =
+                    over.iter().zip(expected).filter(|(_, kept)| **kept).map(|(event, _)| event).collect();
+                assert_eq!(events(client).0.iter().collect::<Vec<_>>(), over);
+            }
+        }
+    }
+    // The end may come by itself, or never be announced.
+    let (ended, again) = passed(schema, form, withhold, &[body, &[]], true);
+    assert_eq!(again, reading);
+    assert_eq!(all_events(ended.last().unwrap()), all_events(client));
+    assert_eq!(passed(schema, form, withhold, &[body], false).1, reading);
+
+    let Reading { told, generated, error, .. } = reading;
+    match (form, generated) {
+        (_, Generated::Nothing) => assert!(body.is_empty()),
+        (Form::Encoded | Form::Opaque, Generated::Opaque { bytes, encoded }) => {
+            assert_eq!((bytes, encoded), (body.len() as u64, form == Form::Encoded));
+        }
+        (Form::Json | Form::EventStream | Form::Binary, Generated::Text(bytes)) => assert!(bytes <= body.len() as u64),
+        wrong => panic!("{wrong:?}"),
+    }
+    let likely = estimate::output(schema, generated, error, Density::default());
+    assert!(error || body.is_empty() || likely >= Tokens(1), "an answer that is free");
+    if told.is_whole() {
+        let usage = told.usage(|| panic!("told"), || panic!("told"));
+        plausible(&usage);
+        priced(&reading, &usage);
+    } else {
+        let usage = told.usage(|| Tokens(7), || likely);
+        priced(&reading, &usage);
+    }
+    let _ = told.mismatch;
+});

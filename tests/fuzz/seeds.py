@@ -1,0 +1,180 @@
+"""What the fuzzers start from: the corpus of tests/fixtures in the form that each target reads, and the words of the
+tables in src as libFuzzer's dictionary. Everything is written below the folder named; nothing of it is kept in git."""
+
+import json
+import re
+import struct
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+FIXTURES = ROOT / "tests/fixtures"
+LARGEST = 32 * 1024
+
+
+def schemas():
+    """The names of `schema::ALL`, in its order."""
+    modules = {path.stem: path.read_text() for path in (ROOT / "src/llm/schema").glob("*.rs")}
+    table = re.search(r"pub static ALL: .*?= \[(.*?)\];", (ROOT / "src/llm/schema.rs").read_text(), re.S)[1]
+    names = []
+    for module, constant in re.findall(r"&(\w+)::(\w+)", table):
+        names.append(re.search(rf'pub static {constant}: Schema =\s*Schema \{{\s*name: "(\w+)"', modules[module])[1])
+    return names
+
+
+def varint(value):
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes(out + bytes([value]))
+
+
+def field(number, content):
+    return bytes([number << 3 | 2]) + varint(len(content)) + content
+
+
+def struct_value(value):
+    if value is None:
+        return b"\x08\x00"
+    if isinstance(value, bool):
+        return bytes([0x20, value])
+    if isinstance(value, (int, float)):
+        return b"\x11" + struct.pack("<d", value)
+    if isinstance(value, str):
+        return field(3, value.encode())
+    if isinstance(value, list):
+        return field(6, b"".join(field(1, struct_value(item)) for item in value))
+    return field(5, struct_object(value))
+
+
+def struct_object(value):
+    """A `google.protobuf.Struct`, as Envoy hands over what was written as YAML."""
+    return b"".join(field(1, field(1, key.encode()) + field(2, struct_value(item))) for key, item in value.items())
+
+
+def frames(text):
+    """The bytes of a `.frames` answer; the checksums are the client's to check."""
+    out = b""
+    for line in text.splitlines():
+        frame = json.loads(line)
+        headers = b""
+        for name, value in frame["headers"].items():
+            headers += bytes([len(name)]) + name.encode() + b"\x07" + struct.pack(">H", len(value)) + value.encode()
+        payload = json.dumps(frame["payload"], separators=(",", ":"), ensure_ascii=False).encode()
+        out += struct.pack(">III", len(headers) + len(payload) + 16, len(headers), 0) + headers + payload + bytes(4)
+    return out
+
+
+def cases():
+    for path in sorted(FIXTURES.glob("*/*/case.json")):
+        case = json.loads(path.read_text())
+        answer = (path.parent / case["answer"]).read_bytes()
+        if case["answer"].endswith(".frames"):
+            answer = frames(answer.decode())
+        yield path.parent, case, answer
+
+
+def configurations():
+    prices = json.loads((FIXTURES / "prices.json").read_text())
+    rate = {"input_usd_per_1m_tokens": "2.50", "output_usd_per_1m_tokens": "10"}
+    small = [{"model": "gpt-4o-mini", **rate}]
+    yield {"tenants": {"t": {}}, "prices": small}
+    yield {
+        "tenant_header": "x-tenant-id",
+        "unknown_tenants": "share_default",
+        "role_header": "x-ai-role",
+        "roles": ["chat", "code"],
+        "tenants": {
+            "default": {"tier": "low"},
+            "acme": {
+                "tier": "premium",
+                "limits": {"requests_per_minute": 5, "tokens_per_minute": 90000},
+                "budgets": {"request_usd": "0.5", "day_usd": "20", "month_usd": "100"},
+                "models": ["gpt-4o*", "tiny"],
+                "audit": ["day_usd"],
+                "unlimited": ["requests_per_day"],
+            },
+        },
+        "tiers": {"own": {"limits": {"expensive_per_minute": 2}, "audit": [], "unlimited": ["month_usd"]}},
+        "providers": {
+            "one": {"cluster": "provider"},
+            "two": {"cluster": "other-provider", "stream_usage_option": False, "reported_cost": "charge"},
+        },
+        "paths": [
+            {"path": "/own/{model}:run", "api": "openai_chat", "streams": True},
+            {"path": "**/free/*", "api": "none"},
+        ],
+        "prices": small
+        + [
+            {"model": "gpt-4o*", **rate, "output_bound_field": "max_tokens", "cached_input_usd_per_1m_tokens": "1.25"},
+            {"model": "gpt-4o*", "from": "2027-01-01", **rate},
+            {"model": "one/gpt-4o", **rate, "above": [{"input_tokens": 200000, "input_usd_per_1m_tokens": "5"}]},
+            {"model": "tiny", **rate, "service_tiers": {"flex": {"input_usd_per_1m_tokens": "1"}}},
+        ],
+        "unpriced": {"policy": "price_as", "model": "gpt-4o-mini"},
+        "aliases": {"fast": "gpt-4o-mini", "best": "gpt-4o"},
+        "limits": {"requests_per_minute": 60, "requests_per_hour": 1000, "requests_per_day": 10000},
+        "expensive": {"models": ["gpt-4o"], "over_usd": "0.02"},
+        "output": {"default_max_tokens": 4096, "min_tokens": 16},
+        "max_request_bytes": 4194304,
+        "reservation_lease_seconds": 900,
+        "starved": "allow",
+    }
+    for at in range(0, len(prices), 8):
+        yield {"tenants": {"t": {"unlimited": ["request_usd", "day_usd"]}}, "prices": prices[at : at + 8]}
+
+
+def words():
+    """Names of fields and values, as they stand in the tables and in the configuration's types."""
+    sources = [*(ROOT / "src/llm").rglob("*.rs"), *(ROOT / "src/config").rglob("*.rs"), ROOT / "src/config.rs"]
+    found = set()
+    for source in sources:
+        text = source.read_text().split("#[cfg(test)]")[0]
+        found.update(re.findall(r'"([A-Za-z][A-Za-z0-9_.\-]{1,40})"', text))
+        found.update(re.findall(r"^ +pub (\w+):", text, re.M))
+    return sorted(found)
+
+
+def main(out):
+    names = schemas()
+    written = {}
+
+    def write(target, name, content):
+        folder = out / target
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content[:LARGEST])
+        written[target] = written.get(target, 0) + 1
+
+    forms = {".json": 0, ".ndjson": 0, ".sse": 1, ".frames": 2}
+    for folder, case, answer in cases():
+        api, name = names.index(folder.parent.name), f"{folder.parent.name}-{folder.name}"
+        request = json.dumps(case["request"]).encode()
+        named_by_path = "model" not in case["request"]
+        write("request", name, bytes([api, named_by_path, 9, 7, 1, 2]) + request)
+        form = forms[Path(case["answer"]).suffix]
+        write("answer", name, bytes([api, form, 3, 1]) + answer)
+        if form == 1:
+            write("answer", name + "-withheld", bytes([api, form | 8, 2, 7]) + answer)
+        write("scanner", name + "-request", b"\x01\x02" + request)
+        if form == 0:
+            write("scanner", name, b"\x02\x03" + answer)
+    write("answer", "encoded", bytes([0, 3, 1, 1]) + b"\x1f\x8b\x08" + bytes(range(200)))
+    write("answer", "opaque", bytes([5, 4, 1, 1]) + b"\xff\xfb" * 100)
+    for nth, configuration in enumerate(configurations()):
+        write("configuration", f"json-{nth}", json.dumps(configuration, indent=nth % 3 or None).encode())
+        write("configuration", f"struct-{nth}", struct_object(configuration))
+    constants = {
+        name: int(re.search(rf"const {name}: usize = (\d+);", (ROOT / path).read_text())[1])
+        for name, path in [("SLOTS", "src/limit/window.rs"), ("BUCKETS", "src/llm/estimate/density.rs")]
+    }
+    cell = 5 * (8 + constants["SLOTS"] * 4) + 2 * 24 + 8 + 32 * 8 + 8
+    write("configuration", "cell-empty", b"NXC\x01" + bytes(cell))
+    write("configuration", "cell-full", b"NXC\x01" + b"\xff" * cell)
+    write("configuration", "density-empty", b"NXD\x01" + bytes(constants["BUCKETS"] * 16))
+    write("configuration", "density", b"NXD\x01" + b"\x00\x20\x00\x00\x00\x08\x00\x00" * (constants["BUCKETS"] * 2))
+    (out / "words.dict").write_text("".join(f'"{word}"\n"\\"{word}\\":"\n' for word in words()))
+    print("seeds:", ", ".join(f"{target} {count}" for target, count in sorted(written.items())))
+
+
+main(Path(sys.argv[1]))
