@@ -140,8 +140,8 @@ impl Learned {
 
     /// What is no record of this version has taught nothing.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let mut values =
-            bytes.strip_prefix(&VERSION)?.as_chunks::<4>().0.iter().map(|four| u64::from(u32::from_le_bytes(*four)));
+        let fields = bytes.strip_prefix(&VERSION).filter(|_| bytes.len() == ENCODED)?;
+        let mut values = fields.as_chunks::<4>().0.iter().map(|four| u64::from(u32::from_le_bytes(*four)));
         let mut measured = || Some(Measured { bytes: values.next()?, tokens: values.next()? });
         let mut learned = Self::default();
         for bucket in &mut learned.buckets {
@@ -223,6 +223,7 @@ mod tests {
             let bytes = learned.encode();
             prop_assert_eq!(bytes.len(), ENCODED);
             prop_assert_eq!(Learned::decode(&bytes), Some(learned));
+            prop_assert_eq!(Learned::decode(&[&bytes[..], &[0]].concat()), None, "a longer record is another's");
         }
 
         #[test]
