@@ -105,6 +105,8 @@ pub struct Meter {
     event: Event,
     withhold: Option<Withheld>,
     body_bytes: u64,
+    /// Of a stream: more than blanks has come.
+    begun: bool,
 }
 
 enum Framing {
@@ -171,6 +173,7 @@ impl Meter {
             event: Event::default(),
             withhold: (withhold_usage && form == Form::EventStream).then(Withheld::default),
             body_bytes: 0,
+            begun: false,
         }
     }
 
@@ -192,12 +195,14 @@ impl Meter {
 
     /// Reads the next bytes; `last` when no more can come.
     pub fn feed(&mut self, chunk: &[u8], last: bool) -> Passage {
-        if self.body_bytes == 0 && self.form == Form::EventStream && chunk.trim_ascii_start().starts_with(b"{") {
-            // An error in one piece, under the head of the stream that was asked for (Azure).
-            self.form = Form::Json;
-            self.scanner = Scanner::new(self.schema.answer);
-        }
         self.body_bytes = self.body_bytes.saturating_add(chunk.len() as u64);
+        if !self.begun && self.form == Form::EventStream {
+            let content = chunk.trim_ascii_start();
+            self.begun = !content.is_empty();
+            if content.starts_with(b"{") {
+                return self.in_one_piece(chunk, content);
+            }
+        }
         match (self.form, &self.framing) {
             (Form::EventStream, _) => return self.events(chunk, last),
             (Form::Binary, _) => self.frames(chunk),
@@ -206,6 +211,20 @@ impl Meter {
             (Form::Encoded | Form::Opaque, _) => {}
         }
         Passage::Unchanged
+    }
+
+    /// An error in one piece, under the head of the stream that was asked for (Azure). `content`: `chunk` without the
+    /// blanks before it.
+    fn in_one_piece(&mut self, chunk: &[u8], content: &[u8]) -> Passage {
+        self.form = Form::Json;
+        self.scanner = Scanner::new(self.schema.answer);
+        self.documents(content);
+        let mut blanks = self.withhold.as_mut().map(Withheld::release).unwrap_or_default();
+        if blanks.is_empty() {
+            return Passage::Unchanged;
+        }
+        blanks.extend_from_slice(chunk);
+        Passage::Replaced(blanks)
     }
 
     fn documents(&mut self, chunk: &[u8]) {

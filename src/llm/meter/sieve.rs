@@ -2,6 +2,8 @@
 //!
 //! An event can be kept back only whole, so its bytes wait until it is known; everything else flows on at once.
 
+use std::mem;
+
 use super::Passage;
 
 /// Bytes of an unfinished event, kept until it is known whether the client may see it.
@@ -13,6 +15,13 @@ pub struct Withheld {
     /// The last event ended with a carriage return, at the very end of a chunk: a line feed that comes next belongs to
     /// it, and goes where it went.
     returned: Option<Fate>,
+}
+
+impl Withheld {
+    /// Gives up what waits.
+    pub fn release(&mut self) -> Vec<u8> {
+        mem::take(&mut self.bytes)
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

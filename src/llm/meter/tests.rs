@@ -123,6 +123,18 @@ fn json_answers_are_read_with_any_order_of_fields_and_errors_inside_a_200_are_se
 }
 
 #[test]
+fn an_error_in_one_piece_under_a_streams_head_is_read_wherever_it_is_cut() {
+    let body = b" \r\n {\"error\":{\"message\":\"overloaded\"},\"model\":\"m\"}";
+    for withhold in [false, true] {
+        for cut in 0..body.len() {
+            let (client, reading) = passed(body, &[cut], Form::EventStream, withhold);
+            assert_eq!((reading.error, reading.model.as_deref()), (true, Some("m")), "cut at {cut}");
+            assert_eq!(client, body, "cut at {cut}");
+        }
+    }
+}
+
+#[test]
 fn streams_that_repeat_their_usage_are_not_summed() {
     let first =
         USAGE.replace("\"completion_tokens\":3,\"total_tokens\":10", "\"completion_tokens\":9,\"total_tokens\":16");
