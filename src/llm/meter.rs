@@ -278,7 +278,7 @@ impl Meter {
             }
             Piece::EndOfEvent { end } => {
                 let _ = scanner.finish(&mut |hit| seen.hit(event, &hit));
-                let usage_event = event.usage && event.choices_empty;
+                let usage_event = event.usage && event.choices_empty && !event.not_an_object;
                 // `[DONE]` is the end, too.
                 seen.finished |= usage_event || event.not_an_object;
                 if let Some(sieve) = &mut sieve {

@@ -123,6 +123,16 @@ fn json_answers_are_read_with_any_order_of_fields_and_errors_inside_a_200_are_se
 }
 
 #[test]
+fn an_event_that_is_no_object_is_the_clients_wherever_it_is_cut() {
+    let body = format!("data: [{}]\n\n", USAGE.trim_start_matches("data: "));
+    for cut in 0..body.len() {
+        let (client, reading) = passed(body.as_bytes(), &[cut], Form::EventStream, true);
+        assert_eq!(String::from_utf8_lossy(&client), body, "cut at {cut}");
+        assert_eq!(told(&reading), Some(usage()));
+    }
+}
+
+#[test]
 fn an_error_in_one_piece_under_a_streams_head_is_read_wherever_it_is_cut() {
     let body = b" \r\n {\"error\":{\"message\":\"overloaded\"},\"model\":\"m\"}";
     for withhold in [false, true] {
