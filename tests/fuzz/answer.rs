@@ -89,6 +89,12 @@ fn all_events(stream: &[u8]) -> Vec<Vec<&[u8]>> {
     events
 }
 
+/// Without byte order marks: one that opened the stream may have gone with its event, and open another one now.
+fn bare<'a>(events: &[Vec<&'a [u8]>]) -> Vec<Vec<&'a [u8]>> {
+    let line = |line: &&'a [u8]| line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+    events.iter().map(|event| event.iter().map(line).collect()).collect()
+}
+
 fn data(event: &[&[u8]]) -> Vec<u8> {
     let lines = event.iter().filter_map(|line| match line.strip_prefix(b"data") {
         Some(b"") => Some(&b""[..]),
@@ -119,9 +125,10 @@ fn is_usage(schema: &Schema, event: &[&[u8]]) -> Option<bool> {
 
 /// `client` has received the events of `stream`, less whole ones that are the usage. `None`: there is no telling which.
 fn kept(schema: &Schema, stream: &[Vec<&[u8]>], client: &[Vec<&[u8]>]) -> Vec<bool> {
+    let client = bare(client);
     let mut client = client.iter().peekable();
-    let kept = stream.iter().map(|event| {
-        let goes_on = client.peek() == Some(&event) && is_usage(schema, event) != Some(true);
+    let kept = stream.iter().zip(bare(stream)).map(|(event, bare)| {
+        let goes_on = client.peek() == Some(&&bare) && is_usage(schema, event) != Some(true);
         if goes_on {
             client.next();
         } else {
@@ -214,24 +221,27 @@ fuzz_target!(|input: &[u8]| {
             kept(schema, &stream, &all_events(all));
             continue;
         }
-        assert_eq!(all_events(all), all_events(client));
+        assert_eq!(bare(&all_events(all)), bare(&all_events(client)));
         let Some(expected) = &expected else { continue };
         // No event that is over waits for the next.
         if chunks.len() <= FEW {
             let mut fed = 0;
             for (chunk, client) in chunks.iter().zip(&received).take(chunks.len().saturating_sub(1)) {
                 fed += chunk.len();
-                let over = events(&body[..fed]).0;
-                let over: Vec<_> =
-                    over.iter().zip(expected).filter(|(_, kept)| **kept).map(|(event, _)| event).collect();
-                assert_eq!(events(client).0.iter().collect::<Vec<_>>(), over);
+                let over: Vec<_> = events(&body[..fed])
+                    .0
+                    .into_iter()
+                    .zip(expected)
+                    .filter_map(|(event, kept)| kept.then_some(event))
+                    .collect();
+                assert_eq!(bare(&events(client).0), bare(&over));
             }
         }
     }
     // The end may come by itself, or never be announced.
     let (ended, again) = passed(schema, form, withhold, &[body, &[]], true);
     assert_eq!(again, reading);
-    assert_eq!(all_events(ended.last().unwrap()), all_events(client));
+    assert_eq!(bare(&all_events(ended.last().unwrap())), bare(&all_events(client)));
     assert_eq!(passed(schema, form, withhold, &[body], false).1, reading);
 
     let Reading { told, generated, error, .. } = reading;

@@ -146,13 +146,13 @@ def main(out):
         (folder / name).write_bytes(content[:LARGEST])
         written[target] = written.get(target, 0) + 1
 
-    forms = {".json": 0, ".ndjson": 0, ".sse": 1, ".frames": 2}
+    forms = {"application/vnd.amazon.eventstream": 2, "text/event-stream": 1}
     for folder, case, answer in cases():
         api, name = names.index(folder.parent.name), f"{folder.parent.name}-{folder.name}"
         request = json.dumps(case["request"]).encode()
         named_by_path = "model" not in case["request"]
         write("request", name, bytes([api, named_by_path, 9, 7, 1, 2]) + request)
-        form = forms[Path(case["answer"]).suffix]
+        form = forms.get(case["headers"].get("content-type", "").split(";")[0], 0)
         write("answer", name, bytes([api, form, 3, 1]) + answer)
         if form == 1:
             write("answer", name + "-withheld", bytes([api, form | 8, 2, 7]) + answer)
