@@ -159,6 +159,16 @@ def main(out):
         write("scanner", name + "-request", b"\x01\x02" + request)
         if form == 0:
             write("scanner", name, b"\x02\x03" + answer)
+    # The edges that no fixture touches: the deepest nesting, the longest text that is kept, the largest event that is held.
+    for depth in (127, 128, 129):
+        write("scanner", f"deep-{depth}", b"\x01\x02" + b'{"messages":' * depth + b"0" + b"}" * depth)
+    for length in (255, 256, 257):
+        text = json.dumps({"model": "x" * length, "stop": "\u20ac" * (length // 3 + 1)}, ensure_ascii=False)
+        write("scanner", f"long-{length}", b"\x01\x02" + text.encode())
+    usage = 'data: {"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":3,"total_tokens":10}}\n\n'
+    for length in (16300, 17000):
+        content = 'data: {"choices":[{"delta":{"content":"%s"}}]}\n\n' % ("x" * length)
+        write("answer", f"large-{length}", bytes([names.index("openai_chat"), 9, 7, 1]) + (content + usage).encode())
     write("answer", "encoded", bytes([0, 3, 1, 1]) + b"\x1f\x8b\x08" + bytes(range(200)))
     write("answer", "opaque", bytes([5, 4, 1, 1]) + b"\xff\xfb" * 100)
     for nth, configuration in enumerate(configurations()):
