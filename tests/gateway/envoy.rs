@@ -35,6 +35,8 @@ pub struct Setup {
     pub wasm: Option<PathBuf>,
     /// Every path goes to the provider, as in the corpus; shipped is an allowlist.
     pub any_path: bool,
+    /// Lines of the shipped text, each with what is put before it.
+    pub insertions: Vec<(&'static str, String)>,
 }
 
 impl Setup {
@@ -48,6 +50,7 @@ impl Setup {
             dynamic: false,
             wasm: None,
             any_path: false,
+            insertions: Vec::new(),
         }
     }
 }
@@ -164,7 +167,7 @@ impl Gateway {
     }
 
     /// Every line of the access log.
-    fn lines(&self) -> Vec<Value> {
+    pub fn lines(&self) -> Vec<Value> {
         let text = fs::read_to_string(self.dir.join("access.log")).unwrap_or_default();
         // The last line may be half written.
         let whole = text.rfind('\n').map_or("", |end| text.get(..end).unwrap_or(""));
@@ -425,6 +428,9 @@ impl Yaml {
                 "              - name: not_found\n",
                 &format!("              - {route}\n              - name: not_found\n"),
             );
+        }
+        for (line, before) in &self.setup.insertions {
+            swap(&format!("{line}\n"), &format!("{before}{line}\n"));
         }
         if !self.setup.breaker {
             swap("consecutive_5xx: 5,", "consecutive_5xx: 1000000,");

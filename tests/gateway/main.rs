@@ -20,6 +20,7 @@ mod endings;
 mod envoy;
 mod hostile;
 mod limits;
+mod native;
 mod real_servers;
 mod reload;
 mod sdk;
