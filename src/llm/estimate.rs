@@ -50,6 +50,7 @@ pub fn output(schema: &Schema, generated: Generated, error: bool, density: Densi
     let (tokens, came) = match generated {
         Generated::Nothing => (Tokens(0), false),
         Generated::Text { text, .. } => (density.output.tokens(text), true),
+        Generated::Broken(bytes) => (density.output.tokens(bytes), true),
         Generated::Opaque { bytes, encoded } => {
             let size = if encoded { COMPRESSED_BYTES_PER_TOKEN } else { schema.opaque_bytes_per_token };
             (Tokens(bytes.div_ceil(size.max(1))), true)

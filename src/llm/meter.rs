@@ -92,6 +92,8 @@ pub enum Generated {
     Nothing,
     /// Bytes of text, among those of the body; what else came (roles, names, ends) is none.
     Text { text: u64, body: u64 },
+    /// Bytes of JSON that broke before any text in it was whole.
+    Broken(u64),
     /// Bytes of a body that could not be read.
     Opaque { bytes: u64, encoded: bool },
 }
@@ -305,7 +307,8 @@ impl Meter {
     pub fn read(mut self) -> Reading {
         let Self { scanner, seen, event, form, .. } = &mut self;
         // A number at the very end is only complete now. A cut stream's last event counts as far as it was read.
-        if scanner.finish(&mut |hit| seen.hit(event, &hit)).is_err() && *form == Form::Json {
+        let broken = scanner.finish(&mut |hit| seen.hit(event, &hit)).is_err() && *form == Form::Json;
+        if broken {
             // Whether its pieces are what is charged is only known at an answer's end.
             seen.native.set(Count::MadeImages, None);
         }
@@ -313,6 +316,9 @@ impl Meter {
             _ if self.body_bytes == 0 => Generated::Nothing,
             Form::Encoded | Form::Opaque => {
                 Generated::Opaque { bytes: self.body_bytes, encoded: self.form == Form::Encoded }
+            }
+            Form::Json if broken && self.seen.output_bytes == 0 && !self.seen.error => {
+                Generated::Broken(self.body_bytes)
             }
             Form::Json | Form::Text | Form::EventStream | Form::Binary => {
                 Generated::Text { text: self.seen.output_bytes, body: self.body_bytes }

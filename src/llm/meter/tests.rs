@@ -154,6 +154,25 @@ fn streams_that_repeat_their_usage_are_not_summed() {
     assert_eq!(told(&reading), Some(usage()));
 }
 
+/// A text counts once it is whole, and this one never is: its answer must not come out as good as free.
+#[test]
+fn json_that_breaks_inside_its_text_is_taken_by_its_size() {
+    let text = "a stone under the quiet river ".repeat(500);
+    let body = format!(r#"{{"choices":[{{"message":{{"content":"{text}"#);
+    for end in ["", "\u{1}", "\\x"] {
+        let body = format!("{body}{end}");
+        let (_, reading) = passed(body.as_bytes(), &[9], Form::Json, false);
+        let size = body.len() as u64;
+        assert_eq!((told(&reading), reading.generated), (None, Generated::Broken(size)), "{end:?}");
+        let likely = estimate::output(chat(), reading.generated, reading.error, Density::default());
+        assert!((3_000..=6_000).contains(&likely.0), "{likely:?} for {size} bytes of text");
+    }
+    let (_, reading) = passed(br#"{"error":{"message":"The server is overl"#, &[], Form::Json, false);
+    assert_eq!((reading.generated, reading.error), (Generated::Text { text: 0, body: 39 }, true));
+    let (_, reading) = passed(br#"{"choices":[{"message":{"content":"Hello."}}"#, &[], Form::Json, false);
+    assert_eq!(reading.generated, Generated::Text { text: 6, body: 44 });
+}
+
 #[test]
 fn what_cannot_be_read_is_taken_by_its_size() {
     assert_eq!(Form::of(Some(b"application/json"), Some(b"gzip")), Form::Encoded);
