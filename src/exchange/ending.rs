@@ -117,7 +117,7 @@ impl Open {
                 record.provider_cost = cost;
                 record.service_tier.clone_from(&served);
                 service_tier = served.or(service_tier);
-                let shown = estimate::output(self.schema, generated, error, density);
+                let shown = estimate::output(self.schema, generated, stream, error, density);
                 if whole {
                     record.usage = told.usage(Tokens::default, Tokens::default);
                     record.usage_source = UsageSource::Reported;

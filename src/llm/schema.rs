@@ -38,6 +38,8 @@ pub struct Schema {
     pub grows: bool,
     /// Bytes of an answer that can't be read (compressed, a sound), for each token that it is taken for.
     pub opaque_bytes_per_token: u64,
+    /// The same of a compressed stream. Most of it stands around the text: an event has one token here, thirty there.
+    pub compressed_stream_bytes_per_token: u64,
 }
 
 impl PartialEq for Schema {

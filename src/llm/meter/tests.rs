@@ -104,7 +104,7 @@ fn a_cut_stream_is_never_free_once_a_byte_of_it_was_sent() {
         let mut meter = Meter::new(chat(), Form::EventStream, false);
         meter.feed(&body.as_bytes()[..cut], false);
         let reading = meter.read();
-        let likely = estimate::output(chat(), reading.generated, reading.error, Density::default());
+        let likely = estimate::output(chat(), reading.generated, false, reading.error, Density::default());
         assert!(likely >= Tokens(1) && likely <= Tokens(5), "cut at {cut}");
     }
 }
@@ -164,11 +164,11 @@ fn json_that_breaks_inside_its_text_is_taken_by_its_size() {
         let (_, reading) = passed(body.as_bytes(), &[9], Form::Json, false);
         let size = body.len() as u64;
         assert_eq!((told(&reading), reading.generated), (None, Generated::Broken(size)), "{end:?}");
-        let likely = estimate::output(chat(), reading.generated, reading.error, Density::default());
+        let likely = estimate::output(chat(), reading.generated, false, reading.error, Density::default());
         assert!((3_000..=6_000).contains(&likely.0), "{likely:?} for {size} bytes of text");
     }
     let (_, reading) = passed(br#"{"error":{"message":"The server is overl"#, &[], Form::Json, false);
-    assert_eq!((reading.generated, reading.error), (Generated::Text { text: 0, body: 39 }, true));
+    assert_eq!((reading.generated, reading.error), (Generated::Text { text: 0, body: 40 }, true));
     let (_, reading) = passed(br#"{"choices":[{"message":{"content":"Hello."}}"#, &[], Form::Json, false);
     assert_eq!(reading.generated, Generated::Text { text: 6, body: 44 });
 }

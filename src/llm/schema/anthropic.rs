@@ -76,4 +76,5 @@ pub static MESSAGES: Schema = Schema {
     contract: Contract::CacheBeside,
     grows: false,
     opaque_bytes_per_token: 2,
+    compressed_stream_bytes_per_token: 4,
 };

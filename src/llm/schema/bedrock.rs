@@ -61,6 +61,7 @@ pub static CONVERSE: Schema = Schema {
     contract: Contract::CacheBeside,
     grows: false,
     opaque_bytes_per_token: 2,
+    compressed_stream_bytes_per_token: 4,
 };
 
 /// Each family of models calls its bound otherwise.

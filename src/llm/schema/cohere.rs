@@ -59,6 +59,7 @@ pub static CHAT: Schema = Schema {
     contract: Contract::CacheIncluded,
     grows: false,
     opaque_bytes_per_token: 2,
+    compressed_stream_bytes_per_token: 14,
 };
 
 static EMBED_REQUEST: [Field<Asked>; 2] = [asked("model", Asked::Model), attachment("images")];

@@ -69,6 +69,7 @@ pub static GENERATE: Schema = Schema {
     contract: Contract::ThoughtsBeside,
     grows: true,
     opaque_bytes_per_token: 2,
+    compressed_stream_bytes_per_token: 3,
 };
 
 static EMBED_ANSWER: [Field<Fact>; 4] = [

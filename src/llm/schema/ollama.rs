@@ -47,6 +47,7 @@ pub static CHAT: Schema = Schema {
     contract: Contract::CacheIncluded,
     grows: false,
     opaque_bytes_per_token: 2,
+    compressed_stream_bytes_per_token: 22,
 };
 
 static GENERATE_REQUEST: [Field<Asked>; 4] = [

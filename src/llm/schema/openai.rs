@@ -112,6 +112,7 @@ pub static CHAT: Schema = Schema {
     contract: Contract::CacheIncluded,
     grows: true,
     opaque_bytes_per_token: 2,
+    compressed_stream_bytes_per_token: 14,
 };
 
 /// The older API knows one spelling, whatever the price says.
@@ -210,6 +211,7 @@ pub static RESPONSES: Schema = Schema {
     contract: Contract::CacheIncluded,
     grows: false,
     opaque_bytes_per_token: 2,
+    compressed_stream_bytes_per_token: 20,
 };
 
 static EMBEDDINGS_REQUEST: [Field<Asked>; 1] = [asked("model", Asked::Model)];
