@@ -72,6 +72,10 @@ impl Chat {
         self.field("stream", true)
     }
 
+    pub fn is_stream(&self) -> bool {
+        self.fields.get("stream") == Some(&Value::Bool(true))
+    }
+
     pub fn asking_usage(self) -> Self {
         self.field("stream_options", json!({"include_usage": true}))
     }

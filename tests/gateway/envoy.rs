@@ -143,19 +143,34 @@ impl Gateway {
         fs::read_to_string(self.dir.join("envoy.log")).unwrap_or_default()
     }
 
+    /// Where the kernel tells of the process.
+    fn process(&self) -> PathBuf {
+        let config = self.dir.join("envoy.yaml").display().to_string();
+        let ours = |process: &Path| {
+            let command = fs::read_to_string(process.join("cmdline")).unwrap_or_default();
+            let name = fs::read_to_string(process.join("comm")).unwrap_or_default();
+            command.contains(&config) && name.trim() == "envoy"
+        };
+        let mut processes = fs::read_dir("/proc").unwrap().filter_map(|entry| Some(entry.ok()?.path()));
+        processes.find(|process| ours(process)).expect("Envoy among the processes")
+    }
+
     /// Of the process and all that V8 mapped for it.
     pub fn resident_bytes(&self) -> u64 {
-        let config = self.dir.join("envoy.yaml").display().to_string();
-        let of = |pid: &Path| {
-            let command = fs::read_to_string(pid.join("cmdline")).ok()?;
-            let status = fs::read_to_string(pid.join("status")).ok()?;
-            let line = |name: &str| status.lines().find_map(|line| line.strip_prefix(name));
-            let ours = command.contains(&config) && line("Name:")?.trim() == "envoy";
-            let kib = line("VmRSS:")?.trim().strip_suffix(" kB")?;
-            ours.then(|| kib.parse::<u64>().ok()).flatten()
-        };
-        let processes = fs::read_dir("/proc").unwrap().filter_map(|entry| of(&entry.ok()?.path()));
-        processes.map(|kib| kib * 1024).max().expect("Envoy among the processes")
+        let status = fs::read_to_string(self.process().join("status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+        let kib: u64 = line.trim().strip_suffix(" kB").expect("kB").parse().unwrap();
+        kib * 1024
+    }
+
+    /// What all threads of the process have spent on a processor, for themselves and in the kernel.
+    pub fn cpu_time(&self) -> Duration {
+        let threads = fs::read_dir(self.process().join("task")).unwrap();
+        let spent = threads.filter_map(|thread| {
+            let told = fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+            told.split(' ').next()?.parse::<u64>().ok()
+        });
+        Duration::from_nanos(spent.sum())
     }
 
     /// What Envoy and the filter complained of so far.

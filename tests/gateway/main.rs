@@ -16,6 +16,7 @@
 mod apis;
 mod budgets;
 mod client;
+mod compressed;
 mod endings;
 mod envoy;
 mod hostile;
