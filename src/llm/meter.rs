@@ -155,6 +155,17 @@ struct Event {
     begun: bool,
 }
 
+impl Event {
+    const fn is_usage_alone(&self) -> bool {
+        self.usage && self.choices_empty && !self.not_an_object
+    }
+
+    /// Nothing is generated behind the usage alone, or `[DONE]`.
+    const fn ends_the_stream(&self) -> bool {
+        self.is_usage_alone() || self.not_an_object
+    }
+}
+
 impl Meter {
     /// `withhold_usage`: the usage event was asked for by the gateway, and is not for the client.
     pub fn new(schema: &'static Schema, form: Form, withhold_usage: bool) -> Self {
@@ -280,11 +291,9 @@ impl Meter {
             }
             Piece::EndOfEvent { end } => {
                 let _ = scanner.finish(&mut |hit| seen.hit(event, &hit));
-                let usage_event = event.usage && event.choices_empty && !event.not_an_object;
-                // `[DONE]` is the end, too.
-                seen.finished |= usage_event || event.not_an_object;
+                seen.finished |= event.ends_the_stream();
                 if let Some(sieve) = &mut sieve {
-                    sieve.end_of_event(end, usage_event);
+                    sieve.end_of_event(end, event.is_usage_alone());
                 }
                 scanner.restart();
                 *event = Event::default();
@@ -308,6 +317,7 @@ impl Meter {
         let Self { scanner, seen, event, form, .. } = &mut self;
         // A number at the very end is only complete now. A cut stream's last event counts as far as it was read.
         let broken = scanner.finish(&mut |hit| seen.hit(event, &hit)).is_err() && *form == Form::Json;
+        seen.finished |= event.ends_the_stream();
         if broken {
             // Whether its pieces are what is charged is only known at an answer's end.
             seen.native.set(Count::MadeImages, None);

@@ -22,7 +22,8 @@ thread_local! {
     };
 }
 
-const FORMS: [Form; 5] = [Form::Json, Form::EventStream, Form::Binary, Form::Encoded, Form::Opaque];
+const FORMS: [Form; 6] =
+    [Form::Json, Form::EventStream, Form::Binary, Form::Encoded, Form::Opaque, Form::Text];
 /// What the meter holds back at most, in the hope of its being the usage event.
 const LARGEST_WITHHELD: usize = 16 * 1024;
 
@@ -250,10 +251,13 @@ fuzz_target!(|input: &[u8]| {
         (Form::Encoded | Form::Opaque, Generated::Opaque { bytes, encoded }) => {
             assert_eq!((bytes, encoded), (body.len() as u64, form == Form::Encoded));
         }
-        (Form::Json | Form::EventStream | Form::Binary, Generated::Text(bytes)) => assert!(bytes <= body.len() as u64),
+        (Form::Json | Form::EventStream | Form::Binary | Form::Text, Generated::Text { text, body: whole }) => {
+            assert!(text <= whole && whole == body.len() as u64);
+        }
+        (Form::Json | Form::EventStream, Generated::Broken(bytes)) => assert_eq!(bytes, body.len() as u64),
         wrong => panic!("{wrong:?}"),
     }
-    let likely = estimate::output(schema, generated, error, Density::default());
+    let likely = estimate::output(schema, generated, form != Form::Json, error, Density::default());
     assert!(error || body.is_empty() || likely >= Tokens(1), "an answer that is free");
     if told.is_whole() {
         let usage = told.usage(|| panic!("told"), || panic!("told"));

@@ -226,10 +226,11 @@ fn stored(input: &[u8]) {
     if let Some(mut learned) = Learned::decode(input) {
         assert!(input.len() == density::ENCODED && learned.encode() == input, "a longer record is of another version");
         for tokens in [0, 1, 100, 1 << 40, u64::MAX] {
-            let Density { input, output } = learned.density();
+            let Density { input, output, frame_bytes } = learned.density();
             assert!((2_000..=8_000).contains(&input.0) && (250..=16_000).contains(&output.0));
+            assert!(frame_bytes <= 16_000);
             let measured = Measured { bytes: tokens / 3, tokens };
-            learned.add(density::bucket("tenant"), &Lesson { input: measured, output: measured });
+            learned.add(density::bucket("tenant"), &Lesson { input: measured, output: measured, frame: measured });
             let _ = output.tokens(tokens);
         }
         assert_eq!(Learned::decode(&learned.encode()), Some(learned));

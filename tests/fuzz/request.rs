@@ -28,7 +28,7 @@ const BOUNDS: [&str; 7] = [
 ];
 
 fn read(called: &Called, chunks: &[&[u8]]) -> Result<Request, Invalid> {
-    let mut reader = RequestReader::new(called.clone());
+    let mut reader = RequestReader::new(called.clone(), None);
     for chunk in chunks {
         reader.feed(chunk);
     }
