@@ -44,10 +44,11 @@ run: $(WASM) provider $(FUNC_E) $(ENVOY_PATH) | need-python ## Start the gateway
 	@$(with_envoy) envoy/run
 
 .PHONY: test
-test: ## lint, unit and e2e
+test: ## lint, unit, e2e and a short run of the fuzz targets
 	@$(MAKE) lint
 	@$(MAKE) unit
 	@$(MAKE) e2e
+	@$(MAKE) fuzz-short
 
 ##@ The parts
 
@@ -62,6 +63,7 @@ fmt: | need-rust ## Format the sources
 .PHONY: lint
 lint: $(WASM) $(FUNC_E) $(ENVOY_PATH) | need-rust ## Formatting, clippy natively and for wasm, every Envoy configuration through Envoy
 	@cargo fmt --all --check
+	@cargo fmt --manifest-path tests/fuzz/Cargo.toml --check
 	@cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
 	@cargo clippy $(LOCKED) --lib --target wasm32-wasip1 -- -D warnings
 	@for config in $(wildcard envoy/*.yaml); do \
@@ -72,7 +74,8 @@ lint: $(WASM) $(FUNC_E) $(ENVOY_PATH) | need-rust ## Formatting, clippy natively
 	done
 
 .PHONY: unit
-unit: | need-rust ## Unit and property tests of the core and the adapter, and the simulated provider's own
+unit: | need-rust need-python ## Unit and property tests of the core and the adapter, the corpus and the simulated provider's own
+	@python3 tests/fixtures/expected.py
 	@cargo test $(LOCKED) --lib
 	@cargo test $(LOCKED) --package simulated-provider
 

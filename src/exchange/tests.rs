@@ -202,6 +202,27 @@ fn a_starved_swap_is_refused_or_sent_on_without_a_reservation() {
     }
 }
 
+/// It is generated when nobody looks any more, and polling it costs nothing.
+#[test]
+fn a_background_response_is_charged_at_its_bound_when_it_is_accepted() {
+    let policy = policy();
+    let mut headers = head(&[("x-tenant-id", "acme")]);
+    headers[1].1 = b"/v1/responses".to_vec();
+    let Opening::Read(mut exchange) = Exchange::open(&policy, &headers, NOON) else { panic!("was not read") };
+    let body = r#"{"model":"gpt-4o-mini","input":"hi","background":true,"max_output_tokens":700}"#;
+    assert_eq!(exchange.body(&policy, body.as_bytes()), None);
+    let demand = exchange.end_of_request(&policy, None, |_| Density::default(), NOON).unwrap();
+    let decision = Cell::default().admit(policy.rules(demand.tenant).unwrap(), &demand.ask, NOON);
+    assert_eq!(exchange.decided(&policy, Ok(decision), NOON), Step::Forward(Vec::new()));
+    let accepted = r#"{"id":"resp_1","status":"queued","error":null,"usage":null,"output":[]}"#;
+    answer(&mut exchange, 200, "application/json", accepted);
+    let record = exchange.close(&policy, &Ending { status: 200, ..Ending::default() }, NOON).record;
+    assert_eq!((record.usage.output_tokens, record.usage_source), (Tokens(700), UsageSource::Estimated));
+    headers[0].1 = b"GET".to_vec();
+    headers[1].1 = b"/v1/responses/resp_1".to_vec();
+    assert!(matches!(Exchange::open(&policy, &headers, NOON), Opening::Aside));
+}
+
 #[test]
 fn the_record_is_one_line_of_json_without_anything_of_the_conversation() {
     let policy = policy();
