@@ -93,7 +93,7 @@ async fn the_ledger_never_passes_the_budget_and_equals_what_is_told() {
         };
         let billed = gateway.provider().settled_ledger(PATIENCE).sum().cost_nanousd;
         assert!(passed > 0 && refused > 0, "{passed} passed, {refused} were refused");
-        assert!(billed <= BUDGET && billed > BUDGET / 2, "{tenant}: {billed} nano-USD billed");
+        assert!(billed <= BUDGET && billed > BUDGET / 4, "{tenant}: {billed} nano-USD billed");
         let stats = gateway.settled(tenant, billed).await;
         let of = [("tenant", tenant)];
         assert_eq!(stats.sum("ai_gateway_cost_nanousd_total", &of), billed, "{tenant}: the counter");
