@@ -38,7 +38,7 @@ static MESSAGE: [Field<Fact>; 8] = [
 static CALL: [Field<Fact>; 2] = [text("name"), text("arguments")];
 
 /// What providers of OpenAI's chat count: their names for the same thing stand side by side.
-static CHAT_USAGE: [Field<Fact>; 12] = [
+static CHAT_USAGE: [Field<Fact>; 13] = [
     count("prompt_tokens", Count::Input),
     count("completion_tokens", Count::Output),
     count("total_tokens", Count::Total),
@@ -61,6 +61,8 @@ static CHAT_USAGE: [Field<Fact>; 12] = [
     ),
     // DeepSeek; the misses are what is left of the prompt.
     count("prompt_cache_hit_tokens", Count::Cached),
+    // Moonshot.
+    count("cached_tokens", Count::Cached),
     // Anthropic's models behind compatible endpoints.
     count("cache_creation_input_tokens", Count::CacheCreation),
     count("cache_read_input_tokens", Count::Cached),
@@ -93,6 +95,27 @@ static CHAT_ANSWER: [Field<Fact>; 7] = [
     told("object", Fact::Kind),
 ];
 
+/// Moonshot's streams tell their usage inside the last choice.
+static CHAT_EVENT: [Field<Fact>; 7] = [
+    told("model", Fact::Model),
+    object(
+        "choices",
+        Fact::Choices,
+        &[
+            path("delta", &MESSAGE),
+            path("message", &MESSAGE),
+            text("text"),
+            told("finish_reason", Fact::Finish),
+            path("usage", &CHAT_USAGE),
+        ],
+    ),
+    error("error"),
+    object("usage", Fact::Usage, &CHAT_USAGE),
+    path("x_groq", &[object("usage", Fact::Usage, &CHAT_USAGE), error("error")]),
+    told("service_tier", Fact::ServiceTier),
+    told("object", Fact::Kind),
+];
+
 /// `max_completion_tokens` and `max_tokens`, in the order of `BoundField`.
 static CHAT_BOUNDS: [Slot; 2] =
     [Slot { nest: None, name: "max_completion_tokens" }, Slot { nest: None, name: "max_tokens" }];
@@ -108,7 +131,7 @@ pub static CHAT: Schema = Schema {
     usage_option: true,
     item: None,
     answer: &CHAT_ANSWER,
-    event: &CHAT_ANSWER,
+    event: &CHAT_EVENT,
     contract: Contract::CacheIncluded,
     grows: true,
     opaque_bytes_per_token: 2,
