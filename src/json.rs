@@ -5,8 +5,11 @@
 //! would hide what a gateway must see: duplicate keys and byte positions. This scanner holds a fixed 4 kB, whatever
 //! the document. The price is a grammar of our own, so the tests hold it against `serde_json`, byte for byte.
 
+mod number;
 pub mod words;
 
+pub use number::{Decimal, Number};
+use number::{Digits, Part};
 use std::fmt;
 
 /// RFC 8259 lets a reader bound the depth. The stack of containers is one `u128`, a bit for each.
@@ -40,24 +43,6 @@ pub enum Want {
 pub enum Container {
     Object,
     Array,
-}
-
-/// A number as a count: by value, however it is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Number {
-    /// Zero or more, saturated: `214.0` and `1e3` are whole, `1e999` is `u64::MAX`.
-    Whole(u64),
-    /// Less than zero, whole or not.
-    Negative,
-    /// More than zero and not whole.
-    Fraction(Decimal),
-}
-
-/// `significand` × 10^-`places`, exact unless the significand is `u64::MAX`: then it had too many digits to keep.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Decimal {
-    pub significand: u64,
-    pub places: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,19 +185,6 @@ enum Token {
     Number(Part),
 }
 
-/// The part of a number that the last byte belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
-    Minus,
-    Zero,
-    Whole,
-    Point,
-    Fraction,
-    E,
-    Sign,
-    Exponent,
-}
-
 #[derive(Debug)]
 struct Text {
     is_key: bool,
@@ -225,19 +197,6 @@ struct Text {
     /// The first bytes of a character that two feeds share.
     split: [u8; 4],
     split_len: usize,
-}
-
-/// The exact value of a number, however long: `significand` × 10^`zeros`, less the decimal places, plus the exponent.
-/// Its last digit is not zero, which makes the number whole exactly if the sum of those powers is not negative.
-#[derive(Debug)]
-struct Digits {
-    negative: bool,
-    /// Saturated once it does not fit, and from then on.
-    significand: u64,
-    zeros: i64,
-    places: i64,
-    exponent: i64,
-    exponent_negative: bool,
 }
 
 impl<K> Clone for Place<K> {
@@ -736,83 +695,6 @@ impl<K> Field<K> {
 
 impl Text {
     const EMPTY: Self = Self { is_key: false, keep: false, size: 0, kept: 0, high: None, split: [0; 4], split_len: 0 };
-}
-
-impl Part {
-    const fn first(byte: u8) -> Self {
-        match byte {
-            b'-' => Self::Minus,
-            b'0' => Self::Zero,
-            _ => Self::Whole,
-        }
-    }
-
-    /// The part that `byte` belongs to if it continues the number.
-    const fn then(self, byte: u8) -> Option<Self> {
-        Some(match (self, byte) {
-            (Self::Minus, b'0') => Self::Zero,
-            (Self::Minus, b'1'..=b'9') | (Self::Whole, b'0'..=b'9') => Self::Whole,
-            (Self::Zero | Self::Whole, b'.') => Self::Point,
-            (Self::Point | Self::Fraction, b'0'..=b'9') => Self::Fraction,
-            (Self::Zero | Self::Whole | Self::Fraction, b'e' | b'E') => Self::E,
-            (Self::E, b'+' | b'-') => Self::Sign,
-            (Self::E | Self::Sign | Self::Exponent, b'0'..=b'9') => Self::Exponent,
-            _ => return None,
-        })
-    }
-
-    const fn may_end(self) -> bool {
-        matches!(self, Self::Zero | Self::Whole | Self::Fraction | Self::Exponent)
-    }
-}
-
-impl Digits {
-    const ZERO: Self =
-        Self { negative: false, significand: 0, zeros: 0, places: 0, exponent: 0, exponent_negative: false };
-
-    /// Takes in the next byte, which belongs to `part`.
-    fn push(&mut self, part: Part, byte: u8) {
-        match part {
-            Part::Minus => self.negative = true,
-            Part::Zero | Part::Whole => self.digit(byte),
-            Part::Fraction => {
-                self.places = self.places.saturating_add(1);
-                self.digit(byte);
-            }
-            Part::Sign => self.exponent_negative = byte == b'-',
-            Part::Exponent => {
-                self.exponent = self.exponent.saturating_mul(10).saturating_add(i64::from(byte.wrapping_sub(b'0')));
-            }
-            Part::Point | Part::E => {}
-        }
-    }
-
-    fn digit(&mut self, byte: u8) {
-        if byte == b'0' {
-            self.zeros = self.zeros.saturating_add(1);
-        } else {
-            self.significand = shifted(self.significand, self.zeros.saturating_add(1))
-                .saturating_add(u64::from(byte.wrapping_sub(b'0')));
-            self.zeros = 0;
-        }
-    }
-
-    fn value(&self) -> Number {
-        let exponent = if self.exponent_negative { self.exponent.saturating_neg() } else { self.exponent };
-        let power = exponent.saturating_add(self.zeros).saturating_sub(self.places);
-        match self.significand {
-            0 => Number::Whole(0),
-            _ if self.negative => Number::Negative,
-            _ if power < 0 => Number::Fraction(Decimal { significand: self.significand, places: power.unsigned_abs() }),
-            significand => Number::Whole(shifted(significand, power)),
-        }
-    }
-}
-
-/// `value` × 10^`power`, saturated.
-fn shifted(value: u64, power: i64) -> u64 {
-    let factor = u32::try_from(power).ok().and_then(|power| 10_u64.checked_pow(power));
-    if value == 0 { 0 } else { factor.map_or(u64::MAX, |factor| value.saturating_mul(factor)) }
 }
 
 #[cfg(test)]

@@ -132,8 +132,8 @@ impl Open {
                 } else if in_one_piece && ending.flags != 0 {
                     // It was generated to its end before it was sent: what was cut off counts too.
                     Some((told, length.map_or(most_output, |length| whole_of(length, density)).max(shown)))
-                } else if self.schema.name == RESPONSES && shown <= Tokens(1) && record.outcome == Outcome::Success {
-                    // A background response was only accepted: it is generated, and billed, all the same.
+                } else if self.schema.background && shown <= Tokens(1) && record.outcome == Outcome::Success {
+                    // It was only accepted, to be generated in the background.
                     Some((told, most_output))
                 } else {
                     Some((told, shown))
@@ -173,9 +173,6 @@ impl Open {
 fn whole_of(length: u64, density: Density) -> Tokens {
     density.output.tokens(length.saturating_sub(density.frame_bytes))
 }
-
-/// The API whose requests may be answered before they are worked on.
-const RESPONSES: &str = "openai_responses";
 
 impl Experience {
     /// Only texts teach: pictures and sounds have no bytes to measure their tokens by.

@@ -172,7 +172,7 @@ impl Meter {
         let framing = match form {
             Form::EventStream => Framing::Sse(Sse::new()),
             Form::Binary => {
-                let wrapped = (schema.name == "bedrock_invoke").then(Wrapped::default);
+                let wrapped = schema.wrapped.then(Wrapped::default);
                 Framing::Binary { frames: EventStream::default(), wrapped }
             }
             Form::Json | Form::Text | Form::Encoded | Form::Opaque => Framing::None,

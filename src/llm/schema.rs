@@ -30,6 +30,10 @@ pub struct Schema {
     /// What a stream must be asked for before it tells its usage.
     pub usage_option: bool,
     pub item: Option<Item>,
+    /// A request may be accepted before it is worked on, and is generated and billed all the same.
+    pub background: bool,
+    /// In binary streams, the answer stands in base64 inside the payloads.
+    pub wrapped: bool,
     pub answer: &'static [Field<Fact>],
     /// Of an event, where a stream's differ from an answer in one piece.
     pub event: &'static [Field<Fact>],

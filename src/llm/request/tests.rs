@@ -1,6 +1,6 @@
 use super::*;
 use crate::llm::estimate::density::Density;
-use crate::llm::schema;
+use crate::llm::schema::{self, BoundField};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

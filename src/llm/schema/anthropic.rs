@@ -71,6 +71,8 @@ pub static MESSAGES: Schema = Schema {
     output: Output::Field(&BOUNDS),
     usage_option: false,
     item: None,
+    background: false,
+    wrapped: false,
     answer: &ANSWER,
     event: &ANSWER,
     contract: Contract::CacheBeside,

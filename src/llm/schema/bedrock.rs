@@ -56,6 +56,8 @@ pub static CONVERSE: Schema = Schema {
     output: Output::Field(&BOUNDS),
     usage_option: false,
     item: None,
+    background: false,
+    wrapped: false,
     answer: &ANSWER,
     event: &ANSWER,
     contract: Contract::CacheBeside,
@@ -77,6 +79,7 @@ static INVOKE_REQUEST: [Field<Asked>; 6] = [
 pub static INVOKE: Schema = Schema {
     name: "bedrock_invoke",
     request: &INVOKE_REQUEST,
+    wrapped: true,
     output: Output::Unwritten,
     answer: &anthropic::ANSWER,
     event: &anthropic::ANSWER,

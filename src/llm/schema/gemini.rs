@@ -64,6 +64,8 @@ pub static GENERATE: Schema = Schema {
     output: Output::Field(&BOUNDS),
     usage_option: false,
     item: None,
+    background: false,
+    wrapped: false,
     answer: &ANSWER,
     event: &ANSWER,
     contract: Contract::ThoughtsBeside,

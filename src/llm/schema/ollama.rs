@@ -42,6 +42,8 @@ pub static CHAT: Schema = Schema {
     output: Output::Field(&BOUNDS),
     usage_option: false,
     item: None,
+    background: false,
+    wrapped: false,
     answer: &ANSWER,
     event: &ANSWER,
     contract: Contract::CacheIncluded,

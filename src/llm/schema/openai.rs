@@ -37,28 +37,26 @@ static MESSAGE: [Field<Fact>; 8] = [
 ];
 static CALL: [Field<Fact>; 2] = [text("name"), text("arguments")];
 
+static INPUT_DETAILS: [Field<Fact>; 4] = [
+    count("cached_tokens", Count::Cached),
+    count("cache_write_tokens", Count::CacheCreation),
+    count("audio_tokens", Count::AudioInput),
+    count("image_tokens", Count::ImageInput),
+];
+
+static OUTPUT_DETAILS: [Field<Fact>; 3] = [
+    count("reasoning_tokens", Count::Reasoning),
+    count("audio_tokens", Count::AudioOutput),
+    count("image_tokens", Count::ImageOutput),
+];
+
 /// What providers of OpenAI's chat count: their names for the same thing stand side by side.
 static CHAT_USAGE: [Field<Fact>; 13] = [
     count("prompt_tokens", Count::Input),
     count("completion_tokens", Count::Output),
     count("total_tokens", Count::Total),
-    path(
-        "prompt_tokens_details",
-        &[
-            count("cached_tokens", Count::Cached),
-            count("cache_write_tokens", Count::CacheCreation),
-            count("audio_tokens", Count::AudioInput),
-            count("image_tokens", Count::ImageInput),
-        ],
-    ),
-    path(
-        "completion_tokens_details",
-        &[
-            count("reasoning_tokens", Count::Reasoning),
-            count("audio_tokens", Count::AudioOutput),
-            count("image_tokens", Count::ImageOutput),
-        ],
-    ),
+    path("prompt_tokens_details", &INPUT_DETAILS),
+    path("completion_tokens_details", &OUTPUT_DETAILS),
     // DeepSeek; the misses are what is left of the prompt.
     count("prompt_cache_hit_tokens", Count::Cached),
     // Moonshot.
@@ -130,6 +128,8 @@ pub static CHAT: Schema = Schema {
     output: Output::Field(&CHAT_BOUNDS),
     usage_option: true,
     item: None,
+    background: false,
+    wrapped: false,
     answer: &CHAT_ANSWER,
     event: &CHAT_EVENT,
     contract: Contract::CacheIncluded,
@@ -172,23 +172,8 @@ static RESPONSES_USAGE: [Field<Fact>; 7] = [
     count("input_tokens", Count::Input),
     count("output_tokens", Count::Output),
     count("total_tokens", Count::Total),
-    path(
-        "input_tokens_details",
-        &[
-            count("cached_tokens", Count::Cached),
-            count("cache_write_tokens", Count::CacheCreation),
-            count("audio_tokens", Count::AudioInput),
-            count("image_tokens", Count::ImageInput),
-        ],
-    ),
-    path(
-        "output_tokens_details",
-        &[
-            count("reasoning_tokens", Count::Reasoning),
-            count("audio_tokens", Count::AudioOutput),
-            count("image_tokens", Count::ImageOutput),
-        ],
-    ),
+    path("input_tokens_details", &INPUT_DETAILS),
+    path("output_tokens_details", &OUTPUT_DETAILS),
     told("cost", Fact::Cost { places: 0 }),
     told("cost_in_usd_ticks", Fact::Cost { places: 10 }),
 ];
@@ -229,6 +214,8 @@ pub static RESPONSES: Schema = Schema {
     output: Output::Field(&RESPONSE_BOUNDS),
     usage_option: false,
     item: None,
+    background: true,
+    wrapped: false,
     answer: &RESPONSES_ANSWER,
     event: &RESPONSES_EVENT,
     contract: Contract::CacheIncluded,
