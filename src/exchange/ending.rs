@@ -162,8 +162,9 @@ impl Open {
             (UsageSource::Reported, Some(theirs), ReportedCost::Charge) => theirs,
             _ => ours,
         };
-        // Providers round, too.
-        record.provider_cost_differs = record.provider_cost.is_some_and(|theirs| theirs.0.abs_diff(ours.0) > 1);
+        // Providers round, too; and an estimate is no price to hold theirs against.
+        record.provider_cost_differs = record.usage_source == UsageSource::Reported
+            && record.provider_cost.is_some_and(|theirs| theirs.0.abs_diff(ours.0) > 1);
         let (cost, tokens) = (record.cost, record.usage.total_tokens);
         (Settlement { tenant: self.tenant, reservation: self.reservation, cost, tokens }, experience)
     }

@@ -22,8 +22,7 @@ thread_local! {
     };
 }
 
-const FORMS: [Form; 6] =
-    [Form::Json, Form::EventStream, Form::Binary, Form::Encoded, Form::Opaque, Form::Text];
+const FORMS: [Form; 6] = [Form::Json, Form::EventStream, Form::Binary, Form::Encoded, Form::Opaque, Form::Text];
 /// What the meter holds back at most, in the hope of its being the usage event.
 const LARGEST_WITHHELD: usize = 16 * 1024;
 
