@@ -57,6 +57,7 @@ const REASONS: &[(&str, &[&str])] = &[
     ),
     ("Envoy does not know DeepSeek's name for cached tokens", &["openai_chat/deepseek_json_keepalive"]),
     ("Envoy does not look into Groq's `x_groq`", &["openai_chat/groq_sse_x_groq_alone"]),
+    ("Envoy does not look for a usage inside Moonshot's choices", &["openai_chat/moonshot_sse_usage_in_choice"]),
     ("Envoy refuses JSON with a key that comes twice", &["openai_chat/openai_json_duplicate_usage"]),
     (
         "Envoy drops a last event that no blank line ends",
