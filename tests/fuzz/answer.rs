@@ -89,6 +89,75 @@ fn all_events(stream: &[u8]) -> Vec<Vec<&[u8]>> {
     events
 }
 
+/// A part of a stream, with the ends of its lines.
+enum Part<'a> {
+    Event(&'a [u8]),
+    /// A blank line between events, or the byte order mark: it goes with the event before or behind it, or stays.
+    Filler(&'a [u8]),
+}
+
+fn parts(stream: &[u8]) -> Vec<Part<'_>> {
+    let (mut parts, mut begin, mut from, mut at) = (Vec::new(), 0, 0, 0);
+    if stream.starts_with(b"\xef\xbb\xbf") {
+        parts.push(Part::Filler(&stream[..3]));
+        (begin, from, at) = (3, 3, 3);
+    }
+    while let Some(byte) = stream.get(at) {
+        at += 1;
+        if !matches!(byte, b'\r' | b'\n') {
+            continue;
+        }
+        let blank = at - 1 == from;
+        at += usize::from(*byte == b'\r' && stream.get(at) == Some(&b'\n'));
+        if blank {
+            let part = &stream[begin..at];
+            parts.push(if begin == from { Part::Filler(part) } else { Part::Event(part) });
+            begin = at;
+        }
+        from = at;
+    }
+    if begin < stream.len() {
+        parts.push(Part::Event(&stream[begin..]));
+    }
+    parts
+}
+
+/// Whether `client` is the stream, byte for byte, less the events that are not kept.
+fn is_less(client: &[u8], parts: &[Part<'_>], kept: &[bool]) -> bool {
+    let mut kept = kept.iter();
+    let mut ends = vec![0];
+    for part in parts {
+        let (Part::Event(bytes) | Part::Filler(bytes)) = part;
+        let passed = ends.iter().filter(|end| client[**end..].starts_with(bytes)).map(|end| end + bytes.len());
+        let passed: Vec<usize> = passed.collect();
+        match part {
+            Part::Event(_) if kept.next() == Some(&true) => ends = passed,
+            Part::Event(_) => {}
+            Part::Filler(_) => ends.extend(passed),
+        }
+        ends.sort_unstable();
+        ends.dedup();
+    }
+    ends.contains(&client.len())
+}
+
+/// Whether a whole frame of a binary stream tells of an error.
+fn has_exception(mut stream: &[u8]) -> bool {
+    while let Some((prelude, rest)) = stream.split_first_chunk::<12>() {
+        let [a, b, c, d, e, f, g, h, ..] = *prelude;
+        let (total, headers) = (u32::from_be_bytes([a, b, c, d]) as usize, u32::from_be_bytes([e, f, g, h]) as usize);
+        let whole = total >= headers + 16 && headers <= 128 * 1024;
+        let (Some((frame, after)), true) = (rest.split_at_checked(total.saturating_sub(12)), whole) else {
+            return false;
+        };
+        if frame[..headers].windows(9).any(|word| word == b"exception") {
+            return true;
+        }
+        stream = after;
+    }
+    false
+}
+
 /// Without byte order marks: one that opened the stream may have gone with its event, and open another one now.
 fn bare<'a>(events: &[Vec<&'a [u8]>]) -> Vec<Vec<&'a [u8]>> {
     let line = |line: &&'a [u8]| line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
@@ -209,6 +278,11 @@ fuzz_target!(|input: &[u8]| {
     // An error in one piece, under the head of a stream.
     let in_one_piece = body.trim_ascii_start().starts_with(b"{");
     let expected = (sieved && !in_one_piece).then(|| kept(schema, &stream, &all_events(client)));
+    let parts = parts(body);
+    if let Some(expected) = &expected {
+        assert_eq!(expected.len(), parts.iter().filter(|part| matches!(part, Part::Event(_))).count());
+        assert!(is_less(client, &parts, expected));
+    }
     for chunks in chunkings(body, seed) {
         let (received, again) = passed(schema, form, withhold, &chunks, true);
         assert_eq!(again, reading);
@@ -223,6 +297,7 @@ fuzz_target!(|input: &[u8]| {
         }
         assert_eq!(bare(&all_events(all)), bare(&all_events(client)));
         let Some(expected) = &expected else { continue };
+        assert!(is_less(all, &parts, expected));
         // No event that is over waits for the next.
         if chunks.len() <= FEW {
             let mut fed = 0;
@@ -243,6 +318,8 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(again, reading);
     assert_eq!(bare(&all_events(ended.last().unwrap())), bare(&all_events(client)));
     assert_eq!(passed(schema, form, withhold, &[body], false).1, reading);
+
+    assert!(reading.error || form != Form::Binary || !has_exception(body), "an exception that is overlooked");
 
     let Reading { told, generated, error, .. } = reading;
     match (form, generated) {

@@ -4,13 +4,16 @@
 
 mod cuts;
 
+use std::fmt;
+
 use cuts::{chunkings, head};
 use libfuzzer_sys::fuzz_target;
 use nexus_ai_gateway::llm::estimate::density::Density;
 use nexus_ai_gateway::llm::path::Called;
 use nexus_ai_gateway::llm::request::{Invalid, Request, RequestReader, spliced};
-use nexus_ai_gateway::llm::schema::{self, BoundField, Output, Schema, Slot};
+use nexus_ai_gateway::llm::schema::{self, Asked, BoundField, Output, Schema, Slot};
 use nexus_ai_gateway::units::Tokens;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
 /// What is read here and refused by `serde_json`: lone surrogates, numbers beyond a float, the 128th level.
@@ -39,6 +42,23 @@ fn slots(schema: &Schema) -> &'static [Slot] {
     match schema.output {
         Output::Field(slots) => slots,
         Output::None | Output::Unwritten | Output::Fixed(_) => &[],
+    }
+}
+
+/// The keys of an object, each as often as it is written.
+struct Keys;
+
+impl<'de> Visitor<'de> for Keys {
+    type Value = Vec<String>;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+        let mut keys = Vec::new();
+        while let Some((key, IgnoredAny)) = members.next_entry()? {
+            keys.push(key);
+        }
+        Ok(keys)
     }
 }
 
@@ -99,7 +119,13 @@ fuzz_target!(|input: &[u8]| {
             return;
         }
     };
-    // What is checked here must be what the provider will read.
+    // What is checked here must be what the provider will read, and readers differ about keys that come again.
+    let keys = serde_json::Deserializer::from_slice(body).deserialize_map(Keys).unwrap();
+    for field in schema.request {
+        let optional = matches!(field.key, None | Some(Asked::Attachment | Asked::Document));
+        let times = keys.iter().filter(|key| *key == field.name).count();
+        assert!(optional || times <= 1, "{} is written {times} times", field.name);
+    }
     let asks = |name| schema.request.iter().any(|field| field.name == name);
     match &called.model {
         Some(model) => assert_eq!(request.model, *model),

@@ -265,6 +265,23 @@ impl<'de> Visitor<'de> for Foretell<'_> {
     }
 }
 
+/// How many containers are open at the end of a document's beginning, and were at most.
+fn depth(document: &[u8]) -> (usize, usize) {
+    let (mut depth, mut most, mut in_string, mut escaped) = (0_usize, 0, false, false);
+    for byte in document {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => depth += 1,
+            b']' | b'}' if !in_string => depth -= 1,
+            _ => {}
+        }
+        most = most.max(depth);
+    }
+    (depth, most)
+}
+
 /// What is read here and refused by `serde_json`: lone surrogates, numbers beyond a float, the 128th level.
 const READ_HERE: [&str; 4] = ["surrogate", "end of hex escape", "out of range", "recursion limit"];
 
@@ -290,13 +307,19 @@ fuzz_target!(|input: &[u8]| {
         }
     }
     match end {
-        Ok(()) => hits.iter().for_each(|hit| hit.stands_in(document)),
+        Ok(()) => {
+            hits.iter().for_each(|hit| hit.stands_in(document));
+            assert!(depth(document).1 <= 128);
+        }
         Err(Malformed { at, why }) => {
             assert!(at <= document.len() as u64);
             assert_eq!(at == document.len() as u64, why == Why::Truncated, "{why:?} at {at}");
             // What stands before the fault was not it.
-            let before = scan(&[&document[..usize::try_from(at).unwrap()]]).1;
-            assert!(before.is_ok() || before.unwrap_err().why == Why::Truncated);
+            let before = &document[..usize::try_from(at).unwrap()];
+            let end = scan(&[before]).1;
+            assert!(end.is_ok() || end.unwrap_err().why == Why::Truncated);
+            let (open, most) = depth(before);
+            assert!(most <= 128 && (why != Why::TooDeep || open == 128));
         }
     }
     let row = scan_row(&[document]);

@@ -10,6 +10,19 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = ROOT / "tests/fixtures"
 LARGEST = 32 * 1024
+# What clients write for "no bound" and "no options".
+OPEN = [
+    ("openai_chat", {"stream_options": None, "max_tokens": None}),
+    ("openai_chat", {"stream_options": {}, "max_completion_tokens": None}),
+    ("openai_chat", {"stream_options": {"include_usage": None, "x": 1}}),
+    ("openai_completions", {"stream_options": {"include_usage": False}, "n": 2, "best_of": 3}),
+    ("openai_responses", {"max_output_tokens": None}),
+    ("gemini_generate", {"generationConfig": None}),
+    ("gemini_generate", {"generation_config": {"max_output_tokens": None, "candidate_count": 2}}),
+    ("bedrock_converse", {"inferenceConfig": {}}),
+    ("ollama_chat", {"options": {"num_predict": -1, "seed": 1}}),
+    ("ollama_generate", {"options": None}),
+]
 
 
 def schemas():
@@ -79,8 +92,8 @@ def configurations():
     prices = json.loads((FIXTURES / "prices.json").read_text())
     rate = {"input_usd_per_1m_tokens": "2.50", "output_usd_per_1m_tokens": "10"}
     small = [{"model": "gpt-4o-mini", **rate}]
-    yield {"tenants": {"t": {}}, "prices": small}
-    yield {
+    least = {"tenants": {"t": {}}, "prices": small}
+    full = {
         "tenant_header": "x-tenant-id",
         "unknown_tenants": "share_default",
         "role_header": "x-ai-role",
@@ -121,6 +134,21 @@ def configurations():
         "reservation_lease_seconds": 900,
         "starved": "allow",
     }
+    yield least
+    yield full
+    # Short ones, in which a change more often hits what matters.
+    for key, value in full.items():
+        if key not in ("tiers", "tenants", "prices"):
+            yield least | {key: value}
+    # And such as must be refused.
+    yield least | {"reservation_lease_seconds": 1801}
+    yield least | {"output": {"default_max_tokens": 8, "min_tokens": 16}}
+    yield least | {"aliases": {"fast": "unpriced"}}
+    for key in ("tiers", "tenants"):
+        for name, value in full[key].items():
+            yield least | {key: {name: value}}
+    for price in full["prices"]:
+        yield least | {"prices": [price]}
     for at in range(0, len(prices), 8):
         yield {"tenants": {"t": {"unlimited": ["request_usd", "day_usd"]}}, "prices": prices[at : at + 8]}
 
@@ -159,9 +187,12 @@ def main(out):
         write("scanner", name + "-request", b"\x01\x02" + request)
         if form == 0:
             write("scanner", name, b"\x02\x03" + answer)
-    # The edges that no fixture touches: the deepest nesting, the longest text that is kept, the largest event that is held.
+    # The edges that no fixture touches: the deepest nesting, the longest text that is kept, the largest event that is
+    # held, keys that come again.
     for depth in (127, 128, 129):
         write("scanner", f"deep-{depth}", b"\x01\x02" + b'{"messages":' * depth + b"0" + b"}" * depth)
+    repeated = b'"model":1,"model":[{"x":2},[3]],"messages":[{"role":"a","role":["b"]}],"messages":{"content":{}}'
+    write("scanner", "repeated", b"\x01\x02[{" + repeated + b',"options":{"usage":1,"usage":{}},"stop":[],"stop":["c"]}]')
     for length in (255, 256, 257):
         text = json.dumps({"model": "x" * length, "stop": "\u20ac" * (length // 3 + 1)}, ensure_ascii=False)
         write("scanner", f"long-{length}", b"\x01\x02" + text.encode())
@@ -169,6 +200,13 @@ def main(out):
     for length in (16300, 17000):
         content = 'data: {"choices":[{"delta":{"content":"%s"}}]}\n\n' % ("x" * length)
         write("answer", f"large-{length}", bytes([names.index("openai_chat"), 9, 7, 1]) + (content + usage).encode())
+    for nth, (api, extra) in enumerate(OPEN):
+        body = {"stream": True, **extra, "model": "m", "messages": [], "contents": []}
+        write("request", f"open-{nth}", bytes([names.index(api), "gemini" in api, 9, 7, 1, 2]) + json.dumps(body).encode())
+    headers = {":message-type": "event", ":exception": "e", ":x": "eexception"}
+    for name, value in headers.items():
+        frame = json.dumps({"headers": {name: value}, "payload": {}})
+        write("answer", f"frame{len(value)}", bytes([names.index("bedrock_converse"), 2, 1, 1]) + frames(frame))
     write("answer", "encoded", bytes([0, 3, 1, 1]) + b"\x1f\x8b\x08" + bytes(range(200)))
     write("answer", "opaque", bytes([5, 4, 1, 1]) + b"\xff\xfb" * 100)
     for nth, configuration in enumerate(configurations()):
