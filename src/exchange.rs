@@ -13,7 +13,7 @@ use crate::llm::schema::{BoundField, Output, Schema};
 use crate::llm::usage::{Count, Usage, UsageSource};
 use crate::outcome::{Outcome, Rejection, Reply, rate_limit_headers};
 use crate::policy::{NONE, OTHER, Policy, ReportedCost, Starved, TenantIx};
-use crate::price::{Quote, Tariff};
+use crate::price::{Items, Quote, Tariff};
 use crate::record::{Labels, Record};
 use crate::tenant::Identity;
 use crate::units::{NanoUsd, Tokens, UnixNanos};
@@ -70,8 +70,7 @@ struct Open {
     service_tier: Option<String>,
     density: Density,
     sizes: Sizes,
-    /// Pictures and searches that were asked for.
-    items: (u64, u64),
+    items: Items,
     most_output: Tokens,
     standing: Standing,
     withhold_usage: bool,
@@ -303,12 +302,8 @@ impl Exchange {
         let density = density(&self.labels.model);
         let input = request.sizes.input_at_most(density);
         let service_tier = request.service_tier.as_deref();
-        let (images, search_units) = request.items();
-        let ceiling = tariff.ceiling(input, service_tier, request.sizes.attachments > 0).with_items(
-            &tariff.schedule(service_tier).base,
-            images,
-            search_units,
-        );
+        let attachments = request.sizes.attachments > 0;
+        let ceiling = tariff.ceiling(input, service_tier, attachments, request.items());
         let ask = Ask {
             input,
             ceiling,

@@ -13,7 +13,7 @@ use hashbrown::HashMap;
 use crate::llm::schema::BoundField;
 use crate::units::UnixNanos;
 
-pub use tariff::{Ceiling, Rates, Schedule, Tariff};
+pub use tariff::{Ceiling, Items, Rates, Schedule, Tariff};
 
 /// The label of a model that has no entry in the table: labels come from the configuration only.
 pub const OTHER_MODEL: &str = "other";

@@ -104,7 +104,6 @@ impl Open {
         let (sizes, density, most_output) = (self.sizes, self.density, self.most_output);
         let likely_input = || sizes.input_likely(density);
         let mut experience = None;
-        let mut service_tier = self.service_tier;
         let estimated = match self.answer {
             Some(Answer { status, meter, length, .. }) => {
                 let in_one_piece = !stream && !meter.is_stream();
@@ -115,8 +114,7 @@ impl Open {
                 record.outcome = answered(ending, status, error, whole);
                 record.usage_mismatch = whole && told.mismatch;
                 record.provider_cost = cost;
-                record.service_tier.clone_from(&served);
-                service_tier = served.or(service_tier);
+                record.service_tier = served;
                 let shown = estimate::output(self.schema, generated, stream, error, density);
                 if whole {
                     record.usage = told.usage(Tokens::default, Tokens::default);
@@ -152,11 +150,13 @@ impl Open {
             record.usage = told.usage(likely_input, || output.min(most_output));
             record.usage_source = UsageSource::Estimated;
             // What is sold by the piece was asked for, and made before it was sent.
-            let (images, search_units) = self.items;
-            record.usage.images = record.usage.images.max(images);
-            record.usage.search_units = record.usage.search_units.max(search_units);
+            record.usage.images = record.usage.images.max(self.items.images);
+            record.usage.search_units = record.usage.search_units.max(self.items.search_units);
         }
-        let ours = self.tariff.cost(&record.usage, service_tier.as_deref());
+        let ours = match record.service_tier.as_deref() {
+            Some(served) => self.tariff.cost(&record.usage, Some(served)),
+            None => self.tariff.cost_unserved(&record.usage, self.service_tier.as_deref()),
+        };
         record.cost = match (record.usage_source, record.provider_cost, charged) {
             (UsageSource::None, ..) => NanoUsd::ZERO,
             (UsageSource::Reported, Some(theirs), ReportedCost::Charge) => theirs,

@@ -202,6 +202,73 @@ fn a_starved_swap_is_refused_or_sent_on_without_a_reservation() {
     }
 }
 
+/// `with` beside the usual policy, on its `gpt-4o-mini` and its provider.
+fn adjusted(with: impl FnOnce(&mut serde_json::Value)) -> Policy {
+    let mut policy: serde_json::Value = serde_json::from_str(POLICY).unwrap();
+    with(&mut policy);
+    Policy::read(policy.to_string().as_bytes()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Whoever asks for a cheap tier and hangs up before the answer says what served it must not get it for that.
+#[test]
+fn a_cheap_tier_is_charged_only_where_the_answer_says_that_it_served() {
+    let flex = serde_json::json!({"input_usd_per_1m_tokens": "0.075", "output_usd_per_1m_tokens": "0.30"});
+    let policy = adjusted(|policy| policy["prices"][0]["service_tiers"] = serde_json::json!({"flex": flex}));
+    let body = BODY.replace("\"model\"", "\"service_tier\":\"flex\",\"stream\":true,\"model\"");
+    let cost = |text: &str, flags| {
+        let (mut exchange, mut cell, _) = sent(&policy, &body);
+        let reserved = cell.levels(NOON, 900).reserved;
+        answer(&mut exchange, 200, "text/event-stream", text);
+        let ending = Ending { status: 200, flags, sent: true, ..Ending::default() };
+        (exchange.close(&policy, &ending, NOON).record.cost.0, reserved.0)
+    };
+    let delta = "data: {\"choices\":[{\"delta\":{\"content\":\"12345678\"}}]}\n\n";
+    let served = USAGE.replacen('{', "data: {\"service_tier\":\"flex\",", 1) + "\n\ndata: [DONE]\n\n";
+    let (told, reserved) = cost(&served, 0);
+    let (untold, _) = cost(&served.replace("\"service_tier\":\"flex\",", ""), 0);
+    assert_eq!((told, untold), (2_250, 4_500));
+    let (cut, _) = cost(delta, 1 << 14);
+    let (cut_standard, reserved_standard) = {
+        let body = body.replace("\"flex\"", "\"what\"");
+        let (mut exchange, mut cell, _) = sent(&policy, &body);
+        answer(&mut exchange, 200, "text/event-stream", delta);
+        let ending = Ending { status: 200, flags: 1 << 14, sent: true, ..Ending::default() };
+        (exchange.close(&policy, &ending, NOON).record.cost.0, cell.levels(NOON, 900).reserved.0)
+    };
+    assert_eq!((cut, reserved), (cut_standard, reserved_standard));
+}
+
+#[test]
+fn a_provider_that_refuses_the_usage_option_is_not_asked_by_it() {
+    let policy = adjusted(|policy| policy["providers"]["openai"]["stream_usage_option"] = false.into());
+    let (mut exchange, _, edits) = sent(&policy, &BODY.replace("\"model\"", "\"stream\":true,\"model\""));
+    assert_eq!(edits, []);
+    // What it tells by itself is not kept from the client.
+    let alone = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":5}}\n\n";
+    answer(&mut exchange, 200, "text/event-stream", "");
+    assert_eq!(exchange.answer_body(alone.as_bytes(), true, || NOON), Passage::Unchanged);
+    let record = exchange.close(&policy, &Ending { status: 200, ..Ending::default() }, NOON).record;
+    assert_eq!((record.cost, record.usage_source), (NanoUsd(4_500), UsageSource::Reported));
+}
+
+#[test]
+fn a_providers_own_figure_is_compared_and_charged_only_where_that_is_wanted() {
+    let told = |cost: &str| USAGE.replace("\"total_tokens\":15", &format!("\"total_tokens\":15,\"cost\":{cost}"));
+    for (wanted, cost, charged, differs) in [
+        ("compare", "0.0000045", 4_500, false),
+        ("compare", "0.0000044995", 4_500, false),
+        ("compare", "0.000009", 4_500, true),
+        ("charge", "0.000009", 9_000, true),
+    ] {
+        let policy = adjusted(|policy| policy["providers"]["openai"]["reported_cost"] = wanted.into());
+        let (mut exchange, ..) = sent(&policy, BODY);
+        answer(&mut exchange, 200, "application/json", &told(cost));
+        let ending = Ending { status: 200, cluster: Some("openai_cluster".to_owned()), ..Ending::default() };
+        let record = exchange.close(&policy, &ending, NOON).record;
+        assert_eq!((record.cost.0, record.provider_cost_differs), (charged, differs), "{wanted} {cost}");
+    }
+}
+
 /// It is generated when nobody looks any more, and polling it costs nothing.
 #[test]
 fn a_background_response_is_charged_at_its_bound_when_it_is_accepted() {

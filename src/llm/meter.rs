@@ -319,8 +319,7 @@ impl Meter {
         let broken = scanner.finish(&mut |hit| seen.hit(event, &hit)).is_err() && *form == Form::Json;
         seen.finished |= event.ends_the_stream();
         if broken {
-            // Whether its pieces are what is charged is only known at an answer's end.
-            seen.native.set(Count::MadeImages, None);
+            seen.native.forget_sums();
         }
         let generated = match self.form {
             _ if self.body_bytes == 0 => Generated::Nothing,
@@ -371,7 +370,8 @@ impl Seen {
             (Fact::Embedding, Found::Opened(_)) if self.native.get(Count::Output).is_none() => {
                 self.native.set(Count::Output, Some(0));
             }
-            (Fact::Made(count), Found::Opened(Container::Object)) => self.native.raise(count),
+            (Fact::Each(count), Found::Opened(Container::Object) | Found::Size(_)) => self.native.add(count, 1),
+            (Fact::Each(count), Found::Number(Number::Whole(value))) => self.native.add(count, value),
             (Fact::Cost { places }, Found::Number(number)) => self.cost = cost(number, places),
             (Fact::Modalities { .. }, Found::Opened(Container::Object)) => self.modality = Modality::default(),
             (Fact::Modalities { audio, image }, Found::Closed { container: Container::Object, .. }) => {

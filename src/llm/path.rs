@@ -60,7 +60,7 @@ impl PathPattern {
     }
 
     /// The model that the path names (empty where the pattern has none), or that it doesn't match.
-    fn matches(&self, path: &[Vec<u8>]) -> Option<Vec<u8>> {
+    fn matches(&self, path: &[&[u8]]) -> Option<Vec<u8>> {
         if !self.anywhere {
             return follow(&self.segments, path);
         }
@@ -69,7 +69,7 @@ impl PathPattern {
     }
 }
 
-fn follow(pattern: &[Segment], path: &[Vec<u8>]) -> Option<Vec<u8>> {
+fn follow(pattern: &[Segment], path: &[&[u8]]) -> Option<Vec<u8>> {
     let Some((first, pattern)) = pattern.split_first() else {
         return path.is_empty().then(Vec::new);
     };
@@ -77,7 +77,7 @@ fn follow(pattern: &[Segment], path: &[Vec<u8>]) -> Option<Vec<u8>> {
         Segment::Any => follow(pattern, path.get(1..)?),
         Segment::Fixed(name) => {
             let (segment, path) = path.split_first()?;
-            if **segment == *name.as_bytes() { follow(pattern, path) } else { None }
+            if *segment == name.as_bytes() { follow(pattern, path) } else { None }
         }
         Segment::Model { ending } => (1..=path.len()).find_map(|length| {
             let (name, rest) = path.split_at_checked(length)?;
@@ -94,24 +94,18 @@ pub fn called(routes: &[Route], method: &[u8], path: &[u8]) -> Option<Called> {
     if method != b"POST" {
         return None;
     }
-    let segments = segments(path);
+    let path = decoded(path.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default());
+    let segments: Vec<&[u8]> = path.split(|byte| *byte == b'/').filter(|part| !matches!(*part, b"" | b".")).collect();
     let (route, model) = routes.iter().find_map(|route| Some((route, route.pattern.matches(&segments)?)))?;
     let model = (!model.is_empty()).then(|| String::from_utf8_lossy(&model).into_owned());
     Some(Called { schema: route.schema?, model, streams: route.streams })
-}
-
-fn segments(path: &[u8]) -> Vec<Vec<u8>> {
-    let path = path.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default();
-    let decoded = decoded(path);
-    let parts = decoded.split(|byte| *byte == b'/');
-    parts.filter(|part| !part.is_empty() && *part != b".").map(<[u8]>::to_vec).collect()
 }
 
 fn decoded(path: &[u8]) -> Vec<u8> {
     let hex = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let (mut out, mut rest) = (Vec::with_capacity(path.len()), path);
     while let Some((&byte, after)) = rest.split_first() {
-        if let ([b'%', high, low, after @ ..], true) = (rest, byte == b'%')
+        if let [b'%', high, low, after @ ..] = rest
             && let (Some(high), Some(low)) = (hex(*high), hex(*low))
         {
             out.push(high << 4 | low);

@@ -12,6 +12,7 @@ use super::form::{self, FormReader};
 use super::path::Called;
 use super::schema::{Asked, Item, Output, Schema, Slot};
 use crate::json::{Container, Found, Hit, Malformed, Number, Scanner};
+use crate::price::Items;
 use crate::units::Tokens;
 use std::fmt;
 
@@ -421,12 +422,13 @@ impl Request {
         self.include_usage.is_some_and(|(asked, _)| asked)
     }
 
-    /// Pictures and searches that are asked for by the piece.
-    pub fn items(&self) -> (u64, u64) {
+    pub fn items(&self) -> Items {
         match self.schema.item {
-            None => (0, 0),
-            Some(Item::Image) => (self.choices, 0),
-            Some(Item::SearchUnit) => (0, self.documents.div_ceil(DOCUMENTS_PER_SEARCH).max(1)),
+            None => Items::default(),
+            Some(Item::Image) => Items { images: self.choices, search_units: 0 },
+            Some(Item::SearchUnit) => {
+                Items { images: 0, search_units: self.documents.div_ceil(DOCUMENTS_PER_SEARCH).max(1) }
+            }
         }
     }
 }

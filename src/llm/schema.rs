@@ -132,8 +132,8 @@ pub enum Fact {
     Count(Count),
     /// What was asked for is no text: there is no output to count.
     Embedding,
-    /// An item that was made: each object of the array counts.
-    Made(Count),
+    /// What adds up over the items of an answer: an object or a text counts one, a number what it says.
+    Each(Count),
     /// Counts by modality, in objects of a `modality` and a `tokenCount`.
     Modalities {
         audio: Count,

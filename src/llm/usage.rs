@@ -52,6 +52,8 @@ pub enum Count {
     Input,
     Output,
     Total,
+    /// The input as it adds up over the items of an answer (Vertex).
+    EachInput,
     /// What is billed, where that differs from what was counted (Cohere).
     BilledInput,
     BilledOutput,
@@ -119,9 +121,15 @@ impl Native {
         }
     }
 
-    /// One more, of items that are counted as they come.
-    pub fn raise(&mut self, count: Count) {
-        self.set(count, Some(self.get(count).unwrap_or(0).saturating_add(1)));
+    /// So many more, of what adds up as it comes.
+    pub fn add(&mut self, count: Count, more: u64) {
+        self.set(count, Some(self.or_zero(count).saturating_add(more)));
+    }
+
+    /// What adds up is only known at an answer's end, and so is whether it is what is charged.
+    pub fn forget_sums(&mut self) {
+        self.set(Count::EachInput, None);
+        self.set(Count::MadeImages, None);
     }
 
     fn or_zero(&self, count: Count) -> u64 {
@@ -143,11 +151,12 @@ impl Native {
         };
         // What is sold by the piece needs no tokens.
         let by_the_piece = images.or(self.get(Count::SearchUnits)).map(|_| 0);
-        let mut input = self.get(Count::BilledInput).or(self.get(Count::Input));
+        let told = self.get(Count::BilledInput).or(self.get(Count::Input));
+        let mut input = told.or(self.get(Count::EachInput));
         let mut output = self.get(Count::BilledOutput).or(self.get(Count::Output));
         let total = self.get(Count::Total).filter(|_| self.get(Count::BilledInput).is_none());
         if contract == Contract::InputOnly {
-            // With an output of its own it is no mere embedding (Jina's and vLLM's report a zero, or nothing).
+            // Some tell a total alone, or a prompt of nothing beside it (Jina).
             input = input.filter(|input| *input > 0).or(total).or(input);
             output = output.or(Some(0));
         }

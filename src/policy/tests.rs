@@ -400,3 +400,31 @@ fn tenants_without_overrides_share_their_tiers_rules() {
     assert!(Rc::ptr_eq(&first.rules, &last.rules) && Rc::ptr_eq(&first.tier, &last.tier));
     assert!(size_of::<TenantPolicy>() <= 64);
 }
+
+#[test]
+fn the_operators_paths_come_before_the_built_in_ones() {
+    let policy = read(&with(
+        r#""paths":[{"path":"/ask/{model}","api":"openai_chat","streams":true},{"path":"**/v1/completions","api":"none"}]"#,
+    ));
+    let called = |path: &str| {
+        let called = crate::llm::path::called(&policy.paths, b"POST", path.as_bytes())?;
+        Some((called.schema.name, called.model, called.streams))
+    };
+    assert_eq!(called("/ask/gpt-4o"), Some(("openai_chat", Some("gpt-4o".to_owned()), Some(true))));
+    assert_eq!(called("/v1/completions"), None);
+    assert_eq!(called("/v1/chat/completions"), Some(("openai_chat", None, None)));
+}
+
+#[test]
+fn wrong_paths_say_what_would_be_right() {
+    let known = crate::llm::schema::ALL.map(|schema| format!("`{}`", schema.name)).join(", ");
+    let unknown = format!("paths[0].api: unknown API `openai`, expected `none` (not metered) or one of {known}");
+    refused([
+        (
+            with(r#""paths":[{"path":"v1/ask","api":"openai_chat"}]"#),
+            "paths[0].path: `v1/ask` is not a path: `/` or `**/`, then segments, of which `*` stands for any one and \
+             `{model}` for the model's name",
+        ),
+        (with(r#""paths":[{"path":"/v1/ask","api":"openai"}]"#), &unknown),
+    ]);
+}

@@ -40,6 +40,13 @@ pub struct Tariff {
     pub service_tiers: Vec<(Box<str>, Schedule)>,
 }
 
+/// What a request asks for by the piece.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Items {
+    pub images: u64,
+    pub search_units: u64,
+}
+
 /// What the worst case of a request is reckoned with, before it is known which kinds its tokens will be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ceiling {
@@ -91,11 +98,12 @@ impl Rates {
     /// The dearest that a request can turn out to be charged by. `attachments`: it brings pictures or sounds.
     /// Writing a provider's cache may cost more than plain input, and what is cached is the provider's secret until it
     /// answers: the worst case counts the dearest kind for all of it.
-    pub fn ceiling(&self, attachments: bool) -> Ceiling {
+    fn ceiling(&self, attachments: bool, items: Items) -> Ceiling {
         let text = self.input.max(self.cached_input).max(self.cache_creation).max(self.cache_creation_1h);
         let input = if attachments { text.max(self.audio_input).max(self.image_input) } else { text };
         let output = self.output.max(self.reasoning).max(self.audio_output).max(self.image_output);
-        Ceiling { input, output, fixed: self.request }
+        let items = pieces(self.image, items.images).saturating_add(pieces(self.search_unit, items.search_units));
+        Ceiling { input, output, fixed: nano_usd(pieces(self.request, 1).saturating_add(items)) }
     }
 }
 
@@ -119,33 +127,38 @@ impl Schedule {
 }
 
 impl Tariff {
-    /// Of the tier that served, or is asked to serve; one that isn't named costs the standard.
-    pub fn schedule(&self, service_tier: Option<&str>) -> &Schedule {
+    /// A tier that isn't named costs the standard.
+    fn schedule(&self, service_tier: Option<&str>) -> &Schedule {
         let named = service_tier.and_then(|tier| self.service_tiers.iter().find(|(name, _)| **name == *tier));
         named.map_or(&self.standard, |(_, schedule)| schedule)
     }
 
-    pub fn cost(&self, usage: &Usage, service_tier: Option<&str>) -> NanoUsd {
-        self.schedule(service_tier).rates(usage.input_tokens).cost(usage)
+    /// By the tier that served.
+    pub fn cost(&self, usage: &Usage, served: Option<&str>) -> NanoUsd {
+        self.schedule(served).rates(usage.input_tokens).cost(usage)
     }
 
-    /// Above a border, cheaper rates don't lower the worst case: the input may turn out below it.
-    pub fn ceiling(&self, input: Tokens, service_tier: Option<&str>, attachments: bool) -> Ceiling {
-        let schedule = self.schedule(service_tier);
-        let (base, long) = (schedule.base.ceiling(attachments), schedule.rates(input).ceiling(attachments));
-        Ceiling {
-            input: base.input.max(long.input),
-            output: base.output.max(long.output),
-            fixed: base.fixed.max(long.fixed),
-        }
+    /// Where the answer didn't say what served it: asking for a cheap tier and hanging up must not make it cheap.
+    pub fn cost_unserved(&self, usage: &Usage, asked: Option<&str>) -> NanoUsd {
+        self.cost(usage, asked).max(self.cost(usage, None))
+    }
+
+    /// Neither a cheaper tier nor cheaper rates above a border lower the worst case: another tier may serve, and the input
+    /// may turn out below the border.
+    pub fn ceiling(&self, input: Tokens, asked: Option<&str>, attachments: bool, items: Items) -> Ceiling {
+        let schedules = [&self.standard, self.schedule(asked)];
+        let rates = schedules.into_iter().flat_map(|schedule| [&schedule.base, schedule.rates(input)]);
+        rates.map(|rates| rates.ceiling(attachments, items)).fold(Ceiling::default(), Ceiling::max)
     }
 }
 
 impl Ceiling {
-    /// Adds the items that a request asks for, at their dearest in any tier of service.
-    pub fn with_items(self, rates: &Rates, images: u64, search_units: u64) -> Self {
-        let items = pieces(rates.image, images).saturating_add(pieces(rates.search_unit, search_units));
-        Self { fixed: self.fixed.plus(nano_usd(items)), ..self }
+    fn max(self, other: Self) -> Self {
+        Self {
+            input: self.input.max(other.input),
+            output: self.output.max(other.output),
+            fixed: self.fixed.max(other.fixed),
+        }
     }
 
     /// The most that a call of this size can cost.

@@ -121,7 +121,12 @@ fn a_long_context_and_a_served_tier_have_rates_of_their_own() {
     assert_eq!(tariff.cost(&at_border, None), NanoUsd(2_001), "all its tokens, and rounded up once");
     assert_eq!([cost(100, None), cost(101, None), cost(201, None)], [1_000, 2_020, 1_005]);
     assert_eq!([cost(101, Some("flex")), cost(101, Some("default"))], [404, 2_020]);
-    assert_eq!(tariff.ceiling(Tokens(300_000), None, false).input.0, 10, "the input may turn out shorter");
+    assert_eq!(tariff.ceiling(Tokens(1), Some("flex"), false, Items::default()).input.0, 10, "another tier may serve");
+    assert_eq!(
+        tariff.ceiling(Tokens(300_000), None, false, Items::default()).input.0,
+        10,
+        "the input may turn out shorter"
+    );
 }
 
 #[test]
@@ -248,6 +253,11 @@ prop_compose! {
     }
 }
 
+fn ceiling(rates: Rates) -> Ceiling {
+    let tariff = Tariff { standard: Schedule { base: rates, above: Vec::new() }, service_tiers: Vec::new() };
+    tariff.ceiling(Tokens(0), None, false, Items::default())
+}
+
 /// Small and huge numbers alike; uniform `u64`s are almost all huge.
 fn any_scale() -> impl Strategy<Value = u64> {
     (any::<u64>(), 0_u32..64).prop_map(|(number, shift)| number >> shift)
@@ -289,14 +299,16 @@ proptest! {
     #[test]
     fn the_worst_case_covers_every_split_of_the_input(rates in rates(), usage in usage()) {
         let usage = Usage { web_searches: 0, ..usage };
-        let ceiling = rates.ceiling(true).with_items(&rates, usage.images, usage.search_units);
+        let items = Items { images: usage.images, search_units: usage.search_units };
+        let tariff = Tariff { standard: Schedule { base: rates, above: Vec::new() }, service_tiers: Vec::new() };
+        let ceiling = tariff.ceiling(usage.input_tokens, None, true, items);
         prop_assert!(rates.cost(&usage) <= ceiling.worst_case(usage.input_tokens, usage.output_tokens).plus(NanoUsd(1)));
     }
 
     /// `u64::MAX` is where costs saturate, so nothing is above that budget.
     #[test]
     fn the_output_within_a_budget_is_the_most_that_fits(rates in rates(), input in any_scale(), budget in 0..u64::MAX) {
-        let (input, budget, ceiling) = (Tokens(input), NanoUsd(budget), rates.ceiling(false));
+        let (input, budget, ceiling) = (Tokens(input), NanoUsd(budget), ceiling(rates));
         match ceiling.output_within(input, budget) {
             None => prop_assert!(ceiling.worst_case(input, Tokens(0)) > budget),
             Some(most) => {

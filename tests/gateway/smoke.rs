@@ -126,6 +126,29 @@ async fn other_paths_are_none_of_ours() {
     assert_eq!((models.status, &models.json()["object"]), (200, &json!("list")));
     let missing = gateway.ask(get("/v1/chat/completions")).await;
     assert_eq!((missing.status, missing.code().as_str()), (404, "not_found"));
+    // An allowlist: what is metered passes, and of the same providers what nobody would count does not.
+    for (path, passes) in [
+        ("/v1/messages", true),
+        ("/v1beta/models/gemini-2.5-flash:generateContent", true),
+        ("/v1/models/gemini-2.5-flash:streamGenerateContent", true),
+        ("/v1beta/models/gemini-2.5-flash:batchEmbedContents", true),
+        ("/v1beta/models/gemini-2.5-flash:countTokens", true),
+        ("/v1beta/models/gemini-2.5-flash:asyncBatchEmbedContent", false),
+        ("/v1beta/models/gemini-2.5-flash:predictLongRunning", false),
+        ("/model/amazon.nova-lite-v1:0/converse-stream", true),
+        ("/model/amazon.nova-lite-v1:0/invoke", true),
+        ("/model/amazon.nova-lite-v1:0/invoke-with-bidirectional-stream", false),
+        ("/v2/chat", true),
+        ("/v2/generate", false),
+        ("/api/generate", true),
+        ("/api/pull", false),
+    ] {
+        let mut asked = chat("json").request();
+        *asked.uri_mut() = path.parse().unwrap();
+        let answer = gateway.ask(asked).await;
+        let by_the_gateway = answer.status == 404 && answer.text().contains("The gateway does not serve this path.");
+        assert_eq!(!by_the_gateway, passes, "{path}: {} {}", answer.status, answer.text());
+    }
     for answer in [models, missing] {
         assert_eq!(answer.header("x-ratelimit-limit-requests"), None);
         let id = answer.request_id();

@@ -74,12 +74,17 @@ pub static GENERATE: Schema = Schema {
     compressed_stream_bytes_per_token: 3,
 };
 
-static EMBED_ANSWER: [Field<Fact>; 4] = [
+static EMBED_ANSWER: [Field<Fact>; 3] = [
     error("error"),
     object("usageMetadata", Fact::Usage, &USAGE),
-    // Vertex tells it with each embedding.
-    path("predictions", &[path("embeddings", &[path("statistics", &[count("token_count", Count::Input)])])]),
-    path("metadata", &[count("billableCharacterCount", Count::BilledOutput)]),
+    // Vertex tells the tokens with each embedding, and of Imagen's pictures nothing but themselves.
+    path(
+        "predictions",
+        &[
+            path("embeddings", &[path("statistics", &[told("token_count", Fact::Each(Count::EachInput))])]),
+            object("bytesBase64Encoded", Fact::Each(Count::MadeImages), &[]),
+        ],
+    ),
 ];
 
 static EMBED_REQUEST: [Field<Asked>; 0] = [];

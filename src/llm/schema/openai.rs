@@ -248,7 +248,7 @@ static IMAGES_REQUEST: [Field<Asked>; 3] =
 static IMAGES_ANSWER: [Field<Fact>; 4] = [
     told("type", Fact::Kind),
     error("error"),
-    object("data", Fact::Made(Count::MadeImages), &[]),
+    object("data", Fact::Each(Count::MadeImages), &[]),
     object(
         "usage",
         Fact::Usage,
