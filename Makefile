@@ -166,7 +166,7 @@ fuzz_arguments = $(LOCKED) --release --manifest-path tests/fuzz/Cargo.toml --tar
 fuzz_one = mkdir -p $(2) $(FUZZ)/findings/$(1); log=$(FUZZ)/$(1).log; \
 	if $(FUZZ)/bin/$(1) -max_total_time=$(3) -max_len=32768 -timeout=10 -dict=$(FUZZ)/seeds/words.dict \
 		-artifact_prefix=$(FUZZ)/findings/$(1)/ -print_final_stats=1 $(2) $(FUZZ)/seeds/$(1) >$$log 2>&1; then \
-		echo "fuzz $(1): $$(sed -n 's/^Done //p' $$log), $$(sed -n 's/^.*DONE *//p' $$log)"; \
+		echo "fuzz $(1): $$(sed -n 's/^Done //p' $$log), $$(sed -n 's/^.[0-9]*[[:space:]]DONE *//p' $$log)"; \
 	else \
 		broken=yes; grep -a -A3 'panicked at' $$log | cut -c -400 >&2 || tail -n 20 $$log >&2; \
 		echo "fuzz $(1): a promise is broken. Again: $(FUZZ:$(CURDIR)/%=%)/bin/$(1) $$(sed -n 's|.*written to $(CURDIR)/||p' $$log)" >&2; \
