@@ -12,6 +12,9 @@ mod rated;
 mod scalar;
 pub mod structure;
 
+use std::rc::Rc;
+
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
 use keyed::keyed;
@@ -25,6 +28,7 @@ pub use scalar::{Budget, Date, HeaderName, Limit, Name, Usd, UsdPer1m};
 use crate::limit::Guard;
 use crate::llm::schema::BoundField;
 use crate::price::Pattern;
+use crate::route::Sensitivity;
 use crate::units::NanoUsd;
 
 #[derive(Debug, Deserialize)]
@@ -34,7 +38,16 @@ pub struct Config {
     pub unknown_tenants: UnknownTenants,
     pub role_header: HeaderName,
     pub roles: Vec<Name>,
+    pub sensitivity_header: HeaderName,
+    /// Of a request that doesn't say.
+    pub default_sensitivity: Sensitivity,
     pub providers: Named<Provider>,
+    /// Who serves which model. Without any, Envoy's routes choose the provider.
+    pub models: Vec<Model>,
+    /// A name that stands for the cheapest of these that fits.
+    pub virtual_models: Named<Vec<Name>>,
+    /// Role → the model of a request that names none.
+    pub role_models: Named<Name>,
     /// Read before the built-in paths.
     pub paths: Vec<ApiPath>,
     pub prices: Vec<Price>,
@@ -76,6 +89,53 @@ pub struct Provider {
     pub stream_usage_option: bool,
     #[serde(default)]
     pub reported_cost: ReportedCost,
+    /// The most sensitive data that it may see.
+    #[serde(default, deserialize_with = "written")]
+    pub sensitivity: Option<Sensitivity>,
+    /// What stands in the place of `/v1`.
+    #[serde(default, deserialize_with = "written")]
+    pub base_path: Option<Name>,
+    /// The APIs that it serves; left out, all of OpenAI's.
+    #[serde(default, deserialize_with = "written")]
+    pub apis: Option<Vec<Name>>,
+    /// API → its path at this provider, where it is another than OpenAI's; `{model}` is the model's name.
+    #[serde(default)]
+    pub paths: Named<Name>,
+    #[serde(default)]
+    pub key: Key,
+}
+
+/// Whether the gateway holds a key for a provider: without one it is left out, and its cluster need not exist.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Key {
+    #[default]
+    Present,
+    Absent,
+}
+
+/// A model and who serves it, in the order of preference. A list, because the maps of a YAML configuration reach the
+/// filter in no order.
+#[derive(Debug, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields)]
+pub struct Model {
+    pub model: Pattern,
+    pub providers: Vec<Served>,
+    /// The most tokens of input and output together.
+    #[serde(default, deserialize_with = "written")]
+    pub context_tokens: Option<u64>,
+    /// Whether it can call tools.
+    #[serde(default)]
+    pub tools: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields)]
+pub struct Served {
+    pub provider: Name,
+    /// What this provider calls the model; `*` is the gateway's own name for it.
+    #[serde(default, deserialize_with = "written")]
+    pub model: Option<Name>,
 }
 
 /// What becomes of a provider's own figure for what an answer cost.
@@ -173,6 +233,9 @@ pub struct Tenant {
     pub budgets: Option<Box<Budgets>>,
     #[serde(deserialize_with = "written")]
     pub models: Option<Box<[Pattern]>>,
+    /// Before the table of all tenants.
+    #[serde(deserialize_with = "written")]
+    pub role_models: Option<Box<Named<Name>>>,
     #[serde(deserialize_with = "written")]
     pub audit: Option<Box<[Guard]>>,
     pub unlimited: Box<[Guard]>,
@@ -223,6 +286,8 @@ pub struct Output {
 keyed!(
     Config,
     Provider,
+    Model,
+    Served,
     ApiPath,
     Price,
     Above,
@@ -233,7 +298,8 @@ keyed!(
     Limits,
     Budgets,
     Expensive,
-    Output
+    Output,
+    Upstream
 );
 
 /// Refuses `null`, which `Option` alone takes: a limit of `null` reads like "no limit" but would mean "not written".
@@ -243,6 +309,29 @@ fn written<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> R
 
 fn yes() -> bool {
     true
+}
+
+/// The whole configuration of the plugin in a provider's cluster: the gateway's own says all the rest.
+#[derive(Debug, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields)]
+pub struct Upstream {
+    pub attempt_of: Name,
+}
+
+#[derive(Deserialize)]
+struct Kind {
+    attempt_of: Option<IgnoredAny>,
+}
+
+impl Upstream {
+    /// The provider's label; `None` for the configuration of a gateway.
+    pub fn read(json: &[u8]) -> Result<Option<Rc<str>>, ConfigError> {
+        if !serde_json::from_slice(json).is_ok_and(|Kind { attempt_of }| attempt_of.is_some()) {
+            return Ok(None);
+        }
+        let read = |json| serde_json::from_slice(json).map(|Self { attempt_of: Name(provider) }| Some(provider));
+        read(json).map_err(|error| ConfigError::from_serde(&error, json))
+    }
 }
 
 impl Config {
@@ -263,7 +352,12 @@ impl Default for Config {
             unknown_tenants: UnknownTenants::Refuse,
             role_header: HeaderName("x-ai-role".to_owned()),
             roles: Vec::new(),
+            sensitivity_header: HeaderName("x-ai-sensitivity".to_owned()),
+            default_sensitivity: Sensitivity::Internal,
             providers: Named::default(),
+            models: Vec::new(),
+            virtual_models: Named::default(),
+            role_models: Named::default(),
             paths: Vec::new(),
             prices: Vec::new(),
             unpriced: Unpriced { policy: UnpricedPolicy::Deny, model: None },

@@ -3,23 +3,28 @@
 //! Trade-off: the order of things stands in this one file, and every callback is one call into it. Each phase owns
 //! exactly what it needs, so nothing can be settled that was not admitted, and nothing twice.
 
+use crate::attempt;
 use crate::limit::{Admitted, Ask, Bound, Decision, Guards, Reservation, Standing};
 use crate::llm::estimate::Sizes;
 use crate::llm::estimate::density::Density;
 use crate::llm::meter::{Form, Meter, Passage};
 use crate::llm::path;
 use crate::llm::request::{Edit, Request, RequestReader};
-use crate::llm::schema::{BoundField, Output, Schema};
+use crate::llm::schema::{BoundField, Dialect, Output, Schema};
 use crate::llm::usage::{Count, Usage, UsageSource};
 use crate::outcome::{Outcome, Rejection, Reply, rate_limit_headers};
 use crate::policy::{NONE, OTHER, Policy, ReportedCost, Starved, TenantIx};
-use crate::price::{Items, Quote, Tariff};
+use crate::price::{Items, Tariff};
 use crate::record::{Labels, Record};
+use crate::route::{ProviderIx, Sensitivity};
 use crate::tenant::Identity;
 use crate::units::{NanoUsd, Tokens, UnixNanos};
 use std::rc::Rc;
 
 mod ending;
+mod offer;
+
+use offer::{Offer, Wish, chain};
 
 pub use ending::{Checked, Closed, Ending, Experience, Settlement};
 
@@ -29,8 +34,14 @@ pub struct Exchange {
     /// Once it is known to be one of ours.
     tenant: Option<TenantIx>,
     labels: Labels,
+    /// As the header says it.
+    role: Option<String>,
+    sensitivity: Option<Sensitivity>,
+    path: String,
     request_id: String,
     model_asked: String,
+    /// What it was taken for: the model of a role, of an alias, or the cheapest.
+    model_chosen: String,
     stream: bool,
     audit: Guards,
     phase: Phase,
@@ -52,8 +63,20 @@ enum Phase {
 /// A request that may be sent on, if the cell has room.
 struct Plan {
     request: Request,
-    /// The name to write into the body, where an alias was used.
-    rename: Option<String>,
+    /// Never empty.
+    legs: Vec<Leg>,
+    /// Whether they were chosen here: then each attempt edits for itself.
+    routed: bool,
+}
+
+/// A provider that a request may go to, and what it is called and costs there.
+struct Leg {
+    provider: Option<ProviderIx>,
+    /// The model's name there.
+    model: String,
+    path: String,
+    /// The `model` label.
+    label: String,
     tariff: Rc<Tariff>,
     bound_field: BoundField,
     density: Density,
@@ -65,15 +88,16 @@ struct Open {
     tenant: TenantIx,
     schema: &'static Schema,
     reservation: Reservation,
-    tariff: Rc<Tariff>,
+    legs: Vec<Leg>,
+    routed: bool,
     /// As the client asked for it; the answer may say otherwise.
     service_tier: Option<String>,
-    density: Density,
     sizes: Sizes,
     items: Items,
     most_output: Tokens,
     standing: Standing,
-    withhold_usage: bool,
+    /// Whether the client does not want the usage event of its stream, should one be asked for.
+    hide_usage: bool,
     answer: Option<Answer>,
 }
 
@@ -103,9 +127,31 @@ pub struct Demand {
 /// What to do with a request whose end has come.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Send it on, with these edits at the beginning of its body (none: as it is).
+    /// Send it where Envoy's route leads, with these edits at the beginning of its body (none: as it is).
     Forward(Vec<Edit>),
+    /// Send it along this chain, as it is: each attempt edits for its provider.
+    Route(Chain),
     Refuse(Reply),
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub struct Chain {
+    /// In the order in which they are tried.
+    pub clusters: Vec<String>,
+    /// For the attempts: [`crate::attempt`].
+    pub plan: String,
+}
+
+/// What is known around a request when its end has come.
+#[derive(Clone, Copy)]
+pub struct Around<'a> {
+    /// Where Envoy's route leads.
+    pub cluster: Option<&'a str>,
+    /// Whether a provider's circuit breaker is known to be open.
+    pub is_open: &'a dyn Fn(ProviderIx) -> bool,
+    /// What is known of a priced model's tokens.
+    pub density: &'a dyn Fn(&str) -> Density,
+    pub now: UnixNanos,
 }
 
 /// The compare-and-swap lost too often to be worth another try.
@@ -117,9 +163,25 @@ pub struct AnswerHead<'a> {
     pub headers: &'a Headers,
     /// Whether it came from the provider, not from Envoy in its stead.
     pub from_provider: bool,
+    /// Whose it is, where there was a choice.
+    pub cluster: Option<&'a str>,
+    /// Whether no body follows.
+    pub end_of_stream: bool,
+}
+
+/// What becomes of an answer's head.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Passed {
+    pub set: Vec<(&'static str, String)>,
+    pub remove: Vec<&'static str>,
+    /// The client gets this in the place of the body.
+    pub body: Option<Vec<u8>>,
 }
 
 pub type Headers = [(String, Vec<u8>)];
+
+/// How the stand-in for an ejected provider answers: no failure, but another attempt.
+const EJECTED: u64 = 421;
 
 /// Bedrock counts the tokens of InvokeModel for models whose answers don't.
 const COUNTED_IN_THE_HEAD: [(&str, Count); 2] =
@@ -141,10 +203,10 @@ impl Exchange {
         let Some(called) = path::called(&policy.paths, method, path) else {
             return Opening::Aside;
         };
-        let role = match Identity::of(headers, &policy.role_header) {
-            Identity::Missing => policy.role_label(None),
-            Identity::One(role) => policy.role_label(Some(role)),
-            Identity::Unusable => OTHER,
+        let (role, label) = match Identity::of(headers, &policy.role_header) {
+            Identity::Missing => (None, policy.role_label(None)),
+            Identity::One(role) => (Some(role.to_owned()), policy.role_label(Some(role))),
+            Identity::Unusable => (None, OTHER),
         };
         let mut exchange = Self {
             started: now,
@@ -152,14 +214,18 @@ impl Exchange {
             tenant: None,
             labels: Labels {
                 tenant: NONE.to_owned(),
-                role: role.to_owned(),
+                role: label.to_owned(),
                 model: OTHER.to_owned(),
                 provider: NONE.to_owned(),
             },
+            role,
+            sensitivity: None,
+            path: String::from_utf8_lossy(path).into_owned(),
             request_id: header(headers, "x-request-id")
                 .map(|id| String::from_utf8_lossy(id.get(..128).unwrap_or(id)).into_owned())
                 .unwrap_or_default(),
             model_asked: String::new(),
+            model_chosen: String::new(),
             stream: false,
             audit: Guards::default(),
             phase: Phase::Over,
@@ -200,6 +266,11 @@ impl Exchange {
         };
         self.labels.tenant = known.name.to_string();
         self.tenant = Some(ix);
+        self.sensitivity = match Identity::of(headers, &policy.sensitivity_header) {
+            Identity::Missing => None,
+            Identity::One(name) => Some(sensitivity(&policy.sensitivity_header, name)?),
+            Identity::Unusable => return Err(not_sensitivity(&policy.sensitivity_header)),
+        };
         if header(headers, "content-encoding").is_some_and(|encoding| !encoding.eq_ignore_ascii_case(b"identity")) {
             let message = "The request's body is compressed; send it without a content-encoding.";
             return Err(Rejection::plain(Outcome::InvalidRequest, message));
@@ -246,15 +317,8 @@ impl Exchange {
         rejection.in_dialect(self.schema.dialect, &self.request_id)
     }
 
-    /// The request has ended: what must the tenant's cell be asked? `cluster` is where it would go, `density` what is
-    /// known of a priced model's tokens.
-    pub fn end_of_request(
-        &mut self,
-        policy: &Policy,
-        cluster: Option<&str>,
-        density: impl FnOnce(&str) -> Density,
-        now: UnixNanos,
-    ) -> Result<Demand, Reply> {
+    /// The request has ended: what must the tenant's cell be asked?
+    pub fn end_of_request(&mut self, policy: &Policy, around: Around<'_>) -> Result<Demand, Reply> {
         let Phase::Reading { tenant, reader, received } = std::mem::replace(&mut self.phase, Phase::Over) else {
             let rejection = Rejection::plain(Outcome::InternalError, "The request was read out of order.");
             return Err(self.refuse(rejection));
@@ -262,7 +326,7 @@ impl Exchange {
         let request = reader.finish(received).map_err(|invalid| {
             Rejection::plain(Outcome::InvalidRequest, format!("The request can't be read: {invalid}."))
         });
-        match request.and_then(|request| self.plan(policy, tenant, request, cluster, density, now)) {
+        match request.and_then(|request| self.plan(policy, tenant, request, around)) {
             Ok((plan, ask)) => {
                 self.phase = Phase::Asking { tenant, plan: Box::new(plan) };
                 Ok(Demand { tenant, ask })
@@ -276,45 +340,57 @@ impl Exchange {
         policy: &Policy,
         tenant: TenantIx,
         request: Request,
-        cluster: Option<&str>,
-        density: impl FnOnce(&str) -> Density,
-        now: UnixNanos,
+        around: Around<'_>,
     ) -> Result<(Plan, Ask), Rejection> {
         self.model_asked.clone_from(&request.model);
         self.stream = request.stream;
-        let model = policy.resolve(&request.model);
-        let rename = (model != request.model).then(|| model.to_owned());
-        if !policy.tenant_policy(tenant).is_some_and(|tenant| tenant.allows(model)) {
-            let message = "The model is not among those that this tenant may use.";
-            return Err(Rejection::plain(Outcome::ModelNotAllowed, message));
-        }
-        let provider = policy.provider(cluster);
-        let quote = policy.prices.quote(provider.map(|provider| provider.name.as_str()), model, now);
-        quote.label().clone_into(&mut self.labels.model);
-        let (tariff, bound_field) = match quote {
-            Quote::Priced { price } | Quote::PricedAs { price } => (Rc::clone(&price.tariff), price.bound_field),
-            Quote::Free => (Rc::default(), BoundField::default()),
-            Quote::Denied => {
-                let message = "The model has no price here, and requests without a price are not sent on.";
-                return Err(Rejection::plain(Outcome::ModelUnpriced, message));
-            }
+        self.hear(policy, &request)?;
+        let Some(tenant) = policy.tenant_policy(tenant) else {
+            return Err(Rejection::plain(Outcome::InternalError, "The tenant is gone."));
         };
-        let density = density(&self.labels.model);
-        let input = request.sizes.input_at_most(density);
-        let service_tier = request.service_tier.as_deref();
-        let attachments = request.sizes.attachments > 0;
-        let ceiling = tariff.ceiling(input, service_tier, attachments, request.items());
+        let wish = Wish {
+            policy,
+            tenant,
+            request: &request,
+            bound: self.bound(policy, &request),
+            schema: self.schema,
+            path: &self.path,
+            role: self.role.as_deref(),
+            sensitivity: self.sensitivity.unwrap_or(policy.default_sensitivity),
+            around,
+        };
+        let Offer { model, legs, input, ceiling, .. } = wish.best()?;
+        if let Some(leg) = legs.first() {
+            self.labels.model.clone_from(&leg.label);
+        }
         let ask = Ask {
             input,
             ceiling,
-            bound: self.bound(policy, &request),
+            bound: wish.bound,
             choices: request.choices,
-            expensive_model: policy.expensive.is_model(model),
+            expensive_model: policy.expensive.is_model(&model),
             expensive_over: policy.expensive.over,
             lease_seconds: policy.lease_seconds,
         };
-        let ask_usage = self.schema.usage_option && provider.is_none_or(|provider| provider.stream_usage_option);
-        Ok((Plan { request, rename, tariff, bound_field, density, ask_usage }, ask))
+        self.model_chosen = model;
+        Ok((Plan { request, legs, routed: policy.routes.choose() }, ask))
+    }
+
+    /// Role and sensitivity as the body says them, in the gateway's own API. Of two sensitivities the stricter holds; two
+    /// roles must be the same, for the header may have been set by who authenticated the client.
+    fn hear(&mut self, policy: &Policy, request: &Request) -> Result<(), Rejection> {
+        if let Some(role) = &request.role {
+            if self.role.as_ref().is_some_and(|header| header != role) {
+                let message = format!("The field `role` and the header `{}` name two roles.", policy.role_header);
+                return Err(Rejection::plain(Outcome::InvalidRequest, message));
+            }
+            policy.role_label(Some(role)).clone_into(&mut self.labels.role);
+            self.role = Some(role.clone());
+        }
+        if let Some(written) = &request.sensitivity {
+            self.sensitivity = self.sensitivity.max(Some(sensitivity("sensitivity", written)?));
+        }
+        Ok(())
     }
 
     /// What is known of the output before it is made.
@@ -355,24 +431,32 @@ impl Exchange {
                 (Admitted { reservation, per_choice }, Standing::default())
             }
         };
-        let Plan { request, rename, tariff, bound_field, density, ask_usage } = *plan;
-        let bound = request.bound().is_none().then_some((bound_field, admitted.per_choice));
-        let edits = request.edits(rename.as_deref(), bound, ask_usage);
+        let Plan { request, legs, routed } = *plan;
+        let open_bound = request.bound().is_none();
+        let edits = |leg: &Leg| {
+            let bound = open_bound.then_some((leg.bound_field, admitted.per_choice));
+            let rename = request.needs_name() || (leg.model != request.model && !request.model_in_path);
+            request.edits(rename.then_some(leg.model.as_str()), bound, leg.ask_usage)
+        };
+        let step = match legs.first() {
+            Some(leg) if !routed => Step::Forward(edits(leg)),
+            _ => Step::Route(chain(policy, self.schema, &legs, request.sizes.body_bytes, edits)),
+        };
         self.phase = Phase::Open(Box::new(Open {
             tenant,
             schema: self.schema,
             reservation: admitted.reservation,
-            tariff,
-            density,
+            legs,
+            routed,
             sizes: request.sizes,
             items: request.items(),
             most_output: admitted.per_choice.times(request.choices),
             standing,
-            withhold_usage: ask_usage && request.stream && !request.wants_usage(),
+            hide_usage: request.stream && !request.wants_usage(),
             service_tier: request.service_tier,
             answer: None,
         }));
-        Step::Forward(edits)
+        step
     }
 
     /// Whether it was sent on: only then there is an answer to read and a reservation to settle.
@@ -380,22 +464,55 @@ impl Exchange {
         matches!(self.phase, Phase::Open(_))
     }
 
-    /// An answer's head has come: the headers to set on it, if this exchange was sent on.
-    pub fn answer_head(&mut self, head: &AnswerHead<'_>) -> Vec<(&'static str, String)> {
+    /// Whether the answer's provider is only known by where it came from.
+    pub fn has_choice(&self) -> bool {
+        matches!(&self.phase, Phase::Open(open) if open.routed)
+    }
+
+    /// An answer's head has come, if this exchange was sent on.
+    pub fn answer_head(&mut self, policy: &Policy, head: &AnswerHead<'_>) -> Passed {
         let Phase::Open(open) = &mut self.phase else {
-            return Vec::new();
+            return Passed::default();
         };
-        if head.from_provider {
-            let form = Form::of(header(head.headers, "content-type"), header(head.headers, "content-encoding"));
-            let mut meter = Meter::new(open.schema, form, open.withhold_usage);
-            for (name, count) in COUNTED_IN_THE_HEAD {
-                meter.told(count, header(head.headers, name).and_then(number));
+        let mut passed = Passed { set: rate_limit_headers(&open.standing), ..Passed::default() };
+        let status = header(head.headers, ":status").and_then(number).unwrap_or(0);
+        let ejected = open.routed && status == EJECTED && header(head.headers, "x-nexus-ejected").is_some();
+        if !head.from_provider || ejected {
+            let why = if status == 504 { "did not answer in time" } else { "cannot be reached" };
+            let status = if ejected { 503 } else { status };
+            // Envoy's own words are in OpenAI's dialect.
+            if ejected || (status >= 500 && self.schema.dialect != Dialect::OpenAi) {
+                let rejection = Rejection::plain(Outcome::ProviderUnavailable, format!("The provider {why}."));
+                let reply = rejection.in_dialect(self.schema.dialect, &self.request_id);
+                passed.set.push((":status", status.to_string()));
+                if !head.end_of_stream {
+                    passed.set.push(("content-length", reply.body.len().to_string()));
+                    passed.set.extend(reply.headers);
+                    passed.body = Some(reply.body);
+                }
+                passed.remove.push("x-nexus-ejected");
             }
-            let status = header(head.headers, ":status").and_then(number).unwrap_or(0);
-            let length = header(head.headers, "content-length").and_then(number);
-            open.answer = Some(Answer { status, meter, length, first_byte: None });
+            return passed;
         }
-        rate_limit_headers(&open.standing)
+        let form = Form::of(header(head.headers, "content-type"), header(head.headers, "content-encoding"));
+        let leg = open.leg(policy, head.cluster);
+        let withhold_usage = open.hide_usage && leg.is_some_and(|leg| leg.ask_usage);
+        if open.routed {
+            let provider = leg.and_then(|leg| leg.provider).and_then(|ix| policy.provider_at(ix));
+            passed.set.push(("x-ai-model", self.model_chosen.clone()));
+            passed.set.push(("x-ai-provider", provider.map_or(OTHER, |provider| &provider.name).to_owned()));
+            if let Some(wait) = header(head.headers, attempt::RETRY_AFTER) {
+                passed.set.push(("retry-after", String::from_utf8_lossy(wait).into_owned()));
+                passed.remove.push(attempt::RETRY_AFTER);
+            }
+        }
+        let mut meter = Meter::new(open.schema, form, withhold_usage);
+        for (name, count) in COUNTED_IN_THE_HEAD {
+            meter.told(count, header(head.headers, name).and_then(number));
+        }
+        let length = header(head.headers, "content-length").and_then(number);
+        open.answer = Some(Answer { status, meter, length, first_byte: None });
+        passed
     }
 
     /// Whether the answer's body may come out shorter than the provider said.
@@ -431,13 +548,15 @@ impl Exchange {
 
     /// The stream is over, however it ended.
     pub fn close(self, policy: &Policy, ending: &Ending, now: UnixNanos) -> Closed {
-        let Self { started, schema, mut labels, request_id, model_asked, stream, audit, phase, .. } = self;
+        let Self { started, schema, mut labels, request_id, model_asked, model_chosen, stream, audit, phase, .. } =
+            self;
         let mut record = Record {
             labels: labels.clone(),
             outcome: Outcome::ClientClosed,
             request_id,
             api: schema.name,
             model_asked,
+            model_chosen,
             model_answered: String::new(),
             stream,
             status: ending.status,
@@ -447,6 +566,7 @@ impl Exchange {
             usage_mismatch: false,
             service_tier: None,
             cost: NanoUsd::ZERO,
+            failed_attempts: Vec::new(),
             provider_cost: None,
             provider_cost_differs: false,
             reserved: NanoUsd::ZERO,
@@ -473,12 +593,24 @@ impl Exchange {
                 record.reserved = open.reservation.cost;
                 let first_byte = open.answer.as_ref().and_then(|answer| answer.first_byte);
                 record.first_byte_ms = first_byte.map(|at| at.since(started) / 1_000_000);
-                let (settlement, experience) = open.settle(ending, stream, charged, &mut record);
+                if let Some(leg) = open.leg(policy, ending.cluster.as_deref()) {
+                    record.labels.model.clone_from(&leg.label);
+                }
+                let (settlement, experience) = open.settle(policy, ending, stream, charged, &mut record);
                 (Some(settlement), experience)
             }
         };
         Closed { settlement, experience, record }
     }
+}
+
+fn sensitivity(place: &str, name: &str) -> Result<Sensitivity, Rejection> {
+    Sensitivity::named(name).ok_or_else(|| not_sensitivity(place))
+}
+
+fn not_sensitivity(place: &str) -> Rejection {
+    let known = Sensitivity::ALL.map(|level| format!("`{}`", level.name())).join(", ");
+    Rejection::plain(Outcome::InvalidRequest, format!("`{place}` must be given once, as one of {known}."))
 }
 
 fn too_large(policy: &Policy) -> Rejection {
@@ -491,3 +623,6 @@ mod tests;
 
 #[cfg(test)]
 mod corpus;
+
+#[cfg(test)]
+mod routing;

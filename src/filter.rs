@@ -6,3 +6,4 @@ pub mod root;
 
 #[cfg(test)]
 mod tests;
+pub mod upstream;

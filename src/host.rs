@@ -5,6 +5,7 @@
 //! any other status the SDK itself panics, so what matters is to call nothing outside its phase.
 
 pub mod cells;
+pub mod chain;
 pub mod densities;
 pub mod exchange_facts;
 pub mod http;

@@ -71,6 +71,8 @@ pub struct Hit<'a, K> {
     pub found: Found<'a>,
     pub from: u64,
     pub to: u64,
+    /// Of a scalar in an object: where its member begins, behind the bracket or the comma.
+    pub member: u64,
     /// The same object had this key before: readers of the document may disagree about which one counts.
     /// Told of the field's value itself (of a container when it opens), not of the elements of an array.
     pub repeated: bool,
@@ -135,6 +137,8 @@ struct Progress<K: 'static> {
     token: Token,
     /// Where the current value starts.
     from: u64,
+    /// Where the current member starts, until a container opens in it.
+    member: u64,
     /// Which field the current value belongs to, and whether its object had that field before.
     place: Place<K>,
     repeated: bool,
@@ -218,6 +222,7 @@ impl<K> Progress<K> {
         expected: Expected::Value,
         token: Token::None,
         from: 0,
+        member: 0,
         place: Place::Root,
         repeated: false,
         depth: 0,
@@ -330,7 +335,10 @@ impl<K: Copy> Scanner<K> {
             (Expected::Colon, b':') => self.progress.expected = Expected::Value,
             // The elements of an array share a place: the last one has left it as it was.
             (Expected::CommaOrEnd, b',') => match self.container() {
-                Container::Object => self.progress.expected = Expected::Key,
+                Container::Object => {
+                    self.progress.expected = Expected::Key;
+                    self.progress.member = self.progress.offset.saturating_add(1);
+                }
                 Container::Array => self.progress.expected = Expected::Value,
             },
             (Expected::KeyOrEnd, b'}') => self.close(true, found),
@@ -380,6 +388,7 @@ impl<K: Copy> Scanner<K> {
             progress.tracked = progress.tracked.saturating_add(1);
         }
         progress.depth = progress.depth.saturating_add(1);
+        progress.member = progress.offset.saturating_add(1);
         progress.objects = progress.objects << 1 | u128::from(container == Container::Object);
         progress.expected = match container {
             Container::Object => Expected::KeyOrEnd,
@@ -422,7 +431,8 @@ impl<K: Copy> Scanner<K> {
 
     fn report(&self, value: Found<'_>, to: u64, found: &mut impl FnMut(Hit<'_, K>)) {
         if let Place::Field(&Field { key: Some(key), .. }) = self.progress.place {
-            found(Hit { key, found: value, from: self.progress.from, to, repeated: self.progress.repeated });
+            let Progress { from, member, repeated, .. } = self.progress;
+            found(Hit { key, found: value, from, to, member, repeated });
         }
     }
 

@@ -5,10 +5,11 @@
 //! 1. [`filter`]: Envoy's callbacks. Bytes in, one call to the core, its answer applied.
 //! 2. [`exchange`]: the order of things, as a state machine without IO.
 //! 3. [`tenant`], [`llm`]: whose request it is, and what it asks for ([`json`] reads it as it comes).
-//! 4. [`policy`] (from [`config`]), [`price`]: what is allowed, what it may cost.
+//! 4. [`policy`] (from [`config`]), [`route`], [`price`]: what is allowed, who may serve it, what it may cost.
 //! 5. [`limit`]: the tenant's cell admits or refuses everything at once; [`host`] swaps it in shared data.
-//! 6. [`llm::meter`]: reads the answer as it passes.
-//! 7. [`record`]: what it came to, settled, counted and logged, under one of the codes of [`outcome`].
+//! 6. [`attempt`]: each provider that Envoy tries gets the request as it wants it.
+//! 7. [`llm::meter`]: reads the answer as it passes.
+//! 8. [`record`]: what it came to, settled, counted and logged, under one of the codes of [`outcome`].
 //!
 //! Only this file, `filter` and `host` know the proxy-wasm host; everything else is plain Rust under plain tests.
 
@@ -17,6 +18,7 @@
     expect(clippy::arithmetic_side_effects, reason = "a test that overflows must fail, and nobody is served by it")
 )]
 
+pub mod attempt;
 pub mod config;
 pub mod exchange;
 
@@ -31,6 +33,7 @@ pub mod outcome;
 pub mod policy;
 pub mod price;
 pub mod record;
+pub mod route;
 pub mod tenant;
 pub mod units;
 

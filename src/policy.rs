@@ -5,18 +5,21 @@
 //! cost each worker's VM their names.
 
 mod build;
+mod routes;
 mod rules;
 
 use std::rc::Rc;
 
 use hashbrown::HashMap;
 
-use crate::config::{Config, structure};
+use crate::config::{Config, Upstream, structure};
 pub use crate::config::{ConfigError, ReportedCost, Starved};
 use crate::limit::Rules;
-use crate::llm::path::Route;
+use crate::llm::path::{self, Route};
+use crate::llm::schema::Schema;
 pub use crate::price::Pattern;
 use crate::price::PriceTable;
+use crate::route::{ProviderIx, Reach, Routes, Sensitivity};
 use crate::units::{NanoUsd, Tokens};
 
 /// The tenant that unknown ones share.
@@ -35,11 +38,15 @@ pub struct Policy {
     pub tenant_header: String,
     pub role_header: String,
     pub roles: Vec<String>,
+    pub sensitivity_header: String,
+    pub default_sensitivity: Sensitivity,
     pub tenants: Vec<TenantPolicy>,
     tenant_index: HashMap<Rc<str>, u32>,
     /// Whose limits unknown tenants share; without it they are refused.
     pub default_tenant: Option<TenantIx>,
+    /// By name: whoever reads the configuration has them in one order.
     pub providers: Vec<ProviderPolicy>,
+    pub routes: Routes,
     /// The operator's paths, then the built-in ones.
     pub paths: Vec<Route>,
     pub prices: PriceTable,
@@ -61,6 +68,8 @@ pub struct TenantPolicy {
     pub rules: Rc<Rules>,
     /// `None` allows every model.
     pub models: Option<Box<[Pattern]>>,
+    /// Before the table of all tenants.
+    pub role_models: Option<Box<HashMap<Rc<str>, Rc<str>>>>,
 }
 
 #[derive(Clone, Debug)]
@@ -70,12 +79,25 @@ pub struct ProviderPolicy {
     /// Whether a stream may be asked for its usage.
     pub stream_usage_option: bool,
     pub reported_cost: ReportedCost,
+    pub reach: Reach,
+    /// What stands in the place of `/v1`.
+    pub base_path: String,
+    /// API → its path here.
+    pub paths: Vec<(&'static str, String)>,
 }
 
 #[derive(Clone, Debug, Default)]
 pub struct Expensive {
     pub models: Vec<Pattern>,
     pub over: Option<NanoUsd>,
+}
+
+/// Whose attempts this plugin carries out, if it stands in the cluster of a provider.
+pub fn attempt_of(configuration: &[u8]) -> Result<Option<Rc<str>>, ConfigError> {
+    match structure::json_of(configuration) {
+        Some(json) => Upstream::read(json.as_bytes()).map_err(ConfigError::without_place),
+        None => Upstream::read(configuration),
+    }
 }
 
 impl Policy {
@@ -108,8 +130,16 @@ impl Policy {
 
     /// The provider behind an Envoy cluster.
     pub fn provider(&self, cluster: Option<&str>) -> Option<&ProviderPolicy> {
-        let cluster = cluster?;
-        self.providers.iter().find(|provider| provider.cluster == cluster)
+        self.provider_at(self.provider_of(cluster?)?)
+    }
+
+    pub fn provider_of(&self, cluster: &str) -> Option<ProviderIx> {
+        let at = self.providers.iter().position(|provider| provider.cluster == cluster)?;
+        u16::try_from(at).ok().map(ProviderIx)
+    }
+
+    pub fn provider_at(&self, ix: ProviderIx) -> Option<&ProviderPolicy> {
+        self.providers.get(usize::from(ix.0))
     }
 
     /// The `provider` label of an Envoy cluster.
@@ -123,11 +153,32 @@ impl Policy {
         self.roles.iter().find(|known| **known == role).map_or(OTHER, |known| known)
     }
 
+    /// The model of a role, for this tenant.
+    pub fn model_of_role<'a>(&'a self, tenant: &'a TenantPolicy, role: &str) -> Option<&'a str> {
+        let own = tenant.role_models.as_ref().and_then(|models| models.get(role));
+        own.map(|model| &**model).or_else(|| self.routes.model_of_role(role))
+    }
+
     /// The model that is sent on for the one that the client wrote.
     pub fn resolve<'a>(&'a self, model: &'a str) -> &'a str {
         self.aliases.get(model).map_or(model, |target| target)
     }
 }
+
+impl ProviderPolicy {
+    /// The path of an API here, for a client's; `renamed` as in [`path::rebased`].
+    pub fn path(&self, schema: &Schema, called: &str, model: &str, renamed: Option<(&str, &str)>) -> Option<String> {
+        let api = if schema.own { CHAT } else { schema.name };
+        if let Some((_, template)) = self.paths.iter().find(|(name, _)| *name == api) {
+            return Some(path::templated(template, model));
+        }
+        path::rebased(&self.base_path, if schema.own { CHAT_PATH } else { called }, renamed)
+    }
+}
+
+/// What the gateway's own API is to a provider.
+const CHAT: &str = "openai_chat";
+const CHAT_PATH: &str = "/v1/chat/completions";
 
 impl TenantPolicy {
     pub fn allows(&self, model: &str) -> bool {

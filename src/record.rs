@@ -26,6 +26,8 @@ pub struct Record {
     /// The API that was called.
     pub api: &'static str,
     pub model_asked: String,
+    /// What that was taken for: an alias's or a role's model, or the cheapest of several.
+    pub model_chosen: String,
     pub model_answered: String,
     pub stream: bool,
     pub status: u64,
@@ -36,7 +38,10 @@ pub struct Record {
     pub usage_mismatch: bool,
     /// Of what was served, if the answer said so.
     pub service_tier: Option<String>,
+    /// Of the answer.
     pub cost: NanoUsd,
+    /// Attempts before it that cost something.
+    pub failed_attempts: Vec<FailedAttempt>,
     /// What the provider says it will bill.
     pub provider_cost: Option<NanoUsd>,
     /// By more than a rounding from what the prices here say.
@@ -48,6 +53,25 @@ pub struct Record {
     pub first_byte_ms: Option<u64>,
     /// Whether the request was sent on (and so holds a gauge and a reservation).
     pub admitted: bool,
+}
+
+/// An attempt that failed, and that its provider billed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedAttempt {
+    pub provider: String,
+    /// The `model` label of its price.
+    pub model: String,
+    pub usage: Usage,
+    pub cost: NanoUsd,
+}
+
+#[derive(Serialize)]
+struct FailedLine<'a> {
+    provider: &'a str,
+    model: &'a str,
+    input_tokens: u64,
+    output_tokens: u64,
+    cost_nanousd: u64,
 }
 
 /// The layout's version: a field may be added within one, never renamed or removed.
@@ -63,6 +87,7 @@ struct Line<'a> {
     provider: &'a str,
     model: &'a str,
     model_asked: &'a str,
+    model_chosen: &'a str,
     model_answered: &'a str,
     stream: bool,
     outcome: &'static str,
@@ -86,6 +111,8 @@ struct Line<'a> {
     usage_mismatch: bool,
     service_tier: Option<&'a str>,
     cost_nanousd: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    failed_attempts: Vec<FailedLine<'a>>,
     provider_cost_nanousd: Option<u64>,
     reserved_nanousd: u64,
     audit: Vec<&'static str>,
@@ -93,7 +120,24 @@ struct Line<'a> {
     first_byte_ms: Option<u64>,
 }
 
+impl FailedAttempt {
+    fn line(&self) -> FailedLine<'_> {
+        FailedLine {
+            provider: &self.provider,
+            model: &self.model,
+            input_tokens: self.usage.input_tokens.0,
+            output_tokens: self.usage.output_tokens.0,
+            cost_nanousd: self.cost.0,
+        }
+    }
+}
+
 impl Record {
+    /// What the tenant is charged: the answer, and what failed before it.
+    pub fn charged(&self) -> NanoUsd {
+        self.failed_attempts.iter().fold(self.cost, |sum, failed| sum.plus(failed.cost))
+    }
+
     /// One line of JSON, without the line's end.
     pub fn to_json(&self) -> String {
         let line = Line {
@@ -105,6 +149,7 @@ impl Record {
             provider: &self.labels.provider,
             model: &self.labels.model,
             model_asked: &self.model_asked,
+            model_chosen: &self.model_chosen,
             model_answered: &self.model_answered,
             stream: self.stream,
             outcome: self.outcome.code(),
@@ -127,7 +172,8 @@ impl Record {
             usage_source: self.usage_source.name(),
             usage_mismatch: self.usage_mismatch,
             service_tier: self.service_tier.as_deref(),
-            cost_nanousd: self.cost.0,
+            cost_nanousd: self.charged().0,
+            failed_attempts: self.failed_attempts.iter().map(FailedAttempt::line).collect(),
             provider_cost_nanousd: self.provider_cost.map(|cost| cost.0),
             reserved_nanousd: self.reserved.0,
             audit: self.audit.iter().map(|guard| guard.name()).collect(),

@@ -93,7 +93,7 @@ impl Case {
             panic!("{}: {} is not an API", self.name, self.path)
         };
         assert_eq!(exchange.body(policy, self.request.to_string().as_bytes()), None);
-        let demand = exchange.end_of_request(policy, None, |_| Density::default(), NOW);
+        let demand = exchange.end_of_request(policy, Around { now: NOW, ..tests::around(None) });
         let demand = match demand {
             Err(_) if self.expect.outcome == "provider_rejected" => return None,
             Err(reply) => panic!("{}: {}", self.name, String::from_utf8_lossy(&reply.body)),
@@ -104,7 +104,10 @@ impl Case {
         let status = (":status".to_owned(), self.status.to_string());
         let headers = self.headers.iter().map(|(name, value)| (name.to_lowercase(), value.clone()));
         let headers: Vec<_> = headers.chain([status]).map(|(name, value)| (name, value.into_bytes())).collect();
-        exchange.answer_head(&AnswerHead { headers: &headers, from_provider: true });
+        exchange.answer_head(
+            policy,
+            &AnswerHead { headers: &headers, from_provider: true, cluster: None, end_of_stream: false },
+        );
         Some(exchange)
     }
 
@@ -116,7 +119,9 @@ impl Case {
         }
         const ABORTED: u64 = 1 << 23;
         let (flags, status) = (if whole { 0 } else { ABORTED }, self.status.into());
-        Some(exchange.close(policy, &Ending { status, flags, sent: true, attempts: 1, cluster: None }, NOW).record)
+        Some(
+            exchange.close(policy, &Ending { status, flags, sent: true, attempts: 1, ..Ending::default() }, NOW).record,
+        )
     }
 }
 

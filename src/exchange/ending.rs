@@ -3,15 +3,18 @@
 //! Trade-off: an ending that tells its usage is charged exactly. One that doesn't is charged an estimate that leans
 //! towards what the provider will bill: a client that walks away must not find that cheaper than to stay.
 
-use super::{Answer, Open};
+use std::rc::Rc;
+
+use super::{Answer, Leg, Open};
+use crate::attempt::Failed;
 use crate::limit::Reservation;
 use crate::llm::estimate::density::{Density, Lesson, Measured};
 use crate::llm::estimate::{self, Sizes};
 use crate::llm::meter::{Generated, Reading};
 use crate::llm::usage::{Told, Usage, UsageSource};
 use crate::outcome::Outcome;
-use crate::policy::{ReportedCost, TenantIx};
-use crate::record::Record;
+use crate::policy::{Policy, ReportedCost, TenantIx};
+use crate::record::{FailedAttempt, Record};
 use crate::units::{NanoUsd, Tokens};
 
 /// What Envoy knows once the stream is over.
@@ -25,6 +28,8 @@ pub struct Ending {
     /// Whether a connection to the provider carried (a part of) the request.
     pub sent: bool,
     pub attempts: u64,
+    /// What failed attempts reported.
+    pub failed: Vec<Failed>,
 }
 
 impl Ending {
@@ -96,12 +101,17 @@ impl Open {
     /// What the exchange came to: the last thing that happens to a reservation.
     pub(super) fn settle(
         self,
+        policy: &Policy,
         ending: &Ending,
         stream: bool,
         charged: ReportedCost,
         record: &mut Record,
     ) -> (Settlement, Option<Experience>) {
-        let (sizes, density, most_output) = (self.sizes, self.density, self.most_output);
+        let (sizes, most_output) = (self.sizes, self.most_output);
+        let leg = self.leg(policy, ending.cluster.as_deref());
+        let density = leg.map(|leg| leg.density).unwrap_or_default();
+        let tariff = leg.map(|leg| Rc::clone(&leg.tariff)).unwrap_or_default();
+        record.failed_attempts = self.failed(policy, ending);
         let likely_input = || sizes.input_likely(density);
         let mut experience = None;
         let estimated = match self.answer {
@@ -154,8 +164,8 @@ impl Open {
             record.usage.search_units = record.usage.search_units.max(self.items.search_units);
         }
         let ours = match record.service_tier.as_deref() {
-            Some(served) => self.tariff.cost(&record.usage, Some(served)),
-            None => self.tariff.cost_unserved(&record.usage, self.service_tier.as_deref()),
+            Some(served) => tariff.cost(&record.usage, Some(served)),
+            None => tariff.cost_unserved(&record.usage, self.service_tier.as_deref()),
         };
         record.cost = match (record.usage_source, record.provider_cost, charged) {
             (UsageSource::None, ..) => NanoUsd::ZERO,
@@ -165,8 +175,31 @@ impl Open {
         // Providers round, too; and an estimate is no price to hold theirs against.
         record.provider_cost_differs = record.usage_source == UsageSource::Reported
             && record.provider_cost.is_some_and(|theirs| theirs.0.abs_diff(ours.0) > 1);
-        let (cost, tokens) = (record.cost, record.usage.total_tokens);
+        let tokens = |sum: Tokens, failed: &FailedAttempt| sum.plus(failed.usage.total_tokens);
+        let tokens = record.failed_attempts.iter().fold(record.usage.total_tokens, tokens);
+        let cost = record.charged();
         (Settlement { tenant: self.tenant, reservation: self.reservation, cost, tokens }, experience)
+    }
+}
+
+impl Open {
+    /// What failed attempts cost. The last attempt's answer, if one came, was metered as it passed.
+    fn failed(&self, policy: &Policy, ending: &Ending) -> Vec<FailedAttempt> {
+        let passed = |failed: &&Failed| self.answer.is_some() && failed.number >= ending.attempts;
+        let cost = |failed: &Failed| {
+            let named = |leg: &&Leg| {
+                let provider = leg.provider.and_then(|ix| policy.provider_at(ix));
+                provider.is_some_and(|provider| provider.name == failed.provider)
+            };
+            let leg = self.legs.iter().find(named)?;
+            let cost = match failed.service_tier.as_deref() {
+                Some(served) => leg.tariff.cost(&failed.usage, Some(served)),
+                None => leg.tariff.cost_unserved(&failed.usage, self.service_tier.as_deref()),
+            };
+            let (provider, model) = (failed.provider.clone(), leg.label.clone());
+            Some(FailedAttempt { provider, model, usage: failed.usage, cost })
+        };
+        ending.failed.iter().filter(|failed| !passed(failed)).filter_map(cost).collect()
     }
 }
 

@@ -16,6 +16,11 @@ fn policy() -> Policy {
     Policy::read(POLICY.as_bytes()).unwrap()
 }
 
+/// Nothing is known but where Envoy's route leads.
+pub(super) fn around(cluster: Option<&str>) -> Around<'_> {
+    Around { cluster, is_open: &|_| false, density: &|_| Density::default(), now: NOON }
+}
+
 fn head(extra: &[(&str, &str)]) -> Vec<(String, Vec<u8>)> {
     let mut headers = vec![(":method", "POST"), (":path", "/v1/chat/completions"), ("x-request-id", "id-1")];
     headers.extend_from_slice(extra);
@@ -38,7 +43,7 @@ fn asked(policy: &Policy, tenant: &str, body: &str) -> (Exchange, Result<Demand,
         panic!("was not read")
     };
     assert_eq!(exchange.body(policy, body.as_bytes()), None);
-    let demand = exchange.end_of_request(policy, Some("openai_cluster"), |_| Density::default(), NOON);
+    let demand = exchange.end_of_request(policy, around(Some("openai_cluster")));
     (exchange, demand)
 }
 
@@ -52,10 +57,13 @@ fn sent(policy: &Policy, body: &str) -> (Exchange, Cell, Vec<Edit>) {
     (exchange, cell, edits)
 }
 
-fn answer(exchange: &mut Exchange, status: u64, content_type: &str, body: &str) {
+fn answer(policy: &Policy, exchange: &mut Exchange, status: u64, content_type: &str, body: &str) {
     let headers = [(":status", status.to_string()), ("content-type", content_type.to_owned())];
     let headers = headers.map(|(name, value)| (name.to_owned(), value.into_bytes()));
-    exchange.answer_head(&AnswerHead { headers: &headers, from_provider: true });
+    exchange.answer_head(
+        policy,
+        &AnswerHead { headers: &headers, from_provider: true, cluster: None, end_of_stream: false },
+    );
     exchange.answer_body(body.as_bytes(), false, || NOON);
 }
 
@@ -163,7 +171,7 @@ fn every_ending_is_settled_once_and_called_by_its_name() {
         let body = if stream { BODY.replace("\"model\"", "\"stream\":true,\"model\"") } else { BODY.to_owned() };
         let (mut exchange, mut cell, _) = sent(&policy, &body);
         if let Some((status, content_type, text)) = answered {
-            answer(&mut exchange, status, content_type, text);
+            answer(&policy, &mut exchange, status, content_type, text);
         }
         let ending = Ending {
             status: answered.map_or(503, |(status, ..)| status),
@@ -171,6 +179,7 @@ fn every_ending_is_settled_once_and_called_by_its_name() {
             cluster: Some("openai_cluster".to_owned()),
             sent: sent_on,
             attempts: 1,
+            ..Ending::default()
         };
         let Closed { settlement, record, .. } = exchange.close(&policy, &ending, NOON);
         assert_eq!((record.outcome, record.usage_source), (outcome, source), "{name}");
@@ -195,7 +204,7 @@ fn a_starved_swap_is_refused_or_sent_on_without_a_reservation() {
         assert!(demand.is_ok());
         let step = exchange.decided(&policy, Err(SwapStarved), NOON);
         assert_eq!(matches!(step, Step::Refuse(_)), refuses);
-        answer(&mut exchange, 200, "application/json", USAGE);
+        answer(&policy, &mut exchange, 200, "application/json", USAGE);
         let closed = exchange.close(&policy, &Ending { status: 200, ..Ending::default() }, NOON);
         let charged = closed.settlement.map(|settlement| (settlement.reservation.cost, settlement.cost));
         assert_eq!(charged, (!refuses).then_some((NanoUsd(0), NanoUsd(4_500))));
@@ -218,7 +227,7 @@ fn a_cheap_tier_is_charged_only_where_the_answer_says_that_it_served() {
     let cost = |text: &str, flags| {
         let (mut exchange, mut cell, _) = sent(&policy, &body);
         let reserved = cell.levels(NOON, 900).reserved;
-        answer(&mut exchange, 200, "text/event-stream", text);
+        answer(&policy, &mut exchange, 200, "text/event-stream", text);
         let ending = Ending { status: 200, flags, sent: true, ..Ending::default() };
         (exchange.close(&policy, &ending, NOON).record.cost.0, reserved.0)
     };
@@ -231,7 +240,7 @@ fn a_cheap_tier_is_charged_only_where_the_answer_says_that_it_served() {
     let (cut_standard, reserved_standard) = {
         let body = body.replace("\"flex\"", "\"what\"");
         let (mut exchange, mut cell, _) = sent(&policy, &body);
-        answer(&mut exchange, 200, "text/event-stream", delta);
+        answer(&policy, &mut exchange, 200, "text/event-stream", delta);
         let ending = Ending { status: 200, flags: 1 << 14, sent: true, ..Ending::default() };
         (exchange.close(&policy, &ending, NOON).record.cost.0, cell.levels(NOON, 900).reserved.0)
     };
@@ -245,7 +254,7 @@ fn a_provider_that_refuses_the_usage_option_is_not_asked_by_it() {
     assert_eq!(edits, []);
     // What it tells by itself is not kept from the client.
     let alone = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":5}}\n\n";
-    answer(&mut exchange, 200, "text/event-stream", "");
+    answer(&policy, &mut exchange, 200, "text/event-stream", "");
     assert_eq!(exchange.answer_body(alone.as_bytes(), true, || NOON), Passage::Unchanged);
     let record = exchange.close(&policy, &Ending { status: 200, ..Ending::default() }, NOON).record;
     assert_eq!((record.cost, record.usage_source), (NanoUsd(4_500), UsageSource::Reported));
@@ -262,7 +271,7 @@ fn a_providers_own_figure_is_compared_and_charged_only_where_that_is_wanted() {
     ] {
         let policy = adjusted(|policy| policy["providers"]["openai"]["reported_cost"] = wanted.into());
         let (mut exchange, ..) = sent(&policy, BODY);
-        answer(&mut exchange, 200, "application/json", &told(cost));
+        answer(&policy, &mut exchange, 200, "application/json", &told(cost));
         let ending = Ending { status: 200, cluster: Some("openai_cluster".to_owned()), ..Ending::default() };
         let record = exchange.close(&policy, &ending, NOON).record;
         assert_eq!((record.cost.0, record.provider_cost_differs), (charged, differs), "{wanted} {cost}");
@@ -278,11 +287,11 @@ fn a_background_response_is_charged_at_its_bound_when_it_is_accepted() {
     let Opening::Read(mut exchange) = Exchange::open(&policy, &headers, NOON) else { panic!("was not read") };
     let body = r#"{"model":"gpt-4o-mini","input":"hi","background":true,"max_output_tokens":700}"#;
     assert_eq!(exchange.body(&policy, body.as_bytes()), None);
-    let demand = exchange.end_of_request(&policy, None, |_| Density::default(), NOON).unwrap();
+    let demand = exchange.end_of_request(&policy, around(None)).unwrap();
     let decision = Cell::default().admit(policy.rules(demand.tenant).unwrap(), &demand.ask, NOON);
     assert_eq!(exchange.decided(&policy, Ok(decision), NOON), Step::Forward(Vec::new()));
     let accepted = r#"{"id":"resp_1","status":"queued","error":null,"usage":null,"output":[]}"#;
-    answer(&mut exchange, 200, "application/json", accepted);
+    answer(&policy, &mut exchange, 200, "application/json", accepted);
     let record = exchange.close(&policy, &Ending { status: 200, ..Ending::default() }, NOON).record;
     assert_eq!((record.usage.output_tokens, record.usage_source), (Tokens(700), UsageSource::Estimated));
     headers[0].1 = b"GET".to_vec();
@@ -294,7 +303,7 @@ fn a_background_response_is_charged_at_its_bound_when_it_is_accepted() {
 fn the_record_is_one_line_of_json_without_anything_of_the_conversation() {
     let policy = policy();
     let (mut exchange, ..) = sent(&policy, &BODY.replace("\"hi\"", "\"a secret\""));
-    answer(&mut exchange, 200, "application/json", &USAGE.replace("hello", "another secret"));
+    answer(&policy, &mut exchange, 200, "application/json", &USAGE.replace("hello", "another secret"));
     let line = exchange.close(&policy, &Ending { status: 200, ..Ending::default() }, NOON).record.to_json();
     assert!(!line.contains('\n') && !line.contains("secret"), "{line}");
     let line: serde_json::Value = serde_json::from_str(&line).unwrap();

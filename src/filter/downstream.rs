@@ -4,8 +4,8 @@
 //! before the tenant's cell has agreed. Bodies stay in Envoy's buffers and are read from there in pieces.
 
 use super::root::Plugin;
-use crate::exchange::{AnswerHead, Demand, Ending, Exchange, Opening, Settlement, Step, SwapStarved};
-use crate::host::{cells, exchange_facts, http};
+use crate::exchange::{AnswerHead, Around, Demand, Ending, Exchange, Opening, Settlement, Step, SwapStarved};
+use crate::host::{cells, chain, exchange_facts, http};
 use crate::limit::Decision;
 use crate::llm::meter::Passage;
 use crate::llm::request::{self, Edit};
@@ -25,11 +25,13 @@ pub struct Downstream {
     exchange: Option<Exchange>,
     /// The cluster whose gauge counts this exchange.
     cluster: Option<String>,
+    /// What the client gets instead of the body that came.
+    instead: Option<Vec<u8>>,
 }
 
 impl Downstream {
     pub const fn new(plugin: Rc<Plugin>) -> Self {
-        Self { plugin, exchange: None, cluster: None }
+        Self { plugin, exchange: None, cluster: None, instead: None }
     }
 
     fn reply(reply: &Reply) -> Action {
@@ -57,23 +59,31 @@ impl Downstream {
         };
         let received = exchange.received();
         let now = exchange_facts::now();
-        self.cluster = exchange_facts::cluster();
-        let density = |model: &str| plugin.densities.of(model);
-        let demand = match exchange.end_of_request(&plugin.policy, self.cluster.as_deref(), density, now) {
+        let routed = plugin.policy.routes.choose();
+        self.cluster = if routed { None } else { exchange_facts::cluster() };
+        let around = Around {
+            cluster: self.cluster.as_deref(),
+            is_open: &|_| false,
+            density: &|model| plugin.densities.of(model),
+            now,
+        };
+        let demand = match exchange.end_of_request(&plugin.policy, around) {
             Ok(demand) => demand,
             Err(reply) => return self.refuse(reply),
         };
         let decision = ask(&plugin, &demand, now);
         match exchange.decided(&plugin.policy, decision, now) {
-            Step::Refuse(reply) => Self::reply(&reply),
-            Step::Forward(edits) => {
-                plugin.stats.opened(plugin.policy.provider_label(self.cluster.as_deref()));
-                apply(&edits, received);
-                // The answer must be readable as it passes.
-                http::remove_request_header("accept-encoding");
-                Action::Continue
+            Step::Refuse(reply) => return Self::reply(&reply),
+            Step::Forward(edits) => apply(&edits, received),
+            Step::Route(route) => {
+                chain::publish(&route);
+                self.cluster = route.clusters.into_iter().next();
             }
         }
+        plugin.stats.opened(plugin.policy.provider_label(self.cluster.as_deref()));
+        // The answer must be readable as it passes.
+        http::remove_request_header("accept-encoding");
+        Action::Continue
     }
 }
 
@@ -161,17 +171,23 @@ impl HttpContext for Downstream {
         self.decide()
     }
 
-    fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+    fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         let Some(exchange) = &mut self.exchange else { return Action::Continue };
         if !exchange.is_open() {
             return Action::Continue;
         }
         let headers = http::response_headers();
         let from_provider = exchange_facts::from_provider();
-        let set = exchange.answer_head(&AnswerHead { headers: &headers, from_provider });
-        for (name, value) in set {
+        let cluster = if exchange.has_choice() { exchange_facts::cluster() } else { None };
+        let head = AnswerHead { headers: &headers, from_provider, cluster: cluster.as_deref(), end_of_stream };
+        let passed = exchange.answer_head(&self.plugin.policy, &head);
+        for (name, value) in passed.set {
             http::set_response_header(name, &value);
         }
+        for name in passed.remove {
+            http::remove_response_header(name);
+        }
+        self.instead = passed.body;
         if exchange.edits_answer() {
             http::remove_response_header("content-length");
         }
@@ -179,6 +195,10 @@ impl HttpContext for Downstream {
     }
 
     fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        if let Some(body) = &mut self.instead {
+            http::replace(BufferType::HttpResponseBody, size, &std::mem::take(body));
+            return Action::Continue;
+        }
         let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.meters_answer()) else {
             return Action::Continue;
         };
@@ -215,7 +235,7 @@ impl HttpContext for Downstream {
         let plugin = Rc::clone(&self.plugin);
         let now = exchange_facts::now();
         let ending = if exchange.is_open() || exchange.is_reading() {
-            exchange_facts::ending(self.cluster.as_deref())
+            exchange_facts::ending(self.cluster.as_deref(), exchange.has_choice())
         } else {
             Ending { status: exchange_facts::status(), ..Ending::default() }
         };

@@ -2,10 +2,11 @@
 
 use super::downstream::Downstream;
 use super::levels::LevelGauges;
+use super::upstream::Upstream;
 use crate::host::densities::Densities;
 use crate::host::exchange_facts;
 use crate::host::stats::Stats;
-use crate::policy::Policy;
+use crate::policy::{self, ConfigError, Policy};
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{BufferType, ContextType};
@@ -23,9 +24,36 @@ pub struct Plugin {
     pub densities: Densities,
 }
 
+/// What this plugin is, by its configuration.
+#[derive(Default)]
+enum Mode {
+    #[default]
+    Unconfigured,
+    /// In the listener's chain: once per request.
+    Downstream(Rc<Plugin>),
+    /// In the cluster of the provider of this name: once per attempt.
+    Upstream(Rc<str>),
+}
+
 #[derive(Default)]
 pub struct Root {
-    plugin: Option<Rc<Plugin>>,
+    mode: Mode,
+}
+
+impl Root {
+    fn configure(&mut self, configuration: &[u8]) -> Result<(), ConfigError> {
+        if let Some(provider) = policy::attempt_of(configuration)? {
+            self.mode = Mode::Upstream(provider);
+            return Ok(());
+        }
+        let policy = Policy::read(configuration)?;
+        let (stats, levels, densities) = (Stats::default(), LevelGauges::default(), Densities::default());
+        self.mode = Mode::Downstream(Rc::new(Plugin { policy, stats, levels, densities }));
+        if let Err(status) = hostcalls::set_tick_period(GAUGE_PERIOD) {
+            log::warn!("Envoy gives no ticks, so the tenants' gauges stand still: {status:?}");
+        }
+        Ok(())
+    }
 }
 
 impl Context for Root {}
@@ -40,25 +68,15 @@ impl RootContext for Root {
                 return false;
             }
         };
-        match Policy::read(&json) {
-            Ok(policy) => {
-                let (stats, levels, densities) = (Stats::default(), LevelGauges::default(), Densities::default());
-                let plugin = Plugin { policy, stats, levels, densities };
-                self.plugin = Some(Rc::new(plugin));
-                if let Err(status) = hostcalls::set_tick_period(GAUGE_PERIOD) {
-                    log::warn!("Envoy gives no ticks, so the tenants' gauges stand still: {status:?}");
-                }
-                true
-            }
-            Err(error) => {
-                log::error!("the configuration is refused: {error}");
-                false
-            }
+        let configured = self.configure(&json);
+        if let Err(error) = &configured {
+            log::error!("the configuration is refused: {error}");
         }
+        configured.is_ok()
     }
 
     fn on_tick(&mut self) {
-        if let Some(plugin) = &self.plugin {
+        if let Mode::Downstream(plugin) = &self.mode {
             plugin.densities.merge(&plugin.stats);
             plugin.stats.memory();
             plugin.levels.publish(&plugin.policy, &plugin.stats, exchange_facts::now());
@@ -66,8 +84,11 @@ impl RootContext for Root {
     }
 
     fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
-        let plugin = self.plugin.as_ref()?;
-        Some(Box::new(Downstream::new(Rc::clone(plugin))))
+        match &self.mode {
+            Mode::Unconfigured => None,
+            Mode::Downstream(plugin) => Some(Box::new(Downstream::new(Rc::clone(plugin)))),
+            Mode::Upstream(provider) => Some(Box::new(Upstream::new(Rc::clone(provider)))),
+        }
     }
 
     fn get_type(&self) -> Option<ContextType> {

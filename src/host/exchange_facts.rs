@@ -1,5 +1,6 @@
 //! What Envoy knows of the stream at hand: the clock, attributes, and where its record goes.
 
+use crate::attempt::Failed;
 use crate::exchange::Ending;
 use crate::units::UnixNanos;
 use proxy_wasm::hostcalls;
@@ -8,6 +9,11 @@ use std::time::UNIX_EPOCH;
 
 /// Where the access log finds the record: `%FILTER_STATE(wasm.nexus_record:PLAIN)%`.
 const RECORD: &str = "nexus_record";
+/// What is set under a name is read under that name in `wasm.`, by attempts as well.
+const PLAN: &str = "nexus_plan";
+const PLAN_STATE: &str = "wasm.nexus_plan";
+const FAILED: &str = "nexus_failed_attempts";
+const FAILED_STATE: &str = "wasm.nexus_failed_attempts";
 
 pub fn now() -> UnixNanos {
     let since = hostcalls::get_current_time().ok().and_then(|now| now.duration_since(UNIX_EPOCH).ok());
@@ -37,19 +43,49 @@ pub fn status() -> u64 {
     number(["response", "code"]).unwrap_or(0)
 }
 
-/// In `on_log`: how the stream ended.
-pub fn ending(chosen: Option<&str>) -> Ending {
+/// Attempts at a provider so far, the one at hand included.
+pub fn attempts() -> u64 {
+    number(["upstream", "request_attempt_count"]).unwrap_or(0)
+}
+
+pub fn set_plan(plan: &str) {
+    set(PLAN, plan);
+}
+
+/// What the exchange has planned for its attempts.
+pub fn plan() -> Option<String> {
+    state(PLAN_STATE)
+}
+
+/// One more attempt that failed and told what it used.
+pub fn add_failed(line: &str) {
+    let before = state(FAILED_STATE).unwrap_or_default();
+    set(FAILED, &if before.is_empty() { line.to_owned() } else { [&before, "\n", line].concat() });
+}
+
+fn state(name: &'static str) -> Option<String> {
+    attribute(["filter_state", name]).and_then(|state| String::from_utf8(state).ok())
+}
+
+fn set(name: &'static str, value: &str) {
+    if let Err(status) = hostcalls::set_property(vec![name], Some(value.as_bytes())) {
+        log::warn!("Envoy would not take `{name}` of an exchange: {status:?}");
+    }
+}
+
+/// In `on_log`: how the stream ended. Only where there was a choice of providers, attempts left what they cost.
+pub fn ending(chosen: Option<&str>, routed: bool) -> Ending {
+    let failed = if routed { state(FAILED_STATE) } else { None };
     Ending {
+        failed: failed.as_deref().map(Failed::all).unwrap_or_default(),
         status: status(),
         flags: number(["response", "flags"]).unwrap_or(0),
         cluster: cluster().or_else(|| chosen.map(str::to_owned)),
         sent: attribute(["upstream", "address"]).is_some_and(|address| !address.is_empty()),
-        attempts: number(["upstream", "request_attempt_count"]).unwrap_or(0),
+        attempts: attempts(),
     }
 }
 
 pub fn publish(record: &str) {
-    if let Err(status) = hostcalls::set_property(vec![RECORD], Some(record.as_bytes())) {
-        log::warn!("Envoy would not take the record of an exchange: {status:?}");
-    }
+    set(RECORD, record);
 }

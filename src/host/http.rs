@@ -13,6 +13,11 @@ pub fn response_headers() -> Vec<(String, Bytes)> {
     hostcalls::get_map_bytes(MapType::HttpResponseHeaders).unwrap_or_default()
 }
 
+pub fn set_request_header(name: &str, value: &str) {
+    let set = hostcalls::set_map_value(MapType::HttpRequestHeaders, name, Some(value));
+    warn_if_refused("set a request header", set);
+}
+
 pub fn remove_request_header(name: &str) {
     warn_if_refused("remove a request header", hostcalls::remove_map_value(MapType::HttpRequestHeaders, name));
 }

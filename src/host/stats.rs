@@ -6,7 +6,8 @@
 use super::cells::Swap;
 use crate::exchange::Checked;
 use crate::limit::Levels;
-use crate::record::Record;
+use crate::llm::usage::UsageSource;
+use crate::record::{FailedAttempt, Record};
 
 use hashbrown::HashMap;
 use proxy_wasm::hostcalls;
@@ -128,6 +129,19 @@ impl Stats {
         self.add(&[provider, model], "ai_gateway_provider_cost_differs_total", differs);
     }
 
+    /// Whoever billed it, before another answered.
+    fn failed(&self, failed: &FailedAttempt, tenant: (&str, &str)) {
+        let FailedAttempt { provider, model, usage, cost } = failed;
+        let (provider, model) = (("provider", provider.as_str()), ("model", model.as_str()));
+        for (direction, tokens) in [("input", usage.input_tokens), ("output", usage.output_tokens)] {
+            let labels = [("direction", direction), provider, model, tenant];
+            self.add(&labels, "ai_gateway_tokens_total", tokens.0);
+        }
+        self.add(&[provider, model, tenant], "ai_gateway_cost_nanousd_total", cost.0);
+        let source = ("source", UsageSource::Reported.name());
+        self.add(&[source, provider, model], "ai_gateway_spend_nanousd_total", cost.0);
+    }
+
     pub fn count(&self, record: &Record) {
         let labels = &record.labels;
         let provider = ("provider", labels.provider.as_str());
@@ -144,6 +158,9 @@ impl Stats {
             let source = ("source", record.usage_source.name());
             self.add(&[source, provider, model], "ai_gateway_usage_total", 1);
             self.add(&[source, provider, model], "ai_gateway_spend_nanousd_total", record.cost.0);
+        }
+        for failed in &record.failed_attempts {
+            self.failed(failed, tenant);
         }
         self.add(&[provider, model], "ai_gateway_usage_mismatch_total", u64::from(record.usage_mismatch));
         self.compared(record, provider, model);

@@ -38,7 +38,7 @@ static SHAPE: [Field<Key>; 4] = [
 fn scan(chunks: &[&[u8]]) -> (Vec<String>, Result<(), Malformed>) {
     let mut scanner = Scanner::new(&SHAPE);
     let mut hits = Vec::new();
-    let mut note = |hit: Hit<'_, Key>| hits.push(format!("{hit:?}"));
+    let mut note = |hit: Hit<'_, Key>| hits.push(format!("{:?}", Hit { member: 0, ..hit }));
     let fed = chunks.iter().try_for_each(|chunk| scanner.feed(chunk, &mut note));
     let end = scanner.finish(&mut note);
     if let Err(malformed) = fed {
@@ -315,6 +315,20 @@ fn depth_is_bounded() {
     }
 }
 
+/// What a member is cut out by.
+#[test]
+fn a_scalar_knows_where_its_member_begins() {
+    let document = br#"{ "model": "a", "x": {"y": [1, {}]}, "model":true,"model" :1}"#;
+    let mut scanner = Scanner::new(&SHAPE);
+    let mut members = Vec::new();
+    for byte in document {
+        scanner.feed(&[*byte], &mut |hit| members.push((hit.member, hit.to))).unwrap();
+    }
+    let cut: Vec<_> =
+        members.iter().map(|(from, to)| std::str::from_utf8(&document[*from as usize..*to as usize])).collect();
+    assert_eq!(cut, [Ok(" \"model\": \"a\""), Ok(" \"model\":true"), Ok("\"model\" :1")]);
+}
+
 #[test]
 fn a_scanner_restarts_for_the_next_event() {
     let mut scanner = Scanner::new(&SHAPE);
@@ -353,7 +367,7 @@ impl Writer<'_> {
 
     fn hit(&mut self, field: Option<&Field<Key>>, found: Found<'_>, from: u64, repeated: bool) {
         if let Some(key) = field.and_then(|field| field.key) {
-            self.hits.push(format!("{:?}", Hit { key, found, from, to: self.text.len() as u64, repeated }));
+            self.hits.push(format!("{:?}", Hit { key, found, from, to: self.text.len() as u64, member: 0, repeated }));
         }
     }
 

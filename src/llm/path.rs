@@ -118,8 +118,44 @@ fn decoded(path: &[u8]) -> Vec<u8> {
     out
 }
 
+/// A provider's template of a path, with the model's name in it.
+pub fn templated(template: &str, model: &str) -> String {
+    template.replace(MODEL, &encoded(model))
+}
+
+/// The path by which a provider is called whose versions stand at `base_path` and not at `/v1`; `renamed` is the model in
+/// the client's path, and what it is called there. `None` if the client wrote it so that it can't be found again.
+pub fn rebased(base_path: &str, path: &str, renamed: Option<(&str, &str)>) -> Option<String> {
+    let (path, query) = path.split_at_checked(path.find('?').unwrap_or(path.len()))?;
+    let path = match renamed {
+        Some((asked, there)) if asked != there => {
+            let at = path.find(asked)?;
+            let (before, rest) = path.split_at_checked(at)?;
+            [before, &encoded(there), rest.get(asked.len()..)?].concat()
+        }
+        _ => path.to_owned(),
+    };
+    let versioned = path.strip_prefix("/v1").filter(|rest| rest.starts_with('/'));
+    Some(versioned.map_or_else(|| path.clone(), |rest| [base_path, rest].concat()) + query)
+}
+
+/// As one segment of a path.
+fn encoded(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~:".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push('%');
+            out.extend([byte >> 4, byte & 15].map(|half| char::from_digit(u32::from(half), 16).unwrap_or('0')));
+        }
+    }
+    out
+}
+
 /// Path, schema, and whether the path alone says that the answer is a stream. The most exact of two comes first.
-const BUILT_IN: [(&str, &str, Option<bool>); 35] = [
+const BUILT_IN: [(&str, &str, Option<bool>); 36] = [
+    ("/api/ai/chat", "gateway_chat", None),
     ("**/deployments/{model}/chat/completions", "openai_chat", None),
     ("**/chat/completions", "openai_chat", None),
     ("**/deployments/{model}/completions", "openai_completions", None),

@@ -13,6 +13,7 @@ use super::path::Called;
 use super::schema::{Asked, Item, Output, Schema, Slot};
 use crate::json::{Container, Found, Hit, Malformed, Number, Scanner};
 use crate::price::Items;
+use crate::route::BY_ROLE;
 use crate::units::Tokens;
 use std::fmt;
 
@@ -77,6 +78,13 @@ pub struct Request {
     bounds: [Option<Written>; SLOTS],
     nest: Option<Nest>,
     include_usage: Option<(bool, Place)>,
+    pub tools: bool,
+    pub role: Option<String>,
+    pub sensitivity: Option<String>,
+    /// Members that the provider is not to see.
+    cut: Vec<Place>,
+    /// Whether the path names the model, and not the body.
+    pub model_in_path: bool,
 }
 
 /// The most slots that a schema has for its bound.
@@ -122,6 +130,10 @@ struct Read {
     nest: Option<Nest>,
     include_usage: Option<(bool, Place)>,
     service_tier: Option<String>,
+    tools: bool,
+    role: Option<String>,
+    sensitivity: Option<String>,
+    cut: Vec<Place>,
     needed: bool,
     attachments: u64,
     attached_bytes: u64,
@@ -197,9 +209,11 @@ impl RequestReader {
         ended?;
         let Self { inside, before, read, called, source } = self;
         let is_form = matches!(source, Source::Form(_));
+        let model_in_path = called.model.is_some();
         let (model, model_place) = match (called.model, read.model) {
             (Some(model), _) => (model, None),
             (None, Some((model, place))) => (model, (!is_form).then_some(place)),
+            (None, None) if schema.own => (BY_ROLE.to_owned(), None),
             (None, None) => return Err(Invalid::Missing("model")),
         };
         if let Some(needed) = schema.needs
@@ -222,6 +236,11 @@ impl RequestReader {
             bounds: read.bounds,
             nest: read.nest,
             include_usage: read.include_usage,
+            tools: read.tools,
+            role: read.role,
+            sensitivity: read.sensitivity,
+            cut: read.cut,
+            model_in_path,
         })
     }
 }
@@ -235,6 +254,10 @@ impl Read {
         nest: None,
         include_usage: None,
         service_tier: None,
+        tools: false,
+        role: None,
+        sensitivity: None,
+        cut: Vec::new(),
         needed: false,
         attachments: 0,
         attached_bytes: 0,
@@ -288,6 +311,9 @@ impl Read {
             Asked::Model => {
                 once("model", hit, self.model.is_some())?;
                 self.model = Some((name("model", hit)?, place));
+                if schema.own {
+                    self.cut.push(Place { from: hit.member, to: hit.to });
+                }
             }
             Asked::Stream => {
                 once("stream", hit, self.stream.is_some())?;
@@ -336,6 +362,17 @@ impl Read {
                         self.attached_bytes = self.attached_bytes.saturating_add(size);
                     }
                 }
+            }
+            Asked::Tools => self.tools |= matches!(hit.found, Found::Opened(Container::Object)),
+            Asked::Role => {
+                once("role", hit, self.role.is_some())?;
+                self.role = Some(name("role", hit)?);
+                self.cut.push(Place { from: hit.member, to: hit.to });
+            }
+            Asked::Sensitivity => {
+                once("sensitivity", hit, self.sensitivity.is_some())?;
+                self.sensitivity = Some(name("sensitivity", hit)?);
+                self.cut.push(Place { from: hit.member, to: hit.to });
             }
             Asked::Document => {
                 let one = matches!(hit.found, Found::Size(_) | Found::Opened(Container::Object));
@@ -415,6 +452,11 @@ impl Request {
     /// The client's own bound on each choice. With two spellings, a provider takes either: the larger counts.
     pub fn bound(&self) -> Option<Tokens> {
         self.bounds.iter().flatten().filter_map(|written| written.tokens).max()
+    }
+
+    /// Whether the model's name is to be written in any case.
+    pub const fn needs_name(&self) -> bool {
+        self.schema.own
     }
 
     /// Whether the client asked for the usage event of a stream.

@@ -34,6 +34,8 @@ pub struct Schema {
     pub background: bool,
     /// In binary streams, the answer stands in base64 inside the payloads.
     pub wrapped: bool,
+    /// The gateway's own API: a request need not name its model, and what only the gateway reads is cut out of it.
+    pub own: bool,
     pub answer: &'static [Field<Fact>],
     /// Of an event, where a stream's differ from an answer in one piece.
     pub event: &'static [Field<Fact>],
@@ -110,6 +112,10 @@ pub enum Asked {
     /// A picture or a sound, or where it can be had.
     Attachment,
     Document,
+    Tools,
+    /// For the gateway alone.
+    Role,
+    Sensitivity,
 }
 
 /// What a field of an answer tells.
@@ -167,7 +173,8 @@ impl BoundField {
     }
 }
 
-pub static ALL: [&Schema; 17] = [
+pub static ALL: [&Schema; 18] = [
+    &openai::GATEWAY_CHAT,
     &openai::CHAT,
     &openai::COMPLETIONS,
     &openai::RESPONSES,

@@ -28,6 +28,66 @@ pub struct Usage {
     pub web_searches: u64,
 }
 
+impl Usage {
+    /// All counts, in the order of the fields.
+    pub const fn counts(&self) -> [u64; 14] {
+        [
+            self.input_tokens.0,
+            self.output_tokens.0,
+            self.total_tokens.0,
+            self.cached_input_tokens.0,
+            self.cache_creation_input_tokens.0,
+            self.cache_creation_1h_input_tokens.0,
+            self.reasoning_tokens.0,
+            self.audio_input_tokens.0,
+            self.image_input_tokens.0,
+            self.audio_output_tokens.0,
+            self.image_output_tokens.0,
+            self.images,
+            self.search_units,
+            self.web_searches,
+        ]
+    }
+
+    pub fn from_counts(counts: &[u64]) -> Option<Self> {
+        let &[
+            input_tokens,
+            output_tokens,
+            total_tokens,
+            cached_input_tokens,
+            cache_creation_input_tokens,
+            cache_creation_1h_input_tokens,
+            reasoning_tokens,
+            audio_input_tokens,
+            image_input_tokens,
+            audio_output_tokens,
+            image_output_tokens,
+            images,
+            search_units,
+            web_searches,
+        ] = counts
+        else {
+            return None;
+        };
+        Some(Self {
+            input_tokens: Tokens(input_tokens),
+            output_tokens: Tokens(output_tokens),
+            total_tokens: Tokens(total_tokens),
+            cached_input_tokens: Tokens(cached_input_tokens),
+            cache_creation_input_tokens: Tokens(cache_creation_input_tokens),
+            cache_creation_1h_input_tokens: Tokens(cache_creation_1h_input_tokens),
+            reasoning_tokens: Tokens(reasoning_tokens),
+            audio_input_tokens: Tokens(audio_input_tokens),
+            image_input_tokens: Tokens(image_input_tokens),
+            audio_output_tokens: Tokens(audio_output_tokens),
+            image_output_tokens: Tokens(image_output_tokens),
+            images,
+            search_units,
+            web_searches,
+        })
+    }
+}
+
 /// Where the counts of an exchange come from; a label and a field of the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum UsageSource {

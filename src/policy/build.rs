@@ -6,16 +6,18 @@ use std::rc::Rc;
 
 use hashbrown::HashMap;
 
+use super::routes::{self, Known};
 use super::rules::Layer;
 use super::{DEFAULT_TENANT, Expensive, NONE, OTHER, Policy, ProviderPolicy, TenantIx, TenantPolicy};
 use crate::config::{self, Config, ConfigError, Named, UnknownTenants, UnpricedPolicy, WrittenRates};
 use crate::limit::{Guard, Rules};
 use crate::llm::path::{self, PathPattern, Route};
-use crate::llm::schema;
+use crate::llm::schema::{self, Schema};
 use crate::price::{NotAdded, Price, PriceIx, PriceTable, Quote, Schedule, Tariff, Unpriced};
+use crate::route::{Reach, Routes};
 use crate::units::{Tokens, UnixNanos};
 
-type Checked<T> = Result<T, ConfigError>;
+pub(super) type Checked<T> = Result<T, ConfigError>;
 
 const DEFAULT_TIER: &str = "standard";
 const OUTPUT_TOKENS: RangeInclusive<u64> = 1..=1_000_000_000;
@@ -40,21 +42,35 @@ pub(super) fn policy(config: Config) -> Checked<Policy> {
     if config.tenant_header == config.role_header {
         return flaw("role_header", format!("`{}` is the tenant's header already", config.role_header.0));
     }
+    for (header, whose) in [(&config.tenant_header, "tenant"), (&config.role_header, "role")] {
+        if config.sensitivity_header == *header {
+            return flaw("sensitivity_header", format!("`{}` is the {whose}'s header already", header.0));
+        }
+    }
     let roles = roles(config.roles)?;
     let providers = providers(config.providers)?;
     let paths = paths(&config.paths)?;
     let prices = prices(&config.prices, &config.unpriced)?;
-    let aliases = aliases(config.aliases, &providers, &prices)?;
+    let routes = routes::read(
+        config.models,
+        config.virtual_models,
+        config.role_models,
+        &Known { providers: &providers, prices: &prices, roles: &roles, aliases: &config.aliases },
+    )?;
+    let aliases = aliases(config.aliases, &providers, &prices, &routes)?;
     let tiers = tiers(&config.limits, &config.tiers)?;
-    let (tenants, tenant_index, default_tenant) = tenants(config.tenants, config.unknown_tenants, &tiers)?;
+    let (tenants, tenant_index, default_tenant) = tenants(config.tenants, config.unknown_tenants, &tiers, &roles)?;
     Ok(Policy {
         tenant_header: config.tenant_header.0,
         role_header: config.role_header.0,
         roles,
+        sensitivity_header: config.sensitivity_header.0,
+        default_sensitivity: config.default_sensitivity,
         tenants,
         tenant_index,
         default_tenant,
         providers,
+        routes,
         paths,
         prices,
         expensive: Expensive { models: config.expensive.models, over: config.expensive.over_usd.map(|usd| usd.0) },
@@ -67,12 +83,12 @@ pub(super) fn policy(config: Config) -> Checked<Policy> {
     })
 }
 
-fn flaw<T>(path: impl Into<String>, problem: impl Into<String>) -> Checked<T> {
+pub(super) fn flaw<T>(path: impl Into<String>, problem: impl Into<String>) -> Checked<T> {
     Err(ConfigError::new(path, problem))
 }
 
 /// `tenants.acme`: keys are shown escaped, they may be anything.
-fn under(map: &str, name: &str) -> String {
+pub(super) fn under(map: &str, name: &str) -> String {
     format!("{map}.{}", name.escape_debug())
 }
 
@@ -103,19 +119,67 @@ fn roles(written: Vec<config::Name>) -> Checked<Vec<String>> {
     Ok(roles)
 }
 
-fn providers(written: Named<config::Provider>) -> Checked<Vec<ProviderPolicy>> {
+fn providers(mut written: Named<config::Provider>) -> Checked<Vec<ProviderPolicy>> {
+    // Envoy hands a map over in no order, and not every worker need get the same.
+    written.entries.sort_by(|(a, _), (b, _)| a.cmp(b));
     let mut providers: Vec<ProviderPolicy> = Vec::with_capacity(written.entries.len());
     for (name, provider) in written.entries {
-        let config::Provider { cluster: config::Name(cluster), stream_usage_option, reported_cost } = provider;
-        not_reserved(|| under("providers", &name), &name, &[OTHER, NONE])?;
+        let path = || under("providers", &name);
+        not_reserved(path, &name, &[OTHER, NONE])?;
+        let config::Name(cluster) = provider.cluster;
         if let Some(first) = providers.iter().find(|provider| *provider.cluster == *cluster) {
-            let path = format!("{}.cluster", under("providers", &name));
+            let path = format!("{}.cluster", path());
             return flaw(path, format!("the cluster `{cluster}` is that of `{}` already", first.name));
         }
-        let (name, cluster) = (name.to_string(), cluster.to_string());
-        providers.push(ProviderPolicy { name, cluster, stream_usage_option, reported_cost });
+        let mut paths = Vec::with_capacity(provider.paths.entries.len());
+        for (api, config::Name(template)) in &provider.paths.entries {
+            let path = || under(&format!("{}.paths", path()), api);
+            let schema = api_named(path, api)?;
+            is_path(path, template)?;
+            paths.push((schema.name, template.to_string()));
+        }
+        let base_path = provider.base_path.map_or_else(|| "/v1".to_owned(), |config::Name(base)| base.to_string());
+        is_path(|| format!("{}.base_path", path()), &base_path)?;
+        let reach = Reach {
+            sensitivity: provider.sensitivity,
+            apis: apis(&name, provider.apis.as_deref())?,
+            has_key: provider.key == config::Key::Present,
+        };
+        providers.push(ProviderPolicy {
+            name: name.to_string(),
+            cluster: cluster.to_string(),
+            stream_usage_option: provider.stream_usage_option,
+            reported_cost: provider.reported_cost,
+            reach,
+            base_path: base_path.trim_end_matches('/').to_owned(),
+            paths,
+        });
     }
     Ok(providers)
+}
+
+/// The APIs that a provider serves. Where nothing is written, OpenAI's: nearly everybody speaks it.
+fn apis(provider: &str, written: Option<&[config::Name]>) -> Checked<Vec<&'static str>> {
+    let Some(written) = written else {
+        return Ok(schema::ALL.iter().map(|schema| schema.name).filter(|name| name.starts_with("openai_")).collect());
+    };
+    let path = |at: usize| format!("{}.apis[{at}]", under("providers", provider));
+    written.iter().enumerate().map(|(at, config::Name(api))| Ok(api_named(|| path(at), api)?.name)).collect()
+}
+
+fn api_named(path: impl FnOnce() -> String, api: &str) -> Checked<&'static Schema> {
+    if let Some(schema) = schema::named(api) {
+        return Ok(schema);
+    }
+    let known: Vec<_> = schema::ALL.iter().map(|schema| format!("`{}`", schema.name)).collect();
+    flaw(path(), format!("unknown API `{api}`, expected one of {}", known.join(", ")))
+}
+
+fn is_path(path: impl FnOnce() -> String, text: &str) -> Checked<()> {
+    if text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#') {
+        return Ok(());
+    }
+    flaw(path(), format!("`{text}` is not a path: it begins with `/`, and has no blanks and no `#`"))
 }
 
 /// The operator's paths before the built-in ones.
@@ -218,12 +282,13 @@ fn prices(written: &[config::Price], unpriced: &config::Unpriced) -> Checked<Pri
 }
 
 /// When every price has begun.
-const END_OF_TIME: UnixNanos = UnixNanos(u64::MAX);
+pub(super) const END_OF_TIME: UnixNanos = UnixNanos(u64::MAX);
 
 fn aliases(
     written: Named<config::Name>,
     providers: &[ProviderPolicy],
     prices: &PriceTable,
+    routes: &Routes,
 ) -> Checked<HashMap<String, String>> {
     let has_own_price = |model: &str| {
         let quote = |provider: &ProviderPolicy| prices.quote(Some(&provider.name), model, END_OF_TIME);
@@ -239,6 +304,12 @@ fn aliases(
                 path(),
                 format!("`{model}` is an alias itself, and aliases are followed once: name its model"),
             );
+        }
+        if routes.choose() {
+            if routes.model(model).is_none() && routes.candidates(model).is_none() {
+                return flaw(path(), format!("`{model}` is neither one of `models` nor of `virtual_models`"));
+            }
+            continue;
         }
         if prices.quote(None, model, END_OF_TIME) == Quote::Denied && !has_own_price(model) {
             let problem = format!("no price matches `{model}`, so `unpriced` denies it: add it under `prices`");
@@ -276,7 +347,12 @@ fn tiers(limits: &config::Limits, written: &Named<config::Tier>) -> Checked<Name
 
 type Tenants = (Vec<TenantPolicy>, HashMap<Rc<str>, u32>, Option<TenantIx>);
 
-fn tenants(mut written: Named<config::Tenant>, unknown: UnknownTenants, tiers: &Named<Rc<Rules>>) -> Checked<Tenants> {
+fn tenants(
+    mut written: Named<config::Tenant>,
+    unknown: UnknownTenants,
+    tiers: &Named<Rc<Rules>>,
+    roles: &[String],
+) -> Checked<Tenants> {
     if written.entries.is_empty() {
         return flaw("tenants", "no tenants: at least one is needed, such as `acme: {tier: standard}`");
     }
@@ -313,7 +389,15 @@ fn tenants(mut written: Named<config::Tenant>, unknown: UnknownTenants, tiers: &
             layer.apply(Rc::make_mut(&mut rules), path)?;
             layer.check_audit(&rules, path)?;
         }
-        tenants.push(TenantPolicy { tier: Rc::clone(tier), rules, models: tenant.models, name });
+        let role_models = tenant.role_models.map(|models| models.entries);
+        let unknown = |(role, _): &&(Rc<str>, config::Name)| !roles.iter().any(|known| **known == **role);
+        if let Some((role, _)) = role_models.iter().flatten().find(unknown) {
+            return flaw(under(&format!("{}.role_models", path()), role), routes::unknown_role(role, roles));
+        }
+        let role_models = role_models.map(|models| {
+            Box::new(models.into_iter().map(|(role, config::Name(model))| (role, model)).collect::<HashMap<_, _>>())
+        });
+        tenants.push(TenantPolicy { tier: Rc::clone(tier), rules, models: tenant.models, role_models, name });
     }
     Ok((tenants, written.index, shared.map(TenantIx)))
 }

@@ -153,7 +153,7 @@ impl Tariff {
 }
 
 impl Ceiling {
-    fn max(self, other: Self) -> Self {
+    pub fn max(self, other: Self) -> Self {
         Self {
             input: self.input.max(other.input),
             output: self.output.max(other.output),

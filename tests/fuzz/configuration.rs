@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use nexus_ai_gateway::config::structure;
-use nexus_ai_gateway::exchange::{AnswerHead, Ending, Exchange, Opening, Step};
+use nexus_ai_gateway::exchange::{AnswerHead, Around, Ending, Exchange, Opening, Step};
 use nexus_ai_gateway::limit::cell::{self, Cell};
 use nexus_ai_gateway::limit::{Admitted, Ask, Bound, Guard, Rule, Rules};
 use nexus_ai_gateway::llm::estimate::density::{self, Density, Learned, Lesson, Measured};
@@ -78,7 +78,9 @@ fn exchange(policy: &Policy, tenant: &str, model: &str, cell: &mut Cell) {
         return;
     }
     let cluster = policy.providers.first().map(|provider| provider.cluster.clone());
-    let Ok(demand) = exchange.end_of_request(policy, cluster.as_deref(), |_| Density::default(), NOW) else { return };
+    let around =
+        Around { cluster: cluster.as_deref(), is_open: &|_| false, density: &|_| Density::default(), now: NOW };
+    let Ok(demand) = exchange.end_of_request(policy, around) else { return };
     let rules = policy.rules(demand.tenant).unwrap();
     let decision = cell.admit(rules, &demand.ask, NOW);
     if let Ok(Admitted { per_choice, .. }) = decision.verdict
@@ -86,14 +88,17 @@ fn exchange(policy: &Policy, tenant: &str, model: &str, cell: &mut Cell) {
     {
         assert!((at_least..=at_most).contains(&per_choice));
     }
-    if !matches!(exchange.decided(policy, Ok(decision), NOW), Step::Forward(_)) {
+    if matches!(exchange.decided(policy, Ok(decision), NOW), Step::Refuse(_)) {
         return;
     }
     let headers = [header(":status", "200"), header("content-type", "application/json")];
-    exchange.answer_head(&AnswerHead { headers: &headers, from_provider: true });
+    exchange.answer_head(
+        policy,
+        &AnswerHead { headers: &headers, from_provider: true, cluster: None, end_of_stream: false },
+    );
     let answer = br#"{"model":"m","usage":{"prompt_tokens":9,"completion_tokens":4,"cost":0.01}}"#;
     let _ = exchange.answer_body(answer, true, || NOW);
-    let ending = Ending { status: 200, flags: 0, sent: true, attempts: 1, cluster };
+    let ending = Ending { status: 200, flags: 0, sent: true, attempts: 1, cluster, failed: Vec::new() };
     let closed = exchange.close(policy, &ending, NOW);
     serde_json::from_str::<Value>(&closed.record.to_json()).unwrap();
     let settlement = closed.settlement.unwrap();

@@ -13,13 +13,23 @@ pub struct Edit {
 
 impl Request {
     /// The edits that send `model` on, bound the output by `bound`, and have the usage of a stream reported.
-    /// In the order of their places, which never overlap.
+    /// In the order of their places, which never overlap. The gateway's own API always needs a `model` here.
     pub fn edits(&self, model: Option<&str>, bound: Option<(BoundField, Tokens)>, ask_usage: bool) -> Vec<Edit> {
         let mut edits = Vec::new();
         let mut front = Vec::new();
         // A string always serialises; were it not so, the request would go out with the client's own name.
-        if let (Some(place), Some(Ok(text))) = (self.model_place, model.map(serde_json::to_string)) {
-            edits.push(Edit { place, text });
+        match (self.model_place, model.map(serde_json::to_string)) {
+            (_, Some(Ok(text))) if self.schema.own => front.push(format!("\"model\":{text}")),
+            (Some(place), Some(Ok(text))) => edits.push(Edit { place, text }),
+            _ => {}
+        }
+        // A member goes with the comma before it. The first has none: what is put in its place ends without one.
+        let mut first_is_cut = false;
+        for Place { from, to } in &self.cut {
+            let is_first = *from == self.inside;
+            first_is_cut |= is_first;
+            let from = if is_first { *from } else { from.saturating_sub(1) };
+            edits.push(Edit { place: Place { from, to: *to }, text: String::new() });
         }
         if let Some((field, tokens)) = bound {
             let nth = if self.schema.slot(field.slot()).is_some() { field.slot() } else { 0 };
@@ -33,11 +43,11 @@ impl Request {
             self.write(slot, "true", self.include_usage.map(|(_, place)| place), &mut edits, &mut front);
         }
         if !front.is_empty() {
-            let comma = if self.empty { "" } else { "," };
+            let comma = if self.empty || first_is_cut { "" } else { "," };
             let place = Place { from: self.inside, to: self.inside };
             edits.push(Edit { place, text: front.join(",") + comma });
         }
-        edits.sort_by_key(|edit| edit.place.from);
+        edits.sort_by_key(|edit| (edit.place.from, edit.place.to));
         edits
     }
 

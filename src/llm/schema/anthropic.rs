@@ -9,11 +9,12 @@ static BLOCK: [Field<Asked>; 2] = [
     path("content", &[path("source", &[attachment("data"), attachment("url")])]),
 ];
 
-static REQUEST: [Field<Asked>; 5] = [
+static REQUEST: [Field<Asked>; 6] = [
     asked("model", Asked::Model),
     asked("stream", Asked::Stream),
     asked("max_tokens", Asked::Bound(0)),
     asked("service_tier", Asked::ServiceTier),
+    object("tools", Asked::Tools, &[]),
     object("messages", Asked::Needed, &[path("content", &BLOCK)]),
 ];
 
@@ -73,6 +74,7 @@ pub static MESSAGES: Schema = Schema {
     item: None,
     background: false,
     wrapped: false,
+    own: false,
     answer: &ANSWER,
     event: &ANSWER,
     contract: Contract::CacheBeside,

@@ -56,6 +56,7 @@ pub static CHAT: Schema = Schema {
     item: None,
     background: false,
     wrapped: false,
+    own: false,
     answer: &ANSWER,
     event: &ANSWER,
     contract: Contract::CacheIncluded,

@@ -66,6 +66,7 @@ pub static GENERATE: Schema = Schema {
     item: None,
     background: false,
     wrapped: false,
+    own: false,
     answer: &ANSWER,
     event: &ANSWER,
     contract: Contract::ThoughtsBeside,

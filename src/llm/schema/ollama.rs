@@ -44,6 +44,7 @@ pub static CHAT: Schema = Schema {
     item: None,
     background: false,
     wrapped: false,
+    own: false,
     answer: &ANSWER,
     event: &ANSWER,
     contract: Contract::CacheIncluded,

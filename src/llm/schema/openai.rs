@@ -14,7 +14,7 @@ static PARTS: [Field<Asked>; 4] = [
 const STREAM_OPTIONS: Field<Asked> =
     object("stream_options", Asked::Nest, &[asked("include_usage", Asked::IncludeUsage)]);
 
-static CHAT_REQUEST: [Field<Asked>; 8] = [
+static CHAT_REQUEST: [Field<Asked>; 9] = [
     asked("model", Asked::Model),
     asked("stream", Asked::Stream),
     asked("n", Asked::Choices),
@@ -22,6 +22,24 @@ static CHAT_REQUEST: [Field<Asked>; 8] = [
     asked("max_tokens", Asked::Bound(1)),
     STREAM_OPTIONS,
     asked("service_tier", Asked::ServiceTier),
+    TOOLS,
+    object("messages", Asked::Needed, &[path("content", &PARTS)]),
+];
+
+const TOOLS: Field<Asked> = object("tools", Asked::Tools, &[]);
+
+/// Chat as the gateway's own API takes it.
+static GATEWAY_CHAT_REQUEST: [Field<Asked>; 11] = [
+    asked("model", Asked::Model),
+    asked("role", Asked::Role),
+    asked("sensitivity", Asked::Sensitivity),
+    asked("stream", Asked::Stream),
+    asked("n", Asked::Choices),
+    asked("max_completion_tokens", Asked::Bound(0)),
+    asked("max_tokens", Asked::Bound(1)),
+    STREAM_OPTIONS,
+    asked("service_tier", Asked::ServiceTier),
+    TOOLS,
     object("messages", Asked::Needed, &[path("content", &PARTS)]),
 ];
 
@@ -118,7 +136,13 @@ static CHAT_EVENT: [Field<Fact>; 7] = [
 static CHAT_BOUNDS: [Slot; 2] =
     [Slot { nest: None, name: "max_completion_tokens" }, Slot { nest: None, name: "max_tokens" }];
 
-pub static CHAT: Schema = Schema {
+pub static CHAT: Schema = CHAT_SCHEMA;
+
+/// `POST /api/ai/chat`: OpenAI's chat, and what the gateway asks beside it.
+pub static GATEWAY_CHAT: Schema =
+    Schema { name: "gateway_chat", request: &GATEWAY_CHAT_REQUEST, own: true, ..CHAT_SCHEMA };
+
+const CHAT_SCHEMA: Schema = Schema {
     name: "openai_chat",
     dialect: Dialect::OpenAi,
     request: &CHAT_REQUEST,
@@ -130,6 +154,7 @@ pub static CHAT: Schema = Schema {
     item: None,
     background: false,
     wrapped: false,
+    own: false,
     answer: &CHAT_ANSWER,
     event: &CHAT_EVENT,
     contract: Contract::CacheIncluded,
@@ -160,11 +185,12 @@ pub static COMPLETIONS: Schema = Schema {
     ..CHAT
 };
 
-static RESPONSES_REQUEST: [Field<Asked>; 5] = [
+static RESPONSES_REQUEST: [Field<Asked>; 6] = [
     asked("model", Asked::Model),
     asked("stream", Asked::Stream),
     asked("max_output_tokens", Asked::Bound(0)),
     asked("service_tier", Asked::ServiceTier),
+    TOOLS,
     path("input", &[path("content", &[attachment("image_url"), attachment("file_data")]), attachment("image_url")]),
 ];
 
@@ -216,6 +242,7 @@ pub static RESPONSES: Schema = Schema {
     item: None,
     background: true,
     wrapped: false,
+    own: false,
     answer: &RESPONSES_ANSWER,
     event: &RESPONSES_EVENT,
     contract: Contract::CacheIncluded,

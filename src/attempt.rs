@@ -1,0 +1,147 @@
+//! One attempt at a provider: the plan that the exchange made for it, carried out, and what a failed one cost.
+//!
+//! Trade-off: everything is decided downstream, where the request was read; the plan names each provider that may see it,
+//! with its path, length and edits. An attempt carries out its own line and nothing else: a provider without a line gets
+//! nothing, whatever sent the request there. The plan travels in Envoy's filter state, out of the client's reach.
+
+use std::fmt::Write as _;
+
+use crate::llm::meter::{Form, Meter, Reading};
+use crate::llm::request::{Edit, Place};
+use crate::llm::schema::{self, Schema};
+use crate::llm::usage::Usage;
+use crate::units::Tokens;
+
+/// Where a provider's `retry-after` waits while another provider may be tried at once.
+pub const RETRY_AFTER: &str = "x-nexus-retry-after";
+
+/// The plan's layout.
+const VERSION: &str = "1";
+
+/// What one provider is to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leg {
+    pub provider: String,
+    pub path: String,
+    /// Of the body, edits included.
+    pub length: u64,
+    /// In the order of their places.
+    pub edits: Vec<Edit>,
+}
+
+/// Writes a plan: a line for the API, then one for each provider in the order of the chain. Strings of JSON hold no tab
+/// and no line's end, nor do names and paths.
+pub fn plan(schema: &Schema, legs: &[Leg]) -> String {
+    let mut text = format!("{VERSION}\t{}", schema.name);
+    for Leg { provider, path, length, edits } in legs {
+        // Writing into a string never fails.
+        let _ = write!(text, "\n{provider}\t{path}\t{length}");
+        for Edit { place, text: new } in edits {
+            let _ = write!(text, "\t{}-{}={new}", place.from, place.to);
+        }
+    }
+    text
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub struct Attempt {
+    pub leg: Leg,
+    schema: &'static Schema,
+    /// How many providers the chain has.
+    hops: usize,
+}
+
+impl Attempt {
+    /// What the plan has for `provider`, if anything.
+    pub fn of(plan: &str, provider: &str) -> Option<Self> {
+        let mut lines = plan.split('\n');
+        let (version, api) = lines.next()?.split_once('\t')?;
+        let schema = schema::named(api).filter(|_| version == VERSION)?;
+        let mut hops = 0usize;
+        let mut leg = None;
+        for line in lines {
+            hops = hops.saturating_add(1);
+            if line.split('\t').next() == Some(provider) {
+                leg = leg.or(Some(line));
+            }
+        }
+        Some(Self { leg: read(leg?)?, schema, hops })
+    }
+
+    /// Whether a failure of attempt `number` would be followed by one at another provider.
+    pub fn has_another(&self, number: u64) -> bool {
+        usize::try_from(number).is_ok_and(|number| number < self.hops)
+    }
+
+    /// How much of the body's beginning the edits reach into.
+    pub fn reach(&self) -> usize {
+        let last = self.leg.edits.last().map_or(0, |edit| edit.place.to);
+        usize::try_from(last).unwrap_or(usize::MAX)
+    }
+
+    /// A meter for an answer that Envoy may discard: whatever it reports was billed.
+    pub fn meter(&self, content_type: Option<&[u8]>, content_encoding: Option<&[u8]>) -> Meter {
+        Meter::new(self.schema, Form::of(content_type, content_encoding), false)
+    }
+}
+
+fn read(line: &str) -> Option<Leg> {
+    let mut fields = line.split('\t');
+    let (provider, path) = (fields.next()?.to_owned(), fields.next()?.to_owned());
+    let length = fields.next()?.parse().ok()?;
+    let edit = |field: &str| {
+        let (place, text) = field.split_once('=')?;
+        let (from, to) = place.split_once('-')?;
+        Some(Edit { place: Place { from: from.parse().ok()?, to: to.parse().ok()? }, text: text.to_owned() })
+    };
+    let edits = fields.map(edit).collect::<Option<Vec<_>>>()?;
+    Some(Leg { provider, path, length, edits })
+}
+
+/// Statuses that Envoy may answer by another attempt: their answers are read to the end here, where they would be lost.
+pub const fn may_be_retried(status: u64) -> bool {
+    status == 429 || status >= 500
+}
+
+/// Usage that a failed attempt reported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failed {
+    /// The first attempt is 1.
+    pub number: u64,
+    pub provider: String,
+    pub usage: Usage,
+    pub service_tier: Option<String>,
+}
+
+impl Failed {
+    /// `None` if the answer told no usage: then nothing says that it was billed.
+    pub fn of(number: u64, provider: &str, reading: Reading) -> Option<Self> {
+        let Reading { told, service_tier, .. } = reading;
+        let usage = told.is_whole().then(|| told.usage(Tokens::default, Tokens::default))?;
+        Some(Self { number, provider: provider.to_owned(), usage, service_tier })
+    }
+
+    /// One more line for the filter state that all attempts of a request share.
+    pub fn line(&self) -> String {
+        let Self { number, provider, usage, service_tier } = self;
+        let tier = service_tier.as_deref().unwrap_or_default().replace(['\t', '\n'], " ");
+        let mut line = format!("{number}\t{provider}\t{tier}");
+        for count in usage.counts() {
+            let _ = write!(line, "\t{count}");
+        }
+        line
+    }
+
+    /// All lines that can be read.
+    pub fn all(lines: &str) -> Vec<Self> {
+        let failed = |line: &str| {
+            let mut fields = line.split('\t');
+            let number = fields.next()?.parse().ok()?;
+            let provider = fields.next()?.to_owned();
+            let service_tier = fields.next().filter(|tier| !tier.is_empty()).map(str::to_owned);
+            let counts = fields.map(|count| count.parse().ok()).collect::<Option<Vec<u64>>>()?;
+            Some(Self { number, provider, usage: Usage::from_counts(&counts)?, service_tier })
+        };
+        lines.split('\n').filter_map(failed).collect()
+    }
+}

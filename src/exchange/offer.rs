@@ -1,0 +1,236 @@
+//! Who can take a request, and at what price: the cheapest of what a name stands for.
+//!
+//! Trade-off: the worst case of each candidate is computed as the reservation would be, over every provider of its chain.
+//! So the choice needs no second notion of "cheap", and what was chosen is what is reserved.
+
+use std::rc::Rc;
+
+use super::{Around, Chain, Leg, Open};
+use crate::attempt;
+use crate::limit::Bound;
+use crate::llm::request::{Edit, Request};
+use crate::llm::schema::{BoundField, Schema};
+use crate::outcome::{Outcome, Rejection};
+use crate::policy::{Policy, ProviderPolicy, TenantPolicy};
+use crate::price::{Ceiling, Quote};
+use crate::route::{BY_ROLE, Bounds, ProviderIx, Sensitivity, Unserved};
+use crate::units::{NanoUsd, Tokens};
+
+/// A request and all that decides where it may go.
+pub(super) struct Wish<'a> {
+    pub(super) policy: &'a Policy,
+    pub(super) tenant: &'a TenantPolicy,
+    pub(super) request: &'a Request,
+    pub(super) bound: Bound,
+    pub(super) schema: &'static Schema,
+    /// As the client called it.
+    pub(super) path: &'a str,
+    pub(super) role: Option<&'a str>,
+    pub(super) sensitivity: Sensitivity,
+    pub(super) around: Around<'a>,
+}
+
+/// A model that can take it.
+pub(super) struct Offer {
+    pub(super) model: String,
+    /// Never empty.
+    pub(super) legs: Vec<Leg>,
+    pub(super) input: Tokens,
+    /// Of the dearest leg.
+    pub(super) ceiling: Ceiling,
+    worst: NanoUsd,
+}
+
+/// How long a client may wait before it asks for a provider again whose breaker is open.
+const UNAVAILABLE_SECONDS: u64 = 1;
+
+impl Wish<'_> {
+    /// The cheapest offer for the model that was asked for; of two equal ones the first in the configuration.
+    pub(super) fn best(&self) -> Result<Offer, Rejection> {
+        let name = self.name()?;
+        let Some(candidates) = self.policy.routes.candidates(name) else {
+            return self.offer(name);
+        };
+        let mut best: Option<Offer> = None;
+        let mut refusals = Vec::new();
+        for candidate in candidates {
+            match self.fits(candidate).and_then(|()| self.offer(candidate)) {
+                Ok(offer) if best.as_ref().is_none_or(|best| offer.worst < best.worst) => best = Some(offer),
+                Ok(_) => {}
+                Err(rejection) => refusals.push((candidate, rejection)),
+            }
+        }
+        best.ok_or_else(|| none_of(name, refusals))
+    }
+
+    /// What the client wrote, or the model of its role, with aliases followed.
+    fn name(&self) -> Result<&str, Rejection> {
+        let asked = self.request.model.as_str();
+        let name = if asked == BY_ROLE { self.of_role()? } else { asked };
+        Ok(self.policy.resolve(name))
+    }
+
+    fn of_role(&self) -> Result<&str, Rejection> {
+        let invalid = |message: String| Rejection::plain(Outcome::InvalidRequest, message);
+        let Some(role) = self.role else {
+            let header = &self.policy.role_header;
+            return Err(invalid(format!(
+                "The request names neither a `model` nor, by `{header}`, a role that has one."
+            )));
+        };
+        self.policy.model_of_role(self.tenant, role).ok_or_else(|| {
+            let known: Vec<_> = self.policy.roles.iter().map(|role| format!("`{role}`")).collect();
+            invalid(format!("No model is set for this role; name a `model`, or one of the roles {}.", known.join(", ")))
+        })
+    }
+
+    /// A model that was named is the client's choice; one that is chosen for it must be able to.
+    fn fits(&self, model: &str) -> Result<(), Rejection> {
+        let invalid = |message: &str| Err(Rejection::plain(Outcome::InvalidRequest, message));
+        let Some(known) = self.policy.routes.model(model) else { return Ok(()) };
+        if self.request.tools && !known.tools {
+            return invalid("It can't call tools.");
+        }
+        let (Bound::Client(output) | Bound::Open { at_least: output, .. }) = self.bound;
+        let density = (self.around.density)(known.model.as_str());
+        let needed = self.request.sizes.input_at_most(density).plus(output);
+        if known.context.is_some_and(|context| needed > context) {
+            return invalid("The request is longer than its context.");
+        }
+        Ok(())
+    }
+
+    fn offer(&self, model: &str) -> Result<Offer, Rejection> {
+        if !self.tenant.allows(model) {
+            let message = "The model is not among those that this tenant may use.";
+            return Err(Rejection::plain(Outcome::ModelNotAllowed, message));
+        }
+        let legs = if self.policy.routes.choose() { self.chosen(model)? } else { vec![self.given(model)?] };
+        let Self { request, .. } = self;
+        let input = legs.iter().map(|leg| request.sizes.input_at_most(leg.density)).max().unwrap_or_default();
+        let (tier, attachments) = (request.service_tier.as_deref(), request.sizes.attachments > 0);
+        let ceiling = legs
+            .iter()
+            .map(|leg| leg.tariff.ceiling(input, tier, attachments, request.items()))
+            .fold(Ceiling::default(), Ceiling::max);
+        let (Bound::Client(output) | Bound::Open { at_most: output, .. }) = self.bound;
+        let worst = ceiling.worst_case(input, output.times(request.choices));
+        Ok(Offer { model: model.to_owned(), legs, input, ceiling, worst })
+    }
+
+    /// Where Envoy's route leads.
+    fn given(&self, model: &str) -> Result<Leg, Rejection> {
+        let provider = self.around.cluster.and_then(|cluster| self.policy.provider_of(cluster));
+        let policy = provider.and_then(|ix| self.policy.provider_at(ix));
+        if policy.is_some_and(|policy| !policy.reach.may_see(self.sensitivity)) {
+            return Err(self.unserved(Unserved::TooSensitive));
+        }
+        self.leg(provider, policy, model.to_owned(), String::new()).ok_or_else(unpriced)
+    }
+
+    /// The providers that may serve it; those whose breakers are open come last, for what is known of them is a second old.
+    fn chosen(&self, model: &str) -> Result<Vec<Leg>, Rejection> {
+        let bounds = Bounds { schema: self.schema, sensitivity: self.sensitivity };
+        let reach = |ix| self.policy.provider_at(ix).map(|provider| provider.reach.clone());
+        let hops = self.policy.routes.chain(model, &bounds, reach).map_err(|why| self.unserved(why))?;
+        let is_open = |leg: &Leg| leg.provider.is_some_and(self.around.is_open);
+        let leg = |hop: crate::route::Hop| {
+            let policy = self.policy.provider_at(hop.provider)?;
+            let renamed = (self.request.model_in_path).then_some((self.request.model.as_str(), hop.model.as_str()));
+            let path = policy.path(self.schema, self.path, &hop.model, renamed)?;
+            self.leg(Some(hop.provider), Some(policy), hop.model, path)
+        };
+        let mut legs: Vec<Leg> = hops.into_iter().filter_map(leg).collect();
+        if legs.is_empty() {
+            return Err(unpriced());
+        }
+        if legs.iter().all(is_open) {
+            let message = "All providers of this model are failing, and are left alone for a while.";
+            let mut rejection = Rejection::plain(Outcome::ProviderUnavailable, message);
+            rejection.retry_after = Some(UNAVAILABLE_SECONDS);
+            rejection.headers.push(("retry-after", UNAVAILABLE_SECONDS.to_string()));
+            return Err(rejection);
+        }
+        legs.sort_by_key(is_open);
+        Ok(legs)
+    }
+
+    /// `None` if the model has no price there.
+    fn leg(
+        &self,
+        provider: Option<ProviderIx>,
+        policy: Option<&ProviderPolicy>,
+        model: String,
+        path: String,
+    ) -> Option<Leg> {
+        let quote = self.policy.prices.quote(policy.map(|policy| policy.name.as_str()), &model, self.around.now);
+        let (tariff, bound_field) = match quote {
+            Quote::Priced { price } | Quote::PricedAs { price } => (Rc::clone(&price.tariff), price.bound_field),
+            Quote::Free => (Rc::default(), BoundField::default()),
+            Quote::Denied => return None,
+        };
+        let label = quote.label().to_owned();
+        let density = (self.around.density)(&label);
+        let ask_usage = self.schema.usage_option && policy.is_none_or(|policy| policy.stream_usage_option);
+        Some(Leg { provider, model, path, label, tariff, bound_field, density, ask_usage })
+    }
+
+    fn unserved(&self, why: Unserved) -> Rejection {
+        let message = match why {
+            Unserved::Unknown => "No provider here serves the model.".to_owned(),
+            Unserved::Api => "No provider here serves the model by this API.".to_owned(),
+            Unserved::TooSensitive => {
+                format!("No provider that may see {} data serves the model.", self.sensitivity.name())
+            }
+        };
+        Rejection::plain(Outcome::ModelNotAllowed, message)
+    }
+}
+
+fn unpriced() -> Rejection {
+    let message = "The model has no price here, and requests without a price are not sent on.";
+    Rejection::plain(Outcome::ModelUnpriced, message)
+}
+
+/// Says of each candidate why not, under the outcome that most likely passes.
+fn none_of(name: &str, refusals: Vec<(&String, Rejection)>) -> Rejection {
+    let mut message = format!("No model that `{name}` stands for can take this request.");
+    for (candidate, rejection) in &refusals {
+        message.push_str(&format!(" {candidate}: {}", rejection.message));
+    }
+    let unavailable = |rejection: &Rejection| rejection.outcome == Outcome::ProviderUnavailable;
+    let at = refusals.iter().position(|(_, rejection)| unavailable(rejection)).unwrap_or(0);
+    match refusals.into_iter().nth(at) {
+        Some((_, rejection)) => Rejection { message, ..rejection },
+        None => Rejection::plain(Outcome::InternalError, message),
+    }
+}
+
+/// The chain as Envoy and the attempts are told it.
+pub(super) fn chain(
+    policy: &Policy,
+    schema: &Schema,
+    legs: &[Leg],
+    body_bytes: u64,
+    edits: impl Fn(&Leg) -> Vec<Edit>,
+) -> Chain {
+    let (mut clusters, mut plan) = (Vec::with_capacity(legs.len()), Vec::with_capacity(legs.len()));
+    for leg in legs {
+        let Some(provider) = leg.provider.and_then(|ix| policy.provider_at(ix)) else { continue };
+        let edits = edits(leg);
+        let length = edits.iter().fold(body_bytes, |length, Edit { place, text }| {
+            length.saturating_add(text.len() as u64).saturating_sub(place.to.saturating_sub(place.from))
+        });
+        clusters.push(provider.cluster.clone());
+        plan.push(attempt::Leg { provider: provider.name.clone(), path: leg.path.clone(), length, edits });
+    }
+    Chain { clusters, plan: attempt::plan(schema, &plan) }
+}
+
+impl Open {
+    /// The leg that leads to this cluster; the first while none is known to have been taken.
+    pub(super) fn leg(&self, policy: &Policy, cluster: Option<&str>) -> Option<&Leg> {
+        let taken = cluster.and_then(|cluster| policy.provider_of(cluster));
+        self.legs.iter().find(|leg| taken.is_some() && leg.provider == taken).or_else(|| self.legs.first())
+    }
+}

@@ -1,0 +1,387 @@
+//! Requests whose providers are chosen here: who may see them, what each is sent, what failed attempts cost.
+
+use super::*;
+use crate::attempt::{Attempt, Failed};
+use crate::limit::cell::Cell;
+use crate::llm::request::spliced;
+use crate::route::Sensitivity;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+const NOON: UnixNanos = UnixNanos(1_800_000_000_000_000_000);
+
+fn config() -> Value {
+    let price = |model: &str, input: &str, output: &str| json!({"model": model, "input_usd_per_1m_tokens": input, "output_usd_per_1m_tokens": output});
+    json!({
+        "tenants": {
+            "acme": {"tier": "premium", "unlimited": ["request_usd", "day_usd"]},
+            "picky": {"models": ["llama3.2"], "role_models": {"chat": "llama3.2"}},
+        },
+        "roles": ["chat", "code", "agent"],
+        "providers": {
+            "openai": {"cluster": "c_openai", "sensitivity": "confidential"},
+            "openrouter": {"cluster": "c_openrouter", "sensitivity": "internal", "base_path": "/api/v1",
+                "stream_usage_option": false},
+            "anthropic": {"cluster": "c_anthropic", "sensitivity": "confidential", "apis": ["anthropic_messages"]},
+            "azure": {"cluster": "c_azure", "sensitivity": "restricted", "key": "absent"},
+            "local": {"cluster": "c_local", "sensitivity": "restricted", "base_path": "/",
+                "paths": {"openai_embeddings": "/embed/{model}"}},
+        },
+        "models": [
+            {"model": "gpt-4o-mini", "context_tokens": 128_000, "tools": true, "providers": [
+                {"provider": "azure"}, {"provider": "openai"}, {"provider": "openrouter", "model": "openai/*"},
+                {"provider": "local", "model": "llama3.2"}]},
+            {"model": "gpt-4o", "context_tokens": 128_000, "tools": true, "providers": [
+                {"provider": "openai"}, {"provider": "openrouter", "model": "openai/*"}]},
+            {"model": "claude-*", "tools": true, "providers": [{"provider": "anthropic"}]},
+            {"model": "llama3.2", "context_tokens": 2_000, "providers": [{"provider": "local"}]},
+        ],
+        "virtual_models": {"auto": ["gpt-4o", "gpt-4o-mini"], "cheap": ["gpt-4o-mini", "llama3.2", "gpt-4o"]},
+        "role_models": {"chat": "gpt-4o-mini", "code": "gpt-4o", "agent": "cheap"},
+        "aliases": {"fast": "gpt-4o-mini"},
+        "prices": [
+            price("gpt-4o-mini", "0.15", "0.60"), price("openrouter/openai/gpt-4o-mini", "0.20", "0.70"),
+            price("gpt-4o", "2.50", "10"), price("openrouter/openai/gpt-4o", "2.50", "10"), price("claude-*", "3", "15"),
+            price("local/llama3.2", "0.01", "0.02"),
+        ],
+    })
+}
+
+fn policy() -> Policy {
+    Policy::read(config().to_string().as_bytes()).unwrap()
+}
+
+struct Asked<'a> {
+    path: &'a str,
+    headers: Vec<(&'a str, &'a str)>,
+    body: String,
+    open: Vec<&'a str>,
+}
+
+impl<'a> Asked<'a> {
+    fn chat(body: &Value) -> Self {
+        Self {
+            path: "/v1/chat/completions",
+            headers: vec![("x-tenant-id", "acme")],
+            body: body.to_string(),
+            open: vec![],
+        }
+    }
+
+    fn own(body: &Value) -> Self {
+        Self { path: "/api/ai/chat", ..Self::chat(body) }
+    }
+
+    fn with(mut self, name: &'a str, value: &'a str) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    fn by(mut self, tenant: &'a str) -> Self {
+        self.headers[0].1 = tenant;
+        self
+    }
+
+    fn ejected(mut self, providers: &[&'a str]) -> Self {
+        self.open = providers.to_vec();
+        self
+    }
+
+    fn sent(&self, policy: &Policy) -> Result<(Exchange, Chain), Reply> {
+        let mut headers = vec![(":method", "POST"), (":path", self.path), ("x-request-id", "id-1")];
+        headers.extend(&self.headers);
+        let headers: Vec<_> =
+            headers.into_iter().map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).collect();
+        let mut exchange = match Exchange::open(policy, &headers, NOON) {
+            Opening::Read(exchange) => exchange,
+            Opening::Refuse(_, reply) => return Err(reply),
+            Opening::Aside => panic!("{} is not an API", self.path),
+        };
+        assert_eq!(exchange.body(policy, self.body.as_bytes()), None);
+        let is_open = |ix| self.open.contains(&policy.provider_at(ix).unwrap().name.as_str());
+        let around = Around { cluster: None, is_open: &is_open, density: &|_| Density::default(), now: NOON };
+        let Demand { tenant, ask } = exchange.end_of_request(policy, around)?;
+        let decision = Cell::default().admit(policy.rules(tenant).unwrap(), &ask, NOON);
+        match exchange.decided(policy, Ok(decision), NOON) {
+            Step::Route(chain) => Ok((exchange, chain)),
+            Step::Refuse(reply) => Err(reply),
+            Step::Forward(_) => panic!("was not routed"),
+        }
+    }
+
+    fn clusters(&self, policy: &Policy) -> Result<Vec<String>, (Outcome, String)> {
+        self.sent(policy).map(|(_, chain)| chain.clusters).map_err(|reply| {
+            (reply.outcome, serde_json::from_slice::<Value>(&reply.body).unwrap()["error"]["message"].to_string())
+        })
+    }
+
+    /// What `provider` gets: its path and body.
+    fn received(&self, policy: &Policy, provider: &str) -> (String, Value) {
+        let (_, chain) = self.sent(policy).unwrap_or_else(|reply| panic!("{}", String::from_utf8_lossy(&reply.body)));
+        let attempt = Attempt::of(&chain.plan, provider).unwrap_or_else(|| panic!("no leg for {provider}"));
+        let body = spliced(self.body.as_bytes(), &attempt.leg.edits);
+        assert_eq!(body.len() as u64, attempt.leg.length, "content-length");
+        (attempt.leg.path, serde_json::from_slice(&body).unwrap_or_else(|error| panic!("{error}: {body:?}")))
+    }
+}
+
+fn hello(model: &str) -> Value {
+    json!({"model": model, "max_tokens": 50, "messages": [{"role": "user", "content": "hi"}]})
+}
+
+#[test]
+fn each_provider_gets_its_own_path_and_name() {
+    let policy = policy();
+    let asked = Asked::chat(&hello("fast"));
+    assert_eq!(asked.clusters(&policy).unwrap(), ["c_openai", "c_openrouter", "c_local"]);
+    let (path, body) = asked.received(&policy, "openai");
+    assert_eq!((path.as_str(), &body["model"]), ("/v1/chat/completions", &json!("gpt-4o-mini")));
+    let (path, body) = asked.received(&policy, "openrouter");
+    assert_eq!((path.as_str(), &body["model"]), ("/api/v1/chat/completions", &json!("openai/gpt-4o-mini")));
+    let (path, body) = asked.received(&policy, "local");
+    assert_eq!((path.as_str(), &body["model"]), ("/chat/completions", &json!("llama3.2")));
+    assert_eq!(body["messages"], hello("")["messages"]);
+}
+
+#[test]
+fn only_who_takes_the_usage_option_is_sent_it() {
+    let policy = policy();
+    let mut body = hello("gpt-4o-mini");
+    body["stream"] = json!(true);
+    let asked = Asked::chat(&body);
+    assert_eq!(asked.received(&policy, "openai").1["stream_options"], json!({"include_usage": true}));
+    assert_eq!(asked.received(&policy, "openrouter").1["stream_options"], Value::Null);
+}
+
+/// The original's chat, wherever its own fields stand.
+#[test]
+fn what_only_the_gateway_reads_is_cut_out() {
+    let policy = policy();
+    let messages = r#""messages":[{"role":"user","content":"Hello"}]"#;
+    for body in [
+        format!(r#"{{{messages},"role":"chat","sensitivity":"internal"}}"#),
+        format!(r#"{{"role":"chat","sensitivity":"internal",{messages}}}"#),
+        format!(r#"{{ "role" : "chat" , {messages} , "sensitivity" : "internal" }}"#),
+        format!(r#"{{"sensitivity":"internal",{messages},"stream":false,"role":"chat"}}"#),
+        format!(r#"{{"model":"gpt-4o-mini","role":"chat",{messages}}}"#),
+        format!(r#"{{{messages},"role":"chat","model":"role"}}"#),
+    ] {
+        let asked = Asked { body: body.clone(), ..Asked::own(&Value::Null) };
+        let (path, sent) = asked.received(&policy, "openai");
+        assert_eq!(path, "/v1/chat/completions");
+        let mut fields: Vec<_> = sent.as_object().unwrap().keys().map(String::as_str).collect();
+        fields.retain(|field| *field != "stream");
+        assert_eq!(fields, ["max_completion_tokens", "messages", "model"], "{body}");
+        assert_eq!(sent["model"], "gpt-4o-mini");
+    }
+}
+
+#[test]
+fn the_role_names_the_model_unless_the_client_does() {
+    let policy = policy();
+    let model = |asked: &Asked<'_>| {
+        asked.received(&policy, asked.clusters(&policy).unwrap()[0].trim_start_matches("c_")).1["model"].clone()
+    };
+    let body = |role: &str| json!({"messages": [], "role": role, "max_tokens": 9});
+    assert_eq!(model(&Asked::own(&body("chat"))), "gpt-4o-mini");
+    assert_eq!(model(&Asked::own(&body("code"))), "gpt-4o");
+    assert_eq!(model(&Asked::own(&body("agent"))), "llama3.2");
+    assert_eq!(model(&Asked::own(&body("chat")).by("picky")), "llama3.2");
+    assert_eq!(model(&Asked::own(&json!({"messages": [], "max_tokens": 9})).with("x-ai-role", "code")), "gpt-4o");
+    assert_eq!(model(&Asked::chat(&hello("role")).with("x-ai-role", "code")), "gpt-4o");
+    let refused = |asked: Asked<'_>| asked.clusters(&policy).unwrap_err();
+    assert_eq!(refused(Asked::own(&json!({"messages": []}))).0, Outcome::InvalidRequest);
+    let (outcome, why) = refused(Asked::own(&body("poet")));
+    assert_eq!(outcome, Outcome::InvalidRequest);
+    assert!(why.contains("`chat`, `code`, `agent`"), "{why}");
+    assert_eq!(refused(Asked::own(&body("chat")).with("x-ai-role", "code")).0, Outcome::InvalidRequest);
+}
+
+#[test]
+fn a_virtual_name_is_the_cheapest_that_fits() {
+    let policy = policy();
+    let chosen = |asked: &Asked<'_>| {
+        let (exchange, chain) = asked.sent(&policy).map_err(|reply| reply.outcome)?;
+        assert!(!chain.clusters.is_empty());
+        Ok(exchange.model_chosen)
+    };
+    assert_eq!(chosen(&Asked::chat(&hello("cheap"))), Ok("llama3.2".to_owned()));
+    assert_eq!(chosen(&Asked::chat(&hello("auto"))), Ok("gpt-4o-mini".to_owned()));
+    // Tools, the context and the tenant's models each leave one less.
+    let mut tools = hello("cheap");
+    tools["tools"] = json!([{"type": "function", "function": {"name": "f"}}]);
+    assert_eq!(chosen(&Asked::chat(&tools)), Ok("gpt-4o-mini".to_owned()));
+    let mut no_tools = hello("cheap");
+    no_tools["tools"] = json!([]);
+    assert_eq!(chosen(&Asked::chat(&no_tools)), Ok("llama3.2".to_owned()));
+    let mut long = hello("cheap");
+    long["messages"] = json!([{"role": "user", "content": "x".repeat(8_000)}]);
+    assert_eq!(chosen(&Asked::chat(&long)), Ok("gpt-4o-mini".to_owned()));
+    assert_eq!(chosen(&Asked::chat(&long).by("picky")), Err(Outcome::ModelNotAllowed));
+    assert_eq!(chosen(&Asked::chat(&hello("auto")).by("picky")), Err(Outcome::ModelNotAllowed));
+    // What nobody can serve just now is not chosen.
+    assert_eq!(chosen(&Asked::chat(&hello("cheap")).ejected(&["local"])), Ok("gpt-4o-mini".to_owned()));
+    assert_eq!(
+        chosen(&Asked::chat(&hello("cheap")).ejected(&["openai", "openrouter", "local"])),
+        Err(Outcome::ProviderUnavailable)
+    );
+}
+
+#[test]
+fn an_open_breaker_moves_its_provider_to_the_end() {
+    let policy = policy();
+    let clusters = |open: &[&'static str]| Asked::chat(&hello("gpt-4o-mini")).ejected(open).clusters(&policy);
+    assert_eq!(clusters(&["openai"]).unwrap(), ["c_openrouter", "c_local", "c_openai"]);
+    assert_eq!(clusters(&["openai", "openrouter"]).unwrap(), ["c_local", "c_openai", "c_openrouter"]);
+    let (outcome, _) = clusters(&["openai", "openrouter", "local"]).unwrap_err();
+    assert_eq!(outcome, Outcome::ProviderUnavailable);
+}
+
+#[test]
+fn who_may_not_see_it_or_does_not_speak_it_is_left_out() {
+    let policy = policy();
+    let clusters = |model: &str, sensitivity: &'static str| {
+        Asked::chat(&hello(model)).with("x-ai-sensitivity", sensitivity).clusters(&policy)
+    };
+    assert_eq!(clusters("gpt-4o-mini", "public").unwrap(), ["c_openai", "c_openrouter", "c_local"]);
+    assert_eq!(clusters("gpt-4o-mini", "confidential").unwrap(), ["c_openai", "c_local"]);
+    assert_eq!(clusters("gpt-4o-mini", "restricted").unwrap(), ["c_local"]);
+    let (outcome, why) = clusters("gpt-4o", "restricted").unwrap_err();
+    assert_eq!(outcome, Outcome::ModelNotAllowed);
+    assert!(why.contains("restricted"), "{why}");
+    assert_eq!(clusters("claude-4", "public").unwrap_err().0, Outcome::ModelNotAllowed);
+    assert_eq!(clusters("gpt-4o", "secret").unwrap_err().0, Outcome::InvalidRequest);
+    assert_eq!(clusters("gpt-9", "public").unwrap_err().0, Outcome::ModelNotAllowed);
+    let messages = Asked { path: "/v1/messages", ..Asked::chat(&hello("claude-4")) };
+    assert_eq!(messages.clusters(&policy).unwrap(), ["c_anthropic"]);
+    let embeddings = Asked { path: "/v1/embeddings", ..Asked::chat(&json!({"model": "llama3.2", "input": "x"})) };
+    assert_eq!(embeddings.received(&policy, "local").0, "/embed/llama3.2");
+}
+
+/// The tenant is charged for every attempt that its provider billed, and for none twice.
+#[test]
+fn failed_attempts_that_told_usage_are_charged_once() {
+    let policy = policy();
+    let usage = |input, output| Usage {
+        input_tokens: Tokens(input),
+        output_tokens: Tokens(output),
+        total_tokens: Tokens(input + output),
+        ..Usage::default()
+    };
+    let failed = |number, provider: &str| {
+        let failed = Failed { number, provider: provider.to_owned(), usage: usage(1_000, 100), service_tier: None };
+        assert_eq!(Failed::all(&failed.line()), [failed.clone()]);
+        failed
+    };
+    let close = |answered: bool, attempts, failed: Vec<Failed>| {
+        let (mut exchange, _) = Asked::chat(&hello("gpt-4o-mini")).sent(&policy).unwrap();
+        let cluster = Some("c_local".to_owned());
+        if answered {
+            let headers =
+                [(":status".to_owned(), b"200".to_vec()), ("content-type".to_owned(), b"application/json".to_vec())];
+            let head =
+                AnswerHead { headers: &headers, from_provider: true, cluster: Some("c_local"), end_of_stream: false };
+            let passed = exchange.answer_head(&policy, &head);
+            for header in [("x-ai-model", "gpt-4o-mini"), ("x-ai-provider", "local")] {
+                assert!(passed.set.contains(&(header.0, header.1.to_owned())), "{passed:?}");
+            }
+            let answer = br#"{"choices":[],"usage":{"prompt_tokens":100,"completion_tokens":10,"total_tokens":110}}"#;
+            exchange.answer_body(answer, true, || NOON);
+        }
+        let ending = Ending { status: 200, cluster, sent: true, attempts, failed, ..Ending::default() };
+        let Closed { settlement, record, .. } = exchange.close(&policy, &ending, NOON);
+        let line: Value = serde_json::from_str(&record.to_json()).unwrap();
+        let Settlement { cost, tokens, .. } = settlement.unwrap();
+        assert_eq!(line["cost_nanousd"], cost.0);
+        (cost.0, tokens.0, line)
+    };
+    let answer = 1_000 + 200;
+    let (openai, openrouter) = (150_000 + 60_000, 200_000 + 70_000);
+    assert_eq!(close(true, 1, vec![]).0, answer);
+    let (cost, tokens, line) = close(true, 3, vec![failed(1, "openai"), failed(2, "openrouter")]);
+    assert_eq!((cost, tokens), (answer + openai + openrouter, 110 + 1_100 + 1_100));
+    assert_eq!((&line["provider"], &line["model"]), (&json!("local"), &json!("local/llama3.2")));
+    assert_eq!(line["failed_attempts"][1]["cost_nanousd"], openrouter);
+    // The last attempt's answer passed and was metered; where none passed, the last attempt counts as well.
+    assert_eq!(close(true, 2, vec![failed(1, "openai"), failed(2, "local")]).0, answer + openai);
+    assert_eq!(close(false, 2, vec![failed(1, "openai"), failed(2, "openrouter")]).0, openai + openrouter);
+    assert_eq!(close(true, 2, vec![failed(1, "a stranger")]).0, answer);
+}
+
+/// The stand-in of an ejected provider is no answer of a provider.
+#[test]
+fn the_stand_in_is_told_as_unavailable_in_the_clients_dialect() {
+    let policy = policy();
+    for (path, model, key) in [("/v1/chat/completions", "gpt-4o", "code"), ("/v1/messages", "claude-4", "type")] {
+        let (mut exchange, _) = Asked { path, ..Asked::chat(&hello(model)) }.sent(&policy).unwrap();
+        let headers = [(":status", "421"), ("x-nexus-ejected", "1")];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
+        let head = AnswerHead { headers: &headers, from_provider: true, cluster: None, end_of_stream: false };
+        let passed = exchange.answer_head(&policy, &head);
+        assert!(passed.set.contains(&(":status", "503".to_owned())), "{passed:?}");
+        let body: Value = serde_json::from_slice(&passed.body.unwrap()).unwrap();
+        let told = if key == "code" { "provider_unavailable" } else { "overloaded_error" };
+        assert_eq!(body["error"][key], told, "{body}");
+        let closed =
+            exchange.close(&policy, &Ending { status: 503, attempts: 4, sent: true, ..Ending::default() }, NOON);
+        assert_eq!((closed.record.outcome, closed.record.cost), (Outcome::ProviderUnavailable, NanoUsd::ZERO));
+    }
+}
+
+fn level() -> impl Strategy<Value = Sensitivity> {
+    prop::sample::select(Sensitivity::ALL.to_vec())
+}
+
+proptest! {
+    /// Over every way to ask: no provider that may not see the data is in the chain, none gets a plan, and a retry
+    /// has nowhere else to go.
+    #[test]
+    fn no_data_reaches_a_provider_that_may_not_see_it(
+        reach in prop::collection::vec((level(), any::<bool>()), 4),
+        header in prop::option::of(level()),
+        field in prop::option::of(level()),
+        default in level(),
+        model in prop::sample::select(vec!["gpt-4o-mini", "gpt-4o", "claude-4", "llama3.2", "auto", "cheap", "fast", "role", "gpt-9"]),
+        role in prop::option::of(prop::sample::select(vec!["chat", "code", "agent", "poet"])),
+        own in any::<bool>(),
+        by_header in any::<bool>(),
+        tenant in prop::sample::select(vec!["acme", "picky"]),
+        path in prop::sample::select(vec!["/v1/chat/completions", "/v1/messages", "/v1/embeddings", "/v1/responses"]),
+        open in prop::sample::subsequence(vec!["openai", "openrouter", "anthropic", "local"], 0..=4),
+        stream in any::<bool>(),
+    ) {
+        let names = ["openai", "openrouter", "anthropic", "local"];
+        let mut config = config();
+        config["default_sensitivity"] = json!(default.name());
+        for (name, (level, has_key)) in names.iter().zip(&reach) {
+            config["providers"][name]["sensitivity"] = json!(level.name());
+            config["providers"][name]["key"] = json!(if *has_key { "present" } else { "absent" });
+        }
+        let policy = Policy::read(config.to_string().as_bytes()).unwrap();
+        let mut body = json!({"model": model, "stream": stream, "input": "x", "max_tokens": 9, "messages": []});
+        let mut asked = Asked { path: if own { "/api/ai/chat" } else { path }, open, ..Asked::chat(&body) }.by(tenant);
+        if let Some(header) = header {
+            asked = asked.with("x-ai-sensitivity", header.name());
+        }
+        match role {
+            Some(role) if own && !by_header => body["role"] = json!(role),
+            Some(role) => asked = asked.with("x-ai-role", role),
+            None => {}
+        }
+        if let (Some(field), true) = (field, own) {
+            body["sensitivity"] = json!(field.name());
+        }
+        asked.body = body.to_string();
+        let strictest = header.max(field.filter(|_| own)).unwrap_or(default);
+        if let Ok((_, chain)) = asked.sent(&policy) {
+            prop_assert!(!chain.clusters.is_empty());
+            for (name, (level, has_key)) in names.iter().zip(&reach) {
+                let may = *level >= strictest && *has_key;
+                let in_chain = chain.clusters.iter().any(|cluster| cluster.strip_prefix("c_") == Some(name));
+                let planned = Attempt::of(&chain.plan, name).is_some();
+                prop_assert_eq!(in_chain, planned);
+                prop_assert!(may || !in_chain, "{} may see {:?}, and this is {:?}", name, level, strictest);
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! One attempt at a provider: Envoy's callbacks in a provider's cluster, once per attempt.
+//!
+//! Header changes of one attempt are still there in the next, so every attempt sets what it needs anew; the body is the
+//! client's own each time. `on_log` is never called here.
+
+use crate::attempt::{self, Attempt, Failed};
+use crate::host::{exchange_facts, http};
+use crate::llm::meter::Meter;
+use crate::llm::request;
+use crate::llm::schema::Dialect;
+use crate::outcome::{Outcome, Rejection};
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::{Action, BufferType};
+use std::rc::Rc;
+
+/// How much of a failed answer is waited for: errors are short, and what is longer tells no usage.
+const LONGEST_ERROR: usize = 64 * 1024;
+
+pub struct Upstream {
+    provider: Rc<str>,
+    /// Until its edits are made.
+    attempt: Option<Attempt>,
+    edited: bool,
+    failing: Option<Failing>,
+}
+
+/// An answer that Envoy may discard, held until it has told what it cost.
+struct Failing {
+    meter: Meter,
+    read: usize,
+}
+
+impl Upstream {
+    pub const fn new(provider: Rc<str>) -> Self {
+        Self { provider, attempt: None, edited: false, failing: None }
+    }
+
+    fn tell(&mut self) {
+        let Some(Failing { meter, .. }) = self.failing.take() else { return };
+        if let Some(failed) = Failed::of(exchange_facts::attempts(), &self.provider, meter.read()) {
+            exchange_facts::add_failed(&failed.line());
+        }
+    }
+}
+
+impl Context for Upstream {}
+
+impl HttpContext for Upstream {
+    fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+        let plan = exchange_facts::plan();
+        let Some(attempt) = plan.as_deref().and_then(|plan| Attempt::of(plan, &self.provider)) else {
+            log::error!("a request without a plan for {} came to its cluster, and is refused", self.provider);
+            let message = "The gateway does not send this request to this provider.";
+            http::reply(&Rejection::plain(Outcome::ModelNotAllowed, message).in_dialect(Dialect::OpenAi, ""));
+            return Action::Pause;
+        };
+        http::set_request_header(":path", &attempt.leg.path);
+        http::correct_content_length(attempt.leg.length);
+        self.edited = attempt.leg.edits.is_empty();
+        self.attempt = Some(attempt);
+        Action::Continue
+    }
+
+    fn on_http_request_body(&mut self, buffered: usize, end_of_stream: bool) -> Action {
+        let Some(attempt) = self.attempt.as_ref().filter(|_| !self.edited) else {
+            return Action::Continue;
+        };
+        let reach = attempt.reach();
+        if buffered < reach && !end_of_stream {
+            return Action::Pause;
+        }
+        let prefix = http::body(BufferType::HttpRequestBody, 0, reach.min(buffered));
+        http::replace(BufferType::HttpRequestBody, prefix.len(), &request::spliced(&prefix, &attempt.leg.edits));
+        self.edited = true;
+        Action::Continue
+    }
+
+    fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
+        let Some(attempt) = &self.attempt else { return Action::Continue };
+        let headers = http::response_headers();
+        let header = |name: &str| headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_slice());
+        let status = header(":status").and_then(|status| std::str::from_utf8(status).ok()?.parse().ok()).unwrap_or(0);
+        if !attempt::may_be_retried(status) {
+            return Action::Continue;
+        }
+        // Envoy would wait for as long before it tries another provider, too.
+        if let Some(wait) = header("retry-after")
+            && attempt.has_another(exchange_facts::attempts())
+        {
+            http::set_response_header(attempt::RETRY_AFTER, &String::from_utf8_lossy(wait));
+            http::remove_response_header("retry-after");
+        }
+        if end_of_stream {
+            return Action::Continue;
+        }
+        let meter = attempt.meter(header("content-type"), header("content-encoding"));
+        self.failing = Some(Failing { meter, read: 0 });
+        Action::Pause
+    }
+
+    fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        let Some(failing) = &mut self.failing else { return Action::Continue };
+        let fresh = size.saturating_sub(failing.read).min(LONGEST_ERROR);
+        let piece = http::body(BufferType::HttpResponseBody, failing.read, fresh);
+        failing.read = failing.read.saturating_add(fresh);
+        failing.meter.feed(&piece, end_of_stream);
+        if !end_of_stream && size < LONGEST_ERROR {
+            return Action::Pause;
+        }
+        self.tell();
+        Action::Continue
+    }
+
+    fn on_http_response_trailers(&mut self, _count: usize) -> Action {
+        self.tell();
+        Action::Continue
+    }
+}

@@ -1,0 +1,143 @@
+//! The table of models and who serves them: every name in it is known, and whatever it sends on has a price.
+
+use hashbrown::HashMap;
+
+use super::build::{Checked, END_OF_TIME, flaw, under};
+use super::{OTHER, ProviderPolicy};
+use crate::config::{self, Named};
+use crate::price::{PriceTable, Quote};
+use crate::route::{BY_ROLE, Model, ProviderIx, Routes, Serving};
+use crate::units::Tokens;
+
+/// What the table refers to.
+pub(super) struct Known<'a> {
+    pub(super) providers: &'a [ProviderPolicy],
+    pub(super) prices: &'a PriceTable,
+    pub(super) roles: &'a [String],
+    pub(super) aliases: &'a Named<config::Name>,
+}
+
+pub(super) fn read(
+    models: Vec<config::Model>,
+    virtuals: Named<Vec<config::Name>>,
+    roles: Named<config::Name>,
+    known: &Known<'_>,
+) -> Checked<Routes> {
+    let mut table: Vec<Model> = Vec::with_capacity(models.len());
+    for (at, written) in models.into_iter().enumerate() {
+        let path = format!("models[{at}]");
+        let name = written.model.as_str();
+        if [OTHER, BY_ROLE].contains(&name) {
+            return flaw(format!("{path}.model"), format!("`{name}` is a name of the gateway's own; choose another"));
+        }
+        if table.iter().any(|model| model.model == written.model) {
+            return flaw(format!("{path}.model"), format!("the model `{name}` is written twice"));
+        }
+        if known.aliases.get(name).is_some() {
+            return flaw(
+                format!("{path}.model"),
+                format!("`{name}` is an alias, too; choose another name for one of them"),
+            );
+        }
+        table.push(model(written, &path, known)?);
+    }
+    let routes = Routes::of(table);
+    let virtuals = self::virtuals(virtuals, &routes, known)?;
+    let roles = self::roles(roles, &routes, &virtuals, known)?;
+    Ok(routes.with(virtuals, roles))
+}
+
+fn model(written: config::Model, path: &str, known: &Known<'_>) -> Checked<Model> {
+    let config::Model { model, providers, context_tokens, tools } = written;
+    if providers.is_empty() {
+        return flaw(format!("{path}.providers"), "an empty list serves nobody; leave the model out");
+    }
+    if context_tokens == Some(0) {
+        return flaw(format!("{path}.context_tokens"), "0 holds nothing; leave it out where it is not known");
+    }
+    let mut serving: Vec<Serving> = Vec::with_capacity(providers.len());
+    for (at, config::Served { provider: config::Name(provider), model: name }) in providers.into_iter().enumerate() {
+        let path = format!("{path}.providers[{at}]");
+        let Some(ix) = known.providers.iter().position(|known| *known.name == *provider) else {
+            let names: Vec<_> = known.providers.iter().map(|known| format!("`{}`", known.name)).collect();
+            let names = if names.is_empty() { "one under `providers`".to_owned() } else { names.join(", ") };
+            return flaw(format!("{path}.provider"), format!("unknown provider `{provider}`, expected {names}"));
+        };
+        let policy = known.providers.get(ix);
+        if policy.is_some_and(|policy| policy.reach.sensitivity.is_none()) {
+            let problem = "`sensitivity` is missing: say which data it may see, `public`, `internal`, `confidential` or \
+                           `restricted`";
+            return flaw(under("providers", &provider), problem);
+        }
+        let provider_ix = ProviderIx(u16::try_from(ix).unwrap_or(u16::MAX));
+        if serving.iter().any(|serving| serving.provider == provider_ix) {
+            return flaw(format!("{path}.provider"), format!("`{provider}` is written twice"));
+        }
+        let name = name.map_or_else(|| "*".to_owned(), |config::Name(name)| name.to_string());
+        // Of a pattern, the names are known only when they are asked for; then it is the same question.
+        if !(model.as_str().ends_with('*') && name.contains('*')) {
+            let sent = name.replace('*', model.as_str());
+            if known.prices.quote(Some(&provider), &sent, END_OF_TIME) == Quote::Denied {
+                let problem = format!(
+                    "no price matches `{sent}` of `{provider}`: add `{provider}/{sent}` or `{sent}` under `prices`"
+                );
+                return flaw(path, problem);
+            }
+        }
+        serving.push(Serving { provider: provider_ix, name });
+    }
+    Ok(Model { model, serving, context: context_tokens.map(Tokens), tools })
+}
+
+fn virtuals(
+    written: Named<Vec<config::Name>>,
+    routes: &Routes,
+    known: &Known<'_>,
+) -> Checked<HashMap<String, Vec<String>>> {
+    let mut virtuals = HashMap::with_capacity(written.entries.len());
+    for (name, candidates) in written.entries {
+        let path = || under("virtual_models", &name);
+        if *name == *BY_ROLE || routes.model(&name).is_some() || known.aliases.get(&name).is_some() {
+            return flaw(path(), format!("`{name}` is a model or an alias already; choose another name"));
+        }
+        if candidates.is_empty() {
+            return flaw(path(), "an empty list stands for nothing; name some of `models`");
+        }
+        for (at, config::Name(candidate)) in candidates.iter().enumerate() {
+            if candidate.contains('*') || routes.model(candidate).is_none() {
+                return flaw(format!("{}[{at}]", path()), format!("`{candidate}` is none of `models`"));
+            }
+        }
+        let candidates = candidates.into_iter().map(|config::Name(candidate)| candidate.to_string()).collect();
+        virtuals.insert(name.to_string(), candidates);
+    }
+    Ok(virtuals)
+}
+
+fn roles(
+    written: Named<config::Name>,
+    routes: &Routes,
+    virtuals: &HashMap<String, Vec<String>>,
+    known: &Known<'_>,
+) -> Checked<HashMap<String, String>> {
+    for (role, config::Name(model)) in &written.entries {
+        let path = || under("role_models", role);
+        if !known.roles.iter().any(|known| **known == **role) {
+            return flaw(path(), unknown_role(role, known.roles));
+        }
+        let is_known =
+            routes.model(model).is_some() || virtuals.contains_key(&**model) || known.aliases.get(model).is_some();
+        if routes.choose() && !is_known {
+            return flaw(path(), format!("`{model}` is neither one of `models`, `virtual_models` nor `aliases`"));
+        }
+    }
+    Ok(written.entries.into_iter().map(|(role, config::Name(model))| (role.to_string(), model.to_string())).collect())
+}
+
+pub(super) fn unknown_role(role: &str, roles: &[String]) -> String {
+    if roles.is_empty() {
+        return format!("unknown role `{role}`: list it under `roles`");
+    }
+    let known: Vec<_> = roles.iter().map(|role| format!("`{role}`")).collect();
+    format!("unknown role `{role}`, expected one of {}", known.join(", "))
+}

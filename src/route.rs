@@ -1,0 +1,169 @@
+//! Role, sensitivity, tenant and cost → a model, and the chain of providers that may serve it.
+//!
+//! Trade-off: the chain is chosen here once, before anything is sent; Envoy then walks it, one attempt a provider. So
+//! who may see a request is decided in one place, by plain data, and a retry can only go where the chain already leads.
+
+use hashbrown::HashMap;
+use serde::Deserialize;
+
+use crate::llm::schema::Schema;
+use crate::price::Pattern;
+use crate::units::Tokens;
+
+/// How far data may travel: a provider sees what is at most as sensitive as it may see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sensitivity {
+    Public,
+    Internal,
+    Confidential,
+    Restricted,
+}
+
+impl Sensitivity {
+    pub const ALL: [Self; 4] = [Self::Public, Self::Internal, Self::Confidential, Self::Restricted];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Internal => "internal",
+            Self::Confidential => "confidential",
+            Self::Restricted => "restricted",
+        }
+    }
+
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.name() == name)
+    }
+}
+
+/// The place of a provider in `Policy::providers`; means nothing to another policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProviderIx(pub u16);
+
+/// What stands for the model of the caller's role.
+pub const BY_ROLE: &str = "role";
+
+#[derive(Debug, Default)]
+pub struct Routes {
+    /// Names before beginnings, long beginnings before short ones: the first that matches is the closest.
+    models: Vec<Model>,
+    virtuals: HashMap<String, Vec<String>>,
+    roles: HashMap<String, String>,
+}
+
+#[derive(Debug)]
+pub struct Model {
+    pub model: Pattern,
+    /// In the order of preference.
+    pub serving: Vec<Serving>,
+    pub context: Option<Tokens>,
+    pub tools: bool,
+}
+
+#[derive(Debug)]
+pub struct Serving {
+    pub provider: ProviderIx,
+    /// What the provider calls the model, with `*` for the gateway's own name.
+    pub name: String,
+}
+
+/// One provider of a chain, and the model's name there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hop {
+    pub provider: ProviderIx,
+    pub model: String,
+}
+
+/// What decides who may serve a request, beside its model.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    pub schema: &'static Schema,
+    pub sensitivity: Sensitivity,
+}
+
+/// What a provider takes.
+#[derive(Clone, Debug)]
+pub struct Reach {
+    /// None at all: any.
+    pub sensitivity: Option<Sensitivity>,
+    pub apis: Vec<&'static str>,
+    /// Whether the gateway holds a key for it.
+    pub has_key: bool,
+}
+
+impl Reach {
+    pub fn may_see(&self, sensitivity: Sensitivity) -> bool {
+        self.sensitivity.is_none_or(|most| sensitivity <= most)
+    }
+
+    fn serves(&self, schema: &Schema) -> bool {
+        // The gateway's own API is OpenAI's chat to a provider.
+        let api = if schema.own { "openai_chat" } else { schema.name };
+        self.apis.contains(&api)
+    }
+}
+
+/// Why nobody may serve a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unserved {
+    /// No provider has it at all.
+    Unknown,
+    /// Those that have it don't speak the API.
+    Api,
+    /// Those that have it may not see data that is so sensitive.
+    TooSensitive,
+}
+
+impl Routes {
+    pub fn of(mut models: Vec<Model>) -> Self {
+        let exact = |model: &Model| !model.model.as_str().ends_with('*');
+        models.sort_by_key(|model| std::cmp::Reverse((exact(model), model.model.as_str().len())));
+        Self { models, ..Self::default() }
+    }
+
+    pub fn with(self, virtuals: HashMap<String, Vec<String>>, roles: HashMap<String, String>) -> Self {
+        Self { models: self.models, virtuals, roles }
+    }
+
+    /// Whether the providers are chosen here, and not by Envoy's routes.
+    pub const fn choose(&self) -> bool {
+        !self.models.is_empty()
+    }
+
+    pub fn model(&self, name: &str) -> Option<&Model> {
+        self.models.iter().find(|model| model.model.matches(name))
+    }
+
+    /// The models that a virtual name stands for.
+    pub fn candidates(&self, name: &str) -> Option<&[String]> {
+        self.virtuals.get(name).map(Vec::as_slice)
+    }
+
+    pub fn model_of_role(&self, role: &str) -> Option<&str> {
+        self.roles.get(role).map(String::as_str)
+    }
+
+    /// Who may serve `model` within `bounds`, in the order of preference.
+    pub fn chain(
+        &self,
+        model: &str,
+        bounds: &Bounds,
+        reach: impl Fn(ProviderIx) -> Option<Reach>,
+    ) -> Result<Vec<Hop>, Unserved> {
+        let Some(known) = self.model(model) else { return Err(Unserved::Unknown) };
+        let mut why = Unserved::Unknown;
+        let mut chain = Vec::with_capacity(known.serving.len());
+        for Serving { provider, name } in &known.serving {
+            let Some(reach) = reach(*provider).filter(|reach| reach.has_key) else { continue };
+            if !reach.serves(bounds.schema) {
+                why = if why == Unserved::Unknown { Unserved::Api } else { why };
+            } else if !reach.may_see(bounds.sensitivity) {
+                why = Unserved::TooSensitive;
+            } else {
+                chain.push(Hop { provider: *provider, model: name.replace('*', model) });
+            }
+        }
+        if chain.is_empty() { Err(why) } else { Ok(chain) }
+    }
+}
