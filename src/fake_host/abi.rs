@@ -167,7 +167,9 @@ unsafe extern "C" fn proxy_get_property(
     let path = unsafe { text(path, path_size) }.replace('\0', ".");
     let found = answer(Call::GetProperty, |host| {
         let stream = host.stream().ok_or(Status::NotFound)?;
-        stream.attributes.get(&path).cloned().ok_or(Status::NotFound)
+        // What a filter sets, all filters of the stream find under `wasm.`.
+        let state = path.strip_prefix("filter_state.wasm.").and_then(|name| stream.filter_state.get(name)?.last());
+        state.or_else(|| stream.attributes.get(&path)).cloned().ok_or(Status::NotFound)
     });
     unsafe { hand_over(found, data, size) }
 }

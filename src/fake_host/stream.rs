@@ -199,6 +199,17 @@ impl Stream {
         self.attribute(path, &value.to_le_bytes());
     }
 
+    /// The latest that was written under this name, by any filter of the stream.
+    pub fn state(&self, name: &str) -> Option<String> {
+        let latest = self.passing(|stream| stream.filter_state.get(name)?.last().cloned());
+        latest.map(|state| String::from_utf8(state).expect("UTF-8"))
+    }
+
+    /// Another filter of the stream writes.
+    pub fn set_state(&self, name: &str, value: &str) {
+        self.passing(|stream| stream.filter_state.entry(name.to_owned()).or_default().push(value.into()));
+    }
+
     pub fn request_headers<V: AsRef<[u8]>>(&self, headers: &[(&str, V)], end: bool) -> Action {
         let count = self.passing(|stream| {
             let lower = |(name, value): &(&str, V)| (name.to_ascii_lowercase(), value.as_ref().to_vec());
@@ -242,7 +253,10 @@ impl Stream {
     pub fn answer_headers(&self, headers: &[(&str, &str)], end: bool) -> Action {
         self.attribute("response.code_details", b"via_upstream");
         self.attribute("upstream.address", b"127.0.0.1:8080");
-        self.number("upstream.request_attempt_count", 1);
+        let first = 1_u64.to_le_bytes().to_vec();
+        self.passing(|stream| {
+            stream.attributes.entry("upstream.request_attempt_count".to_owned()).or_insert(first);
+        });
         self.answer(headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect(), end)
     }
 

@@ -1,6 +1,7 @@
 //! The filter on the real SDK and a test host: what a request leaves behind, in Envoy and in the books.
 
 mod answers;
+mod attempts;
 mod configuration;
 mod failures;
 mod requests;

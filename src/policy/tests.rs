@@ -428,3 +428,117 @@ fn wrong_paths_say_what_would_be_right() {
         (with(r#""paths":[{"path":"/v1/ask","api":"openai"}]"#), &unknown),
     ]);
 }
+
+const PROVIDERS: &str =
+    r#""providers":{"a":{"cluster":"ca","sensitivity":"internal"},"b":{"cluster":"cb"}},"roles":["chat"]"#;
+
+/// With one model, served by `a`.
+fn routed(more: &str) -> String {
+    with(&format!(r#"{PROVIDERS},"models":[{{"model":"gpt-4o-mini","providers":[{{"provider":"a"}}]}}],{more}"#))
+}
+
+fn models(models: &str) -> String {
+    with(&format!(r#"{PROVIDERS},"models":[{models}]"#))
+}
+
+#[test]
+fn the_closest_model_decides_who_serves_it() {
+    let served =
+        |name: &str, provider: &str| format!(r#"{{"model":"{name}","providers":[{{"provider":"{provider}"}}]}}"#);
+    let all = [served("gpt-4o*", "a"), served("gpt-4o-mini", "c"), served("gpt-4o-mini*", "d")].join(",");
+    let providers = r#""providers":{"d":{"cluster":"cd","sensitivity":"public"},"a":{"cluster":"ca","sensitivity":"public"},"c":{"cluster":"cc","sensitivity":"public"}}"#;
+    let policy = read(&with(&format!(r#"{providers},"models":[{all}]"#)));
+    let serving = |model: &str| {
+        let known = policy.routes.model(model)?;
+        Some(policy.provider_at(known.serving.first()?.provider)?.name.as_str())
+    };
+    assert_eq!(serving("gpt-4o-mini"), Some("c"));
+    assert_eq!(serving("gpt-4o-mini-2024"), Some("d"));
+    assert_eq!(serving("gpt-4o"), Some("a"));
+    assert_eq!(serving("gpt-4"), None);
+    // However a map came, every worker has the providers in one order.
+    let names: Vec<_> = policy.providers.iter().map(|provider| provider.name.as_str()).collect();
+    assert_eq!(names, ["a", "c", "d"]);
+}
+
+#[test]
+fn wrong_routes_say_what_would_be_right() {
+    let served = r#""providers":[{"provider":"a"}]"#;
+    refused([
+        (
+            models(r#"{"model":"gpt-4o","providers":[{"provider":"c"}]}"#),
+            "models[0].providers[0].provider: unknown provider `c`, expected `a`, `b`",
+        ),
+        (
+            models(r#"{"model":"gpt-4o","providers":[{"provider":"b"}]}"#),
+            "providers.b: `sensitivity` is missing: say which data it may see, `public`, `internal`, `confidential` or \
+             `restricted`",
+        ),
+        (
+            models(r#"{"model":"gpt-4o","providers":[{"provider":"a"},{"provider":"a"}]}"#),
+            "models[0].providers[1].provider: `a` is written twice",
+        ),
+        (
+            models(r#"{"model":"gpt-4o","providers":[]}"#),
+            "models[0].providers: an empty list serves nobody; leave the model out",
+        ),
+        (
+            models(r#"{"model":"gpt-4o","providers":[{"provider":"a","model":"llama"}]}"#),
+            "models[0].providers[0]: no price matches `llama` of `a`: add `a/llama` or `llama` under `prices`",
+        ),
+        (
+            models(&format!(r#"{{"model":"gpt-4o",{served}}},{{"model":"gpt-4o",{served}}}"#)),
+            "models[1].model: the model `gpt-4o` is written twice",
+        ),
+        (
+            models(&format!(r#"{{"model":"role",{served}}}"#)),
+            "models[0].model: `role` is a name of the gateway's own; choose another",
+        ),
+        (
+            models(&format!(r#"{{"model":"gpt-4o","context_tokens":0,{served}}}"#)),
+            "models[0].context_tokens: 0 holds nothing; leave it out where it is not known",
+        ),
+        (routed(r#""virtual_models":{"cheap":["gpt-9"]}"#), "virtual_models.cheap[0]: `gpt-9` is none of `models`"),
+        (
+            routed(r#""virtual_models":{"cheap":[]}"#),
+            "virtual_models.cheap: an empty list stands for nothing; name some of `models`",
+        ),
+        (
+            routed(r#""virtual_models":{"gpt-4o-mini":["gpt-4o-mini"]}"#),
+            "virtual_models.gpt-4o-mini: `gpt-4o-mini` is a model or an alias already; choose another name",
+        ),
+        (
+            routed(r#""role_models":{"poet":"gpt-4o-mini"}"#),
+            "role_models.poet: unknown role `poet`, expected one of `chat`",
+        ),
+        (
+            routed(r#""role_models":{"chat":"gpt-9"}"#),
+            "role_models.chat: `gpt-9` is neither one of `models`, `virtual_models` nor `aliases`",
+        ),
+        (
+            routed(r#""aliases":{"fast":"gpt-9"}"#),
+            "aliases.fast: `gpt-9` is neither one of `models` nor of `virtual_models`",
+        ),
+        (
+            with(r#""sensitivity_header":"x-tenant-id""#),
+            "sensitivity_header: `x-tenant-id` is the tenant's header already",
+        ),
+        (
+            with(r#""providers":{"a":{"cluster":"ca","base_path":"v1"}}"#),
+            "providers.a.base_path: `v1` is not a path: it begins with `/`, and has no blanks and no `#`",
+        ),
+        (
+            with(r#""providers":{"a":{"cluster":"ca","paths":{"openai_chat":"x"}}}"#),
+            "providers.a.paths.openai_chat: `x` is not a path: it begins with `/`, and has no blanks and no `#`",
+        ),
+    ]);
+    let unknown = refusal(&with(r#""providers":{"a":{"cluster":"ca","apis":["openai"]}}"#));
+    assert!(
+        unknown.starts_with("providers.a.apis[0]: unknown API `openai`, expected one of `gateway_chat`, "),
+        "{unknown}"
+    );
+    let role = format!(r#"{{{PRICES},"roles":["chat"],"tenants":{{"acme":{{"role_models":{{"poet":"gpt-4o"}}}}}}}}"#);
+    refused([(role, "tenants.acme.role_models.poet: unknown role `poet`, expected one of `chat`")]);
+    let level = refusal(&with(r#""default_sensitivity":"secret""#));
+    assert!(level.contains("unknown variant `secret`, expected one of `public`, `internal`"), "{level}");
+}

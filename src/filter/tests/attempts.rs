@@ -1,0 +1,139 @@
+//! The filter in a provider's cluster: what an attempt sends, what of a failed answer it holds, and what it refuses.
+
+use super::*;
+use crate::attempt::Failed;
+
+const PLAN: &str = "1\topenai_chat\nopenai\t/v1/chat/completions\t88\nopenrouter\t/api/v1/chat/completions\t95\t9-22=\"openai/gpt-4o-mini\"";
+const TOLD: &str =
+    r#"{"error":{"message":"overloaded"},"usage":{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15}}"#;
+
+fn cluster(provider: &str) -> Gateway {
+    Gateway::configured(&json!({"attempt_of": provider}))
+}
+
+fn attempt(gateway: &Gateway, number: u64) -> Stream {
+    let stream = gateway.stream();
+    stream.set_state("nexus_plan", PLAN);
+    stream.number("upstream.request_attempt_count", number);
+    let length = BODY.len().to_string();
+    assert_eq!(stream.request_headers(&head(&[("content-length", &length)]), false), Action::Continue);
+    stream
+}
+
+/// The head of an answer to attempt `number`.
+fn failed(stream: &Stream, number: u64, headers: &[(&str, &str)], end: bool) -> Action {
+    stream.number("upstream.request_attempt_count", number);
+    stream.answer_headers(headers, end)
+}
+
+#[test]
+fn an_attempt_sends_its_own_line_of_the_plan() {
+    let gateway = cluster("openrouter");
+    let stream = attempt(&gateway, 2);
+    stream.request_body(BODY.as_bytes(), true);
+    let sent = stream.upstream().unwrap();
+    assert_eq!((sent.header(":path"), sent.header("content-length")), (Some("/api/v1/chat/completions"), Some("95")));
+    assert_eq!(sent.json()["model"], "openai/gpt-4o-mini");
+    let gateway = cluster("openai");
+    let stream = attempt(&gateway, 1);
+    stream.request_body(BODY.as_bytes(), true);
+    assert_eq!(stream.upstream().unwrap().body, BODY.as_bytes());
+}
+
+/// However the body comes, nothing of it goes out before its edits are made.
+#[test]
+fn edits_are_made_wherever_the_body_is_cut() {
+    for cut in 0..BODY.len() {
+        let gateway = cluster("openrouter");
+        let stream = attempt(&gateway, 1);
+        let (first, rest) = BODY.as_bytes().split_at(cut);
+        stream.request_body(first, false);
+        stream.request_body(rest, true);
+        assert_eq!(stream.upstream().unwrap().json()["model"], "openai/gpt-4o-mini", "cut at {cut}");
+    }
+}
+
+#[test]
+fn a_provider_that_the_plan_does_not_name_gets_nothing() {
+    for (provider, plan) in [
+        ("stranger", Some(PLAN)),
+        ("openai", None),
+        ("openai", Some("")),
+        ("openai", Some("2\topenai_chat\nopenai\t/\t0")),
+        ("openai", Some("1\tno_such_api\nopenai\t/\t0")),
+        ("openai", Some("1\topenai_chat\nopenai\t/")),
+        ("openai", Some("1\topenai_chat\nopenai\t/\t0\t5-=x")),
+    ] {
+        let gateway = cluster(provider);
+        let stream = gateway.stream();
+        if let Some(plan) = plan {
+            stream.set_state("nexus_plan", plan);
+        }
+        assert_eq!(stream.request_headers(&head(&[]), false), Action::Pause);
+        assert_eq!(refusal(&stream), ("403".to_owned(), "model_not_allowed".to_owned()), "{plan:?}");
+    }
+}
+
+#[test]
+fn a_failed_answer_is_held_until_it_has_told_what_it_cost() {
+    let gateway = cluster("openai");
+    for (status, content, told) in [
+        ("500", TOLD, true),
+        ("429", TOLD, true),
+        ("503", "upstream is down", false),
+        ("200", TOLD, false),
+        ("404", TOLD, false),
+    ] {
+        let stream = attempt(&gateway, 1);
+        stream.request_body(BODY.as_bytes(), true);
+        let held = failed(&stream, 1, &[(":status", status), ("content-type", "application/json")], false);
+        assert_eq!(held == Action::Pause, !["200", "404"].contains(&status), "{status}");
+        let (first, rest) = content.split_at(7);
+        stream.answer_body(first.as_bytes(), false);
+        stream.answer_body(rest.as_bytes(), true);
+        assert_eq!(stream.client().unwrap().body, content.as_bytes(), "{status}");
+        let lines = stream.state("nexus_failed_attempts").map(|lines| Failed::all(&lines)).unwrap_or_default();
+        let tokens: Vec<_> = lines.iter().map(|failed| (failed.number, failed.usage.total_tokens.0)).collect();
+        assert_eq!(tokens, if told { vec![(1, 15)] } else { vec![] }, "{status}");
+    }
+}
+
+#[test]
+fn attempts_add_up_and_long_errors_are_let_go() {
+    let gateway = cluster("openrouter");
+    let stream = attempt(&gateway, 2);
+    let before = "1\topenai\t\t10\t5\t15\t0\t0\t0\t0\t0\t0\t0\t0\t0\t0\t0";
+    stream.set_state("nexus_failed_attempts", before);
+    failed(&stream, 2, &[(":status", "500"), ("content-type", "application/json")], false);
+    stream.answer_body(TOLD.as_bytes(), true);
+    let lines = Failed::all(&stream.state("nexus_failed_attempts").unwrap());
+    let told: Vec<_> = lines.iter().map(|failed| (failed.number, failed.provider.as_str())).collect();
+    assert_eq!(told, [(1, "openai"), (2, "openrouter")]);
+
+    let stream = attempt(&gateway, 1);
+    failed(&stream, 1, &[(":status", "500"), ("content-type", "application/json")], false);
+    assert_eq!(stream.answer_body(&[b' '; 70_000], false), Action::Continue);
+    assert_eq!(stream.answer_body(&[b' '; 70_000], false), Action::Continue);
+    assert_eq!(stream.client().unwrap().body.len(), 140_000);
+}
+
+/// Envoy waits as long as a provider asks; another provider need not be waited for.
+#[test]
+fn a_wait_is_hidden_only_while_another_provider_follows() {
+    let gateway = cluster("openai");
+    for (number, hidden) in [(1, true), (2, false), (3, false)] {
+        let stream = attempt(&gateway, number);
+        failed(&stream, number, &[(":status", "429"), ("retry-after", "5")], true);
+        let seen = stream.client().unwrap();
+        let (wait, kept) = (seen.header("retry-after"), seen.header("x-nexus-retry-after"));
+        assert_eq!((wait, kept), if hidden { (None, Some("5")) } else { (Some("5"), None) }, "attempt {number}");
+    }
+}
+
+#[test]
+fn only_the_name_of_a_provider_is_configured() {
+    for wrong in [r#"{"attempt_of":7}"#, r#"{"attempt_of":""}"#, r#"{"attempt_of":"openai","tenants":{}}"#] {
+        let gateway = Gateway::start();
+        assert!(!gateway.configure(wrong.as_bytes()), "{wrong}");
+    }
+}
