@@ -270,7 +270,7 @@ fn failed_attempts_that_told_usage_are_charged_once() {
     };
     let failed = |number, provider: &str| {
         let failed = Failed { number, provider: provider.to_owned(), usage: usage(1_000, 100), service_tier: None };
-        assert_eq!(Failed::all(&failed.line()), [failed.clone()]);
+        assert_eq!(Failed::all(&failed.line()), std::slice::from_ref(&failed));
         failed
     };
     let close = |answered: bool, attempts, failed: Vec<Failed>| {

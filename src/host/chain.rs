@@ -71,6 +71,6 @@ mod tests {
             assert_eq!(base64(bytes.as_bytes()), text);
         }
         let long = "x".repeat(300);
-        assert_eq!(groups(&[long.clone()]).len(), field(3, long.as_bytes()).len() + 6 + 3 + 3 + 3 + 3 + 3);
+        assert_eq!(groups(std::slice::from_ref(&long)).len(), field(3, long.as_bytes()).len() + 6 + 3 + 3 + 3 + 3 + 3);
     }
 }
