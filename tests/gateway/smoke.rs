@@ -11,6 +11,8 @@ async fn gateway() -> &'static Gateway {
     let start = || {
         let mut policy = policy(json!({
             "json": free_tenant(),
+            "own": free_tenant(),
+            "paths": free_tenant(),
             "stream": free_tenant(),
             "aliased": free_tenant(),
             "open": {"budgets": {"request_usd": "0.0001"}},
@@ -23,6 +25,8 @@ async fn gateway() -> &'static Gateway {
             "month": {"budgets": {"month_usd": "0.000005"}},
         }));
         policy["expensive"] = json!({"models": ["gpt-4"]});
+        policy["role_models"] = json!({"chat": "gpt-4o-mini"});
+        policy["providers"]["simulated"]["sensitivity"] = json!("confidential");
         policy["max_request_bytes"] = json!(100_000);
         Gateway::start(Setup::new("smoke", policy))
     };
@@ -102,6 +106,36 @@ async fn an_alias_is_sent_on_by_its_real_name() {
     assert_eq!(gateway.entry_of(&record).expect("an entry").model, "gpt-4o-mini");
 }
 
+/// The original gateway's own chat: the role names the model, and what only the gateway reads does not travel on.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_gateways_own_chat_needs_no_model() {
+    let gateway = gateway().await;
+    let ask = async |body: &str| {
+        let mut asked = chat("own").request_with(body.to_owned());
+        *asked.uri_mut() = "/api/ai/chat".parse().unwrap();
+        gateway.ask(asked).await
+    };
+    let answer =
+        ask(r#"{"messages":[{"role":"user","content":"Hello"}],"role":"chat","sensitivity":"internal"}"#).await;
+    assert_eq!((answer.status, &answer.json()["object"]), (200, &json!("chat.completion")), "{}", answer.text());
+    let record = gateway.record_of(&answer).await;
+    let told = [&record["api"], &record["role"], &record["model_asked"], &record["model_chosen"], &record["outcome"]];
+    assert_eq!(told, ["gateway_chat", "chat", "role", "gpt-4o-mini", "success"]);
+    let entry = gateway.entry_of(&record).expect("an entry");
+    assert_eq!((entry.model.as_str(), &record["cost_nanousd"]), ("gpt-4o-mini", &json!(entry.cost_nanousd)));
+
+    for (body, status) in [
+        (r#"{"messages":[],"role":"poet"}"#, 400),
+        (r#"{"messages":[],"role":"chat","sensitivity":"secret"}"#, 400),
+        (r#"{"messages":[],"role":"chat","role":"chat"}"#, 400),
+        (r#"{"messages":[]}"#, 400),
+        (r#"{"messages":[],"role":"chat","sensitivity":"restricted"}"#, 403),
+    ] {
+        let refused = ask(body).await;
+        assert_eq!(refused.status, status, "{body}: {}", refused.text());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_without_a_bound_is_given_one_that_fits() {
     let gateway = gateway().await;
@@ -143,7 +177,7 @@ async fn other_paths_are_none_of_ours() {
         ("/api/generate", true),
         ("/api/pull", false),
     ] {
-        let mut asked = chat("json").request();
+        let mut asked = chat("paths").request();
         *asked.uri_mut() = path.parse().unwrap();
         let answer = gateway.ask(asked).await;
         let by_the_gateway = answer.status == 404 && answer.text().contains("The gateway does not serve this path.");
