@@ -98,27 +98,32 @@ fn read(line: &str) -> Option<Leg> {
     Some(Leg { provider, path, length, edits })
 }
 
+/// How the stand-in for an ejected provider answers: no failure to its cluster, but a reason for another attempt.
+pub const EJECTED: u64 = 421;
+
 /// Statuses that Envoy may answer by another attempt: their answers are read to the end here, where they would be lost.
 pub const fn may_be_retried(status: u64) -> bool {
-    status == 429 || status >= 500
+    matches!(status, 429 | EJECTED | 500..)
 }
 
-/// Usage that a failed attempt reported.
+/// An attempt that was answered by a failure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failed {
     /// The first attempt is 1.
     pub number: u64,
     pub provider: String,
-    pub usage: Usage,
+    /// What it reported. Without a report, nothing says that it was billed.
+    pub usage: Option<Usage>,
     pub service_tier: Option<String>,
 }
 
 impl Failed {
-    /// `None` if the answer told no usage: then nothing says that it was billed.
-    pub fn of(number: u64, provider: &str, reading: Reading) -> Option<Self> {
-        let Reading { told, service_tier, .. } = reading;
-        let usage = told.is_whole().then(|| told.usage(Tokens::default, Tokens::default))?;
-        Some(Self { number, provider: provider.to_owned(), usage, service_tier })
+    pub fn of(number: u64, provider: &str, reading: Option<Reading>) -> Self {
+        let usage =
+            |reading: &Reading| reading.told.is_whole().then(|| reading.told.usage(Tokens::default, Tokens::default));
+        let usage = reading.as_ref().and_then(usage);
+        let service_tier = reading.and_then(|reading| reading.service_tier);
+        Self { number, provider: provider.to_owned(), usage, service_tier }
     }
 
     /// One more line for the filter state that all attempts of a request share.
@@ -126,7 +131,7 @@ impl Failed {
         let Self { number, provider, usage, service_tier } = self;
         let tier = service_tier.as_deref().unwrap_or_default().replace(['\t', '\n'], " ");
         let mut line = format!("{number}\t{provider}\t{tier}");
-        for count in usage.counts() {
+        for count in usage.iter().flat_map(Usage::counts) {
             let _ = write!(line, "\t{count}");
         }
         line
@@ -140,7 +145,8 @@ impl Failed {
             let provider = fields.next()?.to_owned();
             let service_tier = fields.next().filter(|tier| !tier.is_empty()).map(str::to_owned);
             let counts = fields.map(|count| count.parse().ok()).collect::<Option<Vec<u64>>>()?;
-            Some(Self { number, provider, usage: Usage::from_counts(&counts)?, service_tier })
+            let usage = if counts.is_empty() { None } else { Some(Usage::from_counts(&counts)?) };
+            Some(Self { number, provider, usage, service_tier })
         };
         lines.split('\n').filter_map(failed).collect()
     }

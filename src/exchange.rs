@@ -180,9 +180,6 @@ pub struct Passed {
 
 pub type Headers = [(String, Vec<u8>)];
 
-/// How the stand-in for an ejected provider answers: no failure, but another attempt.
-const EJECTED: u64 = 421;
-
 /// Bedrock counts the tokens of InvokeModel for models whose answers don't.
 const COUNTED_IN_THE_HEAD: [(&str, Count); 2] =
     [("x-amzn-bedrock-input-token-count", Count::Input), ("x-amzn-bedrock-output-token-count", Count::Output)];
@@ -476,7 +473,7 @@ impl Exchange {
         };
         let mut passed = Passed { set: rate_limit_headers(&open.standing), ..Passed::default() };
         let status = header(head.headers, ":status").and_then(number).unwrap_or(0);
-        let ejected = open.routed && status == EJECTED && header(head.headers, "x-nexus-ejected").is_some();
+        let ejected = open.routed && status == attempt::EJECTED && header(head.headers, "x-nexus-ejected").is_some();
         if !head.from_provider || ejected {
             let why = if status == 504 { "did not answer in time" } else { "cannot be reached" };
             let status = if ejected { 503 } else { status };

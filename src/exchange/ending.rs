@@ -28,7 +28,7 @@ pub struct Ending {
     /// Whether a connection to the provider carried (a part of) the request.
     pub sent: bool,
     pub attempts: u64,
-    /// What failed attempts reported.
+    /// Attempts that were answered by a failure.
     pub failed: Vec<Failed>,
 }
 
@@ -152,7 +152,9 @@ impl Open {
                     if ending.has(Ending::CLIENT_GONE) { Outcome::ClientClosed } else { Outcome::ProviderUnavailable };
                 // Whoever walks away from a request under way doesn't know what it came to. A stream would have
                 // begun to show; an answer in one piece may have been generated to its end, and is billed as such.
-                let walked_away = ending.sent && ending.has(Ending::CLIENT_GONE | Ending::GAVE_UP);
+                // Between two attempts nothing is under way.
+                let under_way = ending.sent && ending.failed.iter().all(|failed| failed.number < ending.attempts);
+                let walked_away = under_way && ending.has(Ending::CLIENT_GONE | Ending::GAVE_UP);
                 walked_away.then_some((Told::default(), if stream { Tokens(0) } else { most_output }))
             }
         };
@@ -192,12 +194,13 @@ impl Open {
                 provider.is_some_and(|provider| provider.name == failed.provider)
             };
             let leg = self.legs.iter().find(named)?;
+            let usage = failed.usage?;
             let cost = match failed.service_tier.as_deref() {
-                Some(served) => leg.tariff.cost(&failed.usage, Some(served)),
-                None => leg.tariff.cost_unserved(&failed.usage, self.service_tier.as_deref()),
+                Some(served) => leg.tariff.cost(&usage, Some(served)),
+                None => leg.tariff.cost_unserved(&usage, self.service_tier.as_deref()),
             };
             let (provider, model) = (failed.provider.clone(), leg.label.clone());
-            Some(FailedAttempt { provider, model, usage: failed.usage, cost })
+            Some(FailedAttempt { provider, model, usage, cost })
         };
         ending.failed.iter().filter(|failed| !passed(failed)).filter_map(cost).collect()
     }

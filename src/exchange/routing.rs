@@ -269,7 +269,8 @@ fn failed_attempts_that_told_usage_are_charged_once() {
         ..Usage::default()
     };
     let failed = |number, provider: &str| {
-        let failed = Failed { number, provider: provider.to_owned(), usage: usage(1_000, 100), service_tier: None };
+        let failed =
+            Failed { number, provider: provider.to_owned(), usage: Some(usage(1_000, 100)), service_tier: None };
         assert_eq!(Failed::all(&failed.line()), std::slice::from_ref(&failed));
         failed
     };
@@ -306,6 +307,21 @@ fn failed_attempts_that_told_usage_are_charged_once() {
     assert_eq!(close(true, 2, vec![failed(1, "openai"), failed(2, "local")]).0, answer + openai);
     assert_eq!(close(false, 2, vec![failed(1, "openai"), failed(2, "openrouter")]).0, openai + openrouter);
     assert_eq!(close(true, 2, vec![failed(1, "a stranger")]).0, answer);
+}
+
+/// Whoever leaves while Envoy waits for its next attempt leaves nothing that is being generated.
+#[test]
+fn leaving_between_two_attempts_costs_nothing() {
+    const CLIENT_GONE: u64 = 1 << 14;
+    let policy = policy();
+    let cost = |attempts| {
+        let (exchange, _) = Asked::chat(&hello("gpt-4o-mini")).sent(&policy).unwrap();
+        let failed = vec![Failed { number: 1, provider: "openai".to_owned(), usage: None, service_tier: None }];
+        let ending = Ending { flags: CLIENT_GONE, sent: true, attempts, failed, ..Ending::default() };
+        exchange.close(&policy, &ending, NOON).settlement.unwrap().cost
+    };
+    assert_eq!(cost(1), NanoUsd::ZERO);
+    assert!(cost(2) > NanoUsd::ZERO);
 }
 
 /// The stand-in of an ejected provider is no answer of a provider.

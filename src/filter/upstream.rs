@@ -16,6 +16,10 @@ use std::rc::Rc;
 /// How much of a failed answer is waited for: errors are short, and what is longer tells no usage.
 const LONGEST_ERROR: usize = 64 * 1024;
 
+/// Where keys stand. What an earlier attempt was given for its provider is still there, and so is what the client sent:
+/// neither is for this provider. Its own is put in behind this filter.
+const CREDENTIALS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
+
 pub struct Upstream {
     provider: Rc<str>,
     /// Until its edits are made.
@@ -26,6 +30,7 @@ pub struct Upstream {
 
 /// An answer that Envoy may discard, held until it has told what it cost.
 struct Failing {
+    number: u64,
     meter: Meter,
     read: usize,
 }
@@ -36,9 +41,8 @@ impl Upstream {
     }
 
     fn tell(&mut self) {
-        let Some(Failing { meter, .. }) = self.failing.take() else { return };
-        if let Some(failed) = Failed::of(exchange_facts::attempts(), &self.provider, meter.read()) {
-            exchange_facts::add_failed(&failed.line());
+        if let Some(Failing { number, meter, .. }) = self.failing.take() {
+            exchange_facts::add_failed(&Failed::of(number, &self.provider, Some(meter.read())).line());
         }
     }
 }
@@ -54,6 +58,9 @@ impl HttpContext for Upstream {
             http::reply(&Rejection::plain(Outcome::ModelNotAllowed, message).in_dialect(Dialect::OpenAi, ""));
             return Action::Pause;
         };
+        for name in CREDENTIALS {
+            http::remove_request_header(name);
+        }
         http::set_request_header(":path", &attempt.leg.path);
         http::correct_content_length(attempt.leg.length);
         self.edited = attempt.leg.edits.is_empty();
@@ -83,18 +90,20 @@ impl HttpContext for Upstream {
         if !attempt::may_be_retried(status) {
             return Action::Continue;
         }
+        let number = exchange_facts::attempts();
         // Envoy would wait for as long before it tries another provider, too.
         if let Some(wait) = header("retry-after")
-            && attempt.has_another(exchange_facts::attempts())
+            && attempt.has_another(number)
         {
             http::set_response_header(attempt::RETRY_AFTER, &String::from_utf8_lossy(wait));
             http::remove_response_header("retry-after");
         }
         if end_of_stream {
+            exchange_facts::add_failed(&Failed::of(number, &self.provider, None).line());
             return Action::Continue;
         }
         let meter = attempt.meter(header("content-type"), header("content-encoding"));
-        self.failing = Some(Failing { meter, read: 0 });
+        self.failing = Some(Failing { number, meter, read: 0 });
         Action::Pause
     }
 

@@ -93,8 +93,10 @@ fn a_failed_answer_is_held_until_it_has_told_what_it_cost() {
         stream.answer_body(rest.as_bytes(), true);
         assert_eq!(stream.client().unwrap().body, content.as_bytes(), "{status}");
         let lines = stream.state("nexus_failed_attempts").map(|lines| Failed::all(&lines)).unwrap_or_default();
-        let tokens: Vec<_> = lines.iter().map(|failed| (failed.number, failed.usage.total_tokens.0)).collect();
-        assert_eq!(tokens, if told { vec![(1, 15)] } else { vec![] }, "{status}");
+        let tokens: Vec<_> =
+            lines.iter().map(|failed| (failed.number, failed.usage.map(|usage| usage.total_tokens.0))).collect();
+        let fails = !["200", "404"].contains(&status);
+        assert_eq!(tokens, if fails { vec![(1, told.then_some(15))] } else { vec![] }, "{status}");
     }
 }
 
@@ -128,6 +130,19 @@ fn a_wait_is_hidden_only_while_another_provider_follows() {
         let (wait, kept) = (seen.header("retry-after"), seen.header("x-nexus-retry-after"));
         assert_eq!((wait, kept), if hidden { (None, Some("5")) } else { (Some("5"), None) }, "attempt {number}");
     }
+}
+
+/// Headers of one attempt are still there in the next: another provider's key must not be.
+#[test]
+fn no_other_key_is_sent_on() {
+    let gateway = cluster("openai");
+    let stream = gateway.stream();
+    stream.set_state("nexus_plan", PLAN);
+    let keys = ["authorization", "x-api-key", "api-key", "x-goog-api-key"].map(|name| (name, "secret"));
+    stream.request_headers(&head(&keys), false);
+    stream.request_body(BODY.as_bytes(), true);
+    let sent = stream.upstream().unwrap();
+    assert!(keys.iter().all(|(name, _)| sent.header(name).is_none()), "{sent:?}");
 }
 
 #[test]
