@@ -51,6 +51,10 @@ pub struct Entry {
     pub tenant: Option<String>,
     /// `x-request-id`
     pub request_id: Option<String>,
+    /// As it arrived.
+    pub path: String,
+    /// The headers with keys that arrived; no ledger that is shown has them.
+    pub keys: Vec<(&'static str, String)>,
     pub stream: bool,
     /// The output bound that arrived, from whichever field.
     pub output_bound: Option<u64>,

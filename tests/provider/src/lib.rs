@@ -39,12 +39,12 @@ pub use api::Api;
 pub use books::{Bill, Books};
 pub use ledger::{Ending, Entry, Ledger, Sum};
 pub use prices::{DEFAULT_RATES, PRICES, Rates, price_entries};
-pub use server::{CASES, Setup, serve};
+pub use server::{CASES, Manners, Setup, serve};
 
 /// A provider in this process, on threads of its own; it stops when dropped.
 pub struct Provider {
     pub addr: SocketAddr,
-    books: Books,
+    setup: Setup,
     runtime: Option<Runtime>,
 }
 
@@ -76,13 +76,13 @@ impl Provider {
         listener.set_nonblocking(true)?;
         let addr = listener.local_addr()?;
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().thread_name("provider").build()?;
-        let books = setup.books.clone();
+        let kept = setup.clone();
         let listener = {
             let _guard = runtime.enter();
             TcpListener::from_std(listener)?
         };
         runtime.spawn(server::serve(listener, setup));
-        Ok(Self { addr, books, runtime: Some(runtime) })
+        Ok(Self { addr, setup: kept, runtime: Some(runtime) })
     }
 
     pub fn url(&self) -> String {
@@ -90,7 +90,7 @@ impl Provider {
     }
 
     pub fn ledger(&self) -> Ledger {
-        self.books.read()
+        self.setup.books.read()
     }
 
     /// The ledger once no request is open, or after `longest`: a client may be done before the provider knows.
@@ -105,8 +105,31 @@ impl Provider {
         self.ledger()
     }
 
+    /// Turns these knobs for every request from now on, until others are turned; none: it behaves.
+    ///
+    /// # Panics
+    /// If there is no such knob.
+    pub fn behave(&self, knobs: &str) {
+        self.setup.manners.turn(knobs);
+    }
+
+    /// Refuses connections from now on, and breaks off those that there are.
+    pub fn stop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // Open connections end with their tasks.
+            runtime.shutdown_timeout(Duration::from_millis(100));
+        }
+    }
+
+    /// Listens where it did before, with the books that it had.
+    pub fn restart(&mut self) -> io::Result<()> {
+        self.stop();
+        *self = Self::with(self.addr, self.setup.clone())?;
+        Ok(())
+    }
+
     pub fn clear(&self) {
-        self.books.clear();
+        self.setup.books.clear();
     }
 }
 

@@ -71,7 +71,9 @@ pub fn price_entries() -> Vec<Value> {
 }
 
 impl Rates {
+    /// Whose model it is may stand before its name, as OpenRouter writes it.
     pub fn of(model: &str) -> Rates {
+        let model = model.rsplit('/').next().unwrap_or(model);
         PRICES.iter().find(|(name, _)| *name == model).map_or(DEFAULT_RATES, |(_, rates)| *rates)
     }
 

@@ -2,8 +2,8 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -31,6 +31,9 @@ use crate::{script, stream, unbilled};
 /// Names the folder with the cases of the corpus.
 pub const CASES: &str = "PROVIDER_CASES";
 
+/// Where a client's key may stand.
+const KEYS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
+
 const MOST_REQUEST_BYTES: usize = 64 << 20;
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
@@ -40,11 +43,30 @@ pub struct Setup {
     pub books: Books,
     /// Where the cases are that `case` can play.
     pub cases: Option<PathBuf>,
+    /// Knobs of every request that doesn't turn them itself.
+    pub manners: Manners,
+}
+
+/// How the provider as a whole behaves just now: knobs, which a test may turn while it runs.
+#[derive(Clone, Debug, Default)]
+pub struct Manners(Arc<Mutex<String>>);
+
+impl Manners {
+    /// # Panics
+    /// If there is no such knob.
+    pub fn turn(&self, knobs: &str) {
+        Knobs::read([knobs]).expect("knobs");
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = knobs.to_owned();
+    }
+
+    fn now(&self) -> String {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { books: Books::default(), cases: std::env::var_os(CASES).map(PathBuf::from) }
+        Self { books: Books::default(), cases: std::env::var_os(CASES).map(PathBuf::from), manners: Manners::default() }
     }
 }
 
@@ -69,7 +91,9 @@ async fn connection(wire: Wire, setup: Setup) {
 async fn respond(request: Request<Incoming>, setup: Setup, rst: Arc<AtomicBool>) -> io::Result<Response<Playback>> {
     let (head, body) = request.into_parts();
     let (path, query) = (head.uri.path(), head.uri.query().unwrap_or_default());
-    let sims: Vec<&str> = head.headers.get_all("x-sim").iter().filter_map(|value| value.to_str().ok()).collect();
+    let manners = setup.manners.now();
+    let own = head.headers.get_all("x-sim").iter().filter_map(|value| value.to_str().ok());
+    let sims: Vec<&str> = [manners.as_str()].into_iter().chain(own).collect();
     match (&head.method, path) {
         (&Method::GET, "/ledger") => return Ok(told(&filtered(setup.books.read(), query))),
         (&Method::DELETE, "/ledger") => return Ok(told(&json!({"cleared": setup.books.clear()}))),
@@ -91,6 +115,8 @@ async fn respond(request: Request<Incoming>, setup: Setup, rst: Arc<AtomicBool>)
         api,
         tenant: text(&head.headers, "x-tenant-id"),
         request_id: text(&head.headers, "x-request-id"),
+        path: path.to_owned(),
+        keys: KEYS.iter().filter_map(|name| Some((*name, text(&head.headers, name)?))).collect(),
         ..Entry::default()
     });
     let body = match Limited::new(body, MOST_REQUEST_BYTES).collect().await {
@@ -196,12 +222,15 @@ impl Work {
             Gzip::Always => true,
             Gzip::Asked => text(asked, "accept-encoding").is_some_and(|accepted| accepted.contains("gzip")),
         };
-        let retry_after = self.knobs().retry_after;
+        let Knobs { retry_after, failed, .. } = *self.knobs();
         let mut response = match self {
             Self::Generate(answer) => generated(&answer, bill, gzip),
             Self::Play { case, knobs, .. } => played(*case, bill, &knobs, gzip),
         };
         response.body_mut().break_by(rst);
+        if let Some(failed) = failed.and_then(|code| StatusCode::from_u16(code).ok()) {
+            *response.status_mut() = failed;
+        }
         let headers = response.headers_mut();
         if gzip {
             headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));

@@ -18,7 +18,7 @@ const STORED: &str = "/v1/responses/";
 pub fn answer(method: &Method, path: &str, body: &[u8]) -> Option<Result<Value, Refusal>> {
     let posted = method == Method::POST;
     match path {
-        "/v1/models" if method == Method::GET => Some(Ok(models())),
+        _ if method == Method::GET && path.ends_with("/models") => Some(Ok(models())),
         "/v1/files" if method == Method::GET => Some(Ok(json!({"object": "list", "data": [], "has_more": false}))),
         "/v1/files" if posted => Some(Ok(file(body.len()))),
         _ if posted && path.ends_with(COUNTED_BY_ANTHROPIC) => {

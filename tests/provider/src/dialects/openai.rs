@@ -111,6 +111,10 @@ fn reason(answer: &Answer) -> &'static str {
 impl Dialect for Family {
     fn read<'a>(&self, asked: &'a Asked) -> Result<Wording<'a>, Refusal> {
         let model = asked.model()?;
+        // OpenAI refuses what it doesn't know; these are what a gateway might forget to take out.
+        if let Some(unknown) = ["role", "sensitivity"].into_iter().find(|name| asked.body.get(name).is_some()) {
+            return Err(Refusal::wrong(unknown, format!("Unrecognized request argument supplied: {unknown}")));
+        }
         let mut wording = match self {
             Family::Chat => {
                 let messages = asked.list("messages")?;

@@ -4,4 +4,5 @@ mod apis;
 mod chat;
 mod client;
 mod large;
+mod manners;
 mod played;
