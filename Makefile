@@ -43,6 +43,10 @@ missing = { echo "missing: $(1)" >&2; exit 1; }
 run: $(WASM) provider $(FUNC_E) $(ENVOY_PATH) | need-python ## Start the gateway and a simulated provider (OPENAI_BASE_URL=… for a real one)
 	@$(with_envoy) envoy/run
 
+.PHONY: production
+production: $(WASM) $(FUNC_E) $(ENVOY_PATH) | need-python ## Start the gateway with envoy/production.yaml, for the providers whose keys are set
+	@$(with_envoy) envoy/production
+
 .PHONY: test
 test: ## lint, unit, e2e and a short run of the fuzz targets
 	@$(MAKE) lint
@@ -67,7 +71,7 @@ lint: $(WASM) $(FUNC_E) $(ENVOY_PATH) | need-rust ## Formatting, clippy natively
 	@cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
 	@cargo clippy $(LOCKED) --lib --target wasm32-wasip1 -- -D warnings
 	@for config in $(wildcard envoy/*.yaml); do \
-		$(with_envoy) $(FUNC_E) run --mode validate -c $$config >$(CURDIR)/target/validate.log 2>&1 \
+		OPENAI_API_KEY=none OPENROUTER_API_KEY=none ANTHROPIC_API_KEY=none LOCAL_API_KEY=none $(with_envoy) $(FUNC_E) run --mode validate -c $$config >$(CURDIR)/target/validate.log 2>&1 \
 			|| { grep -E '\[(warning|error|critical)\]' $(CURDIR)/target/validate.log || tail -n 5 $(CURDIR)/target/validate.log; \
 				echo "$$config: refused by Envoy" >&2; exit 1; }; \
 		echo "$$config: accepted by Envoy $(ENVOY_VERSION)"; \

@@ -82,7 +82,7 @@ pub struct Gateway {
     pub admin: SocketAddr,
     pub provider: Option<Provider>,
     dir: PathBuf,
-    yaml: Yaml,
+    yaml: Option<Yaml>,
     _leash: Child,
 }
 
@@ -102,12 +102,53 @@ impl Gateway {
         };
         let yaml = Yaml { dir: dir.clone(), upstream, setup };
         let config = yaml.write();
+        Self::launch(dir, &config, provider, Some(yaml), &[]).await
+    }
 
+    /// production.yaml as `envoy/production` renders it in this environment, with these texts in the place of others.
+    pub async fn production(name: &str, environment: &[(&str, String)], swaps: &[(&str, &str)]) -> Self {
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir_all(&dir).unwrap();
+        let config = dir.join("envoy.yaml");
+        let [gateway, admin, ejected] = free_ports();
+        let ports = [("GATEWAY_PORT", gateway), ("ADMIN_PORT", admin), ("EJECTED_PORT", ejected)];
+        let render = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy/production");
+        let rendered = Command::new("python3")
+            .arg(render)
+            .args(["--render", config.to_str().unwrap()])
+            .envs(ports.map(|(name, port)| (name, port.to_string())))
+            .env("WASM", wasm())
+            .envs(environment.iter().map(|(name, value)| (name, value)))
+            .output()
+            .unwrap();
+        assert!(rendered.status.success(), "{}", String::from_utf8_lossy(&rendered.stderr));
+        let mut text = fs::read_to_string(&config).unwrap();
+        for (_, secret) in environment.iter().filter(|(name, _)| name.ends_with("_API_KEY")) {
+            assert!(!text.contains(secret), "a provider's key in the rendered configuration");
+        }
+        let log = format!("path: {}", dir.join("access.log").display());
+        for (old, new) in swaps.iter().copied().chain([("path: /dev/stdout", log.as_str())]) {
+            assert!(text.contains(old), "production.yaml has no `{old}`");
+            text = text.replace(old, new);
+        }
+        fs::write(&config, text).unwrap();
+        Self::launch(dir, &config, None, None, environment).await
+    }
+
+    async fn launch(
+        dir: PathBuf,
+        config: &Path,
+        provider: Option<Provider>,
+        yaml: Option<Yaml>,
+        environment: &[(&str, String)],
+    ) -> Self {
         let log = File::create(dir.join("envoy.log")).unwrap();
         let leash = envoy(&dir)
             .args(["-c", config.to_str().unwrap(), "--concurrency", "2", "--disable-hot-restart"])
             .args(["--admin-address-path", dir.join("admin").to_str().unwrap()])
             .args(["--file-flush-interval-msec", "20", "--drain-time-s", "10", "--log-level", "info"])
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .spawn()
@@ -118,8 +159,8 @@ impl Gateway {
         .await;
         let listening = async || {
             let listeners = ask(admin, get("/listeners?format=json")).await.json();
-            let socket = &listeners["listener_statuses"][0]["local_address"]["socket_address"];
-            let port = u16::try_from(socket["port_value"].as_u64()?).ok()?;
+            let ours = listeners["listener_statuses"].as_array()?.iter().find(|status| status["name"] == "gateway")?;
+            let port = u16::try_from(ours["local_address"]["socket_address"]["port_value"].as_u64()?).ok()?;
             let live = ask(admin, get("/ready")).await.status == 200;
             live.then(|| SocketAddr::from(([127, 0, 0, 1], port)))
         };
@@ -273,14 +314,21 @@ impl Gateway {
 
     /// Writes the listener anew with this policy; Envoy sees it by itself.
     pub fn update(&mut self, policy: Value) {
-        self.yaml.setup.policy = policy;
-        self.yaml.write();
+        let yaml = self.yaml.as_mut().expect("the shipped envoy.yaml");
+        yaml.setup.policy = policy;
+        yaml.write();
     }
 
     /// Other code, from the next update on.
     pub fn use_code(&mut self, wasm: PathBuf) {
-        self.yaml.setup.wasm = Some(wasm);
+        self.yaml.as_mut().expect("the shipped envoy.yaml").setup.wasm = Some(wasm);
     }
+}
+
+/// Ports that were free a moment ago.
+fn free_ports<const N: usize>() -> [u16; N] {
+    let sockets = [(); N].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+    sockets.map(|socket| socket.local_addr().unwrap().port())
 }
 
 /// The labels and values of each series.

@@ -116,8 +116,9 @@ impl Provider {
     /// Refuses connections from now on, and breaks off those that there are.
     pub fn stop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
-            // Open connections end with their tasks.
-            runtime.shutdown_timeout(Duration::from_millis(100));
+            // Open connections end with their tasks. On a thread that may wait: a test's own may not.
+            let ended = std::thread::spawn(|| runtime.shutdown_timeout(Duration::from_millis(200)));
+            let _ = ended.join();
         }
     }
 
