@@ -22,6 +22,7 @@ WASM := $(CURDIR)/target/nexus_ai_gateway.wasm
 PROVIDER := $(CARGO_TARGET_DIR)/release/simulated-provider
 PINNED_FUNC_E := $(TOOLS)/func-e-$(FUNC_E_VERSION)/func-e
 PINNED_ENVOY := $(TOOLS)/envoy-$(ENVOY_VERSION)/envoy
+PROMLINT := $(TOOLS)/promlint
 FUNC_E ?= $(PINNED_FUNC_E)
 ENVOY_PATH ?= $(PINNED_ENVOY)
 # `FUNC_E=func-e` means the one on PATH.
@@ -84,8 +85,8 @@ unit: | need-rust need-python ## Unit and property tests of the core and the ada
 	@cargo test $(LOCKED) --package simulated-provider
 
 .PHONY: e2e
-e2e: $(WASM) provider $(FUNC_E) $(ENVOY_PATH) $(VENV)/tests.stamp | need-rust ## End to end: func-e, real Envoy, the official SDKs, real servers
-	@$(with_envoy) PYTHON=$(VENV)/bin/python cargo test $(LOCKED) --test gateway
+e2e: $(WASM) provider $(FUNC_E) $(ENVOY_PATH) $(PROMLINT) $(VENV)/tests.stamp | need-rust ## End to end: func-e, real Envoy, the official SDKs, real servers
+	@$(with_envoy) PYTHON=$(VENV)/bin/python PROMLINT=$(PROMLINT) cargo test $(LOCKED) --test gateway
 
 .PHONY: prices
 prices: $(PRICES_VENV)/prices.stamp ## Write the price catalogue, its report and the costs that the unit tests read
@@ -181,6 +182,11 @@ fuzz-build: | need-rust need-python need-c++
 	@$(fuzz_cargo) build --quiet $(fuzz_arguments)
 	@mkdir -p $(FUZZ)/bin && cd $(FUZZ)/build/$$(rustc --print host-tuple)/release && cp $(FUZZ_TARGETS) $(FUZZ)/bin
 	@rm -rf $(FUZZ)/seeds && python3 tests/fuzz/seeds.py $(FUZZ)/seeds
+
+$(PROMLINT): $(wildcard tests/promlint/*) | need-go
+	@mkdir -p $(@D)
+	@cd tests/promlint && CGO_ENABLED=0 go build -o $@ . \
+		|| $(call missing,the checker of metrics: go could not build it; it needs Go and its module proxy)
 
 $(PINNED_FUNC_E): | need-go
 	@echo "installing func-e $(FUNC_E_VERSION)"

@@ -63,6 +63,18 @@ pub struct Config {
     pub max_request_bytes: u64,
     pub reservation_lease_seconds: u64,
     pub starved: Starved,
+    /// Without it the gateway answers nothing about itself.
+    #[serde(deserialize_with = "written")]
+    pub status: Option<Status>,
+}
+
+/// Who may see the gateway's own pages, and the cluster that leads to Envoy's admin, which is asked for them.
+#[derive(Debug, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields)]
+pub struct Status {
+    pub cluster: Name,
+    #[serde(default, deserialize_with = "written")]
+    pub allow: Option<Vec<Name>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -299,6 +311,7 @@ keyed!(
     Budgets,
     Expensive,
     Output,
+    Status,
     Upstream
 );
 
@@ -382,6 +395,7 @@ impl Default for Config {
             max_request_bytes: 4_194_304,
             reservation_lease_seconds: 900,
             starved: Starved::Deny,
+            status: None,
         }
     }
 }

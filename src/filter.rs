@@ -3,6 +3,7 @@
 pub mod downstream;
 pub mod levels;
 pub mod root;
+pub mod status;
 
 #[cfg(test)]
 mod tests;

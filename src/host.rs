@@ -4,6 +4,8 @@
 //! the few statuses that Envoy does answer in the phases they are made in, and each of those has an answer of ours. On
 //! any other status the SDK itself panics, so what matters is to call nothing outside its phase.
 
+pub mod admin;
+pub mod breakers;
 pub mod cells;
 pub mod chain;
 pub mod densities;

@@ -36,6 +36,7 @@ pub mod record;
 pub mod route;
 pub mod tenant;
 pub mod units;
+pub mod view;
 
 proxy_wasm::main! {{
     proxy_wasm::set_log_level(proxy_wasm::types::LogLevel::Info);

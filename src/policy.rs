@@ -21,6 +21,7 @@ pub use crate::price::Pattern;
 use crate::price::PriceTable;
 use crate::route::{ProviderIx, Reach, Routes, Sensitivity};
 use crate::units::{NanoUsd, Tokens};
+use crate::view::Network;
 
 /// The tenant that unknown ones share.
 pub const DEFAULT_TENANT: &str = "default";
@@ -58,6 +59,16 @@ pub struct Policy {
     pub max_request_bytes: u64,
     pub lease_seconds: u64,
     pub starved: Starved,
+    pub status: Option<StatusPages>,
+}
+
+/// The gateway's own pages.
+#[derive(Clone, Debug)]
+pub struct StatusPages {
+    /// Leads to Envoy's admin.
+    pub cluster: String,
+    /// From where they may be seen.
+    pub allow: Vec<Network>,
 }
 
 #[derive(Clone, Debug)]

@@ -4,6 +4,7 @@
 //! before the tenant's cell has agreed. Bodies stay in Envoy's buffers and are read from there in pieces.
 
 use super::root::Plugin;
+use super::status::{self, Asked};
 use crate::exchange::{AnswerHead, Around, Demand, Ending, Exchange, Opening, Settlement, Step, SwapStarved};
 use crate::host::{cells, chain, exchange_facts, http};
 use crate::limit::Decision;
@@ -11,6 +12,7 @@ use crate::llm::meter::Passage;
 use crate::llm::request::{self, Edit};
 use crate::outcome::{Reply, rate_limit_headers};
 use crate::record::Record;
+use crate::route::ProviderIx;
 use crate::units::UnixNanos;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, BufferType};
@@ -27,11 +29,13 @@ pub struct Downstream {
     cluster: Option<String>,
     /// What the client gets instead of the body that came.
     instead: Option<Vec<u8>>,
+    /// A page of the gateway's own, until it is answered.
+    page: Option<status::Pending>,
 }
 
 impl Downstream {
     pub const fn new(plugin: Rc<Plugin>) -> Self {
-        Self { plugin, exchange: None, cluster: None, instead: None }
+        Self { plugin, exchange: None, cluster: None, instead: None, page: None }
     }
 
     fn reply(reply: &Reply) -> Action {
@@ -63,7 +67,7 @@ impl Downstream {
         self.cluster = if routed { None } else { exchange_facts::cluster() };
         let around = Around {
             cluster: self.cluster.as_deref(),
-            is_open: &|_| false,
+            is_open: &|ProviderIx(at)| plugin.breakers.is_open(at.into(), now),
             density: &|model| plugin.densities.of(model),
             now,
         };
@@ -130,11 +134,25 @@ fn apply(edits: &[Edit], received: u64) {
     http::correct_content_length(length);
 }
 
-impl Context for Downstream {}
+impl Context for Downstream {
+    fn on_http_call_response(&mut self, _call: u32, _headers: usize, size: usize, _trailers: usize) {
+        if let Some(page) = self.page.take() {
+            page.answered(&self.plugin, size);
+        }
+    }
+}
 
 impl HttpContext for Downstream {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         let headers = http::request_headers();
+        match status::ask(&self.plugin, &headers) {
+            Asked::No => {}
+            Asked::Replied(action) => return action,
+            Asked::Waiting(page) => {
+                self.page = Some(page);
+                return Action::Pause;
+            }
+        }
         match Exchange::open(&self.plugin.policy, &headers, exchange_facts::now()) {
             Opening::Aside => Action::Continue,
             Opening::Refuse(exchange, reply) => {

@@ -3,10 +3,13 @@
 use super::downstream::Downstream;
 use super::levels::LevelGauges;
 use super::upstream::Upstream;
+use crate::host::breakers::Breakers;
 use crate::host::densities::Densities;
-use crate::host::exchange_facts;
 use crate::host::stats::Stats;
+use crate::host::{admin, exchange_facts};
 use crate::policy::{self, ConfigError, Policy};
+use crate::view;
+use crate::view::health::{self, State};
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{BufferType, ContextType};
@@ -22,6 +25,7 @@ pub struct Plugin {
     pub stats: Stats,
     pub levels: LevelGauges,
     pub densities: Densities,
+    pub breakers: Breakers,
 }
 
 /// What this plugin is, by its configuration.
@@ -48,7 +52,8 @@ impl Root {
         }
         let policy = Policy::read(configuration)?;
         let (stats, levels, densities) = (Stats::default(), LevelGauges::default(), Densities::default());
-        self.mode = Mode::Downstream(Rc::new(Plugin { policy, stats, levels, densities }));
+        self.mode =
+            Mode::Downstream(Rc::new(Plugin { policy, stats, levels, densities, breakers: Breakers::default() }));
         if let Err(status) = hostcalls::set_tick_period(GAUGE_PERIOD) {
             log::warn!("Envoy gives no ticks, so the tenants' gauges stand still: {status:?}");
         }
@@ -56,7 +61,22 @@ impl Root {
     }
 }
 
-impl Context for Root {}
+impl Context for Root {
+    /// The admin has told the state of the providers, or its time is up.
+    fn on_http_call_response(&mut self, _call: u32, _headers: usize, size: usize, _trailers: usize) {
+        let Mode::Downstream(plugin) = &self.mode else { return };
+        let clusters = admin::answer(size, health::MOST_BYTES);
+        let Some(seen) = clusters.and_then(|clusters| health::seen(&plugin.policy, &clusters)) else {
+            return plugin.stats.poll_failed();
+        };
+        plugin.breakers.tell(&plugin.policy, &seen, exchange_facts::now());
+        for (provider, seen) in plugin.policy.providers.iter().zip(&seen) {
+            if provider.reach.has_key {
+                plugin.stats.breaker(&provider.name, seen.state == State::Ejected);
+            }
+        }
+    }
+}
 
 impl RootContext for Root {
     /// `false` makes Envoy refuse the whole update and go on with the one before.
@@ -79,7 +99,14 @@ impl RootContext for Root {
         if let Mode::Downstream(plugin) = &self.mode {
             plugin.densities.merge(&plugin.stats);
             plugin.stats.memory();
-            plugin.levels.publish(&plugin.policy, &plugin.stats, exchange_facts::now());
+            let now = exchange_facts::now();
+            plugin.levels.publish(&plugin.policy, &plugin.stats, now);
+            if let Some(status) = &plugin.policy.status
+                && plugin.breakers.is_mine_to_ask(&plugin.policy, now)
+                && admin::ask(&status.cluster, view::CLUSTERS).is_none()
+            {
+                plugin.stats.poll_failed();
+            }
         }
     }
 

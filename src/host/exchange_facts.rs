@@ -34,6 +34,11 @@ pub fn cluster() -> Option<String> {
     attribute(["xds", "cluster_name"]).and_then(|name| String::from_utf8(name).ok()).filter(|name| !name.is_empty())
 }
 
+/// Where the request comes from: an address and a port.
+pub fn source() -> String {
+    attribute(["source", "address"]).map(|source| String::from_utf8_lossy(&source).into_owned()).unwrap_or_default()
+}
+
 /// Whether the answer at hand was made by the provider rather than by Envoy in its stead.
 pub fn from_provider() -> bool {
     attribute(["response", "code_details"]).is_some_and(|details| details == b"via_upstream")

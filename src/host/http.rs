@@ -60,8 +60,12 @@ pub fn append(buffer: BufferType, bytes: &[u8]) {
 }
 
 pub fn reply(reply: &Reply) {
-    let headers = reply.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    warn_if_refused("reply", hostcalls::send_http_response(reply.status, headers, Some(&reply.body)));
+    send(reply.status, &reply.headers, &reply.body);
+}
+
+pub fn send(status: u32, headers: &[(&'static str, String)], body: &[u8]) {
+    let headers = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    warn_if_refused("reply", hostcalls::send_http_response(status, headers, Some(body)));
 }
 
 fn warn_if_refused(what: &str, result: Result<(), proxy_wasm::types::Status>) {

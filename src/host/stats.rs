@@ -109,6 +109,17 @@ impl Stats {
         }
     }
 
+    pub fn breaker(&self, provider: &str, open: bool) {
+        let gauge = self.id(MetricType::Gauge, &[("provider", provider)], "ai_gateway_circuit_breaker_state");
+        if let Some(id) = gauge {
+            let _ = hostcalls::record_metric(id, u64::from(open));
+        }
+    }
+
+    pub fn poll_failed(&self) {
+        self.add(&[], "ai_gateway_status_polls_failed_total", 1);
+    }
+
     pub fn lost_settlement(&self) {
         self.add(&[], "ai_gateway_settlements_lost_total", 1);
     }
@@ -159,6 +170,7 @@ impl Stats {
             self.add(&[source, provider, model], "ai_gateway_usage_total", 1);
             self.add(&[source, provider, model], "ai_gateway_spend_nanousd_total", record.cost.0);
         }
+        self.add(&[provider, model], "ai_gateway_retries_total", record.attempts.saturating_sub(1));
         for failed in &record.failed_attempts {
             self.failed(failed, tenant);
         }

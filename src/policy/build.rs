@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 
 use super::routes::{self, Known};
 use super::rules::Layer;
-use super::{DEFAULT_TENANT, Expensive, NONE, OTHER, Policy, ProviderPolicy, TenantIx, TenantPolicy};
+use super::{DEFAULT_TENANT, Expensive, NONE, OTHER, Policy, ProviderPolicy, StatusPages, TenantIx, TenantPolicy};
 use crate::config::{self, Config, ConfigError, Named, UnknownTenants, UnpricedPolicy, WrittenRates};
 use crate::limit::{Guard, Rules};
 use crate::llm::path::{self, PathPattern, Route};
@@ -16,6 +16,7 @@ use crate::llm::schema::{self, Schema};
 use crate::price::{NotAdded, Price, PriceIx, PriceTable, Quote, Schedule, Tariff, Unpriced};
 use crate::route::{Reach, Routes};
 use crate::units::{Tokens, UnixNanos};
+use crate::view::{Network, loopback};
 
 pub(super) type Checked<T> = Result<T, ConfigError>;
 
@@ -80,7 +81,23 @@ pub(super) fn policy(config: Config) -> Checked<Policy> {
         max_request_bytes: config.max_request_bytes,
         lease_seconds: config.reservation_lease_seconds,
         starved: config.starved,
+        status: config.status.map(status).transpose()?,
     })
+}
+
+fn status(written: config::Status) -> Checked<StatusPages> {
+    let config::Status { cluster: config::Name(cluster), allow } = written;
+    let network = |(at, config::Name(text)): (usize, &config::Name)| match Network::new(text) {
+        Some(network) => Ok(network),
+        None => {
+            flaw(format!("status.allow[{at}]"), format!("`{text}` is no network, such as `10.0.0.0/8` or `::1/128`"))
+        }
+    };
+    let allow = match &allow {
+        Some(networks) => networks.iter().enumerate().map(network).collect::<Checked<_>>()?,
+        None => loopback(),
+    };
+    Ok(StatusPages { cluster: cluster.to_string(), allow })
 }
 
 pub(super) fn flaw<T>(path: impl Into<String>, problem: impl Into<String>) -> Checked<T> {

@@ -520,6 +520,10 @@ fn wrong_routes_say_what_would_be_right() {
             "aliases.fast: `gpt-9` is neither one of `models` nor of `virtual_models`",
         ),
         (
+            with(r#""status":{"cluster":"admin","allow":["10.0.0.0/33"]}"#),
+            "status.allow[0]: `10.0.0.0/33` is no network, such as `10.0.0.0/8` or `::1/128`",
+        ),
+        (
             with(r#""sensitivity_header":"x-tenant-id""#),
             "sensitivity_header: `x-tenant-id` is the tenant's header already",
         ),

@@ -37,6 +37,8 @@ pub struct Setup {
     pub any_path: bool,
     /// Lines of the shipped text, each with what is put before it.
     pub insertions: Vec<(&'static str, String)>,
+    /// Texts of the shipped configuration, each with what stands in its place.
+    pub swaps: Vec<(&'static str, &'static str)>,
 }
 
 impl Setup {
@@ -51,6 +53,7 @@ impl Setup {
             wasm: None,
             any_path: false,
             insertions: Vec::new(),
+            swaps: Vec::new(),
         }
     }
 }
@@ -63,6 +66,7 @@ pub fn policy(tenants: Value) -> Value {
         "providers": {"simulated": {"cluster": "provider"}},
         "prices": price_entries(),
         "aliases": {"fast": "gpt-4o-mini"},
+        "status": {"cluster": "admin"},
         "limits": {
             "requests_per_minute": 1_000_000,
             "requests_per_hour": 1_000_000,
@@ -100,7 +104,8 @@ impl Gateway {
                 (Some(provider), addr)
             }
         };
-        let yaml = Yaml { dir: dir.clone(), upstream, setup };
+        let [admin] = free_ports();
+        let yaml = Yaml { dir: dir.clone(), upstream, admin, setup };
         let config = yaml.write();
         Self::launch(dir, &config, provider, Some(yaml), &[]).await
     }
@@ -420,6 +425,7 @@ pub fn wasm() -> PathBuf {
 struct Yaml {
     dir: PathBuf,
     upstream: SocketAddr,
+    admin: u16,
     setup: Setup,
 }
 
@@ -461,7 +467,7 @@ impl Yaml {
         let provider_port = format!("port_value: {}", self.upstream.port());
         let wasm = format!("filename: {}", self.setup.wasm.clone().unwrap_or_else(wasm).display());
         let marks = [
-            ("ADMIN_PORT", "port_value: 9901", "port_value: 0".to_owned(), 1),
+            ("ADMIN_PORT", "port_value: 9901", format!("port_value: {}", self.admin), 2),
             ("GATEWAY_PORT", "port_value: 10000", "port_value: 0".to_owned(), 1),
             ("PROVIDER_PORT", "port_value: 18080", provider_port, 1),
             ("WASM", "filename: target/nexus_ai_gateway.wasm", wasm, 1),
@@ -494,6 +500,9 @@ impl Yaml {
         }
         for (line, before) in &self.setup.insertions {
             swap(&format!("{line}\n"), &format!("{before}{line}\n"));
+        }
+        for (old, new) in &self.setup.swaps {
+            swap(old, new);
         }
         if !self.setup.breaker {
             swap("consecutive_5xx: 5,", "consecutive_5xx: 1000000,");

@@ -28,4 +28,5 @@ mod real_servers;
 mod reload;
 mod sdk;
 mod smoke;
+mod status;
 mod streams;

@@ -1,0 +1,83 @@
+//! The gateway's own pages: health and metrics, made of what Envoy's admin answers while the request waits.
+
+use super::root::Plugin;
+use crate::host::{admin, exchange_facts, http};
+use crate::policy::StatusPages;
+use crate::view::{self, Page, health, metrics};
+use proxy_wasm::types::Action;
+use serde_json::json;
+
+/// A page that was asked for: its answer comes with the admin's.
+#[derive(Clone, Copy, Debug)]
+pub struct Pending(Page);
+
+/// What a request for a page comes to at once.
+pub enum Asked {
+    /// It is none, or there are none.
+    No,
+    Replied(Action),
+    Waiting(Pending),
+}
+
+pub fn ask(plugin: &Plugin, headers: &[(String, Vec<u8>)]) -> Asked {
+    let Some(StatusPages { cluster, allow }) = &plugin.policy.status else { return Asked::No };
+    let header = |name: &str| {
+        headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_slice()).unwrap_or_default()
+    };
+    let Some(page) = Page::called(header(":method"), header(":path")) else { return Asked::No };
+    if !view::may_see(allow, &exchange_facts::source()) {
+        let message = "This page is only for the addresses under `status.allow`.";
+        return Asked::Replied(refuse(403, "not_allowed", message));
+    }
+    match admin::ask(cluster, page.asks()) {
+        Some(_) => Asked::Waiting(Pending(page)),
+        None => Asked::Replied(unavailable(page)),
+    }
+}
+
+impl Pending {
+    /// The admin has answered, or its time is up.
+    pub fn answered(self, plugin: &Plugin, size: usize) {
+        let Self(page) = self;
+        let replied = match page {
+            Page::Health => admin::answer(size, health::MOST_BYTES).and_then(|clusters| told(plugin, &clusters)),
+            Page::Metrics => admin::answer(size, metrics::MOST_BYTES).map(|stats| {
+                let page = metrics::page(&String::from_utf8_lossy(&stats));
+                reply(200, "text/plain; version=0.0.4; charset=utf-8", page.into_bytes())
+            }),
+        };
+        if replied.is_none() {
+            unavailable(page);
+        }
+    }
+}
+
+fn told(plugin: &Plugin, clusters: &[u8]) -> Option<Action> {
+    let seen = health::seen(&plugin.policy, clusters)?;
+    let now = exchange_facts::now();
+    // All workers may know it as well, and this client the beginning of a state that is new.
+    plugin.breakers.tell(&plugin.policy, &seen, now);
+    let (status, body) = health::page(&plugin.policy, &seen, &plugin.breakers.known(), now);
+    Some(reply(status, "application/json", body))
+}
+
+fn unavailable(page: Page) -> Action {
+    let message = match page {
+        Page::Health => "Envoy's admin can't be asked for the state of the providers.",
+        Page::Metrics => {
+            "Envoy's admin can't be asked for its stats, or has too many to tell here; scrape it directly."
+        }
+    };
+    refuse(503, "status_unknown", message)
+}
+
+fn refuse(status: u32, code: &str, message: &str) -> Action {
+    let error = json!({"message": message, "type": "server_error", "param": null, "code": code});
+    reply(status, "application/json", json!({"status": "unknown", "error": error}).to_string().into_bytes())
+}
+
+fn reply(status: u32, content_type: &str, body: Vec<u8>) -> Action {
+    let headers = vec![("content-type", content_type.to_owned()), ("cache-control", "no-store".to_owned())];
+    http::send(status, &headers, &body);
+    Action::Pause
+}

@@ -1,0 +1,29 @@
+//! Questions to Envoy's own admin, through a cluster of the configuration that leads there.
+
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::{BufferType, MapType};
+use std::time::Duration;
+
+/// An admin that takes longer is as good as gone.
+const PATIENCE: Duration = Duration::from_millis(900);
+
+/// The call's number; `None` if the cluster is missing.
+pub fn ask(cluster: &str, path: &str) -> Option<u32> {
+    let headers = vec![(":method", "GET"), (":path", path), (":authority", "admin")];
+    match hostcalls::dispatch_http_call(cluster, headers, None, Vec::new(), PATIENCE) {
+        Ok(call) => Some(call),
+        Err(status) => {
+            log::warn!("Envoy's admin can't be asked: the cluster `{cluster}` of `status` answers {status:?}");
+            None
+        }
+    }
+}
+
+/// In `on_http_call_response`: the answer, if it is one, and no larger than `most`.
+pub fn answer(size: usize, most: usize) -> Option<Vec<u8>> {
+    let status = hostcalls::get_map_value_bytes(MapType::HttpCallResponseHeaders, ":status").ok().flatten()?;
+    if status != b"200" || size > most {
+        return None;
+    }
+    hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, size).ok().flatten()
+}

@@ -1,0 +1,65 @@
+//! What is known of the providers' circuit breakers, shared by all workers.
+//!
+//! Trade-off: Envoy tells nobody when it ejects an endpoint. One worker a second asks its admin and writes down the answer;
+//! every worker reads that at its tick. Routing by it is a second late, which costs a retry and no answer.
+
+use crate::policy::Policy;
+use crate::units::UnixNanos;
+use crate::view::health::{Known, Seen};
+use proxy_wasm::hostcalls;
+use std::cell::RefCell;
+
+const KEY: &str = "nexus:providers";
+/// Rounds of the swap: whoever loses them all leaves it to the next tick.
+const ATTEMPTS: u32 = 8;
+
+#[derive(Default)]
+pub struct Breakers {
+    known: RefCell<Known>,
+}
+
+impl Breakers {
+    pub fn is_open(&self, provider: usize, now: UnixNanos) -> bool {
+        self.known.try_borrow().is_ok_and(|known| known.is_open(provider, now))
+    }
+
+    pub fn known(&self) -> Known {
+        self.known.try_borrow().map(|known| known.clone()).unwrap_or_default()
+    }
+
+    /// Reads what the others know; whether it falls to this worker to ask anew.
+    pub fn is_mine_to_ask(&self, policy: &Policy, now: UnixNanos) -> bool {
+        let (known, cas) = read(policy);
+        let mine = known.is_due(now) && {
+            let asked = Known { asked: now, ..known.clone() };
+            hostcalls::set_shared_data(KEY, Some(&asked.encode(policy)), Some(cas)).is_ok()
+        };
+        self.learn(known);
+        mine
+    }
+
+    /// What the admin told.
+    pub fn tell(&self, policy: &Policy, seen: &[Seen], now: UnixNanos) {
+        for _ in 0..ATTEMPTS {
+            let (mut known, cas) = read(policy);
+            known.tell(seen, now);
+            let stored = hostcalls::set_shared_data(KEY, Some(&known.encode(policy)), Some(cas)).is_ok();
+            self.learn(known);
+            if stored {
+                return;
+            }
+        }
+    }
+
+    fn learn(&self, known: Known) {
+        if let Ok(mut ours) = self.known.try_borrow_mut() {
+            *ours = known;
+        }
+    }
+}
+
+/// An impossible number makes the host insert only if the key is absent.
+fn read(policy: &Policy) -> (Known, u32) {
+    let (bytes, cas) = hostcalls::get_shared_data(KEY).unwrap_or_default();
+    (Known::decode(&bytes.unwrap_or_default(), policy), cas.unwrap_or(u32::MAX))
+}

@@ -1,0 +1,195 @@
+//! The gateway's own pages: what they say, to whom, and what happens without Envoy's admin.
+
+use std::collections::BTreeMap;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::client::{Connection, chat, eventually, get};
+use crate::envoy::{Gateway, Setup, free_tenant, policy};
+
+const HEALTH: &str = "/api/ai/health";
+const METRICS: &str = "/api/ai/metrics";
+
+fn setup(name: &'static str, status: Value) -> Setup {
+    let mut policy = policy(json!({"acme": free_tenant()}));
+    policy["status"] = status;
+    policy["providers"]["left_out"] = json!({"cluster": "left_out", "key": "absent"});
+    Setup::new(name, policy)
+}
+
+async fn health(gateway: &Gateway) -> (u16, Value) {
+    let answer = gateway.ask(get(HEALTH)).await;
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    (answer.status, answer.json())
+}
+
+/// The state of one provider, as the page has it.
+async fn state(gateway: &Gateway, provider: &str) -> String {
+    health(gateway).await.1["providers"][provider]["state"].as_str().unwrap().to_owned()
+}
+
+/// The breaker opens on a provider that dies, shows in all three places, and closes by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_breaker_shows_within_two_seconds_and_closes_by_itself() {
+    let mut setup = setup("status-breaker", json!({"cluster": "admin"}));
+    setup.breaker = true;
+    setup.swaps = vec![("interval: 5s, base_ejection_time: 30s", "interval: 1s, base_ejection_time: 3s")];
+    let mut gateway = Gateway::start(setup).await;
+    let (status, told) = health(&gateway).await;
+    assert_eq!((status, &told["status"]), (200, &json!("healthy")), "{told}");
+    assert_eq!(told["providers"]["left_out"]["state"], "no_key");
+    let gauge = async |gateway: &Gateway| {
+        gateway.stats().await.one("ai_gateway_circuit_breaker_state", &[("provider", "simulated")])
+    };
+    eventually("the gauge of a closed breaker", async || gauge(&gateway).await, |gauge| *gauge == Some(0)).await;
+    let since = told["providers"]["simulated"]["since"].as_str().unwrap().to_owned();
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    assert_eq!(health(&gateway).await.1["providers"]["simulated"]["since"], since, "it has been so since then");
+
+    gateway.provider.as_mut().unwrap().stop();
+    for _ in 0..5 {
+        let answer = gateway.ask(chat("acme").request()).await;
+        assert_eq!((answer.status, answer.code().as_str()), (503, "provider_unavailable"));
+    }
+    let opened = Instant::now();
+    let ejected = async || (state(&gateway, "simulated").await, gauge(&gateway).await);
+    eventually("an open breaker", ejected, |(state, gauge)| state == "ejected" && *gauge == Some(1)).await;
+    assert!(opened.elapsed() < Duration::from_secs(2), "{:?}", opened.elapsed());
+    let (status, told) = health(&gateway).await;
+    assert_eq!((status, &told["status"]), (503, &json!("unhealthy")));
+    assert_eq!(told["providers"]["simulated"]["circuit_breaker"], "open");
+    assert!(
+        gateway.ask(get(METRICS)).await.text().contains("ai_gateway_circuit_breaker_state{provider=\"simulated\"} 1\n")
+    );
+
+    gateway.provider.as_mut().unwrap().restart().unwrap();
+    let closed = async || (state(&gateway, "simulated").await, gauge(&gateway).await);
+    eventually("a closed breaker", closed, |(state, gauge)| state == "healthy" && *gauge == Some(0)).await;
+    assert_eq!(gateway.ask(chat("acme").request()).await.status, 200);
+    assert_eq!(gateway.dead_vms().await, 0);
+}
+
+/// Each series with its value as it is written.
+fn series(text: &str) -> BTreeMap<String, String> {
+    let lines = text.lines().filter(|line| line.starts_with("ai_gateway_"));
+    lines.filter_map(|line| line.rsplit_once(' ')).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+fn figure(value: &str) -> f64 {
+    value.parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_are_envoys_own_in_dollars_and_seconds() {
+    let gateway = Gateway::start(setup("status-metrics", json!({"cluster": "admin"}))).await;
+    for asked in [chat("acme"), chat("acme").stream(), chat("nobody"), chat("acme").model("gpt-4o").sim("delay_ms=20")]
+    {
+        gateway.ask(asked.request()).await;
+    }
+    let billed = gateway.provider().settled_ledger(crate::client::PATIENCE).sum().cost_nanousd;
+    gateway.settled("acme", billed).await;
+    // Envoy brings its histograms together every five seconds.
+    let seen = async || gateway.stats().await.count("ai_gateway_request_duration_ms_count");
+    eventually("the histograms", seen, |count| *count >= 3).await;
+
+    let raw = series(&gateway.admin("/stats/prometheus").await);
+    let answer = gateway.ask(get(METRICS)).await;
+    assert_eq!((answer.status, answer.header("content-type")), (200, Some("text/plain; version=0.0.4; charset=utf-8")));
+    let text = answer.text();
+    let told = series(&text);
+    assert_eq!(raw.len(), told.len());
+    for (name, value) in &raw {
+        let (named, scale) = match name {
+            _ if name.contains("_nanousd") => (name.replacen("_nanousd", "_usd", 1), 1e9),
+            _ if name.contains("_duration_ms") => (name.replacen("_duration_ms", "_duration_seconds", 1), 1e3),
+            _ => (name.clone(), 1.0),
+        };
+        let is_count = name.contains("_bucket") || name.contains("_count");
+        let named = match named.rsplit_once("le=\"").filter(|_| name.contains("_bucket")) {
+            Some((before, border)) if !border.starts_with("+Inf") => {
+                format!("{before}le=\"{}\"}}", figure(border.trim_end_matches("\"}")) / 1e3)
+            }
+            _ => named.trim_end_matches("{}").to_owned(),
+        };
+        let figure_told = figure(told.get(&named).unwrap_or_else(|| panic!("{named} of {name}")));
+        let expected = figure(value) / if is_count { 1.0 } else { scale };
+        assert!(
+            (figure_told - expected).abs() <= expected.abs() * 1e-12,
+            "{name}: {figure_told} instead of {expected}"
+        );
+    }
+    let spent: Vec<_> = told.iter().filter(|(name, _)| name.starts_with("ai_gateway_spent_today_usd")).collect();
+    assert_eq!(figure(spent[0].1), billed as f64 / 1e9, "{spent:?}");
+
+    let promlint = std::env::var_os("PROMLINT").expect("PROMLINT: run `make e2e`");
+    let mut check = Command::new(promlint).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    std::io::Write::write_all(&mut check.stdin.take().unwrap(), text.as_bytes()).unwrap();
+    let check = check.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&check.stdout);
+    assert!(check.status.success() && said.is_empty(), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_who_is_meant_to_sees_the_pages() {
+    let strangers = setup("status-strangers", json!({"cluster": "admin", "allow": ["10.0.0.0/8"]}));
+    let gateway = Gateway::start(strangers).await;
+    for path in [HEALTH, METRICS] {
+        let answer = gateway.ask(get(path)).await;
+        assert_eq!((answer.status, answer.code().as_str()), (403, "not_allowed"), "{path}");
+    }
+    // The gateway itself knows all the same.
+    let gauge = async || gateway.stats().await.one("ai_gateway_circuit_breaker_state", &[("provider", "simulated")]);
+    eventually("the gauge", gauge, |gauge| *gauge == Some(0)).await;
+
+    let mut without = setup("status-none", json!(null));
+    without.policy.as_object_mut().unwrap().remove("status");
+    let gateway = Gateway::start(without).await;
+    for path in [HEALTH, METRICS] {
+        let answer = gateway.ask(get(path)).await;
+        assert_eq!((answer.status, answer.code().as_str()), (404, "not_found"), "{path}");
+    }
+}
+
+/// An admin that is missing, or accepts and never answers: a clear 503 in a moment, and everything else as ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_envoys_admin_the_pages_say_so_and_requests_pass() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let keeping = tokio::spawn(async move {
+        let mut kept = Vec::new();
+        while let Ok((socket, _)) = silent.accept().await {
+            kept.push(socket);
+        }
+    });
+    let endpoint = json!({"lb_endpoints": [{"endpoint":
+        {"address": {"socket_address": {"address": "127.0.0.1", "port_value": port}}}}]});
+    let cluster = json!({"name": "silent", "connect_timeout": "1s",
+        "load_assignment": {"cluster_name": "silent", "endpoints": [endpoint]}});
+    for (name, cluster_name) in [("status-missing", "no_such_cluster"), ("status-silent", "silent")] {
+        let mut setup = setup(name, json!({"cluster": cluster_name}));
+        setup.insertions = vec![("  #= PROVIDER begins", format!("  - {cluster}\n"))];
+        let gateway = Gateway::start(setup).await;
+        for path in [HEALTH, METRICS] {
+            let asked = Instant::now();
+            let answer = gateway.ask(get(path)).await;
+            assert_eq!((answer.status, answer.code().as_str()), (503, "status_unknown"), "{name} {path}");
+            assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+            assert_eq!(answer.json()["status"], "unknown");
+        }
+        assert_eq!(gateway.ask(chat("acme").request()).await.status, 200);
+        // A client that doesn't wait harms nobody.
+        for _ in 0..20 {
+            let mut connection = Connection::open(gateway.addr).await;
+            let _ = tokio::time::timeout(Duration::from_millis(5), connection.send(get(HEALTH))).await;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(gateway.ask(chat("acme").request()).await.status, 200);
+        let failed = async || gateway.stats().await.sum("ai_gateway_status_polls_failed_total", &[]);
+        eventually("failed questions", failed, |failed| *failed > 0).await;
+        assert_eq!(gateway.dead_vms().await, 0);
+    }
+    keeping.abort();
+}
