@@ -22,6 +22,7 @@ const LEASH: &str = r#""$@" & read -r _; trap "" TERM; kill -TERM 0; sleep 1; ki
 /// What differs from the shipped configuration.
 pub struct Setup {
     pub name: &'static str,
+    /// `null`: the shipped one.
     pub policy: Value,
     /// Of the chat route; the shipped one is 300 s.
     pub timeout: &'static str,
@@ -511,6 +512,9 @@ impl Yaml {
         let (before, rest) = text.split_once("                  value:\n").expect("the plugin's configuration");
         let after = rest.split_inclusive('\n').skip_while(|line| line.starts_with("                    "));
         let after: String = after.collect();
+        if self.setup.policy.is_null() {
+            return text;
+        }
         format!("{before}                  value: {}\n{after}", self.setup.policy)
     }
 }

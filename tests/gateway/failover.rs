@@ -8,7 +8,7 @@ use hyper::Request;
 use serde_json::{Value, json};
 use simulated_provider::{Entry, Provider};
 
-use crate::client::{Answer, Body, Chat, PATIENCE, ask, chat, eventually};
+use crate::client::{Answer, Body, Chat, PATIENCE, ask, chat, eventually, get};
 use crate::envoy::Gateway;
 
 const KEYS: [(&str, &str); 3] = [
@@ -351,6 +351,9 @@ async fn a_provider_killed_under_load_costs_no_answer_once_its_breaker_is_open()
     let ejected = async || house_stat(gateway, "cluster.openai.outlier_detection.ejections_active").await;
     eventually("an open breaker", ejected, |ejected| *ejected == 1).await;
     let opened = Instant::now();
+    let shown = async || shown(gateway).await;
+    eventually("the state of a dead provider", shown, |shown| *shown == ("ejected".to_owned(), Some(1))).await;
+    assert!(opened.elapsed() < Duration::from_secs(2), "{:?}", opened.elapsed());
     tokio::time::sleep(Duration::from_secs(3)).await;
     house.openai.restart().unwrap();
     let before = house.openai.ledger().requests.len();
@@ -361,6 +364,9 @@ async fn a_provider_killed_under_load_costs_no_answer_once_its_breaker_is_open()
         |now| *now > before + 50,
     )
     .await;
+    let gateway = &house.gateway;
+    let shown = async || self::shown(gateway).await;
+    eventually("the state of a provider that is back", shown, |shown| *shown == ("healthy".to_owned(), Some(0))).await;
     stop.store(true, std::sync::atomic::Ordering::Relaxed);
     load.await.unwrap();
     let mut outcomes = Vec::new();
@@ -398,6 +404,16 @@ async fn a_provider_killed_under_load_costs_no_answer_once_its_breaker_is_open()
     println!("{} requests, {} broke off as their provider died, answered by {by:?}", outcomes.len(), failed.len());
     assert!(by["openai"] > 100 && by["openrouter"] > 100, "{by:?}");
     assert_eq!(house.gateway.dead_vms().await, 0);
+}
+
+/// What the pages say of the first provider: its state, and the gauge of its breaker.
+async fn shown(gateway: &Gateway) -> (String, Option<u64>) {
+    let health = gateway.ask(get("/api/ai/health")).await.json();
+    let metrics = gateway.ask(get("/api/ai/metrics")).await.text();
+    let gauge =
+        metrics.lines().find_map(|line| line.strip_prefix("ai_gateway_circuit_breaker_state{provider=\"openai\"} "));
+    let state = health["providers"]["openai"]["state"].as_str().unwrap_or_default().to_owned();
+    (state, gauge.map(|gauge| gauge.parse().unwrap()))
 }
 
 async fn house_stat(gateway: &Gateway, name: &str) -> u64 {

@@ -106,6 +106,34 @@ async fn an_alias_is_sent_on_by_its_real_name() {
     assert_eq!(gateway.entry_of(&record).expect("an entry").model, "gpt-4o-mini");
 }
 
+/// The manual test of the original gateway's document, as it is written there but for the port, on what `make run` starts.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_originals_manual_test_runs_as_written() {
+    let gateway = Gateway::start(Setup::new("manual", Value::Null)).await;
+    let curl = async |arguments: &[&str], path: &str| {
+        let url = format!("http://{}{path}", gateway.addr);
+        let mut curl = tokio::process::Command::new("curl");
+        curl.args(["-m", "10", "-s", "-w", "\n%{http_code}"]).args(arguments).arg(url);
+        let output = String::from_utf8(curl.output().await.unwrap().stdout).unwrap();
+        let (body, status) = output.rsplit_once('\n').unwrap();
+        (status.to_owned(), body.to_owned())
+    };
+    let (status, health) = curl(&[], "/api/ai/health").await;
+    let health: Value = serde_json::from_str(&health).unwrap();
+    assert_eq!((status.as_str(), &health["status"]), ("200", &json!("healthy")), "{health}");
+    let body = r#"{"messages":[{"role":"user","content":"Hello"}],"role":"chat","sensitivity":"internal"}"#;
+    let headers = ["-X", "POST", "-H", "Content-Type: application/json", "-H", "X-Tenant-ID: test-tenant", "-d", body];
+    let (status, answer) = curl(&headers, "/api/ai/chat").await;
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!((status.as_str(), &answer["object"]), ("200", &json!("chat.completion")), "{answer}");
+    assert!(answer["choices"][0]["message"]["content"].is_string());
+    let (status, metrics) = curl(&[], "/api/ai/metrics").await;
+    assert_eq!(status, "200");
+    let counted = r#"ai_gateway_requests_total{tenant="test-tenant",model="gpt-4o-mini",provider="simulated",role="chat",status="success"} 1"#;
+    assert!(metrics.contains(counted), "{metrics}");
+    assert!(metrics.contains("ai_gateway_cost_usd_total{tenant=\"test-tenant\""), "{metrics}");
+}
+
 /// The original gateway's own chat: the role names the model, and what only the gateway reads does not travel on.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_gateways_own_chat_needs_no_model() {
