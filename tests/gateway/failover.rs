@@ -301,8 +301,43 @@ async fn with_all_providers_down_every_client_is_told_so_in_its_own_words() {
         let error = &answer.json()["error"];
         assert_eq!((answer.status, &error["type"]), (503, &json!("overloaded_error")), "{}", answer.text());
     }
+    // Once the breakers are known to be open, nobody is asked any more.
+    let refused = async || {
+        let answer = house.ask(&hello()).await;
+        assert_eq!((answer.status, answer.code().as_str()), (503, "provider_unavailable"));
+        answer.header("retry-after").map(str::to_owned)
+    };
+    eventually("a refusal at once", refused, |wait| wait.as_deref() == Some("1")).await;
     let stats = house.gateway.settled("acme", 0).await;
     assert_eq!(stats.sum("ai_gateway_cost_nanousd_total", &[]), 0);
+}
+
+/// Without a request that fails on it, a dead provider is found by its health checks; the chain goes around it.
+#[tokio::test(flavor = "multi_thread")]
+async fn checks_that_fail_take_a_provider_out() {
+    let mut house = House::with(
+        "failover-checks",
+        &[(
+            "timeout: 5s, interval: 10s, no_traffic_interval: 10s",
+            "timeout: 1s, interval: 0.5s, no_traffic_interval: 0.5s",
+        )],
+    )
+    .await;
+    house.openai.stop();
+    let gateway = &house.gateway;
+    let state = async || {
+        let health = gateway.ask(get("/api/ai/health")).await.json();
+        [&health["status"], &health["providers"]["openai"]["state"]].map(|word| word.as_str().unwrap_or("").to_owned())
+    };
+    eventually("failing checks", state, |state| *state == ["degraded", "failing_checks"]).await;
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let answer = house.ask(&hello()).await;
+    assert_eq!(told(&answer), (200, Some("openrouter"), Some("gpt-4o-mini")));
+    assert_eq!(house.gateway.record_of(&answer).await["attempts"], 1, "known to be down, it isn't tried first");
+    house.openai.restart().unwrap();
+    let gateway = &house.gateway;
+    let state = async || gateway.ask(get("/api/ai/health")).await.json()["status"].clone();
+    eventually("checks that pass again", state, |state| *state == "healthy").await;
 }
 
 struct Outcome {
