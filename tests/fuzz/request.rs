@@ -12,6 +12,7 @@ use nexus_ai_gateway::llm::estimate::density::Density;
 use nexus_ai_gateway::llm::path::Called;
 use nexus_ai_gateway::llm::request::{Invalid, Request, RequestReader, spliced};
 use nexus_ai_gateway::llm::schema::{self, Asked, BoundField, Output, Schema, Slot};
+use nexus_ai_gateway::route::BY_ROLE;
 use nexus_ai_gateway::units::Tokens;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
@@ -73,6 +74,10 @@ fn untouched(schema: &Schema, mut value: Value) -> Value {
     }
     let top = value.as_object_mut().unwrap();
     top.remove("model");
+    if schema.own {
+        top.remove("role");
+        top.remove("sensitivity");
+    }
     for bound in BOUNDS {
         top.remove(bound);
     }
@@ -92,7 +97,8 @@ fuzz_target!(|input: &[u8]| {
     let schema = schema::ALL[usize::from(api) % schema::ALL.len()];
     let called = Called {
         schema,
-        model: (flags & 1 != 0).then(|| "from-the-path".to_owned()),
+        // The gateway's own path names no model.
+        model: (flags & 1 != 0 && !schema.own).then(|| "from-the-path".to_owned()),
         streams: [None, None, Some(true), Some(false)][usize::from(flags >> 1 & 3)],
     };
     let whole = read(&called, &[body]);
@@ -122,13 +128,14 @@ fuzz_target!(|input: &[u8]| {
     // What is checked here must be what the provider will read, and readers differ about keys that come again.
     let keys = serde_json::Deserializer::from_slice(body).deserialize_map(Keys).unwrap();
     for field in schema.request {
-        let optional = matches!(field.key, None | Some(Asked::Attachment | Asked::Document));
+        let optional = matches!(field.key, None | Some(Asked::Attachment | Asked::Document | Asked::Tools));
         let times = keys.iter().filter(|key| *key == field.name).count();
         assert!(optional || times <= 1, "{} is written {times} times", field.name);
     }
     let asks = |name| schema.request.iter().any(|field| field.name == name);
     match &called.model {
         Some(model) => assert_eq!(request.model, *model),
+        None if schema.own && before.get("model").is_none() => assert_eq!(request.model, BY_ROLE),
         None => assert_eq!(before["model"].as_str(), Some(&*request.model)),
     }
     if asks("stream") {
@@ -139,7 +146,7 @@ fuzz_target!(|input: &[u8]| {
         assert_eq!(request.wants_usage(), before["stream_options"]["include_usage"] == Value::Bool(true));
     }
 
-    let rename = (ask & 1 != 0).then_some("re\"named");
+    let rename = (ask & 1 != 0 || schema.own).then_some("re\"named");
     let field = if ask & 2 != 0 { BoundField::MaxTokens } else { BoundField::MaxCompletionTokens };
     let tokens = Tokens(1 + (u64::from(how_long) << (ask >> 3)));
     let bound = request.bound().is_none().then_some((field, tokens));
@@ -151,6 +158,8 @@ fuzz_target!(|input: &[u8]| {
     let after: Value = serde_json::from_slice(&edited)
         .unwrap_or_else(|error| panic!("{error}: {} became {}", body.escape_ascii(), edited.escape_ascii()));
     assert_eq!(untouched(schema, after.clone()), untouched(schema, before.clone()));
+
+    assert!(!schema.own || after.get("role").is_none() && after.get("sensitivity").is_none(), "{after}");
 
     let again = read(&called, &[&edited]).unwrap();
     match bound {

@@ -15,6 +15,8 @@ OPEN = [
     ("openai_chat", {"stream_options": None, "max_tokens": None}),
     ("openai_chat", {"stream_options": {}, "max_completion_tokens": None}),
     ("openai_chat", {"stream_options": {"include_usage": None, "x": 1}}),
+    ("gateway_chat", {"role": "chat", "sensitivity": "internal", "stream": True}),
+    ("gateway_chat", {"role": "chat", "model": None, "tools": [{}]}),
     ("openai_completions", {"stream_options": {"include_usage": False}, "n": 2, "best_of": 3}),
     ("openai_responses", {"max_output_tokens": None}),
     ("gemini_generate", {"generationConfig": None}),
@@ -134,8 +136,28 @@ def configurations():
         "reservation_lease_seconds": 900,
         "starved": "allow",
     }
+    served = [{"provider": "one"}, {"provider": "two", "model": "other/*"}]
+    routed = least | {
+        "sensitivity_header": "x-ai-sensitivity",
+        "default_sensitivity": "public",
+        "roles": ["chat"],
+        "providers": {
+            "one": {"cluster": "provider", "sensitivity": "restricted", "base_path": "/api/v1", "apis": ["openai_chat"]},
+            "two": {"cluster": "second", "sensitivity": "internal", "paths": {"openai_chat": "/d/{model}"}, "key": "absent"},
+        },
+        "models": [
+            {"model": "gpt-4o-mini", "providers": served[:1], "context_tokens": 128000, "tools": True},
+            {"model": "gpt-4o-*", "providers": served},
+        ],
+        "unpriced": {"policy": "allow"},
+        "virtual_models": {"cheap": ["gpt-4o-mini"]},
+        "role_models": {"chat": "cheap"},
+        "status": {"cluster": "admin", "allow": ["10.0.0.0/8", "::1"]},
+    }
     yield least
     yield full
+    yield routed
+    yield routed | {"tenants": {"t": {"role_models": {"chat": "gpt-4o-mini"}}}}
     # Short ones, in which a change more often hits what matters.
     for key, value in full.items():
         if key not in ("tiers", "tenants", "prices"):

@@ -136,13 +136,10 @@ static CHAT_EVENT: [Field<Fact>; 7] = [
 static CHAT_BOUNDS: [Slot; 2] =
     [Slot { nest: None, name: "max_completion_tokens" }, Slot { nest: None, name: "max_tokens" }];
 
-pub static CHAT: Schema = CHAT_SCHEMA;
-
 /// `POST /api/ai/chat`: OpenAI's chat, and what the gateway asks beside it.
-pub static GATEWAY_CHAT: Schema =
-    Schema { name: "gateway_chat", request: &GATEWAY_CHAT_REQUEST, own: true, ..CHAT_SCHEMA };
+pub static GATEWAY_CHAT: Schema = Schema { name: "gateway_chat", request: &GATEWAY_CHAT_REQUEST, own: true, ..CHAT };
 
-const CHAT_SCHEMA: Schema = Schema {
+pub static CHAT: Schema = Schema {
     name: "openai_chat",
     dialect: Dialect::OpenAi,
     request: &CHAT_REQUEST,

@@ -32,7 +32,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::{Builder, Runtime};
 
 pub use api::Api;
@@ -46,6 +46,9 @@ pub struct Provider {
     pub addr: SocketAddr,
     setup: Setup,
     runtime: Option<Runtime>,
+    /// The port, while nobody listens on it. A free port might be given to a client that tries to connect to it, and then that
+    /// client is connected to itself.
+    kept: Option<TcpSocket>,
 }
 
 impl Provider {
@@ -82,7 +85,7 @@ impl Provider {
             TcpListener::from_std(listener)?
         };
         runtime.spawn(server::serve(listener, setup));
-        Ok(Self { addr, setup: kept, runtime: Some(runtime) })
+        Ok(Self { addr, setup: kept, runtime: Some(runtime), kept: None })
     }
 
     pub fn url(&self) -> String {
@@ -119,12 +122,14 @@ impl Provider {
             // Open connections end with their tasks. On a thread that may wait: a test's own may not.
             let ended = std::thread::spawn(|| runtime.shutdown_timeout(Duration::from_millis(200)));
             let _ = ended.join();
+            self.kept = TcpSocket::new_v4().ok().filter(|socket| socket.bind(self.addr).is_ok());
         }
     }
 
     /// Listens where it did before, with the books that it had.
     pub fn restart(&mut self) -> io::Result<()> {
         self.stop();
+        self.kept = None;
         *self = Self::with(self.addr, self.setup.clone())?;
         Ok(())
     }
