@@ -3,28 +3,28 @@
 //! Trade-off: the order of things stands in this one file, and every callback is one call into it. Each phase owns
 //! exactly what it needs, so nothing can be settled that was not admitted, and nothing twice.
 
-use crate::attempt;
 use crate::limit::{Admitted, Ask, Bound, Decision, Guards, Reservation, Standing};
 use crate::llm::estimate::Sizes;
 use crate::llm::estimate::density::Density;
-use crate::llm::meter::{Form, Meter, Passage};
-use crate::llm::path;
+use crate::llm::meter::Meter;
 use crate::llm::request::{Edit, Request, RequestReader};
-use crate::llm::schema::{BoundField, Dialect, Output, Schema};
+use crate::llm::schema::{BoundField, Output, Schema};
 use crate::llm::usage::{Count, Usage, UsageSource};
-use crate::outcome::{Outcome, Rejection, Reply, rate_limit_headers};
-use crate::policy::{NONE, OTHER, Policy, ReportedCost, Starved, TenantIx};
+use crate::outcome::{Outcome, Rejection, Reply};
+use crate::policy::{OTHER, Policy, ReportedCost, Starved, TenantIx};
 use crate::price::{Items, Tariff};
 use crate::record::{Labels, Record};
 use crate::route::{ProviderIx, Sensitivity};
-use crate::tenant::Identity;
 use crate::units::{NanoUsd, Tokens, UnixNanos};
 use std::rc::Rc;
 
+mod answer;
 mod ending;
 mod offer;
+mod opening;
 
 use offer::{Offer, Wish, chain};
+use opening::too_large;
 
 pub use ending::{Checked, Closed, Ending, Experience, Settlement};
 
@@ -193,91 +193,6 @@ fn number(text: &[u8]) -> Option<u64> {
 }
 
 impl Exchange {
-    /// Looks at a request's head: is it for us, and whose is it?
-    pub fn open(policy: &Policy, headers: &Headers, now: UnixNanos) -> Opening {
-        let method = header(headers, ":method").unwrap_or_default();
-        let path = header(headers, ":path").unwrap_or_default();
-        let Some(called) = path::called(&policy.paths, method, path) else {
-            return Opening::Aside;
-        };
-        let (role, label) = match Identity::of(headers, &policy.role_header) {
-            Identity::Missing => (None, policy.role_label(None)),
-            Identity::One(role) => (Some(role.to_owned()), policy.role_label(Some(role))),
-            Identity::Unusable => (None, OTHER),
-        };
-        let mut exchange = Self {
-            started: now,
-            schema: called.schema,
-            tenant: None,
-            labels: Labels {
-                tenant: NONE.to_owned(),
-                role: label.to_owned(),
-                model: OTHER.to_owned(),
-                provider: NONE.to_owned(),
-            },
-            role,
-            sensitivity: None,
-            path: String::from_utf8_lossy(path).into_owned(),
-            request_id: header(headers, "x-request-id")
-                .map(|id| String::from_utf8_lossy(id.get(..128).unwrap_or(id)).into_owned())
-                .unwrap_or_default(),
-            model_asked: String::new(),
-            model_chosen: String::new(),
-            stream: false,
-            audit: Guards::default(),
-            phase: Phase::Over,
-        };
-        match exchange.admit_head(policy, headers) {
-            Ok(tenant) => {
-                exchange.phase = Phase::Reading {
-                    tenant,
-                    reader: Box::new(RequestReader::new(called, header(headers, "content-type"))),
-                    received: 0,
-                };
-                Opening::Read(exchange)
-            }
-            Err(rejection) => {
-                let reply = exchange.refuse(rejection);
-                Opening::Refuse(exchange, reply)
-            }
-        }
-    }
-
-    fn admit_head(&mut self, policy: &Policy, headers: &Headers) -> Result<TenantIx, Rejection> {
-        let name = &policy.tenant_header;
-        let tenant = match Identity::of(headers, name) {
-            Identity::One(tenant) => tenant,
-            Identity::Missing => {
-                let message = format!("The request names no tenant: the header `{name}` is missing.");
-                return Err(Rejection::plain(Outcome::TenantMissing, message));
-            }
-            Identity::Unusable => {
-                OTHER.clone_into(&mut self.labels.tenant);
-                let message = format!("The header `{name}` must be given exactly once, with one tenant's name.");
-                return Err(Rejection::plain(Outcome::TenantUnknown, message));
-            }
-        };
-        let Some((ix, known)) = policy.tenant(tenant).and_then(|ix| Some((ix, policy.tenant_policy(ix)?))) else {
-            OTHER.clone_into(&mut self.labels.tenant);
-            return Err(Rejection::plain(Outcome::TenantUnknown, "The tenant is not known to this gateway."));
-        };
-        self.labels.tenant = known.name.to_string();
-        self.tenant = Some(ix);
-        self.sensitivity = match Identity::of(headers, &policy.sensitivity_header) {
-            Identity::Missing => None,
-            Identity::One(name) => Some(sensitivity(&policy.sensitivity_header, name)?),
-            Identity::Unusable => return Err(not_sensitivity(&policy.sensitivity_header)),
-        };
-        if header(headers, "content-encoding").is_some_and(|encoding| !encoding.eq_ignore_ascii_case(b"identity")) {
-            let message = "The request's body is compressed; send it without a content-encoding.";
-            return Err(Rejection::plain(Outcome::InvalidRequest, message));
-        }
-        match header(headers, "content-length").and_then(number) {
-            Some(length) if length > policy.max_request_bytes => Err(too_large(policy)),
-            _ => Ok(ix),
-        }
-    }
-
     /// Takes the next bytes of the body. A reply means that no more are wanted.
     pub fn body(&mut self, policy: &Policy, bytes: &[u8]) -> Option<Reply> {
         let Phase::Reading { reader, received, .. } = &mut self.phase else {
@@ -373,23 +288,6 @@ impl Exchange {
         Ok((Plan { request, legs, routed: policy.routes.choose() }, ask))
     }
 
-    /// Role and sensitivity as the body says them, in the gateway's own API. Of two sensitivities the stricter holds; two
-    /// roles must be the same, for the header may have been set by who authenticated the client.
-    fn hear(&mut self, policy: &Policy, request: &Request) -> Result<(), Rejection> {
-        if let Some(role) = &request.role {
-            if self.role.as_ref().is_some_and(|header| header != role) {
-                let message = format!("The field `role` and the header `{}` name two roles.", policy.role_header);
-                return Err(Rejection::plain(Outcome::InvalidRequest, message));
-            }
-            policy.role_label(Some(role)).clone_into(&mut self.labels.role);
-            self.role = Some(role.clone());
-        }
-        if let Some(written) = &request.sensitivity {
-            self.sensitivity = self.sensitivity.max(Some(sensitivity("sensitivity", written)?));
-        }
-        Ok(())
-    }
-
     /// What is known of the output before it is made.
     fn bound(&self, policy: &Policy, request: &Request) -> Bound {
         match (self.schema.output, request.bound()) {
@@ -461,88 +359,6 @@ impl Exchange {
         matches!(self.phase, Phase::Open(_))
     }
 
-    /// Whether the answer's provider is only known by where it came from.
-    pub fn has_choice(&self) -> bool {
-        matches!(&self.phase, Phase::Open(open) if open.routed)
-    }
-
-    /// An answer's head has come, if this exchange was sent on.
-    pub fn answer_head(&mut self, policy: &Policy, head: &AnswerHead<'_>) -> Passed {
-        let Phase::Open(open) = &mut self.phase else {
-            return Passed::default();
-        };
-        let mut passed = Passed { set: rate_limit_headers(&open.standing), ..Passed::default() };
-        let status = header(head.headers, ":status").and_then(number).unwrap_or(0);
-        let ejected = open.routed && status == attempt::EJECTED && header(head.headers, "x-nexus-ejected").is_some();
-        if !head.from_provider || ejected {
-            let why = if status == 504 { "did not answer in time" } else { "cannot be reached" };
-            let status = if ejected { 503 } else { status };
-            // Envoy's own words are in OpenAI's dialect.
-            if ejected || (status >= 500 && self.schema.dialect != Dialect::OpenAi) {
-                let rejection = Rejection::plain(Outcome::ProviderUnavailable, format!("The provider {why}."));
-                let reply = rejection.in_dialect(self.schema.dialect, &self.request_id);
-                passed.set.push((":status", status.to_string()));
-                if !head.end_of_stream {
-                    passed.set.push(("content-length", reply.body.len().to_string()));
-                    passed.set.extend(reply.headers);
-                    passed.body = Some(reply.body);
-                }
-                passed.remove.push("x-nexus-ejected");
-            }
-            return passed;
-        }
-        let form = Form::of(header(head.headers, "content-type"), header(head.headers, "content-encoding"));
-        let leg = open.leg(policy, head.cluster);
-        let withhold_usage = open.hide_usage && leg.is_some_and(|leg| leg.ask_usage);
-        if open.routed {
-            let provider = leg.and_then(|leg| leg.provider).and_then(|ix| policy.provider_at(ix));
-            passed.set.push(("x-ai-model", self.model_chosen.clone()));
-            passed.set.push(("x-ai-provider", provider.map_or(OTHER, |provider| &provider.name).to_owned()));
-            if let Some(wait) = header(head.headers, attempt::RETRY_AFTER) {
-                passed.set.push(("retry-after", String::from_utf8_lossy(wait).into_owned()));
-                passed.remove.push(attempt::RETRY_AFTER);
-            }
-        }
-        let mut meter = Meter::new(open.schema, form, withhold_usage);
-        for (name, count) in COUNTED_IN_THE_HEAD {
-            meter.told(count, header(head.headers, name).and_then(number));
-        }
-        let length = header(head.headers, "content-length").and_then(number);
-        open.answer = Some(Answer { status, meter, length, first_byte: None });
-        passed
-    }
-
-    /// Whether the answer's body may come out shorter than the provider said.
-    pub fn edits_answer(&self) -> bool {
-        self.answer().is_some_and(|answer| answer.meter.edits())
-    }
-
-    /// Whether the answer's body is of interest at all.
-    pub fn meters_answer(&self) -> bool {
-        self.answer().is_some()
-    }
-
-    fn answer(&self) -> Option<&Answer> {
-        match &self.phase {
-            Phase::Open(open) => open.answer.as_ref(),
-            _ => None,
-        }
-    }
-
-    /// Reads the next bytes of the answer; `last` when no more can come.
-    pub fn answer_body(&mut self, bytes: &[u8], last: bool, now: impl FnOnce() -> UnixNanos) -> Passage {
-        let Phase::Open(open) = &mut self.phase else {
-            return Passage::Unchanged;
-        };
-        let Some(answer) = &mut open.answer else {
-            return Passage::Unchanged;
-        };
-        if answer.first_byte.is_none() && !bytes.is_empty() {
-            answer.first_byte = Some(now());
-        }
-        answer.meter.feed(bytes, last)
-    }
-
     /// The stream is over, however it ended.
     pub fn close(self, policy: &Policy, ending: &Ending, now: UnixNanos) -> Closed {
         let Self { started, schema, mut labels, request_id, model_asked, model_chosen, stream, audit, phase, .. } =
@@ -599,20 +415,6 @@ impl Exchange {
         };
         Closed { settlement, experience, record }
     }
-}
-
-fn sensitivity(place: &str, name: &str) -> Result<Sensitivity, Rejection> {
-    Sensitivity::named(name).ok_or_else(|| not_sensitivity(place))
-}
-
-fn not_sensitivity(place: &str) -> Rejection {
-    let known = Sensitivity::ALL.map(|level| format!("`{}`", level.name())).join(", ");
-    Rejection::plain(Outcome::InvalidRequest, format!("`{place}` must be given once, as one of {known}."))
-}
-
-fn too_large(policy: &Policy) -> Rejection {
-    let message = format!("The request's body is larger than the {} bytes allowed.", policy.max_request_bytes);
-    Rejection::plain(Outcome::RequestTooLarge, message)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! cost each worker's VM their names.
 
 mod build;
+mod providers;
 mod routes;
 mod rules;
 

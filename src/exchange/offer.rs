@@ -54,7 +54,7 @@ impl Wish<'_> {
         let mut best: Option<Offer> = None;
         let mut refusals = Vec::new();
         for candidate in candidates {
-            match self.fits(candidate).and_then(|()| self.offer(candidate)) {
+            match self.offer(candidate).and_then(|offer| self.fits(offer)) {
                 Ok(offer) if best.as_ref().is_none_or(|best| offer.worst < best.worst) => best = Some(offer),
                 Ok(_) => {}
                 Err(rejection) => refusals.push((candidate, rejection)),
@@ -85,19 +85,17 @@ impl Wish<'_> {
     }
 
     /// A model that was named is the client's choice; one that is chosen for it must be able to.
-    fn fits(&self, model: &str) -> Result<(), Rejection> {
+    fn fits(&self, offer: Offer) -> Result<Offer, Rejection> {
         let invalid = |message: &str| Err(Rejection::plain(Outcome::InvalidRequest, message));
-        let Some(known) = self.policy.routes.model(model) else { return Ok(()) };
+        let Some(known) = self.policy.routes.model(&offer.model) else { return Ok(offer) };
         if self.request.tools && !known.tools {
             return invalid("It can't call tools.");
         }
         let (Bound::Client(output) | Bound::Open { at_least: output, .. }) = self.bound;
-        let density = (self.around.density)(known.model.as_str());
-        let needed = self.request.sizes.input_at_most(density).plus(output);
-        if known.context.is_some_and(|context| needed > context) {
+        if known.context.is_some_and(|context| offer.input.plus(output) > context) {
             return invalid("The request is longer than its context.");
         }
-        Ok(())
+        Ok(offer)
     }
 
     fn offer(&self, model: &str) -> Result<Offer, Rejection> {

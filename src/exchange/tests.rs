@@ -1,5 +1,6 @@
 use super::*;
 use crate::limit::cell::Cell;
+use crate::llm::meter::Passage;
 
 const NOON: UnixNanos = UnixNanos(1_800_000_000_000_000_000);
 const POLICY: &str = r#"{

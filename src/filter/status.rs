@@ -25,8 +25,10 @@ pub fn ask(plugin: &Plugin, headers: &[(String, Vec<u8>)]) -> Asked {
         headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_slice()).unwrap_or_default()
     };
     let Some(page) = Page::called(header(":method"), header(":path")) else { return Asked::No };
-    if !view::may_see(allow, &exchange_facts::source()) {
-        let message = "This page is only for the addresses under `status.allow`.";
+    // A proxy in front speaks for others: its own address says nothing of who asks.
+    let forwarded = headers.iter().any(|(header, _)| header == "x-forwarded-for");
+    if forwarded || !view::may_see(allow, &exchange_facts::source()) {
+        let message = "This page is only for the addresses under `status.allow`, and not through a proxy.";
         return Asked::Replied(refuse(403, "not_allowed", message));
     }
     match admin::ask(cluster, page.asks()) {

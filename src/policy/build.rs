@@ -6,17 +6,15 @@ use std::rc::Rc;
 
 use hashbrown::HashMap;
 
+use super::providers;
 use super::routes::{self, Known};
 use super::rules::Layer;
-use super::{DEFAULT_TENANT, Expensive, NONE, OTHER, Policy, ProviderPolicy, StatusPages, TenantIx, TenantPolicy};
+use super::{DEFAULT_TENANT, Expensive, NONE, OTHER, Policy, ProviderPolicy, TenantIx, TenantPolicy};
 use crate::config::{self, Config, ConfigError, Named, UnknownTenants, UnpricedPolicy, WrittenRates};
 use crate::limit::{Guard, Rules};
-use crate::llm::path::{self, PathPattern, Route};
-use crate::llm::schema::{self, Schema};
 use crate::price::{NotAdded, Price, PriceIx, PriceTable, Quote, Schedule, Tariff, Unpriced};
-use crate::route::{Reach, Routes};
+use crate::route::Routes;
 use crate::units::{Tokens, UnixNanos};
-use crate::view::{Network, loopback};
 
 pub(super) type Checked<T> = Result<T, ConfigError>;
 
@@ -49,8 +47,8 @@ pub(super) fn policy(config: Config) -> Checked<Policy> {
         }
     }
     let roles = roles(config.roles)?;
-    let providers = providers(config.providers)?;
-    let paths = paths(&config.paths)?;
+    let providers = providers::read(config.providers)?;
+    let paths = providers::paths(&config.paths)?;
     let prices = prices(&config.prices, &config.unpriced)?;
     let routes = routes::read(
         config.models,
@@ -81,23 +79,8 @@ pub(super) fn policy(config: Config) -> Checked<Policy> {
         max_request_bytes: config.max_request_bytes,
         lease_seconds: config.reservation_lease_seconds,
         starved: config.starved,
-        status: config.status.map(status).transpose()?,
+        status: config.status.map(providers::status).transpose()?,
     })
-}
-
-fn status(written: config::Status) -> Checked<StatusPages> {
-    let config::Status { cluster: config::Name(cluster), allow } = written;
-    let network = |(at, config::Name(text)): (usize, &config::Name)| match Network::new(text) {
-        Some(network) => Ok(network),
-        None => {
-            flaw(format!("status.allow[{at}]"), format!("`{text}` is no network, such as `10.0.0.0/8` or `::1/128`"))
-        }
-    };
-    let allow = match &allow {
-        Some(networks) => networks.iter().enumerate().map(network).collect::<Checked<_>>()?,
-        None => loopback(),
-    };
-    Ok(StatusPages { cluster: cluster.to_string(), allow })
 }
 
 pub(super) fn flaw<T>(path: impl Into<String>, problem: impl Into<String>) -> Checked<T> {
@@ -116,7 +99,7 @@ fn in_range(path: &str, value: u64, range: RangeInclusive<u64>) -> Checked<()> {
     flaw(path, format!("{value} is out of range: {} to {} is allowed", range.start(), range.end()))
 }
 
-fn not_reserved(path: impl FnOnce() -> String, name: &str, reserved: &[&str]) -> Checked<()> {
+pub(super) fn not_reserved(path: impl FnOnce() -> String, name: &str, reserved: &[&str]) -> Checked<()> {
     if !reserved.contains(&name) {
         return Ok(());
     }
@@ -134,95 +117,6 @@ fn roles(written: Vec<config::Name>) -> Checked<Vec<String>> {
         roles.push(role.to_string());
     }
     Ok(roles)
-}
-
-fn providers(mut written: Named<config::Provider>) -> Checked<Vec<ProviderPolicy>> {
-    // Envoy hands a map over in no order, and not every worker need get the same.
-    written.entries.sort_by(|(a, _), (b, _)| a.cmp(b));
-    let mut providers: Vec<ProviderPolicy> = Vec::with_capacity(written.entries.len());
-    for (name, provider) in written.entries {
-        let path = || under("providers", &name);
-        not_reserved(path, &name, &[OTHER, NONE])?;
-        let config::Name(cluster) = provider.cluster;
-        if let Some(first) = providers.iter().find(|provider| *provider.cluster == *cluster) {
-            let path = format!("{}.cluster", path());
-            return flaw(path, format!("the cluster `{cluster}` is that of `{}` already", first.name));
-        }
-        let mut paths = Vec::with_capacity(provider.paths.entries.len());
-        for (api, config::Name(template)) in &provider.paths.entries {
-            let path = || under(&format!("{}.paths", path()), api);
-            let schema = api_named(path, api)?;
-            is_path(path, template)?;
-            paths.push((schema.name, template.to_string()));
-        }
-        let base_path = provider.base_path.map_or_else(|| "/v1".to_owned(), |config::Name(base)| base.to_string());
-        is_path(|| format!("{}.base_path", path()), &base_path)?;
-        let reach = Reach {
-            sensitivity: provider.sensitivity,
-            apis: apis(&name, provider.apis.as_deref())?,
-            has_key: provider.key == config::Key::Present,
-        };
-        providers.push(ProviderPolicy {
-            name: name.to_string(),
-            cluster: cluster.to_string(),
-            stream_usage_option: provider.stream_usage_option,
-            reported_cost: provider.reported_cost,
-            reach,
-            base_path: base_path.trim_end_matches('/').to_owned(),
-            paths,
-        });
-    }
-    Ok(providers)
-}
-
-/// The APIs that a provider serves. Where nothing is written, OpenAI's: nearly everybody speaks it.
-fn apis(provider: &str, written: Option<&[config::Name]>) -> Checked<Vec<&'static str>> {
-    let Some(written) = written else {
-        return Ok(schema::ALL.iter().map(|schema| schema.name).filter(|name| name.starts_with("openai_")).collect());
-    };
-    let path = |at: usize| format!("{}.apis[{at}]", under("providers", provider));
-    written.iter().enumerate().map(|(at, config::Name(api))| Ok(api_named(|| path(at), api)?.name)).collect()
-}
-
-fn api_named(path: impl FnOnce() -> String, api: &str) -> Checked<&'static Schema> {
-    if let Some(schema) = schema::named(api) {
-        return Ok(schema);
-    }
-    let known: Vec<_> = schema::ALL.iter().map(|schema| format!("`{}`", schema.name)).collect();
-    flaw(path(), format!("unknown API `{api}`, expected one of {}", known.join(", ")))
-}
-
-fn is_path(path: impl FnOnce() -> String, text: &str) -> Checked<()> {
-    if text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#') {
-        return Ok(());
-    }
-    flaw(path(), format!("`{text}` is not a path: it begins with `/`, and has no blanks and no `#`"))
-}
-
-/// The operator's paths before the built-in ones.
-fn paths(written: &[config::ApiPath]) -> Checked<Vec<Route>> {
-    let mut routes = Vec::with_capacity(written.len());
-    for (at, config::ApiPath { path: config::Name(path), api: config::Name(api), streams }) in
-        written.iter().enumerate()
-    {
-        let Some(pattern) = PathPattern::new(path) else {
-            let problem = format!(
-                "`{path}` is not a path: `/` or `**/`, then segments, of which `*` stands for any one and `{{model}}` for \
-                 the model's name"
-            );
-            return flaw(format!("paths[{at}].path"), problem);
-        };
-        let schema = schema::named(api);
-        if schema.is_none() && **api != *NONE {
-            let known: Vec<_> = schema::ALL.iter().map(|schema| format!("`{}`", schema.name)).collect();
-            let problem =
-                format!("unknown API `{api}`, expected `{NONE}` (not metered) or one of {}", known.join(", "));
-            return flaw(format!("paths[{at}].api"), problem);
-        }
-        routes.push(Route { pattern, schema, streams: *streams });
-    }
-    routes.extend(path::built_in());
-    Ok(routes)
 }
 
 fn schedule(base: WrittenRates, above: &[config::Above], path: &str) -> Checked<Schedule> {

@@ -1,4 +1,5 @@
-//! production.yaml and the program that starts it: a provider without its key is left out, and no key is written down.
+//! production.yaml and the program that starts it: a provider without its key is left out, and no provider's key is
+//! written down.
 
 use std::path::Path;
 use std::process::{Command, Output};

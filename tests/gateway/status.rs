@@ -144,6 +144,13 @@ async fn only_who_is_meant_to_sees_the_pages() {
     let gauge = async || gateway.stats().await.one("ai_gateway_circuit_breaker_state", &[("provider", "simulated")]);
     eventually("the gauge", gauge, |gauge| *gauge == Some(0)).await;
 
+    // Whoever comes through a proxy on this machine is not this machine.
+    let local = Gateway::start(setup("status-proxied", json!({"cluster": "admin"}))).await;
+    let mut proxied = get(HEALTH);
+    proxied.headers_mut().insert("x-forwarded-for", "192.0.2.7".parse().unwrap());
+    assert_eq!(local.ask(proxied).await.status, 403);
+    assert_eq!(local.ask(get(HEALTH)).await.status, 200);
+
     let mut without = setup("status-none", json!(null));
     without.policy.as_object_mut().unwrap().remove("status");
     let gateway = Gateway::start(without).await;

@@ -1,0 +1,93 @@
+//! The answer as it passes: its head, to which the gateway adds what the client should know, and its body, which is read.
+
+use super::{Answer, AnswerHead, COUNTED_IN_THE_HEAD, Exchange, Passed, Phase, header, number};
+use crate::attempt;
+use crate::llm::meter::{Form, Meter, Passage};
+use crate::llm::schema::Dialect;
+use crate::outcome::{Outcome, Rejection, rate_limit_headers};
+use crate::policy::{OTHER, Policy};
+use crate::units::UnixNanos;
+
+impl Exchange {
+    /// Whether the answer's provider is only known by where it came from.
+    pub fn has_choice(&self) -> bool {
+        matches!(&self.phase, Phase::Open(open) if open.routed)
+    }
+
+    /// An answer's head has come, if this exchange was sent on.
+    pub fn answer_head(&mut self, policy: &Policy, head: &AnswerHead<'_>) -> Passed {
+        let Phase::Open(open) = &mut self.phase else {
+            return Passed::default();
+        };
+        let mut passed = Passed { set: rate_limit_headers(&open.standing), ..Passed::default() };
+        let status = header(head.headers, ":status").and_then(number).unwrap_or(0);
+        let ejected = open.routed && status == attempt::EJECTED && header(head.headers, "x-nexus-ejected").is_some();
+        if !head.from_provider || ejected {
+            let why = if status == 504 { "did not answer in time" } else { "cannot be reached" };
+            let status = if ejected { 503 } else { status };
+            // Envoy's own words are in OpenAI's dialect.
+            if ejected || (status >= 500 && self.schema.dialect != Dialect::OpenAi) {
+                let rejection = Rejection::plain(Outcome::ProviderUnavailable, format!("The provider {why}."));
+                let reply = rejection.in_dialect(self.schema.dialect, &self.request_id);
+                passed.set.push((":status", status.to_string()));
+                if !head.end_of_stream {
+                    passed.set.push(("content-length", reply.body.len().to_string()));
+                    passed.set.extend(reply.headers);
+                    passed.body = Some(reply.body);
+                }
+                passed.remove.push("x-nexus-ejected");
+            }
+            return passed;
+        }
+        let form = Form::of(header(head.headers, "content-type"), header(head.headers, "content-encoding"));
+        let leg = open.leg(policy, head.cluster);
+        let withhold_usage = open.hide_usage && leg.is_some_and(|leg| leg.ask_usage);
+        if open.routed {
+            let provider = leg.and_then(|leg| leg.provider).and_then(|ix| policy.provider_at(ix));
+            passed.set.push(("x-ai-model", self.model_chosen.clone()));
+            passed.set.push(("x-ai-provider", provider.map_or(OTHER, |provider| &provider.name).to_owned()));
+            if let Some(wait) = header(head.headers, attempt::RETRY_AFTER) {
+                passed.set.push(("retry-after", String::from_utf8_lossy(wait).into_owned()));
+                passed.remove.push(attempt::RETRY_AFTER);
+            }
+        }
+        let mut meter = Meter::new(open.schema, form, withhold_usage);
+        for (name, count) in COUNTED_IN_THE_HEAD {
+            meter.told(count, header(head.headers, name).and_then(number));
+        }
+        let length = header(head.headers, "content-length").and_then(number);
+        open.answer = Some(Answer { status, meter, length, first_byte: None });
+        passed
+    }
+
+    /// Whether the answer's body may come out shorter than the provider said.
+    pub fn edits_answer(&self) -> bool {
+        self.answer().is_some_and(|answer| answer.meter.edits())
+    }
+
+    /// Whether the answer's body is of interest at all.
+    pub fn meters_answer(&self) -> bool {
+        self.answer().is_some()
+    }
+
+    fn answer(&self) -> Option<&Answer> {
+        match &self.phase {
+            Phase::Open(open) => open.answer.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Reads the next bytes of the answer; `last` when no more can come.
+    pub fn answer_body(&mut self, bytes: &[u8], last: bool, now: impl FnOnce() -> UnixNanos) -> Passage {
+        let Phase::Open(open) = &mut self.phase else {
+            return Passage::Unchanged;
+        };
+        let Some(answer) = &mut open.answer else {
+            return Passage::Unchanged;
+        };
+        if answer.first_byte.is_none() && !bytes.is_empty() {
+            answer.first_byte = Some(now());
+        }
+        answer.meter.feed(bytes, last)
+    }
+}
