@@ -9,6 +9,16 @@ mod stream;
 
 pub use stream::{Gateway, Headers, Seen, Stream};
 
+/// A call of the filter's own that is under way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    pub cluster: String,
+    pub path: String,
+    pub milliseconds: u32,
+    /// Who asked: its answer is lost once that context is gone.
+    context: u32,
+}
+
 use crate::units::UnixNanos;
 use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType, Status};
 use std::cell::RefCell;
@@ -35,10 +45,11 @@ pub enum Call {
     IncrementMetric,
     RecordMetric,
     SendLocalResponse,
+    HttpCall,
 }
 
 impl Call {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Log,
         Self::CurrentTime,
         Self::SetTickPeriod,
@@ -56,6 +67,7 @@ impl Call {
         Self::IncrementMetric,
         Self::RecordMetric,
         Self::SendLocalResponse,
+        Self::HttpCall,
     ];
 }
 
@@ -79,6 +91,11 @@ pub struct Host {
     values: BTreeMap<String, u64>,
     samples: BTreeMap<String, Vec<u64>>,
     streams: BTreeMap<u32, Passing>,
+    /// By their number, until they are answered or their context is gone.
+    questions: BTreeMap<u32, Question>,
+    last_question: u32,
+    /// What came back for the call whose callback runs.
+    told: Option<Seen>,
     /// The context whose callback runs.
     active: u32,
 }
@@ -110,6 +127,9 @@ impl Host {
             values: BTreeMap::new(),
             samples: BTreeMap::new(),
             streams: BTreeMap::new(),
+            questions: BTreeMap::new(),
+            last_question: 0,
+            told: None,
             active: 0,
         }
     }
@@ -179,6 +199,7 @@ impl Host {
     fn buffer(&mut self, buffer: BufferType, start: usize, length: usize) -> Result<Vec<u8>, Status> {
         let bytes = match buffer {
             BufferType::PluginConfiguration => &self.configuration,
+            BufferType::HttpCallResponseBody => &self.told.as_ref().ok_or(Status::NotFound)?.body,
             _ => self.body(buffer)?,
         };
         let end = start.checked_add(length).ok_or(Status::BadArgument)?.min(bytes.len());
@@ -214,6 +235,9 @@ impl Host {
 
     /// Headers can be read while they are held and in `on_log`, and nowhere else: `BadArgument`.
     fn headers(&mut self, map: MapType) -> Result<Headers, Status> {
+        if map == MapType::HttpCallResponseHeaders {
+            return self.told.as_ref().map(|told| told.headers.clone()).ok_or(Status::BadArgument);
+        }
         let stream = self.stream().ok_or(Status::BadArgument)?;
         let logging = stream.logging;
         let side = stream.side(map);
@@ -238,6 +262,19 @@ impl Host {
             .replies
             .push(Seen { headers: [vec![(":status".into(), code.to_string().into())], headers].concat(), body });
         Ok(())
+    }
+
+    /// The questions that wait for an answer, by their number.
+    pub fn questions(&self) -> Vec<(u32, Question)> {
+        self.questions.iter().map(|(number, question)| (*number, question.clone())).collect()
+    }
+
+    fn ask(&mut self, cluster: String, headers: &Headers, milliseconds: u32) -> u32 {
+        let path = headers.iter().find(|(name, _)| name == ":path").expect("a path").1.clone();
+        let path = String::from_utf8(path).expect("UTF-8");
+        self.last_question += 1;
+        self.questions.insert(self.last_question, Question { cluster, path, milliseconds, context: self.active });
+        self.last_question
     }
 
     fn let_a_rival_write(&mut self, key: &str) {

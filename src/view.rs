@@ -18,7 +18,8 @@ pub enum Page {
 impl Page {
     /// By the method and the exact path; a query changes nothing.
     pub fn called(method: &[u8], path: &[u8]) -> Option<Self> {
-        if method != b"GET" {
+        // Envoy itself leaves the body out of an answer to HEAD.
+        if !matches!(method, b"GET" | b"HEAD") {
             return None;
         }
         match path.split(|byte| matches!(byte, b'?' | b'#')).next()? {
@@ -94,6 +95,7 @@ mod tests {
     fn a_page_has_one_path() {
         assert_eq!(Page::called(b"GET", b"/api/ai/health"), Some(Page::Health));
         assert_eq!(Page::called(b"GET", b"/api/ai/metrics?x=1"), Some(Page::Metrics));
+        assert_eq!(Page::called(b"HEAD", b"/api/ai/health"), Some(Page::Health));
         for (method, path) in [("POST", "/api/ai/health"), ("GET", "/api/ai/health/"), ("GET", "/x/api/ai/health")] {
             assert_eq!(Page::called(method.as_bytes(), path.as_bytes()), None, "{method} {path}");
         }

@@ -17,6 +17,7 @@ unsafe extern "C" {
     pub safe fn proxy_on_response_headers(context: u32, count: usize, end: bool) -> Action;
     pub safe fn proxy_on_response_body(context: u32, size: usize, end: bool) -> Action;
     pub safe fn proxy_on_response_trailers(context: u32, count: usize) -> Action;
+    pub safe fn proxy_on_http_call_response(context: u32, call: u32, headers: usize, size: usize, trailers: usize);
     pub safe fn proxy_on_log(context: u32);
     pub safe fn proxy_on_done(context: u32) -> bool;
     pub safe fn proxy_on_delete(context: u32);
@@ -258,6 +259,30 @@ unsafe extern "C" fn proxy_send_local_response(
     status(answer(Call::SendLocalResponse, |host| host.reply(code, super::deserialized(&headers), body)))
 }
 
+#[unsafe(no_mangle)]
+unsafe extern "C" fn proxy_http_call(
+    cluster: *const u8,
+    cluster_size: usize,
+    headers: *const u8,
+    headers_size: usize,
+    _body: *const u8,
+    _body_size: usize,
+    _trailers: *const u8,
+    _trailers_size: usize,
+    milliseconds: u32,
+    call: *mut u32,
+) -> Status {
+    let (cluster, headers) = unsafe { (text(cluster, cluster_size), bytes(headers, headers_size)) };
+    let asked = answer(Call::HttpCall, |host| Ok(host.ask(cluster, &super::deserialized(&headers), milliseconds)));
+    status(asked.map(|number| unsafe { *call = number }))
+}
+
+/// The SDK sets it before each answer to a call; here it is that context's turn already.
+#[unsafe(no_mangle)]
+extern "C" fn proxy_set_effective_context(context: u32) -> Status {
+    with(|host| if host.active == context { Status::Ok } else { Status::BadArgument })
+}
+
 /// Host calls that the product has no use for. The SDK names them, so that they must be there to link.
 macro_rules! unused {
     ($($name:ident)*) => { $(
@@ -271,7 +296,7 @@ macro_rules! unused {
 unused! {
     proxy_get_log_level proxy_set_header_map_pairs proxy_add_header_map_value
     proxy_register_shared_queue proxy_resolve_shared_queue proxy_dequeue_shared_queue proxy_enqueue_shared_queue
-    proxy_continue_stream proxy_close_stream proxy_http_call proxy_grpc_call proxy_grpc_stream proxy_grpc_send
-    proxy_grpc_cancel proxy_grpc_close proxy_get_status proxy_set_effective_context proxy_call_foreign_function
+    proxy_continue_stream proxy_close_stream proxy_grpc_call proxy_grpc_stream proxy_grpc_send
+    proxy_grpc_cancel proxy_grpc_close proxy_get_status proxy_call_foreign_function
     proxy_done proxy_get_metric
 }

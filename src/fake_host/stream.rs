@@ -148,6 +148,22 @@ impl Gateway {
         }
     }
 
+    /// Question `number` is answered, or with `None` its time is up. Envoy says nothing to a context that is gone.
+    pub fn tell(&self, number: u32, told: Option<(u16, &[u8])>) {
+        let question = with(|host| host.questions.remove(&number)).expect("a question under way");
+        let seen = told.map(|(status, body)| Seen {
+            headers: vec![(":status".to_owned(), status.to_string().into_bytes())],
+            body: body.to_vec(),
+        });
+        let count = seen.as_ref().map_or(0, |seen| seen.headers.len());
+        let size = seen.as_ref().map_or(0, |seen| seen.body.len());
+        with(|host| host.told = seen);
+        in_context(question.context, || {
+            abi::proxy_on_http_call_response(question.context, number, count, size, 0);
+        });
+        with(|host| host.told = None);
+    }
+
     /// A stream whose route leads to the cluster `provider`.
     pub fn stream(&self) -> Stream {
         let root = *self.roots.borrow().last().expect("a configuration");
@@ -166,6 +182,7 @@ fn delete(context: u32) {
         done
     });
     assert!(done, "the context would stay alive for ever");
+    with(|host| host.questions.retain(|_, question| question.context != context));
 }
 
 /// 0 outside of callbacks, and where the host is borrowed or gone.

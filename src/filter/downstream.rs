@@ -135,9 +135,9 @@ fn apply(edits: &[Edit], received: u64) {
 }
 
 impl Context for Downstream {
-    fn on_http_call_response(&mut self, _call: u32, _headers: usize, size: usize, _trailers: usize) {
+    fn on_http_call_response(&mut self, _call: u32, headers: usize, size: usize, _trailers: usize) {
         if let Some(page) = self.page.take() {
-            page.answered(&self.plugin, size);
+            page.answered(&self.plugin, headers, size);
         }
     }
 }
@@ -167,6 +167,10 @@ impl HttpContext for Downstream {
     }
 
     fn on_http_request_body(&mut self, buffered: usize, end_of_stream: bool) -> Action {
+        // A page may be asked for with a body: letting that pass would let the request go on to its route, too.
+        if self.page.is_some() {
+            return Action::Pause;
+        }
         let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.is_reading()) else {
             return Action::Continue;
         };
@@ -186,7 +190,7 @@ impl HttpContext for Downstream {
 
     /// An HTTP/2 request with trailers has no last byte: without this it would pass every check.
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
-        self.decide()
+        if self.page.is_some() { Action::Pause } else { self.decide() }
     }
 
     fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {

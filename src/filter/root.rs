@@ -63,9 +63,9 @@ impl Root {
 
 impl Context for Root {
     /// The admin has told the state of the providers, or its time is up.
-    fn on_http_call_response(&mut self, _call: u32, _headers: usize, size: usize, _trailers: usize) {
+    fn on_http_call_response(&mut self, _call: u32, headers: usize, size: usize, _trailers: usize) {
         let Mode::Downstream(plugin) = &self.mode else { return };
-        let clusters = admin::answer(size, health::MOST_BYTES);
+        let clusters = admin::answer(headers, size, health::MOST_BYTES);
         let Some(seen) = clusters.and_then(|clusters| health::seen(&plugin.policy, &clusters)) else {
             return plugin.stats.poll_failed();
         };

@@ -7,6 +7,8 @@ use crate::view::{self, Page, health, metrics};
 use proxy_wasm::types::Action;
 use serde_json::json;
 
+const JSON: &str = "application/json";
+
 /// A page that was asked for: its answer comes with the admin's.
 #[derive(Clone, Copy, Debug)]
 pub struct Pending(Page);
@@ -29,7 +31,8 @@ pub fn ask(plugin: &Plugin, headers: &[(String, Vec<u8>)]) -> Asked {
     let forwarded = headers.iter().any(|(header, _)| header == "x-forwarded-for");
     if forwarded || !view::may_see(allow, &exchange_facts::source()) {
         let message = "This page is only for the addresses under `status.allow`, and not through a proxy.";
-        return Asked::Replied(refuse(403, "not_allowed", message));
+        let error = json!({"message": message, "type": "permission_error", "param": null, "code": "not_allowed"});
+        return Asked::Replied(reply(403, JSON, json!({"error": error}).to_string().into_bytes()));
     }
     match admin::ask(cluster, page.asks()) {
         Some(_) => Asked::Waiting(Pending(page)),
@@ -39,11 +42,13 @@ pub fn ask(plugin: &Plugin, headers: &[(String, Vec<u8>)]) -> Asked {
 
 impl Pending {
     /// The admin has answered, or its time is up.
-    pub fn answered(self, plugin: &Plugin, size: usize) {
+    pub fn answered(self, plugin: &Plugin, headers: usize, size: usize) {
         let Self(page) = self;
         let replied = match page {
-            Page::Health => admin::answer(size, health::MOST_BYTES).and_then(|clusters| told(plugin, &clusters)),
-            Page::Metrics => admin::answer(size, metrics::MOST_BYTES).map(|stats| {
+            Page::Health => {
+                admin::answer(headers, size, health::MOST_BYTES).and_then(|clusters| told(plugin, &clusters))
+            }
+            Page::Metrics => admin::answer(headers, size, metrics::MOST_BYTES).map(|stats| {
                 let page = metrics::page(&String::from_utf8_lossy(&stats));
                 reply(200, "text/plain; version=0.0.4; charset=utf-8", page.into_bytes())
             }),
@@ -60,22 +65,18 @@ fn told(plugin: &Plugin, clusters: &[u8]) -> Option<Action> {
     // All workers may know it as well, and this client the beginning of a state that is new.
     plugin.breakers.tell(&plugin.policy, &seen, now);
     let (status, body) = health::page(&plugin.policy, &seen, &plugin.breakers.known(), now);
-    Some(reply(status, "application/json", body))
+    Some(reply(status, JSON, body))
 }
 
 fn unavailable(page: Page) -> Action {
     let message = match page {
         Page::Health => "Envoy's admin can't be asked for the state of the providers.",
         Page::Metrics => {
-            "Envoy's admin can't be asked for its stats, or has too many to tell here; scrape it directly."
+            "Envoy's admin can't be asked for its stats, or has too many to tell here; scrape its own /stats/prometheus."
         }
     };
-    refuse(503, "status_unknown", message)
-}
-
-fn refuse(status: u32, code: &str, message: &str) -> Action {
-    let error = json!({"message": message, "type": "server_error", "param": null, "code": code});
-    reply(status, "application/json", json!({"status": "unknown", "error": error}).to_string().into_bytes())
+    let error = json!({"message": message, "type": "server_error", "param": null, "code": "status_unknown"});
+    reply(503, JSON, json!({"status": "unknown", "error": error}).to_string().into_bytes())
 }
 
 fn reply(status: u32, content_type: &str, body: Vec<u8>) -> Action {

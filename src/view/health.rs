@@ -188,7 +188,7 @@ impl Known {
 
     /// Whether it is time to ask again; an asker that died is replaced at the next tick.
     pub fn is_due(&self, now: UnixNanos) -> bool {
-        now.since(self.asked) >= PERIOD_NANOS
+        apart(now, self.asked) >= PERIOD_NANOS
     }
 
     /// Takes in what Envoy told. A state that stays keeps its beginning.
@@ -204,10 +204,15 @@ impl Known {
 
     /// Whether a provider's circuit breaker is known to be open. What is not known is tried.
     pub fn is_open(&self, provider: usize, now: UnixNanos) -> bool {
-        let fresh = now.since(self.told) <= STALE_SECONDS.saturating_mul(1_000_000_000);
+        let fresh = apart(now, self.told) <= STALE_SECONDS.saturating_mul(1_000_000_000);
         let state = self.providers.get(provider).map(|standing| standing.state);
         fresh && matches!(state, Some(State::Ejected | State::FailingChecks))
     }
+}
+
+/// A clock that was set back must not make what is old look new until it has caught up.
+fn apart(now: UnixNanos, then: UnixNanos) -> u64 {
+    now.0.abs_diff(then.0)
 }
 
 /// FNV-1a over the names, so that a changed configuration doesn't read one provider's state as another's.
@@ -334,6 +339,8 @@ mod tests {
         let open = |now| [0, 1, 2, 9].map(|provider| known.is_open(provider, now));
         assert_eq!(open(at(61)), [true, true, false, false]);
         assert_eq!(open(at(66)), [false; 4], "too old to be knowledge");
+        let back = UnixNanos(NOON.0 - 3_600_000_000_000);
+        assert!(known.is_due(back) && open(back) == [false; 4], "the clock was set back");
         assert!(known.is_due(at(1)) && !Known { asked: at(1), ..known.clone() }.is_due(at(1)));
         for cut in 0..bytes.len() {
             assert_eq!(Known::decode(&bytes[..cut], &policy), Known::default());

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use crate::client::{Connection, chat, eventually, get};
@@ -139,6 +140,7 @@ async fn only_who_is_meant_to_sees_the_pages() {
     for path in [HEALTH, METRICS] {
         let answer = gateway.ask(get(path)).await;
         assert_eq!((answer.status, answer.code().as_str()), (403, "not_allowed"), "{path}");
+        assert_eq!(answer.json()["error"]["type"], "permission_error");
     }
     // The gateway itself knows all the same.
     let gauge = async || gateway.stats().await.one("ai_gateway_circuit_breaker_state", &[("provider", "simulated")]);
@@ -160,7 +162,17 @@ async fn only_who_is_meant_to_sees_the_pages() {
     }
 }
 
-/// An admin that is missing, or accepts and never answers: a clear 503 in a moment, and everything else as ever.
+/// A cluster that leads to `port` of this machine.
+fn leads_to(name: &str, port: u16) -> String {
+    let endpoint = json!({"lb_endpoints": [{"endpoint":
+        {"address": {"socket_address": {"address": "127.0.0.1", "port_value": port}}}}]});
+    let cluster = json!({"name": name, "connect_timeout": "1s",
+        "load_assignment": {"cluster_name": name, "endpoints": [endpoint]}});
+    format!("  - {cluster}\n")
+}
+
+/// An admin that is missing, accepts and never answers, or dies amid its answer: a clear 503 in a moment, and everything
+/// else as ever.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_envoys_admin_the_pages_say_so_and_requests_pass() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -171,13 +183,21 @@ async fn without_envoys_admin_the_pages_say_so_and_requests_pass() {
             kept.push(socket);
         }
     });
-    let endpoint = json!({"lb_endpoints": [{"endpoint":
-        {"address": {"socket_address": {"address": "127.0.0.1", "port_value": port}}}}]});
-    let cluster = json!({"name": "silent", "connect_timeout": "1s",
-        "load_assignment": {"cluster_name": "silent", "endpoints": [endpoint]}});
-    for (name, cluster_name) in [("status-missing", "no_such_cluster"), ("status-silent", "silent")] {
+    let breaking = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let breaking_port = breaking.local_addr().unwrap().port();
+    let breaks = tokio::spawn(async move {
+        while let Ok((mut socket, _)) = breaking.accept().await {
+            let mut asked = [0; 1_024];
+            let _ = socket.read(&mut asked).await;
+            let _ = socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"cluster_").await;
+        }
+    });
+    let clusters = leads_to("silent", port) + &leads_to("breaking", breaking_port);
+    for (name, cluster_name) in
+        [("status-missing", "no_such_cluster"), ("status-silent", "silent"), ("status-breaking", "breaking")]
+    {
         let mut setup = setup(name, json!({"cluster": cluster_name}));
-        setup.insertions = vec![("  #= PROVIDER begins", format!("  - {cluster}\n"))];
+        setup.insertions = vec![("  #= PROVIDER begins", clusters.clone())];
         let gateway = Gateway::start(setup).await;
         for path in [HEALTH, METRICS] {
             let asked = Instant::now();
@@ -199,4 +219,5 @@ async fn without_envoys_admin_the_pages_say_so_and_requests_pass() {
         assert_eq!(gateway.dead_vms().await, 0);
     }
     keeping.abort();
+    breaks.abort();
 }

@@ -1,0 +1,187 @@
+//! The gateway's own pages and the poll of the breakers: what is asked of Envoy's admin, and what becomes of its answer.
+
+use super::*;
+use crate::fake_host::Call;
+use proxy_wasm::types::Status;
+
+const HEALTH: &str = "/api/ai/health";
+const METRICS: &str = "/api/ai/metrics";
+const BREAKER: &str = "provider=.=simulated;.;ai_gateway_circuit_breaker_state";
+const WELL: &str = r#"{"cluster_statuses":[{"name":"provider","host_statuses":[{"health_status":{}}]}]}"#;
+const OUT: &str =
+    r#"{"cluster_statuses":[{"name":"provider","host_statuses":[{"health_status":{"failed_outlier_check":true}}]}]}"#;
+
+fn gateway() -> Gateway {
+    Gateway::configured(&with_key("status", json!({"cluster": "admin"})))
+}
+
+/// A request from this machine, or from elsewhere.
+fn asked_from(gateway: &Gateway, source: &str, method: &str, path: &str, end: bool) -> (Stream, Action) {
+    let stream = gateway.stream();
+    stream.attribute("source.address", source.as_bytes());
+    let action = stream.request_headers(&[(":method", method), (":path", path)], end);
+    (stream, action)
+}
+
+fn asked(gateway: &Gateway, path: &str) -> (Stream, u32) {
+    let (stream, action) = asked_from(gateway, "127.0.0.1:4711", "GET", path, true);
+    assert_eq!((action, stream.upstream()), (Action::Pause, None));
+    let (number, question) = with(|host| host.questions()).pop().expect("a question");
+    assert_eq!(question.cluster, "admin");
+    assert!(question.milliseconds < 1_000);
+    (stream, number)
+}
+
+fn said(stream: &Stream) -> (String, Value) {
+    let reply = stream.reply().expect("a reply");
+    assert_eq!(reply.header("cache-control"), Some("no-store"));
+    (reply.header(":status").unwrap().to_owned(), reply.json())
+}
+
+#[test]
+fn health_is_what_the_admin_says_now() {
+    let gateway = gateway();
+    for (clusters, status, word, state) in
+        [(WELL, "200", "healthy", "healthy"), (OUT, "503", "unhealthy", "ejected"), (WELL, "200", "healthy", "healthy")]
+    {
+        let (stream, number) = asked(&gateway, HEALTH);
+        assert_eq!(stream.reply(), None, "nothing is said before the admin has answered");
+        gateway.tell(number, Some((200, clusters.as_bytes())));
+        let (code, told) = said(&stream);
+        assert_eq!((code.as_str(), &told["status"]), (status, &json!(word)));
+        assert_eq!(told["providers"]["simulated"]["state"], state);
+        stream.end();
+        assert_eq!(stream.record(), None, "a page is no exchange");
+    }
+}
+
+#[test]
+fn metrics_are_told_in_dollars() {
+    let gateway = gateway();
+    let (stream, number) = asked(&gateway, METRICS);
+    let stats =
+        "# TYPE ai_gateway_cost_nanousd_total counter\nai_gateway_cost_nanousd_total{tenant=\"a\"} 1500000000\n";
+    gateway.tell(number, Some((200, stats.as_bytes())));
+    let reply = stream.reply().unwrap();
+    assert_eq!(reply.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    assert!(text(&reply).ends_with("\nai_gateway_cost_usd_total{tenant=\"a\"} 1.5\n"), "{}", text(&reply));
+}
+
+/// Whatever the admin does, both pages say that it can't be asked, once, and the VM lives on.
+#[test]
+fn an_admin_that_fails_is_a_503_that_says_so() {
+    let gateway = gateway();
+    let answers: [Option<(u16, &[u8])>; 4] = [None, Some((504, b"timeout")), Some((500, b"")), Some((200, b"\xffno"))];
+    for path in [HEALTH, METRICS] {
+        for answer in answers {
+            if path == METRICS && matches!(answer, Some((200, _))) {
+                continue;
+            }
+            let (stream, number) = asked(&gateway, path);
+            gateway.tell(number, answer);
+            let (code, told) = said(&stream);
+            assert_eq!((code.as_str(), &told["status"]), ("503", &json!("unknown")), "{path} {answer:?}");
+            assert_eq!(told["error"]["code"], "status_unknown");
+            stream.end();
+        }
+        for refused in [Status::BadArgument, Status::InternalFailure] {
+            with(|host| host.fail(Call::HttpCall, refused));
+            let (stream, _) = asked_from(&gateway, "127.0.0.1:4711", "GET", path, true);
+            assert_eq!(said(&stream).0, "503");
+            with(|host| host.succeed(Call::HttpCall));
+        }
+    }
+}
+
+#[test]
+fn an_answer_that_is_too_large_is_not_read() {
+    let gateway = gateway();
+    for (path, most) in [(HEALTH, crate::view::health::MOST_BYTES), (METRICS, crate::view::metrics::MOST_BYTES)] {
+        let (stream, number) = asked(&gateway, path);
+        let before = with(|host| host.calls.get(&Call::GetBuffer).copied());
+        gateway.tell(number, Some((200, &vec![b' '; most + 1])));
+        assert_eq!(said(&stream).0, "503");
+        assert_eq!(with(|host| host.calls.get(&Call::GetBuffer).copied()), before, "it never comes into the VM");
+    }
+}
+
+#[test]
+fn who_may_not_see_the_pages_is_told_which_key_decides() {
+    let gateway = gateway();
+    for source in ["10.0.0.1:80", "[fe80::1]:80", "", "nonsense"] {
+        let (stream, _) = asked_from(&gateway, source, "GET", HEALTH, true);
+        let (code, told) = said(&stream);
+        assert_eq!((code.as_str(), &told["error"]["code"]), ("403", &json!("not_allowed")), "{source}");
+        assert!(told["error"]["message"].as_str().unwrap().contains("status.allow"));
+        assert_eq!(told["error"]["type"], "permission_error");
+        assert_eq!(with(|host| host.questions()), [], "the admin isn't bothered");
+    }
+    let (stream, _) = asked_from(&gateway, "[::ffff:127.0.0.1]:80", "HEAD", HEALTH, true);
+    assert_eq!((stream.reply(), with(|host| host.questions().len())), (None, 1));
+}
+
+#[test]
+fn without_status_the_paths_step_aside_and_nobody_asks() {
+    let gateway = Gateway::configured(&configuration());
+    gateway.tick();
+    for path in [HEALTH, METRICS] {
+        let (stream, action) = asked_from(&gateway, "127.0.0.1:4711", "GET", path, true);
+        assert_eq!((action, stream.reply()), (Action::Continue, None));
+    }
+    assert_eq!(with(|host| host.questions()), []);
+}
+
+/// A body or trailers behind the head must not set the held request free: its route would answer, too.
+#[test]
+fn a_body_waits_with_its_request() {
+    let gateway = gateway();
+    let (stream, action) = asked_from(&gateway, "127.0.0.1:4711", "GET", HEALTH, false);
+    assert_eq!(action, Action::Pause);
+    assert_eq!(stream.request_body(b"what for", false), Action::Pause);
+    assert_eq!(stream.request_trailers(), Action::Pause);
+    assert_eq!(stream.upstream(), None);
+    let (number, _) = with(|host| host.questions()).pop().unwrap();
+    gateway.tell(number, Some((200, WELL.as_bytes())));
+    assert_eq!(said(&stream).0, "200");
+}
+
+#[test]
+fn a_client_that_leaves_takes_its_question_along() {
+    let gateway = gateway();
+    let (stream, _) = asked(&gateway, HEALTH);
+    stream.end();
+    assert_eq!((stream.reply(), with(|host| host.questions())), (None, vec![]));
+    let (stream, number) = asked(&gateway, HEALTH);
+    gateway.tell(number, Some((200, WELL.as_bytes())));
+    assert_eq!(said(&stream).0, "200");
+}
+
+/// Seconds pass, and one tick comes.
+fn ticked(gateway: &Gateway, seconds: u64) -> Option<u32> {
+    with(|host| host.clock.0 += seconds * 1_000_000_000);
+    gateway.tick();
+    with(|host| host.questions()).pop().map(|(number, _)| number)
+}
+
+#[test]
+fn the_poll_tells_the_gauge_and_asks_once_a_second() {
+    let gateway = gateway();
+    let number = ticked(&gateway, 0).expect("the first tick asks");
+    gateway.tell(number, Some((200, OUT.as_bytes())));
+    assert_eq!(metric(BREAKER), 1);
+    assert_eq!(ticked(&gateway, 0), None, "another worker's tick in the same second");
+    let number = ticked(&gateway, 1).expect("a second later");
+    gateway.tell(number, None);
+    assert_eq!((metric(BREAKER), metric("ai_gateway_status_polls_failed_total")), (1, 1));
+    let number = ticked(&gateway, 1).expect("an asker without an answer is replaced");
+    gateway.tell(number, Some((200, WELL.as_bytes())));
+    assert_eq!(metric(BREAKER), 0);
+}
+
+#[test]
+fn of_two_workers_at_once_one_asks() {
+    let gateway = gateway();
+    with(|host| host.rivals_times(1, |_| b"another worker's".to_vec()));
+    assert_eq!(ticked(&gateway, 1), None);
+    assert!(ticked(&gateway, 1).is_some(), "what can't be read is written anew");
+}
