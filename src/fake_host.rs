@@ -45,7 +45,7 @@ pub enum Call {
     IncrementMetric,
     RecordMetric,
     SendLocalResponse,
-    HttpCall,
+    AskCluster,
 }
 
 impl Call {
@@ -67,7 +67,7 @@ impl Call {
         Self::IncrementMetric,
         Self::RecordMetric,
         Self::SendLocalResponse,
-        Self::HttpCall,
+        Self::AskCluster,
     ];
 }
 

@@ -273,7 +273,7 @@ unsafe extern "C" fn proxy_http_call(
     call: *mut u32,
 ) -> Status {
     let (cluster, headers) = unsafe { (text(cluster, cluster_size), bytes(headers, headers_size)) };
-    let asked = answer(Call::HttpCall, |host| Ok(host.ask(cluster, &super::deserialized(&headers), milliseconds)));
+    let asked = answer(Call::AskCluster, |host| Ok(host.ask(cluster, &super::deserialized(&headers), milliseconds)));
     status(asked.map(|number| unsafe { *call = number }))
 }
 

@@ -38,7 +38,7 @@ fn make(call: Call) {
         Call::IncrementMetric => drop(hostcalls::increment_metric(1, 1)),
         Call::RecordMetric => drop(hostcalls::record_metric(1, 1)),
         Call::SendLocalResponse => drop(hostcalls::send_http_response(200, vec![], None)),
-        Call::HttpCall => drop(crate::host::admin::ask("admin", crate::view::CLUSTERS)),
+        Call::AskCluster => drop(crate::host::admin::ask("admin", crate::view::CLUSTERS)),
     }
 }
 
@@ -49,7 +49,7 @@ const fn told(call: Call) -> &'static [Status] {
         Call::GetProperty => &[Status::NotFound, Status::SerializationFailure, Status::InternalFailure],
         Call::SetSharedData => &[Status::CasMismatch],
         Call::IncrementMetric => &[Status::NotFound, Status::BadArgument],
-        Call::HttpCall => &[Status::BadArgument, Status::InternalFailure],
+        Call::AskCluster => &[Status::BadArgument, Status::InternalFailure],
         _ => &[],
     }
 }

@@ -85,10 +85,10 @@ fn an_admin_that_fails_is_a_503_that_says_so() {
             stream.end();
         }
         for refused in [Status::BadArgument, Status::InternalFailure] {
-            with(|host| host.fail(Call::HttpCall, refused));
+            with(|host| host.fail(Call::AskCluster, refused));
             let (stream, _) = asked_from(&gateway, "127.0.0.1:4711", "GET", path, true);
             assert_eq!(said(&stream).0, "503");
-            with(|host| host.succeed(Call::HttpCall));
+            with(|host| host.succeed(Call::AskCluster));
         }
     }
 }
