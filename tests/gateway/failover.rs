@@ -312,6 +312,22 @@ async fn with_all_providers_down_every_client_is_told_so_in_its_own_words() {
     assert_eq!(stats.sum("ai_gateway_cost_nanousd_total", &[]), 0);
 }
 
+/// 429 counts as a failure where the configuration says so, and nowhere else.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_refuses_everybody_is_ejected_where_that_is_wanted() {
+    let house = House::build("failover-limited").await;
+    house.openai.behave("status=429");
+    house.local.behave("status=429");
+    for _ in 0..5 {
+        let (asked, at_home) = (hello(), restricted());
+        let (answer, _) = tokio::join!(house.ask(&asked), house.ask(&at_home));
+        assert_eq!(told(&answer), (200, Some("openrouter"), Some("gpt-4o-mini")));
+    }
+    let ejected = |provider: &str| format!("cluster.{provider}.outlier_detection.ejections_enforced_total");
+    assert_eq!(house.gateway.plain_stat(&ejected("openai")).await, 1);
+    assert_eq!(house.gateway.plain_stat(&ejected("local")).await, 0);
+}
+
 /// Without a request that fails on it, a dead provider is found by its health checks; the chain goes around it.
 #[tokio::test(flavor = "multi_thread")]
 async fn checks_that_fail_take_a_provider_out() {
