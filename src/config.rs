@@ -66,6 +66,27 @@ pub struct Config {
     /// Without it the gateway answers nothing about itself.
     #[serde(deserialize_with = "written")]
     pub status: Option<Status>,
+    pub metrics: Metrics,
+}
+
+/// Which labels the stats have. Limits and records know every tenant all the same.
+#[derive(Debug, Default, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields, default)]
+pub struct Metrics {
+    pub tenant_label: TenantLabel,
+    /// Whose names are labels; left out, all tenants'.
+    #[serde(deserialize_with = "written")]
+    pub tenants: Option<Vec<Name>>,
+}
+
+/// What the label `tenant` says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TenantLabel {
+    #[default]
+    Name,
+    Tier,
+    None,
 }
 
 /// Who may see the gateway's own pages, and the cluster that leads to Envoy's admin, which is asked for them.
@@ -312,6 +333,7 @@ keyed!(
     Expensive,
     Output,
     Status,
+    Metrics,
     Upstream
 );
 
@@ -396,6 +418,7 @@ impl Default for Config {
             reservation_lease_seconds: 900,
             starved: Starved::Deny,
             status: None,
+            metrics: Metrics::default(),
         }
     }
 }

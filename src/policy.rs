@@ -11,7 +11,7 @@ mod rules;
 
 use std::rc::Rc;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::config::{Config, Upstream, structure};
 pub use crate::config::{ConfigError, ReportedCost, Starved};
@@ -61,6 +61,17 @@ pub struct Policy {
     pub lease_seconds: u64,
     pub starved: Starved,
     pub status: Option<StatusPages>,
+    pub tenant_labels: TenantLabels,
+}
+
+/// What the stats call a tenant.
+#[derive(Debug)]
+pub enum TenantLabels {
+    Names,
+    /// These by their names, all others `other`.
+    Some(HashSet<Rc<str>>),
+    Tiers,
+    None,
 }
 
 /// The gateway's own pages.
@@ -169,6 +180,29 @@ impl Policy {
     pub fn model_of_role<'a>(&'a self, tenant: &'a TenantPolicy, role: &str) -> Option<&'a str> {
         let own = tenant.role_models.as_ref().and_then(|models| models.get(role));
         own.map(|model| &**model).or_else(|| self.routes.model_of_role(role))
+    }
+
+    /// What the stats call this tenant; a label that is none already stays.
+    pub fn tenant_label<'a>(&'a self, tenant: &'a str) -> &'a str {
+        let Some(known) = self.tenant_index.get(tenant).and_then(|ix| self.tenant_policy(TenantIx(*ix))) else {
+            return tenant;
+        };
+        match &self.tenant_labels {
+            TenantLabels::Names => tenant,
+            TenantLabels::Some(names) if names.contains(tenant) => tenant,
+            TenantLabels::Some(_) => OTHER,
+            TenantLabels::Tiers => &known.tier,
+            TenantLabels::None => NONE,
+        }
+    }
+
+    /// Whether this tenant's own gauges are told: several under one label would overwrite each other.
+    pub fn has_gauges(&self, tenant: &str) -> bool {
+        match &self.tenant_labels {
+            TenantLabels::Names => true,
+            TenantLabels::Some(names) => names.contains(tenant),
+            TenantLabels::Tiers | TenantLabels::None => false,
+        }
     }
 
     /// The model that is sent on for the one that the client wrote.

@@ -133,6 +133,10 @@ impl FailedAttempt {
 }
 
 impl Record {
+    pub fn usage_is_reported(&self) -> bool {
+        self.usage_source == UsageSource::Reported
+    }
+
     /// What the tenant is charged: the answer, and what failed before it.
     pub fn charged(&self) -> NanoUsd {
         self.failed_attempts.iter().fold(self.cost, |sum, failed| sum.plus(failed.cost))

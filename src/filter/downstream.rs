@@ -278,6 +278,6 @@ impl HttpContext for Downstream {
 }
 
 fn tell(plugin: &Plugin, record: &Record) {
-    plugin.stats.count(record);
+    plugin.stats.count(record, plugin.policy.tenant_label(&record.labels.tenant));
     exchange_facts::publish(&record.to_json());
 }

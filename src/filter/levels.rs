@@ -6,7 +6,7 @@
 
 use crate::host::cells;
 use crate::host::stats::Stats;
-use crate::limit::Levels;
+use crate::limit::{Guard, Levels};
 use crate::policy::{Policy, TenantIx};
 use crate::units::UnixNanos;
 use hashbrown::HashSet;
@@ -38,9 +38,10 @@ impl LevelGauges {
         self.turn.set(if next >= policy.tenants.len() { 0 } else { next });
         let others = (turn..next.min(policy.tenants.len())).filter_map(|ix| u32::try_from(ix).ok()).map(TenantIx);
         for tenant in busy.drain().chain(others) {
-            if let Some(tenant) = policy.tenant_policy(tenant) {
+            if let Some(tenant) = policy.tenant_policy(tenant).filter(|tenant| policy.has_gauges(&tenant.name)) {
                 let levels = || Some(cells::read(&tenant.name)?.levels(now, policy.lease_seconds));
-                settle_on(levels, |levels| stats.levels(&tenant.name, levels));
+                let budgets = [Guard::DayUsd, Guard::MonthUsd].map(|guard| tenant.rules.get(guard).limit);
+                settle_on(levels, |levels| stats.levels(&tenant.name, levels, budgets));
             }
         }
     }

@@ -78,15 +78,21 @@ impl Stats {
         self.shift(&[("provider", provider)], "ai_gateway_active_connections", -1);
     }
 
-    pub fn levels(&self, tenant: &str, levels: Levels) {
+    /// `budgets`: of the day and of the month, where there are any.
+    pub fn levels(&self, tenant: &str, levels: Levels, budgets: [Option<u64>; 2]) {
         let Levels { spent_today, spent_this_month, reserved } = levels;
+        let [today, this_month] = budgets;
         for (metric, amount) in [
-            ("ai_gateway_spent_today_nanousd", spent_today),
-            ("ai_gateway_spent_this_month_nanousd", spent_this_month),
-            ("ai_gateway_reserved_nanousd", reserved),
+            ("ai_gateway_spent_today_nanousd", Some(spent_today.0)),
+            ("ai_gateway_spent_this_month_nanousd", Some(spent_this_month.0)),
+            ("ai_gateway_reserved_nanousd", Some(reserved.0)),
+            ("ai_gateway_budget_today_nanousd", today),
+            ("ai_gateway_budget_this_month_nanousd", this_month),
         ] {
-            if let Some(id) = self.id(MetricType::Gauge, &[("tenant", tenant)], metric) {
-                let _ = hostcalls::record_metric(id, amount.0);
+            if let Some(amount) = amount
+                && let Some(id) = self.id(MetricType::Gauge, &[("tenant", tenant)], metric)
+            {
+                let _ = hostcalls::record_metric(id, amount);
             }
         }
     }
@@ -153,11 +159,47 @@ impl Stats {
         self.add(&[source, provider, model], "ai_gateway_spend_nanousd_total", cost.0);
     }
 
-    pub fn count(&self, record: &Record) {
+    fn sample(&self, labels: &[(&str, &str)], metric: &str, value: u64) {
+        if let Some(id) = self.id(MetricType::Histogram, labels, metric) {
+            let _ = hostcalls::record_metric(id, value);
+        }
+    }
+
+    /// How a stream came: when it began, how long it went on, and what each token took.
+    fn pace(&self, record: &Record, of: &[(&str, &str)]) {
+        let Some(first) = record.first_byte_ms.filter(|_| record.stream) else { return };
+        self.sample(of, "ai_gateway_time_to_first_token_ms", first);
+        let streamed = record.duration_ms.saturating_sub(first);
+        self.sample(of, "ai_gateway_stream_duration_ms", streamed);
+        // The first token came with the beginning.
+        let rest = record.usage.output_tokens.0.saturating_sub(1);
+        if let Some(each) = streamed.saturating_mul(1_000).checked_div(rest).filter(|_| record.usage_is_reported()) {
+            self.sample(of, "ai_gateway_time_per_output_token_us", each);
+        }
+    }
+
+    /// Parts of the input and the output that have names of their own.
+    fn kinds(&self, record: &Record, provider: (&str, &str), model: (&str, &str)) {
+        let usage = &record.usage;
+        for (kind, tokens) in [
+            ("cached_input", usage.cached_input_tokens),
+            ("cache_creation_input", usage.cache_creation_input_tokens),
+            ("audio_input", usage.audio_input_tokens),
+            ("image_input", usage.image_input_tokens),
+            ("reasoning", usage.reasoning_tokens),
+            ("audio_output", usage.audio_output_tokens),
+            ("image_output", usage.image_output_tokens),
+        ] {
+            self.add(&[("kind", kind), provider, model], "ai_gateway_tokens_by_kind_total", tokens.0);
+        }
+    }
+
+    /// `tenant` is what the configuration has the stats call the tenant.
+    pub fn count(&self, record: &Record, tenant: &str) {
         let labels = &record.labels;
         let provider = ("provider", labels.provider.as_str());
         let model = ("model", labels.model.as_str());
-        let tenant = ("tenant", labels.tenant.as_str());
+        let tenant = ("tenant", tenant);
         let status = ("status", record.outcome.code());
         self.add(&[provider, model, ("role", &labels.role), tenant, status], "ai_gateway_requests_total", 1);
         for (direction, tokens) in [("input", record.usage.input_tokens), ("output", record.usage.output_tokens)] {
@@ -179,8 +221,8 @@ impl Stats {
         for guard in record.audit.iter() {
             self.add(&[("code", guard.name()), tenant], "ai_gateway_audit_refusals_total", 1);
         }
-        if let Some(id) = self.id(MetricType::Histogram, &[provider, model, status], "ai_gateway_request_duration_ms") {
-            let _ = hostcalls::record_metric(id, record.duration_ms);
-        }
+        self.kinds(record, provider, model);
+        self.pace(record, &[provider, model]);
+        self.sample(&[provider, model, status], "ai_gateway_request_duration_ms", record.duration_ms);
     }
 }

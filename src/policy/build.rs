@@ -9,8 +9,8 @@ use hashbrown::HashMap;
 use super::providers;
 use super::routes::{self, Known};
 use super::rules::Layer;
-use super::{DEFAULT_TENANT, Expensive, NONE, OTHER, Policy, ProviderPolicy, TenantIx, TenantPolicy};
-use crate::config::{self, Config, ConfigError, Named, UnknownTenants, UnpricedPolicy, WrittenRates};
+use super::{DEFAULT_TENANT, Expensive, NONE, OTHER, Policy, ProviderPolicy, TenantIx, TenantLabels, TenantPolicy};
+use crate::config::{self, Config, ConfigError, Named, TenantLabel, UnknownTenants, UnpricedPolicy, WrittenRates};
 use crate::limit::{Guard, Rules};
 use crate::price::{NotAdded, Price, PriceIx, PriceTable, Quote, Schedule, Tariff, Unpriced};
 use crate::route::Routes;
@@ -65,6 +65,7 @@ pub(super) fn policy(config: Config) -> Checked<Policy> {
         roles,
         sensitivity_header: config.sensitivity_header.0,
         default_sensitivity: config.default_sensitivity,
+        tenant_labels: tenant_labels(config.metrics, &tenant_index)?,
         tenants,
         tenant_index,
         default_tenant,
@@ -81,6 +82,22 @@ pub(super) fn policy(config: Config) -> Checked<Policy> {
         starved: config.starved,
         status: config.status.map(providers::status).transpose()?,
     })
+}
+
+fn tenant_labels(written: config::Metrics, tenants: &HashMap<Rc<str>, u32>) -> Checked<TenantLabels> {
+    let config::Metrics { tenant_label, tenants: names } = written;
+    match (tenant_label, names) {
+        (TenantLabel::Name, None) => Ok(TenantLabels::Names),
+        (TenantLabel::Tier, None) => Ok(TenantLabels::Tiers),
+        (TenantLabel::None, None) => Ok(TenantLabels::None),
+        (TenantLabel::Name, Some(names)) => {
+            if let Some(at) = names.iter().position(|config::Name(name)| !tenants.contains_key(name)) {
+                return flaw(format!("metrics.tenants[{at}]"), "there is no such tenant under `tenants`");
+            }
+            Ok(TenantLabels::Some(names.into_iter().map(|config::Name(name)| name).collect()))
+        }
+        (_, Some(_)) => flaw("metrics.tenants", "only `tenant_label: name` takes a list of tenants"),
+    }
 }
 
 pub(super) fn flaw<T>(path: impl Into<String>, problem: impl Into<String>) -> Checked<T> {

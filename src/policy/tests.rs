@@ -519,6 +519,11 @@ fn wrong_routes_say_what_would_be_right() {
             routed(r#""aliases":{"fast":"gpt-9"}"#),
             "aliases.fast: `gpt-9` is neither one of `models` nor of `virtual_models`",
         ),
+        (with(r#""metrics":{"tenants":["nobody"]}"#), "metrics.tenants[0]: there is no such tenant under `tenants`"),
+        (
+            with(r#""metrics":{"tenant_label":"tier","tenants":["acme"]}"#),
+            "metrics.tenants: only `tenant_label: name` takes a list of tenants",
+        ),
         (
             with(r#""status":{"cluster":"admin","allow":["10.0.0.0/33"]}"#),
             "status.allow[0]: `10.0.0.0/33` is no network, such as `10.0.0.0/8` or `::1/128`",
@@ -545,4 +550,23 @@ fn wrong_routes_say_what_would_be_right() {
     refused([(role, "tenants.acme.role_models.poet: unknown role `poet`, expected one of `chat`")]);
     let level = refusal(&with(r#""default_sensitivity":"secret""#));
     assert!(level.contains("unknown variant `secret`, expected one of `public`, `internal`"), "{level}");
+}
+
+#[test]
+fn the_tenants_label_can_be_cut_down() {
+    let of = |metrics: &str| {
+        let json =
+            format!(r#"{{{PRICES},"tenants":{{"acme":{{"tier":"premium"}},"small":{{"tier":"low"}}}}{metrics}}}"#);
+        let policy = read(&json);
+        let labels = ["acme", "small", NONE, OTHER].map(|tenant| policy.tenant_label(tenant).to_owned());
+        (labels, ["acme", "small"].map(|tenant| policy.has_gauges(tenant)))
+    };
+    let owned = |labels: [&str; 4]| labels.map(str::to_owned);
+    assert_eq!(of(""), (owned(["acme", "small", "none", "other"]), [true, true]));
+    assert_eq!(of(r#","metrics":{"tenants":["acme"]}"#), (owned(["acme", "other", "none", "other"]), [true, false]));
+    assert_eq!(
+        of(r#","metrics":{"tenant_label":"tier"}"#),
+        (owned(["premium", "low", "none", "other"]), [false, false])
+    );
+    assert_eq!(of(r#","metrics":{"tenant_label":"none"}"#), (owned(["none", "none", "none", "other"]), [false, false]));
 }

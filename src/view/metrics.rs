@@ -19,15 +19,22 @@ pub fn page(stats: &str) -> String {
 
 const OURS: &str = "ai_gateway_";
 
+/// Units of the stats, by how names end (but for the parts of a histogram), and what they are told in: so many places down.
+const UNITS: [(&str, &str, u32); 4] = [
+    ("_nanousd", "_usd", 9),
+    ("_duration_ms", "_duration_seconds", 3),
+    ("_token_ms", "_token_seconds", 3),
+    ("_token_us", "_token_seconds", 6),
+];
+
 /// How many places the point moves for a metric's own unit, and the metric's name there.
 fn unit(name: &str) -> (u32, String) {
-    if let Some((before, behind)) = name.split_once("_nanousd") {
-        return (9, [before, "_usd", behind].concat());
+    for (theirs, ours, places) in UNITS {
+        if let Some((before, behind)) = name.split_once(theirs) {
+            return (places, [before, ours, behind].concat());
+        }
     }
-    match name.split_once("_duration_ms") {
-        Some((before, behind)) => (3, [before, "_duration_seconds", behind].concat()),
-        None => (0, name.to_owned()),
-    }
+    (0, name.to_owned())
 }
 
 fn kind(rest: &str, page: &mut String) -> Option<()> {
@@ -105,7 +112,7 @@ fn moved(number: &str, places: u32) -> Option<String> {
 }
 
 /// What each metric is, by its name on the page.
-const HELP: [(&str, &str); 25] = [
+const HELP: [(&str, &str); 31] = [
     ("ai_gateway_requests_total", "Requests, by how they ended."),
     ("ai_gateway_tokens_total", "Tokens of input and output."),
     ("ai_gateway_cost_usd_total", "What was charged."),
@@ -115,6 +122,12 @@ const HELP: [(&str, &str); 25] = [
     ("ai_gateway_reserved_usd", "Reserved for requests under way."),
     ("ai_gateway_spent_today_usd", "Spent since midnight, UTC."),
     ("ai_gateway_spent_this_month_usd", "Spent since the first of the month, UTC."),
+    ("ai_gateway_budget_today_usd", "What the day's budget is."),
+    ("ai_gateway_budget_this_month_usd", "What the month's budget is."),
+    ("ai_gateway_time_to_first_token_seconds", "Of streams, until their first byte."),
+    ("ai_gateway_time_per_output_token_seconds", "Of streams, for each token behind the first."),
+    ("ai_gateway_stream_duration_seconds", "Of streams, from their first byte to their end."),
+    ("ai_gateway_tokens_by_kind_total", "Parts of the tokens of input and output."),
     ("ai_gateway_usage_total", "Answers, by where their usage comes from."),
     ("ai_gateway_spend_usd_total", "What was charged, by where the usage comes from."),
     ("ai_gateway_usage_mismatch_total", "Answers whose counts don't add up to the provider's own total."),

@@ -271,3 +271,65 @@ fn streams_under_way_at_once_do_not_mix() {
     streams.iter().rev().for_each(answered);
     assert_eq!((reserved(), cell().lifetime(), active()), (NanoUsd(0), NanoUsd(5 * COST), 0));
 }
+
+/// Names that a client makes up are labels of nothing.
+#[test]
+fn a_hundred_thousand_made_up_names_add_no_series() {
+    let mut configuration = with_key("tenants", json!({"acme": {"unlimited": ["request_usd", "day_usd"]}}));
+    configuration["limits"] = json!({"requests_per_minute": 1_000_000, "requests_per_hour": 1_000_000,
+        "requests_per_day": 1_000_000, "expensive_per_minute": 1_000_000});
+    let gateway = Gateway::configured(&configuration);
+    let ask = |tenant: &str, role: &str, model: &str| {
+        let stream = gateway.stream();
+        let headers = [
+            (":method", "POST"),
+            (":path", "/v1/chat/completions"),
+            ("x-tenant-id", tenant),
+            ("x-ai-role", role),
+            ("x-ai-sensitivity", "internal"),
+        ];
+        stream.request_headers(&headers, false);
+        if stream.reply().is_none() {
+            stream.request_body(BODY.replace("gpt-4o-mini", model).as_bytes(), true);
+        }
+        if stream.upstream().is_some() {
+            answered(&stream);
+        } else {
+            stream.end();
+        }
+    };
+    let series = || with(|host| host.metrics().len() + host.keys().len());
+    let mut first = None;
+    for nth in 0..33_334 {
+        let name = format!("made-up-{nth}");
+        ask(&name, "chat", "gpt-4o-mini");
+        ask("acme", &name, "gpt-4o-mini");
+        ask("acme", "chat", &name);
+        gateway.drained();
+        let now = series();
+        assert!(now <= *first.get_or_insert(now) + 4, "after {nth}: {now}");
+    }
+    gateway.tick();
+}
+
+/// What a stream's pace and its kinds of tokens are counted as.
+#[test]
+fn a_streams_pace_is_told() {
+    let gateway = Gateway::configured(&configuration());
+    let stream =
+        admitted(&gateway, &BODY.replace('{', "{\"stream\":true,").replacen("{\"stream\":true,\"role", "{\"role", 1));
+    stream.answer_headers(&[(":status", "200"), ("content-type", "text/event-stream")], false);
+    let later = |milliseconds: u64| with(|host| host.clock.0 += milliseconds * 1_000_000);
+    later(300);
+    stream.answer_body(b"data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n", false);
+    later(1_000);
+    let usage = r#"{"prompt_tokens":10,"completion_tokens":11,"total_tokens":21,"completion_tokens_details":{"reasoning_tokens":4}}"#;
+    stream.answer_body(format!("data: {{\"choices\":[],\"usage\":{usage}}}\n\ndata: [DONE]\n\n").as_bytes(), true);
+    stream.end();
+    let of = "provider=.=simulated;.;model=.=gpt-4o-mini;.;";
+    let sampled = |metric: &str| with(|host| host.samples(&format!("{of}{metric}")).to_vec());
+    assert_eq!(sampled("ai_gateway_time_to_first_token_ms"), [300]);
+    assert_eq!(sampled("ai_gateway_stream_duration_ms"), [1_000]);
+    assert_eq!(sampled("ai_gateway_time_per_output_token_us"), [100_000]);
+    assert_eq!(metric(&format!("kind=.=reasoning;.;{of}ai_gateway_tokens_by_kind_total")), 4);
+}
