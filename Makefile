@@ -23,6 +23,8 @@ PROVIDER := $(CARGO_TARGET_DIR)/release/simulated-provider
 PINNED_FUNC_E := $(TOOLS)/func-e-$(FUNC_E_VERSION)/func-e
 PINNED_ENVOY := $(TOOLS)/envoy-$(ENVOY_VERSION)/envoy
 PROMLINT := $(TOOLS)/promlint
+# Servers that the tests run for real, unpacked from Debian's packages.
+DEBIAN := $(TOOLS)/debian
 FUNC_E ?= $(PINNED_FUNC_E)
 ENVOY_PATH ?= $(PINNED_ENVOY)
 # `FUNC_E=func-e` means the one on PATH.
@@ -31,6 +33,8 @@ override FUNC_E := $(or $(shell command -v $(FUNC_E)),$(FUNC_E))
 FUNC_E_HOME := $(CURDIR)/target/func-e
 # `env` and not `export`: make would hand the variables to cargo too, and a changed environment rebuilds.
 with_envoy = env FUNC_E=$(FUNC_E) ENVOY_PATH=$(ENVOY_PATH) FUNC_E_HOME=$(FUNC_E_HOME) WASM=$(WASM) PROVIDER=$(PROVIDER)
+
+DEBIAN_PACKAGES := postgresql-15 postgresql-client-15 libpq5 rsyslog rsyslog-pgsql libestr0 libfastjson4 liblognorm5
 
 generate_prices = $(PRICES_VENV)/bin/python envoy/prices/generate.py
 ask_prices = PYTHONPATH=envoy/prices $(PRICES_VENV)/bin/python tests/prices/oracle.py
@@ -85,8 +89,8 @@ unit: | need-rust need-python ## Unit and property tests of the core and the ada
 	@cargo test $(LOCKED) --package simulated-provider
 
 .PHONY: e2e
-e2e: $(WASM) provider $(FUNC_E) $(ENVOY_PATH) $(PROMLINT) $(VENV)/tests.stamp | need-rust ## End to end: func-e, real Envoy, the official SDKs, real servers
-	@$(with_envoy) PYTHON=$(VENV)/bin/python PROMLINT=$(PROMLINT) cargo test $(LOCKED) --test gateway
+e2e: $(WASM) provider $(FUNC_E) $(ENVOY_PATH) $(PROMLINT) $(DEBIAN)/stamp $(VENV)/tests.stamp | need-rust ## End to end: func-e, real Envoy, the official SDKs, real servers
+	@$(with_envoy) PYTHON=$(VENV)/bin/python PROMLINT=$(PROMLINT) DEBIAN=$(DEBIAN) cargo test $(LOCKED) --test gateway
 
 .PHONY: prices
 prices: $(PRICES_VENV)/prices.stamp ## Write the price catalogue, its report and the costs that the unit tests read
@@ -182,6 +186,15 @@ fuzz-build: | need-rust need-python need-c++
 	@$(fuzz_cargo) build --quiet $(fuzz_arguments)
 	@mkdir -p $(FUZZ)/bin && cd $(FUZZ)/build/$$(rustc --print host-tuple)/release && cp $(FUZZ_TARGETS) $(FUZZ)/bin
 	@rm -rf $(FUZZ)/seeds && python3 tests/fuzz/seeds.py $(FUZZ)/seeds
+
+# Elsewhere than on Debian 12 these tests are left out, and say so.
+$(DEBIAN)/stamp:
+	@rm -rf $(@D) && mkdir -p $(@D)/packages
+	@echo "unpacking Debian's postgresql-15 and rsyslog"
+	@cd $(@D)/packages && { apt-get download $(DEBIAN_PACKAGES) >log 2>&1 || { [ $$(id -u) = 0 ] && apt-get update >>log 2>&1 && apt-get download $(DEBIAN_PACKAGES) >>log 2>&1; }; } \
+		&& for package in *.deb; do dpkg-deb -x $$package $(@D); done \
+		|| { tail -n 2 $(@D)/packages/log >&2; echo "no postgresql-15 and rsyslog from Debian here: the tests that need them are SKIPPED" >&2; }
+	@touch $@
 
 $(PROMLINT): $(wildcard tests/promlint/*) | need-go
 	@mkdir -p $(@D)

@@ -366,6 +366,7 @@ impl Exchange {
         let mut record = Record {
             labels: labels.clone(),
             outcome: Outcome::ClientClosed,
+            started,
             request_id,
             api: schema.name,
             model_asked,

@@ -2,9 +2,10 @@
 //! Never a prompt, an answer or a key.
 
 use crate::limit::Guards;
+use crate::limit::budget::rfc3339;
 use crate::llm::usage::{Usage, UsageSource};
 use crate::outcome::Outcome;
-use crate::units::NanoUsd;
+use crate::units::{NanoUsd, UnixNanos};
 use serde::Serialize;
 
 /// Values for labels: from the configuration only, so that no client can add a series.
@@ -22,6 +23,8 @@ pub struct Labels {
 pub struct Record {
     pub labels: Labels,
     pub outcome: Outcome,
+    /// When its first header came.
+    pub started: UnixNanos,
     pub request_id: String,
     /// The API that was called.
     pub api: &'static str,
@@ -80,6 +83,7 @@ const VERSION: u8 = 1;
 #[derive(Serialize)]
 struct Line<'a> {
     v: u8,
+    time: String,
     request_id: &'a str,
     api: &'static str,
     tenant: &'a str,
@@ -146,6 +150,7 @@ impl Record {
     pub fn to_json(&self) -> String {
         let line = Line {
             v: VERSION,
+            time: rfc3339(self.started),
             request_id: &self.request_id,
             api: self.api,
             tenant: &self.labels.tenant,

@@ -14,6 +14,16 @@ pub enum Calendar {
     Month,
 }
 
+/// A time as people and databases read it: UTC, to the millisecond.
+pub fn rfc3339(at: UnixNanos) -> String {
+    let month = Calendar::Month.number(at);
+    let of_month = at.seconds().saturating_sub(Calendar::Month.starts(month));
+    let (year, month, day) = (month / 12, month % 12, of_month / DAY_SECONDS);
+    let (month, day, second) = (month.saturating_add(1), day.saturating_add(1), of_month % DAY_SECONDS);
+    let (hour, minute, second, milli) = (second / 3_600, second / 60 % 60, second % 60, at.0 / 1_000_000 % 1_000);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
+}
+
 /// Days before the first of March, year 0, of the proleptic Gregorian calendar, counted from 1970-01-01.
 const EPOCH_SHIFT: u64 = 719_468;
 
@@ -141,6 +151,18 @@ impl Spend {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_is_written_in_utc() {
+        for (nanos, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (1_800_000_000_123_999_999, "2027-01-15T08:00:00.123Z"),
+            (951_827_696_789_000_000, "2000-02-29T12:34:56.789Z"),
+            (4_107_542_399_999_000_000, "2100-02-28T23:59:59.999Z"),
+        ] {
+            assert_eq!(rfc3339(UnixNanos(nanos)), text);
+        }
+    }
 
     #[test]
     fn a_date_is_the_beginning_of_its_day_or_none() {

@@ -6,7 +6,7 @@
 use serde::Deserialize;
 use serde_json::{Map, json};
 
-use crate::limit::budget::Calendar;
+use crate::limit::budget::rfc3339;
 use crate::policy::Policy;
 use crate::units::UnixNanos;
 
@@ -230,7 +230,7 @@ pub fn page(policy: &Policy, seen: &[Seen], known: &Known, now: UnixNanos) -> (u
         let breaker = if *state == State::Ejected { "open" } else { "closed" };
         let told = json!({
             "state": state.name(),
-            "since": rfc3339(*since),
+            "since": rfc3339(UnixNanos(since.saturating_mul(1_000_000_000))),
             "circuit_breaker": breaker,
             "endpoints": {"healthy": seen.healthy, "total": seen.total},
         });
@@ -244,15 +244,6 @@ pub fn page(policy: &Policy, seen: &[Seen], known: &Known, now: UnixNanos) -> (u
         _ => (200, "degraded"),
     };
     (status, json!({"status": word, "providers": providers}).to_string().into_bytes())
-}
-
-/// Seconds since 1970 as a time of day in UTC.
-fn rfc3339(seconds: u64) -> String {
-    let month = Calendar::Month.number(UnixNanos(seconds.saturating_mul(1_000_000_000)));
-    let of_month = seconds.saturating_sub(Calendar::Month.starts(month));
-    let (year, month, day) = (month / 12, month % 12, of_month / 86_400);
-    let (month, day, of_day) = (month.saturating_add(1), day.saturating_add(1), of_month % 86_400);
-    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", of_day / 3_600, of_day / 60 % 60, of_day % 60)
 }
 
 #[cfg(test)]
@@ -317,7 +308,7 @@ mod tests {
         };
         let (status, told) = page(OUT, WELL);
         assert_eq!((status, &told["status"]), (200, &json!("degraded")));
-        let ejected = json!({"state": "ejected", "since": "2027-01-15T08:00:00Z", "circuit_breaker": "open",
+        let ejected = json!({"state": "ejected", "since": "2027-01-15T08:00:00.000Z", "circuit_breaker": "open",
             "endpoints": {"healthy": 0, "total": 1}});
         assert_eq!(told["providers"]["a"], ejected);
         assert_eq!(told["providers"]["d"]["state"], "no_key");

@@ -228,6 +228,10 @@ impl Gateway {
         loud.collect::<Vec<_>>().join("\n")
     }
 
+    pub fn access_log(&self) -> PathBuf {
+        self.dir.join("access.log")
+    }
+
     /// Every line of the access log.
     pub fn lines(&self) -> Vec<Value> {
         let text = fs::read_to_string(self.dir.join("access.log")).unwrap_or_default();
@@ -332,7 +336,7 @@ impl Gateway {
 }
 
 /// Ports that were free a moment ago.
-fn free_ports<const N: usize>() -> [u16; N] {
+pub fn free_ports<const N: usize>() -> [u16; N] {
     let sockets = [(); N].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
     sockets.map(|socket| socket.local_addr().unwrap().port())
 }

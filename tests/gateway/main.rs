@@ -23,6 +23,7 @@ mod failover;
 mod hostile;
 mod limits;
 mod native;
+mod postgres;
 mod production;
 mod real_servers;
 mod reload;

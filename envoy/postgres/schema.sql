@@ -1,0 +1,87 @@
+-- One row for each AI exchange, from the lines that the gateway leaves in Envoy's access log.
+--
+-- A shipper may bring a line twice (after a crash, after PostgreSQL was away): the row's key is the line itself, so the second
+-- is nothing. Money is in nano-dollars, as integers: a sum is exact, and a division is the reader's.
+
+create schema if not exists ai_gateway;
+
+create table if not exists ai_gateway.exchanges (
+  id              uuid primary key, -- the MD5 of the line
+  time            timestamptz not null,
+  request_id      text not null,
+  tenant          text not null,
+  role            text not null,
+  api             text not null,
+  provider        text not null,
+  model           text not null, -- the name of its price
+  model_asked     text not null,
+  outcome         text not null,
+  status          integer not null,
+  attempts        integer not null,
+  input_tokens    bigint not null,
+  output_tokens   bigint not null,
+  usage_source    text not null,
+  cost_nanousd    bigint not null,
+  duration_ms     bigint not null,
+  line            jsonb not null  -- all of it, with what later versions add
+);
+
+-- Invoices and dashboards ask for a tenant and a time, or for a time.
+create index if not exists exchanges_by_tenant on ai_gateway.exchanges (tenant, time);
+create index if not exists exchanges_by_time on ai_gateway.exchanges using brin (time);
+
+-- Takes one line of the access log. What is no record of version 1 is left alone: Envoy's other lines, a half-written one.
+create or replace function ai_gateway.record(raw text) returns void language plpgsql as $$
+declare
+  line jsonb;
+begin
+  begin
+    line := raw::jsonb;
+  exception when others then
+    return;
+  end;
+  if line->>'v' is distinct from '1' then
+    return;
+  end if;
+  insert into ai_gateway.exchanges values (
+    md5(raw)::uuid,
+    (line->>'time')::timestamptz,
+    line->>'request_id',
+    line->>'tenant',
+    line->>'role',
+    line->>'api',
+    line->>'provider',
+    line->>'model',
+    line->>'model_asked',
+    line->>'outcome',
+    (line->>'status')::integer,
+    (line->>'attempts')::integer,
+    (line->>'input_tokens')::bigint,
+    (line->>'output_tokens')::bigint,
+    line->>'usage_source',
+    (line->>'cost_nanousd')::bigint,
+    (line->>'duration_ms')::bigint,
+    line
+  ) on conflict (id) do nothing;
+end $$;
+
+-- What each tenant owes for a month, by model; exact to the nano-dollar.
+create or replace view ai_gateway.invoices as
+select
+  date_trunc('month', time at time zone 'UTC')::date as month,
+  tenant,
+  provider,
+  model,
+  count(*) as requests,
+  sum(input_tokens) as input_tokens,
+  sum(output_tokens) as output_tokens,
+  sum(cost_nanousd) as cost_nanousd,
+  sum(cost_nanousd) / 1000000000.0 as cost_usd,
+  sum(cost_nanousd) filter (where usage_source = 'estimated') as estimated_nanousd
+from ai_gateway.exchanges
+group by 1, 2, 3, 4;
+
+-- Deletes what is older, a call at a time, and says how many rows went: `select ai_gateway.forget(interval '400 days')`.
+create or replace function ai_gateway.forget(older_than interval) returns bigint language sql as $$
+  with gone as (delete from ai_gateway.exchanges where time < now() - older_than returning 1) select count(*) from gone
+$$;
