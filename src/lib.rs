@@ -11,6 +11,8 @@
 //! 7. [`llm::meter`]: reads the answer as it passes.
 //! 8. [`record`]: what it came to, settled, counted and logged, under one of the codes of [`outcome`].
 //!
+//! Beside it, [`view`] tells operators what Envoy's admin says of the gateway: health and metrics.
+//!
 //! Only this file, `filter` and `host` know the proxy-wasm host; everything else is plain Rust under plain tests.
 
 #![cfg_attr(

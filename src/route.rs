@@ -41,9 +41,6 @@ impl Sensitivity {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProviderIx(pub u16);
 
-/// What stands for the model of the caller's role.
-pub const BY_ROLE: &str = "role";
-
 #[derive(Debug, Default)]
 pub struct Routes {
     /// Names before beginnings, long beginnings before short ones: the first that matches is the closest.

@@ -8,12 +8,12 @@ use std::rc::Rc;
 use super::{Around, Chain, Leg, Open};
 use crate::attempt;
 use crate::limit::Bound;
-use crate::llm::request::{Edit, Request};
+use crate::llm::request::{BY_ROLE, Edit, Request};
 use crate::llm::schema::{BoundField, Schema};
 use crate::outcome::{Outcome, Rejection};
 use crate::policy::{Policy, ProviderPolicy, TenantPolicy};
 use crate::price::{Ceiling, Quote};
-use crate::route::{BY_ROLE, Bounds, ProviderIx, Sensitivity, Unserved};
+use crate::route::{Bounds, ProviderIx, Sensitivity, Unserved};
 use crate::units::{NanoUsd, Tokens};
 
 /// A request and all that decides where it may go.

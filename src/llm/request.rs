@@ -13,9 +13,11 @@ use super::path::Called;
 use super::schema::{Asked, Item, Output, Schema, Slot};
 use crate::json::{Container, Found, Hit, Malformed, Number, Scanner};
 use crate::price::Items;
-use crate::route::BY_ROLE;
 use crate::units::Tokens;
 use std::fmt;
+
+/// What stands for the model of the caller's role, and is taken for what a request of the gateway's own API leaves out.
+pub const BY_ROLE: &str = "role";
 
 /// Where a value stands in the body, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

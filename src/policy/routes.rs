@@ -5,8 +5,9 @@ use hashbrown::HashMap;
 use super::build::{Checked, END_OF_TIME, flaw, under};
 use super::{OTHER, ProviderPolicy};
 use crate::config::{self, Named};
+use crate::llm::request::BY_ROLE;
 use crate::price::{PriceTable, Quote};
-use crate::route::{BY_ROLE, Model, ProviderIx, Routes, Serving};
+use crate::route::{Model, ProviderIx, Routes, Serving};
 use crate::units::Tokens;
 
 /// What the table refers to.
