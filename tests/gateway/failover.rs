@@ -2,6 +2,9 @@
 //! under load and comes back. What tenants are charged is held against the ledgers of all providers together.
 
 use std::collections::HashMap;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use hyper::Request;
@@ -310,6 +313,60 @@ async fn with_all_providers_down_every_client_is_told_so_in_its_own_words() {
     eventually("a refusal at once", refused, |wait| wait.as_deref() == Some("1")).await;
     let stats = house.gateway.settled("acme", 0).await;
     assert_eq!(stats.sum("ai_gateway_cost_nanousd_total", &[]), 0);
+}
+
+/// A certificate of its own for this name; `openssl` is wherever curl is.
+fn certificate(dir: &Path, name: &str) -> [PathBuf; 2] {
+    let [certificate, key] = ["certificate", "key"].map(|what| dir.join(format!("{name}-{what}.pem")));
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=provider", "-addext"])
+        .arg(format!("subjectAltName=DNS:{name}"))
+        .args(["-keyout", key.to_str().unwrap(), "-out", certificate.to_str().unwrap()])
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    [certificate, key]
+}
+
+/// Envoy speaks TLS with the name of the provider, to nobody whose certificate has another, and in plain text to the stand-in.
+#[tokio::test(flavor = "multi_thread")]
+async fn providers_are_known_by_their_certificates() {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("failover-tls-front");
+    std::fs::create_dir_all(&dir).unwrap();
+    for (name, reached) in [("localhost", true), ("elsewhere", false)] {
+        let [openai, openrouter] = [(); 2].map(|()| Provider::start());
+        let [certificate, key] = certificate(&dir, name);
+        let front = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/gateway/tls_front.py");
+        let mut front = Command::new("python3")
+            .arg(front)
+            .args([&certificate, &key])
+            .arg(openai.addr.port().to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut port = String::new();
+        BufReader::new(front.stdout.take().unwrap()).read_line(&mut port).unwrap();
+        let mut environment: Vec<(&str, String)> = KEYS.map(|(name, key)| (name, key.to_owned())).to_vec();
+        environment.retain(|(name, _)| *name != "ANTHROPIC_API_KEY");
+        environment.extend([
+            ("OPENAI_BASE_URL", format!("https://localhost:{}/v1", port.trim())),
+            ("OPENROUTER_BASE_URL", format!("{}/api/v1", openrouter.url())),
+            ("SSL_CERT_FILE", certificate.display().to_string()),
+            ("CLIENT_KEYS", format!("acme={CLIENT}")),
+        ]);
+        let gateway = Gateway::production(&format!("failover-tls-{name}"), &environment, &[]).await;
+        let answer = gateway.ask(request(&hello())).await;
+        let expected = if reached { "openai" } else { "openrouter" };
+        assert_eq!(told(&answer), (200, Some(expected), Some("gpt-4o-mini")), "{name}: {}", answer.text());
+        assert_eq!(openai.ledger().requests.len(), usize::from(reached), "{name}");
+        drop(front.stdin.take());
+        front.wait().unwrap();
+        if reached {
+            let look = async || gateway.ask(request(&hello())).await.header("x-ai-provider").map(str::to_owned);
+            eventually("the next provider", look, |provider| provider.as_deref() == Some("openrouter")).await;
+        }
+    }
 }
 
 /// 429 counts as a failure where the configuration says so, and nowhere else.
