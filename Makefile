@@ -25,10 +25,15 @@ PINNED_ENVOY := $(TOOLS)/envoy-$(ENVOY_VERSION)/envoy
 PROMLINT := $(TOOLS)/promlint
 # Servers that the tests run for real, unpacked from Debian's packages.
 DEBIAN := $(TOOLS)/debian
+DEBIAN_PROMETHEUS := $(TOOLS)/prometheus/usr/bin
+PROMETHEUS ?= $(DEBIAN_PROMETHEUS)/prometheus
+PROMTOOL ?= $(DEBIAN_PROMETHEUS)/promtool
 FUNC_E ?= $(PINNED_FUNC_E)
 ENVOY_PATH ?= $(PINNED_ENVOY)
 # `FUNC_E=func-e` means the one on PATH.
 override FUNC_E := $(or $(shell command -v $(FUNC_E)),$(FUNC_E))
+override PROMETHEUS := $(or $(shell command -v $(PROMETHEUS)),$(PROMETHEUS))
+override PROMTOOL := $(or $(shell command -v $(PROMTOOL)),$(PROMTOOL))
 # What func-e keeps, it keeps here.
 FUNC_E_HOME := $(CURDIR)/target/func-e
 # `env` and not `export`: make would hand the variables to cargo too, and a changed environment rebuilds.
@@ -55,6 +60,7 @@ production: $(WASM) $(FUNC_E) $(ENVOY_PATH) | need-python ## Start the gateway w
 .PHONY: test
 test: ## lint, unit, e2e and a short run of the fuzz targets
 	@$(MAKE) lint
+	@$(MAKE) check-prometheus
 	@$(MAKE) unit
 	@$(MAKE) e2e
 	@$(MAKE) fuzz-short
@@ -89,8 +95,19 @@ unit: | need-rust need-python ## Unit and property tests of the core and the ada
 	@cargo test $(LOCKED) --package simulated-provider
 
 .PHONY: e2e
-e2e: $(WASM) provider $(FUNC_E) $(ENVOY_PATH) $(PROMLINT) $(DEBIAN)/stamp $(VENV)/tests.stamp | need-rust ## End to end: func-e, real Envoy, the official SDKs, real servers
-	@$(with_envoy) PYTHON=$(VENV)/bin/python PROMLINT=$(PROMLINT) DEBIAN=$(DEBIAN) cargo test $(LOCKED) --test gateway
+e2e: $(WASM) provider $(FUNC_E) $(ENVOY_PATH) $(PROMLINT) $(DEBIAN)/stamp $(PROMETHEUS) $(VENV)/tests.stamp | need-rust ## End to end: func-e, real Envoy, the official SDKs, real servers
+	@$(with_envoy) PYTHON=$(VENV)/bin/python PROMLINT=$(PROMLINT) DEBIAN=$(DEBIAN) PROMETHEUS=$(PROMETHEUS) cargo test $(LOCKED) --test gateway
+
+.PHONY: check-prometheus
+check-prometheus: $(PROMTOOL) ## Scrape configuration, rules and alerts through promtool; each alert fires, and doesn't, and has its page
+	@$(PROMTOOL) check config envoy/prometheus/prometheus.yml
+	@$(PROMTOOL) test rules tests/prometheus/alerts.test.yml
+	@for alert in $$(sed -n 's/^ *- alert: //p' envoy/prometheus/alerts.yml); do \
+		grep -q "^## $$alert$$" envoy/prometheus/RUNBOOK.md || { echo "$$alert has no section in the runbook" >&2; exit 1; }; \
+		grep -q "runbook: RUNBOOK.md#$${alert,,}$$" envoy/prometheus/alerts.yml || { echo "$$alert doesn't name its section" >&2; exit 1; }; \
+		grep -q "alertname: $$alert, exp_alerts: \[\]" tests/prometheus/alerts.test.yml || { echo "$$alert: no case where it doesn't fire" >&2; exit 1; }; \
+		grep -q "^    alertname: $$alert$$" tests/prometheus/alerts.test.yml || { echo "$$alert: no case where it fires" >&2; exit 1; }; \
+	done
 
 .PHONY: prices
 prices: $(PRICES_VENV)/prices.stamp ## Write the price catalogue, its report and the costs that the unit tests read
@@ -201,6 +218,21 @@ $(PROMLINT): $(wildcard tests/promlint/*) | need-go
 	@cd tests/promlint && CGO_ENABLED=0 go build -o $@ . \
 		|| $(call missing,the checker of metrics: go could not build it; it needs Go and its module proxy)
 
+# Debian's package, taken apart and not installed: no root is needed. Which version depends on Debian's release (2.42 in
+# bookworm, whose promtool the rules were written with); apt checks what it fetches.
+$(DEBIAN_PROMETHEUS)/prometheus:
+	@echo "fetching Debian's prometheus"
+	@command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || $(no_prometheus)
+	@rm -rf $(TOOLS)/prometheus && mkdir -p $(TOOLS)/prometheus
+	@cd $(TOOLS)/prometheus && { apt-get download -qq prometheus 2>apt.log || { cat apt.log >&2; $(no_prometheus); }; } \
+		&& dpkg-deb -x prometheus_*.deb . && rm -f prometheus_*.deb apt.log
+	@$@ --version 2>&1 | head -n 1
+	@touch $@
+no_prometheus = $(call missing,Prometheus 2: it comes by Debian's and Ubuntu's apt-get download. Or name yours: PROMETHEUS=… PROMTOOL=…)
+
+$(DEBIAN_PROMETHEUS)/promtool: | $(DEBIAN_PROMETHEUS)/prometheus
+	@touch $@
+
 $(PINNED_FUNC_E): | need-go
 	@echo "installing func-e $(FUNC_E_VERSION)"
 	@GOBIN=$(@D) CGO_ENABLED=0 go install github.com/tetratelabs/func-e/cmd/func-e@$(FUNC_E_VERSION) \
@@ -235,6 +267,14 @@ endif
 ifneq ($(ENVOY_PATH),$(PINNED_ENVOY))
 $(ENVOY_PATH):
 	@$(call missing,the Envoy that was named: ENVOY_PATH=$@)
+endif
+ifneq ($(PROMETHEUS),$(DEBIAN_PROMETHEUS)/prometheus)
+$(PROMETHEUS):
+	@$(call missing,the Prometheus that was named: PROMETHEUS=$@)
+endif
+ifneq ($(PROMTOOL),$(DEBIAN_PROMETHEUS)/promtool)
+$(PROMTOOL):
+	@$(call missing,the promtool that was named: PROMTOOL=$@)
 endif
 
 $(VENV)/bin/pip: | need-python
