@@ -25,6 +25,7 @@ mod limits;
 mod native;
 mod postgres;
 mod production;
+mod prometheus;
 mod real_servers;
 mod reload;
 mod sdk;

@@ -1,0 +1,222 @@
+//! A real Prometheus with the shipped files: what it knows of the gateway, asked by name and labels, is what the provider billed.
+
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Child;
+
+use serde_json::{Value, json};
+use simulated_provider::Entry;
+
+use crate::budgets::away_from_midnight;
+use crate::client::{Answer, Connection, PATIENCE, ask, chat, eventually, get, whole};
+use crate::envoy::{Gateway, Setup, leashed, policy, started};
+
+/// As `PROMETHEUS` names it; none where it couldn't be had.
+fn program() -> Option<PathBuf> {
+    let named = PathBuf::from(std::env::var_os("PROMETHEUS").expect("PROMETHEUS: run `make e2e`"));
+    named.exists().then_some(named)
+}
+
+struct Prometheus {
+    addr: SocketAddr,
+    _leash: Child,
+}
+
+impl Prometheus {
+    /// With the shipped configuration and rules, but a second for 15, and this gateway.
+    async fn start(program: &Path, gateway: &Gateway) -> Self {
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("prometheus-server");
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir_all(&dir).unwrap();
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy/prometheus");
+        for rules in ["rules.yml", "alerts.yml"] {
+            fs::copy(shipped.join(rules), dir.join(rules)).unwrap();
+        }
+        let mut config = fs::read_to_string(shipped.join("prometheus.yml")).unwrap();
+        for (old, new) in [
+            ("scrape_interval: 15s", "scrape_interval: 1s"),
+            ("evaluation_interval: 15s", "evaluation_interval: 1s"),
+            ("127.0.0.1:10000", &gateway.addr.to_string()),
+            ("127.0.0.1:9901", &gateway.admin.to_string()),
+        ] {
+            assert!(config.contains(old), "prometheus.yml has no `{old}`");
+            config = config.replace(old, new);
+        }
+        fs::write(dir.join("prometheus.yml"), config).unwrap();
+        let log = dir.join("prometheus.log");
+        let out = File::create(&log).unwrap();
+        let leash = leashed(program)
+            .arg(format!("--config.file={}", dir.join("prometheus.yml").display()))
+            .arg(format!("--storage.tsdb.path={}", dir.join("data").display()))
+            .arg("--web.listen-address=127.0.0.1:0")
+            .stdout(out.try_clone().unwrap())
+            .stderr(out)
+            .spawn()
+            .expect("a shell");
+        let listening = || {
+            let text = fs::read_to_string(&log).ok()?;
+            let (_, rest) = text.split_once(r#""Listening on" address="#)?;
+            rest.split_once('\n')?.0.parse().ok()
+        };
+        let addr = started(&log, "Prometheus' port", listening).await;
+        let ready = async || ask(addr, get("/-/ready")).await.status;
+        eventually("Prometheus", ready, |status| *status == 200).await;
+        Self { addr, _leash: leash }
+    }
+
+    async fn api(&self, path: &str) -> Value {
+        let answer = ask(self.addr, get(path)).await.json();
+        assert_eq!(answer["status"], "success", "{path}: {answer}");
+        answer["data"].clone()
+    }
+
+    /// Each series that the query finds, with its labels.
+    async fn query(&self, query: &str) -> Vec<(Value, f64)> {
+        let encoded: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let found = self.api(&format!("/api/v1/query?query={encoded}")).await;
+        let series = found["result"].as_array().unwrap();
+        series.iter().map(|one| (one["metric"].clone(), one["value"][1].as_str().unwrap().parse().unwrap())).collect()
+    }
+
+    /// Waits until the query finds one series, of this value. Counts and nano-dollars are whole: the rest is a float's.
+    async fn tells(&self, query: &str, value: f64, within: f64) {
+        let one = |found: &Vec<(Value, f64)>| found.len() == 1 && (found[0].1 - value).abs() <= within;
+        eventually(&format!("{query} = {value}"), async || self.query(query).await, one).await;
+    }
+}
+
+/// Of the ledger: the entries of these answers.
+fn of<'a>(ledger: &'a [Entry], answers: &[Answer]) -> Vec<&'a Entry> {
+    let ids: Vec<_> = answers.iter().map(Answer::request_id).collect();
+    ledger.iter().filter(|entry| entry.request_id.as_deref().is_some_and(|id| ids.contains(&id))).collect()
+}
+
+fn sum(entries: &[&Entry], figure: impl Fn(&Entry) -> u64) -> f64 {
+    entries.iter().map(|entry| figure(entry)).sum::<u64>() as f64
+}
+
+const FROM: &str = r#"job="ai-gateway""#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn prometheus_tells_what_the_provider_billed() {
+    let Some(program) = program() else {
+        eprintln!("SKIPPED: there is no Prometheus here");
+        return;
+    };
+    away_from_midnight().await;
+    let spending = json!({"tier": "premium", "budgets": {"day_usd": "0.0001"}, "unlimited": ["request_usd"]});
+    let rich = json!({"budgets": {"day_usd": "10"}, "unlimited": ["request_usd"]});
+    let mut setup = Setup::new("prometheus", policy(json!({"acme": rich, "globex": rich, "spent": spending})));
+    setup.breaker = true;
+    setup.swaps = vec![("interval: 5s, base_ejection_time: 30s", "interval: 1s, base_ejection_time: 300s")];
+    let mut gateway = Gateway::start(setup).await;
+    let prometheus = Prometheus::start(&program, &gateway).await;
+
+    // Nothing is open, and then one stream is: the gauge is the provider's own count.
+    prometheus.tells(&format!(r#"ai_gateway_circuit_breaker_state{{{FROM}, provider="simulated"}}"#), 0.0, 0.0).await;
+    let active = format!(r#"ai_gateway_active_connections{{{FROM}, provider="simulated"}}"#);
+    let mut connection = Connection::open(gateway.addr).await;
+    let slow = chat("acme").stream().sim("tokens=8; gap_ms=400");
+    let slow = connection.send(slow.request()).await.unwrap();
+    assert_eq!(gateway.provider().ledger().open(), 1);
+    prometheus.tells(&active, 1.0, 0.0).await;
+    let mut acme = vec![whole(slow).await];
+    assert_eq!(gateway.provider().settled_ledger(PATIENCE).open(), 0);
+    prometheus.tells(&active, 0.0, 0.0).await;
+
+    // A rate needs a count before, and one after: first one answer and one failure, then three more of each.
+    let mut globex = Vec::new();
+    for pairs in [1, 3] {
+        for n in 0..pairs {
+            let asked = chat("acme").sim(&format!("tokens={}", 3 + n)).header("x-ai-role", "code");
+            acme.push(gateway.ask(asked.clone().request()).await);
+            acme.push(gateway.ask(asked.stream().request()).await);
+            let asked = chat("globex").model("gpt-4o");
+            globex.push(gateway.ask(asked.clone().sim(&format!("tokens={}", 5 + n)).request()).await);
+            assert_eq!(gateway.ask(asked.sim("status=500").request()).await.status, 500);
+        }
+        let failed = r#"tenant="globex", provider="simulated", model="gpt-4o", role="none", status="provider_error""#;
+        let failures = globex.len() as f64;
+        prometheus.tells(&format!("ai_gateway_requests_total{{{FROM}, {failed}}}"), failures, 0.0).await;
+    }
+    // And one who comes to the end of its budget.
+    let mut spent = Vec::new();
+    while spent.len() < 100 {
+        let answer = gateway.ask(chat("spent").request()).await;
+        if answer.status == 402 {
+            break;
+        }
+        spent.push(answer);
+    }
+
+    let ledger = gateway.provider().settled_ledger(PATIENCE).requests;
+    for (tenant, model, answers) in
+        [("acme", "gpt-4o-mini", &acme), ("globex", "gpt-4o", &globex), ("spent", "gpt-4o-mini", &spent)]
+    {
+        let billed = of(&ledger, answers);
+        assert_eq!(billed.len(), answers.len(), "{tenant}");
+        let labels = format!(r#"{FROM}, provider="simulated", model="{model}", tenant="{tenant}""#);
+        for (direction, tokens) in [
+            ("input", sum(&billed, |entry| entry.prompt_tokens)),
+            ("output", sum(&billed, |entry| entry.completion_tokens)),
+        ] {
+            let query = format!(r#"ai_gateway_tokens_total{{{labels}, direction="{direction}"}}"#);
+            prometheus.tells(&query, tokens, 0.0).await;
+        }
+        let cost = sum(&billed, |entry| entry.cost_nanousd);
+        prometheus.tells(&format!("ai_gateway_cost_usd_total{{{labels}}} * 1e9"), cost, 1e-3).await;
+        let spent_today = format!(r#"ai_gateway_spent_today_usd{{{FROM}, tenant="{tenant}"}} * 1e9"#);
+        prometheus.tells(&spent_today, cost, 1e-3).await;
+    }
+    let succeeded = |labels: &str| {
+        format!(r#"ai_gateway_requests_total{{{FROM}, provider="simulated", {labels}, status="success"}}"#)
+    };
+    for (labels, count) in [
+        (r#"tenant="acme", model="gpt-4o-mini", role="none""#, 1),
+        (r#"tenant="acme", model="gpt-4o-mini", role="code""#, acme.len() - 1),
+        (r#"tenant="globex", model="gpt-4o", role="none""#, globex.len()),
+        (r#"tenant="spent", model="gpt-4o-mini", role="none""#, spent.len()),
+    ] {
+        prometheus.tells(&succeeded(labels), count as f64, 0.0).await;
+    }
+    // The one slow stream alone took seconds; what is in a bucket is exact, where it stands in there isn't told.
+    let took = |what: &str, more: &str| {
+        let labels = format!(r#"{FROM}, provider="simulated", model="gpt-4o-mini", status="success"{more}"#);
+        format!("ai_gateway_request_duration_seconds_{what}{{{labels}}}")
+    };
+    let all = (acme.len() + spent.len()) as f64;
+    prometheus.tells(&took("count", ""), all, 0.0).await;
+    prometheus.tells(&took("bucket", r#", le="+Inf""#), all, 0.0).await;
+    prometheus.tells(&took("bucket", r#", le="2.5""#), all - 1.0, 0.0).await;
+    // Envoy keeps no more of a sum than two digits.
+    prometheus.tells(&took("sum", ""), 4.0, 1.5).await;
+
+    // The rules hold in a real Prometheus: half of the requests for gpt-4o failed, and one budget is nearly spent.
+    let half = r#"provider_model:ai_gateway_requests_success:ratio_rate5m{provider="simulated", model="gpt-4o"}"#;
+    prometheus.tells(half, 0.5, 0.02).await;
+    let nearly = r#"ALERTS{alertname="AiGatewayBudgetNearlySpent", alertstate="firing"}"#;
+    prometheus.tells(nearly, 1.0, 0.0).await;
+    assert_eq!(prometheus.query(nearly).await[0].0["tenant"], "spent");
+    let groups = prometheus.api("/api/v1/rules").await["groups"].as_array().unwrap().clone();
+    let rules: Vec<_> = groups.iter().flat_map(|group| group["rules"].as_array().unwrap()).collect();
+    assert!(rules.len() > 20 && rules.iter().all(|rule| rule["health"] == "ok"), "{rules:#?}");
+
+    // Each job brings what it is there for, and nothing comes twice.
+    prometheus.tells(r#"sum(up{job=~"ai-gateway.*"})"#, 2.0, 0.0).await;
+    let others = prometheus.query(r#"{job="ai-gateway-envoy", __name__!~"up|scrape_.*"}"#).await;
+    let mut names: Vec<_> = others.iter().map(|(labels, _)| labels["__name__"].as_str().unwrap()).collect();
+    names.sort_unstable();
+    let reloads = ["backoff", "failure", "success"].map(|what| format!("envoy_wasm_nexus_ai_gateway_vm_reload_{what}"));
+    assert_eq!(names, reloads);
+    assert!(others.iter().all(|(_, value)| *value == 0.0));
+
+    // The provider goes away.
+    gateway.provider.as_mut().unwrap().stop();
+    for _ in 0..5 {
+        assert_eq!(gateway.ask(chat("acme").request()).await.status, 503);
+    }
+    prometheus.tells(&format!(r#"ai_gateway_circuit_breaker_state{{{FROM}, provider="simulated"}}"#), 1.0, 0.0).await;
+    let unavailable = format!(r#"ai_gateway_requests_total{{{FROM}, tenant="acme", status="provider_unavailable"}}"#);
+    prometheus.tells(&unavailable, 5.0, 0.0).await;
+}
