@@ -58,7 +58,7 @@ production: $(WASM) $(FUNC_E) $(ENVOY_PATH) | need-python ## Start the gateway w
 	@$(with_envoy) envoy/production
 
 .PHONY: test
-test: ## lint, unit, e2e and a short run of the fuzz targets
+test: ## lint, check-prometheus, unit, e2e and a short run of the fuzz targets
 	@$(MAKE) lint
 	@$(MAKE) check-prometheus
 	@$(MAKE) unit
@@ -164,7 +164,7 @@ build-debian: | need-debian ## Build the .wasm by Debian's own Rust, where rustu
 help: ## This list
 	@awk 'BEGIN {FS = ":.*?## "} \
 		/^##@/ {printf "\n%s\n", substr($$0, 5)} \
-		/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+		/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@printf '\nPorts: GATEWAY_PORT=10000 ADMIN_PORT=9901 PROVIDER_PORT=18080. Tools of your own: ENVOY_PATH=… FUNC_E=…\n'
 
 # ---- what the targets need -----------------------------------------------------------------------------------------

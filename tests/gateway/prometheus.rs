@@ -80,6 +80,7 @@ impl Prometheus {
     }
 
     /// Waits until the query finds one series, of this value. Counts and nano-dollars are whole: the rest is a float's.
+    #[expect(clippy::float_arithmetic, reason = "Prometheus knows nothing but floats")]
     async fn tells(&self, query: &str, value: f64, within: f64) {
         let one = |found: &Vec<(Value, f64)>| found.len() == 1 && (found[0].1 - value).abs() <= within;
         eventually(&format!("{query} = {value}"), async || self.query(query).await, one).await;
