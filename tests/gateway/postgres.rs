@@ -169,7 +169,7 @@ async fn every_record_comes_to_postgresql_once() {
     let work = Path::new(env!("CARGO_TARGET_TMPDIR")).join("postgres-rsyslog");
     let _ = fs::remove_dir_all(&work);
     let log = gateway.access_log();
-    let mut running = shipper(&debian, &work, &log, database.port);
+    let running = shipper(&debian, &work, &log, database.port);
 
     let mut asked = 0;
     let mut load = async |times: u32| {
@@ -193,12 +193,11 @@ async fn every_record_comes_to_postgresql_once() {
     // The shipper dies as well, with what it had not brought yet.
     let pid = fs::read_to_string(work.join("pid")).unwrap();
     run(Command::new("kill").args(["-KILL", pid.trim()]));
-    let _ = running.kill();
-    let _ = running.wait();
+    drop(running);
     fs::remove_file(work.join("pid")).unwrap();
     load(20).await;
     database.start().await;
-    running = shipper(&debian, &work, &log, database.port);
+    let _running = shipper(&debian, &work, &log, database.port);
     load(20).await;
 
     let all = asked;
@@ -213,5 +212,4 @@ async fn every_record_comes_to_postgresql_once() {
     assert_eq!(outcomes, "model_unpriced\nsuccess");
     assert_eq!(database.ask("ai_gateway", "select ai_gateway.forget(interval '1 day')"), "0");
     assert_eq!(database.figures("select ai_gateway.forget(interval '-1 day')"), all);
-    let _ = running.kill();
 }
