@@ -169,7 +169,7 @@ async fn every_record_comes_to_postgresql_once() {
     let work = Path::new(env!("CARGO_TARGET_TMPDIR")).join("postgres-rsyslog");
     let _ = fs::remove_dir_all(&work);
     let log = gateway.access_log();
-    let running = shipper(&debian, &work, &log, database.port);
+    let mut shippers = vec![shipper(&debian, &work, &log, database.port)];
 
     let mut asked = 0;
     let mut load = async |times: u32| {
@@ -193,11 +193,11 @@ async fn every_record_comes_to_postgresql_once() {
     // The shipper dies as well, with what it had not brought yet.
     let pid = fs::read_to_string(work.join("pid")).unwrap();
     run(Command::new("kill").args(["-KILL", pid.trim()]));
-    drop(running);
+    shippers.clear();
     fs::remove_file(work.join("pid")).unwrap();
     load(20).await;
     database.start().await;
-    let _running = shipper(&debian, &work, &log, database.port);
+    shippers.push(shipper(&debian, &work, &log, database.port));
     load(20).await;
 
     let all = asked;
