@@ -134,7 +134,11 @@ class Children:
                 fail(f"{what} is not ready after 30 s; see {self.out.relative_to(TOP)}/")
             time.sleep(0.05)
 
-    def stop(self):
+    def stop(self, admin):
+        # A signal makes func-e kill its Envoy, and with it the records of the last seconds: Envoy itself is asked first.
+        envoy = [child for name, child, _ in self.running if name == "envoy" and child.poll() is None]
+        if envoy and answers(f"http://127.0.0.1:{admin}/quitquitquit", "POST"):
+            self.await_end(envoy)
         for number in (signal.SIGTERM, signal.SIGKILL):
             for _, child, _ in reversed(self.running):
                 # The group outlives its leader: func-e may be gone while its Envoy is not.
@@ -142,12 +146,16 @@ class Children:
                     os.killpg(child.pid, number)
                 except (ProcessLookupError, PermissionError):
                     pass
-            deadline = time.monotonic() + 5
-            for _, child, _ in self.running:
-                try:
-                    child.wait(max(0.0, deadline - time.monotonic()))
-                except subprocess.TimeoutExpired:
-                    pass
+            self.await_end(child for _, child, _ in self.running)
+
+    @staticmethod
+    def await_end(children):
+        deadline = time.monotonic() + 5
+        for child in children:
+            try:
+                child.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                pass
 
 
 def accepts(number):
@@ -155,9 +163,10 @@ def accepts(number):
         return probe.connect_ex(("127.0.0.1", number)) == 0
 
 
-def answers(url):
+def answers(url, method="GET"):
     try:
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=2) as answer:
+        request = urllib.request.Request(url, method=method)
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=2) as answer:
             return answer.status == 200
     except (urllib.error.URLError, OSError):
         return False
