@@ -70,11 +70,13 @@ class Address:
     """Where an OpenAI-compatible provider is, as its SDKs take it: `https://host[:port][/base]`."""
 
     def __init__(self, variable, url):
-        parts = urllib.parse.urlsplit(url)
         try:
+            parts = urllib.parse.urlsplit(url)
             self.host, given_port = parts.hostname, parts.port
-        except ValueError:
-            fail(f"{variable} has no valid port")
+        except ValueError:  # whose words repeat parts of the URL, which may hold a password
+            fail(f"{variable} is not a URL with a valid host and port")
+        if given_port == 0:
+            fail(f"{variable} is not a URL with a valid host and port")
         if parts.scheme not in ("http", "https") or not self.host or parts.query or parts.fragment:
             fail(f"{variable} must be like https://api.openai.com or http://127.0.0.1:8080/v1")
         if not re.fullmatch(r"[A-Za-z0-9._:-]+", self.host):

@@ -1,10 +1,18 @@
 //! production.yaml and the program that starts it: a provider without its key is left out, and no provider's key is
 //! written down.
 
+use std::fs::{self, Permissions};
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
-use crate::envoy::wasm;
+use hyper::Method;
+use simulated_provider::Provider;
+
+use crate::client::{ask, chat, eventually, get};
+use crate::envoy::{free_ports, leashed, wasm};
 
 const PROVIDERS: [(&str, &str, &str); 4] = [
     ("openai", "OPENAI_API_KEY", "dummy-of-openai"),
@@ -80,12 +88,103 @@ fn what_cannot_be_started_is_refused_with_what_would_be_right() {
         (&[][..], "no provider is left: set one of OPENAI_API_KEY"),
         (&[key, ("CLIENT_KEYS", "")], "CLIENT_KEYS says who may call"),
         (&[key, ("CLIENT_KEYS", "acme=short")], "at least 16"),
+        (
+            &[key, ("CLIENT_KEYS", "acme=dummy-of-two-tenants,beta=dummy-of-two-tenants")],
+            "the key of 'beta' is there twice",
+        ),
         (&[("OPENAI_API_KEY", "dummy\n")], "OPENAI_API_KEY holds what no key does"),
         (&[key, ("OPENAI_BASE_URL", "ftp://x")], "OPENAI_BASE_URL must be like https://api.openai.com"),
+        (&[key, ("OPENAI_BASE_URL", "http://[::1")], "OPENAI_BASE_URL is not a URL with a valid host and port"),
+        (
+            &[key, ("OPENAI_BASE_URL", "http://me:dummy/x@model.example")],
+            "OPENAI_BASE_URL is not a URL with a valid host and port",
+        ),
+        (
+            &[key, ("OPENAI_BASE_URL", "http://127.0.0.1:0/v1")],
+            "OPENAI_BASE_URL is not a URL with a valid host and port",
+        ),
+        (&[key, ("GATEWAY_PORT", "9901")], "must differ"),
         (&[("LOCAL_OPENAI_URL", "https://model.example/v1")], "TLS to a server of your own is not prepared"),
     ] {
         let said = refused(environment);
         assert!(said.contains(words), "{said}");
         assert!(!said.contains("dummy"), "a key in the message: {said}");
+        assert!(!said.contains("Traceback"), "{said}");
     }
+}
+
+/// Clients' keys are in it.
+#[test]
+fn the_rendering_is_its_owners_alone() {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("production-owner.yaml");
+    fs::write(&path, "older and longer ".repeat(10_000)).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+    let (output, text) = render("owner", &[("OPENAI_API_KEY", "dummy-of-openai")]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains("0123456789abcdef") && !text.contains("older"));
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+/// What was answered is written down also when the gateway is stopped right after it; and probes need no key.
+#[tokio::test(flavor = "multi_thread")]
+async fn stopped_by_a_signal_it_loses_no_record() {
+    const CLIENT: &str = "0123456789abcdef-acme";
+    let openai = Provider::start();
+    let [gateway, admin, ejected] = free_ports();
+    // It writes under target/ of its own tree, where a `make production` may be at work.
+    let top = Path::new(env!("CARGO_TARGET_TMPDIR")).join("production-stopped");
+    let _ = fs::remove_dir_all(&top);
+    fs::create_dir_all(top.join("envoy")).unwrap();
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy");
+    for name in ["production", "production.yaml", "launch.py"] {
+        fs::copy(sources.join(name), top.join("envoy").join(name)).unwrap();
+    }
+    let production = |program: &mut Command| {
+        program
+            .envs(
+                [("GATEWAY_PORT", gateway), ("ADMIN_PORT", admin), ("EJECTED_PORT", ejected)]
+                    .map(|(name, port)| (name, port.to_string())),
+            )
+            .env("WASM", wasm())
+            .env("FUNC_E", std::env::var_os("FUNC_E").expect("FUNC_E: run `make e2e`"))
+            .env("FUNC_E_STATE_HOME", top.join("func-e"))
+            .env("FUNC_E_RUNTIME_DIR", top.join("func-e"))
+            .env_remove("FUNC_E_HOME")
+            .env("CLIENT_KEYS", format!("acme={CLIENT}"))
+            .env("OPENAI_API_KEY", "dummy-of-openai")
+            .env("OPENAI_BASE_URL", format!("{}/v1", openai.url()));
+        for (_, variable, _) in &PROVIDERS[1..] {
+            program.env_remove(variable);
+        }
+    };
+    let mut check = Command::new("python3");
+    production(check.arg(top.join("envoy/production")).arg("--check"));
+    let said = check.output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&said.stdout), "accepted by Envoy, with openai\n", "{said:?}");
+
+    let mut start = leashed("python3");
+    production(start.arg(top.join("envoy/production")).stdout(Stdio::piped()));
+    let mut started = start.spawn().unwrap();
+    let mut lines = BufReader::new(started.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("Ctrl-C stops it")));
+
+    let addr = ([127, 0, 0, 1], gateway).into();
+    let head = async || {
+        let mut probe = get("/api/ai/health");
+        *probe.method_mut() = Method::HEAD;
+        ask(addr, probe).await.status
+    };
+    eventually("the answer to a probe", head, |status| *status == 200).await;
+    for _ in 0..5 {
+        let asked = chat("acme").anonymous().header("authorization", &format!("Bearer {CLIENT}"));
+        assert_eq!(ask(addr, asked.request()).await.status, 200);
+    }
+    let told = Instant::now();
+    let group = format!("-{}", started.id());
+    assert!(Command::new("kill").args(["-TERM", "--", &group]).status().unwrap().success());
+    assert!(lines.last().unwrap().unwrap().contains("stopped"));
+    started.wait().unwrap();
+    assert!(told.elapsed() < Duration::from_secs(8));
+    let records = fs::read_to_string(top.join("target/production/access.log")).unwrap();
+    assert_eq!(records.lines().filter(|line| line.contains("gpt-4o-mini")).count(), 5, "{records}");
 }
