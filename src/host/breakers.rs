@@ -2,14 +2,17 @@
 //!
 //! Trade-off: Envoy tells nobody when it ejects an endpoint. One worker a second asks its admin and writes down the answer;
 //! every worker reads that at its tick. Routing by it is a second late, which costs a retry and no answer.
+//!
+//! Each list of providers has a key of its own: a listener that drains after a change asks on for minutes, and under one
+//! key the two would forget each other's answers every second. A key is never given back, but is small, and lists change
+//! by hand.
 
 use crate::policy::Policy;
 use crate::units::UnixNanos;
-use crate::view::health::{Known, Seen};
+use crate::view::health::{self, Known, Seen};
 use proxy_wasm::hostcalls;
 use std::cell::RefCell;
 
-const KEY: &str = "nexus:providers";
 /// Rounds of the swap: whoever loses them all leaves it to the next tick.
 const ATTEMPTS: u32 = 8;
 
@@ -32,7 +35,7 @@ impl Breakers {
         let (known, cas) = read(policy);
         let mine = known.is_due(now) && {
             let asked = Known { asked: now, ..known.clone() };
-            hostcalls::set_shared_data(KEY, Some(&asked.encode(policy)), Some(cas)).is_ok()
+            hostcalls::set_shared_data(&key(policy), Some(&asked.encode(policy)), Some(cas)).is_ok()
         };
         self.learn(known);
         mine
@@ -43,7 +46,7 @@ impl Breakers {
         for _ in 0..ATTEMPTS {
             let (mut known, cas) = read(policy);
             known.tell(seen, now);
-            let stored = hostcalls::set_shared_data(KEY, Some(&known.encode(policy)), Some(cas)).is_ok();
+            let stored = hostcalls::set_shared_data(&key(policy), Some(&known.encode(policy)), Some(cas)).is_ok();
             self.learn(known);
             if stored {
                 return;
@@ -58,8 +61,12 @@ impl Breakers {
     }
 }
 
+fn key(policy: &Policy) -> String {
+    format!("nexus:providers:{:016x}", health::fingerprint(policy))
+}
+
 /// An impossible number makes the host insert only if the key is absent.
 fn read(policy: &Policy) -> (Known, u32) {
-    let (bytes, cas) = hostcalls::get_shared_data(KEY).unwrap_or_default();
+    let (bytes, cas) = hostcalls::get_shared_data(&key(policy)).unwrap_or_default();
     (Known::decode(&bytes.unwrap_or_default(), policy), cas.unwrap_or(u32::MAX))
 }

@@ -149,18 +149,16 @@ const STALE_SECONDS: u64 = 5;
 const PERIOD_NANOS: u64 = 900_000_000;
 
 impl Known {
-    /// Of an unknown version, or of other providers: nothing.
+    /// Of an unknown version: nothing.
     pub fn decode(bytes: &[u8], policy: &Policy) -> Self {
         Self::read(bytes, policy).unwrap_or_default()
     }
 
     fn read(bytes: &[u8], policy: &Policy) -> Option<Self> {
         let (version, rest) = bytes.split_first()?;
-        let (names, rest) = rest.split_first_chunk::<8>()?;
         let (asked, rest) = rest.split_first_chunk::<8>()?;
         let (told, rest) = rest.split_first_chunk::<8>()?;
-        let right = *version == VERSION && u64::from_le_bytes(*names) == hash(policy);
-        if !right || rest.len() != policy.providers.len().saturating_mul(PER_PROVIDER) {
+        if *version != VERSION || rest.len() != policy.providers.len().saturating_mul(PER_PROVIDER) {
             return None;
         }
         let standing = |entry: &[u8]| {
@@ -175,7 +173,7 @@ impl Known {
 
     pub fn encode(&self, policy: &Policy) -> Vec<u8> {
         let mut bytes = vec![VERSION];
-        for number in [hash(policy), self.asked.0, self.told.0] {
+        for number in [self.asked.0, self.told.0] {
             bytes.extend(number.to_le_bytes());
         }
         for at in 0..policy.providers.len() {
@@ -215,10 +213,13 @@ fn apart(now: UnixNanos, then: UnixNanos) -> u64 {
     now.0.abs_diff(then.0)
 }
 
-/// FNV-1a over the names, so that a changed configuration doesn't read one provider's state as another's.
-fn hash(policy: &Policy) -> u64 {
-    let names = policy.providers.iter().flat_map(|provider| provider.name.bytes().chain([0]));
-    names.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+/// FNV-1a over what makes the providers these and no others, so that no configuration reads the states of another's.
+pub fn fingerprint(policy: &Policy) -> u64 {
+    let bytes = policy.providers.iter().flat_map(|provider| {
+        let key = u8::from(provider.reach.has_key);
+        provider.name.bytes().chain([0]).chain(provider.cluster.bytes()).chain([0, key])
+    });
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// The page: its status and its JSON.
@@ -337,7 +338,7 @@ mod tests {
             assert_eq!(Known::decode(&bytes[..cut], &policy), Known::default());
         }
         let mut other = bytes.clone();
-        other[3] ^= 1;
-        assert_eq!(Known::decode(&other, &policy), Known::default(), "other providers");
+        other[0] ^= 1;
+        assert_eq!(Known::decode(&other, &policy), Known::default(), "another version");
     }
 }

@@ -185,3 +185,32 @@ fn of_two_workers_at_once_one_asks() {
     assert_eq!(ticked(&gateway, 1), None);
     assert!(ticked(&gateway, 1).is_some(), "what can't be read is written anew");
 }
+
+/// A listener that drains ticks on beside the new one, for minutes: neither may take the other's providers for its own.
+#[test]
+fn a_configuration_that_drains_leaves_the_new_ones_knowledge_alone() {
+    let gateway = gateway();
+    let mut changed = with_key("status", json!({"cluster": "admin"}));
+    changed["providers"]["second"] = json!({"cluster": "second"});
+    assert!(gateway.configure(changed.to_string().as_bytes()));
+    let health = || {
+        let (stream, number) = asked(&gateway, HEALTH);
+        gateway.tell(number, Some((200, OUT.as_bytes())));
+        said(&stream).1["providers"]["simulated"].clone()
+    };
+    let first = health();
+    assert_eq!(first["state"], "ejected");
+    for _ in 0..3 {
+        with(|host| host.clock.0 += 1_000_000_000);
+        gateway.tick();
+        for (number, _) in with(|host| host.questions()) {
+            gateway.tell(number, Some((200, OUT.as_bytes())));
+        }
+        assert_eq!(health()["since"], first["since"]);
+    }
+    // A provider that has changed its cluster is another one.
+    changed["providers"]["simulated"]["cluster"] = json!("elsewhere");
+    assert!(gateway.configure(changed.to_string().as_bytes()));
+    assert_eq!(health()["state"], "unknown");
+    gateway.drained();
+}
