@@ -1,9 +1,11 @@
 //! The gateway's own pages: what they say, to whom, and what happens without Envoy's admin.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -157,6 +159,13 @@ async fn only_who_is_meant_to_sees_the_pages() {
     assert_eq!(local.ask(proxied).await.status, 403);
     assert_eq!(local.ask(get(HEALTH)).await.status, 200);
 
+    // An Envoy that adds the header by itself makes everybody one who comes through a proxy.
+    let mut adding = setup("status-adding", json!({"cluster": "admin"}));
+    adding.swaps = vec![("skip_xff_append: true", "skip_xff_append: false")];
+    let gateway = Gateway::start(adding).await;
+    assert_eq!(gateway.ask(get(HEALTH)).await.status, 403);
+    assert_eq!(gateway.ask(chat("acme").request()).await.status, 200);
+
     let mut without = setup("status-none", json!(null));
     without.policy.as_object_mut().unwrap().remove("status");
     let gateway = Gateway::start(without).await;
@@ -196,10 +205,15 @@ async fn without_envoys_admin_the_pages_say_so_and_requests_pass() {
             let _ = socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"cluster_").await;
         }
     });
-    let clusters = leads_to("silent", port) + &leads_to("breaking", breaking_port);
-    for (name, cluster_name) in
-        [("status-missing", "no_such_cluster"), ("status-silent", "silent"), ("status-breaking", "breaking")]
-    {
+    let nowhere = json!({"name": "nowhere_to_go", "connect_timeout": "1s"});
+    let clusters = leads_to("silent", port) + &leads_to("breaking", breaking_port) + &format!("  - {nowhere}\n");
+    for (name, cluster_name) in [
+        ("status-missing", "no_such_cluster"),
+        // Known to Envoy, without endpoints: it refuses the call at once.
+        ("status-nowhere", "nowhere_to_go"),
+        ("status-silent", "silent"),
+        ("status-breaking", "breaking"),
+    ] {
         let mut setup = setup(name, json!({"cluster": cluster_name}));
         setup.insertions = vec![("  #= PROVIDER begins", clusters.clone())];
         let gateway = Gateway::start(setup).await;
@@ -211,6 +225,14 @@ async fn without_envoys_admin_the_pages_say_so_and_requests_pass() {
             assert_eq!(answer.json()["status"], "unknown");
         }
         assert_eq!(gateway.ask(chat("acme").request()).await.status, 200);
+        // More than Envoy holds comes while the admin is asked. A client that is still sending may miss the answer.
+        let mut large = get(HEALTH);
+        *large.body_mut() = Full::new(Bytes::from(vec![b' '; 8 << 20])).boxed();
+        let mut connection = Connection::open(gateway.addr).await;
+        let answer = tokio::time::timeout(Duration::from_secs(2), connection.send(large)).await.expect("no hang");
+        if let Ok(answer) = answer {
+            assert_eq!(answer.status().as_u16(), 503, "{name}");
+        }
         // A client that doesn't wait harms nobody.
         for _ in 0..20 {
             let mut connection = Connection::open(gateway.addr).await;
@@ -224,4 +246,32 @@ async fn without_envoys_admin_the_pages_say_so_and_requests_pass() {
     }
     keeping.abort();
     breaks.abort();
+}
+
+/// The old listener drains beside the new one, and asks on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_the_providers_is_known_to_the_new_ones_alone() {
+    let mut setup = setup("status-reload", json!({"cluster": "admin"}));
+    setup.dynamic = true;
+    let mut changed = setup.policy.clone();
+    changed["providers"]["another"] = json!({"cluster": "another", "key": "absent"});
+    let mut gateway = Gateway::start(setup).await;
+    // A stream keeps the old configuration alive.
+    let mut connection = Connection::open(gateway.addr).await;
+    let under_way = chat("acme").stream().sim("tokens=12; gap_ms=700");
+    let _under_way = connection.send(under_way.request()).await.expect("an answer");
+    gateway.update(changed);
+    let known = async || health(&gateway).await.1["providers"]["another"]["state"].clone();
+    eventually("the change", known, |state| *state == "no_key").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let mut since = BTreeSet::new();
+    for _ in 0..8 {
+        let told = health(&gateway).await.1;
+        // The other worker may still have the old one.
+        if told["providers"]["another"]["state"] == "no_key" {
+            since.insert(told["providers"]["simulated"]["since"].to_string());
+        }
+        tokio::time::sleep(Duration::from_millis(400)).await;
+    }
+    assert_eq!(since.len(), 1, "{since:?}");
 }
