@@ -101,6 +101,9 @@ fn read(line: &str) -> Option<Leg> {
 /// How the stand-in for an ejected provider answers: no failure to its cluster, but a reason for another attempt.
 pub const EJECTED: u64 = 421;
 
+/// The header that says so: a provider's own 421 is its answer.
+pub const STAND_IN: &str = "x-nexus-ejected";
+
 /// Statuses that Envoy may answer by another attempt: their answers are read to the end here, where they would be lost.
 pub const fn may_be_retried(status: u64) -> bool {
     matches!(status, 429 | EJECTED | 500..)

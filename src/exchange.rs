@@ -184,11 +184,12 @@ pub type Headers = [(String, Vec<u8>)];
 const COUNTED_IN_THE_HEAD: [(&str, Count); 2] =
     [("x-amzn-bedrock-input-token-count", Count::Input), ("x-amzn-bedrock-output-token-count", Count::Output)];
 
-fn header<'a>(headers: &'a Headers, name: &str) -> Option<&'a [u8]> {
+/// The first value of a header.
+pub fn header<'a>(headers: &'a Headers, name: &str) -> Option<&'a [u8]> {
     headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_slice())
 }
 
-fn number(text: &[u8]) -> Option<u64> {
+pub fn number(text: &[u8]) -> Option<u64> {
     std::str::from_utf8(text).ok()?.trim().parse().ok()
 }
 

@@ -142,11 +142,11 @@ impl Routes {
     }
 
     /// Who may serve `model` within `bounds`, in the order of preference.
-    pub fn chain(
+    pub fn chain<'a>(
         &self,
         model: &str,
         bounds: &Bounds,
-        reach: impl Fn(ProviderIx) -> Option<Reach>,
+        reach: impl Fn(ProviderIx) -> Option<&'a Reach>,
     ) -> Result<Vec<Hop>, Unserved> {
         let Some(known) = self.model(model) else { return Err(Unserved::Unknown) };
         let mut why = Unserved::Unknown;

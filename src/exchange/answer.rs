@@ -21,7 +21,7 @@ impl Exchange {
         };
         let mut passed = Passed { set: rate_limit_headers(&open.standing), ..Passed::default() };
         let status = header(head.headers, ":status").and_then(number).unwrap_or(0);
-        let ejected = open.routed && status == attempt::EJECTED && header(head.headers, "x-nexus-ejected").is_some();
+        let ejected = open.routed && status == attempt::EJECTED && header(head.headers, attempt::STAND_IN).is_some();
         if !head.from_provider || ejected {
             let why = if status == 504 { "did not answer in time" } else { "cannot be reached" };
             let status = if ejected { 503 } else { status };
@@ -35,7 +35,7 @@ impl Exchange {
                     passed.set.extend(reply.headers);
                     passed.body = Some(reply.body);
                 }
-                passed.remove.push("x-nexus-ejected");
+                passed.remove.push(attempt::STAND_IN);
             }
             return passed;
         }

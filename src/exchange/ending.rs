@@ -182,9 +182,7 @@ impl Open {
         let cost = record.charged();
         (Settlement { tenant: self.tenant, reservation: self.reservation, cost, tokens }, experience)
     }
-}
 
-impl Open {
     /// What failed attempts cost. The last attempt's answer, if one came, was metered as it passed.
     fn failed(&self, policy: &Policy, ending: &Ending) -> Vec<FailedAttempt> {
         let passed = |failed: &&Failed| self.answer.is_some() && failed.number >= ending.attempts;

@@ -129,7 +129,7 @@ impl Wish<'_> {
     /// The providers that may serve it; those whose breakers are open come last, for what is known of them is a second old.
     fn chosen(&self, model: &str) -> Result<Vec<Leg>, Rejection> {
         let bounds = Bounds { schema: self.schema, sensitivity: self.sensitivity };
-        let reach = |ix| self.policy.provider_at(ix).map(|provider| provider.reach.clone());
+        let reach = |ix| self.policy.provider_at(ix).map(|provider| &provider.reach);
         let hops = self.policy.routes.chain(model, &bounds, reach).map_err(|why| self.unserved(why))?;
         let is_open = |leg: &Leg| leg.provider.is_some_and(self.around.is_open);
         let leg = |hop: crate::route::Hop| {

@@ -4,6 +4,7 @@
 //! client's own each time. `on_log` is never called here.
 
 use crate::attempt::{self, Attempt, Failed};
+use crate::exchange::{header, number};
 use crate::host::{exchange_facts, http};
 use crate::llm::meter::Meter;
 use crate::llm::request;
@@ -85,25 +86,25 @@ impl HttpContext for Upstream {
     fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         let Some(attempt) = &self.attempt else { return Action::Continue };
         let headers = http::response_headers();
-        let header = |name: &str| headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_slice());
-        let status = header(":status").and_then(|status| std::str::from_utf8(status).ok()?.parse().ok()).unwrap_or(0);
+        let header = |name: &str| header(&headers, name);
+        let status = header(":status").and_then(number).unwrap_or(0);
         if !attempt::may_be_retried(status) {
             return Action::Continue;
         }
-        let number = exchange_facts::attempts();
+        let nth = exchange_facts::attempts();
         // Envoy would wait for as long before it tries another provider, too.
         if let Some(wait) = header("retry-after")
-            && attempt.has_another(number)
+            && attempt.has_another(nth)
         {
             http::set_response_header(attempt::RETRY_AFTER, &String::from_utf8_lossy(wait));
             http::remove_response_header("retry-after");
         }
         if end_of_stream {
-            exchange_facts::add_failed(&Failed::of(number, &self.provider, None).line());
+            exchange_facts::add_failed(&Failed::of(nth, &self.provider, None).line());
             return Action::Continue;
         }
         let meter = attempt.meter(header("content-type"), header("content-encoding"));
-        self.failing = Some(Failing { number, meter, read: 0 });
+        self.failing = Some(Failing { number: nth, meter, read: 0 });
         Action::Pause
     }
 

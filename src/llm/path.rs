@@ -129,8 +129,13 @@ pub fn rebased(base_path: &str, path: &str, renamed: Option<(&str, &str)>) -> Op
     let (path, query) = path.split_at_checked(path.find('?').unwrap_or(path.len()))?;
     let path = match renamed {
         Some((asked, there)) if asked != there => {
-            let at = path.find(asked)?;
-            let (before, rest) = path.split_at_checked(at)?;
+            // As a whole segment, or up to a fixed ending of one: a short name may stand inside of others.
+            let whole = |(before, rest): &(&str, &str)| {
+                before.ends_with('/')
+                    && rest.strip_prefix(asked).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', ':']))
+            };
+            let cuts = path.match_indices(asked).filter_map(|(at, _)| path.split_at_checked(at));
+            let (before, rest) = cuts.filter(whole).last()?;
             [before, &encoded(there), rest.get(asked.len()..)?].concat()
         }
         _ => path.to_owned(),
@@ -211,6 +216,21 @@ mod tests {
 
     fn schema(path: &str) -> Option<&'static str> {
         of(path).map(|(schema, ..)| schema)
+    }
+
+    #[test]
+    fn a_path_leads_to_another_base_and_another_name() {
+        let rebase = |path: &str, renamed| rebased("/api/v1", path, renamed);
+        assert_eq!(rebase("/v1/chat/completions?x=1", None).unwrap(), "/api/v1/chat/completions?x=1");
+        assert_eq!(rebase("/v1beta/models/m:generateContent", None).unwrap(), "/v1beta/models/m:generateContent");
+        // The name, and not where its letters stand in another word.
+        let renamed = Some(("a", "vendor/b"));
+        assert_eq!(
+            rebase("/v1beta/models/a:generateContent?alt=sse", renamed).unwrap(),
+            "/v1beta/models/vendor%2fb:generateContent?alt=sse"
+        );
+        assert_eq!(rebase("/model/a/converse", renamed).unwrap(), "/model/vendor%2fb/converse");
+        assert_eq!(rebase("/model/%61/converse", renamed), None, "spelt so that it can't be found");
     }
 
     #[test]

@@ -451,12 +451,12 @@ async fn a_provider_killed_under_load_costs_no_answer_once_its_breaker_is_open()
             }
         })
     };
-    let ejected = async || house_stat(&house.gateway, "cluster.openai.outlier_detection.ejections_active").await;
+    const EJECTED: &str = "cluster.openai.outlier_detection.ejections_active";
     tokio::time::sleep(Duration::from_secs(2)).await;
-    assert_eq!(ejected().await, 0);
+    assert_eq!(house.gateway.plain_stat(EJECTED).await, 0);
     house.openai.stop();
     let gateway = &house.gateway;
-    let ejected = async || house_stat(gateway, "cluster.openai.outlier_detection.ejections_active").await;
+    let ejected = async || gateway.plain_stat(EJECTED).await;
     eventually("an open breaker", ejected, |ejected| *ejected == 1).await;
     let opened = Instant::now();
     let shown = async || shown(gateway).await;
@@ -522,8 +522,4 @@ async fn shown(gateway: &Gateway) -> (String, Option<u64>) {
         metrics.lines().find_map(|line| line.strip_prefix("ai_gateway_circuit_breaker_state{provider=\"openai\"} "));
     let state = health["providers"]["openai"]["state"].as_str().unwrap_or_default().to_owned();
     (state, gauge.map(|gauge| gauge.parse().unwrap()))
-}
-
-async fn house_stat(gateway: &Gateway, name: &str) -> u64 {
-    gateway.plain_stat(name).await
 }

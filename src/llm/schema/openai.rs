@@ -14,34 +14,31 @@ static PARTS: [Field<Asked>; 4] = [
 const STREAM_OPTIONS: Field<Asked> =
     object("stream_options", Asked::Nest, &[asked("include_usage", Asked::IncludeUsage)]);
 
-static CHAT_REQUEST: [Field<Asked>; 9] = [
-    asked("model", Asked::Model),
-    asked("stream", Asked::Stream),
-    asked("n", Asked::Choices),
-    asked("max_completion_tokens", Asked::Bound(0)),
-    asked("max_tokens", Asked::Bound(1)),
-    STREAM_OPTIONS,
-    asked("service_tier", Asked::ServiceTier),
-    TOOLS,
-    object("messages", Asked::Needed, &[path("content", &PARTS)]),
-];
+/// What a chat request asks, and what else.
+macro_rules! chat_asks {
+    ($($own:expr),*) => {
+        [
+            asked("model", Asked::Model),
+            $($own,)*
+            asked("stream", Asked::Stream),
+            asked("n", Asked::Choices),
+            asked("max_completion_tokens", Asked::Bound(0)),
+            asked("max_tokens", Asked::Bound(1)),
+            STREAM_OPTIONS,
+            asked("service_tier", Asked::ServiceTier),
+            TOOLS,
+            object("messages", Asked::Needed, &[path("content", &PARTS)]),
+        ]
+    };
+}
 
 const TOOLS: Field<Asked> = object("tools", Asked::Tools, &[]);
 
+static CHAT_REQUEST: [Field<Asked>; 9] = chat_asks!();
+
 /// Chat as the gateway's own API takes it.
-static GATEWAY_CHAT_REQUEST: [Field<Asked>; 11] = [
-    asked("model", Asked::Model),
-    asked("role", Asked::Role),
-    asked("sensitivity", Asked::Sensitivity),
-    asked("stream", Asked::Stream),
-    asked("n", Asked::Choices),
-    asked("max_completion_tokens", Asked::Bound(0)),
-    asked("max_tokens", Asked::Bound(1)),
-    STREAM_OPTIONS,
-    asked("service_tier", Asked::ServiceTier),
-    TOOLS,
-    object("messages", Asked::Needed, &[path("content", &PARTS)]),
-];
+static GATEWAY_CHAT_REQUEST: [Field<Asked>; 11] =
+    chat_asks!(asked("role", Asked::Role), asked("sensitivity", Asked::Sensitivity));
 
 static MESSAGE: [Field<Fact>; 8] = [
     Field { name: "content", key: Some(Fact::Output), want: Want::Size, inside: &[text("text")] },
