@@ -54,8 +54,8 @@ enum Phase {
     Asking { tenant: TenantIx, plan: Box<Plan> },
     /// Sent on; the reservation is held until the stream has ended.
     Open(Box<Open>),
-    /// Answered by the gateway itself.
-    Refused(Outcome),
+    /// Answered by the gateway itself; by which of the tenant's limits, if one was full.
+    Refused(Outcome, Option<&'static str>),
     /// Everything is told.
     Over,
 }
@@ -226,7 +226,7 @@ impl Exchange {
     }
 
     fn refuse(&mut self, rejection: Rejection) -> Reply {
-        self.phase = Phase::Refused(rejection.outcome);
+        self.phase = Phase::Refused(rejection.outcome, rejection.limit_name());
         rejection.in_dialect(self.schema.dialect, &self.request_id)
     }
 
@@ -385,14 +385,16 @@ impl Exchange {
             provider_cost: None,
             provider_cost_differs: false,
             reserved: NanoUsd::ZERO,
+            refused_by: None,
             audit,
             duration_ms: now.since(started) / 1_000_000,
             first_byte_ms: None,
             admitted: false,
         };
         let (settlement, experience) = match phase {
-            Phase::Refused(outcome) => {
+            Phase::Refused(outcome, limit) => {
                 record.outcome = outcome;
+                record.refused_by = limit;
                 (None, None)
             }
             Phase::Reading { .. } | Phase::Asking { .. } | Phase::Over => {

@@ -76,6 +76,8 @@ type Rival = Box<dyn FnMut(Option<&[u8]>) -> Option<Vec<u8>>>;
 
 pub struct Host {
     pub clock: UnixNanos,
+    /// How long each look at the clock takes.
+    pub look_takes: u64,
     pub log: Vec<(LogLevel, String)>,
     /// Host calls so far, by kind.
     pub calls: BTreeMap<Call, u64>,
@@ -115,6 +117,7 @@ impl Host {
         Self {
             // 2027-01-15, 08:00 UTC: amid a day, an hour and a minute.
             clock: UnixNanos(1_800_000_000_000_000_000),
+            look_takes: 0,
             log: Vec::new(),
             calls: BTreeMap::new(),
             tick_milliseconds: None,

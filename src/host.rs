@@ -11,4 +11,5 @@ pub mod chain;
 pub mod densities;
 pub mod exchange_facts;
 pub mod http;
+pub mod lines;
 pub mod stats;

@@ -172,6 +172,11 @@ impl Rejection {
         rejection
     }
 
+    /// The limit or budget that refused, as the operator writes it.
+    pub fn limit_name(&self) -> Option<&'static str> {
+        self.detail.as_ref().map(|detail| detail.guard)
+    }
+
     pub fn in_dialect(self, dialect: Dialect, request_id: &str) -> Reply {
         let body = dialect::body(&self, dialect, request_id);
         let mut headers = self.headers;

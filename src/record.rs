@@ -50,6 +50,8 @@ pub struct Record {
     /// By more than a rounding from what the prices here say.
     pub provider_cost_differs: bool,
     pub reserved: NanoUsd,
+    /// The limit or budget that had no room.
+    pub refused_by: Option<&'static str>,
     pub audit: Guards,
     pub duration_ms: u64,
     /// Until the answer's first body byte reached the filter.
@@ -119,6 +121,7 @@ struct Line<'a> {
     failed_attempts: Vec<FailedLine<'a>>,
     provider_cost_nanousd: Option<u64>,
     reserved_nanousd: u64,
+    refused_by: Option<&'static str>,
     audit: Vec<&'static str>,
     duration_ms: u64,
     first_byte_ms: Option<u64>,
@@ -185,6 +188,7 @@ impl Record {
             failed_attempts: self.failed_attempts.iter().map(FailedAttempt::line).collect(),
             provider_cost_nanousd: self.provider_cost.map(|cost| cost.0),
             reserved_nanousd: self.reserved.0,
+            refused_by: self.refused_by,
             audit: self.audit.iter().map(|guard| guard.name()).collect(),
             duration_ms: self.duration_ms,
             first_byte_ms: self.first_byte_ms,

@@ -77,7 +77,10 @@ unsafe extern "C" fn proxy_log(level: LogLevel, data: *const u8, size: usize) ->
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn proxy_get_current_time_nanoseconds(time: *mut u64) -> Status {
-    match answer(Call::CurrentTime, |host| Ok(host.clock.0)) {
+    match answer(Call::CurrentTime, |host| {
+        host.clock.0 += host.look_takes;
+        Ok(host.clock.0)
+    }) {
         Ok(now) => {
             unsafe { *time = now };
             Status::Ok

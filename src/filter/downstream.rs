@@ -6,7 +6,7 @@
 use super::root::Plugin;
 use super::status::{self, Asked};
 use crate::exchange::{AnswerHead, Around, Demand, Ending, Exchange, Opening, Settlement, Step, SwapStarved};
-use crate::host::{cells, chain, exchange_facts, http};
+use crate::host::{cells, chain, exchange_facts, http, lines};
 use crate::limit::Decision;
 use crate::llm::meter::Passage;
 use crate::llm::request::{self, Edit};
@@ -14,6 +14,7 @@ use crate::outcome::{Reply, rate_limit_headers};
 use crate::record::Record;
 use crate::route::ProviderIx;
 use crate::units::UnixNanos;
+use log::Level;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, BufferType};
 use std::rc::Rc;
@@ -36,6 +37,11 @@ pub struct Downstream {
 impl Downstream {
     pub const fn new(plugin: Rc<Plugin>) -> Self {
         Self { plugin, exchange: None, cluster: None, instead: None, page: None }
+    }
+
+    /// Whether this stream is an AI request that is not told yet.
+    pub const fn has_exchange(&self) -> bool {
+        self.exchange.is_some()
     }
 
     fn reply(reply: &Reply) -> Action {
@@ -119,7 +125,16 @@ fn settle(plugin: &Plugin, settlement: &Settlement, now: UnixNanos) {
     plugin.levels.touch(settlement.tenant);
     if swap.outcome.is_err() {
         plugin.stats.lost_settlement();
-        log::error!("a settlement of {cost} USD for tenant {} was lost to contention", tenant.name);
+        lines::say(
+            Level::Error,
+            "settlement_lost",
+            format_args!(
+                "{cost} USD of tenant {} are in its record and not in its books: its cell changed {} times under our hands, or \
+                 Envoy refuses to write it. See the runbook, AiGatewaySettlementsLost",
+                tenant.name,
+                cells::SETTLE_ATTEMPTS
+            ),
+        );
     }
 }
 

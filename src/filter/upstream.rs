@@ -5,11 +5,12 @@
 
 use crate::attempt::{self, Attempt, Failed};
 use crate::exchange::{header, number};
-use crate::host::{exchange_facts, http};
+use crate::host::{exchange_facts, http, lines};
 use crate::llm::meter::Meter;
 use crate::llm::request;
 use crate::llm::schema::Dialect;
 use crate::outcome::{Outcome, Rejection};
+use log::Level;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, BufferType};
 use std::rc::Rc;
@@ -54,7 +55,15 @@ impl HttpContext for Upstream {
     fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
         let plan = exchange_facts::plan();
         let Some(attempt) = plan.as_deref().and_then(|plan| Attempt::of(plan, &self.provider)) else {
-            log::error!("a request without a plan for {} came to its cluster, and is refused", self.provider);
+            lines::say(
+                Level::Error,
+                "no_plan",
+                format_args!(
+                    "a request came to the cluster of {} that the listener's filter didn't send there, and is refused: its route \
+                     must lead there by `priority_group`, and `attempt_of` must name this provider as `providers` does",
+                    self.provider
+                ),
+            );
             let message = "The gateway does not send this request to this provider.";
             http::reply(&Rejection::plain(Outcome::ModelNotAllowed, message).in_dialect(Dialect::OpenAi, ""));
             return Action::Pause;

@@ -1,8 +1,10 @@
 //! What Envoy knows of the stream at hand: the clock, attributes, and where its record goes.
 
+use super::lines;
 use crate::attempt::Failed;
 use crate::exchange::Ending;
 use crate::units::UnixNanos;
+use log::Level;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::Bytes;
 use std::time::UNIX_EPOCH;
@@ -74,7 +76,13 @@ fn state(name: &'static str) -> Option<String> {
 
 fn set(name: &'static str, value: &str) {
     if let Err(status) = hostcalls::set_property(vec![name], Some(value.as_bytes())) {
-        log::warn!("Envoy would not take `{name}` of an exchange: {status:?}");
+        lines::say(
+            Level::Warn,
+            name,
+            format_args!(
+                "Envoy would not keep this of an exchange ({status:?}): its record, or what its attempts need, is missing. Envoy 1.36 or newer is needed"
+            ),
+        );
     }
 }
 

@@ -165,6 +165,11 @@ impl Stats {
         }
     }
 
+    /// Of a watched stream.
+    pub fn filter_time(&self, microseconds: u64) {
+        self.sample(&[], "ai_gateway_filter_time_us", microseconds);
+    }
+
     /// How a stream came: when it began, how long it went on, and what each token took.
     fn pace(&self, record: &Record, of: &[(&str, &str)]) {
         let Some(first) = record.first_byte_ms.filter(|_| record.stream) else { return };
@@ -218,6 +223,9 @@ impl Stats {
         }
         self.add(&[provider, model], "ai_gateway_usage_mismatch_total", u64::from(record.usage_mismatch));
         self.compared(record, provider, model);
+        if let Some(limit) = record.refused_by {
+            self.add(&[("code", limit), tenant], "ai_gateway_limit_refusals_total", 1);
+        }
         for guard in record.audit.iter() {
             self.add(&[("code", guard.name()), tenant], "ai_gateway_audit_refusals_total", 1);
         }

@@ -22,6 +22,7 @@ mod envoy;
 mod failover;
 mod hostile;
 mod limits;
+mod names;
 mod native;
 mod postgres;
 mod production;
