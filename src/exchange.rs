@@ -108,6 +108,22 @@ struct Answer {
     /// As the head announced it.
     length: Option<u64>,
     first_byte: Option<UnixNanos>,
+    /// Its last byte has passed: whatever happens to the stream from now on, the provider has answered.
+    complete: bool,
+}
+
+/// What is known of an ending before Envoy is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// By the gateway itself.
+    Refused {
+        status: u64,
+    },
+    Answered {
+        status: u64,
+        complete: bool,
+    },
+    Nothing,
 }
 
 /// What to do with a request whose head has come.
@@ -358,6 +374,17 @@ impl Exchange {
     /// Whether it was sent on: only then there is an answer to read and a reservation to settle.
     pub const fn is_open(&self) -> bool {
         matches!(self.phase, Phase::Open(_))
+    }
+
+    pub fn told(&self) -> Told {
+        match &self.phase {
+            Phase::Refused(outcome, _) => Told::Refused { status: outcome.status().into() },
+            Phase::Open(open) => match open.answer.as_ref() {
+                Some(Answer { status, complete, .. }) => Told::Answered { status: *status, complete: *complete },
+                None => Told::Nothing,
+            },
+            _ => Told::Nothing,
+        }
     }
 
     /// The stream is over, however it ended.

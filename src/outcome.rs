@@ -66,7 +66,7 @@ impl Outcome {
     }
 
     /// The status of the gateway's own reply. Endings behind the provider's answer keep the status they had.
-    const fn status(self) -> u32 {
+    pub const fn status(self) -> u32 {
         match self {
             Self::InvalidRequest => 400,
             Self::TenantMissing => 401,

@@ -56,7 +56,7 @@ impl Exchange {
             meter.told(count, header(head.headers, name).and_then(number));
         }
         let length = header(head.headers, "content-length").and_then(number);
-        open.answer = Some(Answer { status, meter, length, first_byte: None });
+        open.answer = Some(Answer { status, meter, length, first_byte: None, complete: head.end_of_stream });
         passed
     }
 
@@ -88,6 +88,7 @@ impl Exchange {
         if answer.first_byte.is_none() && !bytes.is_empty() {
             answer.first_byte = Some(now());
         }
+        answer.complete |= last;
         answer.meter.feed(bytes, last)
     }
 }

@@ -5,7 +5,7 @@
 
 use super::root::Plugin;
 use super::status::{self, Asked};
-use crate::exchange::{AnswerHead, Around, Demand, Ending, Exchange, Opening, Settlement, Step, SwapStarved};
+use crate::exchange::{AnswerHead, Around, Demand, Exchange, Opening, Settlement, Step, SwapStarved, header};
 use crate::host::{cells, chain, exchange_facts, http, lines};
 use crate::limit::Decision;
 use crate::llm::meter::Passage;
@@ -28,6 +28,8 @@ pub struct Downstream {
     exchange: Option<Exchange>,
     /// The cluster whose gauge counts this exchange.
     cluster: Option<String>,
+    /// Of several that it might have been.
+    answered_by: Option<String>,
     /// What the client gets instead of the body that came.
     instead: Option<Vec<u8>>,
     /// A page of the gateway's own, until it is answered.
@@ -36,7 +38,7 @@ pub struct Downstream {
 
 impl Downstream {
     pub const fn new(plugin: Rc<Plugin>) -> Self {
-        Self { plugin, exchange: None, cluster: None, instead: None, page: None }
+        Self { plugin, exchange: None, cluster: None, answered_by: None, instead: None, page: None }
     }
 
     /// Whether this stream is an AI request that is not told yet.
@@ -214,9 +216,12 @@ impl HttpContext for Downstream {
             return Action::Continue;
         }
         let headers = http::response_headers();
-        let from_provider = exchange_facts::from_provider();
-        let cluster = if exchange.has_choice() { exchange_facts::cluster() } else { None };
-        let head = AnswerHead { headers: &headers, from_provider, cluster: cluster.as_deref(), end_of_stream };
+        // The router leaves its mark on what a provider answered; without it (`suppress_envoy_headers`), Envoy is asked.
+        let from_provider =
+            header(&headers, "x-envoy-upstream-service-time").is_some() || exchange_facts::from_provider();
+        self.answered_by = if exchange.has_choice() { exchange_facts::cluster() } else { None };
+        let cluster = self.answered_by.as_deref();
+        let head = AnswerHead { headers: &headers, from_provider, cluster, end_of_stream };
         let passed = exchange.answer_head(&self.plugin.policy, &head);
         for (name, value) in passed.set {
             http::set_response_header(name, &value);
@@ -271,11 +276,8 @@ impl HttpContext for Downstream {
         let Some(exchange) = self.exchange.take() else { return };
         let plugin = Rc::clone(&self.plugin);
         let now = exchange_facts::now();
-        let ending = if exchange.is_open() || exchange.is_reading() {
-            exchange_facts::ending(self.cluster.as_deref(), exchange.has_choice())
-        } else {
-            Ending { status: exchange_facts::status(), ..Ending::default() }
-        };
+        let (first, last) = (self.cluster.as_deref(), self.answered_by.take());
+        let ending = exchange_facts::ending(exchange.told(), first, last, exchange.has_choice());
         let opened = exchange.is_open();
         let closed = exchange.close(&plugin.policy, &ending, now);
         if let Some(settlement) = &closed.settlement {
