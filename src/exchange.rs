@@ -3,6 +3,7 @@
 //! Trade-off: the order of things stands in this one file, and every callback is one call into it. Each phase owns
 //! exactly what it needs, so nothing can be settled that was not admitted, and nothing twice.
 
+use crate::headers::Headers;
 use crate::limit::{Admitted, Ask, Bound, Decision, Guards, Reservation, Standing};
 use crate::llm::estimate::Sizes;
 use crate::llm::estimate::density::Density;
@@ -194,20 +195,9 @@ pub struct Passed {
     pub body: Option<Vec<u8>>,
 }
 
-pub type Headers = [(String, Vec<u8>)];
-
 /// Bedrock counts the tokens of InvokeModel for models whose answers don't.
 const COUNTED_IN_THE_HEAD: [(&str, Count); 2] =
     [("x-amzn-bedrock-input-token-count", Count::Input), ("x-amzn-bedrock-output-token-count", Count::Output)];
-
-/// The first value of a header.
-pub fn header<'a>(headers: &'a Headers, name: &str) -> Option<&'a [u8]> {
-    headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_slice())
-}
-
-pub fn number(text: &[u8]) -> Option<u64> {
-    std::str::from_utf8(text).ok()?.trim().parse().ok()
-}
 
 impl Exchange {
     /// Takes the next bytes of the body. A reply means that no more are wanted.

@@ -12,4 +12,5 @@ pub mod densities;
 pub mod exchange_facts;
 pub mod http;
 pub mod lines;
+mod pairs;
 pub mod stats;

@@ -5,7 +5,7 @@
 
 use super::root::Plugin;
 use super::status::{self, Asked};
-use crate::exchange::{AnswerHead, Around, Demand, Exchange, Opening, Settlement, Step, SwapStarved, header};
+use crate::exchange::{AnswerHead, Around, Demand, Exchange, Opening, Settlement, Step, SwapStarved};
 use crate::host::{cells, chain, exchange_facts, http, lines};
 use crate::limit::Decision;
 use crate::llm::meter::Passage;
@@ -217,8 +217,7 @@ impl HttpContext for Downstream {
         }
         let headers = http::response_headers();
         // The router leaves its mark on what a provider answered; without it (`suppress_envoy_headers`), Envoy is asked.
-        let from_provider =
-            header(&headers, "x-envoy-upstream-service-time").is_some() || exchange_facts::from_provider();
+        let from_provider = headers.get("x-envoy-upstream-service-time").is_some() || exchange_facts::from_provider();
         self.answered_by = if exchange.has_choice() { exchange_facts::cluster() } else { None };
         let cluster = self.answered_by.as_deref();
         let head = AnswerHead { headers: &headers, from_provider, cluster, end_of_stream };

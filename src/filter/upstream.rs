@@ -4,7 +4,6 @@
 //! client's own each time. `on_log` is never called here.
 
 use crate::attempt::{self, Attempt, Failed};
-use crate::exchange::{header, number};
 use crate::host::{exchange_facts, http, lines};
 use crate::llm::meter::Meter;
 use crate::llm::request;
@@ -95,14 +94,13 @@ impl HttpContext for Upstream {
     fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         let Some(attempt) = &self.attempt else { return Action::Continue };
         let headers = http::response_headers();
-        let header = |name: &str| header(&headers, name);
-        let status = header(":status").and_then(number).unwrap_or(0);
+        let status = headers.number(":status").unwrap_or(0);
         if !attempt::may_be_retried(status) {
             return Action::Continue;
         }
         let nth = exchange_facts::attempts();
         // Envoy would wait for as long before it tries another provider, too.
-        if let Some(wait) = header("retry-after")
+        if let Some(wait) = headers.get("retry-after")
             && attempt.has_another(nth)
         {
             http::set_response_header(attempt::RETRY_AFTER, &String::from_utf8_lossy(wait));
@@ -112,7 +110,7 @@ impl HttpContext for Upstream {
             exchange_facts::add_failed(&Failed::of(nth, &self.provider, None).line());
             return Action::Continue;
         }
-        let meter = attempt.meter(header("content-type"), header("content-encoding"));
+        let meter = attempt.meter(headers.get("content-type"), headers.get("content-encoding"));
         self.failing = Some(Failing { number: nth, meter, read: 0 });
         Action::Pause
     }

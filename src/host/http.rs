@@ -1,18 +1,19 @@
 //! Headers and bodies of the stream at hand, and replies in its place.
 
 use super::lines;
+use super::pairs::headers;
+use crate::headers::Headers;
 use crate::outcome::Reply;
 use log::Level;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, Bytes, MapType, Status};
 
-/// All at once: one call instead of one a header, and repeated headers are seen.
-pub fn request_headers() -> Vec<(String, Bytes)> {
-    hostcalls::get_map_bytes(MapType::HttpRequestHeaders).unwrap_or_default()
+pub fn request_headers() -> Headers {
+    headers(MapType::HttpRequestHeaders)
 }
 
-pub fn response_headers() -> Vec<(String, Bytes)> {
-    hostcalls::get_map_bytes(MapType::HttpResponseHeaders).unwrap_or_default()
+pub fn response_headers() -> Headers {
+    headers(MapType::HttpResponseHeaders)
 }
 
 pub fn set_request_header(name: &str, value: &str) {
