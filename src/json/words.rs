@@ -16,6 +16,24 @@ pub const fn below(word: u64, bound: u8) -> u64 {
     word.wrapping_sub(ONES.wrapping_mul(bound as u64)) & !word & HIGHS
 }
 
+/// Marks (0x80) the bytes of `word` that are no decimal digit.
+pub const fn not_digit(word: u64) -> u64 {
+    // 0x46 lifts all above `9` to the high bit; a byte that carries into the next one is marked itself.
+    below(word, b'0') | ((word.wrapping_add(ONES.wrapping_mul(0x46)) | word) & HIGHS)
+}
+
+/// Up to the closing quote, and what stands behind that, if the string is there to its end and its bytes are its text.
+pub fn whole_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut ascii = true;
+    let length = run(bytes, |word| {
+        ascii &= is_ascii(word);
+        equal(word, b'"') | equal(word, b'\\') | below(word, b' ')
+    });
+    let (text, behind) = bytes.split_at_checked(length)?;
+    let behind = behind.strip_prefix(b"\"")?;
+    (ascii || str::from_utf8(text).is_ok()).then_some((text, behind))
+}
+
 /// Whether a byte of `word` has its high bit set.
 pub const fn is_ascii(word: u64) -> bool {
     word & HIGHS == 0
