@@ -18,6 +18,8 @@ TOOLS := $(CURDIR)/target/tools
 VENV := $(CURDIR)/target/venv
 PRICES_VENV := $(CURDIR)/target/prices-venv
 PRICES := $(CURDIR)/target/prices
+GRAFANA_VENV := $(CURDIR)/target/grafana-venv
+GRAFANA := $(CURDIR)/target/grafana
 WASM := $(CURDIR)/target/nexus_ai_gateway.wasm
 PROVIDER := $(CARGO_TARGET_DIR)/release/simulated-provider
 PINNED_FUNC_E := $(TOOLS)/func-e-$(FUNC_E_VERSION)/func-e
@@ -58,9 +60,10 @@ production: $(WASM) $(FUNC_E) $(ENVOY_PATH) | need-python ## Start the gateway w
 	@$(with_envoy) envoy/production
 
 .PHONY: test
-test: ## lint, check-prometheus, unit, e2e and a short run of the fuzz targets
+test: ## lint, check-prometheus, check-grafana, unit, e2e and a short run of the fuzz targets
 	@$(MAKE) lint
 	@$(MAKE) check-prometheus
+	@$(MAKE) check-grafana
 	@$(MAKE) unit
 	@$(MAKE) e2e
 	@$(MAKE) fuzz-short
@@ -123,6 +126,20 @@ check-prices: $(PRICES_VENV)/prices.stamp ## The catalogue is what its sources s
 	@for file in envoy/prices/catalogue.json envoy/prices/REPORT.md tests/fixtures/oracle.json; do \
 		diff -u $$file $(PRICES)/$${file##*/} || { echo "$$file is not what make prices writes" >&2; exit 1; }; \
 	done
+
+.PHONY: dashboards
+dashboards: $(GRAFANA_VENV)/grafana.stamp ## Write Grafana's dashboards
+	@$(GRAFANA_VENV)/bin/python envoy/grafana/generate.py --into envoy/grafana
+
+.PHONY: check-grafana
+check-grafana: $(GRAFANA_VENV)/grafana.stamp $(PROMTOOL) ## The dashboards are what their code says, and promtool accepts each query
+	@mkdir -p $(GRAFANA)
+	@$(GRAFANA_VENV)/bin/python envoy/grafana/generate.py --into $(GRAFANA)
+	@for board in sre finance developer; do \
+		diff -u envoy/grafana/$$board.json $(GRAFANA)/$$board.json || { echo "envoy/grafana/$$board.json is not what make dashboards writes" >&2; exit 1; }; \
+	done
+	@python3 tests/grafana/queries.py --rules $(GRAFANA)/queries.yml
+	@[ ! -x $(PROMTOOL) ] || $(PROMTOOL) check rules $(GRAFANA)/queries.yml
 
 .PHONY: clean
 clean: ## Remove everything that was built or installed here
@@ -289,6 +306,19 @@ $(PRICES_VENV)/bin/pip: | need-python
 $(PRICES_VENV)/prices.stamp: envoy/prices/requirements.txt | $(PRICES_VENV)/bin/pip
 	@echo "installing genai-prices and litellm"
 	@$(PRICES_VENV)/bin/pip install --quiet --requirement $<
+	@touch $@
+
+$(GRAFANA_VENV)/bin/pip: | need-python
+	@python3 -m venv --clear $(GRAFANA_VENV) || $(call missing,Python's venv module (Debian and Ubuntu: apt install python3-venv))
+
+$(GRAFANA_VENV)/grafana.stamp: envoy/grafana/requirements.txt | $(GRAFANA_VENV)/bin/pip
+	@echo "installing grafana-foundation-sdk"
+	@$(GRAFANA_VENV)/bin/pip install --quiet --requirement $<
+	@touch $@
+
+$(GRAFANA_VENV)/pictures.stamp: tests/grafana/requirements.txt | $(GRAFANA_VENV)/bin/pip
+	@echo "installing matplotlib"
+	@$(GRAFANA_VENV)/bin/pip install --quiet --requirement $<
 	@touch $@
 
 .PHONY: need-rust need-go need-python need-c++ need-debian
