@@ -38,7 +38,9 @@ class Figures(collections.namedtuple("Figures", "exchanges input_tokens output_t
 
 
 def of_records(lines):
-    return Figures(len(lines), *(sum(line[field] for line in lines) for field in Figures._fields[1:]))
+    # What failed attempts cost is in an exchange's cost, and what they used is beside its usage.
+    tokens = [sum(part[field] for line in lines for part in (line, *line.get("failed_attempts", []))) for field in Figures._fields[1:3]]
+    return Figures(len(lines), *tokens, sum(line["cost_nanousd"] for line in lines))
 
 
 def of_stats(admin):
@@ -59,8 +61,8 @@ def of_prometheus(url):
 
 
 def of_postgres(select):
-    sums = ", ".join(f"coalesce(sum({field}), 0)" for field in Figures._fields[1:])
-    return Figures(*map(int, select(f"select count(*), {sums} from ai_gateway.exchanges").split("|")))
+    sums = ", ".join(f"coalesce(sum({field}), 0)" for field in ("requests", *Figures._fields[1:]))
+    return Figures(*map(int, select(f"select {sums} from ai_gateway.invoices").split("|")))
 
 
 def until(look, holds, seconds):
@@ -106,46 +108,67 @@ def outcomes(lines, series):
     return by_name == counted
 
 
+def invoices(select, series):
+    """Prints what each tenant owes, and tells whether every line of the invoices is what Envoy's stats say."""
+    rows = [row.split("|") for row in select("select tenant, provider, model, sum(cost_nanousd) from ai_gateway.invoices group by 1, 2, 3").splitlines()]
+    owed = {(tenant, provider, model): int(cost) for tenant, provider, model, cost in rows if int(cost)}
+    counted = collections.Counter()
+    for name, labels, value in series:
+        if name == "ai_gateway_cost_nanousd_total" and value:
+            counted[labels["tenant"], labels["provider"], labels["model"]] += value
+    of_tenants = collections.Counter()
+    for (tenant, *_), cost in owed.items():
+        of_tenants[tenant] += cost
+    for tenant, cost in of_tenants.most_common():
+        print(f"  {tenant:<18}{cost / 1e9:>14.9f}")
+    print(f"  by tenant, provider and model {'as in Envoy`s stats' if owed == counted else 'NOT WHAT ENVOY`S STATS SAY'}".replace("`", "'"))
+    return owed == counted
+
+
+# What was charged of exchanges whose usage was told must be what was billed. All else is an estimate, or nothing.
+TOLD, BROKEN, NOTHING = "usage was told", "  attempts of these that broke off", "an error without usage: not charged"
+ESTIMATED = {
+    "success": "estimated: no usage told",
+    "provider_aborted": "estimated: the answer broke off",
+    "client_closed": "estimated: the client left",
+}
+
+
 def against_ledgers(lines, entries):
-    """Prints what was charged beside what was billed for the same exchanges, and tells whether it is equal where it must be:
-    wherever a provider told its usage to the end."""
+    """Prints what was charged beside what was billed for the same exchanges, and tells whether it is equal where it must be."""
     billed = collections.defaultdict(list)
     for entry in entries:
         billed[entry["request_id"]].append(entry)
-    rows = {name: [0, 0, 0] for name in ("told", "failed", "estimated", "none")}
+    rows = {name: [0, 0, 0] for name in (TOLD, BROKEN, *ESTIMATED.values(), NOTHING)}
     wrong = []
 
-    def add(name, count, charged, billed):
-        rows[name] = [sum(pair) for pair in zip(rows[name], (count, charged, billed))]
+    def add(name, charged, billed):
+        if charged or billed:
+            rows[name] = [sum(pair) for pair in zip(rows[name], (1, charged, billed))]
 
     for line in lines:
-        of_it = billed.pop(line["request_id"], [])
+        charged, of_it = line["cost_nanousd"], billed.pop(line["request_id"], [])
         whole = sum(entry["cost_nanousd"] for entry in of_it)
-        if line["usage_source"] != "reported":
-            add(line["usage_source"], 1 if whole or line["cost_nanousd"] else 0, line["cost_nanousd"], whole)
-            continue
-        # An attempt that its provider broke off told no usage, and another answered in its stead.
-        told = sum(entry["cost_nanousd"] for entry in of_it if entry["delivered"])
-        add("told", 1, line["cost_nanousd"], told)
-        add("failed", 1 if whole > told else 0, 0, whole - told)
-        if told != line["cost_nanousd"]:
-            wrong.append(f"{line['request_id']}: charged {line['cost_nanousd']}, billed {told} nano-dollars")
-    strangers = sum(entry["cost_nanousd"] for of_it in billed.values() for entry in of_it)
-    print(f"{'':<44}{'exchanges':>10} {'charged, USD':>14} {'billed, USD':>14}")
-    for name, words in (
-        ("told", "the provider told its usage"),
-        ("failed", "  attempts of these that broke off"),
-        ("estimated", "estimated: cut off, client left, no usage"),
-        ("none", "an error that told no usage"),
-    ):
-        count, charged, bill = rows[name]
-        note = "equal, each of them" if name == "told" and not wrong else "DIFFERS" if name == "told" else ""
-        if name == "estimated" and bill:
-            note = f"{charged / bill - 1:+.1%}"
-        print(f"  {words:<42}{count:>10,} {charged / 1e9:>14.9f} {bill / 1e9:>14.9f}   {note}".rstrip())
-    print(f"  {'sum':<42}{'':>10} {sum(row[1] for row in rows.values()) / 1e9:>14.9f} {sum(row[2] for row in rows.values()) / 1e9:>14.9f}")
+        if line["usage_source"] == "estimated":
+            add(ESTIMATED[line["outcome"]], charged, whole)
+        elif not charged and line["usage_source"] == "none":
+            add(NOTHING, charged, whole)
+        else:
+            # An attempt that its provider broke off told no usage, and another answered in its stead.
+            told = sum(entry["cost_nanousd"] for entry in of_it if entry["delivered"])
+            add(TOLD, charged, told)
+            add(BROKEN, 0, whole - told)
+            if told != charged:
+                wrong.append(f"{line['request_id']}: charged {charged}, billed {told} nano-dollars")
+    print(f"{'':<40}{'exchanges':>10} {'charged, USD':>14} {'billed, USD':>14}")
+    for name, (count, charged, bill) in rows.items():
+        equal = "equal, each of them" if not wrong else "DIFFERS"
+        note = equal if name == TOLD else f"{charged / bill - 1:+.1%}" if charged and bill else ""
+        print(f"  {name:<38}{count:>10,} {charged / 1e9:>14.9f} {bill / 1e9:>14.9f}   {note}".rstrip())
+    _, charged, bill = (sum(column) for column in zip(*rows.values()))
+    print(f"  {'sum':<38}{'':>10} {charged / 1e9:>14.9f} {bill / 1e9:>14.9f}")
     for difference in wrong[:5]:
         print(f"  {difference}")
     if billed:
-        print(f"  {len(billed)} requests in the ledgers, of {strangers} nano-dollars, are in no record")
+        print(f"  {len(billed)} requests in the ledgers are in no record")
     return not wrong and not billed

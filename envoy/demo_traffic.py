@@ -94,7 +94,7 @@ class Customers:
             (0.05, 1, lambda: self.chat("acme", knobs="delay_ms=5000")),
             # Clients that don't wait for the end.
             (0.15, 3, lambda: dataclasses.replace(self.chat("acme", stream=True, tokens=80, knobs="gap_ms=40"), leaves=True)),
-            (0.05, 1, lambda: dataclasses.replace(self.chat("initech", model="gpt-4o", bound=200, stream=False, knobs="delay_ms=3000"), patience=0.5)),
+            (0.05, 1, lambda: dataclasses.replace(self.chat("initech", bound=200, stream=False, knobs="delay_ms=3000"), patience=0.5)),
         ]
 
     def text(self, words):
