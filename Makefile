@@ -59,6 +59,10 @@ run: $(WASM) provider $(FUNC_E) $(ENVOY_PATH) | need-python ## Start the gateway
 production: $(WASM) $(FUNC_E) $(ENVOY_PATH) | need-python ## Start the gateway with envoy/production.yaml, for the providers whose keys are set
 	@$(with_envoy) envoy/production
 
+.PHONY: demo
+demo: $(WASM) provider $(FUNC_E) $(ENVOY_PATH) $(DEBIAN)/stamp $(PROMETHEUS) | need-python ## The gateway, Prometheus, PostgreSQL and minutes of traffic in which everything happens (DEMO_MINUTES=5)
+	@$(with_envoy) DEBIAN=$(DEBIAN) PROMETHEUS=$(PROMETHEUS) envoy/demo
+
 .PHONY: test
 test: ## lint, check-prometheus, check-grafana, unit, e2e and a short run of the fuzz targets
 	@$(MAKE) lint

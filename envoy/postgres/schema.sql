@@ -65,20 +65,34 @@ begin
   ) on conflict (id) do nothing;
 end $$;
 
--- What each tenant owes for a month, by model; exact to the nano-dollar.
+-- What each tenant owes for a month, by who billed it; exact to the nano-dollar. An attempt that failed and was billed all the
+-- same is a part of its exchange's cost, and stands here under its own provider and model.
 create or replace view ai_gateway.invoices as
+with failed as (
+  select time, tenant, attempt.*
+  from ai_gateway.exchanges,
+    jsonb_to_recordset(line->'failed_attempts')
+      as attempt (provider text, model text, input_tokens bigint, output_tokens bigint, cost_nanousd bigint)
+), billed as (
+  select
+    time, tenant, provider, model, 1 as requests, input_tokens, output_tokens, usage_source,
+    cost_nanousd - coalesce((select sum((one->>'cost_nanousd')::bigint) from jsonb_array_elements(line->'failed_attempts') as one), 0) as cost_nanousd
+  from ai_gateway.exchanges
+  union all
+  select time, tenant, provider, model, 0, input_tokens, output_tokens, 'reported', cost_nanousd from failed
+)
 select
   date_trunc('month', time at time zone 'UTC')::date as month,
   tenant,
   provider,
   model,
-  count(*) as requests,
+  sum(requests) as requests,
   sum(input_tokens) as input_tokens,
   sum(output_tokens) as output_tokens,
   sum(cost_nanousd) as cost_nanousd,
   sum(cost_nanousd) / 1000000000.0 as cost_usd,
   sum(cost_nanousd) filter (where usage_source = 'estimated') as estimated_nanousd
-from ai_gateway.exchanges
+from billed
 group by 1, 2, 3, 4;
 
 -- Deletes what is older, a call at a time, and says how many rows went: `select ai_gateway.forget(interval '400 days')`.
