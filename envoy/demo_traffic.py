@@ -25,7 +25,7 @@ def tenants(seconds):
         "acme": {"tier": "premium", "limits": PLENTY},
         "globex": {"tier": "standard", "limits": PLENTY},
         "initech": {"tier": "premium", "limits": PLENTY},
-        "clinic": {"tier": "standard", "limits": PLENTY},
+        "clinic": {"tier": "standard", "limits": {**PLENTY, "requests_per_minute": 90}, "audit": ["requests_per_minute"]},
         "startup": {"tier": "standard", "limits": PLENTY, "budgets": {"day_usd": f"{startup / 1e9:.9f}"}},
         "pilot": {"tier": "low", "limits": PLENTY, "budgets": {"month_usd": "0.0006"}},
         "trial": {"tier": "low", "limits": {"requests_per_minute": 8}, "models": ["gpt-4o-mini", "gpt-4.1*"]},

@@ -64,7 +64,7 @@ GLANCE = [
         decimals=1,
     ),
     number(
-        "Refused by the gateway",
+        "Refused",
         "Share of my requests that a limit, a budget or a rule refused: the table below says what to do about each code.",
         f'(sum(rate(ai_gateway_requests_total{{{MINE}, status=~"{REFUSED}"}}[5m])) or vector(0)) / sum(rate(ai_gateway_requests_total{{{MINE}}}[5m]))',
         "percentunit",
@@ -114,7 +114,7 @@ REQUESTS = [
         "A minute; everything but `success` is explained beside it.",
         {"{{status}}": f"sum by (status) (rate(ai_gateway_requests_total{{{MINE}}}[$__rate_interval])) * 60"},
         "reqpm",
-        width=10,
+        width=9,
         height=9,
         stacked=True,
     ),
@@ -123,16 +123,16 @@ REQUESTS = [
         "The `code` of an error's body, and what to do.",
         "| code | HTTP | meaning | what to do |\n|---|---|---|---|\n"
         + "\n".join(f"| `{code}` | {http} | {means} | {do} |" for code, (http, means, do) in MEANINGS.items() if do),
-        width=14,
+        width=15,
         height=18,
     ),
     bars(
         "Why not",
         "What became of those without an answer in the time shown, by code.",
-        {"{{status}}": f'sort_desc(sum by (status) (increase(ai_gateway_requests_total{{{MINE}, status!="success"}}[$__range])))'},
+        {"{{status}}": f'sort_desc(sum by (status) (increase(ai_gateway_requests_total{{{MINE}, status!="success"}}[$__range])) >= 0.5)'},
         "short",
         (WARN,),
-        width=10,
+        width=9,
         height=9,
         decimals=0,
     ),
@@ -173,7 +173,6 @@ MONEY = [
         "My tokens a minute",
         "In and out; output costs several times as much.",
         {"{{direction}}": f"sum by (direction) (rate(ai_gateway_tokens_total{{{MINE}}}[$__rate_interval])) * 60"},
-        width=6,
         stacked=True,
     ),
     lines(
@@ -185,14 +184,12 @@ MONEY = [
             "budget": f"sum(ai_gateway_budget_today_usd{{{BOOKS}}})",
         },
         "currencyUSD",
-        width=6,
     ),
     lines(
         "My spend an hour, by model",
         "What the money goes to, at the pace of each moment.",
         {"{{model}}": f"sum by (model) (rate(ai_gateway_cost_usd_total{{{MINE}}}[$__rate_interval])) * 3600"},
         "currencyUSD",
-        width=6,
         stacked=True,
     ),
     bars(
@@ -205,7 +202,6 @@ MONEY = [
             )
         },
         "currencyUSD",
-        width=6,
         decimals=6,
     ),
     lines(
@@ -213,7 +209,6 @@ MONEY = [
         "What they are for, by the role that they name.",
         {"{{role}}": f"sum by (role) (rate(ai_gateway_requests_total{{{MINE}}}[$__rate_interval])) * 60"},
         "reqpm",
-        width=12,
         stacked=True,
     ),
     lines(
@@ -221,7 +216,6 @@ MONEY = [
         "Who answered; `none` are those that the gateway refused before it chose one.",
         {"{{provider}}": f"sum by (provider) (rate(ai_gateway_requests_total{{{MINE}}}[$__rate_interval])) * 60"},
         "reqpm",
-        width=12,
         stacked=True,
     ),
 ]

@@ -98,7 +98,7 @@ GLANCE = [
         decimals=1,
     ),
     number(
-        "Input read from caches",
+        "Cached input",
         "Share of input tokens that providers charge less for, over an hour; prompts that begin alike raise it.",
         cached("", "1h"),
         "percentunit",
@@ -125,7 +125,7 @@ TENANTS = [
     bars(
         "Budgets used",
         "Of the day and, where there is one, of the month; orange from 60 %, red from 80 % where the alert fires; at 100 % a tenant gets 402.",
-        {"{{tenant}}, today": USED.format(period="today"), "{{tenant}}, month": USED.format(period="this_month")},
+        {"{{tenant}}, today": f"sort_desc({USED.format(period='today')})", "{{tenant}}, month": USED.format(period="this_month")},
         "percentunit",
         FULL,
         width=10,
@@ -185,6 +185,7 @@ TRUST = [
         {"{{provider}}": 'provider:ai_gateway_spend_capture:ratio_rate1h{provider=~"$provider"}'},
         "percentunit",
         borders=[BAD, 0.99, GOOD],
+        around=0.95,
         at_most=1,
     ),
     lines(
@@ -217,6 +218,7 @@ TRUST = [
             ),
         },
         "currencyUSD",
+        nothing="No provider here says what it bills",
     ),
     lines(
         "Input read from caches, by model",
@@ -246,9 +248,9 @@ where month >= {MONTHS} and cost_nanousd > 0
 group by month, tenant
 order by month desc, sum(cost_nanousd) desc""",
         {
-            "Requests": ("short", None, None),
-            "Input": ("short", None, None),
-            "Output": ("short", None, None),
+            "Requests": ("locale", 0, None),
+            "Input": ("locale", 0, None),
+            "Output": ("locale", 0, None),
             "Cost": ("currencyUSD", 6, None),
             "Estimated": ("percentunit", 1, (GOOD, 0.01, WARN)),
         },
@@ -263,7 +265,7 @@ from ai_gateway.invoices
 where month = date_trunc('month', now() at time zone 'UTC') and cost_nanousd > 0
 order by cost_nanousd desc
 limit 20""",
-        {"Requests": ("short", None, None), "Cost": ("currencyUSD", 6, None), "A request": ("currencyUSD", 6, None)},
+        {"Requests": ("locale", 0, None), "Cost": ("currencyUSD", 6, None), "A request": ("currencyUSD", 6, None)},
     ),
 ]
 

@@ -29,8 +29,23 @@ RECORDS = DataSourceRef(type_val="grafana-postgresql-datasource", uid="${records
 TAG = "ai-gateway"
 
 GOOD, WARN, BAD, PLAIN = "green", "orange", "red", "blue"
-# Outcomes keep their colour wherever they stand.
-COLOURS = {"success": GOOD, "p50": "green", "p95": "orange", "p99": "red", "input": "blue", "output": "purple"}
+
+# What keeps its colour wherever it stands. Of outcomes: limits yellow, budgets purple, what was wrong blue, failures red.
+COLOURS = {
+    "status": {
+        "success": "#73BF69", "client_closed": "#8E8E8E",
+        "rate_limited": "#F2CC0C", "expensive_rate_limited": "#CC9D00", "token_rate_limited": "#FFF899",
+        "request_budget_exceeded": "#CA95E5", "daily_budget_exceeded": "#A352CC", "monthly_budget_exceeded": "#7C2EA3",
+        "model_unpriced": "#DEB6F2", "model_not_allowed": "#1F60C4", "tenant_missing": "#C0D8FF", "tenant_unknown": "#8AB8FF",
+        "invalid_request": "#5794F2", "request_too_large": "#3274D9",
+        "provider_unavailable": "#C4162A", "provider_error": "#F2495C", "provider_aborted": "#FF7383",
+        "provider_rate_limited": "#FFA6B0", "provider_rejected": "#FF9830", "internal_error": "#8F1D2C",
+    },
+    "direction": {"input": "#5794F2", "output": "#B877D9"},
+    "source": {"reported": "#73BF69", "estimated": "#FF9830"},
+    "ending": {"succeeded": "#73BF69", "failed": "#E02F44", "refused by the gateway": "#F2CC0C", "rejected by the provider": "#FF9830", "client left": "#8E8E8E"},
+    "quantile": {"p50": "#73BF69", "p95": "#FF9830", "p99": "#F2495C"},
+}  # fmt: skip
 
 
 def board(uid, title, about, variables, rows, span="now-6h", timezone="browser"):
@@ -137,23 +152,27 @@ def _targets(panel, queries, instant=False):
     return panel
 
 
-def number(title, about, expr, unit="short", borders=(PLAIN,), width=3, words=None, **rest):
-    """One number, as it is now; `words` say what a value means."""
+def number(title, about, expr, unit="short", borders=(PLAIN,), width=3, words=None, whose="", **rest):
+    """One number, as it is now; `whose` it is where it is somebody's; `words` say what a value means."""
     panel = _made(stat.Panel(), title, about, width, 4, unit, list(borders), **rest)
     panel.color_mode(looks.BigValueColorMode.VALUE if len(borders) == 1 else looks.BigValueColorMode.BACKGROUND_SOLID)
     panel.graph_mode(looks.BigValueGraphMode.NONE).reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
     if words:
         panel.mappings([_words(words)])
-    return _targets(panel, {"": expr}, instant=True)
+    panel.text_mode(looks.BigValueTextMode.VALUE_AND_NAME if whose else looks.BigValueTextMode.VALUE)
+    return _targets(panel, {whose: expr}, instant=True)
 
 
 def _words(words):
     return ValueMap({str(value): ValueMappingResult(text=word, color=colour) for value, (word, colour) in words.items()})
 
 
-def lines(title, about, queries, unit="short", width=8, height=8, stacked=False, borders=None, **rest):
-    """Over time; with `borders` their values are drawn, too."""
-    panel = _made(timeseries.Panel(), title, about, width, height, unit, borders, **({"at_least": 0} | rest))
+def lines(title, about, queries, unit="short", width=8, height=8, stacked=False, borders=None, around=None, **rest):
+    """Over time, from zero or `around` a value; with `borders` their values are drawn, too."""
+    rest = rest if around else {"at_least": 0} | rest
+    panel = _made(timeseries.Panel(), title, about, width, height, unit, borders, **rest)
+    if around:
+        panel.axis_soft_min(around)
     panel.line_width(1).fill_opacity(35 if stacked else 8).show_points(looks.VisibilityMode.NEVER)
     panel.tooltip(common.VizTooltipOptions().mode(looks.TooltipDisplayMode.MULTI).sort(looks.SortOrder.DESCENDING))
     legend = common.VizLegendOptions().show_legend(True).placement(looks.LegendPlacement.BOTTOM).calcs([])
@@ -163,8 +182,8 @@ def lines(title, about, queries, unit="short", width=8, height=8, stacked=False,
         panel.stacking(common.StackingConfig().mode(looks.StackingMode.NORMAL).group("A"))
     if borders:
         panel.thresholds_style(common.GraphThresholdsStyleConfig().mode(looks.GraphTresholdsStyleMode.DASHED))
-    for name, colour in COLOURS.items():
-        if name in queries or "{{status}}" in queries:
+    for label, colours in COLOURS.items():
+        for name, colour in colours.items() if f"{{{{{label}}}}}" in queries else ((name, colours[name]) for name in queries if name in colours):
             panel.override_by_name(name, [DynamicConfigValue(id_val="color", value={"mode": "fixed", "fixedColor": colour})])
     return _targets(panel, queries)
 

@@ -6,6 +6,8 @@ from vocabulary import NOT_FAILED, REFUSED
 SERVED = 'provider=~"$provider", model=~"$model"'
 ASKED = f'{SERVED}, tenant=~"$tenant"'
 PROVIDER = 'provider=~"$provider"'
+# `none` is nobody's failure: no provider could be chosen. It counts in the success of all.
+CHOSEN = f'{SERVED}, provider!="none"'
 
 SUCCESS = (
     "1 - sum{by} (provider_model:ai_gateway_requests_failed:rate5m{{{of}}})"
@@ -14,8 +16,12 @@ SUCCESS = (
 FIRING = 'ALERTS{alertname=~"AiGateway.+", alertstate="firing"}'
 
 
-def success(by=""):
-    return SUCCESS.format(by=f" by ({by})" if by else "", of=SERVED)
+def success(by="", of=SERVED):
+    return SUCCESS.format(by=f" by ({by})" if by else "", of=of)
+
+
+def requests(status):
+    return f"sum(rate(ai_gateway_requests_total{{{ASKED}, status{status}}}[$__rate_interval]))"
 
 
 def quantile(q, histogram, by="model"):
@@ -31,6 +37,10 @@ def took(q, by):
     )
 
 
+def vms_died(over):
+    return " + ".join(f"sum(increase(envoy_wasm_nexus_ai_gateway_vm_reload_{what}[{over}]))" for what in ("success", "failure"))
+
+
 # Ratios from which an alert fires, with a colour before that.
 SUCCEEDS = (BAD, 0.95, WARN, 0.99, GOOD)
 TAKES = (GOOD, 5, WARN, 10, BAD)
@@ -44,7 +54,7 @@ GLANCE = [
         borders=ANY,
     ),
     number(
-        "Requests that succeed",
+        "Success",
         "Of those that ended by the provider's or the gateway's doing, over 5 minutes; if it is low, see what fails below.",
         success(),
         "percentunit",
@@ -52,19 +62,21 @@ GLANCE = [
         decimals=1,
     ),
     number(
-        "At the worst provider",
+        "Worst provider",
         "The same of the provider where it is lowest; the alert fires below 95 %. Put another before it in `models`.",
-        f"min({success('provider')})",
+        f"bottomk(1, {success('provider', CHOSEN)})",
         "percentunit",
         SUCCEEDS,
+        whose="{{provider}}",
         decimals=1,
     ),
     number(
-        "p95 of the slowest model",
+        "Slowest model, p95",
         "One in twenty of its answers takes this long or longer, to the last byte; the alert fires above 10 s.",
-        f"max({took(0.95, 'provider, model')} >= 0)",
+        f"topk(1, {took(0.95, 'provider, model')} >= 0)",
         "s",
         TAKES,
+        whose="{{model}}",
     ),
     number(
         "Breakers open",
@@ -75,9 +87,10 @@ GLANCE = [
     number(
         "Fullest budget",
         "Of today's budgets the one that is spent most, on one Envoy; the alert fires above 80 %, at 100 % its tenant gets 402.",
-        'max(ai_gateway_spent_today_usd{tenant=~"$tenant"} / (ai_gateway_budget_today_usd{tenant=~"$tenant"} > 0))',
+        'topk(1, ai_gateway_spent_today_usd{tenant=~"$tenant"} / (ai_gateway_budget_today_usd{tenant=~"$tenant"} > 0))',
         "percentunit",
         (GOOD, 0.6, WARN, 0.8, BAD),
+        whose="{{tenant}}",
         decimals=0,
     ),
     number(
@@ -109,7 +122,7 @@ GLANCE = [
         decimals=1,
     ),
     number(
-        "Attempts that failed over",
+        "Failovers",
         "Second and later attempts for each request let pass: a provider is failing behind answers that still come.",
         "gateway:ai_gateway_failovers:ratio_rate5m",
         "percentunit",
@@ -133,7 +146,7 @@ GLANCE = [
     number(
         "VMs that died",
         "Workers' VMs that Envoy had to make anew in 15 minutes; requests under way there were lost: read Envoy's log for `wasm`.",
-        'ceil(sum(increase({__name__=~"envoy_wasm_nexus_ai_gateway_vm_reload_(success|failure)"}[15m])))',
+        f"ceil({vms_died('15m')})",
         borders=ANY,
     ),
     number(
@@ -172,27 +185,30 @@ ALERTS = [
 TRAFFIC = [
     lines(
         "Requests, by how they end",
-        "All of them; what the words mean is said on the developer's dashboard.",
-        {"{{status}}": f"sum by (status) (rate(ai_gateway_requests_total{{{ASKED}}}[$__rate_interval]))"},
+        "All of them; what fails and what is refused, and why, is shown beside and below.",
+        {
+            "succeeded": requests('="success"'),
+            "failed": requests(f'!~"{NOT_FAILED}"'),
+            "refused by the gateway": requests(f'=~"{REFUSED}"'),
+            "rejected by the provider": requests('="provider_rejected"'),
+            "client left": requests('="client_closed"'),
+        },
         "reqps",
         stacked=True,
     ),
     lines(
         "Success of each provider",
         "Over 5 minutes, of every tenant; below the line its alert fires: look at the next panel for the kind of failure.",
-        {"{{provider}}": success("provider")},
+        {"{{provider}}": success("provider", CHOSEN)},
         "percentunit",
         borders=[BAD, 0.95, GOOD],
+        around=0.9,
         at_most=1,
     ),
     lines(
         "What fails",
-        "Failures by provider and kind. `provider_rate_limited`: raise your quota there; `internal_error`: see the gateway itself.",
-        {
-            "{{provider}} {{status}}": (
-                f'sum by (provider, status) (rate(ai_gateway_requests_total{{{ASKED}, status!~"{NOT_FAILED}"}}[$__rate_interval]))'
-            )
-        },
+        "Failures by kind; choose a provider above. `provider_rate_limited`: raise your quota; `internal_error`: see the gateway itself.",
+        {"{{status}}": f'sum by (status) (rate(ai_gateway_requests_total{{{ASKED}, status!~"{NOT_FAILED}"}}[$__rate_interval]))'},
         "reqps",
         stacked=True,
     ),
@@ -201,6 +217,7 @@ TRAFFIC = [
         "Refusals by code: limits (429), budgets (402), wrong requests (400), names it doesn't know (401, 403).",
         {"{{status}}": f'sum by (status) (rate(ai_gateway_requests_total{{{ASKED}, status=~"{REFUSED}"}}[$__rate_interval]))'},
         "reqps",
+        width=12,
         stacked=True,
     ),
     lines(
@@ -208,6 +225,7 @@ TRAFFIC = [
         "The same by tenant: one that is refused all the time runs into a limit that is too low, or in a loop.",
         {"{{tenant}}": f'sum by (tenant) (rate(ai_gateway_requests_total{{{ASKED}, status=~"{REFUSED}"}}[$__rate_interval]))'},
         "reqps",
+        width=6,
         stacked=True,
     ),
     lines(
@@ -215,7 +233,9 @@ TRAFFIC = [
         "Limits under `audit` refuse nothing and count here: what turning them on would do.",
         {"{{tenant}} {{code}}": 'sum by (tenant, code) (rate(ai_gateway_audit_refusals_total{tenant=~"$tenant"}[$__rate_interval]))'},
         "reqps",
+        width=6,
         stacked=True,
+        nothing="None is audited, or would refuse",
     ),
 ]
 
@@ -265,13 +285,15 @@ PROVIDERS = [
         "Attempts beyond the first, for each request let pass, by who answered in the end; see what fails for who didn't.",
         {"{{provider}}": f"provider:ai_gateway_failovers:ratio_rate5m{{{PROVIDER}}}"},
         "percentunit",
+        at_most=1,
     ),
     lines(
         "Rejected by the provider",
         "Share of answers that were a 4xx; above the line its key or a model's name is wrong, and the alert fires.",
         {
             "{{provider}}": (
-                f'sum by (provider) (rate(ai_gateway_requests_total{{{ASKED}, status="provider_rejected"}}[5m]))'
+                f'(sum by (provider) (rate(ai_gateway_requests_total{{{ASKED}, status="provider_rejected"}}[5m]))'
+                f' or 0 * sum by (provider) (rate(ai_gateway_requests_total{{{ASKED}, status=~"success|provider_.*"}}[5m])))'
                 f' / sum by (provider) (rate(ai_gateway_requests_total{{{ASKED}, status=~"success|provider_.*"}}[5m]))'
             )
         },
@@ -281,7 +303,12 @@ PROVIDERS = [
     lines(
         "Counts that don't add up",
         "Answers whose total isn't the sum of its parts; where it rises the provider has changed its usage: check a record.",
-        {"{{provider}} {{model}}": f"sum by (provider, model) (rate(ai_gateway_usage_mismatch_total{{{SERVED}}}[$__rate_interval]))"},
+        {
+            "{{provider}}": (
+                f"sum by (provider) (rate(ai_gateway_usage_mismatch_total{{{SERVED}}}[$__rate_interval]))"
+                f" or 0 * sum by (provider) (rate(ai_gateway_usage_total{{{SERVED}}}[$__rate_interval]))"
+            )
+        },
         "reqps",
     ),
 ]
@@ -307,7 +334,7 @@ ITSELF = [
         "VMs made anew, admin's silence",
         "Both should be zero; either answers 500 or leaves the chains in their fixed order.",
         {
-            "VMs died": 'sum(increase({__name__=~"envoy_wasm_nexus_ai_gateway_vm_reload_(success|failure)"}[$__rate_interval]))',
+            "VMs died": vms_died("$__rate_interval"),
             "polls failed": "sum(increase(ai_gateway_status_polls_failed_total[$__rate_interval])) or vector(0)",
         },
     ),
