@@ -91,6 +91,7 @@ GLANCE = [
         "percentunit",
         (GOOD, 0.6, WARN, 0.8, BAD),
         decimals=0,
+        nothing="no budget",
     ),
     number(
         "Left today",
@@ -98,6 +99,7 @@ GLANCE = [
         f"sum(ai_gateway_budget_today_usd{{{BOOKS}}}) - sum(ai_gateway_spent_today_usd{{{BOOKS}}}) - sum(ai_gateway_reserved_usd{{{BOOKS}}})",
         "currencyUSD",
         decimals=4,
+        nothing="no budget",
     ),
     number(
         "Cost of 1,000 tokens",

@@ -197,7 +197,7 @@ TRUST = [
     ),
     lines(
         "How far off estimates are",
-        "Estimates of answers that told their usage, beside what they told; above the line few estimates are worth their name.",
+        "Estimates of answers that told their usage, beside what they told; a model that stays high tells its tokens in a way of its own.",
         {
             "{{direction}}": (
                 'sum by (direction) (rate(ai_gateway_estimate_error_tokens_total{model=~"$model"}[5m]))'
@@ -205,7 +205,6 @@ TRUST = [
             )
         },
         "percentunit",
-        borders=[GOOD, 0.5, WARN],
     ),
     lines(
         "Providers' own figures and ours",

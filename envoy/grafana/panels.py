@@ -173,7 +173,7 @@ def lines(title, about, queries, unit="short", width=8, height=8, stacked=False,
     panel = _made(timeseries.Panel(), title, about, width, height, unit, borders, **rest)
     if around:
         panel.axis_soft_min(around)
-    panel.line_width(1).fill_opacity(35 if stacked else 8).show_points(looks.VisibilityMode.NEVER)
+    panel.line_width(1).fill_opacity(40 if stacked else 0).show_points(looks.VisibilityMode.NEVER)
     panel.tooltip(common.VizTooltipOptions().mode(looks.TooltipDisplayMode.MULTI).sort(looks.SortOrder.DESCENDING))
     legend = common.VizLegendOptions().show_legend(True).placement(looks.LegendPlacement.BOTTOM).calcs([])
     panel.legend(legend.display_mode(looks.LegendDisplayMode.LIST))

@@ -91,6 +91,7 @@ GLANCE = [
         "percentunit",
         (GOOD, 0.6, WARN, 0.8, BAD),
         whose="{{tenant}}",
+        nothing="no budgets",
         decimals=0,
     ),
     number(

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::client::{PATIENCE, chat, eventually};
 use crate::envoy::{Gateway, Setup, free_ports, free_tenant, leashed, policy};
+use crate::prometheus::panels;
 
 /// Debian's packages, as they were unpacked: `DEBIAN` names the folder.
 fn debian() -> Option<PathBuf> {
@@ -208,6 +209,13 @@ async fn every_record_comes_to_postgresql_once() {
     assert_eq!(database.figures("select sum(cost_nanousd) from ai_gateway.exchanges"), billed.cost_nanousd);
     let of = |tenant: &str| format!("select sum(cost_nanousd) from ai_gateway.invoices where tenant = '{tenant}'");
     assert_eq!(database.figures(&of("acme")) + database.figures(&of("o''neil")), billed.cost_nanousd);
+    // The finance dashboard tells the same.
+    let panels = panels("postgresql");
+    assert_eq!(panels.len(), 2);
+    for panel in panels {
+        let sum = format!(r#"select round(sum("Cost") * 1e9) from ({}) as shown"#, panel["query"].as_str().unwrap());
+        assert_eq!(database.figures(&sum), billed.cost_nanousd, "{}", panel["panel"]);
+    }
     let outcomes = database.ask("ai_gateway", "select distinct outcome from ai_gateway.exchanges order by 1");
     assert_eq!(outcomes, "model_unpriced\nsuccess");
     assert_eq!(database.ask("ai_gateway", "select ai_gateway.forget(interval '1 day')"), "0");

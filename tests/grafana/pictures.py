@@ -261,7 +261,6 @@ class Picture:
         else:
             for (_, values), drawn in zip(found, colours):
                 axes.plot(times, values, color=drawn, linewidth=1.2)
-                axes.fill_between(times, values, looks.get("min", 0), color=drawn, alpha=0.06, linewidth=0)
         most = max(value for _, values in found for value in values if not math.isnan(value))
         self.axis(axes, panel, looks, times, most)
 
