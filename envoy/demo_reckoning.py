@@ -94,9 +94,14 @@ def beside_each_other(lines, others, seconds):
     return agreed
 
 
-def outcomes(lines, series):
-    """Prints how the exchanges ended, and tells whether the records and the stats say the same."""
+def outcomes(lines, series, select):
+    """Prints how the exchanges ended, and tells whether the records, wherever they are, and the stats say the same."""
     recorded = collections.Counter((line["outcome"], line["status"]) for line in lines)
+    if select:
+        rows = [row.split("|") for row in select("select outcome, status, count(*) from ai_gateway.exchanges group by 1, 2").splitlines()]
+        if {(outcome, int(status)): int(count) for outcome, status, count in rows} != recorded:
+            print("  PostgreSQL has others than the access log")
+            return False
     by_name = collections.Counter()
     for (outcome, status), count in sorted(recorded.items()):
         by_name[outcome] += count

@@ -13,14 +13,14 @@ import threading
 import time
 
 PLENTY = {"requests_per_minute": 100_000, "requests_per_hour": 1_000_000, "requests_per_day": 10_000_000, "expensive_per_minute": 100_000}
-# How many requests a second `startup` makes, and what one of them costs: its budget is made to last for two thirds of the time.
+# How many requests a second `startup` makes, and what one of them costs: its budget is made for four fifths of the time.
 STARTUP_PER_SECOND = 2.0
-STARTUP_NANOUSD = 79_000
+STARTUP_NANOUSD = 76_400
 
 
 def tenants(seconds):
     """The tenants of the plugin's configuration."""
-    startup = int(0.65 * seconds * STARTUP_PER_SECOND * STARTUP_NANOUSD)
+    startup = int(0.8 * seconds * STARTUP_PER_SECOND * STARTUP_NANOUSD)
     return {
         "acme": {"tier": "premium", "limits": PLENTY},
         "globex": {"tier": "standard", "limits": PLENTY},
@@ -68,7 +68,7 @@ class Customers:
             (3.0, 1, self.initech_codes),
             (3.0, 1, self.initech_messages),
             (2.0, 1, self.clinic),
-            (STARTUP_PER_SECOND, 1, lambda: self.chat("startup", words=40, tokens=120, bound=120)),
+            (STARTUP_PER_SECOND, 6, lambda: self.chat("startup", words=40, tokens=120, bound=120)),
             # More than they may.
             (0.5, 12, lambda: self.chat("trial", words=10)),
             (0.5, 12, lambda: self.chat("batch", words=40, tokens=60, bound=120)),

@@ -13,7 +13,7 @@ use crate::envoy::{Gateway, Setup, free_ports, free_tenant, leashed, policy};
 use crate::prometheus::panels;
 
 /// Debian's packages, as they were unpacked: `DEBIAN` names the folder.
-fn debian() -> Option<PathBuf> {
+pub fn debian() -> Option<PathBuf> {
     std::env::var_os("DEBIAN").map(PathBuf::from).filter(|folder| folder.join("usr/sbin/rsyslogd").exists())
 }
 

@@ -15,7 +15,7 @@ use crate::envoy::{Gateway, Setup, leashed, policy, started};
 use crate::sdk::python;
 
 /// As `PROMETHEUS` names it; none where it couldn't be had.
-fn program() -> Option<PathBuf> {
+pub fn program() -> Option<PathBuf> {
     let named = PathBuf::from(std::env::var_os("PROMETHEUS").expect("PROMETHEUS: run `make e2e`"));
     named.exists().then_some(named)
 }
