@@ -145,6 +145,11 @@ check-grafana: $(GRAFANA_VENV)/grafana.stamp $(PROMTOOL) ## The dashboards are w
 	@python3 tests/grafana/queries.py --rules $(GRAFANA)/queries.yml
 	@[ ! -x $(PROMTOOL) ] || $(PROMTOOL) check rules $(GRAFANA)/queries.yml
 
+.PHONY: grafana-pictures
+grafana-pictures: $(GRAFANA_VENV)/pictures.stamp $(DEBIAN)/stamp ## Draw the dashboards of a make demo that runs (PICTURE_MINUTES=5)
+	@DEBIAN=$(DEBIAN) $(GRAFANA_VENV)/bin/python tests/grafana/pictures.py --minutes $(or $(PICTURE_MINUTES),5) \
+		--prometheus http://127.0.0.1:$(or $(PROMETHEUS_PORT),9090) --postgresql postgresql://ai_gateway@127.0.0.1:$(or $(POSTGRES_PORT),15432)/ai_gateway
+
 .PHONY: clean
 clean: ## Remove everything that was built or installed here
 	@rm -rf $(CURDIR)/target $(CARGO_TARGET_DIR)

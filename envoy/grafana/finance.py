@@ -110,7 +110,7 @@ TENANTS = [
     listing(
         "Tenants",
         "Spent and left of each, and what today comes to at the last hour's pace; tell who is red, or raise its budget.",
-        ["tenant"],
+        {"tenant": "Tenant"},
         {
             "Today": (f"sum by (tenant) (ai_gateway_spent_today_usd{{{TENANT}}})", "currencyUSD", 4, None),
             "Budget": (f"sum by (tenant) (ai_gateway_budget_today_usd{{{TENANT}}})", "currencyUSD", 2, None),

@@ -220,7 +220,7 @@ def _columns(panel, columns):
 
 
 def listing(title, about, by, columns, width=12, height=8, sort=None, nothing=None):
-    """A table of what is now: a row for the labels `by`, a column for each query. Of a column: (query, unit, decimals, borders)."""
+    """A table of what is now: a row for the labels `by`, which have names, a column for each query: (query, unit, decimals, borders)."""
     panel = _made(_table(), title, about, width, height, nothing=nothing).datasource(PROMETHEUS)
     names = {}
     for letter, (name, (expr, *_)) in zip("ABCDEFGH", columns.items()):
@@ -230,7 +230,7 @@ def listing(title, about, by, columns, width=12, height=8, sort=None, nothing=No
     names = {"Value": next(iter(columns))} if len(columns) == 1 else names
     hidden = {"Time": True} | {name: True for name, shown in names.items() if shown is None}
     order = {label: place for place, label in enumerate([*by, *names])}
-    named = {label: label.capitalize() for label in by} | {name: shown for name, shown in names.items() if shown}
+    named = by | {name: shown for name, shown in names.items() if shown}
     panel.with_transformation(DataTransformerConfig(id_val="merge", options={}))
     panel.with_transformation(
         DataTransformerConfig(

@@ -169,8 +169,8 @@ ALERTS = [
     listing(
         "Alerts",
         "What fires, and of whom: RUNBOOK.md says what each means and what to do.",
-        ["severity", "alertname", "provider", "model", "tenant"],
-        {None: (f"count by (severity, alertname, provider, model, tenant) ({FIRING})",)},
+        {"severity": "Severity", "alertname": "Alert", "provider": "Provider", "model": "Model", "tenant": "Tenant", "instance": "Envoy"},
+        {None: (f"count by (severity, alertname, provider, model, tenant, instance) ({FIRING})",)},
         nothing="Nothing fires",
         height=7,
     ),
