@@ -206,18 +206,29 @@ TRUST = [
         },
         "percentunit",
     ),
-    lines(
-        "Providers' own figures and ours",
-        "Only of providers that say what they bill (OpenRouter, xAI); where the two part, a price is wrong: mend `prices`.",
+    listing(
+        "Providers, and what they say",
+        "Some say what they bill (OpenRouter, xAI): then what was charged for the same models stands beside it. Where it differs, mend `prices`.",
+        {"provider": "Provider"},
         {
-            "{{provider}} says": f"sum by (provider) (rate(ai_gateway_provider_cost_usd_total{{{SERVED}}}[$__rate_interval])) * 3600",
-            "{{provider}}, ours": (
-                f"sum by (provider) (sum by (provider, model) (rate(ai_gateway_cost_usd_total{{{SERVED}}}[$__rate_interval]))"
-                " and on (provider, model) ai_gateway_provider_cost_usd_total) * 3600"
+            "Spent": (f"sum by (provider) (increase(ai_gateway_cost_usd_total{{{CHARGED}}}[$__range]))", "currencyUSD", 4, None),
+            "Compared": (
+                f"sum by (provider) (sum by (provider, model) (increase(ai_gateway_cost_usd_total{{{SERVED}}}[$__range]))"
+                " and on (provider, model) ai_gateway_provider_cost_usd_total)",
+                "currencyUSD",
+                4,
+                None,
+            ),
+            "They say": (f"sum by (provider) (increase(ai_gateway_provider_cost_usd_total{{{SERVED}}}[$__range]))", "currencyUSD", 4, None),
+            "Differ": (
+                f"sum by (provider) (increase(ai_gateway_provider_cost_differs_total{{{SERVED}}}[$__range]))",
+                "locale",
+                0,
+                (GOOD, 1, WARN),
             ),
         },
-        "currencyUSD",
-        nothing="No provider here says what it bills",
+        width=8,
+        sort="Spent",
     ),
     lines(
         "Input read from caches, by model",

@@ -64,8 +64,7 @@ def board(uid, title, about, variables, rows, span="now-6h", timezone="browser")
             .type(DashboardLinkType.DASHBOARDS)
             .tags([TAG])
             .as_dropdown(False)
-            .include_vars(True)
-            .keep_time(True)
+            .keep_time(True)  # and not what was chosen: all tenants is no choice of the developer's dashboard
         )
         .annotation(
             dashboard.AnnotationQuery()
