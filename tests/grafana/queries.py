@@ -47,6 +47,11 @@ def queries(name, values):
             yield {"board": name, "panel": panel["title"], "kind": kind, "query": put_in(text, values)} | about
 
 
+def share(one, other):
+    """Whether two places of the grid have a square in common."""
+    return all(one[at] < other[at] + other[size] and other[at] < one[at] + one[size] for at, size in (("x", "w"), ("y", "h")))
+
+
 def insist(holds, about, what):
     if not holds:
         sys.exit(f"{about}: {what}")
@@ -60,12 +65,8 @@ def check():
         for panel in panels(shown):
             about = f"{name}.json, {panel['title']}"
             insist(panel.get("description", "").endswith("."), about, "it doesn't say what it shows")
-            insist(panel["type"] in ("text", "table") or "defaults" in panel["fieldConfig"], about, "no unit")
             for other in panels(shown):
-                apart = any(
-                    panel["gridPos"][at] + panel["gridPos"][size] <= other["gridPos"][at] for at, size in (("x", "w"), ("y", "h"))
-                ) or any(other["gridPos"][at] + other["gridPos"][size] <= panel["gridPos"][at] for at, size in (("x", "w"), ("y", "h")))
-                insist(panel is other or apart, about, f"it lies upon {other['title']}")
+                insist(panel is other or not share(panel["gridPos"], other["gridPos"]), about, f"it lies upon {other['title']}")
         for one in queries(name, USUAL):
             if one["kind"] != "prometheus":
                 continue
