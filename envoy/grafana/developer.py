@@ -196,7 +196,7 @@ MONEY = [
     ),
     bars(
         "Cost of a request, by model",
-        "Mine, averaged over the time shown, refused ones left out; compare before choosing a model.",
+        "Mine, averaged over the time shown, refused ones left out, and rough where there are few; compare before choosing a model.",
         {
             "{{model}}": (
                 f"sort_desc(sum by (model) (increase(ai_gateway_cost_usd_total{{{MINE}}}[$__range]))"
