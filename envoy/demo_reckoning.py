@@ -139,6 +139,24 @@ ESTIMATED = {
 }
 
 
+def matched(line, entries):
+    """What was billed for the attempts of this exchange whose usage was told, what for others, and whether these differ from
+    what was charged: each charge must be a bill, and each bill of an answer that was sent to its end must be a charge."""
+    failed = [attempt["cost_nanousd"] for attempt in line.get("failed_attempts", [])]
+    charges = collections.Counter([*failed, line["cost_nanousd"] - sum(failed)])
+    # One that a provider broke off right behind its usage is a charge as well, if it came through.
+    bills = sorted((not entry["delivered"], entry["cost_nanousd"]) for entry in entries)
+    told = broken = missed = 0
+    for cut_off, bill in bills:
+        if charges[bill]:
+            charges[bill] -= 1
+            told += bill
+        else:
+            broken += bill
+            missed += 0 if cut_off else bill
+    return told, broken, missed or any(charge * times for charge, times in charges.items())
+
+
 def against_ledgers(lines, entries):
     """Prints what was charged beside what was billed for the same exchanges, and tells whether it is equal where it must be."""
     billed = collections.defaultdict(list)
@@ -159,11 +177,10 @@ def against_ledgers(lines, entries):
         elif not charged and line["usage_source"] == "none":
             add(NOTHING, charged, whole)
         else:
-            # An attempt that its provider broke off told no usage, and another answered in its stead.
-            told = sum(entry["cost_nanousd"] for entry in of_it if entry["delivered"])
+            told, broken, differs = matched(line, of_it)
             add(TOLD, charged, told)
-            add(BROKEN, 0, whole - told)
-            if told != charged:
+            add(BROKEN, 0, broken)
+            if differs:
                 wrong.append(f"{line['request_id']}: charged {charged}, billed {told} nano-dollars")
     print(f"{'':<40}{'exchanges':>10} {'charged, USD':>14} {'billed, USD':>14}")
     for name, (count, charged, bill) in rows.items():

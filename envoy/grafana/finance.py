@@ -269,8 +269,8 @@ order by month desc, sum(cost_nanousd) desc""",
         "This month's dearest",
         "Twenty tenants and models that cost most this month; the last column is what to bring down.",
         """\
-select tenant as "Tenant", model as "Model", provider as "Provider", requests as "Requests",
-  cost_usd::float8 as "Cost", (cost_usd / requests)::float8 as "A request"
+select tenant as "Tenant", model as "Model", provider as "Provider", requests::bigint as "Requests",
+  cost_usd::float8 as "Cost", (cost_usd / nullif(requests, 0))::float8 as "A request"
 from ai_gateway.invoices
 where month = date_trunc('month', now() at time zone 'UTC') and cost_nanousd > 0
 order by cost_nanousd desc
