@@ -17,6 +17,7 @@ mod apis;
 mod budgets;
 mod client;
 mod compressed;
+mod demo;
 mod endings;
 mod envoy;
 mod failover;
