@@ -22,6 +22,11 @@ pub const fn not_digit(word: u64) -> u64 {
     below(word, b'0') | ((word.wrapping_add(ONES.wrapping_mul(0x46)) | word) & HIGHS)
 }
 
+/// Whether a text can stand between quotes as it is.
+pub fn is_plain(text: &[u8]) -> bool {
+    run(text, |word| equal(word, b'"') | equal(word, b'\\') | below(word, b' ')) == text.len()
+}
+
 /// Up to the closing quote, and what stands behind that, if the string is there to its end and its bytes are its text.
 pub fn whole_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut ascii = true;

@@ -136,9 +136,9 @@ impl Spend {
         }
     }
 
-    pub fn encode(&self, out: &mut Vec<u8>) {
+    pub fn encode(&self, out: &mut &mut [u8]) {
         for value in [self.number, self.current.0, self.previous.0] {
-            out.extend_from_slice(&value.to_le_bytes());
+            super::cell::put(out, value.to_le_bytes());
         }
     }
 

@@ -140,7 +140,7 @@ fn a_cell_of_an_unknown_version_begins_anew_with_a_warning() {
 }
 
 fn cell_cut_short() -> Vec<u8> {
-    let mut bytes = Cell::default().encode();
+    let mut bytes = Cell::default().encode().to_vec();
     bytes.pop();
     bytes
 }
