@@ -229,4 +229,5 @@ class Traffic(threading.Thread):
     def end(self):
         self.over.set()
         self.resume.set()
+        self.join(timeout=1)
         self.clients.shutdown(wait=False, cancel_futures=True)

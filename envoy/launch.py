@@ -190,5 +190,21 @@ def answers(url, method="GET"):
         return False
 
 
-def stop_on_signal(number, _frame):
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def stop_on_signal():
+    """Ctrl-C and the like end this program by way of its `finally`."""
+    for number in SIGNALS:
+        signal.signal(number, stopped)
+
+
+def no_more_signals():
+    """A second Ctrl-C must not cut the stopping short."""
+    for number in SIGNALS:
+        signal.signal(number, lambda *_: None)
+
+
+def stopped(number, _frame):
+    no_more_signals()
     raise SystemExit(0 if number == signal.SIGINT else 128 + number)
