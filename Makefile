@@ -21,6 +21,7 @@ PRICES := $(CURDIR)/target/prices
 GRAFANA_VENV := $(CURDIR)/target/grafana-venv
 GRAFANA := $(CURDIR)/target/grafana
 WASM := $(CURDIR)/target/nexus_ai_gateway.wasm
+EMPTY := $(CARGO_TARGET_DIR)/wasm32-wasip1/release/empty_filter.wasm
 PROVIDER := $(CARGO_TARGET_DIR)/release/simulated-provider
 PINNED_FUNC_E := $(TOOLS)/func-e-$(FUNC_E_VERSION)/func-e
 PINNED_ENVOY := $(TOOLS)/envoy-$(ENVOY_VERSION)/envoy
@@ -64,11 +65,12 @@ demo: $(WASM) provider $(FUNC_E) $(ENVOY_PATH) $(DEBIAN)/stamp $(PROMETHEUS) | n
 	@$(with_envoy) DEBIAN=$(DEBIAN) PROMETHEUS=$(PROMETHEUS) envoy/demo
 
 .PHONY: test
-test: ## lint, check-prometheus, check-grafana, unit, e2e and a short run of the fuzz targets
+test: ## lint, check-prometheus, check-grafana, unit, cost, e2e and a short run of the fuzz targets
 	@$(MAKE) lint
 	@$(MAKE) check-prometheus
 	@$(MAKE) check-grafana
 	@$(MAKE) unit
+	@$(MAKE) cost
 	@$(MAKE) e2e
 	@$(MAKE) fuzz-short
 
@@ -81,13 +83,16 @@ build: $(WASM) ## Build target/nexus_ai_gateway.wasm and print its size
 .PHONY: fmt
 fmt: | need-rust ## Format the sources
 	@cargo fmt --all
+	@cargo fmt --manifest-path tests/cost/Cargo.toml --all
 
 .PHONY: lint
 lint: $(WASM) $(FUNC_E) $(ENVOY_PATH) | need-rust ## Formatting, clippy natively and for wasm, every Envoy configuration through Envoy
 	@cargo fmt --all --check
 	@cargo fmt --manifest-path tests/fuzz/Cargo.toml --check
+	@cargo fmt --manifest-path tests/cost/Cargo.toml --all --check
 	@cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
 	@cargo clippy $(LOCKED) --lib --target wasm32-wasip1 -- -D warnings
+	@cargo clippy $(LOCKED) --manifest-path tests/cost/Cargo.toml --workspace -- -D warnings
 	@for config in $(wildcard envoy/*.yaml); do \
 		OPENAI_API_KEY=none OPENROUTER_API_KEY=none ANTHROPIC_API_KEY=none LOCAL_API_KEY=none $(with_envoy) $(FUNC_E) run --mode validate -c $$config >$(CURDIR)/target/validate.log 2>&1 \
 			|| { grep -E '\[(warning|error|critical)\]' $(CURDIR)/target/validate.log || tail -n 5 $(CURDIR)/target/validate.log; \
@@ -104,6 +109,11 @@ unit: | need-rust need-python ## Unit and property tests of the core and the ada
 .PHONY: e2e
 e2e: $(WASM) provider $(FUNC_E) $(ENVOY_PATH) $(PROMLINT) $(DEBIAN)/stamp $(PROMETHEUS) $(VENV)/tests.stamp | need-rust ## End to end: func-e, real Envoy, the official SDKs, real servers
 	@$(with_envoy) PYTHON=$(VENV)/bin/python PROMLINT=$(PROMLINT) DEBIAN=$(DEBIAN) PROMETHEUS=$(PROMETHEUS) cargo test $(LOCKED) --test gateway
+
+.PHONY: cost
+cost: $(WASM) | need-rust ## Host calls, bytes, instructions and memory of an exchange, exactly, held to budgets (VERBOSE=1: where from)
+	@cargo build $(LOCKED) --quiet --manifest-path tests/cost/Cargo.toml --package empty-filter --release --target wasm32-wasip1
+	@WASM=$(WASM) EMPTY=$(EMPTY) cargo run $(LOCKED) --quiet --manifest-path tests/cost/Cargo.toml
 
 .PHONY: check-prometheus
 check-prometheus: $(PROMTOOL) ## Scrape configuration, rules and alerts through promtool; each alert fires, and doesn't, and has its page

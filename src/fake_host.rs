@@ -5,8 +5,10 @@
 //! of calls. A panic inside a callback aborts the whole test binary, as it kills a VM: no test can expect one.
 
 mod abi;
+mod allocations;
 mod stream;
 
+pub use allocations::made as allocations;
 pub use stream::{Gateway, Headers, Seen, Stream};
 
 /// A call of the filter's own that is under way.

@@ -3,6 +3,7 @@
 //! The SDK's imports are plain `extern "C"`, so that a test binary that defines them runs the unmodified SDK.
 #![expect(unsafe_code, reason = "the ABI speaks in raw pointers; nothing else of the test host does")]
 
+use super::allocations::Phase;
 use super::{Call, Host, with};
 use proxy_wasm::types::{Action, BufferType, LogLevel, MapType, MetricType, Status};
 use std::ptr::null_mut;
@@ -25,6 +26,7 @@ unsafe extern "C" {
 
 /// Counts the call and answers it, unless the test wants it to fail.
 fn answer<T>(call: Call, work: impl FnOnce(&mut Host) -> Result<T, Status>) -> Result<T, Status> {
+    let _host = Phase::of_the_host();
     with(|host| {
         *host.calls.entry(call).or_default() += 1;
         match host.failing.get(&call) {
@@ -41,6 +43,7 @@ fn status(result: Result<(), Status>) -> Status {
 /// # Safety
 /// `size` bytes must stand at `data`, unless there are none.
 unsafe fn bytes(data: *const u8, size: usize) -> Vec<u8> {
+    let _host = Phase::of_the_host();
     if size == 0 { Vec::new() } else { unsafe { std::slice::from_raw_parts(data, size) }.to_vec() }
 }
 
@@ -55,6 +58,7 @@ unsafe fn text(data: *const u8, size: usize) -> String {
 /// # Safety
 /// Both pointers must be valid for a write.
 unsafe fn hand_over(answer: Result<Vec<u8>, Status>, data: *mut *mut u8, size: *mut usize) -> Status {
+    let _host = Phase::of_the_host();
     let bytes = match answer {
         Ok(bytes) => bytes.into_boxed_slice(),
         Err(status) => return status,

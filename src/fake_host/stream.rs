@@ -1,6 +1,7 @@
 //! Drives the filter as Envoy does: one plugin, its streams, and what comes out at their two ends.
 
 use super::abi;
+use super::allocations::Phase;
 use super::{HOST, Host, with};
 use proxy_wasm::types::{Action, MapType};
 use std::cell::RefCell;
@@ -192,7 +193,9 @@ fn active() -> u32 {
 
 fn in_context<T>(context: u32, callback: impl FnOnce() -> T) -> T {
     with(|host| host.active = context);
+    let filter = Phase::of_the_filter();
     let answer = callback();
+    drop(filter);
     with(|host| host.active = 0);
     answer
 }

@@ -8,7 +8,7 @@ mod pages;
 mod requests;
 mod swaps;
 
-use crate::fake_host::{Gateway, Seen, Stream, with};
+use crate::fake_host::{Gateway, Seen, Stream, allocations, with};
 use crate::limit::cell::Cell;
 use crate::limit::{Ask, Bound, Guard, Rule, Rules};
 use crate::price::Ceiling;

@@ -235,3 +235,38 @@ fn the_gauge_of_active_exchanges_falls_where_it_rose() {
         assert_eq!(gauges, [], "from {first:?} to {last:?}");
     }
 }
+
+/// It is one call of the host, and the memory that this hands it over in. So is a piece of one, unless the end of the stream
+/// is to be left out: then what may be it is held until it is whole.
+#[test]
+fn an_event_allocates_nothing() {
+    let gateway = Gateway::configured(&configuration());
+    let event = "data: {\"id\":\"x\",\"model\":\"gpt-4o-mini-2024-07-18\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"café\\n\"}}],\"usage\":null}\n\n".as_bytes();
+    for asks in [true, false] {
+        let mut body: Value = serde_json::from_str(BODY).unwrap();
+        body["stream"] = json!(true);
+        if asks {
+            body["stream_options"] = json!({"include_usage": true});
+        }
+        let stream = admitted(&gateway, &body.to_string());
+        stream.answer_headers(&[(":status", "200"), ("content-type", "text/event-stream")], false);
+        assert!(allocations() > 0, "they are counted");
+        let calls = || with(|host| host.calls.values().sum::<u64>());
+        let passes = |piece: &[u8]| {
+            let before = (allocations(), calls());
+            stream.answer_body(piece, false);
+            (allocations() - before.0, calls() - before.1)
+        };
+        // The first asks for the time, too.
+        passes(event);
+        for _ in 0..3 {
+            assert_eq!(passes(event), (0, 1), "asks: {asks}");
+        }
+        for cut in (0..event.len()).filter(|_| asks) {
+            let (front, back) = event.split_at(cut);
+            // An empty piece is no reason to ask the host for anything.
+            let called = u64::from(cut > 0);
+            assert_eq!((passes(front), passes(back)), ((0, called), (0, 1)), "cut at {cut}");
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! What an exchange costs the filter, counted exactly on the `.wasm` that ships, and held to `budgets.txt`.
+
+mod budgets;
+mod exchanges;
+mod host;
+mod instrument;
+
+use budgets::{Budgets, Row};
+use exchanges::{Exchange, Way, run};
+use host::{Code, Tally, Vm};
+use serde_json::{Value, json};
+use std::fmt::Write;
+use std::path::Path;
+use std::process::ExitCode;
+use std::{env, fs};
+use yaml_rust2::{Yaml, YamlLoader};
+
+/// Before anything is counted: metrics are defined, memory has grown, and the model's density is learned.
+const WARM: usize = 4;
+const COUNTED: usize = 2;
+const TENANTS: usize = 100_000;
+
+fn top() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+/// The plugin's configuration, as a shipped file has it.
+fn shipped(file: &str) -> Value {
+    let text = fs::read_to_string(top().join("envoy").join(file)).expect(file);
+    let yaml = YamlLoader::load_from_str(&text).expect(file).remove(0);
+    let chain = &yaml["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"];
+    let mut filters = chain["http_filters"].as_vec().expect("filters").iter();
+    let nexus = filters.find(|filter| filter["name"].as_str() == Some("nexus")).expect("the filter `nexus`");
+    json_of(&nexus["typed_config"]["config"]["configuration"]["value"])
+}
+
+fn json_of(yaml: &Yaml) -> Value {
+    match yaml {
+        Yaml::String(text) => json!(text),
+        Yaml::Integer(number) => json!(number),
+        Yaml::Boolean(yes) => json!(yes),
+        Yaml::Array(items) => items.iter().map(json_of).collect(),
+        Yaml::Hash(entries) => {
+            let named = |(key, value): (&Yaml, &Yaml)| (key.as_str().expect("a key").to_owned(), json_of(value));
+            Value::Object(entries.iter().map(named).collect())
+        }
+        other => panic!("{other:?} in the plugin's configuration"),
+    }
+}
+
+/// The exchange as it is counted: the dearest of some, when all is warm.
+fn counted(vm: &mut Vm, way: Way, exchange: &Exchange, warm: usize, seconds: u64) -> Vec<(&'static str, Tally)> {
+    let mut dearest = Vec::new();
+    for nth in 0..warm + COUNTED {
+        let told = run(vm, way, exchange);
+        if nth >= warm && sum(&told).instructions >= sum(&dearest).instructions {
+            dearest = told;
+        }
+        vm.host().clock += seconds * 1_000_000_000;
+        vm.tick(way.listener);
+    }
+    dearest
+}
+
+fn sum(told: &[(&'static str, Tally)]) -> Tally {
+    let mut sum = Tally::default();
+    told.iter().for_each(|(_, tally)| sum += tally);
+    sum
+}
+
+/// The event in the middle of a stream.
+fn event(told: &[(&'static str, Tally)]) -> Tally {
+    let bodies: Vec<_> = told.iter().filter(|(callback, _)| *callback == "proxy_on_response_body").collect();
+    bodies.get(bodies.len() / 2).expect("events").1.clone()
+}
+
+/// Which callbacks the figures come from, for whoever is to bring them down.
+fn breakdown(name: &str, told: &[(&'static str, Tally)]) -> String {
+    let mut lines: Vec<(&str, Tally)> = Vec::new();
+    for (callback, tally) in told {
+        match lines.iter_mut().find(|(known, _)| known == callback) {
+            Some((_, sum)) => *sum += tally,
+            None => lines.push((callback, tally.clone())),
+        }
+    }
+    lines.push(("all", sum(told)));
+    let mut text =
+        format!("{name}\n{:<22} times instructions  calls  handed  bytes in  bytes out  calls by name\n", "");
+    for (callback, tally) in lines {
+        writeln!(text, "  {:<20}{tally}", callback.trim_start_matches("proxy_")).expect("text");
+    }
+    text
+}
+
+/// The figures so far.
+#[derive(Default)]
+struct Report {
+    rows: Vec<Row>,
+    breakdowns: String,
+}
+
+impl Report {
+    fn row(&mut self, name: &str, told: &[(&'static str, Tally)]) {
+        self.breakdowns += &breakdown(name, told);
+        self.breakdowns.push('\n');
+        self.rows.push(Row::of(name, &sum(told)));
+    }
+
+    fn single(&mut self, name: &str, figure: u64) {
+        self.rows.push(Row::single(name, figure));
+    }
+}
+
+/// A configuration of many tenants of the same tier.
+fn crowded(tenants: usize) -> Value {
+    let mut configuration = shipped("envoy.yaml");
+    let named = |nth| (format!("tenant-{nth:06}"), json!({"tier": "premium"}));
+    configuration["tenants"] = Value::Object((0..tenants).map(named).collect());
+    configuration
+}
+
+fn main() -> ExitCode {
+    let out = top().join("target/cost");
+    let named =
+        |variable: &str| env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set: run `make cost`"));
+    let wasm = fs::read(named("WASM")).expect("the filter");
+    let empty = Code::read(&fs::read(named("EMPTY")).expect("the empty filter"));
+    let code = Code::read(&wasm);
+
+    let plain = || {
+        let mut vm = Vm::start(&code);
+        let listener = vm.plugin(&shipped("envoy.yaml"));
+        (vm, Way { listener, cluster: None })
+    };
+    let small = Exchange::chat();
+    let rated = small.clone().by("test-tenant");
+    let mut report = Report::default();
+    for (name, exchange) in [
+        ("chat", small.clone()),
+        ("prompt-32kB", Exchange::long_prompt(32 * 1024)),
+        ("picture-1MB", Exchange::picture(1024 * 1024)),
+        ("stream-500", Exchange::stream(500, true)),
+        ("stream-500-usage-added", Exchange::stream(500, false)),
+        ("stream-500-packed", Exchange::stream(500, true).packed()),
+        ("embeddings-100kB", Exchange::embeddings(100 * 1024)),
+        ("refused-402", Exchange::too_dear()),
+        ("aside", Exchange::models()),
+    ] {
+        let (mut vm, way) = plain();
+        let told = counted(&mut vm, way, &exchange, WARM, 15);
+        report.row(name, &told);
+        if name.starts_with("stream") && !name.ends_with("packed") {
+            report.row(&name.replace("stream-500", "event"), &[("proxy_on_response_body", event(&told))]);
+        }
+    }
+    // A minute's worth, and then more in the same minute.
+    let (mut vm, way) = plain();
+    counted(&mut vm, way, &rated, 60 - COUNTED, 0);
+    report.row("refused-429", &counted(&mut vm, way, &rated.clone().ends("rate_limited"), WARM, 0));
+
+    let mut vm = Vm::start(&code);
+    let listener = vm.plugin(&shipped("production.yaml"));
+    let cluster = Some(vm.plugin(&json!({"attempt_of": "openai"})));
+    report.row("routed", &counted(&mut vm, Way { listener, cluster }, &small, WARM, 15));
+
+    for (name, exchange) in [("empty-chat", small.clone()), ("empty-stream-500", Exchange::stream(500, true))] {
+        let mut vm = Vm::start(&empty);
+        let way = Way { listener: vm.plugin(&json!({})), cluster: None };
+        let told = counted(&mut vm, way, &Exchange { outcome: None, ..exchange }, WARM, 15);
+        report.row(name, &told);
+        if name.contains("stream") {
+            report.row("empty-event", &[("proxy_on_response_body", event(&told))]);
+        }
+    }
+
+    // Memory, after everything that is large has gone by many times.
+    let (mut vm, way) = plain();
+    let large =
+        [Exchange::picture(1024 * 1024), Exchange::embeddings(1024 * 1024), Exchange::stream(500, false).packed()];
+    for exchange in large.iter().chain([&small; 200]) {
+        counted(&mut vm, way, exchange, 0, 40);
+    }
+    report.single("memory-bytes", vm.memory_bytes());
+
+    let mut vm = Vm::start(&code);
+    let before = vm.memory_bytes();
+    vm.told();
+    let listener = vm.plugin(&crowded(TENANTS));
+    let configured = sum(&vm.told());
+    report.single("tenant-bytes", (vm.memory_bytes() - before) / TENANTS as u64);
+    report.single("tenant-instructions", configured.instructions / TENANTS as u64);
+    let way = Way { listener, cluster: None };
+    report.row("chat-of-100000-tenants", &counted(&mut vm, way, &small.by("tenant-050000"), WARM, 15));
+
+    report.single("wasm-bytes", wasm.len() as u64);
+
+    fs::create_dir_all(&out).expect("target/cost");
+    fs::write(out.join("breakdown.txt"), &report.breakdowns).expect("a file under target/cost");
+    if env::var_os("VERBOSE").is_some() {
+        println!("{}", report.breakdowns);
+    }
+    Budgets::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("budgets.txt")).judge(&report.rows, &out)
+}
