@@ -549,10 +549,12 @@ impl<K: Copy> Scanner<K> {
             return self.split_character(rest);
         }
         let mut ascii = true;
-        let length = words::run(rest, |word| {
+        let blocks = words::plain_blocks(rest);
+        let tail = words::run(rest.get(blocks..).unwrap_or_default(), |word| {
             ascii &= words::is_ascii(word);
             words::equal(word, b'"') | words::equal(word, b'\\') | words::below(word, b' ')
         });
+        let length = blocks.saturating_add(tail);
         let (plain, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
         if !plain.is_empty() {
             self.lone_surrogate();
