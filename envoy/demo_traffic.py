@@ -38,6 +38,8 @@ def tenants(seconds):
 STRANGER = "former-customer"
 
 WORDS = "why does the ledger of every quiet harbour show a sum that nobody who reads it at night would call settled".split()
+# More than are ever under way.
+CLIENTS = 200
 # How long a model takes to begin, and between two tokens, in milliseconds.
 PACE = {"gpt-4o-mini": (150, 8), "gpt-4o": (350, 15), "claude-sonnet-4": (500, 12), "llama3.2": (100, 25)}
 
@@ -46,7 +48,7 @@ PACE = {"gpt-4o-mini": (150, 8), "gpt-4o": (350, 15), "claude-sonnet-4": (500, 1
 class Asked:
     tenant: str | None
     path: str
-    body: dict | bytes
+    body: dict
     sim: str = ""
     headers: dict = dataclasses.field(default_factory=dict)
     # A client that leaves does so in the middle of a stream, or when its patience is over.
@@ -168,8 +170,7 @@ class Traffic(threading.Thread):
         super().__init__(daemon=True)
         self.port, self.seconds, self.keys = port, seconds, keys
         self.customers = Customers()
-        self.clients = concurrent.futures.ThreadPoolExecutor(max_workers=200)
-        self.under_way = []
+        self.clients = concurrent.futures.ThreadPoolExecutor(CLIENTS)
         self.over = threading.Event()
         self.rushed = threading.Event()
         self.resume = threading.Event()
@@ -198,26 +199,23 @@ class Traffic(threading.Thread):
             if self.over.wait(max(0.0, began + at - time.monotonic())):
                 return
             self.ask(self.chosen(habits))
-        self.under_way = [client for client in self.under_way if not client.done()]
-        concurrent.futures.wait(self.under_way)
-        self.under_way.clear()
+        # Waits for the last answers.
+        self.clients.shutdown()
+        self.clients = concurrent.futures.ThreadPoolExecutor(CLIENTS)
 
     def chosen(self, habits):
         return self.customers.random.choices([make for *_, make in habits], [per_second for per_second, *_ in habits])[0]
 
     def ask(self, make):
-        client = self.clients.submit(self.send, make())
-        if not self.rushed.is_set():
-            self.under_way.append(client)
+        self.clients.submit(self.send, make())
 
     def send(self, asked):
         headers = {"content-type": "application/json", "x-sim": asked.sim, **asked.headers}
         if asked.tenant:
             headers["authorization"] = f"Bearer {self.keys[asked.tenant]}"
-        body = asked.body if isinstance(asked.body, bytes) else json.dumps(asked.body)
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=asked.patience)
         try:
-            connection.request("POST", asked.path, body, headers)
+            connection.request("POST", asked.path, json.dumps(asked.body), headers)
             answer = connection.getresponse()
             while answer.read1(512 if asked.leaves else 65_536) and not asked.leaves:
                 pass
