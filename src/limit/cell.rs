@@ -112,8 +112,12 @@ impl Cell {
         self.day.roll(Span::Day, now);
         self.expensive.roll(Span::Minute, now);
         self.tokens.roll(Span::Minute, now);
+        let day = self.day_spend.number();
         self.day_spend.roll(Calendar::Day, now);
-        self.month_spend.roll(Calendar::Month, now);
+        // No month ends within a day, and to find it is a long calculation.
+        if self.day_spend.number() != day {
+            self.month_spend.roll(Calendar::Month, now);
+        }
         self.leases.roll(now, lease_seconds);
     }
 
@@ -258,8 +262,10 @@ impl Cell {
         self.roll(now, lease_seconds);
         self.leases.release(reservation.at, reservation.cost);
         self.tokens.settle(Span::Minute, reservation.at, reservation.tokens.0, tokens.0);
-        self.day_spend.charge(Calendar::Day, reservation.at, cost);
-        self.month_spend.charge(Calendar::Month, reservation.at, cost);
+        let of_today = Calendar::Day.number(reservation.at) == self.day_spend.number();
+        for (calendar, spend) in [(Calendar::Day, &mut self.day_spend), (Calendar::Month, &mut self.month_spend)] {
+            if of_today { spend.add(cost) } else { spend.charge(calendar, reservation.at, cost) }
+        }
         self.lifetime = self.lifetime.plus(cost);
     }
 
