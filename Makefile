@@ -18,6 +18,8 @@ TOOLS := $(CURDIR)/target/tools
 VENV := $(CURDIR)/target/venv
 PRICES_VENV := $(CURDIR)/target/prices-venv
 PRICES := $(CURDIR)/target/prices
+GRAFANA_VENV := $(CURDIR)/target/grafana-venv
+GRAFANA := $(CURDIR)/target/grafana
 WASM := $(CURDIR)/target/nexus_ai_gateway.wasm
 EMPTY := $(CARGO_TARGET_DIR)/wasm32-wasip1/release/empty_filter.wasm
 PROVIDER := $(CARGO_TARGET_DIR)/release/simulated-provider
@@ -60,10 +62,15 @@ run: $(WASM) provider $(FUNC_E) $(ENVOY_PATH) | need-python ## Start the gateway
 production: $(WASM) $(FUNC_E) $(ENVOY_PATH) | need-python ## Start the gateway with envoy/production.yaml, for the providers whose keys are set
 	@$(with_envoy) envoy/production
 
+.PHONY: demo
+demo: $(WASM) provider $(FUNC_E) $(ENVOY_PATH) $(DEBIAN)/stamp $(PROMETHEUS) | need-python ## All of it with Prometheus, PostgreSQL and minutes of traffic in which everything happens (DEMO_MINUTES=5)
+	@$(with_envoy) DEBIAN=$(DEBIAN) PROMETHEUS=$(PROMETHEUS) envoy/demo
+
 .PHONY: test
-test: ## lint, check-prometheus, unit, cost, e2e and a short run of the fuzz targets
+test: ## lint, check-prometheus, check-grafana, unit, cost, e2e and a short run of the fuzz targets
 	@$(MAKE) lint
 	@$(MAKE) check-prometheus
+	@$(MAKE) check-grafana
 	@$(MAKE) unit
 	@$(MAKE) cost
 	@$(MAKE) e2e
@@ -135,6 +142,25 @@ check-prices: $(PRICES_VENV)/prices.stamp ## The catalogue is what its sources s
 		diff -u $$file $(PRICES)/$${file##*/} || { echo "$$file is not what make prices writes" >&2; exit 1; }; \
 	done
 
+.PHONY: dashboards
+dashboards: $(GRAFANA_VENV)/grafana.stamp ## Write Grafana's dashboards
+	@$(GRAFANA_VENV)/bin/python envoy/grafana/generate.py --into envoy/grafana
+
+.PHONY: check-grafana
+check-grafana: $(GRAFANA_VENV)/grafana.stamp $(PROMTOOL) ## The dashboards are what their code says, and promtool accepts each query
+	@mkdir -p $(GRAFANA)
+	@$(GRAFANA_VENV)/bin/python envoy/grafana/generate.py --into $(GRAFANA)
+	@for board in sre finance developer; do \
+		diff -u envoy/grafana/$$board.json $(GRAFANA)/$$board.json || { echo "envoy/grafana/$$board.json is not what make dashboards writes" >&2; exit 1; }; \
+	done
+	@python3 tests/grafana/queries.py --rules $(GRAFANA)/queries.yml
+	@[ ! -x $(PROMTOOL) ] || $(PROMTOOL) check rules $(GRAFANA)/queries.yml
+
+.PHONY: grafana-pictures
+grafana-pictures: $(GRAFANA_VENV)/pictures.stamp $(DEBIAN)/stamp ## Draw the dashboards of a make demo that runs (PICTURE_MINUTES=5)
+	@DEBIAN=$(DEBIAN) $(GRAFANA_VENV)/bin/python tests/grafana/pictures.py --minutes $(or $(PICTURE_MINUTES),5) \
+		--prometheus http://127.0.0.1:$(or $(PROMETHEUS_PORT),9090) --postgresql postgresql://ai_gateway@127.0.0.1:$(or $(POSTGRES_PORT),15432)/ai_gateway
+
 .PHONY: clean
 clean: ## Remove everything that was built or installed here
 	@rm -rf $(CURDIR)/target $(CARGO_TARGET_DIR)
@@ -186,7 +212,7 @@ help: ## This list
 	@awk 'BEGIN {FS = ":.*?## "} \
 		/^##@/ {printf "\n%s\n", substr($$0, 5)} \
 		/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
-	@printf '\nPorts: GATEWAY_PORT=10000 ADMIN_PORT=9901 PROVIDER_PORT=18080. Tools of your own: ENVOY_PATH=… FUNC_E=…\n'
+	@printf '\nPorts: GATEWAY_PORT=10000 ADMIN_PORT=9901 PROVIDER_PORT=18080; of the demo also PROMETHEUS_PORT=9090 POSTGRES_PORT=15432. Tools of your own: ENVOY_PATH=… FUNC_E=…\n'
 
 # ---- what the targets need -----------------------------------------------------------------------------------------
 
@@ -331,6 +357,19 @@ $(PRICES_VENV)/bin/pip: | need-python
 $(PRICES_VENV)/prices.stamp: envoy/prices/requirements.txt | $(PRICES_VENV)/bin/pip
 	@echo "installing genai-prices and litellm"
 	@$(PRICES_VENV)/bin/pip install --quiet --requirement $<
+	@touch $@
+
+$(GRAFANA_VENV)/bin/pip: | need-python
+	@python3 -m venv --clear $(GRAFANA_VENV) || $(call missing,Python's venv module (Debian and Ubuntu: apt install python3-venv))
+
+$(GRAFANA_VENV)/grafana.stamp: envoy/grafana/requirements.txt | $(GRAFANA_VENV)/bin/pip
+	@echo "installing grafana-foundation-sdk"
+	@$(GRAFANA_VENV)/bin/pip install --quiet --requirement $<
+	@touch $@
+
+$(GRAFANA_VENV)/pictures.stamp: tests/grafana/requirements.txt | $(GRAFANA_VENV)/bin/pip
+	@echo "installing matplotlib"
+	@$(GRAFANA_VENV)/bin/pip install --quiet --requirement $<
 	@touch $@
 
 .PHONY: need-rust need-go need-python need-c++ need-debian

@@ -1,4 +1,4 @@
-"""What envoy/run and envoy/production share: marked lines, URLs of providers, and the programs that are started."""
+"""What the programs beside it share: marked lines, URLs of providers, and the programs that are started."""
 
 import ipaddress
 import os
@@ -122,6 +122,15 @@ class Children:
                 fail(f"cannot start {command[0]}: {error.strerror}")
         self.running.append((name, child, log))
 
+    def start_envoy(self, config, admin, environment):
+        envoy = [os.environ.get("FUNC_E") or "func-e", "run", "-c", str(config)]
+        # Without hot restart, because two Envoys of one base id would stop each other.
+        envoy += ["--concurrency", os.environ.get("CONCURRENCY") or "2", "--disable-hot-restart"]
+        # What a crash may cost of the records; by itself Envoy keeps them for ten seconds.
+        envoy += ["--file-flush-interval-msec", "200"]
+        self.start("envoy", envoy, environment)
+        self.wait_for("Envoy", lambda: answers(f"http://127.0.0.1:{admin}/ready"))
+
     def insist_alive(self):
         for name, child, log in self.running:
             if child.poll() is not None:
@@ -135,6 +144,13 @@ class Children:
             if time.monotonic() > deadline:
                 fail(f"{what} is not ready after 30 s; see {self.out.relative_to(TOP)}/")
             time.sleep(0.05)
+
+    def end(self, name):
+        """Ends one of them, and waits for it."""
+        found = next(one for one in self.running if one[0] == name)
+        self.running.remove(found)
+        os.killpg(found[1].pid, signal.SIGTERM)
+        found[1].wait()
 
     def stop(self, admin):
         # A signal makes func-e kill its Envoy, and with it the records of the last seconds: Envoy itself is asked first.
@@ -174,5 +190,21 @@ def answers(url, method="GET"):
         return False
 
 
-def stop_on_signal(number, _frame):
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def stop_on_signal():
+    """Ctrl-C and the like end this program by way of its `finally`."""
+    for number in SIGNALS:
+        signal.signal(number, stopped)
+
+
+def no_more_signals():
+    """A second Ctrl-C must not cut the stopping short."""
+    for number in SIGNALS:
+        signal.signal(number, lambda *_: None)
+
+
+def stopped(number, _frame):
+    no_more_signals()
     raise SystemExit(0 if number == signal.SIGINT else 128 + number)

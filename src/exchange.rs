@@ -3,6 +3,7 @@
 //! Trade-off: the order of things stands in this one file, and every callback is one call into it. Each phase owns
 //! exactly what it needs, so nothing can be settled that was not admitted, and nothing twice.
 
+use crate::headers::Headers;
 use crate::limit::{Admitted, Ask, Bound, Decision, Guards, Reservation, Standing};
 use crate::llm::estimate::Sizes;
 use crate::llm::estimate::density::Density;
@@ -54,8 +55,8 @@ enum Phase {
     Asking { tenant: TenantIx, plan: Box<Plan> },
     /// Sent on; the reservation is held until the stream has ended.
     Open(Box<Open>),
-    /// Answered by the gateway itself.
-    Refused(Outcome),
+    /// Answered by the gateway itself; by which of the tenant's limits, if one was full.
+    Refused(Outcome, Option<&'static str>),
     /// Everything is told.
     Over,
 }
@@ -108,6 +109,22 @@ struct Answer {
     /// As the head announced it.
     length: Option<u64>,
     first_byte: Option<UnixNanos>,
+    /// Its last byte has passed: whatever happens to the stream from now on, the provider has answered.
+    complete: bool,
+}
+
+/// What is known of an ending before Envoy is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// By the gateway itself.
+    Refused {
+        status: u64,
+    },
+    Answered {
+        status: u64,
+        complete: bool,
+    },
+    Nothing,
 }
 
 /// What to do with a request whose head has come.
@@ -178,20 +195,9 @@ pub struct Passed {
     pub body: Option<Vec<u8>>,
 }
 
-pub type Headers = [(String, Vec<u8>)];
-
 /// Bedrock counts the tokens of InvokeModel for models whose answers don't.
 const COUNTED_IN_THE_HEAD: [(&str, Count); 2] =
     [("x-amzn-bedrock-input-token-count", Count::Input), ("x-amzn-bedrock-output-token-count", Count::Output)];
-
-/// The first value of a header.
-pub fn header<'a>(headers: &'a Headers, name: &str) -> Option<&'a [u8]> {
-    headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_slice())
-}
-
-pub fn number(text: &[u8]) -> Option<u64> {
-    std::str::from_utf8(text).ok()?.trim().parse().ok()
-}
 
 impl Exchange {
     /// Takes the next bytes of the body. A reply means that no more are wanted.
@@ -226,7 +232,7 @@ impl Exchange {
     }
 
     fn refuse(&mut self, rejection: Rejection) -> Reply {
-        self.phase = Phase::Refused(rejection.outcome);
+        self.phase = Phase::Refused(rejection.outcome, rejection.limit_name());
         rejection.in_dialect(self.schema.dialect, &self.request_id)
     }
 
@@ -360,6 +366,17 @@ impl Exchange {
         matches!(self.phase, Phase::Open(_))
     }
 
+    pub fn told(&self) -> Told {
+        match &self.phase {
+            Phase::Refused(outcome, _) => Told::Refused { status: outcome.status().into() },
+            Phase::Open(open) => match open.answer.as_ref() {
+                Some(Answer { status, complete, .. }) => Told::Answered { status: *status, complete: *complete },
+                None => Told::Nothing,
+            },
+            _ => Told::Nothing,
+        }
+    }
+
     /// The stream is over, however it ended.
     pub fn close(self, policy: &Policy, ending: &Ending, now: UnixNanos) -> Closed {
         let Self { started, schema, mut labels, request_id, model_asked, model_chosen, stream, audit, phase, .. } =
@@ -385,14 +402,16 @@ impl Exchange {
             provider_cost: None,
             provider_cost_differs: false,
             reserved: NanoUsd::ZERO,
+            refused_by: None,
             audit,
             duration_ms: now.since(started) / 1_000_000,
             first_byte_ms: None,
             admitted: false,
         };
         let (settlement, experience) = match phase {
-            Phase::Refused(outcome) => {
+            Phase::Refused(outcome, limit) => {
                 record.outcome = outcome;
+                record.refused_by = limit;
                 (None, None)
             }
             Phase::Reading { .. } | Phase::Asking { .. } | Phase::Over => {

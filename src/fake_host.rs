@@ -21,6 +21,7 @@ pub struct Question {
     context: u32,
 }
 
+use crate::headers;
 use crate::units::UnixNanos;
 use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType, Status};
 use std::cell::RefCell;
@@ -78,6 +79,8 @@ type Rival = Box<dyn FnMut(Option<&[u8]>) -> Option<Vec<u8>>>;
 
 pub struct Host {
     pub clock: UnixNanos,
+    /// How long each look at the clock takes.
+    pub look_takes: u64,
     pub log: Vec<(LogLevel, String)>,
     /// Host calls so far, by kind.
     pub calls: BTreeMap<Call, u64>,
@@ -117,6 +120,7 @@ impl Host {
         Self {
             // 2027-01-15, 08:00 UTC: amid a day, an hour and a minute.
             clock: UnixNanos(1_800_000_000_000_000_000),
+            look_takes: 0,
             log: Vec::new(),
             calls: BTreeMap::new(),
             tick_milliseconds: None,
@@ -333,29 +337,7 @@ impl Host {
     }
 }
 
-/// A header map as the ABI has it: how many, the lengths of each name and value, then both, each with a zero behind it.
-fn serialized(headers: &Headers) -> Vec<u8> {
-    let length = |bytes: &[u8]| u32::try_from(bytes.len()).expect("a short header").to_le_bytes();
-    let mut out = u32::try_from(headers.len()).expect("few headers").to_le_bytes().to_vec();
-    for (name, value) in headers {
-        out.extend(length(name.as_bytes()));
-        out.extend(length(value));
-    }
-    for part in headers.iter().flat_map(|(name, value)| [name.as_bytes(), value]) {
-        out.extend(part);
-        out.push(0);
-    }
-    out
-}
-
-fn deserialized(mut bytes: &[u8]) -> Headers {
-    fn take<'a>(bytes: &mut &'a [u8], size: usize) -> &'a [u8] {
-        bytes.split_off(..size).expect("a whole header map")
-    }
-    let number = |bytes: &mut &[u8]| u32::from_le_bytes(take(bytes, 4).try_into().expect("four bytes")) as usize;
-    let count = number(&mut bytes);
-    let sizes: Vec<_> = (0..count).map(|_| (number(&mut bytes), number(&mut bytes))).collect();
-    let mut part = |size: usize| take(&mut bytes, size + 1)[..size].to_vec();
-    let text = |bytes| String::from_utf8(bytes).expect("a header's name");
-    sizes.into_iter().map(|(name, value)| (text(part(name)), part(value))).collect()
+fn deserialized(bytes: Vec<u8>) -> Headers {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("a header's name");
+    headers::Headers::new(bytes).iter().map(|(name, value)| (text(name), value.to_vec())).collect()
 }

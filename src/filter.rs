@@ -8,3 +8,4 @@ pub mod status;
 #[cfg(test)]
 mod tests;
 pub mod upstream;
+pub mod watched;

@@ -11,4 +11,6 @@ pub mod chain;
 pub mod densities;
 pub mod exchange_facts;
 pub mod http;
+pub mod lines;
+mod pairs;
 pub mod stats;

@@ -14,6 +14,9 @@ use std::fmt;
 
 /// RFC 8259 lets a reader bound the depth. The stack of containers is one `u128`, a bit for each.
 const MAX_DEPTH: usize = 128;
+/// How many containers within each other may hold wanted fields. No API has more than nine; in arrays of arrays beyond it
+/// nothing is found any more. A scanner is made for each body, so its size counts.
+const MAX_TRACKED: usize = 16;
 /// Longer texts are cut; longer keys are read, but match no field.
 const MAX_TEXT: usize = 256;
 
@@ -122,7 +125,7 @@ pub struct Scanner<K: 'static> {
     shape: &'static [Field<K>],
     progress: Progress<K>,
     /// The open containers from the outermost on, as far as they are wanted: the first `progress.tracked` of these.
-    levels: [Level<K>; MAX_DEPTH],
+    levels: [Level<K>; MAX_TRACKED],
     /// The start of the current string, decoded; its last character may be cut.
     text: [u8; MAX_TEXT],
 }
@@ -237,7 +240,7 @@ type Rest<'b> = Result<&'b [u8], Why>;
 
 impl<K: Copy> Scanner<K> {
     pub const fn new(shape: &'static [Field<K>]) -> Self {
-        Self { shape, progress: Progress::START, levels: [const { Level::UNUSED }; MAX_DEPTH], text: [0; MAX_TEXT] }
+        Self { shape, progress: Progress::START, levels: [const { Level::UNUSED }; MAX_TRACKED], text: [0; MAX_TEXT] }
     }
 
     /// Reads on. A document once malformed stays so: every later call returns the same error.
@@ -327,11 +330,8 @@ impl<K: Copy> Scanner<K> {
             return Ok(&[]);
         };
         match (self.progress.expected, byte) {
-            (Expected::Value | Expected::ElementOrEnd, _) => self.value(byte, found)?,
-            (Expected::Key | Expected::KeyOrEnd, b'"') => {
-                let keep = self.innermost().is_some();
-                self.begin_string(true, keep);
-            }
+            (Expected::Value | Expected::ElementOrEnd, _) => return self.value(byte, after, found),
+            (Expected::Key | Expected::KeyOrEnd, b'"') => return Ok(self.key(after)),
             (Expected::Colon, b':') => self.progress.expected = Expected::Value,
             // The elements of an array share a place: the last one has left it as it was.
             (Expected::CommaOrEnd, b',') => match self.container() {
@@ -351,26 +351,80 @@ impl<K: Copy> Scanner<K> {
         Ok(after)
     }
 
-    /// The first byte of a value, or the end of an array that may still be empty.
-    fn value(&mut self, byte: u8, found: &mut impl FnMut(Hit<'_, K>)) -> Result<(), Why> {
+    /// Behind the quote that opens a key. Nearly every one stands whole in the piece at hand, and a colon behind it.
+    fn key<'b>(&mut self, after: &'b [u8]) -> &'b [u8] {
+        let Some((key, behind)) = words::whole_string(after) else {
+            let keep = self.innermost().is_some();
+            self.begin_string(true, keep);
+            self.pass(1);
+            return after;
+        };
+        let Self { shape, progress, levels, .. } = self;
+        progress.enter(levels, shape, if key.len() <= MAX_TEXT { Some(key) } else { None });
+        self.pass(key.len().saturating_add(2));
+        match behind {
+            [b':', behind @ ..] => {
+                self.progress.expected = Expected::Value;
+                self.pass(1);
+                behind
+            }
+            _ => {
+                self.progress.expected = Expected::Colon;
+                behind
+            }
+        }
+    }
+
+    /// The first byte of a value, or the end of an array that may still be empty; what stands whole is read whole.
+    fn value<'b>(&mut self, byte: u8, after: &'b [u8], found: &mut impl FnMut(Hit<'_, K>)) -> Rest<'b> {
         self.progress.from = self.progress.offset;
         match byte {
-            b'"' => self.begin_string(false, matches!(self.progress.place, Place::Field(field) if field.wants_text())),
+            b'"' => {
+                let keep = matches!(self.progress.place, Place::Field(field) if field.wants_text());
+                if let Some((text, behind)) = words::whole_string(after) {
+                    self.pass(text.len().saturating_add(2));
+                    let kept = text.get(..MAX_TEXT).unwrap_or(text);
+                    self.string_is_read(keep, kept, text.len() as u64, found);
+                    return Ok(behind);
+                }
+                self.begin_string(false, keep);
+            }
             b'{' => self.open(Container::Object, found)?,
             b'[' => self.open(Container::Array, found)?,
-            b't' => self.progress.token = Token::Word { found: Found::Bool(true), missing: b"rue" },
-            b'f' => self.progress.token = Token::Word { found: Found::Bool(false), missing: b"alse" },
-            b'n' => self.progress.token = Token::Word { found: Found::Null, missing: b"ull" },
+            b't' => return Ok(self.begin_word(after, Found::Bool(true), b"rue", found)),
+            b'f' => return Ok(self.begin_word(after, Found::Bool(false), b"alse", found)),
+            b'n' => return Ok(self.begin_word(after, Found::Null, b"ull", found)),
             b'-' | b'0'..=b'9' => {
                 let part = Part::first(byte);
                 self.progress.digits = Digits::ZERO;
                 self.progress.digits.push(part, byte);
+                self.pass(1);
                 self.progress.token = Token::Number(part);
+                return if after.is_empty() { Ok(after) } else { self.number(after, part, found) };
             }
             b']' if self.progress.expected == Expected::ElementOrEnd => self.close(true, found),
             _ => return Err(Why::Unexpected(byte)),
         }
-        Ok(())
+        self.pass(1);
+        Ok(after)
+    }
+
+    fn begin_word<'b>(
+        &mut self,
+        after: &'b [u8],
+        value: Found<'static>,
+        missing: &'static [u8],
+        found: &mut impl FnMut(Hit<'_, K>),
+    ) -> &'b [u8] {
+        let Some(behind) = after.strip_prefix(missing) else {
+            self.pass(1);
+            self.progress.token = Token::Word { found: value, missing };
+            return after;
+        };
+        self.pass(missing.len().saturating_add(1));
+        self.report(value, self.progress.offset, found);
+        self.after_value();
+        behind
     }
 
     fn open(&mut self, container: Container, found: &mut impl FnMut(Hit<'_, K>)) -> Result<(), Why> {
@@ -466,11 +520,13 @@ impl<K: Copy> Scanner<K> {
         while let Some((&byte, next)) = after.split_first()
             && let Some(follows) = part.then(byte)
         {
-            if wanted {
-                self.progress.digits.push(follows, byte);
-            }
             part = follows;
             after = next;
+            if wanted {
+                self.progress.digits.push(follows, byte);
+            } else if part.goes_on() {
+                after = after.get(words::run(after, words::not_digit)..).unwrap_or_default();
+            }
         }
         self.pass(rest.len().saturating_sub(after.len()));
         match after.first() {
@@ -496,10 +552,12 @@ impl<K: Copy> Scanner<K> {
             return self.split_character(rest);
         }
         let mut ascii = true;
-        let length = words::run(rest, |word| {
+        let blocks = words::plain_blocks(rest);
+        let tail = words::run(rest.get(blocks..).unwrap_or_default(), |word| {
             ascii &= words::is_ascii(word);
             words::equal(word, b'"') | words::equal(word, b'\\') | words::below(word, b' ')
         });
+        let length = blocks.saturating_add(tail);
         let (plain, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
         if !plain.is_empty() {
             self.lone_surrogate();
@@ -652,48 +710,60 @@ impl<K: Copy> Scanner<K> {
 
     fn end_string(&mut self, found: &mut impl FnMut(Hit<'_, K>)) {
         let Text { is_key, keep, size, kept, .. } = self.progress.string;
-        let text = self.text.get(..kept).unwrap_or_default();
-        let cut = size > kept as u64;
+        // Of a copy, for the scanner itself moves on. Only a string that came in parts, or with escapes, comes here.
+        let buffer = self.text;
+        let text = buffer.get(..kept).unwrap_or_default();
         self.progress.token = Token::None;
         if is_key {
             self.progress.expected = Expected::Colon;
-            self.enter(kept, cut);
+            let Self { shape, progress, levels, .. } = self;
+            progress.enter(levels, shape, if size > kept as u64 { None } else { Some(text) });
         } else {
-            // Every byte has been checked, so only a character that the buffer cuts can be invalid.
-            let text = text.utf8_chunks().next().map_or("", |chunk| chunk.valid());
-            let value = if keep { Found::Text { text, cut } } else { Found::Size(size) };
-            self.report(value, self.progress.offset, found);
-            self.after_value();
+            self.string_is_read(keep, text, size, found);
         }
     }
 
-    /// The key in the buffer says where in the shape the next value stands.
-    fn enter(&mut self, kept: usize, cut: bool) {
-        self.progress.place = Place::Elsewhere;
-        self.progress.repeated = false;
-        if cut || self.progress.tracked != self.progress.depth {
-            return;
-        }
-        let Some(object) = self.levels.get_mut(self.progress.depth.wrapping_sub(1)) else {
-            return;
+    /// A value's string: `kept` of its `size` bytes.
+    fn string_is_read(&mut self, keep: bool, kept: &[u8], size: u64, found: &mut impl FnMut(Hit<'_, K>)) {
+        let value = if keep {
+            // Every byte has been checked, so only a character that was cut can be invalid.
+            let whole = |kept| str::from_utf8(kept).ok();
+            let text = whole(kept).unwrap_or_else(|| kept.utf8_chunks().next().map_or("", |chunk| chunk.valid()));
+            Found::Text { text, cut: size > kept.len() as u64 }
+        } else {
+            Found::Size(size)
         };
-        let fields = match object.place {
-            Place::Elsewhere => &[],
-            Place::Root => self.shape,
-            Place::Field(field) => field.inside,
-        };
-        let key = self.text.get(..kept).unwrap_or_default();
-        let Some((field, bit)) = fields.iter().zip(0..).find(|(field, _)| field.name.as_bytes() == key) else {
-            return;
-        };
-        let bit = 1_u64.checked_shl(bit).unwrap_or(0);
-        self.progress.place = Place::Field(field);
-        self.progress.repeated = object.seen & bit != 0;
-        object.seen |= bit;
+        self.report(value, self.progress.offset, found);
+        self.after_value();
     }
 
     fn pass(&mut self, bytes: usize) {
         self.progress.offset = self.progress.offset.saturating_add(bytes as u64);
+    }
+}
+
+impl<K> Progress<K> {
+    /// The key says where in the shape the next value stands; `None` is one too long for any field.
+    fn enter(&mut self, levels: &mut [Level<K>], shape: &'static [Field<K>], key: Option<&[u8]>) {
+        self.place = Place::Elsewhere;
+        self.repeated = false;
+        let Some(key) = key.filter(|_| self.tracked == self.depth) else { return };
+        let Some(object) = levels.get_mut(self.depth.wrapping_sub(1)) else { return };
+        let fields = match object.place {
+            Place::Elsewhere => &[],
+            Place::Root => shape,
+            Place::Field(field) => field.inside,
+        };
+        // Mostly the first byte tells names of one length apart.
+        let is_key = |field: &Field<K>| {
+            let name = field.name.as_bytes();
+            name.len() == key.len() && name.first() == key.first() && name == key
+        };
+        let Some((field, bit)) = fields.iter().zip(0..).find(|(field, _)| is_key(field)) else { return };
+        let bit = 1_u64.checked_shl(bit).unwrap_or(0);
+        self.place = Place::Field(field);
+        self.repeated = object.seen & bit != 0;
+        object.seen |= bit;
     }
 }
 

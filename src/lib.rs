@@ -27,6 +27,7 @@ pub mod exchange;
 #[cfg(test)]
 mod fake_host;
 mod filter;
+pub mod headers;
 mod host;
 pub mod json;
 pub mod limit;

@@ -66,7 +66,7 @@ impl Outcome {
     }
 
     /// The status of the gateway's own reply. Endings behind the provider's answer keep the status they had.
-    const fn status(self) -> u32 {
+    pub const fn status(self) -> u32 {
         match self {
             Self::InvalidRequest => 400,
             Self::TenantMissing => 401,
@@ -170,6 +170,11 @@ impl Rejection {
         }
         rejection.headers.extend(rate_limit_headers(standing));
         rejection
+    }
+
+    /// The limit or budget that refused, as the operator writes it.
+    pub fn limit_name(&self) -> Option<&'static str> {
+        self.detail.as_ref().map(|detail| detail.guard)
     }
 
     pub fn in_dialect(self, dialect: Dialect, request_id: &str) -> Reply {

@@ -1,12 +1,14 @@
 //! The one line an exchange leaves behind: what the stats count, the access log shows and finance reads.
 //! Never a prompt, an answer or a key.
 
+mod line;
+
 use crate::limit::Guards;
 use crate::limit::budget::rfc3339;
 use crate::llm::usage::{Usage, UsageSource};
 use crate::outcome::Outcome;
 use crate::units::{NanoUsd, UnixNanos};
-use serde::Serialize;
+use line::{Object, quoted};
 
 /// Values for labels: from the configuration only, so that no client can add a series.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -50,6 +52,8 @@ pub struct Record {
     /// By more than a rounding from what the prices here say.
     pub provider_cost_differs: bool,
     pub reserved: NanoUsd,
+    /// The limit or budget that had no room.
+    pub refused_by: Option<&'static str>,
     pub audit: Guards,
     pub duration_ms: u64,
     /// Until the answer's first body byte reached the filter.
@@ -68,71 +72,20 @@ pub struct FailedAttempt {
     pub cost: NanoUsd,
 }
 
-#[derive(Serialize)]
-struct FailedLine<'a> {
-    provider: &'a str,
-    model: &'a str,
-    input_tokens: u64,
-    output_tokens: u64,
-    cost_nanousd: u64,
-}
-
 /// The layout's version: a field may be added within one, never renamed or removed.
-const VERSION: u8 = 1;
-
-#[derive(Serialize)]
-struct Line<'a> {
-    v: u8,
-    time: String,
-    request_id: &'a str,
-    api: &'static str,
-    tenant: &'a str,
-    role: &'a str,
-    provider: &'a str,
-    model: &'a str,
-    model_asked: &'a str,
-    model_chosen: &'a str,
-    model_answered: &'a str,
-    stream: bool,
-    outcome: &'static str,
-    status: u64,
-    attempts: u64,
-    input_tokens: u64,
-    output_tokens: u64,
-    total_tokens: u64,
-    cached_input_tokens: u64,
-    cache_creation_input_tokens: u64,
-    cache_creation_1h_input_tokens: u64,
-    reasoning_tokens: u64,
-    audio_input_tokens: u64,
-    image_input_tokens: u64,
-    audio_output_tokens: u64,
-    image_output_tokens: u64,
-    images: u64,
-    search_units: u64,
-    web_searches: u64,
-    usage_source: &'static str,
-    usage_mismatch: bool,
-    service_tier: Option<&'a str>,
-    cost_nanousd: u64,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    failed_attempts: Vec<FailedLine<'a>>,
-    provider_cost_nanousd: Option<u64>,
-    reserved_nanousd: u64,
-    audit: Vec<&'static str>,
-    duration_ms: u64,
-    first_byte_ms: Option<u64>,
-}
+const VERSION: u64 = 1;
+/// What most lines fit into without growing.
+const TYPICAL_BYTES: usize = 1_024;
 
 impl FailedAttempt {
-    fn line(&self) -> FailedLine<'_> {
-        FailedLine {
-            provider: &self.provider,
-            model: &self.model,
-            input_tokens: self.usage.input_tokens.0,
-            output_tokens: self.usage.output_tokens.0,
-            cost_nanousd: self.cost.0,
-        }
+    fn write(&self, out: &mut String) {
+        let mut line = Object::begin(out);
+        line.text("provider", &self.provider);
+        line.text("model", &self.model);
+        line.number("input_tokens", self.usage.input_tokens.0);
+        line.number("output_tokens", self.usage.output_tokens.0);
+        line.number("cost_nanousd", self.cost.0);
+        line.end();
     }
 }
 
@@ -148,48 +101,51 @@ impl Record {
 
     /// One line of JSON, without the line's end.
     pub fn to_json(&self) -> String {
-        let line = Line {
-            v: VERSION,
-            time: rfc3339(self.started),
-            request_id: &self.request_id,
-            api: self.api,
-            tenant: &self.labels.tenant,
-            role: &self.labels.role,
-            provider: &self.labels.provider,
-            model: &self.labels.model,
-            model_asked: &self.model_asked,
-            model_chosen: &self.model_chosen,
-            model_answered: &self.model_answered,
-            stream: self.stream,
-            outcome: self.outcome.code(),
-            status: self.status,
-            attempts: self.attempts,
-            input_tokens: self.usage.input_tokens.0,
-            output_tokens: self.usage.output_tokens.0,
-            total_tokens: self.usage.total_tokens.0,
-            cached_input_tokens: self.usage.cached_input_tokens.0,
-            cache_creation_input_tokens: self.usage.cache_creation_input_tokens.0,
-            cache_creation_1h_input_tokens: self.usage.cache_creation_1h_input_tokens.0,
-            reasoning_tokens: self.usage.reasoning_tokens.0,
-            audio_input_tokens: self.usage.audio_input_tokens.0,
-            image_input_tokens: self.usage.image_input_tokens.0,
-            audio_output_tokens: self.usage.audio_output_tokens.0,
-            image_output_tokens: self.usage.image_output_tokens.0,
-            images: self.usage.images,
-            search_units: self.usage.search_units,
-            web_searches: self.usage.web_searches,
-            usage_source: self.usage_source.name(),
-            usage_mismatch: self.usage_mismatch,
-            service_tier: self.service_tier.as_deref(),
-            cost_nanousd: self.charged().0,
-            failed_attempts: self.failed_attempts.iter().map(FailedAttempt::line).collect(),
-            provider_cost_nanousd: self.provider_cost.map(|cost| cost.0),
-            reserved_nanousd: self.reserved.0,
-            audit: self.audit.iter().map(|guard| guard.name()).collect(),
-            duration_ms: self.duration_ms,
-            first_byte_ms: self.first_byte_ms,
-        };
-        // Strings and integers always serialise.
-        serde_json::to_string(&line).unwrap_or_default()
+        let mut out = String::with_capacity(TYPICAL_BYTES);
+        let mut line = Object::begin(&mut out);
+        line.number("v", VERSION);
+        line.text("time", &rfc3339(self.started));
+        line.text("request_id", &self.request_id);
+        line.text("api", self.api);
+        line.text("tenant", &self.labels.tenant);
+        line.text("role", &self.labels.role);
+        line.text("provider", &self.labels.provider);
+        line.text("model", &self.labels.model);
+        line.text("model_asked", &self.model_asked);
+        line.text("model_chosen", &self.model_chosen);
+        line.text("model_answered", &self.model_answered);
+        line.flag("stream", self.stream);
+        line.text("outcome", self.outcome.code());
+        line.number("status", self.status);
+        line.number("attempts", self.attempts);
+        line.number("input_tokens", self.usage.input_tokens.0);
+        line.number("output_tokens", self.usage.output_tokens.0);
+        line.number("total_tokens", self.usage.total_tokens.0);
+        line.number("cached_input_tokens", self.usage.cached_input_tokens.0);
+        line.number("cache_creation_input_tokens", self.usage.cache_creation_input_tokens.0);
+        line.number("cache_creation_1h_input_tokens", self.usage.cache_creation_1h_input_tokens.0);
+        line.number("reasoning_tokens", self.usage.reasoning_tokens.0);
+        line.number("audio_input_tokens", self.usage.audio_input_tokens.0);
+        line.number("image_input_tokens", self.usage.image_input_tokens.0);
+        line.number("audio_output_tokens", self.usage.audio_output_tokens.0);
+        line.number("image_output_tokens", self.usage.image_output_tokens.0);
+        line.number("images", self.usage.images);
+        line.number("search_units", self.usage.search_units);
+        line.number("web_searches", self.usage.web_searches);
+        line.text("usage_source", self.usage_source.name());
+        line.flag("usage_mismatch", self.usage_mismatch);
+        line.maybe_text("service_tier", self.service_tier.as_deref());
+        line.number("cost_nanousd", self.charged().0);
+        if !self.failed_attempts.is_empty() {
+            line.list("failed_attempts", self.failed_attempts.iter(), |out, failed| failed.write(out));
+        }
+        line.maybe_number("provider_cost_nanousd", self.provider_cost.map(|cost| cost.0));
+        line.number("reserved_nanousd", self.reserved.0);
+        line.maybe_text("refused_by", self.refused_by);
+        line.list("audit", self.audit.iter(), |out, guard| quoted(out, guard.name()));
+        line.number("duration_ms", self.duration_ms);
+        line.maybe_number("first_byte_ms", self.first_byte_ms);
+        line.end();
+        out
     }
 }

@@ -1,5 +1,7 @@
 //! Who a request says it is. Envoy's own auth sets the header or strips it; here it is only read, strictly.
 
+use crate::headers::Headers;
+
 /// What the values of one header come to. Which of two a server takes differs, so a repeated one is no value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Identity<'a> {
@@ -12,8 +14,8 @@ pub enum Identity<'a> {
 const LONGEST: usize = 256;
 
 impl<'a> Identity<'a> {
-    pub fn of(headers: &'a [(String, Vec<u8>)], name: &str) -> Self {
-        let mut values = headers.iter().filter(|(header, _)| header.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+    pub fn of(headers: &'a Headers, name: &str) -> Self {
+        let mut values = headers.all(name);
         match (values.next(), values.next()) {
             (None, _) => Self::Missing,
             (Some(value), None) => match std::str::from_utf8(value.trim_ascii()) {
@@ -31,8 +33,8 @@ mod tests {
     use super::*;
 
     fn of(values: &[&[u8]]) -> String {
-        let headers: Vec<_> = values.iter().map(|value| ("X-Tenant-ID".to_owned(), value.to_vec())).collect();
-        format!("{:?}", Identity::of(&headers, "x-tenant-id"))
+        let headers: Vec<_> = values.iter().map(|value| ("x-tenant-id", value)).collect();
+        format!("{:?}", Identity::of(&Headers::of(&headers), "x-tenant-id"))
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The answer as it passes: its head, to which the gateway adds what the client should know, and its body, which is read.
 
-use super::{Answer, AnswerHead, COUNTED_IN_THE_HEAD, Exchange, Passed, Phase, header, number};
+use super::{Answer, AnswerHead, COUNTED_IN_THE_HEAD, Exchange, Passed, Phase};
 use crate::attempt;
 use crate::llm::meter::{Form, Meter, Passage};
 use crate::llm::schema::Dialect;
@@ -20,8 +20,8 @@ impl Exchange {
             return Passed::default();
         };
         let mut passed = Passed { set: rate_limit_headers(&open.standing), ..Passed::default() };
-        let status = header(head.headers, ":status").and_then(number).unwrap_or(0);
-        let ejected = open.routed && status == attempt::EJECTED && header(head.headers, attempt::STAND_IN).is_some();
+        let status = head.headers.number(":status").unwrap_or(0);
+        let ejected = open.routed && status == attempt::EJECTED && head.headers.get(attempt::STAND_IN).is_some();
         if !head.from_provider || ejected {
             let why = if status == 504 { "did not answer in time" } else { "cannot be reached" };
             let status = if ejected { 503 } else { status };
@@ -39,24 +39,26 @@ impl Exchange {
             }
             return passed;
         }
-        let form = Form::of(header(head.headers, "content-type"), header(head.headers, "content-encoding"));
+        let form = Form::of(head.headers.get("content-type"), head.headers.get("content-encoding"));
         let leg = open.leg(policy, head.cluster);
         let withhold_usage = open.hide_usage && leg.is_some_and(|leg| leg.ask_usage);
         if open.routed {
             let provider = leg.and_then(|leg| leg.provider).and_then(|ix| policy.provider_at(ix));
             passed.set.push(("x-ai-model", self.model_chosen.clone()));
             passed.set.push(("x-ai-provider", provider.map_or(OTHER, |provider| &provider.name).to_owned()));
-            if let Some(wait) = header(head.headers, attempt::RETRY_AFTER) {
+            if let Some(wait) = head.headers.get(attempt::RETRY_AFTER) {
                 passed.set.push(("retry-after", String::from_utf8_lossy(wait).into_owned()));
                 passed.remove.push(attempt::RETRY_AFTER);
             }
         }
         let mut meter = Meter::new(open.schema, form, withhold_usage);
-        for (name, count) in COUNTED_IN_THE_HEAD {
-            meter.told(count, header(head.headers, name).and_then(number));
+        if self.schema.dialect == Dialect::Aws {
+            for (name, count) in COUNTED_IN_THE_HEAD {
+                meter.told(count, head.headers.number(name));
+            }
         }
-        let length = header(head.headers, "content-length").and_then(number);
-        open.answer = Some(Answer { status, meter, length, first_byte: None });
+        let length = head.headers.number("content-length");
+        open.answer = Some(Answer { status, meter, length, first_byte: None, complete: head.end_of_stream });
         passed
     }
 
@@ -88,6 +90,7 @@ impl Exchange {
         if answer.first_byte.is_none() && !bytes.is_empty() {
             answer.first_byte = Some(now());
         }
+        answer.complete |= last;
         answer.meter.feed(bytes, last)
     }
 }

@@ -88,7 +88,7 @@ impl Case {
     /// `None`: the gateway refuses, by itself, what the provider would have.
     fn sent(&self, policy: &Policy) -> Option<Exchange> {
         let headers = [(":method", "POST"), (":path", &self.path), ("x-tenant-id", "t")];
-        let headers = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
+        let headers = Headers::of(&headers);
         let Opening::Read(mut exchange) = Exchange::open(policy, &headers, NOW) else {
             panic!("{}: {} is not an API", self.name, self.path)
         };
@@ -103,7 +103,7 @@ impl Case {
         assert!(matches!(exchange.decided(policy, Ok(decision), NOW), Step::Forward(_)), "{}", self.name);
         let status = (":status".to_owned(), self.status.to_string());
         let headers = self.headers.iter().map(|(name, value)| (name.to_lowercase(), value.clone()));
-        let headers: Vec<_> = headers.chain([status]).map(|(name, value)| (name, value.into_bytes())).collect();
+        let headers = Headers::of(&headers.chain([status]).collect::<Vec<_>>());
         exchange.answer_head(
             policy,
             &AnswerHead { headers: &headers, from_provider: true, cluster: None, end_of_stream: false },

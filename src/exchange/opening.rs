@@ -1,6 +1,7 @@
 //! A request's head: whether it is for us, whose it is, and what is known of it before its body.
 
-use super::{Exchange, Headers, Opening, Phase, header, number};
+use super::{Exchange, Opening, Phase};
+use crate::headers::Headers;
 use crate::limit::Guards;
 use crate::llm::path;
 use crate::llm::request::{Request, RequestReader};
@@ -14,8 +15,8 @@ use crate::units::UnixNanos;
 impl Exchange {
     /// Looks at a request's head: is it for us, and whose is it?
     pub fn open(policy: &Policy, headers: &Headers, now: UnixNanos) -> Opening {
-        let method = header(headers, ":method").unwrap_or_default();
-        let path = header(headers, ":path").unwrap_or_default();
+        let method = headers.get(":method").unwrap_or_default();
+        let path = headers.get(":path").unwrap_or_default();
         let Some(called) = path::called(&policy.paths, method, path) else {
             return Opening::Aside;
         };
@@ -37,7 +38,8 @@ impl Exchange {
             role,
             sensitivity: None,
             path: String::from_utf8_lossy(path).into_owned(),
-            request_id: header(headers, "x-request-id")
+            request_id: headers
+                .get("x-request-id")
                 .map(|id| String::from_utf8_lossy(id.get(..128).unwrap_or(id)).into_owned())
                 .unwrap_or_default(),
             model_asked: String::new(),
@@ -50,7 +52,7 @@ impl Exchange {
             Ok(tenant) => {
                 exchange.phase = Phase::Reading {
                     tenant,
-                    reader: Box::new(RequestReader::new(called, header(headers, "content-type"))),
+                    reader: Box::new(RequestReader::new(called, headers.get("content-type"))),
                     received: 0,
                 };
                 Opening::Read(exchange)
@@ -87,11 +89,11 @@ impl Exchange {
             Identity::One(name) => Some(sensitivity(&policy.sensitivity_header, name)?),
             Identity::Unusable => return Err(not_sensitivity(&policy.sensitivity_header)),
         };
-        if header(headers, "content-encoding").is_some_and(|encoding| !encoding.eq_ignore_ascii_case(b"identity")) {
+        if headers.get("content-encoding").is_some_and(|encoding| !encoding.eq_ignore_ascii_case(b"identity")) {
             let message = "The request's body is compressed; send it without a content-encoding.";
             return Err(Rejection::plain(Outcome::InvalidRequest, message));
         }
-        match header(headers, "content-length").and_then(number) {
+        match headers.number("content-length") {
             Some(length) if length > policy.max_request_bytes => Err(too_large(policy)),
             _ => Ok(ix),
         }

@@ -90,8 +90,7 @@ impl<'a> Asked<'a> {
     fn sent(&self, policy: &Policy) -> Result<(Exchange, Chain), Reply> {
         let mut headers = vec![(":method", "POST"), (":path", self.path), ("x-request-id", "id-1")];
         headers.extend(&self.headers);
-        let headers: Vec<_> =
-            headers.into_iter().map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).collect();
+        let headers = Headers::of(&headers);
         let mut exchange = match Exchange::open(policy, &headers, NOON) {
             Opening::Read(exchange) => exchange,
             Opening::Refuse(_, reply) => return Err(reply),
@@ -278,8 +277,7 @@ fn failed_attempts_that_told_usage_are_charged_once() {
         let (mut exchange, _) = Asked::chat(&hello("gpt-4o-mini")).sent(&policy).unwrap();
         let cluster = Some("c_local".to_owned());
         if answered {
-            let headers =
-                [(":status".to_owned(), b"200".to_vec()), ("content-type".to_owned(), b"application/json".to_vec())];
+            let headers = Headers::of(&[(":status", "200"), ("content-type", "application/json")]);
             let head =
                 AnswerHead { headers: &headers, from_provider: true, cluster: Some("c_local"), end_of_stream: false };
             let passed = exchange.answer_head(&policy, &head);
@@ -330,8 +328,7 @@ fn the_stand_in_is_told_as_unavailable_in_the_clients_dialect() {
     let policy = policy();
     for (path, model, key) in [("/v1/chat/completions", "gpt-4o", "code"), ("/v1/messages", "claude-4", "type")] {
         let (mut exchange, _) = Asked { path, ..Asked::chat(&hello(model)) }.sent(&policy).unwrap();
-        let headers = [(":status", "421"), ("x-nexus-ejected", "1")];
-        let headers = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
+        let headers = Headers::of(&[(":status", "421"), ("x-nexus-ejected", "1")]);
         let head = AnswerHead { headers: &headers, from_provider: true, cluster: None, end_of_stream: false };
         let passed = exchange.answer_head(&policy, &head);
         assert!(passed.set.contains(&(":status", "503".to_owned())), "{passed:?}");

@@ -22,10 +22,12 @@ pub(super) fn around(cluster: Option<&str>) -> Around<'_> {
     Around { cluster, is_open: &|_| false, density: &|_| Density::default(), now: NOON }
 }
 
-fn head(extra: &[(&str, &str)]) -> Vec<(String, Vec<u8>)> {
-    let mut headers = vec![(":method", "POST"), (":path", "/v1/chat/completions"), ("x-request-id", "id-1")];
-    headers.extend_from_slice(extra);
-    headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect()
+fn head(extra: &[(&str, &str)]) -> Headers {
+    called("POST", "/v1/chat/completions", extra)
+}
+
+fn called(method: &str, path: &str, extra: &[(&str, &str)]) -> Headers {
+    Headers::of(&[&[(":method", method), (":path", path), ("x-request-id", "id-1")], extra].concat())
 }
 
 fn refused(policy: &Policy, headers: &[(&str, &str)]) -> Reply {
@@ -60,7 +62,7 @@ fn sent(policy: &Policy, body: &str) -> (Exchange, Cell, Vec<Edit>) {
 
 fn answer(policy: &Policy, exchange: &mut Exchange, status: u64, content_type: &str, body: &str) {
     let headers = [(":status", status.to_string()), ("content-type", content_type.to_owned())];
-    let headers = headers.map(|(name, value)| (name.to_owned(), value.into_bytes()));
+    let headers = Headers::of(&headers);
     exchange.answer_head(
         policy,
         &AnswerHead { headers: &headers, from_provider: true, cluster: None, end_of_stream: false },
@@ -85,8 +87,7 @@ fn who_is_not_known_or_not_clear_is_refused_by_name() {
 
 #[test]
 fn other_paths_step_aside() {
-    let mut headers = head(&[("x-tenant-id", "acme")]);
-    headers[1].1 = b"/v1/models".to_vec();
+    let headers = called("POST", "/v1/models", &[("x-tenant-id", "acme")]);
     assert!(matches!(Exchange::open(&policy(), &headers, NOON), Opening::Aside));
 }
 
@@ -283,8 +284,7 @@ fn a_providers_own_figure_is_compared_and_charged_only_where_that_is_wanted() {
 #[test]
 fn a_background_response_is_charged_at_its_bound_when_it_is_accepted() {
     let policy = policy();
-    let mut headers = head(&[("x-tenant-id", "acme")]);
-    headers[1].1 = b"/v1/responses".to_vec();
+    let headers = called("POST", "/v1/responses", &[("x-tenant-id", "acme")]);
     let Opening::Read(mut exchange) = Exchange::open(&policy, &headers, NOON) else { panic!("was not read") };
     let body = r#"{"model":"gpt-4o-mini","input":"hi","background":true,"max_output_tokens":700}"#;
     assert_eq!(exchange.body(&policy, body.as_bytes()), None);
@@ -295,8 +295,7 @@ fn a_background_response_is_charged_at_its_bound_when_it_is_accepted() {
     answer(&policy, &mut exchange, 200, "application/json", accepted);
     let record = exchange.close(&policy, &Ending { status: 200, ..Ending::default() }, NOON).record;
     assert_eq!((record.usage.output_tokens, record.usage_source), (Tokens(700), UsageSource::Estimated));
-    headers[0].1 = b"GET".to_vec();
-    headers[1].1 = b"/v1/responses/resp_1".to_vec();
+    let headers = called("GET", "/v1/responses/resp_1", &[("x-tenant-id", "acme")]);
     assert!(matches!(Exchange::open(&policy, &headers, NOON), Opening::Aside));
 }
 

@@ -81,7 +81,10 @@ unsafe extern "C" fn proxy_log(level: LogLevel, data: *const u8, size: usize) ->
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn proxy_get_current_time_nanoseconds(time: *mut u64) -> Status {
-    match answer(Call::CurrentTime, |host| Ok(host.clock.0)) {
+    match answer(Call::CurrentTime, |host| {
+        host.clock.0 += host.look_takes;
+        Ok(host.clock.0)
+    }) {
         Ok(now) => {
             unsafe { *time = now };
             Status::Ok
@@ -124,7 +127,9 @@ unsafe extern "C" fn proxy_set_buffer_bytes(
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn proxy_get_header_map_pairs(map: MapType, data: *mut *mut u8, size: *mut usize) -> Status {
-    let found = answer(Call::HeaderPairs, |host| host.headers(map).map(|headers| super::serialized(&headers)));
+    let found = answer(Call::HeaderPairs, |host| {
+        host.headers(map).map(|headers| crate::headers::Headers::of(&headers).into_bytes())
+    });
     unsafe { hand_over(found, data, size) }
 }
 
@@ -260,7 +265,7 @@ unsafe extern "C" fn proxy_send_local_response(
     _grpc_status: i32,
 ) -> Status {
     let (body, headers) = unsafe { (bytes(body, body_size), bytes(headers, headers_size)) };
-    status(answer(Call::SendLocalResponse, |host| host.reply(code, super::deserialized(&headers), body)))
+    status(answer(Call::SendLocalResponse, |host| host.reply(code, super::deserialized(headers), body)))
 }
 
 #[unsafe(no_mangle)]
@@ -277,7 +282,7 @@ unsafe extern "C" fn proxy_http_call(
     call: *mut u32,
 ) -> Status {
     let (cluster, headers) = unsafe { (text(cluster, cluster_size), bytes(headers, headers_size)) };
-    let asked = answer(Call::AskCluster, |host| Ok(host.ask(cluster, &super::deserialized(&headers), milliseconds)));
+    let asked = answer(Call::AskCluster, |host| Ok(host.ask(cluster, &super::deserialized(headers), milliseconds)));
     status(asked.map(|number| unsafe { *call = number }))
 }
 

@@ -5,8 +5,8 @@
 
 use super::root::Plugin;
 use super::status::{self, Asked};
-use crate::exchange::{AnswerHead, Around, Demand, Ending, Exchange, Opening, Settlement, Step, SwapStarved};
-use crate::host::{cells, chain, exchange_facts, http};
+use crate::exchange::{AnswerHead, Around, Demand, Exchange, Opening, Settlement, Step, SwapStarved};
+use crate::host::{cells, chain, exchange_facts, http, lines};
 use crate::limit::Decision;
 use crate::llm::meter::Passage;
 use crate::llm::request::{self, Edit};
@@ -14,6 +14,7 @@ use crate::outcome::{Reply, rate_limit_headers};
 use crate::record::Record;
 use crate::route::ProviderIx;
 use crate::units::UnixNanos;
+use log::Level;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, BufferType};
 use std::rc::Rc;
@@ -27,6 +28,8 @@ pub struct Downstream {
     exchange: Option<Exchange>,
     /// The cluster whose gauge counts this exchange.
     cluster: Option<String>,
+    /// Of several that it might have been.
+    answered_by: Option<String>,
     /// What the client gets instead of the body that came.
     instead: Option<Vec<u8>>,
     /// A page of the gateway's own, until it is answered.
@@ -35,7 +38,12 @@ pub struct Downstream {
 
 impl Downstream {
     pub const fn new(plugin: Rc<Plugin>) -> Self {
-        Self { plugin, exchange: None, cluster: None, instead: None, page: None }
+        Self { plugin, exchange: None, cluster: None, answered_by: None, instead: None, page: None }
+    }
+
+    /// Whether this stream is an AI request that is not told yet.
+    pub const fn has_exchange(&self) -> bool {
+        self.exchange.is_some()
     }
 
     fn reply(reply: &Reply) -> Action {
@@ -119,7 +127,16 @@ fn settle(plugin: &Plugin, settlement: &Settlement, now: UnixNanos) {
     plugin.levels.touch(settlement.tenant);
     if swap.outcome.is_err() {
         plugin.stats.lost_settlement();
-        log::error!("a settlement of {cost} USD for tenant {} was lost to contention", tenant.name);
+        lines::say(
+            Level::Error,
+            "settlement_lost",
+            format_args!(
+                "{cost} USD of tenant {} are in its record and not in its books: its cell changed {} times under our hands, or \
+                 Envoy refuses to write it. See the runbook, AiGatewaySettlementsLost",
+                tenant.name,
+                cells::SETTLE_ATTEMPTS
+            ),
+        );
     }
 }
 
@@ -199,9 +216,11 @@ impl HttpContext for Downstream {
             return Action::Continue;
         }
         let headers = http::response_headers();
-        let from_provider = exchange_facts::from_provider();
-        let cluster = if exchange.has_choice() { exchange_facts::cluster() } else { None };
-        let head = AnswerHead { headers: &headers, from_provider, cluster: cluster.as_deref(), end_of_stream };
+        // The router leaves its mark on what a provider answered; without it (`suppress_envoy_headers`), Envoy is asked.
+        let from_provider = headers.get("x-envoy-upstream-service-time").is_some() || exchange_facts::from_provider();
+        self.answered_by = if exchange.has_choice() { exchange_facts::cluster() } else { None };
+        let cluster = self.answered_by.as_deref();
+        let head = AnswerHead { headers: &headers, from_provider, cluster, end_of_stream };
         let passed = exchange.answer_head(&self.plugin.policy, &head);
         for (name, value) in passed.set {
             http::set_response_header(name, &value);
@@ -256,11 +275,8 @@ impl HttpContext for Downstream {
         let Some(exchange) = self.exchange.take() else { return };
         let plugin = Rc::clone(&self.plugin);
         let now = exchange_facts::now();
-        let ending = if exchange.is_open() || exchange.is_reading() {
-            exchange_facts::ending(self.cluster.as_deref(), exchange.has_choice())
-        } else {
-            Ending { status: exchange_facts::status(), ..Ending::default() }
-        };
+        let (first, last) = (self.cluster.as_deref(), self.answered_by.take());
+        let ending = exchange_facts::ending(exchange.told(), first, last, exchange.has_choice());
         let opened = exchange.is_open();
         let closed = exchange.close(&plugin.policy, &ending, now);
         if let Some(settlement) = &closed.settlement {

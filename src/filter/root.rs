@@ -3,6 +3,7 @@
 use super::downstream::Downstream;
 use super::levels::LevelGauges;
 use super::upstream::Upstream;
+use super::watched::{ONE_IN, Watched};
 use crate::host::breakers::Breakers;
 use crate::host::densities::Densities;
 use crate::host::stats::Stats;
@@ -13,6 +14,7 @@ use crate::view::health::{self, State};
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{BufferType, ContextType};
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -26,6 +28,27 @@ pub struct Plugin {
     pub levels: LevelGauges,
     pub densities: Densities,
     pub breakers: Breakers,
+    /// Streams until the next that is watched.
+    unwatched: Cell<u32>,
+}
+
+impl Plugin {
+    fn new(policy: Policy) -> Self {
+        Self {
+            policy,
+            stats: Stats::default(),
+            levels: LevelGauges::default(),
+            densities: Densities::default(),
+            breakers: Breakers::default(),
+            unwatched: Cell::new(ONE_IN),
+        }
+    }
+
+    fn is_to_be_watched(&self) -> bool {
+        let left = self.unwatched.get().saturating_sub(1);
+        self.unwatched.set(if left == 0 { ONE_IN } else { left });
+        left == 0
+    }
 }
 
 /// What this plugin is, by its configuration.
@@ -51,11 +74,12 @@ impl Root {
             return Ok(());
         }
         let policy = Policy::read(configuration)?;
-        let (stats, levels, densities) = (Stats::default(), LevelGauges::default(), Densities::default());
-        self.mode =
-            Mode::Downstream(Rc::new(Plugin { policy, stats, levels, densities, breakers: Breakers::default() }));
+        log::info!("configured: {} tenants, {} providers", policy.tenants.len(), policy.providers.len());
+        self.mode = Mode::Downstream(Rc::new(Plugin::new(policy)));
         if let Err(status) = hostcalls::set_tick_period(GAUGE_PERIOD) {
-            log::warn!("Envoy gives no ticks, so the tenants' gauges stand still: {status:?}");
+            log::warn!(
+                "Envoy gives no ticks ({status:?}): tenants' gauges and breakers' states stand still until a reload"
+            );
         }
         Ok(())
     }
@@ -113,7 +137,14 @@ impl RootContext for Root {
     fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
         match &self.mode {
             Mode::Unconfigured => None,
-            Mode::Downstream(plugin) => Some(Box::new(Downstream::new(Rc::clone(plugin)))),
+            Mode::Downstream(plugin) => {
+                let plugin = Rc::clone(plugin);
+                if plugin.is_to_be_watched() {
+                    Some(Box::new(Watched::new(plugin)))
+                } else {
+                    Some(Box::new(Downstream::new(plugin)))
+                }
+            }
             Mode::Upstream(provider) => Some(Box::new(Upstream::new(Rc::clone(provider)))),
         }
     }

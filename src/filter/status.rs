@@ -1,7 +1,7 @@
 //! The gateway's own pages: health and metrics, made of what Envoy's admin answers while the request waits.
 
 use super::root::Plugin;
-use crate::exchange::header;
+use crate::headers::Headers;
 use crate::host::{admin, exchange_facts, http};
 use crate::policy::StatusPages;
 use crate::view::{self, Page, health, metrics};
@@ -22,12 +22,12 @@ pub enum Asked {
     Waiting(Pending),
 }
 
-pub fn ask(plugin: &Plugin, headers: &[(String, Vec<u8>)]) -> Asked {
+pub fn ask(plugin: &Plugin, headers: &Headers) -> Asked {
     let Some(StatusPages { cluster, allow }) = &plugin.policy.status else { return Asked::No };
-    let [method, path] = [":method", ":path"].map(|name| header(headers, name).unwrap_or_default());
+    let [method, path] = [":method", ":path"].map(|name| headers.get(name).unwrap_or_default());
     let Some(page) = Page::called(method, path) else { return Asked::No };
     // A proxy in front speaks for others: its own address says nothing of who asks.
-    let forwarded = header(headers, "x-forwarded-for").is_some();
+    let forwarded = headers.get("x-forwarded-for").is_some();
     if forwarded || !view::may_see(allow, &exchange_facts::source()) {
         let message = "This page is only for the addresses under `status.allow`, and not through a proxy.";
         let error = json!({"message": message, "type": "permission_error", "param": null, "code": "not_allowed"});

@@ -122,7 +122,7 @@ fn rival(cost: u64) -> impl FnMut(Option<&[u8]>) -> Vec<u8> {
         let mut reservation = decision.verdict.expect("no rule refuses").reservation;
         reservation.cost = NanoUsd(0);
         cell.settle(&reservation, NanoUsd(cost), Tokens(0), 900, now);
-        cell.encode()
+        cell.encode().to_vec()
     }
 }
 

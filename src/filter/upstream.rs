@@ -4,12 +4,12 @@
 //! client's own each time. `on_log` is never called here.
 
 use crate::attempt::{self, Attempt, Failed};
-use crate::exchange::{header, number};
-use crate::host::{exchange_facts, http};
+use crate::host::{exchange_facts, http, lines};
 use crate::llm::meter::Meter;
 use crate::llm::request;
 use crate::llm::schema::Dialect;
 use crate::outcome::{Outcome, Rejection};
+use log::Level;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, BufferType};
 use std::rc::Rc;
@@ -54,7 +54,15 @@ impl HttpContext for Upstream {
     fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
         let plan = exchange_facts::plan();
         let Some(attempt) = plan.as_deref().and_then(|plan| Attempt::of(plan, &self.provider)) else {
-            log::error!("a request without a plan for {} came to its cluster, and is refused", self.provider);
+            lines::say(
+                Level::Error,
+                "no_plan",
+                format_args!(
+                    "a request came to the cluster of {} that the listener's filter didn't send there, and is refused: its route \
+                     must lead there by `priority_group`, and `attempt_of` must name this provider as `providers` does",
+                    self.provider
+                ),
+            );
             let message = "The gateway does not send this request to this provider.";
             http::reply(&Rejection::plain(Outcome::ModelNotAllowed, message).in_dialect(Dialect::OpenAi, ""));
             return Action::Pause;
@@ -86,14 +94,13 @@ impl HttpContext for Upstream {
     fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         let Some(attempt) = &self.attempt else { return Action::Continue };
         let headers = http::response_headers();
-        let header = |name: &str| header(&headers, name);
-        let status = header(":status").and_then(number).unwrap_or(0);
+        let status = headers.number(":status").unwrap_or(0);
         if !attempt::may_be_retried(status) {
             return Action::Continue;
         }
         let nth = exchange_facts::attempts();
         // Envoy would wait for as long before it tries another provider, too.
-        if let Some(wait) = header("retry-after")
+        if let Some(wait) = headers.get("retry-after")
             && attempt.has_another(nth)
         {
             http::set_response_header(attempt::RETRY_AFTER, &String::from_utf8_lossy(wait));
@@ -103,7 +110,7 @@ impl HttpContext for Upstream {
             exchange_facts::add_failed(&Failed::of(nth, &self.provider, None).line());
             return Action::Continue;
         }
-        let meter = attempt.meter(header("content-type"), header("content-encoding"));
+        let meter = attempt.meter(headers.get("content-type"), headers.get("content-encoding"));
         self.failing = Some(Failing { number: nth, meter, read: 0 });
         Action::Pause
     }

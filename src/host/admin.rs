@@ -1,5 +1,7 @@
 //! Questions to Envoy's own admin, through a cluster of the configuration that leads there.
 
+use super::lines;
+use log::Level;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, MapType};
 use std::time::Duration;
@@ -13,7 +15,14 @@ pub fn ask(cluster: &str, path: &str) -> Option<u32> {
     match hostcalls::dispatch_http_call(cluster, headers, None, Vec::new(), PATIENCE) {
         Ok(call) => Some(call),
         Err(status) => {
-            log::warn!("Envoy's admin can't be asked: the cluster `{cluster}` of `status` answers {status:?}");
+            lines::say(
+                Level::Warn,
+                "status_cluster",
+                format_args!(
+                    "Envoy's admin can't be asked through the cluster `{cluster}` ({status:?}): health, metrics and the order of \
+                     chains go without. Give this Envoy that cluster, or take `status` out of the plugin's configuration"
+                ),
+            );
             None
         }
     }

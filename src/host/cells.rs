@@ -3,8 +3,10 @@
 //! Trade-off: shared data has one mutex for the process and no delete; keys are therefore one per configured tenant,
 //! and values under 1 kB. The decision is a closure, because a lost race must decide again on what the winner left.
 
+use super::lines;
 use crate::exchange::SwapStarved;
 use crate::limit::cell::Cell;
+use log::Level;
 use proxy_wasm::hostcalls;
 
 /// Rounds before an admission gives up: with two workers a round is lost about one time in eight.
@@ -25,7 +27,7 @@ pub struct Swap<T> {
 }
 
 fn key(tenant: &str) -> String {
-    format!("nexus:cell:{tenant}")
+    ["nexus:cell:", tenant].concat()
 }
 
 /// Applies `change` to the tenant's cell. It says what it found, and whether the changed cell is to be stored.
@@ -39,7 +41,14 @@ pub fn swap<T>(tenant: &str, attempts: u32, mut change: impl FnMut(&mut Cell) ->
             Some(Ok(cell)) => cell,
             Some(Err(_)) => {
                 if !forgot {
-                    log::warn!("the books of tenant {tenant} are of an unknown version and begin anew");
+                    lines::say(
+                        Level::Warn,
+                        "unknown_cell_version",
+                        format_args!(
+                            "the books of tenant {tenant} were written by another version of this filter and begin anew: \
+                             what it spent in this period is in the records. Load the newer version again to go on with them"
+                        ),
+                    );
                 }
                 forgot = true;
                 Cell::default()

@@ -1,8 +1,10 @@
 //! What Envoy knows of the stream at hand: the clock, attributes, and where its record goes.
 
+use super::lines;
 use crate::attempt::Failed;
-use crate::exchange::Ending;
+use crate::exchange::{Ending, Told};
 use crate::units::UnixNanos;
+use log::Level;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::Bytes;
 use std::time::UNIX_EPOCH;
@@ -44,7 +46,7 @@ pub fn from_provider() -> bool {
     attribute(["response", "code_details"]).is_some_and(|details| details == b"via_upstream")
 }
 
-pub fn status() -> u64 {
+fn status() -> u64 {
     number(["response", "code"]).unwrap_or(0)
 }
 
@@ -74,20 +76,43 @@ fn state(name: &'static str) -> Option<String> {
 
 fn set(name: &'static str, value: &str) {
     if let Err(status) = hostcalls::set_property(vec![name], Some(value.as_bytes())) {
-        log::warn!("Envoy would not take `{name}` of an exchange: {status:?}");
+        lines::say(
+            Level::Warn,
+            name,
+            format_args!(
+                "Envoy would not keep this of an exchange ({status:?}): its record, or what its attempts need, is missing. Envoy 1.36 or newer is needed"
+            ),
+        );
     }
 }
 
-/// In `on_log`: how the stream ended. Only where there was a choice of providers, attempts left what they cost.
-pub fn ending(chosen: Option<&str>, routed: bool) -> Ending {
+/// In `on_log`: how the stream ended. An attribute costs as much as a good part of the decision, so none is asked for that
+/// is known already. `first` is the cluster of the first attempt, `last` that of the answer, if they are known; attempts
+/// leave what they cost only where there was a choice of providers.
+pub fn ending(told: Told, first: Option<&str>, last: Option<String>, routed: bool) -> Ending {
+    if let Told::Refused { status } = told {
+        return Ending { status, ..Ending::default() };
+    }
     let failed = if routed { state(FAILED_STATE) } else { None };
+    let (status, complete, sent) = match told {
+        Told::Answered { status, complete } => (status, complete, true),
+        _ => (status(), false, attribute(["upstream", "address"]).is_some_and(|address| !address.is_empty())),
+    };
+    let attempts = attempts();
+    let first = || first.map(str::to_owned);
+    let cluster = match last {
+        Some(last) => Some(last),
+        None if attempts <= 1 && !routed => first().or_else(cluster),
+        // A retry may have chosen another.
+        None => cluster().or_else(first),
+    };
     Ending {
         failed: failed.as_deref().map(Failed::all).unwrap_or_default(),
-        status: status(),
-        flags: number(["response", "flags"]).unwrap_or(0),
-        cluster: cluster().or_else(|| chosen.map(str::to_owned)),
-        sent: attribute(["upstream", "address"]).is_some_and(|address| !address.is_empty()),
-        attempts: attempts(),
+        status,
+        flags: if complete { 0 } else { number(["response", "flags"]).unwrap_or(0) },
+        cluster,
+        sent,
+        attempts,
     }
 }
 

@@ -1,16 +1,19 @@
 //! Headers and bodies of the stream at hand, and replies in its place.
 
+use super::lines;
+use super::pairs::headers;
+use crate::headers::Headers;
 use crate::outcome::Reply;
+use log::Level;
 use proxy_wasm::hostcalls;
-use proxy_wasm::types::{BufferType, Bytes, MapType};
+use proxy_wasm::types::{BufferType, Bytes, MapType, Status};
 
-/// All at once: one call instead of one a header, and repeated headers are seen.
-pub fn request_headers() -> Vec<(String, Bytes)> {
-    hostcalls::get_map_bytes(MapType::HttpRequestHeaders).unwrap_or_default()
+pub fn request_headers() -> Headers {
+    headers(MapType::HttpRequestHeaders)
 }
 
-pub fn response_headers() -> Vec<(String, Bytes)> {
-    hostcalls::get_map_bytes(MapType::HttpResponseHeaders).unwrap_or_default()
+pub fn response_headers() -> Headers {
+    headers(MapType::HttpResponseHeaders)
 }
 
 pub fn set_request_header(name: &str, value: &str) {
@@ -42,7 +45,7 @@ pub fn correct_content_length(length: u64) {
         }
         // Chunked, or HTTP/2 without one: the framing tells the length.
         Ok(None) => {}
-        Err(status) => log::warn!("Envoy would not show the content-length: {status:?}"),
+        Err(status) => refused("show the content-length", status),
     }
 }
 
@@ -68,8 +71,18 @@ pub fn send(status: u32, headers: &[(&'static str, String)], body: &[u8]) {
     warn_if_refused("reply", hostcalls::send_http_response(status, headers, Some(body)));
 }
 
-fn warn_if_refused(what: &str, result: Result<(), proxy_wasm::types::Status>) {
+fn warn_if_refused(what: &'static str, result: Result<(), Status>) {
     if let Err(status) = result {
-        log::warn!("Envoy refused to {what}: {status:?}");
+        refused(what, status);
     }
+}
+
+fn refused(what: &'static str, status: Status) {
+    lines::say(
+        Level::Warn,
+        what,
+        format_args!(
+            "Envoy refused this ({status:?}); the plugin's `allow_on_headers_stop_iteration: true` may be missing"
+        ),
+    );
 }

@@ -1,17 +1,19 @@
 //! Envoy stats with labels: `tenant=.=acme;.;…;.;ai_gateway_…`, taken apart by the `stats_tags` of the shipped configs.
 //!
-//! Trade-off: Envoy never forgets a stat and gives a new id for each definition, so a series is defined once per
-//! worker and its id kept. Label values come from the configuration only, which bounds both.
+//! Trade-off: a stat that stays at zero is never defined, so that what doesn't happen costs Envoy no series. A dashboard
+//! must therefore take a missing series for zero.
+
+mod metric;
+mod series;
 
 use super::cells::Swap;
 use crate::exchange::Checked;
 use crate::limit::Levels;
 use crate::llm::usage::UsageSource;
 use crate::record::{FailedAttempt, Record};
-
-use hashbrown::HashMap;
+use metric::Metric;
 use proxy_wasm::hostcalls;
-use proxy_wasm::types::MetricType;
+use series::{Series, Value};
 use std::cell::{Cell, RefCell};
 
 #[cfg(target_arch = "wasm32")]
@@ -28,158 +30,213 @@ const fn linear_memory() -> u64 {
 
 #[derive(Default)]
 pub struct Stats {
-    ids: RefCell<HashMap<String, u32>>,
+    series: RefCell<Series>,
     /// As last told.
     memory: Cell<u64>,
 }
 
-impl Stats {
-    fn id(&self, kind: MetricType, labels: &[(&str, &str)], metric: &str) -> Option<u32> {
-        let mut name = String::with_capacity(128);
-        for (label, value) in labels {
-            name.push_str(label);
-            name.push_str("=.=");
-            name.push_str(value);
-            name.push_str(";.;");
-        }
-        name.push_str(metric);
-        let mut ids = self.ids.try_borrow_mut().ok()?;
-        if let Some(id) = ids.get(&name) {
-            return Some(*id);
-        }
-        let id = hostcalls::define_metric(kind, &name).ok()?;
-        ids.insert(name, id);
-        Some(id)
-    }
-
+impl Series {
     /// The host refuses an increment by zero.
-    fn add(&self, labels: &[(&str, &str)], metric: &str, amount: u64) {
+    fn add(&mut self, metric: Metric, labels: &[Value], amount: u64) {
         if amount == 0 {
             return;
         }
-        if let Some(id) = self.id(MetricType::Counter, labels, metric) {
+        if let Some(id) = self.id(metric, labels) {
             let _ = hostcalls::increment_metric(id, i64::try_from(amount).unwrap_or(i64::MAX));
         }
     }
 
-    fn shift(&self, labels: &[(&str, &str)], metric: &str, by: i64) {
-        if by != 0
-            && let Some(id) = self.id(MetricType::Gauge, labels, metric)
-        {
+    fn shift(&mut self, metric: Metric, labels: &[Value], by: i64) {
+        if let Some(id) = self.id(metric, labels) {
             let _ = hostcalls::increment_metric(id, by);
         }
     }
 
+    /// Sets a gauge, or takes a histogram's sample.
+    fn record(&mut self, metric: Metric, labels: &[Value], value: u64) {
+        if let Some(id) = self.id(metric, labels) {
+            let _ = hostcalls::record_metric(id, value);
+        }
+    }
+}
+
+impl Stats {
+    fn with(&self, count: impl FnOnce(&mut Series)) {
+        if let Ok(mut series) = self.series.try_borrow_mut() {
+            count(&mut series);
+        }
+    }
+
     pub fn opened(&self, provider: &str) {
-        self.shift(&[("provider", provider)], "ai_gateway_active_connections", 1);
+        self.active(provider, 1);
     }
 
     pub fn closed(&self, provider: &str) {
-        self.shift(&[("provider", provider)], "ai_gateway_active_connections", -1);
+        self.active(provider, -1);
+    }
+
+    fn active(&self, provider: &str, by: i64) {
+        self.with(|series| {
+            let provider = series.value(provider);
+            series.shift(Metric::ActiveConnections, &[provider], by);
+        });
     }
 
     /// `budgets`: of the day and of the month, where there are any.
     pub fn levels(&self, tenant: &str, levels: Levels, budgets: [Option<u64>; 2]) {
         let Levels { spent_today, spent_this_month, reserved } = levels;
         let [today, this_month] = budgets;
-        for (metric, amount) in [
-            ("ai_gateway_spent_today_nanousd", Some(spent_today.0)),
-            ("ai_gateway_spent_this_month_nanousd", Some(spent_this_month.0)),
-            ("ai_gateway_reserved_nanousd", Some(reserved.0)),
-            ("ai_gateway_budget_today_nanousd", today),
-            ("ai_gateway_budget_this_month_nanousd", this_month),
-        ] {
-            if let Some(amount) = amount
-                && let Some(id) = self.id(MetricType::Gauge, &[("tenant", tenant)], metric)
-            {
-                let _ = hostcalls::record_metric(id, amount);
+        self.with(|series| {
+            let tenant = series.value(tenant);
+            for (metric, amount) in [
+                (Metric::SpentToday, Some(spent_today.0)),
+                (Metric::SpentThisMonth, Some(spent_this_month.0)),
+                (Metric::Reserved, Some(reserved.0)),
+                (Metric::BudgetToday, today),
+                (Metric::BudgetThisMonth, this_month),
+            ] {
+                if let Some(amount) = amount {
+                    series.record(metric, &[tenant], amount);
+                }
             }
-        }
+        });
     }
 
     pub fn swapped<T>(&self, swap: &Swap<T>) {
-        self.add(&[], "ai_gateway_cell_races_total", u64::from(swap.lost));
-        self.add(&[], "ai_gateway_cell_starved_total", u64::from(swap.outcome.is_err()));
-        self.add(&[], "ai_gateway_cell_unknown_version_total", u64::from(swap.forgot));
+        self.with(|series| {
+            series.add(Metric::CellRaces, &[], u64::from(swap.lost));
+            series.add(Metric::CellStarved, &[], u64::from(swap.outcome.is_err()));
+            series.add(Metric::CellUnknownVersion, &[], u64::from(swap.forgot));
+        });
     }
 
     /// The linear memory of the largest VM so far: it never shrinks, so what a stream once took shows for good.
     pub fn memory(&self) {
         let bytes = linear_memory();
-        let gauge = self.id(MetricType::Gauge, &[], "ai_gateway_vm_memory_bytes");
-        if let Some(id) = gauge
-            && self.memory.replace(bytes) != bytes
-            && hostcalls::get_metric(id).is_ok_and(|largest| largest < bytes)
-        {
-            let _ = hostcalls::record_metric(id, bytes);
-        }
+        self.with(|series| {
+            if let Some(id) = series.id(Metric::VmMemory, &[])
+                && self.memory.replace(bytes) != bytes
+                && hostcalls::get_metric(id).is_ok_and(|largest| largest < bytes)
+            {
+                let _ = hostcalls::record_metric(id, bytes);
+            }
+        });
     }
 
     pub fn breaker(&self, provider: &str, open: bool) {
-        let gauge = self.id(MetricType::Gauge, &[("provider", provider)], "ai_gateway_circuit_breaker_state");
-        if let Some(id) = gauge {
-            let _ = hostcalls::record_metric(id, u64::from(open));
-        }
+        self.with(|series| {
+            let provider = series.value(provider);
+            series.record(Metric::BreakerState, &[provider], u64::from(open));
+        });
     }
 
     pub fn poll_failed(&self) {
-        self.add(&[], "ai_gateway_status_polls_failed_total", 1);
+        self.with(|series| series.add(Metric::StatusPollsFailed, &[], 1));
     }
 
     pub fn lost_settlement(&self) {
-        self.add(&[], "ai_gateway_settlements_lost_total", 1);
+        self.with(|series| series.add(Metric::SettlementsLost, &[], 1));
+    }
+
+    /// Of a watched stream.
+    pub fn filter_time(&self, microseconds: u64) {
+        self.with(|series| series.record(Metric::FilterTime, &[], microseconds));
     }
 
     /// What would have been charged had no usage come, beside what was told: the estimates' error, signed and not.
     pub fn checked(&self, model: &str, direction: &str, checked: &Checked) {
-        let labels = [("direction", direction), ("model", model)];
-        self.add(&labels, "ai_gateway_estimate_tokens_total", checked.estimated.0);
-        self.add(&labels, "ai_gateway_estimate_reported_tokens_total", checked.reported.0);
-        self.add(&labels, "ai_gateway_estimate_error_tokens_total", checked.off_by.0);
+        self.with(|series| {
+            let labels = [series.value(direction), series.value(model)];
+            series.add(Metric::Estimated, &labels, checked.estimated.0);
+            series.add(Metric::EstimatedReported, &labels, checked.reported.0);
+            series.add(Metric::EstimateError, &labels, checked.off_by.0);
+        });
     }
 
-    /// The provider's own bill, beside ours.
-    fn compared(&self, record: &Record, provider: (&str, &str), model: (&str, &str)) {
-        let Some(cost) = record.provider_cost else { return };
-        self.add(&[provider, model], "ai_gateway_provider_cost_nanousd_total", cost.0);
-        let differs = u64::from(record.provider_cost_differs);
-        self.add(&[provider, model], "ai_gateway_provider_cost_differs_total", differs);
+    /// `tenant` is what the configuration has the stats call the tenant.
+    pub fn count(&self, record: &Record, tenant: &str) {
+        self.with(|series| {
+            let labels = &record.labels;
+            let [provider, model, role, tenant, status] =
+                [&labels.provider, &labels.model, &labels.role, tenant, record.outcome.code()]
+                    .map(|text| series.value(text));
+            let of = [provider, model];
+            series.add(Metric::Requests, &[provider, model, role, tenant, status], 1);
+            series.charged(record, of, tenant);
+            series.add(Metric::Retries, &of, record.attempts.saturating_sub(1));
+            for failed in &record.failed_attempts {
+                series.failed(failed, tenant);
+            }
+            series.refused(record, tenant);
+            series.kinds(record, of);
+            series.pace(record, of);
+            series.record(Metric::Duration, &[provider, model, status], record.duration_ms);
+        });
+    }
+}
+
+impl Series {
+    fn tokens(&mut self, [input, output]: [u64; 2], [provider, model]: [Value; 2], tenant: Value) {
+        for (direction, tokens) in [("input", input), ("output", output)] {
+            let direction = self.value(direction);
+            self.add(Metric::Tokens, &[direction, provider, model, tenant], tokens);
+        }
+    }
+
+    fn charged(&mut self, record: &Record, of: [Value; 2], tenant: Value) {
+        let [provider, model] = of;
+        self.tokens([record.usage.input_tokens.0, record.usage.output_tokens.0], of, tenant);
+        self.add(Metric::Cost, &[provider, model, tenant], record.cost.0);
+        if record.admitted {
+            let source = self.value(record.usage_source.name());
+            self.add(Metric::Usage, &[source, provider, model], 1);
+            self.add(Metric::Spend, &[source, provider, model], record.cost.0);
+        }
+        self.add(Metric::UsageMismatch, &of, u64::from(record.usage_mismatch));
+        // The provider's own bill, beside ours.
+        if let Some(cost) = record.provider_cost {
+            self.add(Metric::ProviderCost, &of, cost.0);
+            self.add(Metric::ProviderCostDiffers, &of, u64::from(record.provider_cost_differs));
+        }
     }
 
     /// Whoever billed it, before another answered.
-    fn failed(&self, failed: &FailedAttempt, tenant: (&str, &str)) {
+    fn failed(&mut self, failed: &FailedAttempt, tenant: Value) {
         let FailedAttempt { provider, model, usage, cost } = failed;
-        let (provider, model) = (("provider", provider.as_str()), ("model", model.as_str()));
-        for (direction, tokens) in [("input", usage.input_tokens), ("output", usage.output_tokens)] {
-            let labels = [("direction", direction), provider, model, tenant];
-            self.add(&labels, "ai_gateway_tokens_total", tokens.0);
-        }
-        self.add(&[provider, model, tenant], "ai_gateway_cost_nanousd_total", cost.0);
-        let source = ("source", UsageSource::Reported.name());
-        self.add(&[source, provider, model], "ai_gateway_spend_nanousd_total", cost.0);
+        let of = [self.value(provider), self.value(model)];
+        let [provider, model] = of;
+        self.tokens([usage.input_tokens.0, usage.output_tokens.0], of, tenant);
+        self.add(Metric::Cost, &[provider, model, tenant], cost.0);
+        let source = self.value(UsageSource::Reported.name());
+        self.add(Metric::Spend, &[source, provider, model], cost.0);
     }
 
-    fn sample(&self, labels: &[(&str, &str)], metric: &str, value: u64) {
-        if let Some(id) = self.id(MetricType::Histogram, labels, metric) {
-            let _ = hostcalls::record_metric(id, value);
+    fn refused(&mut self, record: &Record, tenant: Value) {
+        if let Some(limit) = record.refused_by {
+            let limit = self.value(limit);
+            self.add(Metric::LimitRefusals, &[limit, tenant], 1);
+        }
+        for guard in record.audit.iter() {
+            let limit = self.value(guard.name());
+            self.add(Metric::AuditRefusals, &[limit, tenant], 1);
         }
     }
 
     /// How a stream came: when it began, how long it went on, and what each token took.
-    fn pace(&self, record: &Record, of: &[(&str, &str)]) {
+    fn pace(&mut self, record: &Record, of: [Value; 2]) {
         let Some(first) = record.first_byte_ms.filter(|_| record.stream) else { return };
-        self.sample(of, "ai_gateway_time_to_first_token_ms", first);
+        self.record(Metric::TimeToFirstToken, &of, first);
         let streamed = record.duration_ms.saturating_sub(first);
-        self.sample(of, "ai_gateway_stream_duration_ms", streamed);
+        self.record(Metric::StreamDuration, &of, streamed);
         // The first token came with the beginning.
         let rest = record.usage.output_tokens.0.saturating_sub(1);
         if let Some(each) = streamed.saturating_mul(1_000).checked_div(rest).filter(|_| record.usage_is_reported()) {
-            self.sample(of, "ai_gateway_time_per_output_token_us", each);
+            self.record(Metric::TimePerOutputToken, &of, each);
         }
     }
 
     /// Parts of the input and the output that have names of their own.
-    fn kinds(&self, record: &Record, provider: (&str, &str), model: (&str, &str)) {
+    fn kinds(&mut self, record: &Record, [provider, model]: [Value; 2]) {
         let usage = &record.usage;
         for (kind, tokens) in [
             ("cached_input", usage.cached_input_tokens),
@@ -190,39 +247,10 @@ impl Stats {
             ("audio_output", usage.audio_output_tokens),
             ("image_output", usage.image_output_tokens),
         ] {
-            self.add(&[("kind", kind), provider, model], "ai_gateway_tokens_by_kind_total", tokens.0);
+            if tokens.0 > 0 {
+                let kind = self.value(kind);
+                self.add(Metric::TokensByKind, &[kind, provider, model], tokens.0);
+            }
         }
-    }
-
-    /// `tenant` is what the configuration has the stats call the tenant.
-    pub fn count(&self, record: &Record, tenant: &str) {
-        let labels = &record.labels;
-        let provider = ("provider", labels.provider.as_str());
-        let model = ("model", labels.model.as_str());
-        let tenant = ("tenant", tenant);
-        let status = ("status", record.outcome.code());
-        self.add(&[provider, model, ("role", &labels.role), tenant, status], "ai_gateway_requests_total", 1);
-        for (direction, tokens) in [("input", record.usage.input_tokens), ("output", record.usage.output_tokens)] {
-            let labels = [("direction", direction), provider, model, tenant];
-            self.add(&labels, "ai_gateway_tokens_total", tokens.0);
-        }
-        self.add(&[provider, model, tenant], "ai_gateway_cost_nanousd_total", record.cost.0);
-        if record.admitted {
-            let source = ("source", record.usage_source.name());
-            self.add(&[source, provider, model], "ai_gateway_usage_total", 1);
-            self.add(&[source, provider, model], "ai_gateway_spend_nanousd_total", record.cost.0);
-        }
-        self.add(&[provider, model], "ai_gateway_retries_total", record.attempts.saturating_sub(1));
-        for failed in &record.failed_attempts {
-            self.failed(failed, tenant);
-        }
-        self.add(&[provider, model], "ai_gateway_usage_mismatch_total", u64::from(record.usage_mismatch));
-        self.compared(record, provider, model);
-        for guard in record.audit.iter() {
-            self.add(&[("code", guard.name()), tenant], "ai_gateway_audit_refusals_total", 1);
-        }
-        self.kinds(record, provider, model);
-        self.pace(record, &[provider, model]);
-        self.sample(&[provider, model, status], "ai_gateway_request_duration_ms", record.duration_ms);
     }
 }

@@ -67,6 +67,11 @@ impl Part {
         })
     }
 
+    /// Whether any number of digits may follow in the same part.
+    pub(super) const fn goes_on(self) -> bool {
+        matches!(self, Self::Whole | Self::Fraction | Self::Exponent)
+    }
+
     pub(super) const fn may_end(self) -> bool {
         matches!(self, Self::Zero | Self::Whole | Self::Fraction | Self::Exponent)
     }

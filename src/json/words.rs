@@ -1,4 +1,4 @@
-//! Eight bytes at a time in a plain `u64`: gateways run this as wasm without SIMD, and prompts are megabytes.
+//! Eight bytes at a time in a plain `u64`, or sixteen where a block of them is all the same: prompts are megabytes.
 
 const ONES: u64 = u64::MAX / 255;
 const HIGHS: u64 = ONES << 7;
@@ -14,6 +14,43 @@ pub const fn equal(word: u64, byte: u8) -> u64 {
 /// Marks (0x80) the bytes of `word` that are smaller than `bound`, which is at most 0x80.
 pub const fn below(word: u64, bound: u8) -> u64 {
     word.wrapping_sub(ONES.wrapping_mul(bound as u64)) & !word & HIGHS
+}
+
+/// Marks (0x80) the bytes of `word` that are no decimal digit.
+pub const fn not_digit(word: u64) -> u64 {
+    // 0x46 lifts all above `9` to the high bit; a byte that carries into the next one is marked itself.
+    below(word, b'0') | ((word.wrapping_add(ONES.wrapping_mul(0x46)) | word) & HIGHS)
+}
+
+/// How many of the first bytes are plain ASCII of a string, in whole blocks: there, no byte needs a second look.
+/// The loop over a block has no branch, so that a compiler makes it one of sixteen bytes at a time where it can.
+pub fn plain_blocks(bytes: &[u8]) -> usize {
+    const BLOCK: usize = 64;
+    let (blocks, _) = bytes.as_chunks::<BLOCK>();
+    let ends = |byte: u8| byte == b'"' || byte == b'\\' || !(b' '..0x80).contains(&byte);
+    let plain = |block: &&[u8; BLOCK]| !block.iter().fold(false, |found, byte| found | ends(*byte));
+    blocks.iter().take_while(plain).count().saturating_mul(BLOCK)
+}
+
+/// Whether a text can stand between quotes as it is.
+pub fn is_plain(text: &[u8]) -> bool {
+    run(text, |word| equal(word, b'"') | equal(word, b'\\') | below(word, b' ')) == text.len()
+}
+
+/// What may be short enough to be read at once; longer strings are worth their own steps.
+const SHORT: usize = 256;
+
+/// Up to the closing quote, and what stands behind that, if the string is short, is there to its end, and its bytes are
+/// its text.
+pub fn whole_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut ascii = true;
+    let length = run(bytes.get(..SHORT).unwrap_or(bytes), |word| {
+        ascii &= is_ascii(word);
+        equal(word, b'"') | equal(word, b'\\') | below(word, b' ')
+    });
+    let (text, behind) = bytes.split_at_checked(length)?;
+    let behind = behind.strip_prefix(b"\"")?;
+    (ascii || str::from_utf8(text).is_ok()).then_some((text, behind))
 }
 
 /// Whether a byte of `word` has its high bit set.

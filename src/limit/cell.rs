@@ -33,6 +33,27 @@ pub struct Cell {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownVersion;
 
+/// Writes the next bytes of a cell, whose length is the sum of its parts'.
+pub(super) fn put<const N: usize>(out: &mut &mut [u8], bytes: [u8; N]) {
+    if let Some((place, rest)) = std::mem::take(out).split_first_chunk_mut::<N>() {
+        *place = bytes;
+        *out = rest;
+    }
+}
+
+/// Takes the next numbers of a cell.
+pub(super) fn take<const N: usize, const SIZE: usize, T: Copy + Default>(
+    bytes: &mut &[u8],
+    number: impl Fn([u8; SIZE]) -> T,
+) -> Option<[T; N]> {
+    let (numbers, _) = bytes.as_chunks::<SIZE>();
+    let numbers = numbers.first_chunk::<N>()?;
+    *bytes = bytes.get(size_of_val(numbers)..)?;
+    let mut out = [T::default(); N];
+    out.iter_mut().zip(numbers).for_each(|(place, bytes)| *place = number(*bytes));
+    Some(out)
+}
+
 pub(super) fn take_u64(bytes: &mut &[u8]) -> Option<u64> {
     let (eight, rest) = bytes.split_first_chunk::<8>()?;
     *bytes = rest;
@@ -51,16 +72,18 @@ const fn ceil_seconds(nanos: u64) -> u64 {
 }
 
 impl Cell {
-    pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(ENCODED);
-        out.extend_from_slice(&VERSION);
+    pub fn encode(&self) -> [u8; ENCODED] {
+        let mut out = [0; ENCODED];
+        let mut rest = out.as_mut_slice();
+        let rest = &mut rest;
+        put(rest, VERSION);
         for window in [&self.minute, &self.hour, &self.day, &self.expensive, &self.tokens] {
-            window.encode(&mut out);
+            window.encode(rest);
         }
-        self.day_spend.encode(&mut out);
-        self.month_spend.encode(&mut out);
-        self.leases.encode(&mut out);
-        out.extend_from_slice(&self.lifetime.0.to_le_bytes());
+        self.day_spend.encode(rest);
+        self.month_spend.encode(rest);
+        self.leases.encode(rest);
+        put(rest, self.lifetime.0.to_le_bytes());
         out
     }
 
@@ -89,8 +112,12 @@ impl Cell {
         self.day.roll(Span::Day, now);
         self.expensive.roll(Span::Minute, now);
         self.tokens.roll(Span::Minute, now);
+        let day = self.day_spend.number();
         self.day_spend.roll(Calendar::Day, now);
-        self.month_spend.roll(Calendar::Month, now);
+        // No month ends within a day, and to find it is a long calculation.
+        if self.day_spend.number() != day {
+            self.month_spend.roll(Calendar::Month, now);
+        }
         self.leases.roll(now, lease_seconds);
     }
 
@@ -235,8 +262,10 @@ impl Cell {
         self.roll(now, lease_seconds);
         self.leases.release(reservation.at, reservation.cost);
         self.tokens.settle(Span::Minute, reservation.at, reservation.tokens.0, tokens.0);
-        self.day_spend.charge(Calendar::Day, reservation.at, cost);
-        self.month_spend.charge(Calendar::Month, reservation.at, cost);
+        let of_today = Calendar::Day.number(reservation.at) == self.day_spend.number();
+        for (calendar, spend) in [(Calendar::Day, &mut self.day_spend), (Calendar::Month, &mut self.month_spend)] {
+            if of_today { spend.add(cost) } else { spend.charge(calendar, reservation.at, cost) }
+        }
         self.lifetime = self.lifetime.plus(cost);
     }
 

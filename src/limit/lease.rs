@@ -4,6 +4,7 @@
 //! size, and let the reservations of a VM that died lapse by themselves, a lease (to the minute) after they were made.
 //! A minute lies wholly in one day and one month, so each budget finds its own reservations in the same ring.
 
+use super::cell::{put, take, take_u64};
 use crate::units::{NanoUsd, UnixNanos};
 
 const SLOT_SECONDS: u64 = 60;
@@ -26,6 +27,10 @@ fn slot_of(at: UnixNanos) -> u64 {
 impl Leases {
     /// Moves on to `now` and lets leases run out.
     pub fn roll(&mut self, now: UnixNanos, lease_seconds: u64) {
+        // Within a minute nothing runs out. (A lease that was just made shorter holds from the next one on.)
+        if slot_of(now) == self.head {
+            return;
+        }
         let keep = lease_seconds.min(LONGEST_SECONDS).div_ceil(SLOT_SECONDS);
         let slot = slot_of(now).max(self.head);
         // The ring's index wraps every 32 minutes: a slot number is its position relative to the old head.
@@ -66,20 +71,13 @@ impl Leases {
         })
     }
 
-    pub fn encode(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.head.to_le_bytes());
-        for sum in &self.sums {
-            out.extend_from_slice(&sum.0.to_le_bytes());
-        }
+    pub fn encode(&self, out: &mut &mut [u8]) {
+        put(out, self.head.to_le_bytes());
+        self.sums.iter().for_each(|sum| put(out, sum.0.to_le_bytes()));
     }
 
     pub fn decode(bytes: &mut &[u8]) -> Option<Self> {
-        let head = super::cell::take_u64(bytes)?;
-        let mut sums = [NanoUsd::ZERO; SLOTS];
-        for sum in &mut sums {
-            *sum = NanoUsd(super::cell::take_u64(bytes)?);
-        }
-        Some(Self { head, sums })
+        Some(Self { head: take_u64(bytes)?, sums: take(bytes, |bytes| NanoUsd(u64::from_le_bytes(bytes)))? })
     }
 }
 

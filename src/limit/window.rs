@@ -4,6 +4,7 @@
 //! let bursts through. A ring of sub-windows, the oldest counted whole, never lets one through and gives
 //! room back up to one sub-window (a twentieth) late.
 
+use super::cell::{put, take, take_u64};
 use crate::units::UnixNanos;
 
 /// Sub-windows of a window.
@@ -129,22 +130,13 @@ impl Window {
         slot.saturating_add(RING).saturating_mul(span.part())
     }
 
-    pub fn encode(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.head.to_le_bytes());
-        for count in &self.counts {
-            out.extend_from_slice(&count.to_le_bytes());
-        }
+    pub fn encode(&self, out: &mut &mut [u8]) {
+        put(out, self.head.to_le_bytes());
+        self.counts.iter().for_each(|count| put(out, count.to_le_bytes()));
     }
 
     pub fn decode(bytes: &mut &[u8]) -> Option<Self> {
-        let head = super::cell::take_u64(bytes)?;
-        let mut counts = [0; SLOTS];
-        for count in &mut counts {
-            let (four, rest) = bytes.split_first_chunk::<4>()?;
-            *count = u32::from_le_bytes(*four);
-            *bytes = rest;
-        }
-        Some(Self { head, counts })
+        Some(Self { head: take_u64(bytes)?, counts: take(bytes, u32::from_le_bytes)? })
     }
 }
 

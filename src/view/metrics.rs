@@ -20,11 +20,12 @@ pub fn page(stats: &str) -> String {
 const OURS: &str = "ai_gateway_";
 
 /// Units of the stats, by how names end (but for the parts of a histogram), and what they are told in: so many places down.
-const UNITS: [(&str, &str, u32); 4] = [
+const UNITS: [(&str, &str, u32); 5] = [
     ("_nanousd", "_usd", 9),
     ("_duration_ms", "_duration_seconds", 3),
     ("_token_ms", "_token_seconds", 3),
     ("_token_us", "_token_seconds", 6),
+    ("_filter_time_us", "_filter_time_seconds", 6),
 ];
 
 /// How many places the point moves for a metric's own unit, and the metric's name there.
@@ -112,7 +113,7 @@ fn moved(number: &str, places: u32) -> Option<String> {
 }
 
 /// What each metric is, by its name on the page.
-const HELP: [(&str, &str); 31] = [
+const HELP: [(&str, &str); 33] = [
     ("ai_gateway_requests_total", "Requests, by how they ended."),
     ("ai_gateway_tokens_total", "Tokens of input and output."),
     ("ai_gateway_cost_usd_total", "What was charged."),
@@ -133,6 +134,7 @@ const HELP: [(&str, &str); 31] = [
     ("ai_gateway_usage_mismatch_total", "Answers whose counts don't add up to the provider's own total."),
     ("ai_gateway_provider_cost_usd_total", "What providers say that they will bill."),
     ("ai_gateway_provider_cost_differs_total", "Answers whose provider says another price."),
+    ("ai_gateway_limit_refusals_total", "Refused requests, by the limit or budget that had no room."),
     ("ai_gateway_audit_refusals_total", "What audited limits would have refused."),
     ("ai_gateway_retries_total", "Attempts beyond the first, by who answered in the end."),
     ("ai_gateway_cell_races_total", "Races for a tenant's cell that were lost and run again."),
@@ -142,6 +144,7 @@ const HELP: [(&str, &str); 31] = [
     ("ai_gateway_estimate_tokens_total", "What estimates would have said of reported answers."),
     ("ai_gateway_estimate_reported_tokens_total", "What those answers reported."),
     ("ai_gateway_estimate_error_tokens_total", "By how much the estimates were off."),
+    ("ai_gateway_filter_time_seconds", "Of one request in 64, the time spent in the filter's callbacks."),
     ("ai_gateway_vm_memory_bytes", "Linear memory of the largest VM."),
     ("ai_gateway_status_polls_failed_total", "Questions to Envoy's admin that it didn't answer."),
 ];

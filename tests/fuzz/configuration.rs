@@ -5,6 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use nexus_ai_gateway::config::structure;
 use nexus_ai_gateway::exchange::{AnswerHead, Around, Ending, Exchange, Opening, Step};
+use nexus_ai_gateway::headers::Headers;
 use nexus_ai_gateway::limit::cell::{self, Cell};
 use nexus_ai_gateway::limit::{Admitted, Ask, Bound, Guard, Rule, Rules};
 use nexus_ai_gateway::llm::estimate::density::{self, Density, Learned, Lesson, Measured};
@@ -59,14 +60,10 @@ fn object_of(value: &Value) -> Vec<u8> {
     entries.flat_map(|(key, value)| field(1, &[field(1, key.as_bytes()), field(2, &encoded(value))].concat())).collect()
 }
 
-fn header(name: &str, value: &str) -> (String, Vec<u8>) {
-    (name.to_owned(), value.as_bytes().to_vec())
-}
-
 /// A request of `tenant` for `model`, from its head to its settlement.
 fn exchange(policy: &Policy, tenant: &str, model: &str, cell: &mut Cell) {
     let headers =
-        [header(":method", "POST"), header(":path", "/v1/chat/completions"), header(&policy.tenant_header, tenant)];
+        Headers::of(&[(":method", "POST"), (":path", "/v1/chat/completions"), (policy.tenant_header.as_str(), tenant)]);
     let mut exchange = match Exchange::open(policy, &headers, NOW) {
         // The operator's paths may say otherwise.
         Opening::Aside => return,
@@ -91,7 +88,7 @@ fn exchange(policy: &Policy, tenant: &str, model: &str, cell: &mut Cell) {
     if matches!(exchange.decided(policy, Ok(decision), NOW), Step::Refuse(_)) {
         return;
     }
-    let headers = [header(":status", "200"), header("content-type", "application/json")];
+    let headers = Headers::of(&[(":status", "200"), ("content-type", "application/json")]);
     exchange.answer_head(
         policy,
         &AnswerHead { headers: &headers, from_provider: true, cluster: None, end_of_stream: false },

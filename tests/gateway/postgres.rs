@@ -10,9 +10,10 @@ use serde_json::json;
 
 use crate::client::{PATIENCE, chat, eventually};
 use crate::envoy::{Gateway, Setup, free_ports, free_tenant, leashed, policy};
+use crate::prometheus::panels;
 
 /// Debian's packages, as they were unpacked: `DEBIAN` names the folder.
-fn debian() -> Option<PathBuf> {
+pub fn debian() -> Option<PathBuf> {
     std::env::var_os("DEBIAN").map(PathBuf::from).filter(|folder| folder.join("usr/sbin/rsyslogd").exists())
 }
 
@@ -208,8 +209,47 @@ async fn every_record_comes_to_postgresql_once() {
     assert_eq!(database.figures("select sum(cost_nanousd) from ai_gateway.exchanges"), billed.cost_nanousd);
     let of = |tenant: &str| format!("select sum(cost_nanousd) from ai_gateway.invoices where tenant = '{tenant}'");
     assert_eq!(database.figures(&of("acme")) + database.figures(&of("o''neil")), billed.cost_nanousd);
+    // The finance dashboard tells the same.
+    let panels = panels("postgresql");
+    assert_eq!(panels.len(), 2);
+    for panel in panels {
+        let sum = format!(r#"select round(sum("Cost") * 1e9) from ({}) as shown"#, panel["query"].as_str().unwrap());
+        assert_eq!(database.figures(&sum), billed.cost_nanousd, "{}", panel["panel"]);
+    }
     let outcomes = database.ask("ai_gateway", "select distinct outcome from ai_gateway.exchanges order by 1");
     assert_eq!(outcomes, "model_unpriced\nsuccess");
-    assert_eq!(database.ask("ai_gateway", "select ai_gateway.forget(interval '1 day')"), "0");
-    assert_eq!(database.figures("select ai_gateway.forget(interval '-1 day')"), all);
+    months(&database, &fs::read_to_string(&log).unwrap());
+}
+
+/// Each month is a partition, made by its first line whoever brings it, and dropped as a whole.
+fn months(database: &Database, log: &str) {
+    let record = log.lines().find(|line| line.starts_with(r#"{"v":1,"#)).unwrap().replace('\'', "''");
+    let (before, rest) = record.split_once(r#""time":""#).unwrap();
+    let (_, after) = rest.split_once('"').unwrap();
+    let line = |time: &str| format!(r#"select ai_gateway.record('{before}"time":"{time}"{after}')"#);
+    // Months are those of UTC, wherever the shipper is; a shipper needs no right to the table.
+    let shipper = "create role shipper login; grant usage on schema ai_gateway to shipper; set role shipper";
+    let times = ["2024-12-31T23:59:59.999Z", "2025-01-01T00:00:00.000Z", "2025-01-01T00:00:00.000Z"];
+    let lines = times.map(|time| format!("set timezone = 'Asia/Tokyo'; {}", line(time))).join("; ");
+    database.ask("ai_gateway", &format!("{shipper}; {lines}"));
+    let rows = "select count(*) from ai_gateway.exchanges";
+    let of = |month: &str| database.figures(&format!("{rows}_{month}"));
+    assert_eq!((of("2024_12"), of("2025_01")), (1, 1));
+    // Ten shippers come to a new month at once, each with a line of an older one in the same transaction.
+    std::thread::scope(|scope| {
+        for nth in 0..10 {
+            let [old, new] = ["2025-01-02", "2025-02-01"].map(|day| line(&format!("{day}T00:00:00.{nth:03}Z")));
+            scope.spawn(move || {
+                database.ask("ai_gateway", &format!("begin; {old}; {new}; select pg_sleep(0.1); commit"))
+            });
+        }
+    });
+    assert_eq!((of("2025_01"), of("2025_02")), (11, 10));
+
+    let now = database.figures(rows);
+    let forget =
+        |end: &str| database.ask("ai_gateway", &format!("select ai_gateway.forget(now() - '{end}'::timestamptz)"));
+    assert_eq!(forget("2024-12-31T23:59:00Z"), "");
+    assert_eq!(forget("2025-02-28T23:59:00Z"), "exchanges_2024_12\nexchanges_2025_01");
+    assert_eq!(database.figures(rows), now - 12);
 }

@@ -3,17 +3,19 @@
 use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Child;
+use std::process::{Child, Command};
+use std::time::Duration;
 
 use serde_json::{Value, json};
-use simulated_provider::Entry;
+use simulated_provider::{Entry, Provider};
 
 use crate::budgets::away_from_midnight;
 use crate::client::{Answer, Connection, PATIENCE, ask, chat, eventually, get, whole};
 use crate::envoy::{Gateway, Setup, leashed, policy, started};
+use crate::sdk::python;
 
 /// As `PROMETHEUS` names it; none where it couldn't be had.
-fn program() -> Option<PathBuf> {
+pub fn program() -> Option<PathBuf> {
     let named = PathBuf::from(std::env::var_os("PROMETHEUS").expect("PROMETHEUS: run `make e2e`"));
     named.exists().then_some(named)
 }
@@ -25,8 +27,8 @@ struct Prometheus {
 
 impl Prometheus {
     /// With the shipped configuration and rules, but a second for 15, and this gateway.
-    async fn start(program: &Path, gateway: &Gateway) -> Self {
-        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("prometheus-server");
+    async fn start(name: &str, program: &Path, gateway: &Gateway) -> Self {
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-server"));
         let _ = fs::remove_dir_all(&dir);
         fs::create_dir_all(&dir).unwrap();
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy/prometheus");
@@ -112,7 +114,7 @@ async fn prometheus_tells_what_the_provider_billed() {
     setup.breaker = true;
     setup.swaps = vec![("interval: 5s, base_ejection_time: 30s", "interval: 1s, base_ejection_time: 300s")];
     let mut gateway = Gateway::start(setup).await;
-    let prometheus = Prometheus::start(&program, &gateway).await;
+    let prometheus = Prometheus::start("prometheus", &program, &gateway).await;
 
     // Nothing is open, and then one stream is: the gauge is the provider's own count.
     prometheus.tells(&format!(r#"ai_gateway_circuit_breaker_state{{{FROM}, provider="simulated"}}"#), 0.0, 0.0).await;
@@ -220,4 +222,97 @@ async fn prometheus_tells_what_the_provider_billed() {
     prometheus.tells(&format!(r#"ai_gateway_circuit_breaker_state{{{FROM}, provider="simulated"}}"#), 1.0, 0.0).await;
     let unavailable = format!(r#"ai_gateway_requests_total{{{FROM}, tenant="acme", status="provider_unavailable"}}"#);
     prometheus.tells(&unavailable, 5.0, 0.0).await;
+}
+
+/// The queries of the shipped dashboards for this kind of source, as Grafana would send them.
+pub fn panels(kind: &str) -> Vec<Value> {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let output = Command::new(python()).arg(top.join("tests/grafana/queries.py")).args(["--tenant", "acme"]).output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let all: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    all.into_iter().filter(|one| one["kind"] == kind).collect()
+}
+
+/// What is counted when something is amiss, and nothing here is.
+const AMISS: [&str; 4] = [
+    "ai_gateway_cell_races_total",
+    "ai_gateway_cell_starved_total",
+    "ai_gateway_settlements_lost_total",
+    "ai_gateway_status_polls_failed_total",
+];
+
+/// One of each that the dashboards tell apart. A rate needs several.
+async fn everything_once(gateway: &Gateway) {
+    let acme = || chat("acme").header("x-ai-role", "code");
+    for sim in ["prompt=100; cached=50", "status=500", "status=422", "no_usage"] {
+        gateway.ask(acme().sim(sim).request()).await;
+        gateway.ask(acme().stream().sim(sim).request()).await;
+    }
+    // It says what it bills.
+    gateway.ask(acme().sim("case=openai_chat/openrouter_json_cost_exponent").request()).await;
+    assert_eq!(gateway.ask(acme().without("messages").request()).await.status, 400);
+    for tenant in ["narrow", "audited"] {
+        for _ in 0..2 {
+            gateway.ask(chat(tenant).request()).await;
+        }
+    }
+    // It leaves.
+    let mut connection = Connection::open(gateway.addr).await;
+    connection.send(acme().stream().sim("tokens=16; gap_ms=100").request()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_panel_of_the_dashboards_finds_series() {
+    let Some(program) = program() else {
+        eprintln!("SKIPPED: there is no Prometheus here");
+        return;
+    };
+    away_from_midnight().await;
+    let once =
+        |audit: Value| json!({"limits": {"requests_per_minute": 1}, "unlimited": ["request_usd"], "audit": audit});
+    let tenants = json!({
+        "acme": {"budgets": {"day_usd": "10", "month_usd": "100"}, "unlimited": ["request_usd"]},
+        "spent": {"budgets": {"day_usd": "0.0001"}, "unlimited": ["request_usd"]},
+        "narrow": once(json!([])),
+        "audited": once(json!(["requests_per_minute"])),
+    });
+    let provider = Provider::playing(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures"));
+    let setup = Setup { provider: Some(provider.addr), ..Setup::new("dashboards", policy(tenants)) };
+    let gateway = Gateway::start(setup).await;
+    let prometheus = Prometheus::start("dashboards", &program, &gateway).await;
+    prometheus.tells(r#"sum(up{job=~"ai-gateway.*"})"#, 2.0, 0.0).await;
+    let spends = async || gateway.ask(chat("spent").request()).await.status;
+    eventually("the end of a budget", spends, |status| *status == 402).await;
+    for _ in 0..3 {
+        everything_once(&gateway).await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    }
+
+    let panels = panels("prometheus");
+    assert!(panels.len() > 100, "{}", panels.len());
+    let amiss = |panel: &&Value| AMISS.iter().any(|name| panel["query"].as_str().unwrap().contains(name));
+    for panel in panels.iter().filter(amiss) {
+        prometheus.query(panel["query"].as_str().unwrap()).await;
+    }
+    assert_eq!(panels.iter().filter(amiss).count(), 6);
+    let found = async |panel: &Value| {
+        // What would be zero otherwise has to be there.
+        let series = prometheus.query(&panel["query"].as_str().unwrap().replace(" or vector(0)", "")).await;
+        // And the legend names something.
+        let legend = panel["legend"].as_str().unwrap_or_default();
+        let mut named = legend.split("{{").skip(1).map(|part| part.split_once("}}").unwrap().0);
+        named.all(|label| series.iter().all(|(labels, _)| labels[label].is_string()))
+            && series.iter().any(|(_, value)| !value.is_nan())
+    };
+    let silent = async || {
+        let mut silent = Vec::new();
+        for panel in panels.iter().filter(|panel| !amiss(panel)) {
+            if !found(panel).await {
+                silent.push(panel);
+            }
+        }
+        silent
+    };
+    eventually("panels without series", silent, Vec::is_empty).await;
 }

@@ -255,6 +255,7 @@ async fn every_refusal_says_why() {
         let record = gateway.record_of(&answer).await;
         assert_eq!((&record["outcome"], &record["status"]), (&json!(code), &json!(status)), "{what}");
         assert_eq!((&record["cost_nanousd"], &record["provider"]), (&json!(0), &json!("none")), "{what}");
+        assert_eq!(record["refused_by"], error["detail"]["guard"], "{what}");
         assert!(gateway.entry_of(&record).is_none(), "{what} reached the provider");
     }
     let broken = gateway.ask(chat("json").request_with("{\"model\":")).await;
@@ -279,6 +280,9 @@ async fn a_limit_counts_down_and_then_tells_when_to_come_back() {
         (&detail["guard"], &detail["limit"], &detail["used"]),
         (&json!("requests_per_minute"), &json!(2), &json!(2))
     );
+    assert_eq!(gateway.record_of(&answer).await["refused_by"], "requests_per_minute");
+    let counted = [("tenant", "two"), ("code", "requests_per_minute")];
+    assert_eq!(gateway.stats().await.sum("ai_gateway_limit_refusals_total", &counted), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -104,13 +104,13 @@ async fn metrics_are_envoys_own_in_dollars_and_seconds() {
     let text = answer.text();
     let told = series(&text);
     assert_eq!(raw.len(), told.len());
-    for unit in ["_nanousd", "_ms", "_token_us"] {
+    for unit in ["_nanousd", "_ms", "_us"] {
         assert!(!told.keys().any(|name| name.split('{').next().unwrap().contains(unit)), "{unit}");
     }
     for (name, value) in &raw {
         let (named, scale) = match name {
             _ if name.contains("_nanousd") => (name.replacen("_nanousd", "_usd", 1), 1e9),
-            _ if name.contains("_token_us") => (name.replacen("_token_us", "_token_seconds", 1), 1e6),
+            _ if name.contains("_us_") => (name.replacen("_us_", "_seconds_", 1), 1e6),
             _ if name.contains("_ms_") => (name.replacen("_ms_", "_seconds_", 1), 1e3),
             _ => (name.clone(), 1.0),
         };

@@ -1,6 +1,9 @@
 //! Requests, however they come: read, admitted or refused, and sent on.
 
 use super::*;
+use crate::fake_host::Call;
+use crate::filter::watched::ONE_IN;
+use proxy_wasm::types::LogLevel;
 
 fn chunks(text: &str, sizes: usize) -> Vec<&[u8]> {
     text.as_bytes().chunks(sizes).collect()
@@ -92,7 +95,8 @@ fn an_exchange_leaves_its_figures_in_stats_and_its_record_in_filter_state() {
             (1, 1),
             "an id leaks at each definition"
         );
-        assert_eq!(host.log, []);
+        assert_eq!(host.logged(LogLevel::Info), ["configured: 1 tenants, 1 providers"]);
+        assert_eq!(host.log.len(), 1);
     });
 }
 
@@ -332,4 +336,26 @@ fn a_streams_pace_is_told() {
     assert_eq!(sampled("ai_gateway_stream_duration_ms"), [1_000]);
     assert_eq!(sampled("ai_gateway_time_per_output_token_us"), [100_000]);
     assert_eq!(metric(&format!("kind=.=reasoning;.;{of}ai_gateway_tokens_by_kind_total")), 4);
+}
+
+/// One request in 64 is watched; those that are none of ours are not told.
+#[test]
+fn what_the_filter_costs_is_sampled() {
+    let gateway = Gateway::configured(&configuration());
+    with(|host| host.look_takes = 1_000);
+    let mut looks = 0;
+    for _ in 0..2 * ONE_IN {
+        with(|host| host.calls.clear());
+        answered(&admitted(&gateway, BODY));
+        looks = with(|host| host.calls[&Call::CurrentTime]);
+    }
+    // The last one was watched. Each of its five callbacks begins with a look whose own time is not in it.
+    let told = || with(|host| host.samples("ai_gateway_filter_time_us").to_vec());
+    assert_eq!(told(), [looks - 5; 2]);
+    for _ in 0..ONE_IN {
+        let aside = gateway.stream();
+        aside.request_headers(&[(":method", "GET"), (":path", "/")], true);
+        aside.end();
+    }
+    assert_eq!(told().len(), 2);
 }

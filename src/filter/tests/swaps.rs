@@ -109,9 +109,25 @@ fn a_settlement_outlasts_hundreds_of_rivals_and_its_loss_is_told() {
 }
 
 #[test]
+fn a_fault_that_comes_with_every_request_is_told_once_a_minute() {
+    let gateway = Gateway::configured(&configuration());
+    let forgets = || {
+        with(|host| host.set_shared(KEY.to_owned(), b"\0".to_vec(), 0).unwrap());
+        answered(&admitted(&gateway, BODY));
+        with(|host| host.logged(LogLevel::Warn).iter().map(|line| (*line).to_owned()).collect::<Vec<_>>())
+    };
+    (0..5).for_each(|_| assert_eq!(forgets().len(), 1));
+    with(|host| host.clock.0 += 60_000_000_000);
+    let warnings = forgets();
+    assert!(warnings.len() == 2 && warnings[1].ends_with("(4 more since the last line of this kind)"), "{warnings:?}");
+}
+
+#[test]
 fn a_cell_of_an_unknown_version_begins_anew_with_a_warning() {
-    for bytes in [&b"NXC\x07and what a later version wrote"[..], b"\0", &cell_cut_short()] {
+    for (nth, bytes) in (0..).zip([&b"NXC\x07and what a later version wrote"[..], b"\0", &cell_cut_short()]) {
         let gateway = Gateway::configured(&configuration());
+        // Each in a minute of its own: the log says a thing once in a minute.
+        with(|host| host.clock.0 += nth * 61_000_000_000);
         with(|host| host.set_shared(KEY.to_owned(), bytes.to_vec(), 0).unwrap());
         let stream = admitted(&gateway, BODY);
         assert_eq!(requests(cell()), 1);
@@ -124,7 +140,7 @@ fn a_cell_of_an_unknown_version_begins_anew_with_a_warning() {
 }
 
 fn cell_cut_short() -> Vec<u8> {
-    let mut bytes = Cell::default().encode();
+    let mut bytes = Cell::default().encode().to_vec();
     bytes.pop();
     bytes
 }

@@ -1,0 +1,59 @@
+//! The ids that Envoy has given for series, by metric and label values.
+//!
+//! Trade-off: Envoy never forgets a stat and gives a new id for each definition, so a series is defined once per worker
+//! and its id kept. A request counts in a dozen series: label values are looked up once and are numbers from then on,
+//! so that finding an id neither builds a name nor hashes one. Values come from the configuration, which bounds both maps.
+
+use super::metric::{LABELS, Metric};
+use hashbrown::HashMap;
+use proxy_wasm::hostcalls;
+use std::rc::Rc;
+
+/// A label's value, as its place among all of them, from 1; 0 stands where a metric has no further label.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Value(u32);
+
+#[derive(PartialEq, Eq, Hash)]
+struct Key(Metric, [Value; LABELS]);
+
+#[derive(Default)]
+pub struct Series {
+    values: HashMap<Rc<str>, Value>,
+    texts: Vec<Rc<str>>,
+    ids: HashMap<Key, u32>,
+}
+
+impl Series {
+    pub fn value(&mut self, text: &str) -> Value {
+        if let Some(value) = self.values.get(text) {
+            return *value;
+        }
+        let text: Rc<str> = text.into();
+        self.texts.push(Rc::clone(&text));
+        let value = Value(u32::try_from(self.texts.len()).unwrap_or(u32::MAX));
+        self.values.insert(text, value);
+        value
+    }
+
+    /// `None` if Envoy refuses the definition.
+    pub fn id(&mut self, metric: Metric, values: &[Value]) -> Option<u32> {
+        let mut padded = [Value::default(); LABELS];
+        padded.iter_mut().zip(values).for_each(|(place, value)| *place = *value);
+        let key = Key(metric, padded);
+        if let Some(id) = self.ids.get(&key) {
+            return Some(*id);
+        }
+        let (kind, name, labels) = metric.spec();
+        let mut full = String::with_capacity(160);
+        for (label, Value(place)) in labels.iter().zip(values) {
+            let text = self.texts.get(usize::try_from(place.checked_sub(1)?).ok()?)?;
+            for part in [label, "=.=", text, ";.;"] {
+                full.push_str(part);
+            }
+        }
+        full.push_str(name);
+        let id = hostcalls::define_metric(kind, &full).ok()?;
+        self.ids.insert(key, id);
+        Some(id)
+    }
+}
