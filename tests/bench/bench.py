@@ -10,6 +10,8 @@ the median. Rates need a machine that does nothing else.
   BENCH_CASES, BENCH_GATEWAYS   some only, separated by commas
   BENCH_OTHER     another build of the filter, to be compared in the same run
   BENCH_PEERS     where other filters of the kind are: `make bench BENCH_PEERS=1` fetches them
+  BENCH_ALSO      gateways that run already, as NAME@PORT@PID: whatever speaks OpenAI's chat there, `taskset -c 0` and with one
+                  worker, in front of http://127.0.0.1:BENCH_PROVIDER_PORT/v1 (which these need to know before)
   BENCH_RATE      requests a second, where latency is measured (300)
 """
 
@@ -57,6 +59,8 @@ def picture_of(size):
 CHAT = "/v1/chat/completions"
 WANTED = {"other": "BENCH_OTHER", "ai-statistics": "BENCH_PEERS", "token-usage": "BENCH_PEERS"}
 EVERY = tuple(name for name in gateways.ALL if name not in WANTED or os.environ.get(WANTED[name]))
+ALSO = dict(each.split("@", 1) for each in (os.environ.get("BENCH_ALSO") or "").split(",") if each)
+CHATS = EVERY + tuple(ALSO)
 LIMITING = tuple(name for name in EVERY if name in ("ours", "other"))
 WITHOUT_BODY = tuple(name for name in EVERY if name not in ("routed", "token-usage"))
 LONG = "The gateway reads each request once, as it comes, and keeps none of it. " * 450
@@ -65,11 +69,11 @@ FIVE = {"model": "text-embedding-3-small", "input": ["one", "two", "three"]}
 DEAR = {"model": "gpt-4", "max_tokens": 4000, "messages": [{"role": "user", "content": "Hello"}]}
 
 CASES = [
-    Case("chat", "a small chat", CHAT, chat("What does a compare-and-swap do?"), "tokens=60", "bench", 2, 32, None, EVERY),
-    Case("prompt", "a prompt of 32 kB", CHAT, chat(LONG), "tokens=60", "bench", 2, 32, None, EVERY),
+    Case("chat", "a small chat", CHAT, chat("What does a compare-and-swap do?"), "tokens=60", "bench", 2, 32, None, CHATS),
+    Case("prompt", "a prompt of 32 kB", CHAT, chat(LONG), "tokens=60", "bench", 2, 32, None, CHATS),
     Case("picture", "a picture of 1 MB", CHAT, chat(picture_of(1 << 20)), "tokens=60", "bench", 2, 8, None, EVERY),
     # Each event on its own: as slow as the provider's clock ticks, so that none waits for Envoy and comes with the next.
-    Case("stream", "a stream of 500 events", CHAT, chat("Tell me a story.", **STREAM), "tokens=500; gap_ms=1", "bench", 2, 32, 32, EVERY),
+    Case("stream", "a stream of 500 events", CHAT, chat("Tell me a story.", **STREAM), "tokens=500; gap_ms=1", "bench", 2, 32, 32, CHATS),
     Case("embeddings", "an answer of 100 kB", "/v1/embeddings", FIVE, "", "bench", 2, 32, None, EVERY),
     Case("refused-429", "refused by rate", CHAT, chat("Hello"), "", "spent", 4, 32, None, LIMITING),
     Case("refused-402", "refused by budget", CHAT, DEAR, "", "small", 4, 32, None, LIMITING),
@@ -134,14 +138,34 @@ class Gateway:
     def is_ready(self):
         return answers(f"http://127.0.0.1:{self.admin}/ready")
 
+    def processes(self):
+        return [pathlib.Path(f"/proc/{self.process}")]
+
     def cpu_us(self):
         """Of all its threads, in the kernel and outside."""
-        threads = pathlib.Path(f"/proc/{self.process}/task").iterdir()
+        threads = [thread for process in self.processes() for thread in (process / "task").iterdir()]
         return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1000
 
     def resident_mb(self):
-        status = pathlib.Path(f"/proc/{self.process}/status").read_text()
-        return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) / 1024
+        told = [re.search(r"VmRSS:\s+(\d+) kB", (process / "status").read_text()) for process in self.processes()]
+        return sum(int(size[1]) for size in told if size) / 1024
+
+
+class Running(Gateway):
+    """One that somebody else has started; it may be a tree of processes."""
+
+    def __init__(self, name, port, process):
+        self.name, self.port, self.process = name, int(port), process
+
+    def is_ready(self):
+        return accepts(self.port)
+
+    def processes(self):
+        tree = [pathlib.Path(f"/proc/{self.process}")]
+        for process in tree:
+            children = " ".join(told.read_text() for told in process.glob("task/*/children"))
+            tree += [pathlib.Path(f"/proc/{child}") for child in children.split()]
+        return tree
 
 
 def files_named(spare_port):
@@ -269,7 +293,7 @@ def table(results, cases):
 
 def summary(results, cases):
     """For the README: a row a case, medians."""
-    names = [name for name in EVERY if any(name in results[case.name] for case in cases) and name != "bare"]
+    names = [name for name in CHATS if any(name in results[case.name] for case in cases) and name != "bare"]
     lines = [f"| processor time by request, µs | bare Envoy | {' | '.join(f'+ {name}' for name in names)} |", "|---|---:" + "|---:" * len(names) + "|"]
     for case in cases:
         figures = results[case.name]
@@ -301,20 +325,27 @@ def main():
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop_on_signal)
     OUT.mkdir(parents=True, exist_ok=True)
-    names = chosen("BENCH_GATEWAYS", EVERY)
+    names = chosen("BENCH_GATEWAYS", CHATS)
     cases = [case for case in CASES if case.name in chosen("BENCH_CASES", [case.name for case in CASES])]
     for case in cases:
         write_body(case)
     provider, spare, *ports = free_ports(2 + 2 * len(names))
+    provider = int(os.environ.get("BENCH_PROVIDER_PORT") or provider)
     files = files_named(spare)
     children = Children(OUT)
     running = {}
     try:
         start_provider(provider, children)
         for nth, name in enumerate(names):
+            if name in ALSO:
+                port, _, process = ALSO[name].partition("@")
+                if not (port.isdigit() and process.isdigit()):
+                    fail(f"BENCH_ALSO: {name}@{ALSO[name]} is not NAME@PORT@PID")
+                running[name] = Running(name, port, process)
+                continue
             running[name] = Gateway(name, gateways.ALL[name], (*ports[2 * nth : 2 * nth + 2], provider), children, files)
         for gateway in running.values():
-            children.wait_for(f"Envoy ({gateway.name})", gateway.is_ready)
+            children.wait_for(gateway.name, gateway.is_ready)
         runs = measure(running, cases)
         chats = [case for case in cases if case.name == "chat"]
         latency = measure_latency(running, chats[0]) if chats else {}
