@@ -21,6 +21,7 @@ PRICES := $(CURDIR)/target/prices
 GRAFANA_VENV := $(CURDIR)/target/grafana-venv
 GRAFANA := $(CURDIR)/target/grafana
 WASM := $(CURDIR)/target/nexus_ai_gateway.wasm
+NAMED := $(CURDIR)/target/cost/named/wasm32-wasip1/release/nexus_ai_gateway.wasm
 EMPTY := $(CARGO_TARGET_DIR)/wasm32-wasip1/release/empty_filter.wasm
 PROVIDER := $(CARGO_TARGET_DIR)/release/simulated-provider
 PINNED_FUNC_E := $(TOOLS)/func-e-$(FUNC_E_VERSION)/func-e
@@ -113,8 +114,8 @@ e2e: $(WASM) provider $(FUNC_E) $(ENVOY_PATH) $(PROMLINT) $(DEBIAN)/stamp $(PROM
 	@$(with_envoy) PYTHON=$(VENV)/bin/python PROMLINT=$(PROMLINT) DEBIAN=$(DEBIAN) PROMETHEUS=$(PROMETHEUS) cargo test $(LOCKED) --test gateway
 
 .PHONY: cost
-cost: $(WASM) empty | need-rust ## Host calls, bytes, instructions and memory of an exchange, exactly, held to budgets (VERBOSE=1: where from)
-	@WASM=$(WASM) EMPTY=$(EMPTY) cargo run $(LOCKED) --quiet --manifest-path tests/cost/Cargo.toml
+cost: $(WASM) empty $(if $(VERBOSE),$(NAMED)) | need-rust ## Host calls, bytes, instructions and memory of an exchange, exactly, held to budgets (VERBOSE=1: by callback and function)
+	@WASM=$(WASM) EMPTY=$(EMPTY) $(if $(VERBOSE),NAMED=$(NAMED)) cargo run $(LOCKED) --quiet --manifest-path tests/cost/Cargo.toml
 
 .PHONY: check-prometheus
 check-prometheus: $(PROMTOOL) ## Scrape configuration, rules and alerts through promtool; each alert fires, and doesn't, and has its page
@@ -228,7 +229,12 @@ $(WASM): $(shell find src -name '*.rs') Cargo.toml $(wildcard Cargo.lock) .cargo
 provider: | need-rust
 	@cargo build $(LOCKED) --quiet --release --package simulated-provider
 
-# The same of the filter that does nothing.
+# The same code, but functions keep their names. In a folder of its own, or each build would undo the other's.
+$(NAMED): $(WASM)
+	@CARGO_PROFILE_RELEASE_STRIP=debuginfo cargo wasm $(LOCKED) --quiet --target-dir $(CURDIR)/target/cost/named
+	@touch $@
+
+# The filter that does nothing.
 .PHONY: empty
 empty: | need-rust
 	@cargo build $(LOCKED) --quiet --manifest-path tests/cost/Cargo.toml --package empty-filter --release --target wasm32-wasip1
