@@ -223,7 +223,7 @@ impl HttpContext for Downstream {
         let head = AnswerHead { headers: &headers, from_provider, cluster, end_of_stream };
         let passed = exchange.answer_head(&self.plugin.policy, &head);
         for (name, value) in passed.set {
-            http::set_response_header(name, &value);
+            http::set_response_header(&headers, name, &value);
         }
         for name in passed.remove {
             http::remove_response_header(name);
