@@ -23,6 +23,7 @@ GRAFANA := $(CURDIR)/target/grafana
 WASM := $(CURDIR)/target/nexus_ai_gateway.wasm
 EMPTY := $(CARGO_TARGET_DIR)/wasm32-wasip1/release/empty_filter.wasm
 PROVIDER := $(CARGO_TARGET_DIR)/release/simulated-provider
+CHECK := $(CARGO_TARGET_DIR)/debug/check-config
 PINNED_FUNC_E := $(TOOLS)/func-e-$(FUNC_E_VERSION)/func-e
 PINNED_ENVOY := $(TOOLS)/envoy-$(ENVOY_VERSION)/envoy
 PROMLINT := $(TOOLS)/promlint
@@ -82,19 +83,30 @@ test: ## lint, check-prometheus, check-grafana, unit, cost, e2e and a short run 
 build: $(WASM) ## Build target/nexus_ai_gateway.wasm and print its size
 	@$(print_size)
 
+.PHONY: check-config
+check-config: checker ## What Envoy would say of a configuration, without Envoy (FILE=… of Envoy, Istio, Envoy Gateway or the plugin alone)
+	@[ -n "$(FILE)" ] || $(call missing,the files to check: make check-config FILE=envoy.yaml)
+	@$(CHECK) $(FILE)
+
+.PHONY: schema
+schema: checker ## Write the JSON Schema of the plugin's configuration
+	@$(CHECK) --schema >envoy/schema.json
+
 .PHONY: fmt
 fmt: | need-rust ## Format the sources
 	@cargo fmt --all
 	@cargo fmt --manifest-path tests/cost/Cargo.toml --all
 
 .PHONY: lint
-lint: $(WASM) $(FUNC_E) $(ENVOY_PATH) | need-rust ## Formatting, clippy natively and for wasm, every Envoy configuration through Envoy
+lint: $(WASM) checker $(FUNC_E) $(ENVOY_PATH) | need-rust ## Formatting, clippy natively and for wasm, the schema, every Envoy configuration through Envoy
 	@cargo fmt --all --check
 	@cargo fmt --manifest-path tests/fuzz/Cargo.toml --check
 	@cargo fmt --manifest-path tests/cost/Cargo.toml --all --check
 	@cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
 	@cargo clippy $(LOCKED) --lib --target wasm32-wasip1 -- -D warnings
 	@cargo clippy $(LOCKED) --manifest-path tests/cost/Cargo.toml --workspace -- -D warnings
+	@$(CHECK) --schema | diff -u envoy/schema.json - || { echo "envoy/schema.json is not what make schema writes" >&2; exit 1; }
+	@$(CHECK) $(wildcard envoy/*.yaml)
 	@for config in $(wildcard envoy/*.yaml); do \
 		OPENAI_API_KEY=none OPENROUTER_API_KEY=none ANTHROPIC_API_KEY=none LOCAL_API_KEY=none $(with_envoy) $(FUNC_E) run --mode validate -c $$config >$(CURDIR)/target/validate.log 2>&1 \
 			|| { grep -E '\[(warning|error|critical)\]' $(CURDIR)/target/validate.log || tail -n 5 $(CURDIR)/target/validate.log; \
@@ -103,14 +115,14 @@ lint: $(WASM) $(FUNC_E) $(ENVOY_PATH) | need-rust ## Formatting, clippy natively
 	done
 
 .PHONY: unit
-unit: | need-rust need-python ## Unit and property tests of the core and the adapter, the corpus and the simulated provider's own
+unit: | need-rust need-python ## Unit and property tests of the core and the adapter, the corpus, the checker's and the simulated provider's own
 	@python3 tests/fixtures/expected.py
 	@cargo test $(LOCKED) --lib
-	@cargo test $(LOCKED) --package simulated-provider
+	@cargo test $(LOCKED) --package simulated-provider --package check-config
 
 .PHONY: e2e
-e2e: $(WASM) provider $(FUNC_E) $(ENVOY_PATH) $(PROMLINT) $(DEBIAN)/stamp $(PROMETHEUS) $(VENV)/tests.stamp | need-rust ## End to end: func-e, real Envoy, the official SDKs, real servers
-	@$(with_envoy) PYTHON=$(VENV)/bin/python PROMLINT=$(PROMLINT) DEBIAN=$(DEBIAN) PROMETHEUS=$(PROMETHEUS) cargo test $(LOCKED) --test gateway
+e2e: $(WASM) provider checker $(FUNC_E) $(ENVOY_PATH) $(PROMLINT) $(DEBIAN)/stamp $(PROMETHEUS) $(VENV)/tests.stamp | need-rust ## End to end: func-e, real Envoy, the official SDKs, real servers
+	@$(with_envoy) CHECK=$(CHECK) PYTHON=$(VENV)/bin/python PROMLINT=$(PROMLINT) DEBIAN=$(DEBIAN) PROMETHEUS=$(PROMETHEUS) cargo test $(LOCKED) --test gateway
 
 .PHONY: cost
 cost: $(WASM) empty | need-rust ## Host calls, bytes, instructions and memory of an exchange, exactly, held to budgets (VERBOSE=1: where from)
@@ -232,6 +244,10 @@ provider: | need-rust
 .PHONY: empty
 empty: | need-rust
 	@cargo build $(LOCKED) --quiet --manifest-path tests/cost/Cargo.toml --package empty-filter --release --target wasm32-wasip1
+
+.PHONY: checker
+checker: | need-rust
+	@cargo build $(LOCKED) --quiet --package check-config
 
 # What cargo-fuzz would pass: all of it stable, so neither that nor a nightly toolchain is needed. Without --target, build
 # scripts would get these flags too.

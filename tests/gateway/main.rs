@@ -15,6 +15,7 @@
 
 mod apis;
 mod budgets;
+mod check;
 mod client;
 mod compressed;
 mod demo;
