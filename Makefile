@@ -8,6 +8,8 @@ MAKEFLAGS += --no-print-directory
 
 ENVOY_VERSION := 1.40.0
 FUNC_E_VERSION := v1.6.0
+ORAS_VERSION := v1.3.6
+VERSION := $(shell sed -n '/^version = /{s/.*"\(.*\)"/\1/p;q}' Cargo.toml)
 
 CARGO_TARGET_DIR ?= $(CURDIR)/target
 export CARGO_TARGET_DIR
@@ -32,6 +34,10 @@ DEBIAN := $(TOOLS)/debian
 DEBIAN_PROMETHEUS := $(TOOLS)/prometheus/usr/bin
 PEERS := $(TOOLS)/peers
 H2LOAD := $(TOOLS)/h2load/h2load
+ORAS := $(TOOLS)/oras-$(ORAS_VERSION)/oras
+REGISTRY := $(TOOLS)/registry/usr/bin/docker-registry
+IMAGE := $(CURDIR)/target/image
+RELEASE := $(CURDIR)/target/release-$(VERSION)
 PROMETHEUS ?= $(DEBIAN_PROMETHEUS)/prometheus
 PROMTOOL ?= $(DEBIAN_PROMETHEUS)/promtool
 FUNC_E ?= $(PINNED_FUNC_E)
@@ -121,8 +127,8 @@ unit: | need-rust need-python ## Unit and property tests of the core and the ada
 	@cargo test $(LOCKED) --package simulated-provider --package check-config
 
 .PHONY: e2e
-e2e: $(WASM) provider checker $(FUNC_E) $(ENVOY_PATH) $(PROMLINT) $(DEBIAN)/stamp $(PROMETHEUS) $(VENV)/tests.stamp | need-rust ## End to end: func-e, real Envoy, the official SDKs, real servers
-	@$(with_envoy) CHECK=$(CHECK) PYTHON=$(VENV)/bin/python PROMLINT=$(PROMLINT) DEBIAN=$(DEBIAN) PROMETHEUS=$(PROMETHEUS) cargo test $(LOCKED) --test gateway
+e2e: $(WASM) $(IMAGE)/index.json $(REGISTRY) provider checker $(FUNC_E) $(ENVOY_PATH) $(PROMLINT) $(DEBIAN)/stamp $(PROMETHEUS) $(VENV)/tests.stamp | need-rust ## End to end: func-e, real Envoy, the official SDKs, real servers
+	@$(with_envoy) CHECK=$(CHECK) IMAGE=$(IMAGE):$(VERSION) ORAS=$(ORAS) REGISTRY=$(REGISTRY) PYTHON=$(VENV)/bin/python PROMLINT=$(PROMLINT) DEBIAN=$(DEBIAN) PROMETHEUS=$(PROMETHEUS) cargo test $(LOCKED) --test gateway
 
 .PHONY: cost
 cost: $(WASM) empty | need-rust ## Host calls, bytes, instructions and memory of an exchange, exactly, held to budgets (VERBOSE=1: where from)
@@ -172,6 +178,39 @@ check-grafana: $(GRAFANA_VENV)/grafana.stamp $(PROMTOOL) ## The dashboards are w
 grafana-pictures: $(GRAFANA_VENV)/pictures.stamp $(DEBIAN)/stamp ## Draw the dashboards of a make demo that runs (PICTURE_MINUTES=5)
 	@DEBIAN=$(DEBIAN) $(GRAFANA_VENV)/bin/python tests/grafana/pictures.py --minutes $(or $(PICTURE_MINUTES),5) \
 		--prometheus http://127.0.0.1:$(or $(PROMETHEUS_PORT),9090) --postgresql postgresql://ai_gateway@127.0.0.1:$(or $(POSTGRES_PORT),15432)/ai_gateway
+
+##@ To ship it
+
+.PHONY: image
+image: $(IMAGE)/index.json ## The OCI image that Istio and Envoy Gateway load, as a layout in target/image
+	@$(ORAS) resolve --full-reference --oci-layout $(IMAGE):$(VERSION)
+
+.PHONY: push
+push: $(IMAGE)/index.json ## Push that image (TO=registry.example.com/team/nexus-ai-gateway; logged in before by docker, podman or oras)
+	@[ -n "$(TO)" ] || $(call missing,where to: make push TO=registry.example.com/team/nexus-ai-gateway)
+	@$(ORAS) copy --no-tty --from-oci-layout $(IMAGE):$(VERSION) $(if $(PLAIN_HTTP),--to-plain-http) $(TO):$(VERSION)
+
+.PHONY: release
+release: $(IMAGE)/index.json | need-python ## The .wasm, its image, the schema, licences and checksums, in target/release-VERSION
+	@rm -rf $(RELEASE) && mkdir -p $(RELEASE)
+	@cp $(WASM) envoy/schema.json LICENSE CHANGELOG.md $(RELEASE)
+	@cp -r $(IMAGE) $(RELEASE)/image
+	@python3 envoy/release/licences.py wasm32-wasip1 >$(RELEASE)/LICENSES.txt
+	@cd $(RELEASE) && find . -type f ! -name SHA256SUMS -printf '%P\n' | LC_ALL=C sort | xargs sha256sum >SHA256SUMS
+	@echo "$(RELEASE:$(CURDIR)/%=%)" && cat $(RELEASE)/SHA256SUMS
+
+# Sources, crates and target elsewhere: what a path left behind in the .wasm would differ.
+ELSEWHERE := $(CURDIR)/target/elsewhere
+.PHONY: check-reproducible
+check-reproducible: $(WASM) | need-rust ## The .wasm is the same, byte for byte, from another folder and another home of cargo
+	@rm -rf $(ELSEWHERE) && mkdir -p $(ELSEWHERE)/quite/another/folder $(ELSEWHERE)/cargo/registry
+	@cp -r .cargo Cargo.toml Cargo.lock Makefile src envoy tests $(ELSEWHERE)/quite/another/folder
+	@home=$${CARGO_HOME:-$$HOME/.cargo}; for kept in config.toml registry/index registry/cache; do \
+		[ ! -e $$home/$$kept ] || ln -s $$home/$$kept $(ELSEWHERE)/cargo/$$kept; \
+	done
+	@env -u MAKEFLAGS CARGO_HOME=$(ELSEWHERE)/cargo CARGO_TARGET_DIR=$(ELSEWHERE)/target $(MAKE) -C $(ELSEWHERE)/quite/another/folder build
+	@cmp $(WASM) $(ELSEWHERE)/quite/another/folder/target/nexus_ai_gateway.wasm
+	@sha256sum $(WASM) && rm -rf $(ELSEWHERE)
 
 .PHONY: clean
 clean: ## Remove everything that was built or installed here
@@ -226,13 +265,17 @@ help: ## This list
 		/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@printf '\nPorts: GATEWAY_PORT=10000 ADMIN_PORT=9901 PROVIDER_PORT=18080; of the demo also PROMETHEUS_PORT=9090 POSTGRES_PORT=15432. Tools of your own: ENVOY_PATH=… FUNC_E=…\n'
 
+# Messages in the .wasm name the sources of crates, and where those lie on this machine would make it another one than elsewhere.
+nowhere = target.'cfg(target_family = \"wasm\")'.rustflags = [$$(printf '\"--remap-path-prefix=%s=/crates\",' "$${CARGO_HOME:-$$HOME/.cargo}"/registry/src/*)]
+
 # ---- what the targets need -----------------------------------------------------------------------------------------
 
 $(WASM): $(shell find src -name '*.rs') Cargo.toml $(wildcard Cargo.lock) .cargo/config.toml | need-rust
 	@[ -d "$$(rustc --print target-libdir --target wasm32-wasip1)" ] \
 		|| { command -v rustup >/dev/null && rustup target add wasm32-wasip1; } \
 		|| $(call missing,the Rust target wasm32-wasip1 (rustup target add wasm32-wasip1). Without rustup: make build-debian)
-	@cargo wasm $(LOCKED)
+	@cargo fetch $(LOCKED) --quiet --target wasm32-wasip1
+	@cargo wasm $(LOCKED) --config "$(nowhere)"
 	@mkdir -p $(@D) && cp $(CARGO_TARGET_DIR)/wasm32-wasip1/release/nexus_ai_gateway.wasm $@
 
 # Always asked, because cargo knows better than make what the provider is built from.
@@ -295,6 +338,22 @@ $(DEBIAN_PROMETHEUS)/prometheus:
 	@cd $(TOOLS)/prometheus && { apt-get download prometheus >log 2>&1 || { [ $$(id -u) = 0 ] && apt-get update >>log 2>&1 && apt-get download prometheus >>log 2>&1; }; } \
 		&& dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb && touch $@ && $@ --version 2>&1 | head -n 1 \
 		|| { tail -n 2 log >&2; echo "no prometheus from Debian here: what needs it is SKIPPED. Or name yours: PROMETHEUS=… PROMTOOL=…" >&2; }
+
+# As Prometheus above.
+$(REGISTRY):
+	@echo "unpacking Debian's docker-registry"
+	@rm -rf $(TOOLS)/registry && mkdir -p $(TOOLS)/registry
+	@cd $(TOOLS)/registry && { apt-get download docker-registry >log 2>&1 || { [ $$(id -u) = 0 ] && apt-get update >>log 2>&1 && apt-get download docker-registry >>log 2>&1; }; } \
+		&& dpkg-deb -x docker-registry_*.deb . && rm docker-registry_*.deb && touch $@ && $@ --version \
+		|| { tail -n 2 log >&2; echo "no docker-registry from Debian here: what needs it is SKIPPED" >&2; }
+
+$(ORAS): | need-go
+	@echo "installing oras $(ORAS_VERSION)"
+	@GOBIN=$(@D) CGO_ENABLED=0 go install oras.land/oras/cmd/oras@$(ORAS_VERSION) \
+		|| $(call missing,oras $(ORAS_VERSION): go could not build it; it needs Go and its module proxy)
+
+$(IMAGE)/index.json: $(WASM) envoy/release/image.py $(ORAS) | need-python
+	@python3 envoy/release/image.py $(WASM) $(VERSION) --oras $(ORAS) --into $(@D)
 
 $(DEBIAN_PROMETHEUS)/promtool: | $(DEBIAN_PROMETHEUS)/prometheus
 	@[ ! -e $@ ] || touch $@

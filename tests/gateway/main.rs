@@ -23,6 +23,7 @@ mod endings;
 mod envoy;
 mod failover;
 mod hostile;
+mod image;
 mod limits;
 mod names;
 mod native;
