@@ -3,9 +3,11 @@
 //! Trade-off: there is no one YAML. Envoy's reader takes `0.15` for a string and `no` for false; Kubernetes' takes `0.15`
 //! for a number, which is no amount of money. A check that knew one of them would be wrong about the other.
 
+use std::rc::Rc;
+
 use nexus_ai_gateway::config::Place;
 
-use crate::yaml::{At, Content, Node};
+use crate::yaml::{At, Content, Key, Node};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reading {
@@ -128,6 +130,14 @@ impl Told {
                 self.line("]", at);
             }
             Content::Map(entries) => {
+                let merged;
+                let entries = match reading {
+                    Reading::Kubernetes => {
+                        merged = self::merged(entries);
+                        &merged
+                    }
+                    Reading::Envoy => entries,
+                };
                 self.line("{", at);
                 for (nth, (key, value)) in entries.iter().enumerate() {
                     if nth > 0 {
@@ -140,6 +150,21 @@ impl Told {
             }
         }
     }
+}
+
+/// YAML 1.1 puts what `<<` stands for beside the other keys, which come first; to Envoy it is a key like any other.
+fn merged(entries: &[(Key, Rc<Node>)]) -> Vec<(Key, Rc<Node>)> {
+    let (more, mut all): (Vec<_>, Vec<_>) = entries.iter().cloned().partition(|(key, _)| key.name == "<<");
+    for (_, more) in more {
+        for part in if more.list().is_empty() { std::slice::from_ref(&more) } else { more.list() } {
+            for (key, value) in merged(part.map()) {
+                if all.iter().all(|(known, _)| known.name != key.name) {
+                    all.push((key, value));
+                }
+            }
+        }
+    }
+    all
 }
 
 fn quoted(text: &str) -> String {

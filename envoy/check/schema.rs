@@ -8,14 +8,24 @@ use serde_json::{Value, json};
 pub fn schema() -> Value {
     let mut schemas = SchemaSettings::draft07().for_deserialize().into_generator();
     let (gateway, attempt) = (schemas.subschema_for::<Config>(), schemas.subschema_for::<Upstream>());
+    let mut definitions = schemas.take_definitions(true);
+    definitions.insert(
+        "Plugin".to_owned(),
+        json!({"if": {"type": "object", "required": ["attempt_of"]}, "then": attempt, "else": gateway}),
+    );
+    let plugin = json!({"$ref": "#/definitions/Plugin"});
     let mut schema = json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Nexus AI Gateway for Envoy",
-        "description": "The configuration of the plugin, in the listener or in a provider's cluster.",
-        "if": {"type": "object", "required": ["attempt_of"]},
-        "then": attempt,
-        "else": gateway,
-        "definitions": schemas.take_definitions(true),
+        "description": "The configuration of the plugin, alone in a file or in a manifest of Kubernetes.",
+        "if": {"type": "object", "required": ["apiVersion", "kind"]},
+        "then": {"properties": {"spec": {"properties": {
+            "pluginConfig": plugin,
+            // Of a TrafficExtension a map, of an EnvoyExtensionPolicy a list.
+            "wasm": {"properties": {"pluginConfig": plugin}, "items": {"properties": {"config": plugin}}},
+        }}}},
+        "else": plugin,
+        "definitions": definitions,
     });
     without_null(&mut schema);
     schema
@@ -67,6 +77,22 @@ mod tests {
         for refused::Refused { json, says: message, by_shape } in refused::all() {
             let said = says(&schema, &serde_json::from_str(&json).expect("JSON"));
             assert_eq!(!said.is_empty(), by_shape, "{message}\n{json}\n{said:#?}");
+        }
+    }
+
+    #[test]
+    fn manifests_are_looked_into() {
+        let schema = jsonschema::validator_for(&schema()).expect("a schema");
+        let right = json!({"attempt_of": "openai"});
+        for (configuration, errors) in [(&right, 0), (&json!({"attempt_of": ""}), 1)] {
+            for spec in [
+                json!({"url": "oci://registry/filter", "pluginConfig": configuration}),
+                json!({"phase": "AUTHZ", "wasm": {"pluginConfig": configuration}}),
+                json!({"wasm": [{"name": "nexus", "config": configuration}]}),
+            ] {
+                let manifest = json!({"apiVersion": "v1", "kind": "Some", "spec": spec});
+                assert_eq!(says(&schema, &manifest).len().min(1), errors, "{manifest}");
+            }
         }
     }
 

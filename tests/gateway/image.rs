@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command};
 
 use hyper::Request;
 use serde_json::{Value, json};
@@ -29,6 +29,32 @@ fn accepting(path: &str, kind: &str) -> Request<Body> {
     request
 }
 
+/// Debian's docker-registry, for as long as this is.
+struct Registry {
+    addr: SocketAddr,
+    _leash: Child,
+}
+
+impl Registry {
+    async fn start(program: &str, dir: &Path) -> Self {
+        let [port] = free_ports();
+        let addr = SocketAddr::from(([127, 0, 0, 1], port));
+        let config = json!({
+            "version": 0.1,
+            "http": {"addr": addr.to_string()},
+            "storage": {"filesystem": {"rootdirectory": dir.join("blobs")}},
+        });
+        fs::write(dir.join("registry.yml"), config.to_string()).unwrap();
+        let log = fs::File::create(dir.join("registry.log")).unwrap();
+        let mut command = leashed(program);
+        command.arg("serve").arg(dir.join("registry.yml")).stdout(log.try_clone().unwrap()).stderr(log);
+        let registry = Self { addr, _leash: command.spawn().unwrap() };
+        let listens = async || tokio::net::TcpStream::connect(addr).await.is_ok();
+        eventually("the registry", listens, |listens| *listens).await;
+        registry
+    }
+}
+
 async fn blob(registry: SocketAddr, path: &str, digest: &str) -> Answer {
     let answer = ask(registry, get(&format!("{path}/blobs/{digest}"))).await;
     assert_eq!(answer.status, 200);
@@ -45,38 +71,26 @@ async fn the_image_comes_out_of_a_registry_as_the_filter() {
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("image");
     let _ = fs::remove_dir_all(&dir);
     fs::create_dir_all(&dir).unwrap();
-    let [port] = free_ports();
-    let registry = SocketAddr::from(([127, 0, 0, 1], port));
-    let config = json!({
-        "version": 0.1,
-        "http": {"addr": registry.to_string()},
-        "storage": {"filesystem": {"rootdirectory": dir.join("blobs")}},
-    });
-    fs::write(dir.join("registry.yml"), config.to_string()).unwrap();
-    let log = fs::File::create(dir.join("registry.log")).unwrap();
-    let mut command = leashed(program);
-    command.arg("serve").arg(dir.join("registry.yml")).stdout(log.try_clone().unwrap()).stderr(log);
-    let _leash = command.spawn().unwrap();
-    let listens = async || tokio::net::TcpStream::connect(registry).await.is_ok();
-    eventually("the registry", listens, |listens| *listens).await;
+    let registry = Registry::start(&program, &dir).await;
+    let addr = registry.addr;
 
     let (image, oras) = (named("IMAGE"), named("ORAS"));
     let version = image.rsplit_once(':').unwrap().1;
-    let pushed = format!("{registry}/team/nexus-ai-gateway:{version}");
+    let pushed = format!("{addr}/team/nexus-ai-gateway:{version}");
     run(Command::new(&oras).args(["copy", "--no-tty", "--from-oci-layout", &image, "--to-plain-http", &pushed]));
 
     let path = "/v2/team/nexus-ai-gateway";
-    let manifest = ask(registry, accepting(&format!("{path}/manifests/{version}"), MANIFEST)).await;
+    let manifest = ask(addr, accepting(&format!("{path}/manifests/{version}"), MANIFEST)).await;
     let pulled = manifest.json();
     // What the agent would take for Docker's own kind has another type in here.
     assert_eq!(pulled["mediaType"], MANIFEST, "{pulled}");
     let layer = pulled["layers"].as_array().unwrap().last().unwrap();
     assert_eq!(layer["mediaType"], "application/vnd.oci.image.layer.v1.tar+gzip");
     let packed = dir.join("layer.tar.gz");
-    fs::write(&packed, blob(registry, path, layer["digest"].as_str().unwrap()).await.body).unwrap();
+    fs::write(&packed, blob(addr, path, layer["digest"].as_str().unwrap()).await.body).unwrap();
     let plugin = run(Command::new("tar").args(["-xzOf"]).arg(&packed).arg("plugin.wasm"));
     assert!(plugin == fs::read(wasm()).unwrap(), "byte for byte what was built");
-    let described = blob(registry, path, pulled["config"]["digest"].as_str().unwrap()).await.json();
+    let described = blob(addr, path, pulled["config"]["digest"].as_str().unwrap()).await.json();
     let unpacked = run(Command::new("sh").args(["-c", "gzip -dc \"$0\" | sha256sum"]).arg(&packed));
     let unpacked = format!("sha256:{}", String::from_utf8(unpacked).unwrap().split(' ').next().unwrap());
     assert_eq!(described["rootfs"]["diff_ids"], json!([unpacked]), "what container tools check");

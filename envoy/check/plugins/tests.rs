@@ -107,6 +107,18 @@ fn envoy_and_kubernetes_read_the_same_yaml_differently() {
 }
 
 #[test]
+fn kubernetes_merges_maps_and_envoy_does_not() {
+    let written = |limits: &str| {
+        format!("{{tenants: {{acme: &a {{tier: low, limits: {limits}}}, beta: {{tier: premium, <<: *a}}}}, {PRICES}}}")
+    };
+    let manifest =
+        |limits: &str| format!("apiVersion: v1\nkind: WasmPlugin\nspec: {{pluginConfig: {}}}", written(limits));
+    assert_eq!(check(&manifest("{}"), false)[0].verdict, Verdict::Accepted);
+    assert!(said(&manifest("5")).1.starts_with("tenants.acme.limits: "));
+    assert!(said(&any("Struct", &written("{}"))).1.starts_with("tenants.beta: unknown field `<<`"));
+}
+
+#[test]
 fn what_cannot_be_read_at_all_says_so() {
     assert_eq!(said("a: [\nb"), (at(2, 1), "not YAML: invalid indentation".to_owned()));
     assert_eq!(
