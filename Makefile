@@ -186,7 +186,7 @@ image: $(IMAGE)/index.json ## The OCI image that Istio and Envoy Gateway load, a
 	@$(ORAS) resolve --full-reference --oci-layout $(IMAGE):$(VERSION)
 
 .PHONY: push
-push: $(IMAGE)/index.json ## Push that image (TO=registry.example.com/team/nexus-ai-gateway; logged in before by docker, podman or oras)
+push: $(IMAGE)/index.json ## Push that image (TO=registry.example.com/team/nexus-ai-gateway; PLAIN_HTTP=1 without TLS; logged in before by docker, podman or oras)
 	@[ -n "$(TO)" ] || $(call missing,where to: make push TO=registry.example.com/team/nexus-ai-gateway)
 	@$(ORAS) copy --no-tty --from-oci-layout $(IMAGE):$(VERSION) $(if $(PLAIN_HTTP),--to-plain-http) $(TO):$(VERSION)
 
@@ -201,8 +201,8 @@ release: $(IMAGE)/index.json | need-python ## The .wasm, its image, the schema, 
 
 # Sources, crates and target elsewhere: what a path left behind in the .wasm would differ.
 ELSEWHERE := $(CURDIR)/target/elsewhere
-.PHONY: check-reproducible
-check-reproducible: $(WASM) | need-rust ## The .wasm is the same, byte for byte, from another folder and another home of cargo
+.PHONY: reproduce
+reproduce: $(WASM) | need-rust ## The .wasm is the same, byte for byte, from another folder and another home of cargo
 	@rm -rf $(ELSEWHERE) && mkdir -p $(ELSEWHERE)/quite/another/folder $(ELSEWHERE)/cargo/registry
 	@cp -r .cargo Cargo.toml Cargo.lock Makefile src envoy tests $(ELSEWHERE)/quite/another/folder
 	@home=$${CARGO_HOME:-$$HOME/.cargo}; for kept in config.toml registry/index registry/cache; do \
