@@ -57,6 +57,9 @@ generate_prices = $(PRICES_VENV)/bin/python envoy/prices/generate.py
 ask_prices = PYTHONPATH=envoy/prices $(PRICES_VENV)/bin/python tests/prices/oracle.py
 
 print_size = printf '%s  %d bytes, %d gzipped\n' $(WASM:$(CURDIR)/%=%) $$(wc -c <$(WASM)) $$(gzip -9c $(WASM) | wc -c)
+# Debian's packages, unpacked here and not installed: no root is needed, and apt checks what it fetches.
+unpack = { apt-get download $(1) >log 2>&1 || { [ $$(id -u) = 0 ] && apt-get update >>log 2>&1 && apt-get download $(1) >>log 2>&1; }; } \
+	&& for package in *.deb; do dpkg-deb -x $$package .; done && rm *.deb
 missing = { echo "missing: $(1)" >&2; exit 1; }
 
 ##@ The two commands
@@ -179,6 +182,10 @@ grafana-pictures: $(GRAFANA_VENV)/pictures.stamp $(DEBIAN)/stamp ## Draw the das
 	@DEBIAN=$(DEBIAN) $(GRAFANA_VENV)/bin/python tests/grafana/pictures.py --minutes $(or $(PICTURE_MINUTES),5) \
 		--prometheus http://127.0.0.1:$(or $(PROMETHEUS_PORT),9090) --postgresql postgresql://ai_gateway@127.0.0.1:$(or $(POSTGRES_PORT),15432)/ai_gateway
 
+.PHONY: clean
+clean: ## Remove everything that was built or installed here
+	@rm -rf $(CURDIR)/target $(CARGO_TARGET_DIR)
+
 ##@ To ship it
 
 .PHONY: image
@@ -211,10 +218,6 @@ reproduce: $(WASM) | need-rust ## The .wasm is the same, byte for byte, from ano
 	@env -u MAKEFLAGS CARGO_HOME=$(ELSEWHERE)/cargo CARGO_TARGET_DIR=$(ELSEWHERE)/target $(MAKE) -C $(ELSEWHERE)/quite/another/folder build
 	@cmp $(WASM) $(ELSEWHERE)/quite/another/folder/target/nexus_ai_gateway.wasm
 	@sha256sum $(WASM) && rm -rf $(ELSEWHERE)
-
-.PHONY: clean
-clean: ## Remove everything that was built or installed here
-	@rm -rf $(CURDIR)/target $(CARGO_TARGET_DIR)
 
 ##@ Measuring
 
@@ -330,21 +333,18 @@ $(PROMLINT): $(wildcard tests/promlint/*) | need-go
 	@cd tests/promlint && CGO_ENABLED=0 go build -o $@ . \
 		|| $(call missing,the checker of metrics: go could not build it; it needs Go and its module proxy)
 
-# Debian's package, unpacked and not installed: no root is needed. Its version is that of the release (2.42 in Debian 12, with which the
-# rules were written); apt checks what it fetches. Where it can't be had, what needs it is left out, and says so.
+# Its version is that of the release: 2.42 in Debian 12, with which the rules were written. Where it can't be had, what needs it is left
+# out, and says so.
 $(DEBIAN_PROMETHEUS)/prometheus:
 	@echo "unpacking Debian's prometheus"
 	@rm -rf $(TOOLS)/prometheus && mkdir -p $(TOOLS)/prometheus
-	@cd $(TOOLS)/prometheus && { apt-get download prometheus >log 2>&1 || { [ $$(id -u) = 0 ] && apt-get update >>log 2>&1 && apt-get download prometheus >>log 2>&1; }; } \
-		&& dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb && touch $@ && $@ --version 2>&1 | head -n 1 \
+	@cd $(TOOLS)/prometheus && { $(call unpack,prometheus) && touch $@ && $@ --version 2>&1 | head -n 1; } \
 		|| { tail -n 2 log >&2; echo "no prometheus from Debian here: what needs it is SKIPPED. Or name yours: PROMETHEUS=… PROMTOOL=…" >&2; }
 
-# As Prometheus above.
 $(REGISTRY):
 	@echo "unpacking Debian's docker-registry"
 	@rm -rf $(TOOLS)/registry && mkdir -p $(TOOLS)/registry
-	@cd $(TOOLS)/registry && { apt-get download docker-registry >log 2>&1 || { [ $$(id -u) = 0 ] && apt-get update >>log 2>&1 && apt-get download docker-registry >>log 2>&1; }; } \
-		&& dpkg-deb -x docker-registry_*.deb . && rm docker-registry_*.deb && touch $@ && $@ --version \
+	@cd $(TOOLS)/registry && { $(call unpack,docker-registry) && touch $@ && $@ --version; } \
 		|| { tail -n 2 log >&2; echo "no docker-registry from Debian here: what needs it is SKIPPED" >&2; }
 
 $(ORAS): | need-go
@@ -363,8 +363,7 @@ H2LOAD_PACKAGES := nghttp2-client libnghttp2-14 libev4 libjemalloc2
 $(H2LOAD):
 	@echo "unpacking Debian's h2load"
 	@rm -rf $(@D) && mkdir -p $(@D)
-	@cd $(@D) && { apt-get download $(H2LOAD_PACKAGES) >log 2>&1 || { [ $$(id -u) = 0 ] && apt-get update >>log 2>&1 && apt-get download $(H2LOAD_PACKAGES) >>log 2>&1; }; } \
-		&& for package in *.deb; do dpkg-deb -x $$package .; done && rm *.deb \
+	@cd $(@D) && { $(call unpack,$(H2LOAD_PACKAGES)); } \
 		|| { tail -n 2 $(@D)/log >&2; $(call missing,h2load: Debian's package nghttp2-client could not be fetched. Or name one: H2LOAD=…); }
 	@printf '#!/bin/sh\nhere=$$(dirname "$$0")\nexport LD_LIBRARY_PATH=$$(echo "$$here"/usr/lib/*-linux-gnu)\nexec "$$here"/usr/bin/h2load "$$@"\n' >$@
 	@chmod +x $@ && $@ --version
