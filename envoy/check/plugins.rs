@@ -72,6 +72,8 @@ fn begins_as_json(text: &str) -> bool {
 
 /// `around` is the document, or the part of it that is about one plugin.
 fn search(node: &Rc<Node>, around: &Rc<Node>, reading: Reading, findings: &mut Vec<Finding>) {
+    // A list of manifests is no manifest.
+    let around = if node.get("spec").is_some() { node } else { around };
     for item in node.list() {
         search(item, around, reading, findings);
     }
@@ -123,8 +125,10 @@ fn of_any(configuration: &Rc<Node>, reading: Reading) -> Finding {
         (Some("google.protobuf.StringValue"), Content::Literal(text)) => {
             // Where the block begins is where its first word does.
             let blank = text.bytes().take_while(|byte| *byte == b'\n').count();
-            let here =
-                |at: At| At { line: value.at.line + at.line - 1 - blank, column: value.at.column + at.column - 1 };
+            let here = |at: At| At {
+                line: (value.at.line + at.line - 1).saturating_sub(blank),
+                column: value.at.column + at.column - 1,
+            };
             of_text(text, value.at, here)
         }
         (Some("google.protobuf.StringValue"), Content::Plain(text) | Content::Quoted(text)) => {

@@ -39,10 +39,12 @@ impl Reading {
                 Some(number) => Scalar::Text(number.to_string()),
                 None => Scalar::Text(text.to_owned()),
             },
-            Self::Kubernetes => match whole(text, true).map(|number| number as f64).or_else(|| decimal(text)) {
-                Some(number) => Scalar::Number(number),
-                None => Scalar::Text(text.to_owned()),
-            },
+            Self::Kubernetes => {
+                let digits = text.replace('_', "");
+                let number = || whole(&digits, true).map(|number| number as f64).or_else(|| decimal(&digits));
+                let begins = text.starts_with(|first: char| first.is_ascii_digit() || "+-.".contains(first));
+                begins.then(number).flatten().map_or_else(|| Scalar::Text(text.to_owned()), Scalar::Number)
+            }
         }
     }
 }
@@ -62,16 +64,15 @@ fn flag(text: &str) -> Option<bool> {
 }
 
 /// A leading zero makes it octal, to both readers.
-fn whole(text: &str, underscores: bool) -> Option<i64> {
-    let text = if underscores { text.replace('_', "") } else { text.to_owned() };
+fn whole(text: &str, prefixes: bool) -> Option<i64> {
     let (sign, digits) = match text.strip_prefix('-') {
         Some(digits) => ("-", digits),
-        None => ("", text.strip_prefix('+').unwrap_or(&text)),
+        None => ("", text.strip_prefix('+').unwrap_or(text)),
     };
     let (radix, digits) = match digits.as_bytes() {
         [b'0', b'x' | b'X', ..] => (16, &digits[2..]),
-        [b'0', b'b', ..] if underscores => (2, &digits[2..]),
-        [b'0', b'o', ..] if underscores => (8, &digits[2..]),
+        [b'0', b'b', ..] if prefixes => (2, &digits[2..]),
+        [b'0', b'o', ..] if prefixes => (8, &digits[2..]),
         [b'0', _, ..] => (8, &digits[1..]),
         _ => (10, digits),
     };
@@ -152,19 +153,26 @@ impl Told {
     }
 }
 
-/// YAML 1.1 puts what `<<` stands for beside the other keys, which come first; to Envoy it is a key like any other.
+/// YAML 1.1 puts the entries of what `<<` stands for in its place, and what comes later counts; to Envoy it is a key like
+/// any other. A key that is written twice by itself stays so, for the filter to refuse.
 fn merged(entries: &[(Key, Rc<Node>)]) -> Vec<(Key, Rc<Node>)> {
-    let (more, mut all): (Vec<_>, Vec<_>) = entries.iter().cloned().partition(|(key, _)| key.name == "<<");
-    for (_, more) in more {
-        for part in if more.list().is_empty() { std::slice::from_ref(&more) } else { more.list() } {
+    let mut all: Vec<(Key, Rc<Node>, bool)> = Vec::new();
+    for (key, value) in entries {
+        if key.name != "<<" {
+            all.retain(|(known, _, by_merge)| !by_merge || known.name != key.name);
+            all.push((key.clone(), Rc::clone(value), false));
+            continue;
+        }
+        let parts = if value.list().is_empty() { std::slice::from_ref(value) } else { value.list() };
+        // Of several, the first counts.
+        for part in parts.iter().rev() {
             for (key, value) in merged(part.map()) {
-                if all.iter().all(|(known, _)| known.name != key.name) {
-                    all.push((key, value));
-                }
+                all.retain(|(known, ..)| known.name != key.name);
+                all.push((key, value, true));
             }
         }
     }
-    all
+    all.into_iter().map(|(key, value, _)| (key, value)).collect()
 }
 
 fn quoted(text: &str) -> String {
@@ -184,6 +192,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn kubernetes_merges_maps_where_they_are_named() {
+        let told = |text: &str| {
+            let node = crate::yaml::documents(text).expect("YAML").remove(0);
+            let json: serde_json::Value =
+                serde_json::from_str(&Told::of(&node, Reading::Kubernetes).json).expect("JSON");
+            json.to_string()
+        };
+        assert_eq!(
+            told("{a: &x {p: 1, q: 2}, b: {<<: *x, p: 3}, c: {p: 3, <<: *x}, d: {<<: [{p: 5}, *x]}}"),
+            r#"{"a":{"p":1,"q":2},"b":{"p":3,"q":2},"c":{"p":1,"q":2},"d":{"p":5,"q":2}}"#
+        );
+    }
+
+    /// The second column was asked of Envoy 1.40.0, the third of sigs.k8s.io/yaml 1.6.0.
+    #[test]
     fn each_reader_has_its_own_yaml() {
         let text = |text: &str| Scalar::Text(text.to_owned());
         for (written, envoy, kubernetes) in [
@@ -195,6 +218,17 @@ mod tests {
             ("010", Scalar::Number(8.0), Scalar::Number(8.0)),
             ("08", text("08"), Scalar::Number(8.0)),
             ("1_000", text("1_000"), Scalar::Number(1000.0)),
+            ("0_8", text("0_8"), Scalar::Number(8.0)),
+            ("1_0.5", text("1_0.5"), Scalar::Number(10.5)),
+            ("_1", text("_1"), text("_1")),
+            ("-0x10", Scalar::Number(-16.0), Scalar::Number(-16.0)),
+            ("0o10", text("0o10"), Scalar::Number(8.0)),
+            ("0b11", text("0b11"), Scalar::Number(3.0)),
+            ("+.5", text("+.5"), Scalar::Number(0.5)),
+            ("1.", text("1."), Scalar::Number(1.0)),
+            ("1e", text("1e"), text("1e")),
+            ("0.1.2", text("0.1.2"), text("0.1.2")),
+            ("+", text("+"), text("+")),
             ("3000000000", text("3000000000"), Scalar::Number(3e9)),
             ("no", Scalar::Flag(false), Scalar::Flag(false)),
             ("On", Scalar::Flag(true), Scalar::Flag(true)),

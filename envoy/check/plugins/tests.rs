@@ -92,6 +92,9 @@ fn configurations_are_found_wherever_they_stand() {
     let both = [wasm_plugin("oci://registry/other", "{a: 1}"), wasm_plugin("oci://registry/nexus-ai-gateway", "{}")];
     let [Verdict::NotOurs, Verdict::Refused(message)] = &*verdicts(&both.join("---\n")) else { panic!() };
     assert!(message.starts_with("prices: no prices"), "known by its image: {message}");
+    let items = both.iter().map(|manifest| format!("- {}", manifest.trim_end().replace('\n', "\n  ")));
+    let list = format!("apiVersion: v1\nkind: List\nitems:\n{}\n", items.collect::<Vec<_>>().join("\n"));
+    assert!(matches!(&*verdicts(&list), [Verdict::NotOurs, Verdict::Refused(_)]), "{list}");
     for none in ["admin: {}", &both[0]] {
         assert!(verdicts(none).iter().any(|verdict| matches!(verdict, Verdict::Refused(_))), "{none}");
     }
@@ -127,4 +130,18 @@ fn what_cannot_be_read_at_all_says_so() {
     );
     assert_eq!(said("{\"tenants\": {},\n}").1, "configuration: not JSON: trailing comma (line 2, column 1)");
     assert!(said(&any("BytesValue", "e30=")).1.contains("JSON text as a StringValue"));
+}
+
+#[test]
+fn no_file_can_make_it_fail() {
+    let shipped =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../production.yaml")).expect("a shipped file");
+    let block = any("StringValue", "|\n\n            {\n              \"tenants\": {\"acme\": {}}}\n\n");
+    for text in [shipped.as_str(), &block] {
+        for (end, _) in text.char_indices().step_by(text.len() / 200) {
+            for cut in [&text[..end], &text[end..]] {
+                assert!(!check(cut, false).is_empty() && !check(cut, true).is_empty());
+            }
+        }
+    }
 }
