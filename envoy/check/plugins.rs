@@ -43,9 +43,7 @@ pub fn check(text: &str, is_json: bool) -> Vec<Finding> {
     };
     let mut findings = Vec::new();
     for document in &documents {
-        let is_kubernetes = document.get("apiVersion").is_some() && document.get("kind").is_some();
-        let reading = if is_kubernetes || is_json { Reading::Kubernetes } else { Reading::Envoy };
-        search(document, document, reading, &mut findings);
+        look_into(document, is_json, &mut findings);
     }
     let holds_none = findings.is_empty();
     let around = |document: &Rc<Node>| AROUND.iter().any(|key| document.get(key).is_some());
@@ -63,6 +61,30 @@ pub fn check(text: &str, is_json: bool) -> Vec<Finding> {
         _ => {}
     }
     findings
+}
+
+fn look_into(document: &Rc<Node>, is_json: bool, findings: &mut Vec<Finding>) {
+    let kind = document.get("kind").and_then(|kind| kind.text()).filter(|_| document.get("apiVersion").is_some());
+    if kind != Some("ConfigMap") {
+        let reading = if kind.is_some() || is_json { Reading::Kubernetes } else { Reading::Envoy };
+        return search(document, document, reading, findings);
+    }
+    // Files in a file: Envoy's own configuration, where it runs in Kubernetes.
+    for (key, value) in document.get("data").map(|data| data.map()).unwrap_or_default() {
+        let Content::Literal(text) = &value.content else { continue };
+        let mut inside = Vec::new();
+        for document in documents(text).unwrap_or_default() {
+            look_into(&document, key.name.ends_with(".json"), &mut inside);
+        }
+        let here = |Finding { at, verdict }| Finding { at: in_block(value.at, text, at), verdict };
+        findings.extend(inside.into_iter().map(here));
+    }
+}
+
+/// A place in a block of text as one of the file. Where the block begins is where its first word does.
+fn in_block(block: At, text: &str, at: At) -> At {
+    let blank = text.bytes().take_while(|byte| *byte == b'\n').count();
+    At { line: (block.line + at.line - 1).saturating_sub(blank), column: block.column + at.column - 1 }
 }
 
 /// A map of YAML's own begins with a brace, too, but its keys mostly have no quotes.
@@ -123,13 +145,7 @@ fn of_any(configuration: &Rc<Node>, reading: Reading) -> Finding {
     match (kind.rsplit('/').next(), &value.content) {
         (Some("google.protobuf.Struct"), Content::Map(_)) => of_tree(value, reading),
         (Some("google.protobuf.StringValue"), Content::Literal(text)) => {
-            // Where the block begins is where its first word does.
-            let blank = text.bytes().take_while(|byte| *byte == b'\n').count();
-            let here = |at: At| At {
-                line: (value.at.line + at.line - 1).saturating_sub(blank),
-                column: value.at.column + at.column - 1,
-            };
-            of_text(text, value.at, here)
+            of_text(text, value.at, |at| in_block(value.at, text, at))
         }
         (Some("google.protobuf.StringValue"), Content::Plain(text) | Content::Quoted(text)) => {
             of_text(text, value.at, |_| value.at)

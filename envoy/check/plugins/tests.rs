@@ -61,6 +61,17 @@ fn a_place_is_that_of_the_file() {
 }
 
 #[test]
+fn a_config_map_holds_files() {
+    let envoy =
+        any("Struct", &format!("{{tenants: {{acme: {{tier: gold, models: [m]}}}}, {PRICES}}}")).replace('\n', "\n    ");
+    let map = format!("apiVersion: v1\nkind: ConfigMap\ndata:\n  other: text\n  envoy.yaml: |\n\n    {envoy}\n");
+    let (place, message) = said(&map);
+    assert_eq!(message, "tenants.acme.tier: unknown tier `gold`, expected one of `low`, `premium`, `standard`");
+    let line = map.lines().nth(place.line - 1).expect("a line");
+    assert!(line[place.column - 1..].starts_with("gold"), "{place:?} {line}");
+}
+
+#[test]
 fn configurations_are_found_wherever_they_stand() {
     let right = format!("{{tenants: {{acme: {{}}}}, {PRICES}}}");
     let wasm_plugin = |url: &str, config: &str| {
