@@ -158,6 +158,7 @@ pub enum Fact {
 /// `max_tokens`, older servers know no other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum BoundField {
     #[default]
     MaxCompletionTokens,

@@ -10,7 +10,10 @@ use super::providers;
 use super::routes::{self, Known};
 use super::rules::Layer;
 use super::{DEFAULT_TENANT, Expensive, NONE, OTHER, Policy, ProviderPolicy, TenantIx, TenantLabels, TenantPolicy};
-use crate::config::{self, Config, ConfigError, Named, TenantLabel, UnknownTenants, UnpricedPolicy, WrittenRates};
+use crate::config::{
+    self, Config, ConfigError, LEASE_SECONDS, Named, OUTPUT_TOKENS, REQUEST_BYTES, TenantLabel, UnknownTenants,
+    UnpricedPolicy, WrittenRates,
+};
 use crate::limit::{Guard, Rules};
 use crate::price::{NotAdded, Price, PriceIx, PriceTable, Quote, Schedule, Tariff, Unpriced};
 use crate::route::Routes;
@@ -19,11 +22,6 @@ use crate::units::{Tokens, UnixNanos};
 pub(super) type Checked<T> = Result<T, ConfigError>;
 
 const DEFAULT_TIER: &str = "standard";
-const OUTPUT_TOKENS: RangeInclusive<u64> = 1..=1_000_000_000;
-/// Less than a kilobyte holds no conversation; more than a gigabyte fits no buffer of Envoy's.
-const REQUEST_BYTES: RangeInclusive<u64> = 1_024..=1_073_741_824;
-/// A reservation that outlives a day would block the budget of the next one.
-const LEASE_SECONDS: RangeInclusive<u64> = 60..=crate::limit::lease::LONGEST_SECONDS;
 
 pub(super) fn policy(config: Config) -> Checked<Policy> {
     let output = &config.output;
