@@ -8,6 +8,8 @@ MAKEFLAGS += --no-print-directory
 
 ENVOY_VERSION := 1.40.0
 FUNC_E_VERSION := v1.6.0
+# It has no releases: the newest commit that its module proxy has. What its source does is relied upon, see README.
+RATELIMIT_VERSION := v1.4.1-0.20260122083618-3fb702589d36
 
 CARGO_TARGET_DIR ?= $(CURDIR)/target
 export CARGO_TARGET_DIR
@@ -26,6 +28,8 @@ PROVIDER := $(CARGO_TARGET_DIR)/release/simulated-provider
 PINNED_FUNC_E := $(TOOLS)/func-e-$(FUNC_E_VERSION)/func-e
 PINNED_ENVOY := $(TOOLS)/envoy-$(ENVOY_VERSION)/envoy
 PROMLINT := $(TOOLS)/promlint
+RATELIMIT := $(TOOLS)/ratelimit-$(RATELIMIT_VERSION)/service_cmd
+RATELIMIT_CONFIG := $(CARGO_TARGET_DIR)/debug/ratelimit-config
 # Servers that the tests run for real, unpacked from Debian's packages.
 DEBIAN := $(TOOLS)/debian
 DEBIAN_PROMETHEUS := $(TOOLS)/prometheus/usr/bin
@@ -42,7 +46,8 @@ FUNC_E_HOME := $(CURDIR)/target/func-e
 # `env` and not `export`: make would hand the variables to cargo too, and a changed environment rebuilds.
 with_envoy = env FUNC_E=$(FUNC_E) ENVOY_PATH=$(ENVOY_PATH) FUNC_E_HOME=$(FUNC_E_HOME) WASM=$(WASM) PROVIDER=$(PROVIDER)
 
-DEBIAN_PACKAGES := postgresql-15 postgresql-client-15 libpq5 rsyslog rsyslog-pgsql libestr0 libfastjson4 liblognorm5
+DEBIAN_PACKAGES := postgresql-15 postgresql-client-15 libpq5 rsyslog rsyslog-pgsql libestr0 libfastjson4 liblognorm5 \
+	redis-server redis-tools libjemalloc2 liblzf1 libatomic1
 
 generate_prices = $(PRICES_VENV)/bin/python envoy/prices/generate.py
 ask_prices = PYTHONPATH=envoy/prices $(PRICES_VENV)/bin/python tests/prices/oracle.py
@@ -64,6 +69,10 @@ production: $(WASM) $(FUNC_E) $(ENVOY_PATH) | need-python ## Start the gateway w
 demo: $(WASM) provider $(FUNC_E) $(ENVOY_PATH) $(DEBIAN)/stamp $(PROMETHEUS) | need-python ## All of it with Prometheus, PostgreSQL and minutes of traffic in which everything happens (DEMO_MINUTES=5)
 	@$(with_envoy) DEBIAN=$(DEBIAN) PROMETHEUS=$(PROMETHEUS) envoy/demo
 
+.PHONY: run-cluster
+run-cluster: $(WASM) provider ratelimit-config-tool $(FUNC_E) $(ENVOY_PATH) $(RATELIMIT) $(DEBIAN)/stamp | need-python ## Start two Envoys that share limits and budgets by envoyproxy/ratelimit and Redis
+	@$(with_envoy) DEBIAN=$(DEBIAN) RATELIMIT=$(RATELIMIT) RATELIMIT_CONFIG=$(RATELIMIT_CONFIG) envoy/cluster
+
 .PHONY: test
 test: ## lint, check-prometheus, check-grafana, unit, cost, e2e and a short run of the fuzz targets
 	@$(MAKE) lint
@@ -79,6 +88,10 @@ test: ## lint, check-prometheus, check-grafana, unit, cost, e2e and a short run 
 .PHONY: build
 build: $(WASM) ## Build target/nexus_ai_gateway.wasm and print its size
 	@$(print_size)
+
+.PHONY: ratelimit-config
+ratelimit-config: ratelimit-config-tool ## Print envoyproxy/ratelimit's configuration for the limits in FILE=… (an Envoy configuration, or the plugin's)
+	@$(RATELIMIT_CONFIG) $(FILE)
 
 .PHONY: fmt
 fmt: | need-rust ## Format the sources
@@ -107,8 +120,8 @@ unit: | need-rust need-python ## Unit and property tests of the core and the ada
 	@cargo test $(LOCKED) --package simulated-provider
 
 .PHONY: e2e
-e2e: $(WASM) provider $(FUNC_E) $(ENVOY_PATH) $(PROMLINT) $(DEBIAN)/stamp $(PROMETHEUS) $(VENV)/tests.stamp | need-rust ## End to end: func-e, real Envoy, the official SDKs, real servers
-	@$(with_envoy) PYTHON=$(VENV)/bin/python PROMLINT=$(PROMLINT) DEBIAN=$(DEBIAN) PROMETHEUS=$(PROMETHEUS) cargo test $(LOCKED) --test gateway
+e2e: $(WASM) provider $(FUNC_E) $(ENVOY_PATH) $(PROMLINT) $(RATELIMIT) ratelimit-config-tool $(DEBIAN)/stamp $(PROMETHEUS) $(VENV)/tests.stamp | need-rust ## End to end: func-e, real Envoy, the official SDKs, real servers
+	@$(with_envoy) PYTHON=$(VENV)/bin/python PROMLINT=$(PROMLINT) DEBIAN=$(DEBIAN) PROMETHEUS=$(PROMETHEUS) RATELIMIT=$(RATELIMIT) RATELIMIT_CONFIG=$(RATELIMIT_CONFIG) cargo test $(LOCKED) --test gateway
 
 .PHONY: cost
 cost: $(WASM) | need-rust ## Host calls, bytes, instructions and memory of an exchange, exactly, held to budgets (VERBOSE=1: where from)
@@ -244,10 +257,10 @@ fuzz-build: | need-rust need-python need-c++
 # Elsewhere than on Debian 12 these tests are left out, and say so.
 $(DEBIAN)/stamp:
 	@rm -rf $(@D) && mkdir -p $(@D)/packages
-	@echo "unpacking Debian's postgresql-15 and rsyslog"
+	@echo "unpacking Debian's postgresql-15, rsyslog and redis-server"
 	@cd $(@D)/packages && { apt-get download $(DEBIAN_PACKAGES) >log 2>&1 || { [ $$(id -u) = 0 ] && apt-get update >>log 2>&1 && apt-get download $(DEBIAN_PACKAGES) >>log 2>&1; }; } \
 		&& for package in *.deb; do dpkg-deb -x $$package $(@D); done \
-		|| { tail -n 2 $(@D)/packages/log >&2; echo "no postgresql-15 and rsyslog from Debian here: the tests that need them are SKIPPED" >&2; }
+		|| { tail -n 2 $(@D)/packages/log >&2; echo "no postgresql-15, rsyslog and redis-server from Debian here: the tests that need them are SKIPPED" >&2; }
 	@touch $@
 
 $(PROMLINT): $(wildcard tests/promlint/*) | need-go
@@ -266,6 +279,15 @@ $(DEBIAN_PROMETHEUS)/prometheus:
 
 $(DEBIAN_PROMETHEUS)/promtool: | $(DEBIAN_PROMETHEUS)/prometheus
 	@[ ! -e $@ ] || touch $@
+
+.PHONY: ratelimit-config-tool
+ratelimit-config-tool: | need-rust
+	@cargo build $(LOCKED) --quiet --package ratelimit-config
+
+$(RATELIMIT): | need-go
+	@echo "installing envoyproxy/ratelimit $(RATELIMIT_VERSION)"
+	@GOBIN=$(@D) CGO_ENABLED=0 go install github.com/envoyproxy/ratelimit/src/service_cmd@$(RATELIMIT_VERSION) \
+		|| $(call missing,envoyproxy/ratelimit $(RATELIMIT_VERSION): go could not build it; it needs its module proxy)
 
 $(PINNED_FUNC_E): | need-go
 	@echo "installing func-e $(FUNC_E_VERSION)"

@@ -67,6 +67,44 @@ pub struct Config {
     #[serde(deserialize_with = "written")]
     pub status: Option<Status>,
     pub metrics: Metrics,
+    /// Without it, each Envoy has its limits for itself.
+    #[serde(deserialize_with = "written")]
+    pub shared: Option<Shared>,
+}
+
+/// Limits and budgets that several Envoys share by a rate limit service, which Envoy's own filters ask.
+#[derive(Debug, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields)]
+pub struct Shared {
+    /// Envoys that share them.
+    pub replicas: u64,
+    /// What reservations under way may hold of a budget, on all of them together.
+    #[serde(default = "all_of_it")]
+    pub in_flight_percent: u64,
+    /// The cluster of the service; by its health it is known to be away.
+    pub cluster: Name,
+    #[serde(default)]
+    pub away: WhenAway,
+}
+
+/// What holds while the service is away.
+#[derive(Debug, Default, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields, default)]
+pub struct WhenAway {
+    pub requests: Away,
+    pub budgets: Away,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Away {
+    /// This Envoy's part of the limit: one of `replicas`.
+    #[default]
+    Local,
+    /// Envoy's filter answers an error.
+    Deny,
+    /// The whole limit, on each Envoy.
+    Allow,
 }
 
 /// Which labels the stats have. Limits and records know every tenant all the same.
@@ -334,6 +372,8 @@ keyed!(
     Output,
     Status,
     Metrics,
+    Shared,
+    WhenAway,
     Upstream
 );
 
@@ -344,6 +384,10 @@ fn written<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> R
 
 fn yes() -> bool {
     true
+}
+
+fn all_of_it() -> u64 {
+    100
 }
 
 /// The whole configuration of the plugin in a provider's cluster: the gateway's own says all the rest.
@@ -419,6 +463,7 @@ impl Default for Config {
             starved: Starved::Deny,
             status: None,
             metrics: Metrics::default(),
+            shared: None,
         }
     }
 }

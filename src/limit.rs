@@ -127,6 +127,33 @@ pub struct Ask {
     /// A worst case above this makes any request an expensive one.
     pub expensive_over: Option<NanoUsd>,
     pub lease_seconds: u64,
+    /// What reservations may hold of a budget that other Envoys spend as well.
+    pub in_flight: Share,
+}
+
+/// A part of a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    pub part: u64,
+    pub of: u64,
+}
+
+impl Share {
+    pub const WHOLE: Self = Self { part: 1, of: 1 };
+
+    fn of(self, limit: u64) -> u64 {
+        if self.part >= self.of {
+            return limit;
+        }
+        let part = u128::from(limit).saturating_mul(self.part.into()).checked_div(self.of.into());
+        part.and_then(|part| u64::try_from(part).ok()).unwrap_or(limit)
+    }
+
+    /// What a budget has left. The first reservation may take all of it: in a small share nothing dear would ever pass.
+    pub(crate) fn left(self, limit: u64, spent: NanoUsd, reserved: NanoUsd) -> NanoUsd {
+        let left = NanoUsd(limit).less(spent).less(reserved);
+        if reserved == NanoUsd::ZERO { left } else { left.min(NanoUsd(self.of(limit)).less(reserved)) }
+    }
 }
 
 impl Ask {
@@ -155,6 +182,7 @@ pub struct Reservation {
     pub at: UnixNanos,
     pub cost: NanoUsd,
     pub tokens: Tokens,
+    pub expensive: bool,
 }
 
 /// Where a count window stands, for the `x-ratelimit-*` headers.

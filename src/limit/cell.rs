@@ -7,7 +7,9 @@
 use super::budget::{self, Calendar, Spend};
 use super::lease::{self, Leases};
 use super::window::{self, Span, Window};
-use super::{Admitted, Ask, Bound, Decision, Guard, Guards, Level, Levels, Refusal, Reservation, Rules, Standing};
+use super::{
+    Admitted, Ask, Bound, Decision, Guard, Guards, Level, Levels, Refusal, Reservation, Rules, Share, Standing,
+};
 use crate::units::{NanoUsd, Tokens, UnixNanos};
 
 /// "NXC" and the layout's version. A change of layout takes a new version; old cells then read as empty.
@@ -153,7 +155,7 @@ impl Cell {
             }
             let rule = rules.get(guard);
             let Some(limit) = rule.limit else { continue };
-            let Some(refusal) = self.check(guard, limit, cost, tokens, now) else { continue };
+            let Some(refusal) = self.check(guard, limit, ask.in_flight, cost, tokens, now) else { continue };
             if rule.audit {
                 audit.insert(guard);
                 continue;
@@ -169,7 +171,7 @@ impl Cell {
         }
         self.tokens.reserve(Span::Minute, now, tokens.0);
         self.leases.add(now, cost);
-        let reservation = Reservation { at: now, cost, tokens };
+        let reservation = Reservation { at: now, cost, tokens, expensive };
         let verdict = Ok(Admitted { reservation, per_choice });
         Decision { verdict, standing: self.standing(rules, now), audit }
     }
@@ -178,7 +180,7 @@ impl Cell {
     fn room_for(&self, rules: &Rules, ask: &Ask) -> Tokens {
         let left = |calendar| {
             let (spent, reserved) = self.spend(calendar);
-            move |limit| NanoUsd(limit).less(spent).less(reserved)
+            move |limit| ask.in_flight.left(limit, spent, reserved)
         };
         let money = [
             rules.enforced(Guard::RequestUsd).map(NanoUsd),
@@ -192,7 +194,15 @@ impl Cell {
         affordable.into_iter().chain(window).min().unwrap_or(Tokens(u64::MAX))
     }
 
-    fn check(&self, guard: Guard, limit: u64, cost: NanoUsd, tokens: Tokens, now: UnixNanos) -> Option<Refusal> {
+    fn check(
+        &self,
+        guard: Guard,
+        limit: u64,
+        in_flight: Share,
+        cost: NanoUsd,
+        tokens: Tokens,
+        now: UnixNanos,
+    ) -> Option<Refusal> {
         let (used, reserved, needed) = match guard {
             Guard::TokensPerMinute => (self.tokens.used(), 0, tokens.0),
             Guard::RequestUsd => (0, 0, cost.0),
@@ -206,7 +216,7 @@ impl Cell {
             }
             window => (self.requests(window).used(), 0, 1),
         };
-        let left = limit.saturating_sub(used).saturating_sub(reserved);
+        let left = in_flight.left(limit, NanoUsd(used), NanoUsd(reserved)).0;
         // A free request asks nothing of a budget, even of one in debt.
         if needed <= left {
             return None;
@@ -261,6 +271,18 @@ impl Cell {
         self.day_spend.charge(Calendar::Day, reservation.at, cost);
         self.month_spend.charge(Calendar::Month, reservation.at, cost);
         self.lifetime = self.lifetime.plus(cost);
+    }
+
+    /// Takes back an admission of which nothing came: the request was never sent on.
+    pub fn withdraw(&mut self, reservation: &Reservation, lease_seconds: u64, now: UnixNanos) {
+        self.settle(reservation, NanoUsd::ZERO, Tokens(0), lease_seconds, now);
+        let windows = [(&mut self.minute, Span::Minute), (&mut self.hour, Span::Hour), (&mut self.day, Span::Day)];
+        for (window, span) in windows {
+            window.settle(span, reservation.at, 1, 0);
+        }
+        if reservation.expensive {
+            self.expensive.settle(Span::Minute, reservation.at, 1, 0);
+        }
     }
 
     /// As it stands at `now`: periods that ended and leases that ran out count no more.

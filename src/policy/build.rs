@@ -14,6 +14,7 @@ use crate::config::{self, Config, ConfigError, Named, TenantLabel, UnknownTenant
 use crate::limit::{Guard, Rules};
 use crate::price::{NotAdded, Price, PriceIx, PriceTable, Quote, Schedule, Tariff, Unpriced};
 use crate::route::Routes;
+use crate::shared::{self, Shared};
 use crate::units::{Tokens, UnixNanos};
 
 pub(super) type Checked<T> = Result<T, ConfigError>;
@@ -46,6 +47,11 @@ pub(super) fn policy(config: Config) -> Checked<Policy> {
             return flaw("sensitivity_header", format!("`{}` is the {whose}'s header already", header.0));
         }
     }
+    if let Some(written) = &config.shared {
+        in_range("shared.replicas", written.replicas, shared::REPLICAS)?;
+        in_range("shared.in_flight_percent", written.in_flight_percent, shared::PERCENT)?;
+    }
+    let shared = config.shared.as_ref().map(Shared::new);
     let roles = roles(config.roles)?;
     let providers = providers::read(config.providers)?;
     let paths = providers::paths(&config.paths)?;
@@ -81,6 +87,8 @@ pub(super) fn policy(config: Config) -> Checked<Policy> {
         lease_seconds: config.reservation_lease_seconds,
         starved: config.starved,
         status: config.status.map(providers::status).transpose()?,
+        tiers: tiers.entries,
+        shared,
     })
 }
 

@@ -16,6 +16,7 @@
 mod apis;
 mod budgets;
 mod client;
+mod cluster;
 mod compressed;
 mod demo;
 mod endings;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::limit::Rule;
+use crate::limit::{Rule, Share};
 use crate::price::Ceiling;
 use crate::units::PicoUsdPerToken;
 use proptest::prelude::*;
@@ -29,6 +29,7 @@ fn ask(input: u64, bound: Bound) -> Ask {
         expensive_model: false,
         expensive_over: None,
         lease_seconds: 900,
+        in_flight: Share::WHOLE,
     }
 }
 

@@ -1,0 +1,245 @@
+//! Limits and budgets that several Envoys share: what a rate limit service is asked and told by Envoy's own `ratelimit`
+//! filters, and what its refusals mean.
+//!
+//! Trade-off: the service adds and compares, and takes nothing back. So requests are counted by it before the call, and
+//! exactly; tokens and money are only looked at before the call, and counted at the end, when they are known. What is
+//! under way meanwhile is bounded by each Envoy's share: [`Shared::in_flight`].
+//!
+//! A budget of $0.000001 and one of $1,000,000 don't fit the same unit of a service whose limits have 32 bits. So each
+//! budget has its own, a power of ten of nano-USD: the smallest in which it is at most [`MOST_UNITS`]. What is told are the
+//! whole units that the tenant's charges of all time have passed since the last time: no remainder is lost or rounded up.
+
+use crate::config::{self, Away};
+use crate::headers::Headers;
+use crate::limit::budget::{Calendar, rfc3339};
+use crate::limit::{Guard, Level, Refusal, Reservation, Rules, Share, Standing};
+use crate::policy::{Policy, TenantPolicy};
+use crate::units::{NanoUsd, Tokens, UnixNanos};
+use std::fmt::Write;
+
+/// A budget in the unit in which it is counted.
+const MOST_UNITS: u64 = 1_000_000_000;
+/// Envoy passes on no more than this of one answer. What is dearer has filled its whole budget.
+const MOST_HITS: u64 = MOST_UNITS - 1;
+/// What an operator may set.
+pub const PERCENT: std::ops::RangeInclusive<u64> = 1..=100;
+pub const REPLICAS: std::ops::RangeInclusive<u64> = 1..=10_000;
+
+/// The service as the configuration knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shared {
+    /// What reservations under way may hold of a budget here.
+    pub in_flight: Share,
+    /// This Envoy's own part of each limit, while the service is away.
+    pub part: Share,
+    pub requests_away: Away,
+    pub budgets_away: Away,
+}
+
+/// A name in filter state and what stands there for Envoy's `ratelimit` filters.
+pub type State = (&'static str, String);
+
+impl Shared {
+    pub fn new(written: &config::Shared) -> Self {
+        let config::Shared { replicas, in_flight_percent, away, .. } = written;
+        Self {
+            in_flight: Share { part: *in_flight_percent, of: replicas.saturating_mul(100) },
+            part: Share { part: 1, of: *replicas },
+            requests_away: away.requests,
+            budgets_away: away.budgets,
+        }
+    }
+}
+
+/// What the service is asked before the call.
+pub fn question(tenant: &TenantPolicy, reservation: &Reservation) -> Vec<State> {
+    let mut states = vec![("nexus_tenant", tenant.name.to_string()), ("nexus_tier", tenant.tier.to_string())];
+    if reservation.expensive {
+        states.push(("nexus_expensive", Guard::ExpensivePerMinute.name().to_owned()));
+    }
+    for (guard, name) in [(Guard::DayUsd, "nexus_day"), (Guard::MonthUsd, "nexus_month")] {
+        if let Some(limit) = tenant.rules.get(guard).limit {
+            states.push((name, period(guard, limit, reservation.at)));
+        }
+    }
+    states
+}
+
+/// What the service is told at the end: `before` is all that the tenant was ever charged here until now.
+pub fn told(rules: &Rules, before: NanoUsd, cost: NanoUsd, tokens: Tokens) -> Vec<State> {
+    let mut states = Vec::new();
+    if rules.get(Guard::TokensPerMinute).limit.is_some() {
+        states.push(("nexus_tokens", tokens.0.min(MOST_HITS).to_string()));
+    }
+    for (guard, name) in [(Guard::DayUsd, "nexus_day_hits"), (Guard::MonthUsd, "nexus_month_hits")] {
+        if let Some(limit) = rules.get(guard).limit {
+            states.push((name, hits(unit(limit), before, cost).to_string()));
+        }
+    }
+    states
+}
+
+/// Nano-USD to one hit of the service.
+fn unit(limit: u64) -> u64 {
+    let mut unit: u64 = 1;
+    while limit.checked_div(unit).is_some_and(|units| units > MOST_UNITS) {
+        unit = unit.saturating_mul(10);
+    }
+    unit
+}
+
+/// The units that end within this charge. Sums of them are the whole units of the sum.
+fn hits(unit: u64, before: NanoUsd, cost: NanoUsd) -> u64 {
+    let units = |charged: NanoUsd| charged.0.checked_div(unit).unwrap_or(0);
+    units(before.plus(cost)).saturating_sub(units(before)).min(MOST_HITS)
+}
+
+/// A budget's period, and its unit: one that changed must not read the counts of the other. The service's own months
+/// have thirty days, so the month is named here, and counted in its longest window.
+fn period(guard: Guard, limit: u64, at: UnixNanos) -> String {
+    let length = if guard == Guard::MonthUsd { "2027-01".len() } else { "2027-01-15".len() };
+    format!("{}:{}", unit(limit), rfc3339(at).get(..length).unwrap_or_default())
+}
+
+/// The service refuses above its figure. What is counted at the end is refused from the limit on, for by then it is spent.
+fn figure(guard: Guard, limit: u64) -> u32 {
+    let figure = match guard {
+        Guard::DayUsd | Guard::MonthUsd => limit.checked_div(unit(limit)).unwrap_or(0).saturating_sub(1),
+        Guard::TokensPerMinute => limit.saturating_sub(1),
+        _ => limit,
+    };
+    u32::try_from(figure).unwrap_or(u32::MAX)
+}
+
+const COUNTS: [Guard; 5] = [
+    Guard::RequestsPerMinute,
+    Guard::RequestsPerHour,
+    Guard::RequestsPerDay,
+    Guard::ExpensivePerMinute,
+    Guard::TokensPerMinute,
+];
+
+const fn seconds(guard: Guard) -> u64 {
+    match guard {
+        Guard::RequestsPerHour => 3_600,
+        Guard::RequestsPerDay => 86_400,
+        _ => 60,
+    }
+}
+
+/// Which of the two kinds of `ratelimit` filters has refused, by a header that each of them puts on its refusals.
+pub const REFUSED_BY: &str = "x-nexus-refused-by";
+/// Envoy's own headers, of the filter that counts requests and tokens.
+pub const STANDING: [&str; 3] = ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"];
+
+/// The tightest window as Envoy tells it: which it is, what it allows, what is left and when it begins anew.
+fn tightest(rules: &Rules, headers: &Headers) -> Option<(Guard, Level)> {
+    let [limit, remaining, reset] = STANDING;
+    let limit = headers.get(limit).and_then(|value| std::str::from_utf8(value).ok())?;
+    let told: u32 = limit.split([',', ';']).next()?.trim().parse().ok()?;
+    let (remaining, reset_seconds) = (headers.number(remaining)?, headers.number(reset)?);
+    let named = |guard: &Guard| rules.get(*guard).limit.map(|limit| (*guard, limit));
+    let fits = |(guard, limit): &(Guard, u64)| figure(*guard, *limit) == told && reset_seconds <= seconds(*guard);
+    let (guard, limit) = COUNTS.iter().filter_map(named).find(fits)?;
+    Some((guard, Level { limit, remaining, reset_seconds }))
+}
+
+/// Where the windows of all Envoys stand, in the place of this one's where they are tighter.
+pub fn standing(rules: &Rules, headers: &Headers, own: Standing) -> Standing {
+    let tighter =
+        |own: Option<Level>, level: Level| Some(own.filter(|own| own.remaining < level.remaining).unwrap_or(level));
+    match tightest(rules, headers) {
+        None => own,
+        Some((Guard::TokensPerMinute, level)) => Standing { tokens: tighter(own.tokens, level), ..own },
+        Some((Guard::ExpensivePerMinute, _)) => own,
+        Some((_, level)) => Standing { requests: tighter(own.requests, level), ..own },
+    }
+}
+
+/// The limit that the service found full.
+pub fn refusal(rules: &Rules, headers: &Headers, reservation: &Reservation, now: UnixNanos) -> Option<Refusal> {
+    let budget = match headers.get(REFUSED_BY)? {
+        b"day_usd" => Some((Guard::DayUsd, Calendar::Day)),
+        b"month_usd" => Some((Guard::MonthUsd, Calendar::Month)),
+        _ => None,
+    };
+    let full = |guard, limit, needed, retry| Refusal {
+        guard,
+        limit,
+        used: limit,
+        reserved: 0,
+        left: 0,
+        needed,
+        retry_seconds: Some(retry),
+    };
+    if let Some((guard, calendar)) = budget {
+        return Some(full(guard, rules.get(guard).limit?, reservation.cost.0, calendar.ends_in(now)));
+    }
+    let (guard, level) = tightest(rules, headers)?;
+    let needed = if guard == Guard::TokensPerMinute { reservation.tokens.0 } else { 1 };
+    Some(full(guard, level.limit, needed, level.reset_seconds.max(1)))
+}
+
+/// The service's configuration: each tier's limits for its tenants, then the tenants that have their own.
+pub fn service_configuration(policy: &Policy) -> String {
+    let mut out = "# Written by `make ratelimit-config` from the plugin's configuration: change that.\ndomain: nexus\ndescriptors:\n".to_owned();
+    for guard in Guard::ALL.into_iter().filter(|guard| *guard != Guard::RequestUsd) {
+        // Writing to a string never fails.
+        let _ = limit(&mut out, policy, guard);
+    }
+    out
+}
+
+fn limit(out: &mut String, policy: &Policy, guard: Guard) -> std::fmt::Result {
+    writeln!(out, "- key: limit\n  value: {}\n  descriptors:", guard.name())?;
+    for (tier, rules) in &policy.tiers {
+        let rule = rules.get(guard);
+        let own = policy.tenants.iter().filter(|tenant| tenant.tier == *tier && tenant.rules.get(guard) != rule);
+        let own: Vec<_> = own.collect();
+        if rule.limit.is_none() && own.is_empty() {
+            continue;
+        }
+        writeln!(out, "  - key: tier\n    value: {}\n    descriptors:", quoted(tier))?;
+        if rule.limit.is_some() {
+            writeln!(out, "    - key: tenant")?;
+            figures(out, guard, rules)?;
+        }
+        for tenant in own {
+            writeln!(out, "    - key: tenant\n      value: {}", quoted(&tenant.name))?;
+            figures(out, guard, &tenant.rules)?;
+        }
+    }
+    Ok(())
+}
+
+fn figures(out: &mut String, guard: Guard, rules: &Rules) -> std::fmt::Result {
+    let rule = rules.get(guard);
+    // A tenant without a limit in a tier with one: found, and nothing is counted.
+    let Some(limit) = rule.limit else { return Ok(()) };
+    let (figure, name) = (figure(guard, limit), guard.name());
+    let budget = matches!(guard, Guard::DayUsd | Guard::MonthUsd);
+    let window = match guard {
+        // The days and months are named; these windows only have to be longer.
+        Guard::MonthUsd => "year",
+        Guard::DayUsd => "week",
+        Guard::RequestsPerHour => "hour",
+        Guard::RequestsPerDay => "day",
+        _ => "minute",
+    };
+    let indent = if budget { "        " } else { "      " };
+    if budget {
+        writeln!(out, "      descriptors:\n      - key: period\n        value: \"{}:*\"", unit(limit))?;
+    }
+    if rule.audit {
+        writeln!(out, "{indent}shadow_mode: true")?;
+    }
+    writeln!(out, "{indent}rate_limit: {{name: {name}, unit: {window}, requests_per_unit: {figure}}}")
+}
+
+/// A string of JSON is one of YAML.
+fn quoted(text: &str) -> String {
+    serde_json::to_string(text).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

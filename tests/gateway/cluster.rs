@@ -1,0 +1,259 @@
+//! Two Envoys that share limits and budgets by envoyproxy/ratelimit and Redis, both real, with what envoy/ratelimit adds to the
+//! shipped configuration. What the two admit together is counted by the provider behind them.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+use simulated_provider::Provider;
+
+use crate::budgets::away_from_midnight;
+use crate::client::{Chat, Connection, PATIENCE, ask, chat, get};
+use crate::envoy::{Gateway, Setup, free_ports, leashed, policy, started};
+
+/// On each of the two.
+const CALLERS: usize = 64;
+
+/// The service with its Redis, and two Envoys in front of one provider.
+struct Cluster {
+    gateways: [Gateway; 2],
+    provider: Provider,
+    redis: Redis,
+    _service: Child,
+}
+
+struct Redis {
+    port: u16,
+    programs: PathBuf,
+    libraries: PathBuf,
+    _leash: Child,
+}
+
+impl Redis {
+    async fn start(dir: &Path) -> Option<Self> {
+        let debian = PathBuf::from(std::env::var_os("DEBIAN")?);
+        let programs = debian.join("usr/bin");
+        if !programs.join("redis-server").exists() {
+            return None;
+        }
+        let libraries = fs::read_dir(debian.join("usr/lib")).unwrap().filter_map(|entry| Some(entry.ok()?.path()));
+        let libraries = libraries.into_iter().find(|path| path.display().to_string().ends_with("-linux-gnu"))?;
+        let [port] = free_ports();
+        let log = File::create(dir.join("redis.log")).unwrap();
+        let leash = leashed(programs.join("redis-server"))
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"])
+            .arg(dir)
+            .env("LD_LIBRARY_PATH", &libraries)
+            .stdout(log)
+            .spawn()
+            .unwrap();
+        let redis = Self { port, programs, libraries, _leash: leash };
+        started(&dir.join("redis.log"), "Redis", || redis.ask(&["ping"]).contains("PONG").then_some(())).await;
+        Some(redis)
+    }
+
+    fn ask(&self, words: &[&str]) -> String {
+        let client = Command::new(self.programs.join("redis-cli"))
+            .args(["-p", &self.port.to_string()])
+            .args(words)
+            .env("LD_LIBRARY_PATH", &self.libraries)
+            .output();
+        String::from_utf8(client.unwrap().stdout).unwrap()
+    }
+
+    /// The sum of all counters of this limit and tenant.
+    fn count(&self, limit: &str, tenant: &str) -> u64 {
+        let keys = self.ask(&["--scan", "--pattern", &format!("nexus_limit_{limit}_tier_*_tenant_{tenant}_*")]);
+        keys.lines().map(|key| self.ask(&["get", key]).trim().parse::<u64>().unwrap()).sum()
+    }
+}
+
+impl Cluster {
+    /// `None`, said aloud, where the service or Redis can't be had.
+    async fn start(name: [&'static str; 2], tenants: Value, shared: Value) -> Option<Self> {
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-ratelimit", name[0]));
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir_all(dir.join("config")).unwrap();
+        let program = std::env::var_os("RATELIMIT").map(PathBuf::from).filter(|program| program.exists());
+        let (Some(program), Some(redis)) = (program, Redis::start(&dir).await) else {
+            println!("SKIPPED: envoyproxy/ratelimit or Debian's redis-server is not there");
+            return None;
+        };
+        let mut policy = policy(tenants);
+        policy["shared"] = shared;
+        fs::write(dir.join("plugin.json"), policy.to_string()).unwrap();
+        let written = Command::new(std::env::var_os("RATELIMIT_CONFIG").expect("run `make e2e`"))
+            .arg(dir.join("plugin.json"))
+            .output()
+            .unwrap();
+        assert!(written.status.success(), "{}", String::from_utf8_lossy(&written.stderr));
+        fs::write(dir.join("config/nexus.yaml"), written.stdout).unwrap();
+
+        let [grpc, health, debug] = free_ports();
+        let log = File::create(dir.join("ratelimit.log")).unwrap();
+        let service = leashed(program)
+            .envs(
+                [("GRPC_PORT", grpc), ("PORT", health), ("DEBUG_PORT", debug)]
+                    .map(|(name, port)| (name, port.to_string())),
+            )
+            .envs(SERVICE)
+            .env("REDIS_URL", format!("127.0.0.1:{}", redis.port))
+            .env("RUNTIME_ROOT", &dir)
+            .env("RUNTIME_SUBDIRECTORY", "")
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let listening = || std::net::TcpStream::connect(("127.0.0.1", grpc)).ok();
+        started(&dir.join("ratelimit.log"), "the rate limit service", listening).await;
+
+        let provider = Provider::start();
+        let gateway = |name| {
+            let mut setup = Setup::new(name, policy.clone());
+            setup.provider = Some(provider.addr);
+            setup.insertions = parts(grpc);
+            Gateway::start(setup)
+        };
+        let gateways = [gateway(name[0]).await, gateway(name[1]).await];
+        for gateway in &gateways {
+            let healthy = async || ask(gateway.admin, get("/clusters")).await.text();
+            crate::client::eventually("a healthy service", healthy, |told| {
+                told.lines().any(|line| line.starts_with("ratelimit::") && line.ends_with("health_flags::healthy"))
+            })
+            .await;
+        }
+        Some(Self { gateways, provider, redis, _service: service })
+    }
+
+    /// Each of the callers asks so many times. Answers by status: those that passed, those that did not.
+    async fn crowd(&self, times: usize, refusal: (u16, &'static str), nth: impl Fn(usize) -> Chat) -> [usize; 2] {
+        let callers = self.gateways.iter().flat_map(|gateway| (0..CALLERS).map(move |caller| (gateway.addr, caller)));
+        let callers = callers.map(|(addr, caller)| {
+            let requests: Vec<_> = (0..times).map(|round| nth(caller + round * 5)).collect();
+            tokio::spawn(async move {
+                let mut connection = Connection::open(addr).await;
+                let mut counts = [0, 0];
+                for asked in requests {
+                    let answer = connection.ask(asked.request()).await;
+                    if answer.status == 200 {
+                        counts[0] += 1;
+                    } else {
+                        assert_eq!((answer.status, answer.code().as_str()), refusal);
+                        assert_eq!(answer.header("retry-after").is_some(), answer.status == 429);
+                        assert_eq!(
+                            (answer.header("x-nexus-refused-by"), answer.header("x-ratelimit-limit")),
+                            (None, None)
+                        );
+                        counts[1] += 1;
+                    }
+                }
+                counts
+            })
+        });
+        let mut sum = [0, 0];
+        for caller in callers.collect::<Vec<_>>() {
+            let counts = caller.await.expect("a caller");
+            sum = [sum[0] + counts[0], sum[1] + counts[1]];
+        }
+        sum
+    }
+
+    /// What Redis has counted, once it counts no more.
+    async fn settled(&self, limit: &str, tenant: &str, expected: u64) -> u64 {
+        crate::client::eventually(
+            &format!("{tenant}: {limit} is {expected} in Redis"),
+            async || self.redis.count(limit, tenant),
+            |count| *count >= expected,
+        )
+        .await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        self.redis.count(limit, tenant)
+    }
+}
+
+/// As envoy/cluster sets them.
+const SERVICE: [(&str, &str); 10] = [
+    ("STOP_CACHE_KEY_INCREMENT_WHEN_OVERLIMIT", "true"),
+    ("LOCAL_CACHE_SIZE_IN_BYTES", "0"),
+    ("REDIS_SOCKET_TYPE", "tcp"),
+    ("REDIS_HEALTH_CHECK_ACTIVE_CONNECTION", "true"),
+    ("REDIS_TIMEOUT", "200ms"),
+    ("USE_STATSD", "false"),
+    ("RUNTIME_WATCH_ROOT", "false"),
+    ("HOST", "127.0.0.1"),
+    ("DEBUG_HOST", "127.0.0.1"),
+    ("GRPC_HOST", "127.0.0.1"),
+];
+
+fn parts(ratelimit: u16) -> Vec<(&'static str, String)> {
+    let part = |name: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy/ratelimit").join(name);
+        fs::read_to_string(path).unwrap()
+    };
+    let cluster = part("cluster.yaml").replace("port_value: 8081", &format!("port_value: {ratelimit}"));
+    vec![
+        ("          - name: envoy.filters.http.router", part("filters.yaml")),
+        ("  # envoy/run puts another cluster here when OPENAI_BASE_URL names a provider.", cluster),
+    ]
+}
+
+/// The service's windows are the clock's: waits until most of a minute is left.
+async fn early_in_a_minute() {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let second = since.as_secs() % 60;
+    if second > 25 {
+        tokio::time::sleep(Duration::from_secs(60 - second)).await;
+    }
+}
+
+fn shared(in_flight_percent: u64) -> Value {
+    json!({"replicas": 2, "cluster": "ratelimit", "in_flight_percent": in_flight_percent})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_envoys_admit_together_exactly_the_limit() {
+    const LIMIT: usize = 500;
+    let tenants = json!({"crowd": {"limits": {"requests_per_minute": LIMIT}, "unlimited": ["request_usd", "day_usd"]}});
+    let Some(cluster) = Cluster::start(["cluster-requests-1", "cluster-requests-2"], tenants, shared(100)).await else {
+        return;
+    };
+    early_in_a_minute().await;
+    let minute = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() / 60;
+    let began = minute();
+    let [passed, refused] = cluster.crowd(16, (429, "rate_limited"), |_| chat("crowd").sim("tokens=1")).await;
+    assert_eq!(minute(), began, "the window has moved on");
+    assert_eq!((passed, refused), (LIMIT, 2 * CALLERS * 16 - LIMIT));
+    let sum = cluster.provider.settled_ledger(PATIENCE).sum();
+    assert_eq!(sum.billed_requests, LIMIT as u64, "what reached the provider");
+    // What a full minute refused has taken nothing from the longer windows, but for calls that met at the border.
+    let hour = cluster.redis.count("requests_per_hour", "crowd");
+    assert!((LIMIT as u64..LIMIT as u64 + 64).contains(&hour), "{hour} in the hour");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_envoys_share_a_budget_within_the_bound_and_count_it_to_the_unit() {
+    away_from_midnight().await;
+    const BUDGET: u64 = 1_000_000;
+    let budget = json!({"budgets": {"day_usd": "0.001"}, "unlimited": ["request_usd"]});
+    for (percent, names) in
+        [(100, ["cluster-budget-1", "cluster-budget-2"]), (10, ["cluster-share-1", "cluster-share-2"])]
+    {
+        let tenants = json!({"spender": budget});
+        let Some(cluster) = Cluster::start(names, tenants, shared(percent)).await else { return };
+        let nth = |nth: usize| {
+            let asked = chat("spender").sim(&format!("tokens={}", 1 + nth * 7 % 40));
+            if nth.is_multiple_of(2) { asked } else { asked.stream() }
+        };
+        let [passed, refused] = cluster.crowd(12, (402, "daily_budget_exceeded"), nth).await;
+        let billed = cluster.provider.settled_ledger(PATIENCE).sum().cost_nanousd;
+        println!(
+            "in_flight_percent {percent}: {passed} passed, {refused} refused, {billed} nano-USD billed of {BUDGET}"
+        );
+        assert!(passed > 0 && refused > 0, "{passed} passed, {refused} were refused");
+        assert_eq!(cluster.settled("day_usd", "spender", billed).await, billed, "Redis counts what was billed");
+        let bound = BUDGET + BUDGET * percent / 100;
+        assert!(billed > BUDGET / 4 && billed <= bound, "{billed} nano-USD billed, at most {bound}");
+    }
+}
