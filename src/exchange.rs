@@ -4,7 +4,7 @@
 //! exactly what it needs, so nothing can be settled that was not admitted, and nothing twice.
 
 use crate::headers::Headers;
-use crate::limit::{Admitted, Ask, Bound, Decision, Guards, Reservation, Share, Standing};
+use crate::limit::{Admitted, Ask, Bound, Decision, Guards, Reservation, Shares, Standing};
 use crate::llm::estimate::Sizes;
 use crate::llm::estimate::density::Density;
 use crate::llm::meter::Meter;
@@ -170,6 +170,8 @@ pub struct Around<'a> {
     pub is_open: &'a dyn Fn(ProviderIx) -> bool,
     /// What is known of a priced model's tokens.
     pub density: &'a dyn Fn(&str) -> Density,
+    /// Whether the service is known to be away by which Envoys share limits.
+    pub service_away: bool,
     pub now: UnixNanos,
 }
 
@@ -292,7 +294,7 @@ impl Exchange {
             expensive_model: policy.expensive.is_model(&model),
             expensive_over: policy.expensive.over,
             lease_seconds: policy.lease_seconds,
-            in_flight: policy.shared.map_or(Share::WHOLE, |shared| shared.in_flight),
+            shares: policy.shared.as_ref().map_or(Shares::WHOLE, |shared| shared.shares(around.service_away)),
         };
         self.model_chosen = model;
         Ok((Plan { request, legs, routed: policy.routes.choose() }, ask))

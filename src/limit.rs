@@ -127,8 +127,32 @@ pub struct Ask {
     /// A worst case above this makes any request an expensive one.
     pub expensive_over: Option<NanoUsd>,
     pub lease_seconds: u64,
-    /// What reservations may hold of a budget that other Envoys spend as well.
+    pub shares: Shares,
+}
+
+/// What is this Envoy's own of limits that others have as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shares {
+    /// Of each window.
+    pub requests: Share,
+    /// Of each budget.
+    pub budgets: Share,
+    /// What reservations may hold of a budget.
     pub in_flight: Share,
+}
+
+impl Shares {
+    /// Of limits that are nobody else's.
+    pub const WHOLE: Self = Self { requests: Share::WHOLE, budgets: Share::WHOLE, in_flight: Share::WHOLE };
+
+    pub(crate) fn of(&self, guard: Guard, limit: u64) -> u64 {
+        match guard {
+            // A single request's is no sum.
+            Guard::RequestUsd => limit,
+            Guard::DayUsd | Guard::MonthUsd => self.budgets.of(limit),
+            _ => self.requests.of(limit),
+        }
+    }
 }
 
 /// A part of a limit.
@@ -146,7 +170,7 @@ impl Share {
             return limit;
         }
         let part = u128::from(limit).saturating_mul(self.part.into()).checked_div(self.of.into());
-        part.and_then(|part| u64::try_from(part).ok()).unwrap_or(limit)
+        part.and_then(|part| u64::try_from(part).ok()).unwrap_or(limit).max(1)
     }
 
     /// What a budget has left. The first reservation may take all of it: in a small share nothing dear would ever pass.
@@ -213,6 +237,8 @@ pub struct Refusal {
     pub needed: u64,
     /// Seconds until it may be worth trying again; `None` when this same request can never pass.
     pub retry_seconds: Option<u64>,
+    /// The budget has room. What this Envoy may have under way of it has none, until an answer ends.
+    pub in_flight: bool,
 }
 
 /// What one look at the cell decided.

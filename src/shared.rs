@@ -12,7 +12,7 @@
 use crate::config::{self, Away};
 use crate::headers::Headers;
 use crate::limit::budget::{Calendar, rfc3339};
-use crate::limit::{Guard, Level, Refusal, Reservation, Rules, Share, Standing};
+use crate::limit::{Guard, Level, Refusal, Reservation, Rules, Share, Shares, Standing};
 use crate::policy::{Policy, TenantPolicy};
 use crate::units::{NanoUsd, Tokens, UnixNanos};
 use std::fmt::Write;
@@ -26,14 +26,15 @@ pub const PERCENT: std::ops::RangeInclusive<u64> = 1..=100;
 pub const REPLICAS: std::ops::RangeInclusive<u64> = 1..=10_000;
 
 /// The service as the configuration knows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shared {
+    /// Leads to it. Its health says whether it is away.
+    pub cluster: String,
     /// What reservations under way may hold of a budget here.
     pub in_flight: Share,
-    /// This Envoy's own part of each limit, while the service is away.
-    pub part: Share,
-    pub requests_away: Away,
-    pub budgets_away: Away,
+    /// This Envoy's own part of the windows and budgets, while the service is away.
+    pub requests_away: Share,
+    pub budgets_away: Share,
 }
 
 /// A name in filter state and what stands there for Envoy's `ratelimit` filters.
@@ -41,13 +42,20 @@ pub type State = (&'static str, String);
 
 impl Shared {
     pub fn new(written: &config::Shared) -> Self {
-        let config::Shared { replicas, in_flight_percent, away, .. } = written;
+        let config::Shared { replicas, in_flight_percent, away, cluster } = written;
+        let part = |away| if away == Away::Local { Share { part: 1, of: *replicas } } else { Share::WHOLE };
         Self {
             in_flight: Share { part: *in_flight_percent, of: replicas.saturating_mul(100) },
-            part: Share { part: 1, of: *replicas },
-            requests_away: away.requests,
-            budgets_away: away.budgets,
+            requests_away: part(away.requests),
+            budgets_away: part(away.budgets),
+            cluster: cluster.0.to_string(),
         }
+    }
+
+    pub const fn shares(&self, away: bool) -> Shares {
+        let (requests, budgets) =
+            if away { (self.requests_away, self.budgets_away) } else { (Share::WHOLE, Share::WHOLE) };
+        Shares { requests, budgets, in_flight: self.in_flight }
     }
 }
 
@@ -171,6 +179,7 @@ pub fn refusal(rules: &Rules, headers: &Headers, reservation: &Reservation, now:
         left: 0,
         needed,
         retry_seconds: Some(retry),
+        in_flight: false,
     };
     if let Some((guard, calendar)) = budget {
         return Some(full(guard, rules.get(guard).limit?, reservation.cost.0, calendar.ends_in(now)));

@@ -22,7 +22,7 @@ impl Exchange {
         };
         let mut standing = open.standing;
         let mut passed = Passed::default();
-        if let (Some(_), Some(rules)) = (policy.shared, policy.rules(open.tenant)) {
+        if let (Some(_), Some(rules)) = (&policy.shared, policy.rules(open.tenant)) {
             standing = shared::standing(rules, head.headers, standing);
             passed.remove.extend(shared::STANDING);
         }
@@ -97,7 +97,7 @@ impl Exchange {
 
     /// What the service is asked of this exchange, if Envoys share limits.
     pub fn shared_question(&self, policy: &Policy) -> Vec<shared::State> {
-        match (&self.phase, policy.shared) {
+        match (&self.phase, &policy.shared) {
             (Phase::Open(open), Some(_)) => policy
                 .tenant_policy(open.tenant)
                 .map(|tenant| shared::question(tenant, &open.reservation))

@@ -79,6 +79,7 @@ impl Downstream {
             cluster: self.cluster.as_deref(),
             is_open: &|ProviderIx(at)| plugin.breakers.is_open(at.into(), now),
             density: &|model| plugin.densities.of(model),
+            service_away: plugin.service_away(now),
             now,
         };
         let demand = match exchange.end_of_request(&plugin.policy, around) {
@@ -131,7 +132,7 @@ fn settle(plugin: &Plugin, settlement: &Settlement, now: UnixNanos) {
         }
         (before, true)
     });
-    if let (Ok(before), Some(_), false) = (swap.outcome, plugin.policy.shared, *withdrawn) {
+    if let (Ok(before), Some(_), false) = (swap.outcome, &plugin.policy.shared, *withdrawn) {
         exchange_facts::share(&shared::told(&tenant.rules, before, *cost, *tokens));
     }
     plugin.stats.swapped(&swap);

@@ -9,6 +9,7 @@ use crate::host::densities::Densities;
 use crate::host::stats::Stats;
 use crate::host::{admin, exchange_facts};
 use crate::policy::{self, ConfigError, Policy};
+use crate::units::UnixNanos;
 use crate::view;
 use crate::view::health::{self, State};
 use proxy_wasm::hostcalls;
@@ -42,6 +43,11 @@ impl Plugin {
             breakers: Breakers::default(),
             unwatched: Cell::new(ONE_IN),
         }
+    }
+
+    /// Whether the service by which Envoys share limits is known to be away: the one that is watched after the providers.
+    pub fn service_away(&self, now: UnixNanos) -> bool {
+        self.policy.shared.is_some() && self.breakers.is_open(self.policy.providers.len(), now)
     }
 
     fn is_to_be_watched(&self) -> bool {
@@ -93,7 +99,11 @@ impl Context for Root {
         let Some(seen) = clusters.and_then(|clusters| health::seen(&plugin.policy, &clusters)) else {
             return plugin.stats.poll_failed();
         };
-        plugin.breakers.tell(&plugin.policy, &seen, exchange_facts::now());
+        let now = exchange_facts::now();
+        plugin.breakers.tell(&plugin.policy, &seen, now);
+        if plugin.policy.shared.is_some() {
+            plugin.stats.service_away(plugin.service_away(now));
+        }
         for (provider, seen) in plugin.policy.providers.iter().zip(&seen) {
             if provider.reach.has_key {
                 plugin.stats.breaker(&provider.name, seen.state == State::Ejected);

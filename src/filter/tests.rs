@@ -6,11 +6,12 @@ mod configuration;
 mod failures;
 mod pages;
 mod requests;
+mod sharing;
 mod swaps;
 
 use crate::fake_host::{Gateway, Seen, Stream, allocations, with};
 use crate::limit::cell::Cell;
-use crate::limit::{Ask, Bound, Guard, Rule, Rules, Share};
+use crate::limit::{Ask, Bound, Guard, Rule, Rules, Shares};
 use crate::price::Ceiling;
 use crate::units::{NanoUsd, Tokens};
 use proxy_wasm::types::Action;
@@ -102,7 +103,7 @@ fn free() -> Ask {
         expensive_model: false,
         expensive_over: None,
         lease_seconds: 900,
-        in_flight: Share::WHOLE,
+        shares: Shares::WHOLE,
     }
 }
 

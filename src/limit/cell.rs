@@ -154,8 +154,8 @@ impl Cell {
                 continue;
             }
             let rule = rules.get(guard);
-            let Some(limit) = rule.limit else { continue };
-            let Some(refusal) = self.check(guard, limit, ask.in_flight, cost, tokens, now) else { continue };
+            let Some(limit) = rule.limit.map(|limit| ask.shares.of(guard, limit)) else { continue };
+            let Some(refusal) = self.check(guard, limit, ask.shares.in_flight, cost, tokens, now) else { continue };
             if rule.audit {
                 audit.insert(guard);
                 continue;
@@ -180,16 +180,16 @@ impl Cell {
     fn room_for(&self, rules: &Rules, ask: &Ask) -> Tokens {
         let left = |calendar| {
             let (spent, reserved) = self.spend(calendar);
-            move |limit| ask.in_flight.left(limit, spent, reserved)
+            move |limit| ask.shares.in_flight.left(limit, spent, reserved)
         };
+        let enforced = |guard| rules.enforced(guard).map(|limit| ask.shares.of(guard, limit));
         let money = [
-            rules.enforced(Guard::RequestUsd).map(NanoUsd),
-            rules.enforced(Guard::DayUsd).map(left(Calendar::Day)),
-            rules.enforced(Guard::MonthUsd).map(left(Calendar::Month)),
+            enforced(Guard::RequestUsd).map(NanoUsd),
+            enforced(Guard::DayUsd).map(left(Calendar::Day)),
+            enforced(Guard::MonthUsd).map(left(Calendar::Month)),
         ];
         let affordable = money.into_iter().flatten().map(|left| ask.affordable(left)).min();
-        let window = rules
-            .enforced(Guard::TokensPerMinute)
+        let window = enforced(Guard::TokensPerMinute)
             .map(|limit| ask.per_choice(Tokens(limit.saturating_sub(self.tokens.used())).less(ask.input)));
         affordable.into_iter().chain(window).min().unwrap_or(Tokens(u64::MAX))
     }
@@ -221,7 +221,9 @@ impl Cell {
         if needed <= left {
             return None;
         }
+        let in_flight = guard.is_money() && needed <= limit.saturating_sub(used).saturating_sub(reserved);
         let retry_seconds = match guard {
+            _ if in_flight => Some(1),
             Guard::RequestUsd => None,
             Guard::DayUsd => Some(Calendar::Day.ends_in(now)),
             Guard::MonthUsd => Some(Calendar::Month.ends_in(now)),
@@ -234,7 +236,7 @@ impl Cell {
                 self.requests(window).wait(span, now, limit, needed).map(|nanos| ceil_seconds(nanos).max(1))
             }
         };
-        Some(Refusal { guard, limit, used, reserved, left, needed, retry_seconds })
+        Some(Refusal { guard, limit, used, reserved, left, needed, retry_seconds, in_flight })
     }
 
     /// Where the windows stand, for an answer that asked nothing of them.

@@ -1,0 +1,115 @@
+//! Limits that several Envoys share: what Envoy's `ratelimit` filters are told, and what becomes of their refusals.
+
+use super::*;
+
+fn sharing() -> Value {
+    let mut configuration = configuration();
+    configuration["shared"] = json!({"replicas": 2, "cluster": "ratelimit"});
+    configuration["status"] = json!({"cluster": "admin"});
+    // In units of ten nano-dollars.
+    configuration["tenants"]["acme"]["budgets"]["day_usd"] = json!("5");
+    configuration["tenants"]["acme"]["limits"] = json!({"tokens_per_minute": 100_000});
+    configuration
+}
+
+fn states(stream: &Stream) -> Vec<(&'static str, Option<String>)> {
+    const NAMES: [&str; 6] =
+        ["nexus_tier", "nexus_tenant", "nexus_expensive", "nexus_day", "nexus_day_hits", "nexus_tokens"];
+    NAMES.into_iter().map(|name| (name, stream.state(name))).filter(|(_, state)| state.is_some()).collect()
+}
+
+fn some(states: &[(&'static str, &str)]) -> Vec<(&'static str, Option<String>)> {
+    states.iter().map(|(name, state)| (*name, Some((*state).to_owned()))).collect()
+}
+
+const ASKED: [(&str, &str); 3] = [("nexus_tier", "standard"), ("nexus_tenant", "acme"), ("nexus_day", "10:2027-01-15")];
+
+#[test]
+fn envoy_is_told_who_it_is_before_the_call_and_what_it_came_to_at_the_end() {
+    let gateway = Gateway::configured(&sharing());
+    let stream = admitted(&gateway, BODY);
+    assert_eq!(states(&stream), some(&ASKED));
+    answered(&stream);
+    assert_eq!(states(&stream), some(&[&ASKED[..], &[("nexus_day_hits", "2000"), ("nexus_tokens", "15")]].concat()));
+}
+
+#[test]
+fn alone_nothing_is_told() {
+    let gateway = Gateway::configured(&configuration());
+    let stream = admitted(&gateway, BODY);
+    answered(&stream);
+    assert_eq!(states(&stream), []);
+    // Somebody else's `ratelimit` filter is answered for as ever.
+    let stream = admitted(&gateway, BODY);
+    stream.answer_by_envoy(429, "request_rate_limited");
+    stream.end();
+    assert_eq!(text(&stream.client().unwrap()), "no healthy upstream");
+}
+
+#[test]
+fn what_is_refused_by_the_service_is_told_in_our_words_and_forgotten_by_the_cell() {
+    let gateway = Gateway::configured(&sharing());
+    for (status, by, told, code) in
+        [(429, "requests", "429", "rate_limited"), (402, "day_usd", "402", "daily_budget_exceeded")]
+    {
+        let stream = admitted(&gateway, BODY);
+        stream.answer_by_envoy_with(
+            status,
+            "request_rate_limited",
+            &[
+                ("x-nexus-refused-by", by),
+                ("x-ratelimit-limit", "5000, 5000;w=60"),
+                ("x-ratelimit-remaining", "0"),
+                ("x-ratelimit-reset", "37"),
+            ],
+        );
+        stream.end();
+        let client = stream.client().unwrap();
+        assert_eq!((client.header(":status"), client.json()["error"]["code"].as_str()), (Some(told), Some(code)));
+        assert_eq!(client.header("retry-after"), (status == 429).then_some("37"));
+        assert_eq!((client.header("x-nexus-refused-by"), client.header("x-ratelimit-limit")), (None, None));
+        let record = stream.record().unwrap();
+        assert_eq!((&record["outcome"], &record["provider"]), (&json!(code), &json!("none")));
+        assert_eq!((&record["cost_nanousd"], &record["status"]), (&json!(0), &json!(status)));
+        assert_eq!((requests(cell()), reserved(), cell().lifetime()), (0, NanoUsd(0), NanoUsd(0)));
+        assert_eq!((states(&stream), active()), (some(&ASKED), 0), "nothing is counted at its end");
+    }
+}
+
+#[test]
+fn a_service_that_could_not_be_asked_is_our_failure_where_it_must_be_asked() {
+    let gateway = Gateway::configured(&sharing());
+    let stream = admitted(&gateway, BODY);
+    stream.answer_by_envoy(503, "rate_limiter_error");
+    stream.end();
+    assert_eq!(stream.client().unwrap().json()["error"]["code"], "internal_error");
+    assert_eq!((requests(cell()), reserved()), (0, NanoUsd(0)));
+    assert_eq!(stream.record().unwrap()["outcome"], "internal_error");
+}
+
+#[test]
+fn while_the_service_is_away_each_envoy_has_its_part() {
+    let mut configuration = sharing();
+    configuration["limits"]["requests_per_minute"] = json!(7);
+    let gateway = Gateway::configured(&configuration);
+    let away = |away: bool| {
+        with(|host| host.clock.0 += 1_000_000_000);
+        gateway.tick();
+        let (number, _) = with(|host| host.questions()).remove(0);
+        let health = json!({"failed_active_health_check": away});
+        let cluster = json!({"name": "ratelimit", "host_statuses": [{"health_status": health}]});
+        gateway.tell(number, Some((200, json!({"cluster_statuses": [cluster]}).to_string().as_bytes())));
+        assert_eq!(metric("ai_gateway_shared_limits_away"), u64::from(away));
+    };
+    away(true);
+    for _ in 0..3 {
+        answered(&admitted(&gateway, BODY));
+    }
+    let stream = sent(&gateway, BODY);
+    assert_eq!(refusal(&stream), ("429".to_owned(), "rate_limited".to_owned()));
+    away(false);
+    for _ in 0..4 {
+        answered(&admitted(&gateway, BODY));
+    }
+    assert_eq!(refusal(&sent(&gateway, BODY)), ("429".to_owned(), "rate_limited".to_owned()));
+}
