@@ -48,6 +48,8 @@ with_envoy = env FUNC_E=$(FUNC_E) ENVOY_PATH=$(ENVOY_PATH) FUNC_E_HOME=$(FUNC_E_
 
 DEBIAN_PACKAGES := postgresql-15 postgresql-client-15 libpq5 rsyslog rsyslog-pgsql libestr0 libfastjson4 liblognorm5 \
 	redis-server redis-tools libjemalloc2 liblzf1 libatomic1
+# Another list is unpacked anew.
+DEBIAN_STAMP := $(DEBIAN)/stamp-$(firstword $(shell echo $(DEBIAN_PACKAGES) | cksum))
 
 generate_prices = $(PRICES_VENV)/bin/python envoy/prices/generate.py
 ask_prices = PYTHONPATH=envoy/prices $(PRICES_VENV)/bin/python tests/prices/oracle.py
@@ -66,11 +68,11 @@ production: $(WASM) $(FUNC_E) $(ENVOY_PATH) | need-python ## Start the gateway w
 	@$(with_envoy) envoy/production
 
 .PHONY: demo
-demo: $(WASM) provider $(FUNC_E) $(ENVOY_PATH) $(DEBIAN)/stamp $(PROMETHEUS) | need-python ## All of it with Prometheus, PostgreSQL and minutes of traffic in which everything happens (DEMO_MINUTES=5)
+demo: $(WASM) provider $(FUNC_E) $(ENVOY_PATH) $(DEBIAN_STAMP) $(PROMETHEUS) | need-python ## All of it with Prometheus, PostgreSQL and minutes of traffic in which everything happens (DEMO_MINUTES=5)
 	@$(with_envoy) DEBIAN=$(DEBIAN) PROMETHEUS=$(PROMETHEUS) envoy/demo
 
 .PHONY: run-cluster
-run-cluster: $(WASM) provider ratelimit-config-tool $(FUNC_E) $(ENVOY_PATH) $(RATELIMIT) $(DEBIAN)/stamp | need-python ## Start two Envoys that share limits and budgets by envoyproxy/ratelimit and Redis
+run-cluster: $(WASM) provider ratelimit-config-tool $(FUNC_E) $(ENVOY_PATH) $(RATELIMIT) $(DEBIAN_STAMP) | need-python ## Start two Envoys that share limits and budgets by envoyproxy/ratelimit and Redis
 	@$(with_envoy) DEBIAN=$(DEBIAN) RATELIMIT=$(RATELIMIT) RATELIMIT_CONFIG=$(RATELIMIT_CONFIG) envoy/cluster
 
 .PHONY: test
@@ -120,7 +122,7 @@ unit: | need-rust need-python ## Unit and property tests of the core and the ada
 	@cargo test $(LOCKED) --package simulated-provider
 
 .PHONY: e2e
-e2e: $(WASM) provider $(FUNC_E) $(ENVOY_PATH) $(PROMLINT) $(RATELIMIT) ratelimit-config-tool $(DEBIAN)/stamp $(PROMETHEUS) $(VENV)/tests.stamp | need-rust ## End to end: func-e, real Envoy, the official SDKs, real servers
+e2e: $(WASM) provider $(FUNC_E) $(ENVOY_PATH) $(PROMLINT) $(RATELIMIT) ratelimit-config-tool $(DEBIAN_STAMP) $(PROMETHEUS) $(VENV)/tests.stamp | need-rust ## End to end: func-e, real Envoy, the official SDKs, real servers
 	@$(with_envoy) PYTHON=$(VENV)/bin/python PROMLINT=$(PROMLINT) DEBIAN=$(DEBIAN) PROMETHEUS=$(PROMETHEUS) RATELIMIT=$(RATELIMIT) RATELIMIT_CONFIG=$(RATELIMIT_CONFIG) cargo test $(LOCKED) --test gateway
 
 .PHONY: cost
@@ -169,7 +171,7 @@ check-grafana: $(GRAFANA_VENV)/grafana.stamp $(PROMTOOL) ## The dashboards are w
 	@[ ! -x $(PROMTOOL) ] || $(PROMTOOL) check rules $(GRAFANA)/queries.yml
 
 .PHONY: grafana-pictures
-grafana-pictures: $(GRAFANA_VENV)/pictures.stamp $(DEBIAN)/stamp ## Draw the dashboards of a make demo that runs (PICTURE_MINUTES=5)
+grafana-pictures: $(GRAFANA_VENV)/pictures.stamp $(DEBIAN_STAMP) ## Draw the dashboards of a make demo that runs (PICTURE_MINUTES=5)
 	@DEBIAN=$(DEBIAN) $(GRAFANA_VENV)/bin/python tests/grafana/pictures.py --minutes $(or $(PICTURE_MINUTES),5) \
 		--prometheus http://127.0.0.1:$(or $(PROMETHEUS_PORT),9090) --postgresql postgresql://ai_gateway@127.0.0.1:$(or $(POSTGRES_PORT),15432)/ai_gateway
 
@@ -255,7 +257,7 @@ fuzz-build: | need-rust need-python need-c++
 	@rm -rf $(FUZZ)/seeds && python3 tests/fuzz/seeds.py $(FUZZ)/seeds
 
 # Elsewhere than on Debian 12 these tests are left out, and say so.
-$(DEBIAN)/stamp:
+$(DEBIAN_STAMP):
 	@rm -rf $(@D) && mkdir -p $(@D)/packages
 	@echo "unpacking Debian's postgresql-15, rsyslog and redis-server"
 	@cd $(@D)/packages && { apt-get download $(DEBIAN_PACKAGES) >log 2>&1 || { [ $$(id -u) = 0 ] && apt-get update >>log 2>&1 && apt-get download $(DEBIAN_PACKAGES) >>log 2>&1; }; } \

@@ -165,8 +165,12 @@ pub struct Share {
 impl Share {
     pub const WHOLE: Self = Self { part: 1, of: 1 };
 
+    pub const fn is_whole(self) -> bool {
+        self.part >= self.of
+    }
+
     fn of(self, limit: u64) -> u64 {
-        if self.part >= self.of {
+        if self.is_whole() {
             return limit;
         }
         let part = u128::from(limit).saturating_mul(self.part.into()).checked_div(self.of.into());

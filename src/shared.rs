@@ -7,7 +7,8 @@
 //!
 //! A budget of $0.000001 and one of $1,000,000 don't fit the same unit of a service whose limits have 32 bits. So each
 //! budget has its own, a power of ten of nano-USD: the smallest in which it is at most [`MOST_UNITS`]. What is told are the
-//! whole units that the tenant's charges of all time have passed since the last time: no remainder is lost or rounded up.
+//! whole units that the tenant's charges of all time have passed since the last time: no remainder is lost or rounded up, and
+//! what was charged while the service was away is told by the next answer after it.
 
 use crate::config::{self, Away};
 use crate::headers::Headers;
@@ -53,9 +54,13 @@ impl Shared {
     }
 
     pub const fn shares(&self, away: bool) -> Shares {
-        let (requests, budgets) =
-            if away { (self.requests_away, self.budgets_away) } else { (Share::WHOLE, Share::WHOLE) };
-        Shares { requests, budgets, in_flight: self.in_flight }
+        if !away {
+            return Shares { in_flight: self.in_flight, ..Shares::WHOLE };
+        }
+        let (requests, budgets) = (self.requests_away, self.budgets_away);
+        // A part is this Envoy's own, to its last cent.
+        let in_flight = if budgets.is_whole() { self.in_flight } else { Share::WHOLE };
+        Shares { requests, budgets, in_flight }
     }
 }
 
@@ -73,15 +78,15 @@ pub fn question(tenant: &TenantPolicy, reservation: &Reservation) -> Vec<State> 
     states
 }
 
-/// What the service is told at the end: `before` is all that the tenant was ever charged here until now.
-pub fn told(rules: &Rules, before: NanoUsd, cost: NanoUsd, tokens: Tokens) -> Vec<State> {
+/// What the service is told at the end: all that the tenant was ever charged here is `now`; `before`, when it was told last.
+pub fn told(rules: &Rules, before: NanoUsd, now: NanoUsd, tokens: Tokens) -> Vec<State> {
     let mut states = Vec::new();
     if rules.get(Guard::TokensPerMinute).limit.is_some() {
         states.push(("nexus_tokens", tokens.0.min(MOST_HITS).to_string()));
     }
     for (guard, name) in [(Guard::DayUsd, "nexus_day_hits"), (Guard::MonthUsd, "nexus_month_hits")] {
         if let Some(limit) = rules.get(guard).limit {
-            states.push((name, hits(unit(limit), before, cost).to_string()));
+            states.push((name, hits(unit(limit), before, now).to_string()));
         }
     }
     states
@@ -96,10 +101,10 @@ fn unit(limit: u64) -> u64 {
     unit
 }
 
-/// The units that end within this charge. Sums of them are the whole units of the sum.
-fn hits(unit: u64, before: NanoUsd, cost: NanoUsd) -> u64 {
+/// The units that end between two sums of charges. Added up they are the whole units of the last.
+fn hits(unit: u64, before: NanoUsd, now: NanoUsd) -> u64 {
     let units = |charged: NanoUsd| charged.0.checked_div(unit).unwrap_or(0);
-    units(before.plus(cost)).saturating_sub(units(before)).min(MOST_HITS)
+    units(now).saturating_sub(units(before)).min(MOST_HITS)
 }
 
 /// A budget's period, and its unit: one that changed must not read the counts of the other. The service's own months

@@ -15,7 +15,7 @@ use crate::outcome::{Reply, rate_limit_headers};
 use crate::record::Record;
 use crate::route::ProviderIx;
 use crate::shared;
-use crate::units::UnixNanos;
+use crate::units::{NanoUsd, UnixNanos};
 use log::Level;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, BufferType};
@@ -109,12 +109,17 @@ fn ask(plugin: &Plugin, demand: &Demand, now: UnixNanos) -> Result<Decision, Swa
     let Some(tenant) = plugin.policy.tenant_policy(demand.tenant) else {
         return Err(SwapStarved);
     };
+    let mut charged = NanoUsd::ZERO;
     let swap = cells::swap(&tenant.name, cells::ADMIT_ATTEMPTS, |cell| {
+        charged = cell.lifetime();
         let decision = cell.admit(&tenant.rules, ask, now);
         let store = decision.verdict.is_ok();
         (decision, store)
     });
     plugin.stats.swapped(&swap);
+    if plugin.policy.shared.is_some() && (swap.forgot || plugin.is_first_of(demand.tenant)) {
+        cells::begin_to_tell(&tenant.name, charged, swap.forgot);
+    }
     plugin.levels.touch(demand.tenant);
     swap.outcome
 }
@@ -124,16 +129,19 @@ fn settle(plugin: &Plugin, settlement: &Settlement, now: UnixNanos) {
     let Settlement { reservation, cost, tokens, withdrawn, .. } = settlement;
     let lease = plugin.policy.lease_seconds;
     let swap = cells::swap(&tenant.name, cells::SETTLE_ATTEMPTS, |cell| {
-        let before = cell.lifetime();
         if *withdrawn {
             cell.withdraw(reservation, lease, now);
         } else {
             cell.settle(reservation, *cost, *tokens, lease, now);
         }
-        (before, true)
+        (cell.lifetime(), true)
     });
-    if let (Ok(before), Some(_), false) = (swap.outcome, &plugin.policy.shared, *withdrawn) {
-        exchange_facts::share(&shared::told(&tenant.rules, before, *cost, *tokens));
+    if let (Ok(charged), Some(_), false) = (swap.outcome, &plugin.policy.shared, *withdrawn)
+        && !plugin.service_away(now)
+    {
+        let told = cells::tell(&tenant.name, charged);
+        plugin.stats.swapped(&told);
+        exchange_facts::share(&shared::told(&tenant.rules, told.outcome.unwrap_or(charged), charged, *tokens));
     }
     plugin.stats.swapped(&swap);
     plugin.levels.touch(settlement.tenant);

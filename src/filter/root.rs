@@ -8,14 +8,15 @@ use crate::host::breakers::Breakers;
 use crate::host::densities::Densities;
 use crate::host::stats::Stats;
 use crate::host::{admin, exchange_facts};
-use crate::policy::{self, ConfigError, Policy};
+use crate::policy::{self, ConfigError, Policy, TenantIx};
 use crate::units::UnixNanos;
 use crate::view;
 use crate::view::health::{self, State};
+use hashbrown::HashSet;
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{BufferType, ContextType};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub struct Plugin {
     pub levels: LevelGauges,
     pub densities: Densities,
     pub breakers: Breakers,
+    /// Whose charges the service by which Envoys share limits is told of.
+    told: RefCell<HashSet<TenantIx>>,
     /// Streams until the next that is watched.
     unwatched: Cell<u32>,
 }
@@ -41,6 +44,7 @@ impl Plugin {
             levels: LevelGauges::default(),
             densities: Densities::default(),
             breakers: Breakers::default(),
+            told: RefCell::default(),
             unwatched: Cell::new(ONE_IN),
         }
     }
@@ -48,6 +52,11 @@ impl Plugin {
     /// Whether the service by which Envoys share limits is known to be away: the one that is watched after the providers.
     pub fn service_away(&self, now: UnixNanos) -> bool {
         self.policy.shared.is_some() && self.breakers.is_open(self.policy.providers.len(), now)
+    }
+
+    /// Whether this worker sees a tenant for the first time.
+    pub fn is_first_of(&self, tenant: TenantIx) -> bool {
+        self.told.try_borrow_mut().is_ok_and(|mut told| told.insert(tenant))
     }
 
     fn is_to_be_watched(&self) -> bool {

@@ -6,6 +6,7 @@
 use super::lines;
 use crate::exchange::SwapStarved;
 use crate::limit::cell::Cell;
+use crate::units::NanoUsd;
 use log::Level;
 use proxy_wasm::hostcalls;
 
@@ -63,6 +64,40 @@ pub fn swap<T>(tenant: &str, attempts: u32, mut change: impl FnMut(&mut Cell) ->
         }
     }
     Swap { outcome: Err(SwapStarved), lost: attempts, forgot }
+}
+
+fn told_key(tenant: &str) -> String {
+    format!("nexus:told:{tenant}")
+}
+
+fn read_told(key: &str) -> (Option<NanoUsd>, u32) {
+    let (bytes, cas) = hostcalls::get_shared_data(key).unwrap_or_default();
+    let told = bytes.and_then(|bytes| Some(NanoUsd(u64::from_le_bytes(*bytes.first_chunk::<8>()?))));
+    (told, cas.unwrap_or(ABSENT))
+}
+
+/// From here on the service that several Envoys share is told what the tenant is charged: after `charged`, unless somebody
+/// has begun already. `anew` where the cell has.
+pub fn begin_to_tell(tenant: &str, charged: NanoUsd, anew: bool) {
+    let key = told_key(tenant);
+    let cas = if anew { None } else { Some(ABSENT) };
+    if anew || read_told(&key).0.is_none() {
+        // Who loses finds what the winner wrote.
+        let _ = hostcalls::set_shared_data(&key, Some(&charged.0.to_le_bytes()), cas);
+    }
+}
+
+/// Notes that the service is told of all charges up to `now`. What it was told before; `now` itself if another worker was faster.
+pub fn tell(tenant: &str, now: NanoUsd) -> Swap<NanoUsd> {
+    let key = told_key(tenant);
+    for lost in 0..SETTLE_ATTEMPTS {
+        let (told, cas) = read_told(&key);
+        let told = told.unwrap_or(now);
+        if told >= now || hostcalls::set_shared_data(&key, Some(&now.0.to_le_bytes()), Some(cas)).is_ok() {
+            return Swap { outcome: Ok(told.min(now)), lost, forgot: false };
+        }
+    }
+    Swap { outcome: Err(SwapStarved), lost: SETTLE_ATTEMPTS, forgot: false }
 }
 
 /// The tenant's cell as it is, if it has one.

@@ -37,7 +37,7 @@ proptest! {
         let unit = 10u64.pow(power);
         let (mut charged, mut told) = (start, 0);
         for cost in &costs {
-            told += hits(unit, NanoUsd(charged), NanoUsd(*cost));
+            told += hits(unit, NanoUsd(charged), NanoUsd(charged + cost));
             charged += cost;
         }
         prop_assert_eq!(told, charged / unit - start / unit);

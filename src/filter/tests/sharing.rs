@@ -18,6 +18,17 @@ fn states(stream: &Stream) -> Vec<(&'static str, Option<String>)> {
     NAMES.into_iter().map(|name| (name, stream.state(name))).filter(|(_, state)| state.is_some()).collect()
 }
 
+/// A second later Envoy's admin says so.
+fn is_away(gateway: &Gateway, away: bool) {
+    with(|host| host.clock.0 += 1_000_000_000);
+    gateway.tick();
+    let (number, _) = with(|host| host.questions()).remove(0);
+    let health = json!({"failed_active_health_check": away});
+    let cluster = json!({"name": "ratelimit", "host_statuses": [{"health_status": health}]});
+    gateway.tell(number, Some((200, json!({"cluster_statuses": [cluster]}).to_string().as_bytes())));
+    assert_eq!(metric("ai_gateway_shared_limits_away"), u64::from(away));
+}
+
 fn some(states: &[(&'static str, &str)]) -> Vec<(&'static str, Option<String>)> {
     states.iter().map(|(name, state)| (*name, Some((*state).to_owned()))).collect()
 }
@@ -92,24 +103,40 @@ fn while_the_service_is_away_each_envoy_has_its_part() {
     let mut configuration = sharing();
     configuration["limits"]["requests_per_minute"] = json!(7);
     let gateway = Gateway::configured(&configuration);
-    let away = |away: bool| {
-        with(|host| host.clock.0 += 1_000_000_000);
-        gateway.tick();
-        let (number, _) = with(|host| host.questions()).remove(0);
-        let health = json!({"failed_active_health_check": away});
-        let cluster = json!({"name": "ratelimit", "host_statuses": [{"health_status": health}]});
-        gateway.tell(number, Some((200, json!({"cluster_statuses": [cluster]}).to_string().as_bytes())));
-        assert_eq!(metric("ai_gateway_shared_limits_away"), u64::from(away));
-    };
-    away(true);
+    is_away(&gateway, true);
     for _ in 0..3 {
         answered(&admitted(&gateway, BODY));
     }
     let stream = sent(&gateway, BODY);
     assert_eq!(refusal(&stream), ("429".to_owned(), "rate_limited".to_owned()));
-    away(false);
+    is_away(&gateway, false);
     for _ in 0..4 {
         answered(&admitted(&gateway, BODY));
     }
     assert_eq!(refusal(&sent(&gateway, BODY)), ("429".to_owned(), "rate_limited".to_owned()));
+}
+
+#[test]
+fn what_was_charged_while_the_service_was_away_is_told_afterwards() {
+    let gateway = Gateway::configured(&sharing());
+    let hits = || {
+        let stream = admitted(&gateway, BODY);
+        answered(&stream);
+        stream.state("nexus_day_hits").map(|hits| hits.parse::<u64>().unwrap())
+    };
+    assert_eq!(hits(), Some(COST / 10));
+    is_away(&gateway, true);
+    assert_eq!([hits(), hits()], [None, None]);
+    is_away(&gateway, false);
+    assert_eq!([hits(), hits()], [Some(3 * COST / 10), Some(COST / 10)]);
+}
+
+#[test]
+fn what_was_charged_before_limits_were_shared_is_not_told() {
+    let gateway = Gateway::configured(&configuration());
+    answered(&admitted(&gateway, BODY));
+    assert!(gateway.configure(sharing().to_string().as_bytes()));
+    let stream = admitted(&gateway, BODY);
+    answered(&stream);
+    assert_eq!(stream.state("nexus_day_hits"), Some((COST / 10).to_string()));
 }
