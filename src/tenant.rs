@@ -34,7 +34,7 @@ mod tests {
 
     fn of(values: &[&[u8]]) -> String {
         let headers: Vec<_> = values.iter().map(|value| ("x-tenant-id", value)).collect();
-        format!("{:?}", Identity::of(&Headers::of(&headers), "X-Tenant-ID"))
+        format!("{:?}", Identity::of(&Headers::of(&headers), "x-tenant-id"))
     }
 
     #[test]

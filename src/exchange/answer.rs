@@ -59,8 +59,10 @@ impl Exchange {
             }
         }
         let mut meter = Meter::new(open.schema, form, withhold_usage);
-        for (name, count) in COUNTED_IN_THE_HEAD {
-            meter.told(count, head.headers.number(name));
+        if self.schema.dialect == Dialect::Aws {
+            for (name, count) in COUNTED_IN_THE_HEAD {
+                meter.told(count, head.headers.number(name));
+            }
         }
         let length = head.headers.number("content-length");
         open.answer = Some(Answer { status, meter, length, first_byte: None, complete: head.end_of_stream });

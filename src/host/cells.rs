@@ -28,7 +28,7 @@ pub struct Swap<T> {
 }
 
 fn key(tenant: &str) -> String {
-    format!("nexus:cell:{tenant}")
+    ["nexus:cell:", tenant].concat()
 }
 
 /// Applies `change` to the tenant's cell. It says what it found, and whether the changed cell is to be stored.

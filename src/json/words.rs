@@ -27,7 +27,7 @@ pub const fn not_digit(word: u64) -> u64 {
 pub fn plain_blocks(bytes: &[u8]) -> usize {
     const BLOCK: usize = 64;
     let (blocks, _) = bytes.as_chunks::<BLOCK>();
-    let ends = |byte: u8| byte == b'"' || byte == b'\\' || byte < b' ' || byte >= 0x80;
+    let ends = |byte: u8| byte == b'"' || byte == b'\\' || !(b' '..0x80).contains(&byte);
     let plain = |block: &&[u8; BLOCK]| !block.iter().fold(false, |found, byte| found | ends(*byte));
     blocks.iter().take_while(plain).count().saturating_mul(BLOCK)
 }

@@ -114,8 +114,12 @@ impl Cell {
         self.day.roll(Span::Day, now);
         self.expensive.roll(Span::Minute, now);
         self.tokens.roll(Span::Minute, now);
+        let day = self.day_spend.number();
         self.day_spend.roll(Calendar::Day, now);
-        self.month_spend.roll(Calendar::Month, now);
+        // No month ends within a day, and to find it is a long calculation.
+        if self.day_spend.number() != day {
+            self.month_spend.roll(Calendar::Month, now);
+        }
         self.leases.roll(now, lease_seconds);
     }
 
@@ -180,7 +184,8 @@ impl Cell {
     fn room_for(&self, rules: &Rules, ask: &Ask) -> Tokens {
         let left = |calendar| {
             let (spent, reserved) = self.spend(calendar);
-            move |limit| ask.shares.in_flight.left(limit, spent, reserved)
+            // Of the whole, not of what may be under way: a request that waits gets a longer answer than one that is cut.
+            move |limit| NanoUsd(limit).less(spent).less(reserved)
         };
         let enforced = |guard| rules.enforced(guard).map(|limit| ask.shares.of(guard, limit));
         let money = [
@@ -270,8 +275,10 @@ impl Cell {
         self.roll(now, lease_seconds);
         self.leases.release(reservation.at, reservation.cost);
         self.tokens.settle(Span::Minute, reservation.at, reservation.tokens.0, tokens.0);
-        self.day_spend.charge(Calendar::Day, reservation.at, cost);
-        self.month_spend.charge(Calendar::Month, reservation.at, cost);
+        let of_today = Calendar::Day.number(reservation.at) == self.day_spend.number();
+        for (calendar, spend) in [(Calendar::Day, &mut self.day_spend), (Calendar::Month, &mut self.month_spend)] {
+            if of_today { spend.add(cost) } else { spend.charge(calendar, reservation.at, cost) }
+        }
         self.lifetime = self.lifetime.plus(cost);
     }
 

@@ -27,6 +27,10 @@ fn slot_of(at: UnixNanos) -> u64 {
 impl Leases {
     /// Moves on to `now` and lets leases run out.
     pub fn roll(&mut self, now: UnixNanos, lease_seconds: u64) {
+        // Within a minute nothing runs out. (A lease that was just made shorter holds from the next one on.)
+        if slot_of(now) == self.head {
+            return;
+        }
         let keep = lease_seconds.min(LONGEST_SECONDS).div_ceil(SLOT_SECONDS);
         let slot = slot_of(now).max(self.head);
         // The ring's index wraps every 32 minutes: a slot number is its position relative to the old head.

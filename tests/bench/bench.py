@@ -1,0 +1,319 @@
+#!/usr/bin/env python3
+"""What the filter costs beside a bare Envoy, an Envoy with an empty filter, and Envoy's own parts: `make bench`.
+
+Every Envoy runs at the same time and is asked in turn, round after round, so that what else the machine does falls on all
+of them alike. What counts is the processor time of each Envoy, from the kernel, by request; the spread is told beside the
+median. Rates need a machine that does nothing else.
+
+  BENCH_SECONDS   of each measurement, as a bare Envoy takes them (1)
+  BENCH_ROUNDS    (5)
+  BENCH_CASES, BENCH_GATEWAYS   some only, separated by commas
+  BENCH_OTHER     another build of the filter, to be compared in the same run
+  BENCH_PEERS     where other filters of the kind are: `make bench BENCH_PEERS=1` fetches them
+  BENCH_RATE      requests a second, where latency is measured (300)
+"""
+
+import collections
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import time
+
+TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(TOP / "envoy"))
+import gateways
+import picture
+from launch import Children, accepts, answers, stop_on_signal
+
+OUT = TOP / "target" / "bench"
+SECONDS = float(os.environ.get("BENCH_SECONDS") or 1)
+ROUNDS = int(os.environ.get("BENCH_ROUNDS") or 5)
+RATE = int(os.environ.get("BENCH_RATE") or 300)
+
+Case = collections.namedtuple("Case", "name what path body sim tenant status connections requests gateways")
+Files = collections.namedtuple("Files", "wasm empty other peers spare_port")
+Run = collections.namedtuple("Run", "requests seconds cpu_us latencies")
+
+
+def chat(text, **more):
+    messages = [{"role": "system", "content": "You are a helpful assistant."}, {"role": "user", "content": text}]
+    return {"model": "gpt-4o-mini", "messages": messages, "max_tokens": 600, "temperature": 0.2, **more}
+
+
+def picture_of(size):
+    url = "data:image/png;base64," + "iVBORw0KGgoAAAANSUhEUgAABAAAAAQACAIAAADwf7zUAAAA" * (size // 48)
+    return [{"type": "text", "text": "What is this?"}, {"type": "image_url", "image_url": {"url": url}}]
+
+
+CHAT = "/v1/chat/completions"
+WANTED = {"other": "BENCH_OTHER", "ai-statistics": "BENCH_PEERS", "token-usage": "BENCH_PEERS"}
+EVERY = tuple(name for name in gateways.ALL if name not in WANTED or os.environ.get(WANTED[name]))
+LIMITING = tuple(name for name in EVERY if name in ("ours", "other"))
+UNROUTED = tuple(name for name in EVERY if name != "routed")
+LONG = "The gateway reads each request once, as it comes, and keeps none of it. " * 450
+STREAM = {"stream": True, "stream_options": {"include_usage": True}}
+FIVE = {"model": "text-embedding-3-small", "input": ["one", "two", "three"]}
+DEAR = {"model": "gpt-4", "max_tokens": 4000, "messages": [{"role": "user", "content": "Hello"}]}
+
+CASES = [
+    Case("chat", "a small chat", CHAT, chat("What does a compare-and-swap do?"), "tokens=60", "bench", 2, 32, None, EVERY),
+    Case("prompt", "a prompt of 32 kB", CHAT, chat(LONG), "tokens=60", "bench", 2, 32, None, EVERY),
+    Case("picture", "a picture of 1 MB", CHAT, chat(picture_of(1 << 20)), "tokens=60", "bench", 2, 8, None, EVERY),
+    # Each event on its own: as slow as the provider's clock ticks, so that none waits for Envoy and comes with the next.
+    Case("stream", "a stream of 500 events", CHAT, chat("Tell me a story.", **STREAM), "tokens=500; gap_ms=1", "bench", 2, 32, 32, EVERY),
+    Case("embeddings", "an answer of 100 kB", "/v1/embeddings", FIVE, "", "bench", 2, 32, None, EVERY),
+    Case("refused-429", "refused by rate", CHAT, chat("Hello"), "", "spent", 4, 32, None, LIMITING),
+    Case("refused-402", "refused by budget", CHAT, DEAR, "", "small", 4, 32, None, LIMITING),
+    # production.yaml has no route for it.
+    Case("aside", "a path that is none of the filter's", "/v1/models", None, "", "bench", 2, 32, None, UNROUTED),
+]
+
+HEADERS = {
+    "accept": "application/json",
+    "accept-encoding": "gzip, deflate",
+    "content-type": "application/json",
+    "user-agent": "OpenAI/Python 3.54.0",
+    "x-stainless-lang": "python",
+    "x-stainless-package-version": "3.54.0",
+    "x-stainless-os": "Linux",
+    "x-stainless-arch": "x64",
+    "x-stainless-runtime": "CPython",
+    "x-stainless-runtime-version": "3.11.2",
+    "x-stainless-async": "false",
+    "x-stainless-retry-count": "0",
+    "x-stainless-read-timeout": "600",
+    "authorization": f"Bearer {gateways.KEY}",
+}
+
+
+def fail(message):
+    sys.exit(f"bench: {message}")
+
+
+def free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def pinned(core, command):
+    """The gateways on one core, everything else on another, where there are two and something to bind them with."""
+    path = subprocess.run(["sh", "-c", "command -v taskset"], capture_output=True, text=True).stdout.strip()
+    return [path, "-c", str(core), *command] if path and (os.cpu_count() or 1) > core else command
+
+
+class Gateway:
+    """An Envoy with one of the configurations, on its core."""
+
+    def __init__(self, name, configuration, ports, children, files, workers=1):
+        self.name = name
+        self.port, self.admin, _ = ports
+        directory = OUT / name
+        directory.mkdir(parents=True, exist_ok=True)
+        log = directory / "access.log"
+        log.unlink(missing_ok=True)
+        config = directory / "envoy.yaml"
+        config.write_text(configuration(ports, log, files))
+        envoy = [os.environ["ENVOY_PATH"], "-c", str(config), "--concurrency", str(workers), "--disable-hot-restart", "--log-level", "error"]
+        children.start(f"{name}/envoy", pinned(0, envoy), {**os.environ, "OPENAI_API_KEY": "none"})
+        self.process = children.running[-1][1].pid
+
+    def is_ready(self):
+        return answers(f"http://127.0.0.1:{self.admin}/ready")
+
+    def cpu_us(self):
+        """Of all its threads, in the kernel and outside."""
+        threads = pathlib.Path(f"/proc/{self.process}/task").iterdir()
+        return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1000
+
+    def resident_mb(self):
+        status = pathlib.Path(f"/proc/{self.process}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) / 1024
+
+
+def files_named(spare_port):
+    named = lambda variable: pathlib.Path(os.environ[variable]).resolve() if os.environ.get(variable) else None
+    return Files(named("WASM"), named("EMPTY"), named("BENCH_OTHER"), named("BENCH_PEERS"), spare_port)
+
+
+def start_provider(port, children):
+    children.start("provider", pinned(1, [os.environ["PROVIDER"], "--listen", f"127.0.0.1:{port}"]), dict(os.environ))
+    children.wait_for("the simulated provider", lambda: accepts(port))
+
+
+def write_body(case):
+    if case.body is not None:
+        (OUT / f"{case.name}.json").write_text(json.dumps(case.body))
+
+
+def load(gateway, case, requests, rate=None):
+    """As many requests as one run of h2load makes, and what they cost."""
+    connections = min(case.connections, requests)
+    command = [os.environ["H2LOAD"], "--h1", "-n", str(requests), "-c", str(connections)]
+    for name, value in {**HEADERS, "x-tenant-id": case.tenant, **({"x-sim": case.sim} if case.sim else {})}.items():
+        command += ["-H", f"{name}: {value}"]
+    if case.body is not None:
+        command += ["-d", str(OUT / f"{case.name}.json")]
+    log = OUT / "latencies.tsv"
+    if rate:
+        log.unlink(missing_ok=True)
+        # One connection after the other, or all of them would ask at the same moment, again and again.
+        apart = f"{max(1, 1000 // rate)}ms"
+        command += ["--rps", str(rate / connections), "--rate", "1", "--rate-period", apart, "--log-file", str(log)]
+    before, since = gateway.cpu_us(), time.monotonic()
+    done = subprocess.run(pinned(1, [*command, f"http://127.0.0.1:{gateway.port}{case.path}"]), capture_output=True, text=True)
+    seconds, after = time.monotonic() - since, gateway.cpu_us()
+    codes = re.search(r"status codes: (\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx", done.stdout)
+    if not codes:
+        fail(f"h2load said\n{done.stdout}\n{done.stderr}")
+    # Of those who are to be refused, the first may pass.
+    if int(codes[case.status // 2 if case.status == 2 else 3]) < requests - 1:
+        fail(f"{case.name} by {gateway.name}: not the answers that were expected: {codes[0]}")
+    finished = re.search(r"finished in ([\d.]+)(us|ms|s),", done.stdout)
+    seconds = float(finished[1]) * {"us": 1e-6, "ms": 1e-3, "s": 1}[finished[2]]
+    latencies = [int(line.split("\t")[2]) for line in log.read_text().splitlines()] if rate else []
+    return Run(requests, seconds, (after - before) / requests, latencies)
+
+
+def spread(values):
+    return {"median": statistics.median(values), "low": min(values), "high": max(values)}
+
+
+def percentile(values, which):
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * which / 100))]
+
+
+def measure(running, cases):
+    """`runs[case][gateway]`, one of each round."""
+    counts, runs = {}, {case.name: {name: [] for name in case.gateways if name in running} for case in cases}
+    for case in cases:
+        for name in runs[case.name]:
+            warm = load(running[name], case, case.requests or 4 * case.connections)
+            if case.name not in counts:
+                warm = warm if case.requests else load(running[name], case, 10 * case.connections)
+                counts[case.name] = case.requests or max(case.connections, round(warm.requests / warm.seconds * SECONDS))
+    for nth in range(ROUNDS):
+        for case in cases:
+            names = list(runs[case.name])
+            turn = nth % len(names)
+            for name in names[turn:] + names[:turn]:
+                runs[case.name][name].append(load(running[name], case, counts[case.name]))
+        print(f"round {nth + 1} of {ROUNDS}", file=sys.stderr, flush=True)
+    return runs
+
+
+def measure_latency(running, case):
+    """At a rate that all of them bear easily, one after the other."""
+    runs = {name: [] for name in case.gateways if name in running}
+    case = case._replace(connections=10)
+    for nth in range(ROUNDS):
+        names = list(runs)
+        for name in names[nth % len(names) :] + names[: nth % len(names)]:
+            runs[name].append(load(running[name], case, max(50, round(RATE * SECONDS)), RATE))
+    return runs
+
+
+def compared(runs):
+    """Medians with their spread; ratios and differences are those of a round, and then of all rounds."""
+    figures = {}
+    of = lambda name, key: [getattr(run, key) for run in runs[name]]
+    for name in runs:
+        cpu = of(name, "cpu_us")
+        figures[name] = {"cpu_us": spread(cpu), "per_second": spread([run.requests / run.seconds for run in runs[name]])}
+        if "bare" in runs and name != "bare":
+            extra = [own - base for own, base in zip(cpu, of("bare", "cpu_us"))]
+            figures[name]["extra_us"] = spread(extra)
+            if "empty" in runs and name != "empty":
+                floor = statistics.median(own - base for own, base in zip(of("empty", "cpu_us"), of("bare", "cpu_us")))
+                # A floor that drowns in the spread measures nothing.
+                if floor > max(figures["bare"]["cpu_us"]["high"] - figures["bare"]["cpu_us"]["low"], 0) / 2:
+                    figures[name]["of_empty"] = spread([each / floor for each in extra])
+                figures[name]["throughput"] = spread([floor / own for own, floor in zip(of(name, "seconds"), of("empty", "seconds"))])
+    return figures
+
+
+def told(figure, digits=0):
+    if not figure:
+        return ""
+    return "{median:,.{d}f} ({low:,.{d}f}–{high:,.{d}f})".format(**figure, d=digits)
+
+
+def table(results, cases):
+    lines = ["| case | gateway | CPU µs a request | over bare, µs | ÷ empty's | requests/s ÷ empty's |", "|---|---|---:|---:|---:|---:|"]
+    for case in cases:
+        for name, figures in results[case.name].items():
+            row = [told(figures["cpu_us"]), told(figures.get("extra_us"), 1), told(figures.get("of_empty"), 2), told(figures.get("throughput"), 2)]
+            lines.append(f"| {case.what} | {name} | {' | '.join(row)} |")
+    return lines
+
+
+def latency_table(runs):
+    lines = [f"| at {RATE} small chats a second | p50 µs | p99 µs | p99 ÷ bare's |", "|---|---:|---:|---:|"]
+    of = lambda name, which: [percentile(run.latencies, which) for run in runs[name]]
+    for name in runs:
+        ratio = spread([own / bare for own, bare in zip(of(name, 99), of("bare", 99))]) if "bare" in runs else None
+        lines.append(f"| {name} | {told(spread(of(name, 50)))} | {told(spread(of(name, 99)))} | {told(ratio, 2)} |")
+    return lines
+
+
+def chosen(variable, known):
+    names = (os.environ.get(variable) or ",".join(known)).split(",")
+    for name in names:
+        if name not in known:
+            fail(f"{variable}: there is no {name}, but {', '.join(known)}")
+    return names
+
+
+def main():
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop_on_signal)
+    OUT.mkdir(parents=True, exist_ok=True)
+    names = chosen("BENCH_GATEWAYS", EVERY)
+    cases = [case for case in CASES if case.name in chosen("BENCH_CASES", [case.name for case in CASES])]
+    for case in cases:
+        write_body(case)
+    provider, spare, *ports = free_ports(2 + 2 * len(names))
+    files = files_named(spare)
+    children = Children(OUT)
+    running = {}
+    try:
+        start_provider(provider, children)
+        for nth, name in enumerate(names):
+            running[name] = Gateway(name, gateways.ALL[name], (*ports[2 * nth : 2 * nth + 2], provider), children, files)
+        for gateway in running.values():
+            children.wait_for(f"Envoy ({gateway.name})", gateway.is_ready)
+        runs = measure(running, cases)
+        chats = [case for case in cases if case.name == "chat"]
+        latency = measure_latency(running, chats[0]) if chats else {}
+        memory = {name: round(gateway.resident_mb()) for name, gateway in running.items()}
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        children.stop(0)
+
+    results = {name: compared(of_case) for name, of_case in runs.items()}
+    lines = table(results, cases) + ([""] + latency_table(latency) if latency else [])
+    lines += ["", "Resident memory, MB: " + ", ".join(f"{name} {size}" for name, size in memory.items())]
+    load_1m = os.getloadavg()[0]
+    lines += ["", f"{ROUNDS} rounds of {SECONDS:g} s; medians (lowest–highest); load of the machine {load_1m:.1f} on {os.cpu_count()} cores."]
+    (OUT / "table.md").write_text("\n".join(lines) + "\n")
+    (OUT / "results.json").write_text(json.dumps({"cases": results, "memory_mb": memory}, indent=1))
+    (OUT / "costs.svg").write_text(picture.costs(results, cases))
+    print("\n".join(lines))
+    print(f"\n{(OUT / 'table.md').relative_to(TOP)}, results.json beside it, and costs.svg")
+
+
+if __name__ == "__main__":
+    main()
