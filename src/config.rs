@@ -83,16 +83,11 @@ pub struct Shared {
     pub in_flight_percent: u64,
     /// The cluster of the service; by its health it is known to be away.
     pub cluster: Name,
+    /// What holds while it is.
     #[serde(default)]
-    pub away: WhenAway,
-}
-
-/// What holds while the service is away.
-#[derive(Debug, Default, Deserialize)]
-#[serde(remote = "Self", deny_unknown_fields, default)]
-pub struct WhenAway {
-    pub requests: Away,
-    pub budgets: Away,
+    pub requests_away: Away,
+    #[serde(default)]
+    pub budgets_away: Away,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -373,7 +368,6 @@ keyed!(
     Status,
     Metrics,
     Shared,
-    WhenAway,
     Upstream
 );
 

@@ -158,8 +158,8 @@ impl Shares {
 /// A part of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Share {
-    pub part: u64,
-    pub of: u64,
+    pub part: u32,
+    pub of: u32,
 }
 
 impl Share {
@@ -174,6 +174,7 @@ impl Share {
             return limit;
         }
         let part = u128::from(limit).saturating_mul(self.part.into()).checked_div(self.of.into());
+        // At least one, or a small limit would be none.
         part.and_then(|part| u64::try_from(part).ok()).unwrap_or(limit).max(1)
     }
 

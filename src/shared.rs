@@ -43,12 +43,14 @@ pub type State = (&'static str, String);
 
 impl Shared {
     pub fn new(written: &config::Shared) -> Self {
-        let config::Shared { replicas, in_flight_percent, away, cluster } = written;
-        let part = |away| if away == Away::Local { Share { part: 1, of: *replicas } } else { Share::WHOLE };
+        let config::Shared { replicas, in_flight_percent, requests_away, budgets_away, cluster } = written;
+        let replicas = u32::try_from(*replicas).unwrap_or(u32::MAX);
+        let in_flight_percent = u32::try_from(*in_flight_percent).unwrap_or(100);
+        let part = |away| if away == Away::Local { Share { part: 1, of: replicas } } else { Share::WHOLE };
         Self {
-            in_flight: Share { part: *in_flight_percent, of: replicas.saturating_mul(100) },
-            requests_away: part(away.requests),
-            budgets_away: part(away.budgets),
+            in_flight: Share { part: in_flight_percent, of: replicas.saturating_mul(100) },
+            requests_away: part(*requests_away),
+            budgets_away: part(*budgets_away),
             cluster: cluster.0.to_string(),
         }
     }
@@ -148,8 +150,9 @@ pub const STANDING: [&str; 3] = ["x-ratelimit-limit", "x-ratelimit-remaining", "
 /// The tightest window as Envoy tells it: which it is, what it allows, what is left and when it begins anew.
 fn tightest(rules: &Rules, headers: &Headers) -> Option<(Guard, Level)> {
     let [limit, remaining, reset] = STANDING;
-    let limit = headers.get(limit).and_then(|value| std::str::from_utf8(value).ok())?;
-    let told: u32 = limit.split([',', ';']).next()?.trim().parse().ok()?;
+    // The figure comes first, then all windows.
+    let digits = headers.get(limit)?.iter().take_while(|byte| byte.is_ascii_digit());
+    let told = digits.fold(0, |told: u32, byte| told.saturating_mul(10).saturating_add(u32::from(byte & 15)));
     let (remaining, reset_seconds) = (headers.number(remaining)?, headers.number(reset)?);
     let named = |guard: &Guard| rules.get(*guard).limit.map(|limit| (*guard, limit));
     let fits = |(guard, limit): &(Guard, u64)| figure(*guard, *limit) == told && reset_seconds <= seconds(*guard);
@@ -171,27 +174,19 @@ pub fn standing(rules: &Rules, headers: &Headers, own: Standing) -> Standing {
 
 /// The limit that the service found full.
 pub fn refusal(rules: &Rules, headers: &Headers, reservation: &Reservation, now: UnixNanos) -> Option<Refusal> {
-    let budget = match headers.get(REFUSED_BY)? {
-        b"day_usd" => Some((Guard::DayUsd, Calendar::Day)),
-        b"month_usd" => Some((Guard::MonthUsd, Calendar::Month)),
-        _ => None,
+    let budget = |guard, calendar: Calendar| Some((guard, rules.get(guard).limit?, calendar.ends_in(now)));
+    let (guard, limit, retry) = match headers.get(REFUSED_BY)? {
+        b"day_usd" => budget(Guard::DayUsd, Calendar::Day)?,
+        b"month_usd" => budget(Guard::MonthUsd, Calendar::Month)?,
+        _ => tightest(rules, headers).map(|(guard, level)| (guard, level.limit, level.reset_seconds.max(1)))?,
     };
-    let full = |guard, limit, needed, retry| Refusal {
-        guard,
-        limit,
-        used: limit,
-        reserved: 0,
-        left: 0,
-        needed,
-        retry_seconds: Some(retry),
-        in_flight: false,
+    let needed = match guard {
+        Guard::DayUsd | Guard::MonthUsd => reservation.cost.0,
+        Guard::TokensPerMinute => reservation.tokens.0,
+        _ => 1,
     };
-    if let Some((guard, calendar)) = budget {
-        return Some(full(guard, rules.get(guard).limit?, reservation.cost.0, calendar.ends_in(now)));
-    }
-    let (guard, level) = tightest(rules, headers)?;
-    let needed = if guard == Guard::TokensPerMinute { reservation.tokens.0 } else { 1 };
-    Some(full(guard, level.limit, needed, level.reset_seconds.max(1)))
+    let retry_seconds = Some(retry);
+    Some(Refusal { guard, limit, used: limit, reserved: 0, left: 0, needed, retry_seconds, in_flight: false })
 }
 
 /// The service's configuration: each tier's limits for its tenants, then the tenants that have their own.

@@ -4,10 +4,22 @@ use super::{Answer, AnswerHead, COUNTED_IN_THE_HEAD, Exchange, Passed, Phase};
 use crate::attempt;
 use crate::llm::meter::{Form, Meter, Passage};
 use crate::llm::schema::Dialect;
-use crate::outcome::{Outcome, Rejection, rate_limit_headers};
+use crate::outcome::{Outcome, Rejection, Reply, rate_limit_headers};
 use crate::policy::{OTHER, Policy};
 use crate::shared;
 use crate::units::UnixNanos;
+
+impl Passed {
+    /// The client gets `reply`. Of an answer without a body only the head can be replaced.
+    fn replace(&mut self, reply: Reply, end_of_stream: bool) {
+        self.set.push((":status", reply.status.to_string()));
+        if !end_of_stream {
+            self.set.push(("content-length", reply.body.len().to_string()));
+            self.set.extend(reply.headers);
+            self.body = Some(reply.body);
+        }
+    }
+}
 
 impl Exchange {
     /// Whether the answer's provider is only known by where it came from.
@@ -35,13 +47,9 @@ impl Exchange {
             // Envoy's own words are in OpenAI's dialect.
             if ejected || (status >= 500 && self.schema.dialect != Dialect::OpenAi) {
                 let rejection = Rejection::plain(Outcome::ProviderUnavailable, format!("The provider {why}."));
-                let reply = rejection.in_dialect(self.schema.dialect, &self.request_id);
-                passed.set.push((":status", status.to_string()));
-                if !head.end_of_stream {
-                    passed.set.push(("content-length", reply.body.len().to_string()));
-                    passed.set.extend(reply.headers);
-                    passed.body = Some(reply.body);
-                }
+                let mut reply = rejection.in_dialect(self.schema.dialect, &self.request_id);
+                reply.status = u32::try_from(status).unwrap_or(reply.status);
+                passed.replace(reply, head.end_of_stream);
                 passed.remove.push(attempt::STAND_IN);
             }
             return passed;
@@ -88,12 +96,10 @@ impl Exchange {
         };
         open.withdrawn = Some((rejection.outcome, rejection.limit_name()));
         let reply = rejection.in_dialect(self.schema.dialect, &self.request_id);
-        let mut passed = Passed { set: reply.headers, ..Passed::default() };
-        passed.set.push((":status", reply.status.to_string()));
+        let mut passed = Passed::default();
+        passed.replace(reply, head.end_of_stream);
         passed.remove.extend(shared::STANDING);
         passed.remove.push(shared::REFUSED_BY);
-        passed.set.push(("content-length", reply.body.len().to_string()));
-        passed.body = Some(reply.body);
         passed
     }
 

@@ -117,7 +117,7 @@ fn ask(plugin: &Plugin, demand: &Demand, now: UnixNanos) -> Result<Decision, Swa
         (decision, store)
     });
     plugin.stats.swapped(&swap);
-    if plugin.policy.shared.is_some() && (swap.forgot || plugin.is_first_of(demand.tenant)) {
+    if plugin.is_first_of(demand.tenant) || (swap.forgot && plugin.policy.shared.is_some()) {
         cells::begin_to_tell(&tenant.name, charged, swap.forgot);
     }
     plugin.levels.touch(demand.tenant);
@@ -129,10 +129,9 @@ fn settle(plugin: &Plugin, settlement: &Settlement, now: UnixNanos) {
     let Settlement { reservation, cost, tokens, withdrawn, .. } = settlement;
     let lease = plugin.policy.lease_seconds;
     let swap = cells::swap(&tenant.name, cells::SETTLE_ATTEMPTS, |cell| {
+        cell.settle(reservation, *cost, *tokens, lease, now);
         if *withdrawn {
-            cell.withdraw(reservation, lease, now);
-        } else {
-            cell.settle(reservation, *cost, *tokens, lease, now);
+            cell.withdraw(reservation);
         }
         (cell.lifetime(), true)
     });

@@ -12,11 +12,10 @@ use crate::policy::{self, ConfigError, Policy, TenantIx};
 use crate::units::UnixNanos;
 use crate::view;
 use crate::view::health::{self, State};
-use hashbrown::HashSet;
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{BufferType, ContextType};
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -30,21 +29,22 @@ pub struct Plugin {
     pub levels: LevelGauges,
     pub densities: Densities,
     pub breakers: Breakers,
-    /// Whose charges the service by which Envoys share limits is told of.
-    told: RefCell<HashSet<TenantIx>>,
+    /// By tenant, if Envoys share limits: whether this worker has seen it.
+    seen: Vec<Cell<bool>>,
     /// Streams until the next that is watched.
     unwatched: Cell<u32>,
 }
 
 impl Plugin {
     fn new(policy: Policy) -> Self {
+        let seen = if policy.shared.is_some() { vec![Cell::new(false); policy.tenants.len()] } else { Vec::new() };
         Self {
             policy,
+            seen,
             stats: Stats::default(),
             levels: LevelGauges::default(),
             densities: Densities::default(),
             breakers: Breakers::default(),
-            told: RefCell::default(),
             unwatched: Cell::new(ONE_IN),
         }
     }
@@ -54,9 +54,10 @@ impl Plugin {
         self.policy.shared.is_some() && self.breakers.is_open(self.policy.providers.len(), now)
     }
 
-    /// Whether this worker sees a tenant for the first time.
+    /// Whether this worker sees a tenant for the first time whose limits other Envoys share.
     pub fn is_first_of(&self, tenant: TenantIx) -> bool {
-        self.told.try_borrow_mut().is_ok_and(|mut told| told.insert(tenant))
+        let seen = usize::try_from(tenant.0).ok().and_then(|at| self.seen.get(at));
+        seen.is_some_and(|seen| !seen.replace(true))
     }
 
     fn is_to_be_watched(&self) -> bool {

@@ -282,9 +282,8 @@ impl Cell {
         self.lifetime = self.lifetime.plus(cost);
     }
 
-    /// Takes back an admission of which nothing came: the request was never sent on.
-    pub fn withdraw(&mut self, reservation: &Reservation, lease_seconds: u64, now: UnixNanos) {
-        self.settle(reservation, NanoUsd::ZERO, Tokens(0), lease_seconds, now);
+    /// Takes a request out of its windows, after it was settled: it was never sent on.
+    pub fn withdraw(&mut self, reservation: &Reservation) {
         let windows = [(&mut self.minute, Span::Minute), (&mut self.hour, Span::Hour), (&mut self.day, Span::Day)];
         for (window, span) in windows {
             window.settle(span, reservation.at, 1, 0);

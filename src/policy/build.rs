@@ -50,10 +50,10 @@ pub(super) fn policy(config: Config) -> Checked<Policy> {
     if let Some(written) = &config.shared {
         in_range("shared.replicas", written.replicas, shared::REPLICAS)?;
         in_range("shared.in_flight_percent", written.in_flight_percent, shared::PERCENT)?;
-        let local = [written.away.requests, written.away.budgets].contains(&config::Away::Local);
+        let local = [written.requests_away, written.budgets_away].contains(&config::Away::Local);
         if local && config.status.is_none() {
             let problem = "`local` needs `status`: without Envoy's admin it is not known that the service is away";
-            return flaw("shared.away", problem);
+            return flaw("shared", problem);
         }
     }
     let shared = config.shared.as_ref().map(Shared::new);

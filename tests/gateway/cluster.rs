@@ -309,7 +309,7 @@ async fn while_the_service_is_gone_each_has_its_part_or_nothing_and_nobody_waits
         "windows": {"limits": {"requests_per_minute": LIMIT}, "unlimited": ["request_usd", "day_usd"]},
         "money": {"unlimited": ["request_usd"]},
     });
-    let shared = json!({"replicas": 2, "cluster": "ratelimit", "away": {"requests": "local", "budgets": "deny"}});
+    let shared = json!({"replicas": 2, "cluster": "ratelimit", "budgets_away": "deny"});
     let deny = [("failure_mode_deny: false #= AWAY_BUDGETS", "failure_mode_deny: true")];
     let names = ["cluster-away-1", "cluster-away-2"];
     let Some(mut cluster) = Cluster::start_with(names, tenants, shared, &deny).await else { return };

@@ -169,7 +169,8 @@ fn what_is_taken_back_was_never_there() {
     let before = cell.clone();
     for _ in 0..3 {
         let reservation = cell.admit(&rules, &asks, NOON).verdict.unwrap().reservation;
-        cell.withdraw(&reservation, 900, NOON);
+        cell.settle(&reservation, NanoUsd::ZERO, Tokens(0), 900, NOON);
+        cell.withdraw(&reservation);
         assert_eq!(cell, before);
     }
 }
