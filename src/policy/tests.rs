@@ -570,3 +570,23 @@ fn the_tenants_label_can_be_cut_down() {
     );
     assert_eq!(of(r#","metrics":{"tenant_label":"none"}"#), (owned(["none", "none", "none", "other"]), [false, false]));
 }
+
+#[test]
+fn sharing_needs_to_know_with_how_many_and_whether_the_service_is_there() {
+    let shared =
+        |more: &str| with(&format!(r#""status":{{"cluster":"admin"}},"shared":{{"cluster":"ratelimit"{more}}}"#));
+    assert!(read(&shared(r#","replicas":2"#)).shared.is_some());
+    let blind = r#""shared":{"cluster":"ratelimit","replicas":2,"requests_away":"allow","budgets_away":"deny"}"#;
+    assert!(read(&with(blind)).shared.is_some());
+    refused([
+        (shared(r#","replicas":0"#), "shared.replicas: 0 is out of range: 1 to 10000 is allowed"),
+        (
+            shared(r#","replicas":2,"in_flight_percent":101"#),
+            "shared.in_flight_percent: 101 is out of range: 1 to 100 is allowed",
+        ),
+        (
+            with(&blind.replace("allow", "local")),
+            "shared: `local` needs `status`: without Envoy's admin it is not known that the service is away",
+        ),
+    ]);
+}
