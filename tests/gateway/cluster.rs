@@ -130,6 +130,7 @@ impl Cluster {
         };
         let mut policy = policy(tenants);
         policy["shared"] = shared;
+        policy["expensive"] = json!({"models": ["gpt-4"]});
         fs::write(dir.join("plugin.json"), policy.to_string()).unwrap();
         let written = Command::new(std::env::var_os("RATELIMIT_CONFIG").expect("run `make e2e`"))
             .arg(dir.join("plugin.json"))
@@ -380,4 +381,36 @@ async fn what_was_spent_while_the_service_was_gone_is_told_when_it_is_back() {
     let all = spent(&cluster).await.iter().sum();
     assert!(all > before.iter().sum());
     assert_eq!(cluster.settled("day_usd", "money", all).await, all, "all of it, once");
+}
+
+/// What the first Envoy has let pass, the second refuses.
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_months_and_expensive_requests_are_shared_too() {
+    away_from_midnight().await;
+    let tenants = json!({
+        "talker": {"limits": {"tokens_per_minute": 400}, "unlimited": ["request_usd", "day_usd"]},
+        "monthly": {"budgets": {"month_usd": "0.0005"}, "unlimited": ["request_usd", "day_usd"]},
+        "dear": {"limits": {"expensive_per_minute": 1}, "unlimited": ["request_usd", "day_usd"]},
+    });
+    let names = ["cluster-kinds-1", "cluster-kinds-2"];
+    let Some(cluster) = Cluster::start(names, tenants, shared(100)).await else { return };
+    early_in_a_minute().await;
+    let few = |tenant| chat(tenant).field("max_completion_tokens", 20);
+    for (asked, limit, counted, refusal) in [
+        (few("talker").sim("tokens=10; usage_factor=50"), "tokens_per_minute", 400, (429, "token_rate_limited")),
+        (few("monthly").sim("tokens=10; usage_factor=100"), "month_usd", 500_000, (402, "monthly_budget_exceeded")),
+        (few("dear").model("gpt-4").sim("tokens=1"), "expensive_per_minute", 1, (429, "expensive_rate_limited")),
+    ] {
+        let [first, second] = &cluster.gateways;
+        let answer = first.ask(asked.request()).await;
+        assert_eq!(answer.status, 200, "{limit}: {answer:?}");
+        let tenant = first.record_of(&answer).await["tenant"].as_str().unwrap().to_owned();
+        let count = cluster.settled(limit, &tenant, counted).await;
+        let answer = second.ask(asked.request()).await;
+        assert_eq!((answer.status, answer.code().as_str()), refusal, "{limit}: {count}");
+        // Requests of the usual kind go on.
+        if tenant == "dear" {
+            assert_eq!(second.ask(few("dear").sim("tokens=1").request()).await.status, 200);
+        }
+    }
 }
