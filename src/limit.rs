@@ -170,9 +170,12 @@ impl Share {
     }
 
     fn of(self, limit: u64) -> u64 {
-        if self.is_whole() {
-            return limit;
-        }
+        if self.is_whole() { limit } else { self.part_of(limit) }
+    }
+
+    /// Apart from [`Self::of`], which stands in several places and where an Envoy is alone never comes here.
+    #[inline(never)]
+    fn part_of(self, limit: u64) -> u64 {
         let part = u128::from(limit).saturating_mul(self.part.into()).checked_div(self.of.into());
         // At least one, or a small limit would be none.
         part.and_then(|part| u64::try_from(part).ok()).unwrap_or(limit).max(1)

@@ -218,7 +218,7 @@ fn message(refusal: &Refusal) -> String {
     };
     match refusal.guard {
         _ if refusal.in_flight => format!(
-            "Requests under way hold {} of the budget of {}, as much as may be at a time. Try again when one has ended.",
+            "Requests under way hold {} of the budget of {}, all that they may. Try again when one has ended.",
             usd(reserved),
             usd(limit)
         ),

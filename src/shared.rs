@@ -51,7 +51,7 @@ impl Shared {
             in_flight: Share { part: in_flight_percent, of: replicas.saturating_mul(100) },
             requests_away: part(*requests_away),
             budgets_away: part(*budgets_away),
-            cluster: cluster.0.to_string(),
+            cluster: (*cluster.0).to_owned(),
         }
     }
 
@@ -68,7 +68,7 @@ impl Shared {
 
 /// What the service is asked before the call.
 pub fn question(tenant: &TenantPolicy, reservation: &Reservation) -> Vec<State> {
-    let mut states = vec![("nexus_tenant", tenant.name.to_string()), ("nexus_tier", tenant.tier.to_string())];
+    let mut states = vec![("nexus_tenant", (*tenant.name).to_owned()), ("nexus_tier", (*tenant.tier).to_owned())];
     if reservation.expensive {
         states.push(("nexus_expensive", Guard::ExpensivePerMinute.name().to_owned()));
     }

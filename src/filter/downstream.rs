@@ -139,8 +139,7 @@ fn settle(plugin: &Plugin, settlement: &Settlement, now: UnixNanos) {
         && !plugin.service_away(now)
     {
         let told = cells::tell(&tenant.name, charged);
-        plugin.stats.swapped(&told);
-        exchange_facts::share(&shared::told(&tenant.rules, told.outcome.unwrap_or(charged), charged, *tokens));
+        exchange_facts::share(&shared::told(&tenant.rules, told, charged, *tokens));
     }
     plugin.stats.swapped(&swap);
     plugin.levels.touch(settlement.tenant);

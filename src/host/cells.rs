@@ -79,25 +79,23 @@ fn read_told(key: &str) -> (Option<NanoUsd>, u32) {
 /// From here on the service that several Envoys share is told what the tenant is charged: after `charged`, unless somebody
 /// has begun already. `anew` where the cell has.
 pub fn begin_to_tell(tenant: &str, charged: NanoUsd, anew: bool) {
-    let key = told_key(tenant);
     let cas = if anew { None } else { Some(ABSENT) };
-    if anew || read_told(&key).0.is_none() {
-        // Who loses finds what the winner wrote.
-        let _ = hostcalls::set_shared_data(&key, Some(&charged.0.to_le_bytes()), cas);
-    }
+    // Where it is there already, it stays.
+    let _ = hostcalls::set_shared_data(&told_key(tenant), Some(&charged.0.to_le_bytes()), cas);
 }
 
-/// Notes that the service is told of all charges up to `now`. What it was told before; `now` itself if another worker was faster.
-pub fn tell(tenant: &str, now: NanoUsd) -> Swap<NanoUsd> {
+/// Notes that the service is told of all charges up to `now`. What it was told before; `now` itself if another worker was
+/// faster, or if nothing could be noted.
+pub fn tell(tenant: &str, now: NanoUsd) -> NanoUsd {
     let key = told_key(tenant);
-    for lost in 0..SETTLE_ATTEMPTS {
+    for _ in 0..SETTLE_ATTEMPTS {
         let (told, cas) = read_told(&key);
-        let told = told.unwrap_or(now);
-        if told >= now || hostcalls::set_shared_data(&key, Some(&now.0.to_le_bytes()), Some(cas)).is_ok() {
-            return Swap { outcome: Ok(told.min(now)), lost, forgot: false };
+        let Some(told) = told.filter(|told| *told < now) else { break };
+        if hostcalls::set_shared_data(&key, Some(&now.0.to_le_bytes()), Some(cas)).is_ok() {
+            return told;
         }
     }
-    Swap { outcome: Err(SwapStarved), lost: SETTLE_ATTEMPTS, forgot: false }
+    now
 }
 
 /// The tenant's cell as it is, if it has one.

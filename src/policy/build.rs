@@ -52,7 +52,7 @@ pub(super) fn policy(config: Config) -> Checked<Policy> {
         in_range("shared.in_flight_percent", written.in_flight_percent, shared::PERCENT)?;
         let local = [written.requests_away, written.budgets_away].contains(&config::Away::Local);
         if local && config.status.is_none() {
-            let problem = "`local` needs `status`: without Envoy's admin it is not known that the service is away";
+            let problem = "`local` needs `status`, to know when the service is away";
             return flaw("shared", problem);
         }
     }

@@ -584,9 +584,6 @@ fn sharing_needs_to_know_with_how_many_and_whether_the_service_is_there() {
             shared(r#","replicas":2,"in_flight_percent":101"#),
             "shared.in_flight_percent: 101 is out of range: 1 to 100 is allowed",
         ),
-        (
-            with(&blind.replace("allow", "local")),
-            "shared: `local` needs `status`: without Envoy's admin it is not known that the service is away",
-        ),
+        (with(&blind.replace("allow", "local")), "shared: `local` needs `status`, to know when the service is away"),
     ]);
 }
