@@ -10,6 +10,8 @@ ENVOY_VERSION := 1.40.0
 FUNC_E_VERSION := v1.6.0
 # It has no releases: the newest commit that its module proxy has. What its source does is relied upon, see README.
 RATELIMIT_VERSION := v1.4.1-0.20260122083618-3fb702589d36
+ORAS_VERSION := v1.3.6
+VERSION := $(shell sed -n '/^version = /{s/.*"\(.*\)"/\1/p;q}' Cargo.toml)
 
 CARGO_TARGET_DIR ?= $(CURDIR)/target
 export CARGO_TARGET_DIR
@@ -23,18 +25,23 @@ PRICES := $(CURDIR)/target/prices
 GRAFANA_VENV := $(CURDIR)/target/grafana-venv
 GRAFANA := $(CURDIR)/target/grafana
 WASM := $(CURDIR)/target/nexus_ai_gateway.wasm
+NAMED := $(CURDIR)/target/cost/named/wasm32-wasip1/release/nexus_ai_gateway.wasm
 EMPTY := $(CARGO_TARGET_DIR)/wasm32-wasip1/release/empty_filter.wasm
 PROVIDER := $(CARGO_TARGET_DIR)/release/simulated-provider
+CHECK := $(CARGO_TARGET_DIR)/debug/check-config
 PINNED_FUNC_E := $(TOOLS)/func-e-$(FUNC_E_VERSION)/func-e
 PINNED_ENVOY := $(TOOLS)/envoy-$(ENVOY_VERSION)/envoy
 PROMLINT := $(TOOLS)/promlint
 RATELIMIT := $(TOOLS)/ratelimit-$(RATELIMIT_VERSION)/service_cmd
-RATELIMIT_CONFIG := $(CARGO_TARGET_DIR)/debug/ratelimit-config
 # Servers that the tests run for real, unpacked from Debian's packages.
 DEBIAN := $(TOOLS)/debian
 DEBIAN_PROMETHEUS := $(TOOLS)/prometheus/usr/bin
 PEERS := $(TOOLS)/peers
 H2LOAD := $(TOOLS)/h2load/h2load
+ORAS := $(TOOLS)/oras-$(ORAS_VERSION)/oras
+REGISTRY := $(TOOLS)/registry/usr/bin/docker-registry
+IMAGE := $(CURDIR)/target/image
+RELEASE := $(CURDIR)/target/release-$(VERSION)
 PROMETHEUS ?= $(DEBIAN_PROMETHEUS)/prometheus
 PROMTOOL ?= $(DEBIAN_PROMETHEUS)/promtool
 FUNC_E ?= $(PINNED_FUNC_E)
@@ -57,6 +64,9 @@ generate_prices = $(PRICES_VENV)/bin/python envoy/prices/generate.py
 ask_prices = PYTHONPATH=envoy/prices $(PRICES_VENV)/bin/python tests/prices/oracle.py
 
 print_size = printf '%s  %d bytes, %d gzipped\n' $(WASM:$(CURDIR)/%=%) $$(wc -c <$(WASM)) $$(gzip -9c $(WASM) | wc -c)
+# Debian's packages, unpacked here and not installed: no root is needed, and apt checks what it fetches.
+unpack = { apt-get download $(1) >log 2>&1 || { [ $$(id -u) = 0 ] && apt-get update >>log 2>&1 && apt-get download $(1) >>log 2>&1; }; } \
+	&& for package in *.deb; do dpkg-deb -x $$package .; done && rm *.deb
 missing = { echo "missing: $(1)" >&2; exit 1; }
 
 ##@ The two commands
@@ -74,8 +84,8 @@ demo: $(WASM) provider $(FUNC_E) $(ENVOY_PATH) $(DEBIAN_STAMP) $(PROMETHEUS) | n
 	@$(with_envoy) DEBIAN=$(DEBIAN) PROMETHEUS=$(PROMETHEUS) envoy/demo
 
 .PHONY: run-cluster
-run-cluster: $(WASM) provider ratelimit-config-tool $(FUNC_E) $(ENVOY_PATH) $(RATELIMIT) $(DEBIAN_STAMP) | need-python ## Start two Envoys that share limits and budgets by envoyproxy/ratelimit and Redis
-	@$(with_envoy) DEBIAN=$(DEBIAN) RATELIMIT=$(RATELIMIT) RATELIMIT_CONFIG=$(RATELIMIT_CONFIG) envoy/cluster
+run-cluster: $(WASM) provider checker $(FUNC_E) $(ENVOY_PATH) $(RATELIMIT) $(DEBIAN_STAMP) | need-python ## Start two Envoys that share limits and budgets by envoyproxy/ratelimit and Redis
+	@$(with_envoy) DEBIAN=$(DEBIAN) CHECK=$(CHECK) RATELIMIT=$(RATELIMIT) envoy/cluster
 
 .PHONY: test
 test: ## lint, check-prometheus, check-grafana, unit, cost, e2e and a short run of the fuzz targets
@@ -93,9 +103,19 @@ test: ## lint, check-prometheus, check-grafana, unit, cost, e2e and a short run 
 build: $(WASM) ## Build target/nexus_ai_gateway.wasm and print its size
 	@$(print_size)
 
+.PHONY: check-config
+check-config: checker ## What Envoy would say of a configuration, without Envoy (FILE=… of Envoy, Istio, Envoy Gateway or the plugin alone)
+	@[ -n "$(FILE)" ] || $(call missing,the files to check: make check-config FILE=envoy.yaml)
+	@$(CHECK) $(FILE)
+
+.PHONY: schema
+schema: checker ## Write the JSON Schema of the plugin's configuration
+	@$(CHECK) --schema >envoy/schema.json
+
 .PHONY: ratelimit-config
-ratelimit-config: ratelimit-config-tool ## Print envoyproxy/ratelimit's configuration for the limits in FILE=… (an Envoy configuration, or the plugin's)
-	@$(RATELIMIT_CONFIG) $(FILE)
+ratelimit-config: checker ## Print envoyproxy/ratelimit's configuration for the limits in FILE=… (what check-config reads)
+	@[ -n "$(FILE)" ] || $(call missing,the file with the limits: make ratelimit-config FILE=envoy.yaml)
+	@$(CHECK) --ratelimit $(FILE)
 
 .PHONY: fmt
 fmt: | need-rust ## Format the sources
@@ -103,13 +123,15 @@ fmt: | need-rust ## Format the sources
 	@cargo fmt --manifest-path tests/cost/Cargo.toml --all
 
 .PHONY: lint
-lint: $(WASM) $(FUNC_E) $(ENVOY_PATH) | need-rust ## Formatting, clippy natively and for wasm, every Envoy configuration through Envoy
+lint: $(WASM) checker $(FUNC_E) $(ENVOY_PATH) | need-rust ## Formatting, clippy natively and for wasm, the schema, every Envoy configuration through Envoy
 	@cargo fmt --all --check
 	@cargo fmt --manifest-path tests/fuzz/Cargo.toml --check
 	@cargo fmt --manifest-path tests/cost/Cargo.toml --all --check
 	@cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
 	@cargo clippy $(LOCKED) --lib --target wasm32-wasip1 -- -D warnings
 	@cargo clippy $(LOCKED) --manifest-path tests/cost/Cargo.toml --workspace -- -D warnings
+	@$(CHECK) --schema | diff -u envoy/schema.json - || { echo "envoy/schema.json is not what make schema writes" >&2; exit 1; }
+	@$(CHECK) $(wildcard envoy/*.yaml)
 	@for config in $(wildcard envoy/*.yaml); do \
 		OPENAI_API_KEY=none OPENROUTER_API_KEY=none ANTHROPIC_API_KEY=none LOCAL_API_KEY=none $(with_envoy) $(FUNC_E) run --mode validate -c $$config >$(CURDIR)/target/validate.log 2>&1 \
 			|| { grep -E '\[(warning|error|critical)\]' $(CURDIR)/target/validate.log || tail -n 5 $(CURDIR)/target/validate.log; \
@@ -118,18 +140,18 @@ lint: $(WASM) $(FUNC_E) $(ENVOY_PATH) | need-rust ## Formatting, clippy natively
 	done
 
 .PHONY: unit
-unit: | need-rust need-python ## Unit and property tests of the core and the adapter, the corpus and the simulated provider's own
+unit: | need-rust need-python ## Unit and property tests of the core and the adapter, the corpus, the checker's and the simulated provider's own
 	@python3 tests/fixtures/expected.py
 	@cargo test $(LOCKED) --lib
-	@cargo test $(LOCKED) --package simulated-provider
+	@cargo test $(LOCKED) --package simulated-provider --package check-config
 
 .PHONY: e2e
-e2e: $(WASM) provider $(FUNC_E) $(ENVOY_PATH) $(PROMLINT) $(RATELIMIT) ratelimit-config-tool $(DEBIAN_STAMP) $(PROMETHEUS) $(VENV)/tests.stamp | need-rust ## End to end: func-e, real Envoy, the official SDKs, real servers
-	@$(with_envoy) PYTHON=$(VENV)/bin/python PROMLINT=$(PROMLINT) DEBIAN=$(DEBIAN) PROMETHEUS=$(PROMETHEUS) RATELIMIT=$(RATELIMIT) RATELIMIT_CONFIG=$(RATELIMIT_CONFIG) cargo test $(LOCKED) --test gateway
+e2e: $(WASM) $(IMAGE)/index.json $(REGISTRY) provider checker $(RATELIMIT) $(FUNC_E) $(ENVOY_PATH) $(PROMLINT) $(DEBIAN_STAMP) $(PROMETHEUS) $(VENV)/tests.stamp | need-rust ## End to end: func-e, real Envoy, the official SDKs, real servers
+	@$(with_envoy) CHECK=$(CHECK) RATELIMIT=$(RATELIMIT) IMAGE=$(IMAGE):$(VERSION) ORAS=$(ORAS) REGISTRY=$(REGISTRY) PYTHON=$(VENV)/bin/python PROMLINT=$(PROMLINT) DEBIAN=$(DEBIAN) PROMETHEUS=$(PROMETHEUS) cargo test $(LOCKED) --test gateway
 
 .PHONY: cost
-cost: $(WASM) empty | need-rust ## Host calls, bytes, instructions and memory of an exchange, exactly, held to budgets (VERBOSE=1: where from)
-	@WASM=$(WASM) EMPTY=$(EMPTY) cargo run $(LOCKED) --quiet --manifest-path tests/cost/Cargo.toml
+cost: $(WASM) empty $(if $(VERBOSE),$(NAMED)) | need-rust ## Host calls, bytes, instructions and memory of an exchange, exactly, held to budgets (VERBOSE=1: by callback and function)
+	@WASM=$(WASM) EMPTY=$(EMPTY) $(if $(VERBOSE),NAMED=$(NAMED)) cargo run $(LOCKED) --quiet --manifest-path tests/cost/Cargo.toml
 
 .PHONY: check-prometheus
 check-prometheus: $(PROMTOOL) ## Scrape configuration, rules and alerts through promtool; each alert fires, and doesn't, and has its page
@@ -180,6 +202,39 @@ grafana-pictures: $(GRAFANA_VENV)/pictures.stamp $(DEBIAN_STAMP) ## Draw the das
 clean: ## Remove everything that was built or installed here
 	@rm -rf $(CURDIR)/target $(CARGO_TARGET_DIR)
 
+##@ To ship it
+
+.PHONY: image
+image: $(IMAGE)/index.json ## The OCI image that Istio and Envoy Gateway load, as a layout in target/image
+	@$(ORAS) resolve --full-reference --oci-layout $(IMAGE):$(VERSION)
+
+.PHONY: push
+push: $(IMAGE)/index.json ## Push that image (TO=registry.example.com/team/nexus-ai-gateway; PLAIN_HTTP=1 without TLS; logged in before by docker, podman or oras)
+	@[ -n "$(TO)" ] || $(call missing,where to: make push TO=registry.example.com/team/nexus-ai-gateway)
+	@$(ORAS) copy --no-tty --from-oci-layout $(IMAGE):$(VERSION) $(if $(PLAIN_HTTP),--to-plain-http) $(TO):$(VERSION)
+
+.PHONY: release
+release: $(IMAGE)/index.json | need-python ## The .wasm, its image, the schema, licences and checksums, in target/release-VERSION
+	@rm -rf $(RELEASE) && mkdir -p $(RELEASE)
+	@cp $(WASM) envoy/schema.json LICENSE CHANGELOG.md $(RELEASE)
+	@cp -r $(IMAGE) $(RELEASE)/image
+	@python3 envoy/release/licences.py wasm32-wasip1 >$(RELEASE)/LICENSES.txt
+	@cd $(RELEASE) && find . -type f ! -name SHA256SUMS -printf '%P\n' | LC_ALL=C sort | xargs sha256sum >SHA256SUMS
+	@echo "$(RELEASE:$(CURDIR)/%=%)" && cat $(RELEASE)/SHA256SUMS
+
+# Sources, crates and target elsewhere: what a path left behind in the .wasm would differ.
+ELSEWHERE := $(CURDIR)/target/elsewhere
+.PHONY: reproduce
+reproduce: $(WASM) | need-rust ## The .wasm is the same, byte for byte, from another folder and another home of cargo
+	@rm -rf $(ELSEWHERE) && mkdir -p $(ELSEWHERE)/quite/another/folder $(ELSEWHERE)/cargo/registry
+	@cp -r .cargo Cargo.toml Cargo.lock Makefile src envoy tests $(ELSEWHERE)/quite/another/folder
+	@home=$${CARGO_HOME:-$$HOME/.cargo}; for kept in config.toml registry/index registry/cache; do \
+		[ ! -e $$home/$$kept ] || ln -s $$home/$$kept $(ELSEWHERE)/cargo/$$kept; \
+	done
+	@env -u MAKEFLAGS CARGO_HOME=$(ELSEWHERE)/cargo CARGO_TARGET_DIR=$(ELSEWHERE)/target $(MAKE) -C $(ELSEWHERE)/quite/another/folder build
+	@cmp $(WASM) $(ELSEWHERE)/quite/another/folder/target/nexus_ai_gateway.wasm
+	@sha256sum $(WASM) && rm -rf $(ELSEWHERE)
+
 ##@ Measuring
 
 .PHONY: bench
@@ -229,13 +284,17 @@ help: ## This list
 		/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@printf '\nPorts: GATEWAY_PORT=10000 ADMIN_PORT=9901 PROVIDER_PORT=18080; of the demo also PROMETHEUS_PORT=9090 POSTGRES_PORT=15432. Tools of your own: ENVOY_PATH=… FUNC_E=…\n'
 
+# Messages in the .wasm name the sources of crates, and where those lie on this machine would make it another one than elsewhere.
+nowhere = target.'cfg(target_family = \"wasm\")'.rustflags = [$$(printf '\"--remap-path-prefix=%s=/crates\",' "$${CARGO_HOME:-$$HOME/.cargo}"/registry/src/*)]
+
 # ---- what the targets need -----------------------------------------------------------------------------------------
 
 $(WASM): $(shell find src -name '*.rs') Cargo.toml $(wildcard Cargo.lock) .cargo/config.toml | need-rust
 	@[ -d "$$(rustc --print target-libdir --target wasm32-wasip1)" ] \
 		|| { command -v rustup >/dev/null && rustup target add wasm32-wasip1; } \
 		|| $(call missing,the Rust target wasm32-wasip1 (rustup target add wasm32-wasip1). Without rustup: make build-debian)
-	@cargo wasm $(LOCKED)
+	@cargo fetch $(LOCKED) --quiet --target wasm32-wasip1
+	@cargo wasm $(LOCKED) --config "$(nowhere)"
 	@mkdir -p $(@D) && cp $(CARGO_TARGET_DIR)/wasm32-wasip1/release/nexus_ai_gateway.wasm $@
 
 # Always asked, because cargo knows better than make what the provider is built from.
@@ -243,10 +302,19 @@ $(WASM): $(shell find src -name '*.rs') Cargo.toml $(wildcard Cargo.lock) .cargo
 provider: | need-rust
 	@cargo build $(LOCKED) --quiet --release --package simulated-provider
 
-# The same of the filter that does nothing.
+# The same code, but functions keep their names. In a folder of its own, or each build would undo the other's.
+$(NAMED): $(WASM)
+	@CARGO_PROFILE_RELEASE_STRIP=debuginfo cargo wasm $(LOCKED) --quiet --target-dir $(CURDIR)/target/cost/named
+	@touch $@
+
+# The filter that does nothing.
 .PHONY: empty
 empty: | need-rust
 	@cargo build $(LOCKED) --quiet --manifest-path tests/cost/Cargo.toml --package empty-filter --release --target wasm32-wasip1
+
+.PHONY: checker
+checker: | need-rust
+	@cargo build $(LOCKED) --quiet --package check-config
 
 # What cargo-fuzz would pass: all of it stable, so neither that nor a nightly toolchain is needed. Without --target, build
 # scripts would get these flags too.
@@ -286,21 +354,30 @@ $(PROMLINT): $(wildcard tests/promlint/*) | need-go
 	@cd tests/promlint && CGO_ENABLED=0 go build -o $@ . \
 		|| $(call missing,the checker of metrics: go could not build it; it needs Go and its module proxy)
 
-# Debian's package, unpacked and not installed: no root is needed. Its version is that of the release (2.42 in Debian 12, with which the
-# rules were written); apt checks what it fetches. Where it can't be had, what needs it is left out, and says so.
+# Its version is that of the release: 2.42 in Debian 12, with which the rules were written. Where it can't be had, what needs it is left
+# out, and says so.
 $(DEBIAN_PROMETHEUS)/prometheus:
 	@echo "unpacking Debian's prometheus"
 	@rm -rf $(TOOLS)/prometheus && mkdir -p $(TOOLS)/prometheus
-	@cd $(TOOLS)/prometheus && { apt-get download prometheus >log 2>&1 || { [ $$(id -u) = 0 ] && apt-get update >>log 2>&1 && apt-get download prometheus >>log 2>&1; }; } \
-		&& dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb && touch $@ && $@ --version 2>&1 | head -n 1 \
+	@cd $(TOOLS)/prometheus && { $(call unpack,prometheus) && touch $@ && $@ --version 2>&1 | head -n 1; } \
 		|| { tail -n 2 log >&2; echo "no prometheus from Debian here: what needs it is SKIPPED. Or name yours: PROMETHEUS=… PROMTOOL=…" >&2; }
+
+$(REGISTRY):
+	@echo "unpacking Debian's docker-registry"
+	@rm -rf $(TOOLS)/registry && mkdir -p $(TOOLS)/registry
+	@cd $(TOOLS)/registry && { $(call unpack,docker-registry) && touch $@ && $@ --version; } \
+		|| { tail -n 2 log >&2; echo "no docker-registry from Debian here: what needs it is SKIPPED" >&2; }
+
+$(ORAS): | need-go
+	@echo "installing oras $(ORAS_VERSION)"
+	@GOBIN=$(@D) CGO_ENABLED=0 go install oras.land/oras/cmd/oras@$(ORAS_VERSION) \
+		|| $(call missing,oras $(ORAS_VERSION): go could not build it; it needs Go and its module proxy)
+
+$(IMAGE)/index.json: $(WASM) envoy/release/image.py $(ORAS) | need-python
+	@python3 envoy/release/image.py $(WASM) $(VERSION) --oras $(ORAS) --into $(@D)
 
 $(DEBIAN_PROMETHEUS)/promtool: | $(DEBIAN_PROMETHEUS)/prometheus
 	@[ ! -e $@ ] || touch $@
-
-.PHONY: ratelimit-config-tool
-ratelimit-config-tool: | need-rust
-	@cargo build $(LOCKED) --quiet --package ratelimit-config
 
 $(RATELIMIT): | need-go
 	@echo "installing envoyproxy/ratelimit $(RATELIMIT_VERSION)"
@@ -312,8 +389,7 @@ H2LOAD_PACKAGES := nghttp2-client libnghttp2-14 libev4 libjemalloc2
 $(H2LOAD):
 	@echo "unpacking Debian's h2load"
 	@rm -rf $(@D) && mkdir -p $(@D)
-	@cd $(@D) && { apt-get download $(H2LOAD_PACKAGES) >log 2>&1 || { [ $$(id -u) = 0 ] && apt-get update >>log 2>&1 && apt-get download $(H2LOAD_PACKAGES) >>log 2>&1; }; } \
-		&& for package in *.deb; do dpkg-deb -x $$package .; done && rm *.deb \
+	@cd $(@D) && { $(call unpack,$(H2LOAD_PACKAGES)); } \
 		|| { tail -n 2 $(@D)/log >&2; $(call missing,h2load: Debian's package nghttp2-client could not be fetched. Or name one: H2LOAD=…); }
 	@printf '#!/bin/sh\nhere=$$(dirname "$$0")\nexport LD_LIBRARY_PATH=$$(echo "$$here"/usr/lib/*-linux-gnu)\nexec "$$here"/usr/bin/h2load "$$@"\n' >$@
 	@chmod +x $@ && $@ --version

@@ -10,8 +10,11 @@ mod named;
 mod path;
 mod rated;
 mod scalar;
+#[cfg(feature = "schema")]
+mod schema;
 pub mod structure;
 
+use std::ops::RangeInclusive;
 use std::rc::Rc;
 
 use serde::de::IgnoredAny;
@@ -22,6 +25,7 @@ use rated::rated;
 
 pub use error::ConfigError;
 pub use named::Named;
+pub use path::Place;
 pub use rated::WrittenRates;
 pub use scalar::{Budget, Date, HeaderName, Limit, Name, Usd, UsdPer1m};
 
@@ -31,36 +35,62 @@ use crate::price::Pattern;
 use crate::route::Sensitivity;
 use crate::units::NanoUsd;
 
+pub const OUTPUT_TOKENS: RangeInclusive<u64> = 1..=1_000_000_000;
+/// Less than a kilobyte holds no conversation; more than a gigabyte fits no buffer of Envoy's.
+pub const REQUEST_BYTES: RangeInclusive<u64> = 1_024..=1_073_741_824;
+/// A reservation that outlives a day would block the budget of the next one.
+pub const LEASE_SECONDS: RangeInclusive<u64> = 60..=crate::limit::lease::LONGEST_SECONDS;
+pub const PERCENT: RangeInclusive<u64> = 1..=100;
+pub const REPLICAS: RangeInclusive<u64> = 1..=10_000;
+
 #[derive(Debug, Deserialize)]
 #[serde(remote = "Self", deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Config", extend("required" = ["tenants", "prices"])))]
 pub struct Config {
+    /// Says whose a request is; set by an authentication filter in front.
     pub tenant_header: HeaderName,
+    /// What becomes of a tenant that is not under `tenants`.
     pub unknown_tenants: UnknownTenants,
+    /// Says what a request is for.
     pub role_header: HeaderName,
+    /// The roles that are labels; others count as `other`.
     pub roles: Vec<Name>,
+    /// Says how sensitive a request's data is.
     pub sensitivity_header: HeaderName,
     /// Of a request that doesn't say.
     pub default_sensitivity: Sensitivity,
+    /// By the label that the stats get.
     pub providers: Named<Provider>,
     /// Who serves which model. Without any, Envoy's routes choose the provider.
     pub models: Vec<Model>,
     /// A name that stands for the cheapest of these that fits.
+    #[cfg_attr(feature = "schema", schemars(schema_with = "schema::candidates"))]
     pub virtual_models: Named<Vec<Name>>,
     /// Role → the model of a request that names none.
     pub role_models: Named<Name>,
     /// Read before the built-in paths.
     pub paths: Vec<ApiPath>,
+    /// What models cost; of several entries of one model, the latest that has begun.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub prices: Vec<Price>,
     pub unpriced: Unpriced,
     /// What the client may write → the model that is sent on.
     pub aliases: Named<Name>,
+    /// `low`, `standard` and `premium` are there already; what is written here overrides them field by field.
     pub tiers: Named<Tier>,
+    /// Who may call.
+    #[cfg_attr(feature = "schema", schemars(extend("minProperties" = 1)))]
     pub tenants: Named<Tenant>,
     /// What every tier starts from.
     pub limits: Limits,
     pub expensive: Expensive,
+    /// Bounds for requests that bring none.
     pub output: Output,
+    /// Must stay below Envoy's buffer limit.
+    #[cfg_attr(feature = "schema", schemars(range(min = *REQUEST_BYTES.start(), max = *REQUEST_BYTES.end())))]
     pub max_request_bytes: u64,
+    /// When the reservations of a crashed worker lapse.
+    #[cfg_attr(feature = "schema", schemars(range(min = *LEASE_SECONDS.start(), max = *LEASE_SECONDS.end())))]
     pub reservation_lease_seconds: u64,
     pub starved: Starved,
     /// Without it the gateway answers nothing about itself.
@@ -75,29 +105,33 @@ pub struct Config {
 /// Limits and budgets that several Envoys share by a rate limit service, which Envoy's own filters ask.
 #[derive(Debug, Deserialize)]
 #[serde(remote = "Self", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Shared"))]
 pub struct Shared {
     /// Envoys that share them.
+    #[cfg_attr(feature = "schema", schemars(range(min = *REPLICAS.start(), max = *REPLICAS.end())))]
     pub replicas: u64,
     /// What reservations under way may hold of a budget, on all of them together.
     #[serde(default = "all_of_it")]
+    #[cfg_attr(feature = "schema", schemars(range(min = *PERCENT.start(), max = *PERCENT.end())))]
     pub in_flight_percent: u64,
     /// The cluster of the service; by its health it is known to be away.
     pub cluster: Name,
-    /// What holds while it is.
+    /// What of the windows is this Envoy's own while it is.
     #[serde(default)]
     pub requests_away: Away,
+    /// The same of the budgets.
     #[serde(default)]
     pub budgets_away: Away,
 }
 
+/// That nothing shall pass is no choice here: it is Envoy's filters that know first (`failure_mode_deny`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(description = "While the service is away."))]
 pub enum Away {
     /// This Envoy's part of the limit: one of `replicas`.
     #[default]
     Local,
-    /// Envoy's filter answers an error.
-    Deny,
     /// The whole limit, on each Envoy.
     Allow,
 }
@@ -105,6 +139,7 @@ pub enum Away {
 /// Which labels the stats have. Limits and records know every tenant all the same.
 #[derive(Debug, Default, Deserialize)]
 #[serde(remote = "Self", deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Metrics"))]
 pub struct Metrics {
     pub tenant_label: TenantLabel,
     /// Whose names are labels; left out, all tenants'.
@@ -115,6 +150,7 @@ pub struct Metrics {
 /// What the label `tenant` says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum TenantLabel {
     #[default]
     Name,
@@ -125,6 +161,7 @@ pub enum TenantLabel {
 /// Who may see the gateway's own pages, and the cluster that leads to Envoy's admin, which is asked for them.
 #[derive(Debug, Deserialize)]
 #[serde(remote = "Self", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Status"))]
 pub struct Status {
     pub cluster: Name,
     #[serde(default, deserialize_with = "written")]
@@ -133,6 +170,7 @@ pub struct Status {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum UnknownTenants {
     Refuse,
     ShareDefault,
@@ -141,6 +179,7 @@ pub enum UnknownTenants {
 /// What happens to a request whose compare-and-swap loses too often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Starved {
     Deny,
     Allow,
@@ -148,7 +187,9 @@ pub enum Starved {
 
 #[derive(Debug, Deserialize)]
 #[serde(remote = "Self", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Provider"))]
 pub struct Provider {
+    /// The Envoy cluster that leads there.
     pub cluster: Name,
     /// Whether it takes `stream_options.include_usage`; one that refuses it must tell its usage by itself.
     #[serde(default = "yes")]
@@ -160,12 +201,15 @@ pub struct Provider {
     pub sensitivity: Option<Sensitivity>,
     /// What stands in the place of `/v1`.
     #[serde(default, deserialize_with = "written")]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "schema::path"))]
     pub base_path: Option<Name>,
     /// The APIs that it serves; left out, all of OpenAI's.
     #[serde(default, deserialize_with = "written")]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "schema::apis"))]
     pub apis: Option<Vec<Name>>,
     /// API → its path at this provider, where it is another than OpenAI's; `{model}` is the model's name.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "schema::path_of_each_api"))]
     pub paths: Named<Name>,
     #[serde(default)]
     pub key: Key,
@@ -174,6 +218,7 @@ pub struct Provider {
 /// Whether the gateway holds a key for a provider: without one it is left out, and its cluster need not exist.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Key {
     #[default]
     Present,
@@ -184,11 +229,14 @@ pub enum Key {
 /// filter in no order.
 #[derive(Debug, Deserialize)]
 #[serde(remote = "Self", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Model"))]
 pub struct Model {
     pub model: Pattern,
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub providers: Vec<Served>,
     /// The most tokens of input and output together.
     #[serde(default, deserialize_with = "written")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub context_tokens: Option<u64>,
     /// Whether it can call tools.
     #[serde(default)]
@@ -197,6 +245,7 @@ pub struct Model {
 
 #[derive(Debug, Deserialize)]
 #[serde(remote = "Self", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Served"))]
 pub struct Served {
     pub provider: Name,
     /// What this provider calls the model; `*` is the gateway's own name for it.
@@ -207,6 +256,7 @@ pub struct Served {
 /// What becomes of a provider's own figure for what an answer cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum ReportedCost {
     #[default]
     Compare,
@@ -216,8 +266,11 @@ pub enum ReportedCost {
 /// An API called by another path than the built-in ones, or a path that is none of ours.
 #[derive(Debug, Deserialize)]
 #[serde(remote = "Self", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ApiPath"))]
 pub struct ApiPath {
+    #[cfg_attr(feature = "schema", schemars(schema_with = "schema::path_pattern"))]
     pub path: Name,
+    #[cfg_attr(feature = "schema", schemars(schema_with = "schema::api_or_none"))]
     pub api: Name,
     /// Whether the answer is a stream, where neither the body nor the API says.
     #[serde(default, deserialize_with = "written")]
@@ -227,6 +280,7 @@ pub struct ApiPath {
 rated! {
     #[derive(Debug, Deserialize)]
     #[serde(remote = "Self", deny_unknown_fields)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Price"))]
     pub struct Price {
         pub model: Pattern,
         /// The first day (UTC) that it holds for.
@@ -245,6 +299,7 @@ rated! {
     /// Rates for requests with more input; what is not written stays as it is below.
     #[derive(Debug, Deserialize)]
     #[serde(remote = "Self", deny_unknown_fields)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Above"))]
     pub struct Above {
         pub input_tokens: u64,
     }
@@ -254,6 +309,7 @@ rated! {
     /// Rates of a service tier, by the name that answers give it; what is not written is that of the price.
     #[derive(Debug, Deserialize)]
     #[serde(remote = "Self", deny_unknown_fields)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ServiceTier"))]
     pub struct ServiceTier {
         #[serde(default)]
         pub above: Vec<Above>,
@@ -263,6 +319,11 @@ rated! {
 /// Not a tagged enum: serde would buffer it, and its errors lose their place.
 #[derive(Debug, Deserialize)]
 #[serde(remote = "Self", deny_unknown_fields)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Unpriced", description = "What becomes of a model that no price matches.")
+)]
 pub struct Unpriced {
     pub policy: UnpricedPolicy,
     #[serde(default, deserialize_with = "written")]
@@ -271,6 +332,7 @@ pub struct Unpriced {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum UnpricedPolicy {
     Deny,
     Allow,
@@ -279,6 +341,7 @@ pub enum UnpricedPolicy {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(remote = "Self", deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Tier"))]
 pub struct Tier {
     pub limits: Limits,
     pub budgets: Budgets,
@@ -290,6 +353,11 @@ pub struct Tier {
 /// Boxed where it is rarely written: there may be a hundred thousand of these.
 #[derive(Debug, Default, Deserialize)]
 #[serde(remote = "Self", deny_unknown_fields, default)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Tenant", description = "What is not written is that of the tier.")
+)]
 pub struct Tenant {
     #[serde(deserialize_with = "written")]
     pub tier: Option<Name>,
@@ -298,6 +366,8 @@ pub struct Tenant {
     #[serde(deserialize_with = "written")]
     pub budgets: Option<Box<Budgets>>,
     #[serde(deserialize_with = "written")]
+    /// Which models it may ask for; left out, all.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub models: Option<Box<[Pattern]>>,
     /// Before the table of all tenants.
     #[serde(deserialize_with = "written")]
@@ -309,6 +379,7 @@ pub struct Tenant {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(remote = "Self", deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Limits"))]
 pub struct Limits {
     #[serde(deserialize_with = "written")]
     pub requests_per_minute: Option<Limit>,
@@ -324,6 +395,7 @@ pub struct Limits {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(remote = "Self", deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Budgets"))]
 pub struct Budgets {
     #[serde(deserialize_with = "written")]
     pub request_usd: Option<Budget>,
@@ -336,6 +408,7 @@ pub struct Budgets {
 /// A request is expensive if its model is listed or if its worst case costs more than `over_usd`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(remote = "Self", deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Expensive"))]
 pub struct Expensive {
     pub models: Vec<Pattern>,
     #[serde(deserialize_with = "written")]
@@ -344,8 +417,11 @@ pub struct Expensive {
 
 #[derive(Debug, Deserialize)]
 #[serde(remote = "Self", deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Output"))]
 pub struct Output {
+    #[cfg_attr(feature = "schema", schemars(range(min = *OUTPUT_TOKENS.start(), max = *OUTPUT_TOKENS.end())))]
     pub default_max_tokens: u64,
+    #[cfg_attr(feature = "schema", schemars(range(min = *OUTPUT_TOKENS.start(), max = *OUTPUT_TOKENS.end())))]
     pub min_tokens: u64,
 }
 
@@ -387,6 +463,11 @@ fn all_of_it() -> u64 {
 /// The whole configuration of the plugin in a provider's cluster: the gateway's own says all the rest.
 #[derive(Debug, Deserialize)]
 #[serde(remote = "Self", deny_unknown_fields)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Upstream", description = "The configuration of the plugin in a provider's cluster.")
+)]
 pub struct Upstream {
     pub attempt_of: Name,
 }

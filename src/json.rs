@@ -14,9 +14,9 @@ use std::fmt;
 
 /// RFC 8259 lets a reader bound the depth. The stack of containers is one `u128`, a bit for each.
 const MAX_DEPTH: usize = 128;
-/// How many containers within each other may hold wanted fields. No API has more than nine; in arrays of arrays beyond it
-/// nothing is found any more. A scanner is made for each body, so its size counts.
-const MAX_TRACKED: usize = 16;
+/// How many containers within each other may hold wanted fields: each API has room for every object in an array of its own.
+/// In arrays of arrays beyond it nothing is found any more. A scanner is made for each body, so its size counts.
+pub const MAX_TRACKED: usize = 16;
 /// Longer texts are cut; longer keys are read, but match no field.
 const MAX_TEXT: usize = 256;
 
@@ -555,7 +555,7 @@ impl<K: Copy> Scanner<K> {
         let blocks = words::plain_blocks(rest);
         let tail = words::run(rest.get(blocks..).unwrap_or_default(), |word| {
             ascii &= words::is_ascii(word);
-            words::equal(word, b'"') | words::equal(word, b'\\') | words::below(word, b' ')
+            words::ends_plain(word)
         });
         let length = blocks.saturating_add(tail);
         let (plain, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));

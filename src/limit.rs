@@ -15,6 +15,7 @@ use serde::Deserialize;
 /// A limit or budget a tenant can have. The name is what the operator writes under `audit` and `unlimited`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Guard {
     RequestsPerMinute,
     RequestsPerHour,

@@ -13,6 +13,7 @@ use crate::units::Tokens;
 /// How far data may travel: a provider sees what is at most as sensitive as it may see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Sensitivity {
     Public,
     Internal,

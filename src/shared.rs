@@ -22,9 +22,6 @@ use std::fmt::Write;
 const MOST_UNITS: u64 = 1_000_000_000;
 /// Envoy passes on no more than this of one answer. What is dearer has filled its whole budget.
 const MOST_HITS: u64 = MOST_UNITS - 1;
-/// What an operator may set.
-pub const PERCENT: std::ops::RangeInclusive<u64> = 1..=100;
-pub const REPLICAS: std::ops::RangeInclusive<u64> = 1..=10_000;
 
 /// The service as the configuration knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]

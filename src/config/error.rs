@@ -17,6 +17,11 @@ impl ConfigError {
         Self { path: path.into(), problem: problem.into(), place: None }
     }
 
+    /// Where in the text the value stands, if it was written at all.
+    pub const fn place(&self) -> Option<Place> {
+        self.place
+    }
+
     /// Adds line and column, if the value was written at all.
     pub fn in_text(mut self, json: &[u8]) -> Self {
         self.place = self.place.or_else(|| place_of(json, &self.path));

@@ -249,7 +249,7 @@ impl HttpContext for Downstream {
             _ => exchange.answer_head(policy, &head),
         };
         for (name, value) in passed.set {
-            http::set_response_header(name, &value);
+            http::set_response_header(&headers, name, &value);
         }
         for name in passed.remove {
             http::remove_response_header(name);

@@ -103,7 +103,7 @@ impl HttpContext for Upstream {
         if let Some(wait) = headers.get("retry-after")
             && attempt.has_another(nth)
         {
-            http::set_response_header(attempt::RETRY_AFTER, &String::from_utf8_lossy(wait));
+            http::set_response_header(&headers, attempt::RETRY_AFTER, &String::from_utf8_lossy(wait));
             http::remove_response_header("retry-after");
         }
         if end_of_stream {

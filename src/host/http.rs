@@ -29,8 +29,13 @@ pub fn remove_response_header(name: &str) {
     warn_if_refused("remove a response header", hostcalls::remove_map_value(MapType::HttpResponseHeaders, name));
 }
 
-pub fn set_response_header(name: &str, value: &str) {
-    let set = hostcalls::set_map_value(MapType::HttpResponseHeaders, name, Some(value));
+/// In the place of those of that name that the answer, as it was read, has already. The first header that Envoy has to look
+/// for costs it an index of all of them, so a new one is only added.
+pub fn set_response_header(answer: &Headers, name: &str, value: &str) {
+    let set = match answer.get(name) {
+        Some(_) => hostcalls::set_map_value(MapType::HttpResponseHeaders, name, Some(value)),
+        None => hostcalls::add_map_value(MapType::HttpResponseHeaders, name, value),
+    };
     warn_if_refused("set a response header", set);
 }
 

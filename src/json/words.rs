@@ -16,6 +16,11 @@ pub const fn below(word: u64, bound: u8) -> u64 {
     word.wrapping_sub(ONES.wrapping_mul(bound as u64)) & !word & HIGHS
 }
 
+/// Marks (0x80) the bytes of `word` that can't stand in a string as they are: quotes, backslashes, control characters.
+pub const fn ends_plain(word: u64) -> u64 {
+    equal(word, b'"') | equal(word, b'\\') | below(word, b' ')
+}
+
 /// Marks (0x80) the bytes of `word` that are no decimal digit.
 pub const fn not_digit(word: u64) -> u64 {
     // 0x46 lifts all above `9` to the high bit; a byte that carries into the next one is marked itself.
@@ -34,7 +39,7 @@ pub fn plain_blocks(bytes: &[u8]) -> usize {
 
 /// Whether a text can stand between quotes as it is.
 pub fn is_plain(text: &[u8]) -> bool {
-    run(text, |word| equal(word, b'"') | equal(word, b'\\') | below(word, b' ')) == text.len()
+    run(text, ends_plain) == text.len()
 }
 
 /// What may be short enough to be read at once; longer strings are worth their own steps.
@@ -46,7 +51,7 @@ pub fn whole_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut ascii = true;
     let length = run(bytes.get(..SHORT).unwrap_or(bytes), |word| {
         ascii &= is_ascii(word);
-        equal(word, b'"') | equal(word, b'\\') | below(word, b' ')
+        ends_plain(word)
     });
     let (text, behind) = bytes.split_at_checked(length)?;
     let behind = behind.strip_prefix(b"\"")?;

@@ -158,6 +158,7 @@ pub enum Fact {
 /// `max_tokens`, older servers know no other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum BoundField {
     #[default]
     MaxCompletionTokens,
@@ -235,6 +236,21 @@ const fn error(name: &'static str) -> Field<Fact> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json::MAX_TRACKED;
+
+    /// Fields of fields.
+    fn depth<K>(fields: &[Field<K>]) -> usize {
+        fields.iter().map(|field| 1 + depth(field.inside)).max().unwrap_or(0)
+    }
+
+    #[test]
+    fn the_scanner_follows_every_field_however_it_is_wrapped() {
+        for schema in ALL {
+            let deepest = depth(schema.request).max(depth(schema.answer)).max(depth(schema.event));
+            // The last is a scalar; around each of the others may be an array, and around the document as well.
+            assert!(2 * deepest <= MAX_TRACKED, "{}: {deepest}", schema.name);
+        }
+    }
 
     #[test]
     fn every_schema_is_found_by_its_own_name() {

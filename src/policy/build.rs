@@ -10,21 +10,19 @@ use super::providers;
 use super::routes::{self, Known};
 use super::rules::Layer;
 use super::{DEFAULT_TENANT, Expensive, NONE, OTHER, Policy, ProviderPolicy, TenantIx, TenantLabels, TenantPolicy};
-use crate::config::{self, Config, ConfigError, Named, TenantLabel, UnknownTenants, UnpricedPolicy, WrittenRates};
+use crate::config::{
+    self, Config, ConfigError, LEASE_SECONDS, Named, OUTPUT_TOKENS, REQUEST_BYTES, TenantLabel, UnknownTenants,
+    UnpricedPolicy, WrittenRates,
+};
 use crate::limit::{Guard, Rules};
 use crate::price::{NotAdded, Price, PriceIx, PriceTable, Quote, Schedule, Tariff, Unpriced};
 use crate::route::Routes;
-use crate::shared::{self, Shared};
+use crate::shared::Shared;
 use crate::units::{Tokens, UnixNanos};
 
 pub(super) type Checked<T> = Result<T, ConfigError>;
 
 const DEFAULT_TIER: &str = "standard";
-const OUTPUT_TOKENS: RangeInclusive<u64> = 1..=1_000_000_000;
-/// Less than a kilobyte holds no conversation; more than a gigabyte fits no buffer of Envoy's.
-const REQUEST_BYTES: RangeInclusive<u64> = 1_024..=1_073_741_824;
-/// A reservation that outlives a day would block the budget of the next one.
-const LEASE_SECONDS: RangeInclusive<u64> = 60..=crate::limit::lease::LONGEST_SECONDS;
 
 pub(super) fn policy(config: Config) -> Checked<Policy> {
     let output = &config.output;
@@ -48,8 +46,8 @@ pub(super) fn policy(config: Config) -> Checked<Policy> {
         }
     }
     if let Some(written) = &config.shared {
-        in_range("shared.replicas", written.replicas, shared::REPLICAS)?;
-        in_range("shared.in_flight_percent", written.in_flight_percent, shared::PERCENT)?;
+        in_range("shared.replicas", written.replicas, config::REPLICAS)?;
+        in_range("shared.in_flight_percent", written.in_flight_percent, config::PERCENT)?;
         let local = [written.requests_away, written.budgets_away].contains(&config::Away::Local);
         if local && config.status.is_none() {
             let problem = "`local` needs `status`, to know when the service is away";

@@ -1,8 +1,12 @@
+#[expect(dead_code, reason = "the checking program asks the schema")]
+mod refused;
+
 use super::*;
 use crate::limit::{Guard, Rule};
 use crate::llm::schema::BoundField;
 use crate::price::Quote;
 use crate::units::{PicoUsdPerToken, UnixNanos};
+use refused::Refused;
 
 const PRICES: &str =
     r#""prices":[{"model":"gpt-4o*","input_usd_per_1m_tokens":"2.50","output_usd_per_1m_tokens":"10"}]"#;
@@ -189,6 +193,15 @@ fn a_refusal_names_path_line_and_column() {
 }
 
 #[test]
+fn each_wrong_configuration_says_what_would_be_right() {
+    for Refused { json, says, .. } in refused::all() {
+        let refusal = attempt_of(json.as_bytes()).map_or_else(|error| error.to_string(), |_| refusal(&json));
+        let (said, place) = refusal.rsplit_once(" (line ").unwrap_or((&refusal, "nowhere"));
+        assert_eq!(said, says, "{place}\n{json}");
+    }
+}
+
+#[test]
 fn a_key_written_twice_is_refused() {
     refused([
         (tenants(r#"{"acme":{},"beta":{},"acme":{}}"#), "tenants: the key `acme` is written twice"),
@@ -198,123 +211,7 @@ fn a_key_written_twice_is_refused() {
 }
 
 #[test]
-fn wrong_amounts_and_limits_say_what_would_be_right() {
-    let own = |tenant: &str| tenants(&format!(r#"{{"acme":{{{tenant}}}}}"#));
-    let price = |input: &str| {
-        format!(
-            r#"{{{TENANTS},"prices":[{{"model":"m","input_usd_per_1m_tokens":{input},"output_usd_per_1m_tokens":"1"}}]}}"#
-        )
-    };
-    const QUOTE: &str = "an amount is a quoted decimal string: write \"0.15\", not 0.15";
-    let at = |path: &str, problem: &str| -> &'static str { format!("{path}: {problem}").leak() };
-    refused([
-        (price("0.15"), at("prices[0].input_usd_per_1m_tokens", QUOTE)),
-        (price("-1"), at("prices[0].input_usd_per_1m_tokens", QUOTE)),
-        (own(r#""budgets":{"day_usd":5}"#), at("tenants.acme.budgets.day_usd", QUOTE)),
-        (
-            price(r#""-1""#),
-            "prices[0].input_usd_per_1m_tokens: \"-1\" is not a price: expected a decimal string such as \"2.50\" (no \
-             sign, no exponent)",
-        ),
-        (
-            price(r#""0.0000001""#),
-            "prices[0].input_usd_per_1m_tokens: \"0.0000001\" is not a price: at most 6 digits may stand behind the point",
-        ),
-        (
-            own(r#""budgets":{"day_usd":"0.00"}"#),
-            "tenants.acme.budgets.day_usd: a budget must be more than 0; list it under `unlimited` to lift it",
-        ),
-        (
-            own(r#""budgets":{"day_usd":null}"#),
-            "tenants.acme.budgets.day_usd: invalid type: null, expected an amount in USD as a quoted decimal string \
-             such as \"2.50\"",
-        ),
-        (
-            own(r#""limits":{"requests_per_day":0}"#),
-            "tenants.acme.limits.requests_per_day: must be at least 1; list it under `unlimited` to lift it",
-        ),
-        (
-            own(r#""limits":{"requests_per_day":-5}"#),
-            "tenants.acme.limits.requests_per_day: expected a whole number of at least 1",
-        ),
-        (
-            own(r#""limits":{"requests_per_day":"5"}"#),
-            "tenants.acme.limits.requests_per_day: the string \"5\" stands here, expected a whole number without quotes",
-        ),
-        (
-            own(r#""audit":["day_usd"],"unlimited":["day_usd"]"#),
-            "tenants.acme.unlimited: `day_usd` is listed here and is listed under `audit` too: remove one of them",
-        ),
-        (
-            own(r#""limits":{"requests_per_day":1},"unlimited":["requests_per_day"]"#),
-            "tenants.acme.unlimited: `requests_per_day` is listed here and has a limit too: remove one of them",
-        ),
-        (
-            own(r#""audit":["month_usd"]"#),
-            "tenants.acme.audit: `month_usd` has no limit to audit here: write one, or leave it out",
-        ),
-        (
-            own(r#""audit":["day"]"#),
-            "tenants.acme.audit[0]: unknown variant `day`, expected one of `requests_per_minute`, `requests_per_hour`, \
-             `requests_per_day`, `expensive_per_minute`, `tokens_per_minute`, `request_usd`, `day_usd`, `month_usd`",
-        ),
-    ]);
-}
-
-#[test]
-fn wrong_names_say_what_would_be_right() {
-    let long = "x".repeat(129);
-    refused([
-        (tenants("{}"), "tenants: no tenants: at least one is needed, such as `acme: {tier: standard}`"),
-        (tenants(r#"{"":{}}"#), "tenants: a name must not be empty"),
-        (tenants(r#"{"a;b":{}}"#), "tenants: \"a;b\" is not a name: control characters and `;` are not allowed"),
-        (
-            tenants(r#"{"a\u0007":{}}"#),
-            "tenants: \"a\\u{7}\" is not a name: control characters and `;` are not allowed",
-        ),
-        (tenants(r#"{"a ":{}}"#), "tenants: \"a \" is not a name: it must not begin or end with a blank"),
-        (tenants(&format!(r#"{{"{long}":{{}}}}"#)), "tenants: a name has at most 128 bytes, this one has 129"),
-        (tenants(r#"{"other":{}}"#), "tenants.other: `other` is a label of the gateway's own; choose another name"),
-        (
-            tenants(r#"{"default":{}}"#),
-            "tenants.default: `default` is the tenant that unknown ones share: choose another name, or set \
-             `unknown_tenants: share_default`",
-        ),
-        (tenants(r#"{"acme":{"tier":1}}"#), "tenants.acme.tier: the number 1 stands here, expected a name (a string)"),
-        (
-            tenants(r#"{"acme":{"models":[]}}"#),
-            "tenants.acme.models: an empty list allows no model; leave it out to allow all",
-        ),
-        (
-            tenants(r#"{"acme":{"models":["gpt-4o","*o"]}}"#),
-            "tenants.acme.models[1]: \"*o\" is not a model: `*` may only stand at the end",
-        ),
-        (
-            with(r#""tenant_header":"X-Tenant""#),
-            "tenant_header: \"X-Tenant\" is not a header: lower-case letters, digits and `-` are allowed, no `:`",
-        ),
-        (
-            with(r#""role_header":":path""#),
-            "role_header: \":path\" is not a header: lower-case letters, digits and `-` are allowed, no `:`",
-        ),
-        (with(r#""role_header":"x-tenant-id""#), "role_header: `x-tenant-id` is the tenant's header already"),
-        (with(r#""roles":["chat","none"]"#), "roles[1]: `none` is a label of the gateway's own; choose another name"),
-        (with(r#""roles":["chat","chat"]"#), "roles[1]: the role `chat` is written twice"),
-        (
-            with(r#""providers":{"a":{"cluster":"c"},"b":{"cluster":"c"}}"#),
-            "providers.b.cluster: the cluster `c` is that of `a` already",
-        ),
-        (with(r#""providers":{"a":{}}"#), "providers.a: missing field `cluster`"),
-        (with(r#""starved":"drop""#), "starved: unknown variant `drop`, expected `deny` or `allow`"),
-        (
-            with(r#""unknown_tenants":"allow""#),
-            "unknown_tenants: unknown variant `allow`, expected `refuse` or `share_default`",
-        ),
-    ]);
-}
-
-#[test]
-fn wrong_prices_and_figures_say_what_would_be_right() {
+fn there_is_an_end_of_prices() {
     let priced = |models: &[&str]| {
         let prices: Vec<_> = models
             .iter()
@@ -327,56 +224,7 @@ fn wrong_prices_and_figures_say_what_would_be_right() {
     let many: Vec<String> = (0..=65_535).map(|nth| format!("m{nth}")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     assert_eq!(read(&priced(&many[..65_535])).prices.prices().len(), 65_535);
-    refused([
-        (priced(&many), "prices: too many: at most 65535 are allowed"),
-        (priced(&[]), "prices: no prices: at least one model must have a price (`*` stands for every model)"),
-        (priced(&["a*", "b", "a*"]), "prices[2].model: `a*` has a price already, at prices[0]"),
-        (priced(&["a*b"]), "prices[0].model: \"a*b\" is not a model: `*` may only stand at the end"),
-        (priced(&["other"]), "prices[0].model: `other` is a label of the gateway's own; choose another name"),
-        (with(r#""unpriced":{}"#), "unpriced: missing field `policy`"),
-        (
-            with(r#""unpriced":{"policy":"free"}"#),
-            "unpriced.policy: unknown variant `free`, expected one of `deny`, `allow`, `price_as`",
-        ),
-        (
-            with(r#""unpriced":{"policy":"price_as"}"#),
-            "unpriced: the policy `price_as` needs a `model` that has a price",
-        ),
-        (
-            with(r#""unpriced":{"policy":"price_as","model":"o1"}"#),
-            "unpriced.model: `o1` has no price itself; name a model under `prices`",
-        ),
-        (
-            with(r#""unpriced":{"policy":"deny","model":"gpt-4o"}"#),
-            "unpriced.model: only the policy `price_as` takes a model",
-        ),
-        (
-            with(r#""aliases":{"gpt-3.5":"o1"}"#),
-            "aliases.gpt-3.5: no price matches `o1`, so `unpriced` denies it: add it under `prices`",
-        ),
-        (
-            with(r#""aliases":{"a":"b","b":"gpt-4o"}"#),
-            "aliases.a: `b` is an alias itself, and aliases are followed once: name its model",
-        ),
-        (
-            with(r#""aliases":{"a*":"gpt-4o"}"#),
-            "aliases.a*: `a*: gpt-4o`: an alias stands for one name, `*` is not allowed",
-        ),
-        (
-            with(r#""tiers":{"gold":{"budgets":{"request_usd":"1"}}}"#),
-            "tiers.gold: a new tier needs `day_usd` under `budgets`, or listed under `unlimited`",
-        ),
-        (
-            with(r#""output":{"min_tokens":5000}"#),
-            "output.min_tokens: 5000 is more than `default_max_tokens` (4096); at most as much is right",
-        ),
-        (with(r#""output":{"min_tokens":0}"#), "output.min_tokens: 0 is out of range: 1 to 1000000000 is allowed"),
-        (with(r#""max_request_bytes":9"#), "max_request_bytes: 9 is out of range: 1024 to 1073741824 is allowed"),
-        (
-            with(r#""reservation_lease_seconds":86401"#),
-            "reservation_lease_seconds: 86401 is out of range: 60 to 1800 is allowed",
-        ),
-    ]);
+    refused([(priced(&many), "prices: too many: at most 65535 are allowed")]);
 }
 
 #[test]
@@ -429,18 +277,6 @@ fn wrong_paths_say_what_would_be_right() {
     ]);
 }
 
-const PROVIDERS: &str =
-    r#""providers":{"a":{"cluster":"ca","sensitivity":"internal"},"b":{"cluster":"cb"}},"roles":["chat"]"#;
-
-/// With one model, served by `a`.
-fn routed(more: &str) -> String {
-    with(&format!(r#"{PROVIDERS},"models":[{{"model":"gpt-4o-mini","providers":[{{"provider":"a"}}]}}],{more}"#))
-}
-
-fn models(models: &str) -> String {
-    with(&format!(r#"{PROVIDERS},"models":[{models}]"#))
-}
-
 #[test]
 fn the_closest_model_decides_who_serves_it() {
     let served =
@@ -462,85 +298,7 @@ fn the_closest_model_decides_who_serves_it() {
 }
 
 #[test]
-fn wrong_routes_say_what_would_be_right() {
-    let served = r#""providers":[{"provider":"a"}]"#;
-    refused([
-        (
-            models(r#"{"model":"gpt-4o","providers":[{"provider":"c"}]}"#),
-            "models[0].providers[0].provider: unknown provider `c`, expected `a`, `b`",
-        ),
-        (
-            models(r#"{"model":"gpt-4o","providers":[{"provider":"b"}]}"#),
-            "providers.b: `sensitivity` is missing: say which data it may see, `public`, `internal`, `confidential` or \
-             `restricted`",
-        ),
-        (
-            models(r#"{"model":"gpt-4o","providers":[{"provider":"a"},{"provider":"a"}]}"#),
-            "models[0].providers[1].provider: `a` is written twice",
-        ),
-        (
-            models(r#"{"model":"gpt-4o","providers":[]}"#),
-            "models[0].providers: an empty list serves nobody; leave the model out",
-        ),
-        (
-            models(r#"{"model":"gpt-4o","providers":[{"provider":"a","model":"llama"}]}"#),
-            "models[0].providers[0]: no price matches `llama` of `a`: add `a/llama` or `llama` under `prices`",
-        ),
-        (
-            models(&format!(r#"{{"model":"gpt-4o",{served}}},{{"model":"gpt-4o",{served}}}"#)),
-            "models[1].model: the model `gpt-4o` is written twice",
-        ),
-        (
-            models(&format!(r#"{{"model":"role",{served}}}"#)),
-            "models[0].model: `role` is a name of the gateway's own; choose another",
-        ),
-        (
-            models(&format!(r#"{{"model":"gpt-4o","context_tokens":0,{served}}}"#)),
-            "models[0].context_tokens: 0 holds nothing; leave it out where it is not known",
-        ),
-        (routed(r#""virtual_models":{"cheap":["gpt-9"]}"#), "virtual_models.cheap[0]: `gpt-9` is none of `models`"),
-        (
-            routed(r#""virtual_models":{"cheap":[]}"#),
-            "virtual_models.cheap: an empty list stands for nothing; name some of `models`",
-        ),
-        (
-            routed(r#""virtual_models":{"gpt-4o-mini":["gpt-4o-mini"]}"#),
-            "virtual_models.gpt-4o-mini: `gpt-4o-mini` is a model or an alias already; choose another name",
-        ),
-        (
-            routed(r#""role_models":{"poet":"gpt-4o-mini"}"#),
-            "role_models.poet: unknown role `poet`, expected one of `chat`",
-        ),
-        (
-            routed(r#""role_models":{"chat":"gpt-9"}"#),
-            "role_models.chat: `gpt-9` is neither one of `models`, `virtual_models` nor `aliases`",
-        ),
-        (
-            routed(r#""aliases":{"fast":"gpt-9"}"#),
-            "aliases.fast: `gpt-9` is neither one of `models` nor of `virtual_models`",
-        ),
-        (with(r#""metrics":{"tenants":["nobody"]}"#), "metrics.tenants[0]: there is no such tenant under `tenants`"),
-        (
-            with(r#""metrics":{"tenant_label":"tier","tenants":["acme"]}"#),
-            "metrics.tenants: only `tenant_label: name` takes a list of tenants",
-        ),
-        (
-            with(r#""status":{"cluster":"admin","allow":["10.0.0.0/33"]}"#),
-            "status.allow[0]: `10.0.0.0/33` is no network, such as `10.0.0.0/8` or `::1/128`",
-        ),
-        (
-            with(r#""sensitivity_header":"x-tenant-id""#),
-            "sensitivity_header: `x-tenant-id` is the tenant's header already",
-        ),
-        (
-            with(r#""providers":{"a":{"cluster":"ca","base_path":"v1"}}"#),
-            "providers.a.base_path: `v1` is not a path: it begins with `/`, and has no blanks and no `#`",
-        ),
-        (
-            with(r#""providers":{"a":{"cluster":"ca","paths":{"openai_chat":"x"}}}"#),
-            "providers.a.paths.openai_chat: `x` is not a path: it begins with `/`, and has no blanks and no `#`",
-        ),
-    ]);
+fn unknown_names_are_told_with_those_that_are_known() {
     let unknown = refusal(&with(r#""providers":{"a":{"cluster":"ca","apis":["openai"]}}"#));
     assert!(
         unknown.starts_with("providers.a.apis[0]: unknown API `openai`, expected one of `gateway_chat`, "),
@@ -572,18 +330,7 @@ fn the_tenants_label_can_be_cut_down() {
 }
 
 #[test]
-fn sharing_needs_to_know_with_how_many_and_whether_the_service_is_there() {
-    let shared =
-        |more: &str| with(&format!(r#""status":{{"cluster":"admin"}},"shared":{{"cluster":"ratelimit"{more}}}"#));
-    assert!(read(&shared(r#","replicas":2"#)).shared.is_some());
-    let blind = r#""shared":{"cluster":"ratelimit","replicas":2,"requests_away":"allow","budgets_away":"deny"}"#;
-    assert!(read(&with(blind)).shared.is_some());
-    refused([
-        (shared(r#","replicas":0"#), "shared.replicas: 0 is out of range: 1 to 10000 is allowed"),
-        (
-            shared(r#","replicas":2,"in_flight_percent":101"#),
-            "shared.in_flight_percent: 101 is out of range: 1 to 100 is allowed",
-        ),
-        (with(&blind.replace("allow", "local")), "shared: `local` needs `status`, to know when the service is away"),
-    ]);
+fn who_needs_no_part_of_a_limit_need_not_know_whether_the_service_is_there() {
+    let shared = r#""shared":{"cluster":"ratelimit","replicas":2,"requests_away":"allow","budgets_away":"allow"}"#;
+    assert!(read(&with(shared)).shared.is_some());
 }

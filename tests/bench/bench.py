@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 """What the filter costs beside a bare Envoy, an Envoy with an empty filter, and Envoy's own parts: `make bench`.
 
-Every Envoy runs at the same time and is asked in turn, round after round, so that what else the machine does falls on all
-of them alike. What counts is the processor time of each Envoy, from the kernel, by request; the spread is told beside the
-median. Rates need a machine that does nothing else.
+Every Envoy runs at the same time and is asked in turn, for a moment, round after round: what else the machine does falls on
+all of them alike. What counts is the processor time of each Envoy, from the kernel, by request; the quartiles are told beside
+the median. Rates need a machine that does nothing else.
 
-  BENCH_SECONDS   of each measurement, as a bare Envoy takes them (1)
-  BENCH_ROUNDS    (5)
+  BENCH_SECONDS   of each measurement, as a bare Envoy takes them (0.25)
+  BENCH_ROUNDS    (15); streams, and latency for four times as long, are measured in every third
   BENCH_CASES, BENCH_GATEWAYS   some only, separated by commas
   BENCH_OTHER     another build of the filter, to be compared in the same run
   BENCH_PEERS     where other filters of the kind are: `make bench BENCH_PEERS=1` fetches them
+  BENCH_ALSO      gateways that run already, as NAME@PORT@PID: whatever speaks OpenAI's chat there, `taskset -c 0` and with one
+                  worker, in front of http://127.0.0.1:BENCH_PROVIDER_PORT/v1 (which these need to know before)
   BENCH_RATE      requests a second, where latency is measured (300)
 """
 
@@ -33,9 +35,11 @@ import picture
 from launch import Children, accepts, answers, stop_on_signal
 
 OUT = TOP / "target" / "bench"
-SECONDS = float(os.environ.get("BENCH_SECONDS") or 1)
-ROUNDS = int(os.environ.get("BENCH_ROUNDS") or 5)
+SECONDS = float(os.environ.get("BENCH_SECONDS") or 0.25)
+ROUNDS = int(os.environ.get("BENCH_ROUNDS") or 15)
 RATE = int(os.environ.get("BENCH_RATE") or 300)
+
+PATIENCE = 120
 
 Case = collections.namedtuple("Case", "name what path body sim tenant status connections requests gateways")
 Files = collections.namedtuple("Files", "wasm empty other peers spare_port")
@@ -55,24 +59,26 @@ def picture_of(size):
 CHAT = "/v1/chat/completions"
 WANTED = {"other": "BENCH_OTHER", "ai-statistics": "BENCH_PEERS", "token-usage": "BENCH_PEERS"}
 EVERY = tuple(name for name in gateways.ALL if name not in WANTED or os.environ.get(WANTED[name]))
+ALSO = dict(each.split("@", 1) for each in (os.environ.get("BENCH_ALSO") or "").split(",") if each)
+CHATS = EVERY + tuple(ALSO)
 LIMITING = tuple(name for name in EVERY if name in ("ours", "other"))
-UNROUTED = tuple(name for name in EVERY if name != "routed")
+WITHOUT_BODY = tuple(name for name in EVERY if name not in ("routed", "token-usage"))
 LONG = "The gateway reads each request once, as it comes, and keeps none of it. " * 450
 STREAM = {"stream": True, "stream_options": {"include_usage": True}}
 FIVE = {"model": "text-embedding-3-small", "input": ["one", "two", "three"]}
 DEAR = {"model": "gpt-4", "max_tokens": 4000, "messages": [{"role": "user", "content": "Hello"}]}
 
 CASES = [
-    Case("chat", "a small chat", CHAT, chat("What does a compare-and-swap do?"), "tokens=60", "bench", 2, 32, None, EVERY),
-    Case("prompt", "a prompt of 32 kB", CHAT, chat(LONG), "tokens=60", "bench", 2, 32, None, EVERY),
+    Case("chat", "a small chat", CHAT, chat("What does a compare-and-swap do?"), "tokens=60", "bench", 2, 32, None, CHATS),
+    Case("prompt", "a prompt of 32 kB", CHAT, chat(LONG), "tokens=60", "bench", 2, 32, None, CHATS),
     Case("picture", "a picture of 1 MB", CHAT, chat(picture_of(1 << 20)), "tokens=60", "bench", 2, 8, None, EVERY),
     # Each event on its own: as slow as the provider's clock ticks, so that none waits for Envoy and comes with the next.
-    Case("stream", "a stream of 500 events", CHAT, chat("Tell me a story.", **STREAM), "tokens=500; gap_ms=1", "bench", 2, 32, 32, EVERY),
+    Case("stream", "a stream of 500 events", CHAT, chat("Tell me a story.", **STREAM), "tokens=500; gap_ms=1", "bench", 2, 32, 32, CHATS),
     Case("embeddings", "an answer of 100 kB", "/v1/embeddings", FIVE, "", "bench", 2, 32, None, EVERY),
     Case("refused-429", "refused by rate", CHAT, chat("Hello"), "", "spent", 4, 32, None, LIMITING),
     Case("refused-402", "refused by budget", CHAT, DEAR, "", "small", 4, 32, None, LIMITING),
-    # production.yaml has no route for it.
-    Case("aside", "a path that is none of the filter's", "/v1/models", None, "", "bench", 2, 32, None, UNROUTED),
+    # production.yaml has no route for it, and token-usage never lets a request without a body go on.
+    Case("aside", "a path that is none of the filter's", "/v1/models", None, "", "bench", 2, 32, None, WITHOUT_BODY),
 ]
 
 HEADERS = {
@@ -132,14 +138,34 @@ class Gateway:
     def is_ready(self):
         return answers(f"http://127.0.0.1:{self.admin}/ready")
 
+    def processes(self):
+        return [pathlib.Path(f"/proc/{self.process}")]
+
     def cpu_us(self):
         """Of all its threads, in the kernel and outside."""
-        threads = pathlib.Path(f"/proc/{self.process}/task").iterdir()
+        threads = [thread for process in self.processes() for thread in (process / "task").iterdir()]
         return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1000
 
     def resident_mb(self):
-        status = pathlib.Path(f"/proc/{self.process}/status").read_text()
-        return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) / 1024
+        told = [re.search(r"VmRSS:\s+(\d+) kB", (process / "status").read_text()) for process in self.processes()]
+        return sum(int(size[1]) for size in told if size) / 1024
+
+
+class Running(Gateway):
+    """One that somebody else has started; it may be a tree of processes."""
+
+    def __init__(self, name, port, process):
+        self.name, self.port, self.process = name, int(port), process
+
+    def is_ready(self):
+        return accepts(self.port)
+
+    def processes(self):
+        tree = [pathlib.Path(f"/proc/{self.process}")]
+        for process in tree:
+            children = " ".join(told.read_text() for told in process.glob("task/*/children"))
+            tree += [pathlib.Path(f"/proc/{child}") for child in children.split()]
+        return tree
 
 
 def files_named(spare_port):
@@ -172,7 +198,7 @@ def load(gateway, case, requests, rate=None):
         apart = f"{max(1, 1000 // rate)}ms"
         command += ["--rps", str(rate / connections), "--rate", "1", "--rate-period", apart, "--log-file", str(log)]
     before, since = gateway.cpu_us(), time.monotonic()
-    done = subprocess.run(pinned(1, [*command, f"http://127.0.0.1:{gateway.port}{case.path}"]), capture_output=True, text=True)
+    done = subprocess.run(pinned(1, [*command, f"http://127.0.0.1:{gateway.port}{case.path}"]), capture_output=True, text=True, timeout=PATIENCE)
     seconds, after = time.monotonic() - since, gateway.cpu_us()
     codes = re.search(r"status codes: (\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx", done.stdout)
     if not codes:
@@ -187,12 +213,19 @@ def load(gateway, case, requests, rate=None):
 
 
 def spread(values):
-    return {"median": statistics.median(values), "low": min(values), "high": max(values)}
+    low, _, high = statistics.quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3
+    return {"median": statistics.median(values), "low": low, "high": high}
 
 
 def percentile(values, which):
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * which / 100))]
+
+
+def turned(names, nth):
+    """In each round somebody else is the first."""
+    names = list(names)
+    return names[nth % len(names) :] + names[: nth % len(names)]
 
 
 def measure(running, cases):
@@ -205,12 +238,12 @@ def measure(running, cases):
                 warm = warm if case.requests else load(running[name], case, 10 * case.connections)
                 counts[case.name] = case.requests or max(case.connections, round(warm.requests / warm.seconds * SECONDS))
     for nth in range(ROUNDS):
-        for case in cases:
-            names = list(runs[case.name])
-            turn = nth % len(names)
-            for name in names[turn:] + names[:turn]:
+        # What takes a second by itself is measured less often.
+        for case in (case for case in cases if nth % 3 == 0 or not case.requests):
+            for name in turned(runs[case.name], nth):
                 runs[case.name][name].append(load(running[name], case, counts[case.name]))
-        print(f"round {nth + 1} of {ROUNDS}", file=sys.stderr, flush=True)
+        print(f"\rround {nth + 1} of {ROUNDS}", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
     return runs
 
 
@@ -218,10 +251,9 @@ def measure_latency(running, case):
     """At a rate that all of them bear easily, one after the other."""
     runs = {name: [] for name in case.gateways if name in running}
     case = case._replace(connections=10)
-    for nth in range(ROUNDS):
-        names = list(runs)
-        for name in names[nth % len(names) :] + names[: nth % len(names)]:
-            runs[name].append(load(running[name], case, max(50, round(RATE * SECONDS)), RATE))
+    for nth in range(-(-ROUNDS // 3)):
+        for name in turned(runs, nth):
+            runs[name].append(load(running[name], case, max(50, round(RATE * SECONDS * 4)), RATE))
     return runs
 
 
@@ -236,10 +268,10 @@ def compared(runs):
             extra = [own - base for own, base in zip(cpu, of("bare", "cpu_us"))]
             figures[name]["extra_us"] = spread(extra)
             if "empty" in runs and name != "empty":
-                floor = statistics.median(own - base for own, base in zip(of("empty", "cpu_us"), of("bare", "cpu_us")))
-                # A floor that drowns in the spread measures nothing.
-                if floor > max(figures["bare"]["cpu_us"]["high"] - figures["bare"]["cpu_us"]["low"], 0) / 2:
-                    figures[name]["of_empty"] = spread([each / floor for each in extra])
+                floor = figures["empty"]["extra_us"]
+                # One that drowns in its own spread is no floor.
+                if floor["low"] > 0:
+                    figures[name]["of_empty"] = spread([each / floor["median"] for each in extra])
                 figures[name]["throughput"] = spread([floor / own for own, floor in zip(of(name, "seconds"), of("empty", "seconds"))])
     return figures
 
@@ -256,6 +288,19 @@ def table(results, cases):
         for name, figures in results[case.name].items():
             row = [told(figures["cpu_us"]), told(figures.get("extra_us"), 1), told(figures.get("of_empty"), 2), told(figures.get("throughput"), 2)]
             lines.append(f"| {case.what} | {name} | {' | '.join(row)} |")
+    return lines
+
+
+def summary(results, cases):
+    """For the README: a row a case, medians."""
+    names = [name for name in CHATS if any(name in results[case.name] for case in cases) and name != "bare"]
+    lines = [f"| processor time by request, µs | bare Envoy | {' | '.join(f'+ {name}' for name in names)} |", "|---|---:" + "|---:" * len(names) + "|"]
+    for case in cases:
+        figures = results[case.name]
+        if "bare" in figures:
+            added = [figures[name]["extra_us"]["median"] if name in figures else None for name in names]
+            added = ["" if each is None else f"{each:,.0f}" for each in added]
+            lines.append(f"| {case.what} | {figures['bare']['cpu_us']['median']:,.0f} | {' | '.join(added)} |")
     return lines
 
 
@@ -280,20 +325,27 @@ def main():
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop_on_signal)
     OUT.mkdir(parents=True, exist_ok=True)
-    names = chosen("BENCH_GATEWAYS", EVERY)
+    names = chosen("BENCH_GATEWAYS", CHATS)
     cases = [case for case in CASES if case.name in chosen("BENCH_CASES", [case.name for case in CASES])]
     for case in cases:
         write_body(case)
     provider, spare, *ports = free_ports(2 + 2 * len(names))
+    provider = int(os.environ.get("BENCH_PROVIDER_PORT") or provider)
     files = files_named(spare)
     children = Children(OUT)
     running = {}
     try:
         start_provider(provider, children)
         for nth, name in enumerate(names):
+            if name in ALSO:
+                port, _, process = ALSO[name].partition("@")
+                if not (port.isdigit() and process.isdigit()):
+                    fail(f"BENCH_ALSO: {name}@{ALSO[name]} is not NAME@PORT@PID")
+                running[name] = Running(name, port, process)
+                continue
             running[name] = Gateway(name, gateways.ALL[name], (*ports[2 * nth : 2 * nth + 2], provider), children, files)
         for gateway in running.values():
-            children.wait_for(f"Envoy ({gateway.name})", gateway.is_ready)
+            children.wait_for(gateway.name, gateway.is_ready)
         runs = measure(running, cases)
         chats = [case for case in cases if case.name == "chat"]
         latency = measure_latency(running, chats[0]) if chats else {}
@@ -304,15 +356,17 @@ def main():
         children.stop(0)
 
     results = {name: compared(of_case) for name, of_case in runs.items()}
-    lines = table(results, cases) + ([""] + latency_table(latency) if latency else [])
+    short = summary(results, cases)
+    (OUT / "summary.md").write_text("\n".join(short) + "\n")
+    lines = [*table(results, cases), "", *short] + ([""] + latency_table(latency) if latency else [])
     lines += ["", "Resident memory, MB: " + ", ".join(f"{name} {size}" for name, size in memory.items())]
     load_1m = os.getloadavg()[0]
-    lines += ["", f"{ROUNDS} rounds of {SECONDS:g} s; medians (lowest–highest); load of the machine {load_1m:.1f} on {os.cpu_count()} cores."]
+    lines += ["", f"{ROUNDS} rounds of {SECONDS:g} s; medians (quartiles); load of the machine {load_1m:.1f} on {os.cpu_count()} cores."]
     (OUT / "table.md").write_text("\n".join(lines) + "\n")
     (OUT / "results.json").write_text(json.dumps({"cases": results, "memory_mb": memory}, indent=1))
     (OUT / "costs.svg").write_text(picture.costs(results, cases))
     print("\n".join(lines))
-    print(f"\n{(OUT / 'table.md').relative_to(TOP)}, results.json beside it, and costs.svg")
+    print("\ntarget/bench: table.md, summary.md, costs.svg, and results.json")
 
 
 if __name__ == "__main__":

@@ -31,6 +31,6 @@ def costs(results, cases):
         'font-family="system-ui, sans-serif" font-size="12" fill="#212529">'
         f'<rect width="{WIDTH}" height="{y}" fill="#fff"/>'
         '<text x="20" y="28" font-size="16" font-weight="600">Processor time of Envoy, beyond that of a bare one, by request</text>'
-        '<text x="20" y="46" fill="#495057">medians; the lines reach from the lowest to the highest round; each case has its own scale</text>'
+        '<text x="20" y="46" fill="#495057">medians, and lines from the first quartile to the third; each case has its own scale</text>'
     )
     return head + "".join(rows) + "</svg>\n"

@@ -8,7 +8,9 @@ mod instrument;
 use budgets::{Budgets, Row};
 use exchanges::{Exchange, Way, run};
 use host::{Code, Tally, Vm};
+use instrument::names;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -19,6 +21,8 @@ use yaml_rust2::{Yaml, YamlLoader};
 const WARM: usize = 4;
 const COUNTED: usize = 2;
 const TENANTS: usize = 100_000;
+/// As many as are named, of those that an exchange calls.
+const FUNCTIONS: usize = 25;
 
 fn top() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
@@ -48,13 +52,23 @@ fn json_of(yaml: &Yaml) -> Value {
     }
 }
 
+/// What an exchange came to, in the order of its callbacks.
+#[derive(Default)]
+struct Counted {
+    told: Vec<(&'static str, Tally)>,
+    /// Instructions by function.
+    spent: Vec<u64>,
+}
+
 /// The exchange as it is counted: the dearest of some, when all is warm.
-fn counted(vm: &mut Vm, way: Way, exchange: &Exchange, warm: usize, seconds: u64) -> Vec<(&'static str, Tally)> {
-    let mut dearest = Vec::new();
+fn counted(vm: &mut Vm, way: Way, exchange: &Exchange, warm: usize, seconds: u64) -> Counted {
+    let mut dearest = Counted::default();
     for nth in 0..warm + COUNTED {
+        let before = vm.spent();
         let told = run(vm, way, exchange);
-        if nth >= warm && sum(&told).instructions >= sum(&dearest).instructions {
-            dearest = told;
+        if nth >= warm && sum(&told).instructions >= sum(&dearest.told).instructions {
+            let spent = vm.spent().iter().zip(before).map(|(after, before)| after - before).collect();
+            dearest = Counted { told, spent };
         }
         vm.host().clock += seconds * 1_000_000_000;
         vm.tick(way.listener);
@@ -97,13 +111,29 @@ fn breakdown(name: &str, told: &[(&'static str, Tally)]) -> String {
 struct Report {
     rows: Vec<Row>,
     breakdowns: String,
+    names: BTreeMap<u32, String>,
 }
 
 impl Report {
-    fn row(&mut self, name: &str, told: &[(&'static str, Tally)]) {
+    fn row(&mut self, name: &str, Counted { told, spent }: &Counted) {
         self.breakdowns += &breakdown(name, told);
+        self.functions(spent);
         self.breakdowns.push('\n');
         self.rows.push(Row::of(name, &sum(told)));
+    }
+
+    /// Where most instructions are spent, if the functions have names.
+    fn functions(&mut self, spent: &[u64]) {
+        let mut dearest: Vec<_> = (0..).zip(spent).filter(|(_, spent)| **spent > 0).collect();
+        dearest.sort_by_key(|(_, spent)| std::cmp::Reverse(**spent));
+        for (nth, spent) in dearest.into_iter().take(FUNCTIONS) {
+            let Some(name) = self.names.get(&nth) else { return };
+            writeln!(self.breakdowns, "{spent:>12}  {name}").expect("text");
+        }
+    }
+
+    fn event(&mut self, name: &str, told: &[(&'static str, Tally)]) {
+        self.row(name, &Counted { told: vec![("proxy_on_response_body", event(told))], spent: Vec::new() });
     }
 
     fn single(&mut self, name: &str, figure: u64) {
@@ -134,7 +164,8 @@ fn main() -> ExitCode {
     };
     let small = Exchange::chat();
     let rated = small.clone().by("test-tenant");
-    let mut report = Report::default();
+    let names = env::var_os("NAMED").map(|named| names(&fs::read(named).expect("the filter with names")));
+    let mut report = Report { names: names.unwrap_or_default(), ..Report::default() };
     for (name, exchange) in [
         ("chat", small.clone()),
         ("prompt-32kB", Exchange::long_prompt(32 * 1024)),
@@ -150,7 +181,7 @@ fn main() -> ExitCode {
         let told = counted(&mut vm, way, &exchange, WARM, 15);
         report.row(name, &told);
         if name.starts_with("stream") && !name.ends_with("packed") {
-            report.row(&name.replace("stream-500", "event"), &[("proxy_on_response_body", event(&told))]);
+            report.event(&name.replace("stream-500", "event"), &told.told);
         }
     }
     // A minute's worth, and then more in the same minute.
@@ -169,7 +200,7 @@ fn main() -> ExitCode {
         let told = counted(&mut vm, way, &Exchange { outcome: None, ..exchange }, WARM, 15);
         report.row(name, &told);
         if name.contains("stream") {
-            report.row("empty-event", &[("proxy_on_response_body", event(&told))]);
+            report.event("empty-event", &told.told);
         }
     }
 

@@ -3,7 +3,7 @@
 //! Trade-off: one stream at a time, and no more of Envoy's behaviour than these exchanges meet. What the filter does there
 //! is tested elsewhere; here it is only counted, on the very file that ships.
 
-use crate::instrument::{COUNTER, counting};
+use crate::instrument::{counter, counting};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
@@ -318,7 +318,8 @@ impl Code {
 pub struct Vm {
     store: Store<Host>,
     instance: Instance,
-    counter: Global,
+    /// Of each function.
+    counters: Vec<Global>,
     last_context: u32,
     /// In order, since they were last taken.
     told: Vec<(&'static str, Tally)>,
@@ -346,8 +347,8 @@ impl Vm {
         let memory = instance.get_memory(&store, "memory").expect("a memory");
         let allocate = instance.get_typed_func(&store, "proxy_on_memory_allocate").expect("an allocator");
         store.data_mut().guest = Some(Guest { memory, allocate });
-        let counter = instance.get_global(&store, COUNTER).expect("a module that counts");
-        let mut vm = Self { store, instance, counter, last_context: 0, told: Vec::new() };
+        let counters = (0..).map_while(|nth| instance.get_global(&store, &counter(nth))).collect();
+        let mut vm = Self { store, instance, counters, last_context: 0, told: Vec::new() };
         vm.call("_initialize", &[]);
         vm
     }
@@ -376,7 +377,12 @@ impl Vm {
     }
 
     fn instructions(&self) -> u64 {
-        number(&self.counter.get(&self.store))
+        self.spent().iter().sum()
+    }
+
+    /// Instructions of each function so far.
+    pub fn spent(&self) -> Vec<u64> {
+        self.counters.iter().map(|counter| number(&counter.get(&self.store))).collect()
     }
 
     /// What the callbacks since the last time came to, one by one.

@@ -1,17 +1,25 @@
-//! Has a module count its own instructions: each run of them that begins and ends together adds its length to a counter.
+//! Has a module count its own instructions, function by function: each run of them that begins and ends together adds its
+//! length to a counter.
 //!
 //! Trade-off: a runtime's own fuel would be less work, and is no measure: wasmi charges a whole loop for each round, with
 //! all branches that it doesn't take, which made a scanner fifty times as dear as it is.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use wasm_encoder::reencode::{Error, Reencode, utils};
 use wasm_encoder::{
-    CodeSection, ConstExpr, ExportKind, ExportSection, Function, GlobalSection, GlobalType, Instruction, Module,
-    ValType,
+    CodeSection, ConstExpr, ExportKind, ExportSection, Function, FunctionSection, GlobalSection, GlobalType,
+    Instruction, Module, ValType,
 };
-use wasmparser::{ExportSectionReader, FunctionBody, GlobalSectionReader, Operator, Parser};
+use wasmparser::{
+    BinaryReader, ExportSectionReader, FunctionBody, FunctionSectionReader, GlobalSectionReader, Name,
+    NameSectionReader, Operator, Parser, Payload, TypeRef,
+};
 
-pub const COUNTER: &str = "counted_instructions";
+/// The export with the counter of a function of the module's own, by its place among them.
+pub fn counter(nth: u32) -> String {
+    format!("counted_{nth}")
+}
 
 /// How many bytes are copied or filled for the price of one instruction.
 const BYTES_AT_ONCE_LOG2: i32 = 4;
@@ -22,15 +30,27 @@ pub fn counting(wasm: &[u8]) -> Vec<u8> {
     module.finish()
 }
 
-/// The two globals that were added.
+/// The globals that are added: a counter for each function, and room for a length.
 #[derive(Default)]
 struct Counting {
-    counter: u32,
+    functions: u32,
+    first: u32,
     spare: u32,
+    /// The function at hand.
+    nth: u32,
 }
 
 impl Reencode for Counting {
     type Error = Infallible;
+
+    fn parse_function_section(
+        &mut self,
+        functions: &mut FunctionSection,
+        section: FunctionSectionReader<'_>,
+    ) -> Result<(), Error<Infallible>> {
+        self.functions = section.count();
+        utils::parse_function_section(self, functions, section)
+    }
 
     fn parse_global_section(
         &mut self,
@@ -38,12 +58,15 @@ impl Reencode for Counting {
         section: GlobalSectionReader<'_>,
     ) -> Result<(), Error<Infallible>> {
         utils::parse_global_section(self, globals, section)?;
+        self.first = globals.len();
         let mut add = |val_type, zero| {
             globals.global(GlobalType { val_type, mutable: true, shared: false }, &zero);
-            globals.len() - 1
         };
-        self.counter = add(ValType::I64, ConstExpr::i64_const(0));
-        self.spare = add(ValType::I32, ConstExpr::i32_const(0));
+        for _ in 0..self.functions {
+            add(ValType::I64, ConstExpr::i64_const(0));
+        }
+        add(ValType::I32, ConstExpr::i32_const(0));
+        self.spare = self.first + self.functions;
         Ok(())
     }
 
@@ -53,7 +76,9 @@ impl Reencode for Counting {
         section: ExportSectionReader<'_>,
     ) -> Result<(), Error<Infallible>> {
         utils::parse_export_section(self, exports, section)?;
-        exports.export(COUNTER, ExportKind::Global, self.counter);
+        for nth in 0..self.functions {
+            exports.export(&counter(nth), ExportKind::Global, self.first + nth);
+        }
         Ok(())
     }
 
@@ -69,31 +94,33 @@ impl Reencode for Counting {
             }
         }
         code.function(&function);
+        self.nth += 1;
         Ok(())
     }
 }
 
 impl Counting {
     fn write(&mut self, function: &mut Function, run: Vec<Operator<'_>>) -> Result<(), Error<Infallible>> {
+        let counter = self.first + self.nth;
         let length = run.iter().filter(|operator| works(operator)).count();
         if length > 0 {
-            function.instruction(&Instruction::GlobalGet(self.counter));
+            function.instruction(&Instruction::GlobalGet(counter));
             function.instruction(&Instruction::I64Const(i64::try_from(length).expect("a length")));
             function.instruction(&Instruction::I64Add);
-            function.instruction(&Instruction::GlobalSet(self.counter));
+            function.instruction(&Instruction::GlobalSet(counter));
         }
         for operator in run {
             if matches!(operator, Operator::MemoryCopy { .. } | Operator::MemoryFill { .. }) {
                 // Its length is on top of the stack.
                 for instruction in [
                     Instruction::GlobalSet(self.spare),
-                    Instruction::GlobalGet(self.counter),
+                    Instruction::GlobalGet(counter),
                     Instruction::GlobalGet(self.spare),
                     Instruction::I32Const(BYTES_AT_ONCE_LOG2),
                     Instruction::I32ShrU,
                     Instruction::I64ExtendI32U,
                     Instruction::I64Add,
-                    Instruction::GlobalSet(self.counter),
+                    Instruction::GlobalSet(counter),
                     Instruction::GlobalGet(self.spare),
                 ] {
                     function.instruction(&instruction);
@@ -103,6 +130,35 @@ impl Counting {
         }
         Ok(())
     }
+}
+
+/// What its own functions are called, where the module says it.
+pub fn names(wasm: &[u8]) -> BTreeMap<u32, String> {
+    let mut imported = 0;
+    let mut names = BTreeMap::new();
+    for payload in Parser::new(0).parse_all(wasm).map_while(Result::ok) {
+        match payload {
+            Payload::ImportSection(imports) => {
+                let functions = imports.into_iter().flatten().filter(|import| matches!(import.ty, TypeRef::Func(_)));
+                imported = u32::try_from(functions.count()).expect("few imports");
+            }
+            Payload::CustomSection(section) if section.name() == "name" => {
+                let reader = NameSectionReader::new(BinaryReader::new(section.data(), section.data_offset()));
+                for name in reader.into_iter().map_while(Result::ok) {
+                    let Name::Function(map) = name else { continue };
+                    let own = map.into_iter().flatten().filter(|naming| naming.index >= imported);
+                    names.extend(own.map(|naming| (naming.index - imported, demangle(naming.name))));
+                }
+            }
+            _ => {}
+        }
+    }
+    names
+}
+
+/// Without the hash at its end.
+fn demangle(name: &str) -> String {
+    format!("{:#}", rustc_demangle::demangle(name))
 }
 
 /// Behind these, something else may come next, or come here from elsewhere.

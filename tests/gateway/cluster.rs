@@ -1,13 +1,18 @@
 //! Two Envoys that share limits and budgets by envoyproxy/ratelimit and Redis, both real, with what envoy/ratelimit adds to the
 //! shipped configuration. What the two admit together is counted by the provider behind them.
 
+mod lane;
+mod outages;
+
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use simulated_provider::Provider;
+
+use lane::Lane;
 
 use crate::budgets::away_from_midnight;
 use crate::client::{Chat, Connection, PATIENCE, chat, eventually};
@@ -22,22 +27,34 @@ struct Cluster {
     provider: Provider,
     redis: Redis,
     service: Service,
+    /// From the service to Redis and from Envoy to the service, if they may be slow.
+    lanes: Option<[Lane; 2]>,
 }
 
+/// It can be killed and started anew, on the same port and with the counts that it had.
 struct Redis {
     port: u16,
+    dir: PathBuf,
     programs: PathBuf,
     libraries: PathBuf,
-    _leash: Child,
+    running: Option<Child>,
 }
 
-/// It can be ended and started anew, on the same port.
+/// This, too.
 struct Service {
     program: PathBuf,
     dir: PathBuf,
     grpc: u16,
     redis: u16,
     running: Option<Child>,
+}
+
+/// Without a warning, and with the shell that holds the leash.
+fn kill(running: &mut Option<Child>) {
+    let mut leash = running.take().expect("it runs");
+    let group = format!("-{}", leash.id());
+    assert!(Command::new("kill").args(["-KILL", "--", &group]).status().unwrap().success());
+    leash.wait().unwrap();
 }
 
 impl Service {
@@ -59,18 +76,11 @@ impl Service {
         let listening = || std::net::TcpStream::connect(("127.0.0.1", self.grpc)).ok();
         started(&self.dir.join("ratelimit.log"), "the rate limit service", listening).await;
     }
-
-    /// The leash kills what doesn't listen within a second.
-    fn end(&mut self) {
-        if let Some(mut running) = self.running.take() {
-            drop(running.stdin.take());
-            running.wait().unwrap();
-        }
-    }
 }
 
 impl Redis {
-    async fn start(dir: &Path) -> Option<Self> {
+    /// `None` where Debian's can't be had.
+    fn installed(dir: &Path) -> Option<Self> {
         let debian = PathBuf::from(std::env::var_os("DEBIAN")?);
         let programs = debian.join("usr/bin");
         if !programs.join("redis-server").exists() {
@@ -79,17 +89,21 @@ impl Redis {
         let libraries = fs::read_dir(debian.join("usr/lib")).unwrap().filter_map(|entry| Some(entry.ok()?.path()));
         let libraries = libraries.into_iter().find(|path| path.display().to_string().ends_with("-linux-gnu"))?;
         let [port] = free_ports();
-        let log = File::create(dir.join("redis.log")).unwrap();
-        let leash = leashed(programs.join("redis-server"))
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"])
-            .arg(dir)
-            .env("LD_LIBRARY_PATH", &libraries)
+        Some(Self { port, dir: dir.to_owned(), programs, libraries, running: None })
+    }
+
+    async fn start(&mut self) {
+        let log = File::create(self.dir.join("redis.log")).unwrap();
+        let redis = leashed(self.programs.join("redis-server"))
+            .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes", "--dir"])
+            .arg(&self.dir)
+            .env("LD_LIBRARY_PATH", &self.libraries)
             .stdout(log)
             .spawn()
             .unwrap();
-        let redis = Self { port, programs, libraries, _leash: leash };
-        started(&dir.join("redis.log"), "Redis", || redis.ask(&["ping"]).contains("PONG").then_some(())).await;
-        Some(redis)
+        self.running = Some(redis);
+        let answers = || self.ask(&["ping"]).contains("PONG").then_some(());
+        started(&self.dir.join("redis.log"), "Redis", answers).await;
     }
 
     fn ask(&self, words: &[&str]) -> String {
@@ -111,7 +125,7 @@ impl Redis {
 impl Cluster {
     /// `None`, said aloud, where the service or Redis can't be had.
     async fn start(name: [&'static str; 2], tenants: Value, shared: Value) -> Option<Self> {
-        Self::start_with(name, tenants, shared, &[]).await
+        Self::start_with(name, tenants, shared, &[], false).await
     }
 
     async fn start_with(
@@ -119,20 +133,23 @@ impl Cluster {
         tenants: Value,
         shared: Value,
         swaps: &[(&'static str, &'static str)],
+        may_be_slow: bool,
     ) -> Option<Self> {
         let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-ratelimit", name[0]));
         let _ = fs::remove_dir_all(&dir);
         fs::create_dir_all(dir.join("config")).unwrap();
         let program = std::env::var_os("RATELIMIT").map(PathBuf::from).filter(|program| program.exists());
-        let (Some(program), Some(redis)) = (program, Redis::start(&dir).await) else {
+        let (Some(program), Some(mut redis)) = (program, Redis::installed(&dir)) else {
             println!("SKIPPED: envoyproxy/ratelimit or Debian's redis-server is not there");
             return None;
         };
+        redis.start().await;
         let mut policy = policy(tenants);
         policy["shared"] = shared;
         policy["expensive"] = json!({"models": ["gpt-4"]});
         fs::write(dir.join("plugin.json"), policy.to_string()).unwrap();
-        let written = Command::new(std::env::var_os("RATELIMIT_CONFIG").expect("run `make e2e`"))
+        let written = Command::new(std::env::var_os("CHECK").expect("CHECK: run `make e2e`"))
+            .arg("--ratelimit")
             .arg(dir.join("plugin.json"))
             .output()
             .unwrap();
@@ -140,19 +157,21 @@ impl Cluster {
         fs::write(dir.join("config/nexus.yaml"), written.stdout).unwrap();
 
         let [grpc] = free_ports();
-        let mut service = Service { program, dir, grpc, redis: redis.port, running: None };
+        let lanes = if may_be_slow { Some([Lane::to(redis.port).await, Lane::to(grpc).await]) } else { None };
+        let [to_redis, to_service] = lanes.as_ref().map_or([redis.port, grpc], |lanes| lanes.each_ref().map(Lane::port));
+        let mut service = Service { program, dir, grpc, redis: to_redis, running: None };
         service.start().await;
 
         let provider = Provider::start();
         let gateway = |name| {
             let mut setup = Setup::new(name, policy.clone());
             setup.provider = Some(provider.addr);
-            setup.insertions = parts(grpc);
+            setup.insertions = parts(to_service);
             setup.swaps = swaps.to_vec();
             Gateway::start(setup)
         };
         let gateways = [gateway(name[0]).await, gateway(name[1]).await];
-        let cluster = Self { gateways, provider, redis, service };
+        let cluster = Self { gateways, provider, redis, service, lanes };
         cluster.wait_until_away(0).await;
         Some(cluster)
     }
@@ -300,87 +319,6 @@ async fn two_envoys_share_a_budget_within_the_bound_and_count_it_to_the_unit() {
         let bound = BUDGET + BUDGET * percent / 100;
         assert!(billed > BUDGET * 3 / 4 && billed <= bound, "{billed} nano-USD billed, at most {bound}");
     }
-}
-
-/// A tenant that has windows only, and one that has a budget, which is refused while nobody can be asked of it.
-#[tokio::test(flavor = "multi_thread")]
-async fn while_the_service_is_gone_each_has_its_part_or_nothing_and_nobody_waits() {
-    const LIMIT: usize = 300;
-    let tenants = json!({
-        "windows": {"limits": {"requests_per_minute": LIMIT}, "unlimited": ["request_usd", "day_usd"]},
-        "money": {"unlimited": ["request_usd"]},
-    });
-    let shared = json!({"replicas": 2, "cluster": "ratelimit", "budgets_away": "deny"});
-    let deny = [("failure_mode_deny: false #= AWAY_BUDGETS", "failure_mode_deny: true")];
-    let names = ["cluster-away-1", "cluster-away-2"];
-    let Some(mut cluster) = Cluster::start_with(names, tenants, shared, &deny).await else { return };
-    let paid = async |cluster: &Cluster| {
-        let mut answers = Vec::new();
-        for gateway in &cluster.gateways {
-            let answer = gateway.ask(chat("money").sim("tokens=1").request()).await;
-            answers.push((answer.status, if answer.status == 200 { String::new() } else { answer.code() }));
-        }
-        answers
-    };
-    let passed = || vec![(200, String::new()); 2];
-    let refused = || vec![(500, "internal_error".to_owned()); 2];
-    assert_eq!(paid(&cluster).await, passed());
-
-    cluster.service.end();
-    let began = Instant::now();
-    // Not known yet, and not asked in vain for longer than the filter's timeout.
-    assert_eq!(paid(&cluster).await, refused());
-    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
-    cluster.wait_until_away(1).await;
-    let began = Instant::now();
-    let [passed_by, refused_by] = cluster.crowd(5, (429, "rate_limited"), |_| chat("windows").sim("tokens=1")).await;
-    println!("{passed_by} passed and {refused_by} were refused in {:?}", began.elapsed());
-    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
-    assert_eq!((passed_by, refused_by), (LIMIT, 2 * CALLERS * 5 - LIMIT), "two halves of the limit");
-    assert_eq!(paid(&cluster).await, refused());
-
-    cluster.service.start().await;
-    cluster.wait_until_away(0).await;
-    assert_eq!(paid(&cluster).await, passed());
-    let mut billed = 0;
-    for gateway in &cluster.gateways {
-        let records = gateway.wait_records_of("money", 4).await;
-        billed += records.iter().map(|record| record["cost_nanousd"].as_u64().unwrap()).sum::<u64>();
-    }
-    assert_eq!(cluster.settled("day_usd", "money", billed).await, billed, "nothing is charged twice");
-}
-
-/// What is spent before it is known that the service is gone is lost to it: here nothing is.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_spent_while_the_service_was_gone_is_told_when_it_is_back() {
-    away_from_midnight().await;
-    // Each Envoy has half of it: some twenty answers.
-    let tenants = json!({"money": {"budgets": {"day_usd": "0.0005"}, "unlimited": ["request_usd"]}});
-    let names = ["cluster-back-1", "cluster-back-2"];
-    let Some(mut cluster) = Cluster::start(names, tenants, shared(100)).await else { return };
-    let nth = |nth: usize| chat("money").sim(&format!("tokens={}", 1 + nth % 9)).field("max_completion_tokens", 16);
-    let spent = async |cluster: &Cluster| {
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        cluster.gateways.each_ref().map(|gateway| {
-            gateway.records_of("money").iter().map(|record| record["cost_nanousd"].as_u64().unwrap()).sum::<u64>()
-        })
-    };
-    cluster.service.end();
-    cluster.wait_until_away(1).await;
-    let [passed, refused] = cluster.crowd(4, (402, "daily_budget_exceeded"), nth).await;
-    assert!(passed > 0 && refused > 0, "{passed} passed, {refused} were refused");
-    let before = spent(&cluster).await;
-    assert!(before.iter().all(|own| (100_000..=250_000).contains(own)), "{before:?}: each has its part, and no more");
-
-    cluster.service.start().await;
-    cluster.wait_until_away(0).await;
-    assert_eq!(cluster.redis.count("day_usd", "money"), 0);
-    for gateway in &cluster.gateways {
-        assert_eq!(gateway.ask(nth(0).request()).await.status, 200);
-    }
-    let all = spent(&cluster).await.iter().sum();
-    assert!(all > before.iter().sum());
-    assert_eq!(cluster.settled("day_usd", "money", all).await, all, "all of it, once");
 }
 
 /// What the first Envoy has let pass, the second refuses.

@@ -15,6 +15,7 @@
 
 mod apis;
 mod budgets;
+mod check;
 mod client;
 mod cluster;
 mod compressed;
@@ -23,6 +24,7 @@ mod endings;
 mod envoy;
 mod failover;
 mod hostile;
+mod image;
 mod limits;
 mod names;
 mod native;

@@ -140,3 +140,26 @@ fn what_was_charged_before_limits_were_shared_is_not_told() {
     answered(&stream);
     assert_eq!(stream.state("nexus_day_hits"), Some((COST / 10).to_string()));
 }
+
+#[test]
+fn what_a_request_costs_is_told_to_the_day_and_month_that_it_was_asked_in() {
+    let mut configuration = sharing();
+    configuration["tenants"]["acme"]["budgets"]["month_usd"] = json!("50");
+    let gateway = Gateway::configured(&configuration);
+    const NAMES: [&str; 4] = ["nexus_day", "nexus_day_hits", "nexus_month", "nexus_month_hits"];
+    let told = |stream: &Stream| NAMES.map(|name| stream.state(name).unwrap());
+    let [day, month] = [(COST / 10).to_string(), (COST / 100).to_string()];
+    // A second before February.
+    with(|host| host.clock = UnixNanos(1_801_439_999_000_000_000));
+    let january = admitted(&gateway, BODY);
+    with(|host| host.clock.0 += 2_000_000_000);
+    let february = admitted(&gateway, BODY);
+    answered(&february);
+    answered(&january);
+    assert_eq!(told(&january), ["10:2027-01-31", &day, "100:2027-01", &month]);
+    assert_eq!(told(&february), ["10:2027-02-01", &day, "100:2027-02", &month]);
+    // As the cell has it.
+    let levels = cell().levels(with(|host| host.clock), 900);
+    assert_eq!((levels.spent_today, levels.spent_this_month), (NanoUsd(COST), NanoUsd(COST)));
+    assert_eq!(cell().lifetime(), NanoUsd(2 * COST));
+}

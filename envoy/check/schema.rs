@@ -1,0 +1,175 @@
+//! The JSON Schema of a configuration, from the types that read it.
+
+use nexus_ai_gateway::config::{Config, Upstream};
+use schemars::generate::SchemaSettings;
+use serde_json::{Value, json};
+
+/// Draft 7: what every editor knows.
+pub fn schema() -> Value {
+    let mut schemas = SchemaSettings::draft07().for_deserialize().into_generator();
+    let (gateway, attempt) = (schemas.subschema_for::<Config>(), schemas.subschema_for::<Upstream>());
+    let mut definitions = schemas.take_definitions(true);
+    definitions.insert(
+        "Plugin".to_owned(),
+        json!({"if": {"type": "object", "required": ["attempt_of"]}, "then": attempt, "else": gateway}),
+    );
+    let plugin = json!({"$ref": "#/definitions/Plugin"});
+    let mut schema = json!({
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "Nexus AI Gateway for Envoy",
+        "description": "The configuration of the plugin, alone in a file or in a manifest of Kubernetes.",
+        "if": {"type": "object", "required": ["apiVersion", "kind"]},
+        "then": {"properties": {"spec": {"properties": {
+            "pluginConfig": plugin,
+            // Of a TrafficExtension a map, of an EnvoyExtensionPolicy a list.
+            "wasm": {"properties": {"pluginConfig": plugin}, "items": {"properties": {"config": plugin}}},
+        }}}},
+        "else": plugin,
+        "definitions": definitions,
+    });
+    without_null(&mut schema);
+    schema
+}
+
+/// The reader takes no `null` anywhere: what may be left out is an `Option` all the same.
+fn without_null(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            fields.values_mut().for_each(without_null);
+            if let Some(Value::Array(types)) = fields.get_mut("type") {
+                types.retain(|name| name != "null");
+                if let [only] = types.as_slice() {
+                    let only = only.clone();
+                    fields.insert("type".to_owned(), only);
+                }
+            }
+            if let Some(Value::Array(choices)) = fields.get_mut("anyOf") {
+                choices.retain(|choice| *choice != json!({"type": "null"}));
+                if let [Value::Object(only)] = choices.as_slice() {
+                    let only = only.clone();
+                    fields.remove("anyOf");
+                    if fields.is_empty() {
+                        fields.extend(only);
+                    } else {
+                        fields.insert("allOf".to_owned(), json!([only]));
+                    }
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_null),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plugins::refused;
+    use crate::yaml::documents;
+
+    fn says(schema: &jsonschema::Validator, configuration: &Value) -> Vec<String> {
+        schema.iter_errors(configuration).map(|error| error.to_string()).collect()
+    }
+
+    #[test]
+    fn what_is_wrong_by_shape_is_refused_and_nothing_else() {
+        let schema = jsonschema::validator_for(&schema()).expect("a schema");
+        for refused::Refused { json, says: message, by_shape } in refused::all() {
+            let said = says(&schema, &serde_json::from_str(&json).expect("JSON"));
+            assert_eq!(!said.is_empty(), by_shape, "{message}\n{json}\n{said:#?}");
+        }
+    }
+
+    #[test]
+    fn manifests_are_looked_into() {
+        let schema = jsonschema::validator_for(&schema()).expect("a schema");
+        let right = json!({"attempt_of": "openai"});
+        for (configuration, errors) in [(&right, 0), (&json!({"attempt_of": ""}), 1)] {
+            for spec in [
+                json!({"url": "oci://registry/filter", "pluginConfig": configuration}),
+                json!({"phase": "AUTHZ", "wasm": {"pluginConfig": configuration}}),
+                json!({"wasm": [{"name": "nexus", "config": configuration}]}),
+            ] {
+                let manifest = json!({"apiVersion": "v1", "kind": "Some", "spec": spec});
+                assert_eq!(says(&schema, &manifest).len().min(1), errors, "{manifest}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_shipped_configurations_are_valid() {
+        let schema = jsonschema::validator_for(&schema()).expect("a schema");
+        for (file, count) in [("envoy.yaml", 1), ("production.yaml", 5)] {
+            let path = format!("{}/../{file}", env!("CARGO_MANIFEST_DIR"));
+            let text = std::fs::read_to_string(path).expect("a shipped file");
+            let held = crate::plugins::held(&documents(&text).expect("YAML"));
+            assert_eq!(held.len(), count, "{file}");
+            for configuration in held {
+                assert_eq!(says(&schema, &configuration), Vec::<String>::new(), "{file}");
+            }
+        }
+    }
+
+    #[test]
+    fn forms_are_exact() {
+        let schema = jsonschema::validator_for(&schema()).expect("a schema");
+        let taken = |price: &Value, tenant: &str, more: &Value| {
+            let mut configuration = json!({"tenants": {tenant: {}}, "prices": [price]});
+            for (key, value) in more.as_object().expect("a map") {
+                configuration[key] = value.clone();
+            }
+            let read = nexus_ai_gateway::policy::Policy::read(configuration.to_string().as_bytes());
+            let by_schema = says(&schema, &configuration);
+            assert_eq!(by_schema.is_empty(), read.is_ok(), "{configuration}\n{by_schema:#?}\n{:?}", read.err());
+        };
+        let price = |model: &str, input: &str| json!({"model": model, "input_usd_per_1m_tokens": input, "output_usd_per_1m_tokens": "0"});
+        for amount in
+            ["0", "2.50", "0.000001", "1.0000000000", "007", "", ".", "1.", ".5", "-1", "1e3", " 1", "0.0000001"]
+        {
+            taken(&price("m", amount), "acme", &json!({}));
+        }
+        for model in ["m", "m*", "*", "a b", "a *", "m/*", "é", "*m", "a*b", "**", " m", "m ", "a;b", ""] {
+            taken(&price(model, "1"), "acme", &json!({}));
+        }
+        for name in [
+            "a",
+            "a.b",
+            "a b",
+            "$",
+            "\u{e9}",
+            " a",
+            "a\t",
+            "a\nb",
+            "\u{85}",
+            "a;",
+            "\u{2003}a",
+            &"x".repeat(128),
+            &"x".repeat(129),
+        ] {
+            taken(&price("m", "1"), name, &json!({}));
+        }
+        for header in ["x-team", "a_b", "X-Team", ":path", "", "a b"] {
+            taken(&price("m", "1"), "acme", &json!({"tenant_header": header}));
+        }
+        for budget in ["1", "0.000000001", "0", "0.0", "00.10", "0.0000000001"] {
+            taken(&price("m", "1"), "acme", &json!({"tiers": {"low": {"budgets": {"day_usd": budget}}}}));
+        }
+        for date in ["2026-01-31", "1970-01-01", "1969-12-31", "2026-13-01", "2026-1-1", "2026-01-32", "20260131"] {
+            let mut dated = price("m", "1");
+            dated["from"] = json!(date);
+            taken(&dated, "acme", &json!({}));
+        }
+        for path in
+            ["/v1/ask", "**/ask", "/a/*/b", "/m/{model}:ask", "/", "ask", "//", "/a?b", "/**", "/{other}", "/a/**/b"]
+        {
+            taken(&price("m", "1"), "acme", &json!({"paths": [{"path": path, "api": "openai_chat"}]}));
+        }
+        for base in ["/v1", "/", "v1", "/a b", "/a#b", "/a\"b", "/\u{e9}"] {
+            let provider = json!({"providers": {"a": {"cluster": "c", "base_path": base}}});
+            taken(&price("m", "1"), "acme", &provider);
+        }
+        for figure in [1_023, 1_024, 1_073_741_824_u64, 1_073_741_825] {
+            taken(&price("m", "1"), "acme", &json!({"max_request_bytes": figure}));
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! Configurations that are wrong, and what is said of each. The checking program and real Envoy are asked about them too.
+
+const PRICES: &str =
+    r#""prices":[{"model":"gpt-4o*","input_usd_per_1m_tokens":"2.50","output_usd_per_1m_tokens":"10"}]"#;
+const TENANTS: &str = r#""tenants":{"acme":{}}"#;
+
+pub struct Refused {
+    pub json: String,
+    /// Without line and column.
+    pub says: String,
+    /// One value is wrong by itself, so that the JSON Schema sees it too.
+    pub by_shape: bool,
+}
+
+fn shape(json: String, says: impl Into<String>) -> Refused {
+    Refused { json, says: says.into(), by_shape: true }
+}
+
+fn meaning(json: String, says: impl Into<String>) -> Refused {
+    Refused { json, says: says.into(), by_shape: false }
+}
+
+/// A configuration that is right but for `more`.
+fn with(more: &str) -> String {
+    format!("{{{PRICES},{TENANTS},{more}}}")
+}
+
+fn tenants(tenants: &str) -> String {
+    format!("{{{PRICES},\n\"tenants\":{tenants}}}")
+}
+
+fn own(tenant: &str) -> String {
+    tenants(&format!(r#"{{"acme":{{{tenant}}}}}"#))
+}
+
+pub fn all() -> Vec<Refused> {
+    [unknown_and_missing(), amounts_and_limits(), names(), prices_and_figures(), routes(), sharing()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn unknown_and_missing() -> Vec<Refused> {
+    vec![
+        shape(
+            own(r#""limits":{"burts":1}"#),
+            "tenants.acme.limits: unknown field `burts`, expected one of `requests_per_minute`, `requests_per_hour`, \
+             `requests_per_day`, `tokens_per_minute`, `expensive_per_minute`",
+        ),
+        shape(format!(r#"{{{TENANTS},"prices":[{{}}]}}"#), "prices[0]: missing field `model`"),
+        shape(with(r#""limits":[5]"#), "limits: invalid type: sequence, expected a map"),
+        shape(
+            with(r#""tenant_header":null"#),
+            "tenant_header: invalid type: null, expected a header's name (a string)",
+        ),
+        shape(
+            with(r#""default_sensitivity":"secret""#),
+            "default_sensitivity: unknown variant `secret`, expected one of \
+            `public`, `internal`, `confidential`, `restricted`",
+        ),
+        shape(
+            r#"{"attempt_of":"openai","tenants":{}}"#.to_owned(),
+            "configuration: unknown field `tenants`, expected `attempt_of`",
+        ),
+        shape(r#"{"attempt_of":5}"#.to_owned(), "attempt_of: the number 5 stands here, expected a name (a string)"),
+    ]
+}
+
+fn amounts_and_limits() -> Vec<Refused> {
+    let price = |input: &str| {
+        format!(
+            r#"{{{TENANTS},"prices":[{{"model":"m","input_usd_per_1m_tokens":{input},"output_usd_per_1m_tokens":"1"}}]}}"#
+        )
+    };
+    const QUOTE: &str = "an amount is a quoted decimal string: write \"0.15\", not 0.15";
+    let at = |path: &str, problem: &str| format!("{path}: {problem}");
+    vec![
+        shape(price("0.15"), at("prices[0].input_usd_per_1m_tokens", QUOTE)),
+        shape(price("-1"), at("prices[0].input_usd_per_1m_tokens", QUOTE)),
+        shape(own(r#""budgets":{"day_usd":5}"#), at("tenants.acme.budgets.day_usd", QUOTE)),
+        shape(
+            price(r#""-1""#),
+            "prices[0].input_usd_per_1m_tokens: \"-1\" is not a price: expected a decimal string such as \"2.50\" (no \
+             sign, no exponent)",
+        ),
+        shape(
+            price(r#""0.0000001""#),
+            "prices[0].input_usd_per_1m_tokens: \"0.0000001\" is not a price: at most 6 digits may stand behind the point",
+        ),
+        shape(
+            own(r#""budgets":{"day_usd":"0.00"}"#),
+            "tenants.acme.budgets.day_usd: a budget must be more than 0; list it under `unlimited` to lift it",
+        ),
+        shape(
+            own(r#""budgets":{"day_usd":null}"#),
+            "tenants.acme.budgets.day_usd: invalid type: null, expected an amount in USD as a quoted decimal string \
+             such as \"2.50\"",
+        ),
+        shape(
+            own(r#""limits":{"requests_per_day":0}"#),
+            "tenants.acme.limits.requests_per_day: must be at least 1; list it under `unlimited` to lift it",
+        ),
+        shape(
+            own(r#""limits":{"requests_per_day":-5}"#),
+            "tenants.acme.limits.requests_per_day: expected a whole number of at least 1",
+        ),
+        shape(
+            own(r#""limits":{"requests_per_day":"5"}"#),
+            "tenants.acme.limits.requests_per_day: the string \"5\" stands here, expected a whole number without quotes",
+        ),
+        meaning(
+            own(r#""audit":["day_usd"],"unlimited":["day_usd"]"#),
+            "tenants.acme.unlimited: `day_usd` is listed here and is listed under `audit` too: remove one of them",
+        ),
+        meaning(
+            own(r#""limits":{"requests_per_day":1},"unlimited":["requests_per_day"]"#),
+            "tenants.acme.unlimited: `requests_per_day` is listed here and has a limit too: remove one of them",
+        ),
+        meaning(
+            own(r#""audit":["month_usd"]"#),
+            "tenants.acme.audit: `month_usd` has no limit to audit here: write one, or leave it out",
+        ),
+        shape(
+            own(r#""audit":["day"]"#),
+            "tenants.acme.audit[0]: unknown variant `day`, expected one of `requests_per_minute`, `requests_per_hour`, \
+             `requests_per_day`, `expensive_per_minute`, `tokens_per_minute`, `request_usd`, `day_usd`, `month_usd`",
+        ),
+    ]
+}
+
+fn names() -> Vec<Refused> {
+    let long = "x".repeat(129);
+    vec![
+        shape(tenants("{}"), "tenants: no tenants: at least one is needed, such as `acme: {tier: standard}`"),
+        shape(tenants(r#"{"":{}}"#), "tenants: a name must not be empty"),
+        shape(tenants(r#"{"a;b":{}}"#), "tenants: \"a;b\" is not a name: control characters and `;` are not allowed"),
+        shape(
+            tenants(r#"{"a\u0007":{}}"#),
+            "tenants: \"a\\u{7}\" is not a name: control characters and `;` are not allowed",
+        ),
+        shape(tenants(r#"{"a ":{}}"#), "tenants: \"a \" is not a name: it must not begin or end with a blank"),
+        shape(tenants(&format!(r#"{{"{long}":{{}}}}"#)), "tenants: a name has at most 128 bytes, this one has 129"),
+        meaning(
+            tenants(r#"{"other":{}}"#),
+            "tenants.other: `other` is a label of the gateway's own; choose another name",
+        ),
+        meaning(
+            tenants(r#"{"default":{}}"#),
+            "tenants.default: `default` is the tenant that unknown ones share: choose another name, or set \
+             `unknown_tenants: share_default`",
+        ),
+        shape(
+            tenants(r#"{"acme":{"tier":1}}"#),
+            "tenants.acme.tier: the number 1 stands here, expected a name (a string)",
+        ),
+        shape(
+            tenants(r#"{"acme":{"models":[]}}"#),
+            "tenants.acme.models: an empty list allows no model; leave it out to allow all",
+        ),
+        shape(
+            tenants(r#"{"acme":{"models":["gpt-4o","*o"]}}"#),
+            "tenants.acme.models[1]: \"*o\" is not a model: `*` may only stand at the end",
+        ),
+        shape(
+            with(r#""tenant_header":"X-Tenant""#),
+            "tenant_header: \"X-Tenant\" is not a header: lower-case letters, digits and `-` are allowed, no `:`",
+        ),
+        shape(
+            with(r#""role_header":":path""#),
+            "role_header: \":path\" is not a header: lower-case letters, digits and `-` are allowed, no `:`",
+        ),
+        meaning(with(r#""role_header":"x-tenant-id""#), "role_header: `x-tenant-id` is the tenant's header already"),
+        meaning(
+            with(r#""roles":["chat","none"]"#),
+            "roles[1]: `none` is a label of the gateway's own; choose another name",
+        ),
+        meaning(with(r#""roles":["chat","chat"]"#), "roles[1]: the role `chat` is written twice"),
+        meaning(
+            with(r#""providers":{"a":{"cluster":"c"},"b":{"cluster":"c"}}"#),
+            "providers.b.cluster: the cluster `c` is that of `a` already",
+        ),
+        shape(with(r#""providers":{"a":{}}"#), "providers.a: missing field `cluster`"),
+        shape(with(r#""starved":"drop""#), "starved: unknown variant `drop`, expected `deny` or `allow`"),
+        shape(
+            with(r#""unknown_tenants":"allow""#),
+            "unknown_tenants: unknown variant `allow`, expected `refuse` or `share_default`",
+        ),
+    ]
+}
+
+fn prices_and_figures() -> Vec<Refused> {
+    let priced = |models: &[&str]| {
+        let prices: Vec<_> = models
+            .iter()
+            .map(|model| {
+                format!(r#"{{"model":"{model}","input_usd_per_1m_tokens":"1","output_usd_per_1m_tokens":"1"}}"#)
+            })
+            .collect();
+        format!(r#"{{{TENANTS},"prices":[{}]}}"#, prices.join(","))
+    };
+    vec![
+        shape(priced(&[]), "prices: no prices: at least one model must have a price (`*` stands for every model)"),
+        meaning(priced(&["a*", "b", "a*"]), "prices[2].model: `a*` has a price already, at prices[0]"),
+        shape(priced(&["a*b"]), "prices[0].model: \"a*b\" is not a model: `*` may only stand at the end"),
+        meaning(priced(&["other"]), "prices[0].model: `other` is a label of the gateway's own; choose another name"),
+        shape(with(r#""unpriced":{}"#), "unpriced: missing field `policy`"),
+        shape(
+            with(r#""unpriced":{"policy":"free"}"#),
+            "unpriced.policy: unknown variant `free`, expected one of `deny`, `allow`, `price_as`",
+        ),
+        meaning(
+            with(r#""unpriced":{"policy":"price_as"}"#),
+            "unpriced: the policy `price_as` needs a `model` that has a price",
+        ),
+        meaning(
+            with(r#""unpriced":{"policy":"price_as","model":"o1"}"#),
+            "unpriced.model: `o1` has no price itself; name a model under `prices`",
+        ),
+        meaning(
+            with(r#""unpriced":{"policy":"deny","model":"gpt-4o"}"#),
+            "unpriced.model: only the policy `price_as` takes a model",
+        ),
+        meaning(
+            with(r#""aliases":{"gpt-3.5":"o1"}"#),
+            "aliases.gpt-3.5: no price matches `o1`, so `unpriced` denies it: add it under `prices`",
+        ),
+        meaning(
+            with(r#""aliases":{"a":"b","b":"gpt-4o"}"#),
+            "aliases.a: `b` is an alias itself, and aliases are followed once: name its model",
+        ),
+        meaning(
+            with(r#""aliases":{"a*":"gpt-4o"}"#),
+            "aliases.a*: `a*: gpt-4o`: an alias stands for one name, `*` is not allowed",
+        ),
+        meaning(
+            with(r#""tiers":{"gold":{"budgets":{"request_usd":"1"}}}"#),
+            "tiers.gold: a new tier needs `day_usd` under `budgets`, or listed under `unlimited`",
+        ),
+        meaning(
+            with(r#""output":{"min_tokens":5000}"#),
+            "output.min_tokens: 5000 is more than `default_max_tokens` (4096); at most as much is right",
+        ),
+        shape(with(r#""output":{"min_tokens":0}"#), "output.min_tokens: 0 is out of range: 1 to 1000000000 is allowed"),
+        shape(with(r#""max_request_bytes":9"#), "max_request_bytes: 9 is out of range: 1024 to 1073741824 is allowed"),
+        shape(
+            with(r#""reservation_lease_seconds":86401"#),
+            "reservation_lease_seconds: 86401 is out of range: 60 to 1800 is allowed",
+        ),
+    ]
+}
+
+const PROVIDERS: &str =
+    r#""providers":{"a":{"cluster":"ca","sensitivity":"internal"},"b":{"cluster":"cb"}},"roles":["chat"]"#;
+
+/// With one model, served by `a`.
+fn routed(more: &str) -> String {
+    with(&format!(r#"{PROVIDERS},"models":[{{"model":"gpt-4o-mini","providers":[{{"provider":"a"}}]}}],{more}"#))
+}
+
+fn models(models: &str) -> String {
+    with(&format!(r#"{PROVIDERS},"models":[{models}]"#))
+}
+
+fn routes() -> Vec<Refused> {
+    let served = r#""providers":[{"provider":"a"}]"#;
+    vec![
+        meaning(
+            models(r#"{"model":"gpt-4o","providers":[{"provider":"c"}]}"#),
+            "models[0].providers[0].provider: unknown provider `c`, expected `a`, `b`",
+        ),
+        meaning(
+            models(r#"{"model":"gpt-4o","providers":[{"provider":"b"}]}"#),
+            "providers.b: `sensitivity` is missing: say which data it may see, `public`, `internal`, `confidential` or \
+             `restricted`",
+        ),
+        meaning(
+            models(r#"{"model":"gpt-4o","providers":[{"provider":"a"},{"provider":"a"}]}"#),
+            "models[0].providers[1].provider: `a` is written twice",
+        ),
+        shape(
+            models(r#"{"model":"gpt-4o","providers":[]}"#),
+            "models[0].providers: an empty list serves nobody; leave the model out",
+        ),
+        meaning(
+            models(r#"{"model":"gpt-4o","providers":[{"provider":"a","model":"llama"}]}"#),
+            "models[0].providers[0]: no price matches `llama` of `a`: add `a/llama` or `llama` under `prices`",
+        ),
+        meaning(
+            models(&format!(r#"{{"model":"gpt-4o",{served}}},{{"model":"gpt-4o",{served}}}"#)),
+            "models[1].model: the model `gpt-4o` is written twice",
+        ),
+        meaning(
+            models(&format!(r#"{{"model":"role",{served}}}"#)),
+            "models[0].model: `role` is a name of the gateway's own; choose another",
+        ),
+        shape(
+            models(&format!(r#"{{"model":"gpt-4o","context_tokens":0,{served}}}"#)),
+            "models[0].context_tokens: 0 holds nothing; leave it out where it is not known",
+        ),
+        meaning(
+            routed(r#""virtual_models":{"cheap":["gpt-9"]}"#),
+            "virtual_models.cheap[0]: `gpt-9` is none of `models`",
+        ),
+        shape(
+            routed(r#""virtual_models":{"cheap":[]}"#),
+            "virtual_models.cheap: an empty list stands for nothing; name some of `models`",
+        ),
+        meaning(
+            routed(r#""virtual_models":{"gpt-4o-mini":["gpt-4o-mini"]}"#),
+            "virtual_models.gpt-4o-mini: `gpt-4o-mini` is a model or an alias already; choose another name",
+        ),
+        meaning(
+            routed(r#""role_models":{"poet":"gpt-4o-mini"}"#),
+            "role_models.poet: unknown role `poet`, expected one of `chat`",
+        ),
+        meaning(
+            routed(r#""role_models":{"chat":"gpt-9"}"#),
+            "role_models.chat: `gpt-9` is neither one of `models`, `virtual_models` nor `aliases`",
+        ),
+        meaning(
+            routed(r#""aliases":{"fast":"gpt-9"}"#),
+            "aliases.fast: `gpt-9` is neither one of `models` nor of `virtual_models`",
+        ),
+        meaning(
+            with(r#""metrics":{"tenants":["nobody"]}"#),
+            "metrics.tenants[0]: there is no such tenant under `tenants`",
+        ),
+        meaning(
+            with(r#""metrics":{"tenant_label":"tier","tenants":["acme"]}"#),
+            "metrics.tenants: only `tenant_label: name` takes a list of tenants",
+        ),
+        meaning(
+            with(r#""status":{"cluster":"admin","allow":["10.0.0.0/33"]}"#),
+            "status.allow[0]: `10.0.0.0/33` is no network, such as `10.0.0.0/8` or `::1/128`",
+        ),
+        meaning(
+            with(r#""sensitivity_header":"x-tenant-id""#),
+            "sensitivity_header: `x-tenant-id` is the tenant's header already",
+        ),
+        shape(
+            with(r#""providers":{"a":{"cluster":"ca","base_path":"v1"}}"#),
+            "providers.a.base_path: `v1` is not a path: it begins with `/`, and has no blanks and no `#`",
+        ),
+        shape(
+            with(r#""providers":{"a":{"cluster":"ca","paths":{"openai_chat":"x"}}}"#),
+            "providers.a.paths.openai_chat: `x` is not a path: it begins with `/`, and has no blanks and no `#`",
+        ),
+    ]
+}
+
+fn sharing() -> Vec<Refused> {
+    let shared =
+        |more: &str| with(&format!(r#""status":{{"cluster":"admin"}},"shared":{{"cluster":"ratelimit"{more}}}"#));
+    vec![
+        shape(shared(""), "shared: missing field `replicas`"),
+        shape(shared(r#","replicas":0"#), "shared.replicas: 0 is out of range: 1 to 10000 is allowed"),
+        shape(
+            shared(r#","replicas":2,"in_flight_percent":101"#),
+            "shared.in_flight_percent: 101 is out of range: 1 to 100 is allowed",
+        ),
+        shape(
+            shared(r#","replicas":2,"requests_away":"deny""#),
+            "shared.requests_away: unknown variant `deny`, expected `local` or `allow`",
+        ),
+        meaning(
+            with(r#""shared":{"cluster":"ratelimit","replicas":2,"requests_away":"allow"}"#),
+            "shared: `local` needs `status`, to know when the service is away",
+        ),
+    ]
+}

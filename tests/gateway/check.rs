@@ -1,0 +1,106 @@
+//! The checking program against a real Envoy: of one file, both say the same.
+
+#[path = "../../src/policy/tests/refused.rs"]
+#[expect(dead_code, reason = "whether the schema sees it is no question here")]
+mod refused;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use refused::Refused;
+use serde_json::json;
+
+use crate::client::eventually;
+use crate::envoy::{Gateway, Setup, policy};
+
+/// What the program says of the only configuration in a file, if it refuses it.
+fn checked(file: &Path) -> Option<String> {
+    let program = std::env::var_os("CHECK").expect("CHECK: run `make e2e`");
+    let output = Command::new(program).arg(file).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(i32::from(!said.is_empty())), "{said}");
+    let place = format!("{}:", file.display());
+    let (line, rest) = said.trim_end().strip_prefix(&place)?.split_once(':').unwrap();
+    let (column, message) = rest.split_once(": ").unwrap();
+    assert!(line.parse::<usize>().is_ok() && column.parse::<usize>().is_ok(), "{said}");
+    Some(message.to_owned())
+}
+
+struct Listener {
+    gateway: Gateway,
+    file: PathBuf,
+    /// Before and behind the configuration.
+    around: [String; 2],
+}
+
+impl Listener {
+    async fn start() -> Self {
+        let setup = Setup { dynamic: true, ..Setup::new("check", policy(json!({"acme": {}}))) };
+        let gateway = Gateway::start(setup).await;
+        let file = gateway.access_log().with_file_name("listener.yaml");
+        let text = fs::read_to_string(&file).unwrap();
+        let (before, rest) = text.split_once("configuration:\n").unwrap();
+        let behind = rest.lines().skip(2).fold(String::new(), |text, line| text + line + "\n");
+        Self { gateway, file, around: [before.to_owned(), behind] }
+    }
+
+    /// What Envoy logs of this configuration, if it refuses it.
+    async fn logged(&self, kind: &str, value: &str) -> Option<String> {
+        let stat = async |what: &str| self.gateway.plain_stat(&format!("listener_manager.lds.update_{what}")).await;
+        let updates = async || [stat("success").await, stat("rejected").await];
+        let (before, seen) = (updates().await, self.gateway.log().len());
+        let [head, tail] = &self.around;
+        let any = format!(r#"{{"@type": type.googleapis.com/google.protobuf.{kind}, value: {value}}}"#);
+        // An update like the one before is none.
+        let text = format!("{head}configuration: {any}\n{tail}# {seen}\n");
+        let fresh = self.file.with_extension("new");
+        fs::write(&fresh, text).unwrap();
+        fs::rename(&fresh, &self.file).unwrap();
+        let after = eventually("an update", updates, |now| *now != before).await;
+        if after[0] > before[0] {
+            return None;
+        }
+        let refusal = async || {
+            let log = self.gateway.log();
+            let told = |line: &str| Some(line.split_once("the configuration is refused: ")?.1.to_owned());
+            log.get(seen..).unwrap().lines().find_map(told)
+        };
+        eventually("the reason", refusal, Option::is_some).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_checker_says_is_what_envoy_logs() {
+    let listener = Listener::start().await;
+    for Refused { json, says, .. } in refused::all() {
+        let json = json.replace('\n', " ");
+        let logged = listener.logged("Struct", &json).await;
+        assert_eq!(checked(&listener.file), logged, "{json}");
+        // Envoy takes a number with a point for a string.
+        let is_string = json.contains(":0.15,");
+        assert_eq!(logged, (!is_string).then_some(says), "{json}");
+        let logged = listener.logged("StringValue", &format!("'{json}'")).await;
+        assert_eq!((checked(&listener.file), logged.is_some()), (logged, true), "{json}");
+    }
+    let right =
+        "{tenants: {acme: {}}, prices: [{model: m, input_usd_per_1m_tokens: 0.5, output_usd_per_1m_tokens: '1'}]}";
+    let with = |more: &str| format!("{}, {more}}}", right.strip_suffix('}').unwrap());
+    // What a value without quotes is, is Envoy's to say; a limit's message tells what it was taken for.
+    let plain = "60 +5 -5 0x10 0X10 0x -0x10 010 08 0_8 1_000 _1 0o10 0b11 1e3 1e 1. +.5 0.1.2 + 3000000000 -2147483649 \
+                 9223372036854775808 2026-01-31 no On yEs y nan ~ null NULL";
+    let limits = plain.split_ascii_whitespace().map(|plain| format!("limits: {{requests_per_minute: {plain}}}"));
+    let others =
+        ["starved: no", "output: {min_tokens: ~}", "expensive: {over_usd: 0x1}", "expensive: {over_usd: 0.02}"];
+    let mut accepted = 0;
+    for more in limits.chain(others.map(str::to_owned)) {
+        let logged = listener.logged("Struct", &with(&more)).await;
+        accepted += usize::from(logged.is_none());
+        assert_eq!(checked(&listener.file), logged, "{more}");
+    }
+    assert_eq!(accepted, 6, "60, +5, 0x10, 0X10, 010 and the amount");
+    // The one thing in which they differ: Envoy's reader keeps the last of two keys, in silence.
+    let twice = right.replace("{acme: {}}", "{acme: {}, acme: {tier: low}}");
+    assert_eq!(listener.logged("Struct", &twice).await, None);
+    assert_eq!(checked(&listener.file).as_deref(), Some("tenants: the key `acme` is written twice"));
+}
