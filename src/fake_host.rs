@@ -38,6 +38,7 @@ pub enum Call {
     SetBuffer,
     HeaderPairs,
     HeaderValue,
+    AddHeader,
     ReplaceHeader,
     RemoveHeader,
     GetProperty,
@@ -52,7 +53,7 @@ pub enum Call {
 }
 
 impl Call {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Log,
         Self::CurrentTime,
         Self::SetTickPeriod,
@@ -60,6 +61,7 @@ impl Call {
         Self::SetBuffer,
         Self::HeaderPairs,
         Self::HeaderValue,
+        Self::AddHeader,
         Self::ReplaceHeader,
         Self::RemoveHeader,
         Self::GetProperty,
@@ -251,13 +253,21 @@ impl Host {
     }
 
     /// Replaces all values of a header by one, or removes it.
-    fn replace_header(&mut self, map: MapType, name: &str, value: Option<Vec<u8>>) -> Result<(), Status> {
+    fn add_header(&mut self, map: MapType, name: &str, value: Vec<u8>) -> Result<(), Status> {
+        let side = self.stream().ok_or(Status::BadArgument)?.side(map);
+        if !side.headers_open {
+            return Err(Status::BadArgument);
+        }
+        side.headers.push((name.to_owned(), value));
+        Ok(())
+    }
+
+    fn remove_header(&mut self, map: MapType, name: &str) -> Result<(), Status> {
         let side = self.stream().ok_or(Status::BadArgument)?.side(map);
         if !side.headers_open {
             return Err(Status::BadArgument);
         }
         side.headers.retain(|(known, _)| known != name);
-        side.headers.extend(value.map(|value| (name.to_owned(), value)));
         Ok(())
     }
 

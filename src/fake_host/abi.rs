@@ -158,13 +158,28 @@ unsafe extern "C" fn proxy_replace_header_map_value(
     value_size: usize,
 ) -> Status {
     let (name, value) = unsafe { (text(name, name_size), bytes(value, value_size)) };
-    status(answer(Call::ReplaceHeader, |host| host.replace_header(map, &name, Some(value))))
+    status(answer(Call::ReplaceHeader, |host| {
+        host.remove_header(map, &name)?;
+        host.add_header(map, &name, value)
+    }))
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn proxy_add_header_map_value(
+    map: MapType,
+    name: *const u8,
+    name_size: usize,
+    value: *const u8,
+    value_size: usize,
+) -> Status {
+    let (name, value) = unsafe { (text(name, name_size), bytes(value, value_size)) };
+    status(answer(Call::AddHeader, |host| host.add_header(map, &name, value)))
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn proxy_remove_header_map_value(map: MapType, name: *const u8, name_size: usize) -> Status {
     let name = unsafe { text(name, name_size) };
-    status(answer(Call::RemoveHeader, |host| host.replace_header(map, &name, None)))
+    status(answer(Call::RemoveHeader, |host| host.remove_header(map, &name)))
 }
 
 #[unsafe(no_mangle)]
@@ -303,7 +318,7 @@ macro_rules! unused {
 }
 
 unused! {
-    proxy_get_log_level proxy_set_header_map_pairs proxy_add_header_map_value
+    proxy_get_log_level proxy_set_header_map_pairs
     proxy_register_shared_queue proxy_resolve_shared_queue proxy_dequeue_shared_queue proxy_enqueue_shared_queue
     proxy_continue_stream proxy_close_stream proxy_grpc_call proxy_grpc_stream proxy_grpc_send
     proxy_grpc_cancel proxy_grpc_close proxy_get_status proxy_call_foreign_function

@@ -216,6 +216,11 @@ impl Call<'_> {
                 side.headers.retain(|(known, _)| *known != name);
                 side.headers.push((name, value));
             }
+            ("proxy_add_header_map_value", [map, name, name_size, value, value_size]) => {
+                let (name, value) = (self.text(*name, *name_size), self.read(*value, *value_size));
+                let Some(side) = self.host().side(*map) else { return Ok(BAD_ARGUMENT) };
+                side.headers.push((name, value));
+            }
             ("proxy_remove_header_map_value", [map, name, name_size]) => {
                 let name = self.text(*name, *name_size);
                 let Some(side) = self.host().side(*map) else { return Ok(BAD_ARGUMENT) };

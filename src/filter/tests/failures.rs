@@ -28,6 +28,7 @@ fn make(call: Call) {
         Call::SetBuffer => drop(hostcalls::set_buffer(body, 0, 1, b"x")),
         Call::HeaderPairs => drop(hostcalls::get_map_bytes(headers)),
         Call::HeaderValue => drop(hostcalls::get_map_value_bytes(headers, "name")),
+        Call::AddHeader => drop(hostcalls::add_map_value(headers, "name", "value")),
         Call::ReplaceHeader => drop(hostcalls::set_map_value(headers, "name", Some("value"))),
         Call::RemoveHeader => drop(hostcalls::remove_map_value(headers, "name")),
         Call::GetProperty => drop(hostcalls::get_property(vec!["name"])),
