@@ -131,6 +131,20 @@ fn an_answer_that_ends_by_trailers_is_whole() {
     is_settled_as_reported(&stream);
 }
 
+/// Providers tell limits of their own under the same names: two of them would leave a client to choose.
+#[test]
+fn the_providers_own_limits_are_not_told() {
+    let gateway = Gateway::configured(&configuration());
+    let stream = admitted(&gateway, BODY);
+    stream.answer_headers(
+        &[SSE[0], SSE[1], ("x-ratelimit-limit-requests", "7"), ("x-ratelimit-limit-requests", "8")],
+        false,
+    );
+    let told = stream.client().unwrap().headers;
+    let told = told.iter().filter(|(name, _)| name == "x-ratelimit-limit-requests").map(|(_, value)| value.as_slice());
+    assert_eq!(told.collect::<Vec<_>>(), [b"5000"]);
+}
+
 #[test]
 fn an_answer_of_envoys_own_is_not_metered() {
     let gateway = Gateway::configured(&configuration());
