@@ -149,6 +149,10 @@ unit: | need-rust need-python ## Unit and property tests of the core and the ada
 e2e: $(WASM) $(IMAGE)/index.json $(REGISTRY) provider checker $(RATELIMIT) $(FUNC_E) $(ENVOY_PATH) $(PROMLINT) $(DEBIAN_STAMP) $(PROMETHEUS) $(VENV)/tests.stamp | need-rust ## End to end: func-e, real Envoy, the official SDKs, real servers
 	@$(with_envoy) CHECK=$(CHECK) RATELIMIT=$(RATELIMIT) IMAGE=$(IMAGE):$(VERSION) ORAS=$(ORAS) REGISTRY=$(REGISTRY) PYTHON=$(VENV)/bin/python PROMLINT=$(PROMLINT) DEBIAN=$(DEBIAN) PROMETHEUS=$(PROMETHEUS) cargo test $(LOCKED) --test gateway
 
+.PHONY: cluster-outages
+cluster-outages: $(WASM) provider checker $(RATELIMIT) $(FUNC_E) $(ENVOY_PATH) $(DEBIAN_STAMP) | need-rust ## Two Envoys that share limits, with their service and its Redis killed and slow for 20 s, in every mode
+	@$(with_envoy) CHECK=$(CHECK) RATELIMIT=$(RATELIMIT) DEBIAN=$(DEBIAN) cargo test $(LOCKED) --test gateway -- --ignored --nocapture cluster::outages
+
 .PHONY: cost
 cost: $(WASM) empty $(if $(VERBOSE),$(NAMED)) | need-rust ## Host calls, bytes, instructions and memory of an exchange, exactly, held to budgets (VERBOSE=1: by callback and function)
 	@WASM=$(WASM) EMPTY=$(EMPTY) $(if $(VERBOSE),NAMED=$(NAMED)) cargo run $(LOCKED) --quiet --manifest-path tests/cost/Cargo.toml

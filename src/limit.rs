@@ -218,6 +218,14 @@ pub struct Reservation {
     pub expensive: bool,
 }
 
+/// What a tenant was charged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Charged {
+    pub day: NanoUsd,
+    pub month: NanoUsd,
+    pub ever: NanoUsd,
+}
+
 /// Where a count window stands, for the `x-ratelimit-*` headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Level {

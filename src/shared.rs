@@ -13,7 +13,7 @@
 use crate::config::{self, Away};
 use crate::headers::Headers;
 use crate::limit::budget::{Calendar, rfc3339};
-use crate::limit::{Guard, Level, Refusal, Reservation, Rules, Share, Shares, Standing};
+use crate::limit::{Charged, Guard, Level, Refusal, Reservation, Rules, Share, Shares, Standing};
 use crate::policy::{Policy, TenantPolicy};
 use crate::units::{NanoUsd, Tokens, UnixNanos};
 use std::fmt::Write;
@@ -77,15 +77,18 @@ pub fn question(tenant: &TenantPolicy, reservation: &Reservation) -> Vec<State> 
     states
 }
 
-/// What the service is told at the end: all that the tenant was ever charged here is `now`; `before`, when it was told last.
-pub fn told(rules: &Rules, before: NanoUsd, now: NanoUsd, tokens: Tokens) -> Vec<State> {
+/// What the service is told at the end, if it was told of all up to `before`. What is late is told to no day and no month
+/// that it wasn't charged in.
+pub fn told(rules: &Rules, before: NanoUsd, charged: Charged, tokens: Tokens) -> Vec<State> {
     let mut states = Vec::new();
     if rules.get(Guard::TokensPerMinute).limit.is_some() {
         states.push(("nexus_tokens", tokens.0.min(MOST_HITS).to_string()));
     }
-    for (guard, name) in [(Guard::DayUsd, "nexus_day_hits"), (Guard::MonthUsd, "nexus_month_hits")] {
+    let Charged { day, month, ever } = charged;
+    for (guard, name, period) in [(Guard::DayUsd, "nexus_day_hits", day), (Guard::MonthUsd, "nexus_month_hits", month)]
+    {
         if let Some(limit) = rules.get(guard).limit {
-            states.push((name, hits(unit(limit), before, now).to_string()));
+            states.push((name, hits(unit(limit), before.max(ever.less(period)), ever).to_string()));
         }
     }
     states

@@ -27,9 +27,7 @@ fn main() -> ExitCode {
             true
         }
         [asked, file] if asked == "--ratelimit" => ratelimit(file),
-        files => {
-            files.iter().fold(true, |all_right, file| policies(file, |line| println!("{line}")).is_some() && all_right)
-        }
+        files => files.iter().filter(|file| policies(file, |line| println!("{line}")).is_none()).count() == 0,
     };
     if all_right { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -128,17 +128,16 @@ fn settle(plugin: &Plugin, settlement: &Settlement, now: UnixNanos) {
     let Some(tenant) = plugin.policy.tenant_policy(settlement.tenant) else { return };
     let Settlement { reservation, cost, tokens, withdrawn, .. } = settlement;
     let lease = plugin.policy.lease_seconds;
+    let tells = plugin.policy.shared.is_some() && !withdrawn && !plugin.service_away(now);
     let swap = cells::swap(&tenant.name, cells::SETTLE_ATTEMPTS, |cell| {
         cell.settle(reservation, *cost, *tokens, lease, now);
         if *withdrawn {
             cell.withdraw(reservation);
         }
-        (cell.lifetime(), true)
+        (tells.then(|| cell.charged(reservation.at)), true)
     });
-    if let (Ok(charged), Some(_), false) = (swap.outcome, &plugin.policy.shared, *withdrawn)
-        && !plugin.service_away(now)
-    {
-        let told = cells::tell(&tenant.name, charged);
+    if let Ok(Some(charged)) = swap.outcome {
+        let told = cells::tell(&tenant.name, charged.ever);
         exchange_facts::share(&shared::told(&tenant.rules, told, charged, *tokens));
     }
     plugin.stats.swapped(&swap);

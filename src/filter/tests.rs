@@ -13,7 +13,7 @@ use crate::fake_host::{Gateway, Seen, Stream, allocations, with};
 use crate::limit::cell::Cell;
 use crate::limit::{Ask, Bound, Guard, Rule, Rules, Shares};
 use crate::price::Ceiling;
-use crate::units::{NanoUsd, Tokens};
+use crate::units::{NanoUsd, Tokens, UnixNanos};
 use proxy_wasm::types::Action;
 use serde_json::{Value, json};
 

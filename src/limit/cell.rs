@@ -8,7 +8,7 @@ use super::budget::{self, Calendar, Spend};
 use super::lease::{self, Leases};
 use super::window::{self, Span, Window};
 use super::{
-    Admitted, Ask, Bound, Decision, Guard, Guards, Level, Levels, Refusal, Reservation, Rules, Share, Standing,
+    Admitted, Ask, Bound, Charged, Decision, Guard, Guards, Level, Levels, Refusal, Reservation, Rules, Share, Standing,
 };
 use crate::units::{NanoUsd, Tokens, UnixNanos};
 
@@ -301,6 +301,12 @@ impl Cell {
             spent_this_month: self.month_spend.current(),
             reserved: self.leases.since(0),
         }
+    }
+
+    /// What was charged in the day and in the month of `at`, and ever.
+    pub fn charged(&self, at: UnixNanos) -> Charged {
+        let (day, month) = (self.day_spend.charged(Calendar::Day, at), self.month_spend.charged(Calendar::Month, at));
+        Charged { day, month, ever: self.lifetime }
     }
 
     pub const fn lifetime(&self) -> NanoUsd {

@@ -95,7 +95,17 @@ impl Redis {
     async fn start(&mut self) {
         let log = File::create(self.dir.join("redis.log")).unwrap();
         let redis = leashed(self.programs.join("redis-server"))
-            .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes", "--dir"])
+            .args([
+                "--port",
+                &self.port.to_string(),
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+                "--appendonly",
+                "yes",
+                "--dir",
+            ])
             .arg(&self.dir)
             .env("LD_LIBRARY_PATH", &self.libraries)
             .stdout(log)
@@ -122,10 +132,39 @@ impl Redis {
     }
 }
 
+/// A folder for the service, its program, and Redis; `None`, said aloud, where they can't be had.
+fn installed(name: &str) -> Option<(PathBuf, PathBuf, Redis)> {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-ratelimit"));
+    let _ = fs::remove_dir_all(&dir);
+    fs::create_dir_all(dir.join("config")).unwrap();
+    let program = std::env::var_os("RATELIMIT").map(PathBuf::from).filter(|program| program.exists());
+    let (Some(program), Some(redis)) = (program, Redis::installed(&dir)) else {
+        println!("SKIPPED: envoyproxy/ratelimit or Debian's redis-server is not there");
+        return None;
+    };
+    Some((dir, program, redis))
+}
+
+/// The service, from a configuration of the gateway.
+fn configure(dir: &Path, gateway: &Path) {
+    let check = std::env::var_os("CHECK").expect("CHECK: run `make e2e`");
+    let written = Command::new(check).arg("--ratelimit").arg(gateway).output().unwrap();
+    assert!(written.status.success(), "{}", String::from_utf8_lossy(&written.stderr));
+    fs::write(dir.join("config/nexus.yaml"), written.stdout).unwrap();
+}
+
 impl Cluster {
-    /// `None`, said aloud, where the service or Redis can't be had.
+    /// One whose counts are exact, as they are while no call of the service fails: on a busy machine some take longer than
+    /// is shipped.
     async fn start(name: [&'static str; 2], tenants: Value, shared: Value) -> Option<Self> {
-        Self::start_with(name, tenants, shared, &[], false).await
+        Self::start_with(
+            name,
+            tenants,
+            shared,
+            &[("timeout: 0.25s", "timeout: 10s"), ("timeout: 0.5s", "timeout: 10s")],
+            false,
+        )
+        .await
     }
 
     async fn start_with(
@@ -135,30 +174,17 @@ impl Cluster {
         swaps: &[(&'static str, &'static str)],
         may_be_slow: bool,
     ) -> Option<Self> {
-        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-ratelimit", name[0]));
-        let _ = fs::remove_dir_all(&dir);
-        fs::create_dir_all(dir.join("config")).unwrap();
-        let program = std::env::var_os("RATELIMIT").map(PathBuf::from).filter(|program| program.exists());
-        let (Some(program), Some(mut redis)) = (program, Redis::installed(&dir)) else {
-            println!("SKIPPED: envoyproxy/ratelimit or Debian's redis-server is not there");
-            return None;
-        };
+        let (dir, program, mut redis) = installed(name[0])?;
         redis.start().await;
         let mut policy = policy(tenants);
         policy["shared"] = shared;
         policy["expensive"] = json!({"models": ["gpt-4"]});
         fs::write(dir.join("plugin.json"), policy.to_string()).unwrap();
-        let written = Command::new(std::env::var_os("CHECK").expect("CHECK: run `make e2e`"))
-            .arg("--ratelimit")
-            .arg(dir.join("plugin.json"))
-            .output()
-            .unwrap();
-        assert!(written.status.success(), "{}", String::from_utf8_lossy(&written.stderr));
-        fs::write(dir.join("config/nexus.yaml"), written.stdout).unwrap();
-
+        configure(&dir, &dir.join("plugin.json"));
         let [grpc] = free_ports();
         let lanes = if may_be_slow { Some([Lane::to(redis.port).await, Lane::to(grpc).await]) } else { None };
-        let [to_redis, to_service] = lanes.as_ref().map_or([redis.port, grpc], |lanes| lanes.each_ref().map(Lane::port));
+        let [to_redis, to_service] =
+            lanes.as_ref().map_or([redis.port, grpc], |lanes| lanes.each_ref().map(Lane::port));
         let mut service = Service { program, dir, grpc, redis: to_redis, running: None };
         service.start().await;
 
@@ -351,4 +377,51 @@ async fn tokens_months_and_expensive_requests_are_shared_too() {
             assert_eq!(second.ask(few("dear").sim("tokens=1").request()).await.status, 200);
         }
     }
+}
+
+/// production.yaml as it is rendered for several Envoys: keys, and a chain whose first provider is not there.
+#[tokio::test(flavor = "multi_thread")]
+async fn production_shares_its_limits_too() {
+    away_from_midnight().await;
+    const CLIENT: &str = "0123456789abcdef-acme";
+    let Some((dir, program, mut redis)) = installed("cluster-production") else { return };
+    let provider = Provider::start();
+    let [grpc, nobody] = free_ports();
+    let environment = [
+        ("OPENAI_API_KEY", "dummy-of-openai".to_owned()),
+        ("OPENROUTER_API_KEY", "dummy-of-openrouter".to_owned()),
+        ("OPENAI_BASE_URL", format!("http://127.0.0.1:{nobody}/v1")),
+        ("OPENROUTER_BASE_URL", format!("{}/api/v1", provider.url())),
+        ("CLIENT_KEYS", format!("acme={CLIENT}")),
+        ("RATELIMIT_SERVICE", format!("127.0.0.1:{grpc}")),
+        ("REPLICAS", "2".to_owned()),
+    ];
+    let limited = [("acme: {tier: premium}", "acme: {tier: premium, limits: {requests_per_minute: 3}}")];
+    let names = ["cluster-production-1", "cluster-production-2"];
+    let gateways = [
+        Gateway::production(names[0], &environment, &limited).await,
+        Gateway::production(names[1], &environment, &limited).await,
+    ];
+    configure(&dir, &gateways[0].access_log().with_file_name("envoy.yaml"));
+    redis.start().await;
+    let mut service = Service { program, dir, grpc, redis: redis.port, running: None };
+    service.start().await;
+    for gateway in &gateways {
+        let away = async || gateway.stats().await.one("ai_gateway_shared_limits_away", &[]);
+        eventually("the service is there", away, |told| *told == Some(0)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+
+    early_in_a_minute().await;
+    let asked = chat("acme").anonymous().header("authorization", &format!("Bearer {CLIENT}"));
+    for _ in 0..3 {
+        let answer = gateways[0].ask(asked.request()).await;
+        assert_eq!((answer.status, answer.header("x-ai-provider")), (200, Some("openrouter")), "{answer:?}");
+    }
+    let refused = gateways[1].ask(asked.request()).await;
+    assert_eq!((refused.status, refused.code().as_str()), (429, "rate_limited"));
+    let billed = provider.settled_ledger(PATIENCE).sum().cost_nanousd;
+    let counted = async || redis.count("day_usd", "acme");
+    // Of ten dollars, in units of ten nano-dollars.
+    eventually("the bill in Redis", counted, |count| *count == billed / 10).await;
 }

@@ -163,3 +163,20 @@ fn what_a_request_costs_is_told_to_the_day_and_month_that_it_was_asked_in() {
     assert_eq!((levels.spent_today, levels.spent_this_month), (NanoUsd(COST), NanoUsd(COST)));
     assert_eq!(cell().lifetime(), NanoUsd(2 * COST));
 }
+
+#[test]
+fn what_is_told_late_is_told_to_no_day_that_it_was_not_charged_in() {
+    let mut configuration = sharing();
+    configuration["tenants"]["acme"]["budgets"]["month_usd"] = json!("50");
+    let gateway = Gateway::configured(&configuration);
+    is_away(&gateway, true);
+    answered(&admitted(&gateway, BODY));
+    with(|host| host.clock.0 += 86_400_000_000_000);
+    is_away(&gateway, true);
+    answered(&admitted(&gateway, BODY));
+    is_away(&gateway, false);
+    let stream = admitted(&gateway, BODY);
+    answered(&stream);
+    assert_eq!(stream.state("nexus_day_hits"), Some((2 * COST / 10).to_string()));
+    assert_eq!(stream.state("nexus_month_hits"), Some((3 * COST / 100).to_string()));
+}
