@@ -249,6 +249,10 @@ bench: $(WASM) empty provider $(ENVOY_PATH) $(H2LOAD) $(if $(BENCH_PEERS),$(PEER
 bench-scale: $(WASM) provider $(ENVOY_PATH) $(H2LOAD) | need-python ## The same with 10, 1,000 and 100,000 tenants: a request, and a worker's start and memory
 	@$(with_envoy) H2LOAD=$(H2LOAD) python3 tests/bench/scale.py
 
+.PHONY: bench-crowd
+bench-crowd: $(WASM) empty provider $(ENVOY_PATH) $(H2LOAD) | need-python ## What 5,000 open streams cost, and one tenant on all workers
+	@$(with_envoy) EMPTY=$(EMPTY) H2LOAD=$(H2LOAD) python3 tests/bench/crowd.py
+
 ##@ Fuzzing
 
 FUZZ_TARGETS := scanner request answer configuration

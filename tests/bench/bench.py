@@ -122,7 +122,7 @@ def pinned(core, command):
 class Gateway:
     """An Envoy with one of the configurations, on its core."""
 
-    def __init__(self, name, configuration, ports, children, files, workers=1):
+    def __init__(self, name, configuration, ports, children, files, workers=1, core=0):
         self.name = name
         self.port, self.admin, _ = ports
         directory = OUT / name
@@ -132,7 +132,7 @@ class Gateway:
         config = directory / "envoy.yaml"
         config.write_text(configuration(ports, log, files))
         envoy = [os.environ["ENVOY_PATH"], "-c", str(config), "--concurrency", str(workers), "--disable-hot-restart", "--log-level", "error"]
-        children.start(f"{name}/envoy", pinned(0, envoy), {**os.environ, "OPENAI_API_KEY": "none"})
+        children.start(f"{name}/envoy", envoy if core is None else pinned(core, envoy), {**os.environ, "OPENAI_API_KEY": "none"})
         self.process = children.running[-1][1].pid
 
     def is_ready(self):

@@ -58,6 +58,8 @@ struct Counted {
     told: Vec<(&'static str, Tally)>,
     /// Instructions by function.
     spent: Vec<u64>,
+    /// Instructions that it ran at all, each counted once.
+    different: u64,
 }
 
 /// The exchange as it is counted: the dearest of some, when all is warm.
@@ -65,10 +67,12 @@ fn counted(vm: &mut Vm, way: Way, exchange: &Exchange, warm: usize, seconds: u64
     let mut dearest = Counted::default();
     for nth in 0..warm + COUNTED {
         let before = vm.spent();
+        vm.different();
         let told = run(vm, way, exchange);
+        let different = vm.different();
         if nth >= warm && sum(&told).instructions >= sum(&dearest.told).instructions {
             let spent = vm.spent().iter().zip(before).map(|(after, before)| after - before).collect();
-            dearest = Counted { told, spent };
+            dearest = Counted { told, spent, different };
         }
         vm.host().clock += seconds * 1_000_000_000;
         vm.tick(way.listener);
@@ -115,11 +119,17 @@ struct Report {
 }
 
 impl Report {
-    fn row(&mut self, name: &str, Counted { told, spent }: &Counted) {
+    fn row(&mut self, name: &str, Counted { told, spent, different }: &Counted) {
         self.breakdowns += &breakdown(name, told);
+        if *different > 0 {
+            writeln!(self.breakdowns, "{different:>12}  different instructions").expect("text");
+        }
         self.functions(spent);
         self.breakdowns.push('\n');
         self.rows.push(Row::of(name, &sum(told)));
+        if name.ends_with("chat") {
+            self.single(&format!("{name}-different"), *different);
+        }
     }
 
     /// Where most instructions are spent, if the functions have names.
@@ -133,7 +143,7 @@ impl Report {
     }
 
     fn event(&mut self, name: &str, told: &[(&'static str, Tally)]) {
-        self.row(name, &Counted { told: vec![("proxy_on_response_body", event(told))], spent: Vec::new() });
+        self.row(name, &Counted { told: vec![("proxy_on_response_body", event(told))], ..Counted::default() });
     }
 
     fn single(&mut self, name: &str, figure: u64) {

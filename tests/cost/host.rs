@@ -3,7 +3,7 @@
 //! Trade-off: one stream at a time, and no more of Envoy's behaviour than these exchanges meet. What the filter does there
 //! is tested elsewhere; here it is only counted, on the very file that ships.
 
-use crate::instrument::{counter, counting};
+use crate::instrument::{counter, counting, mark};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
@@ -309,13 +309,15 @@ fn serialized(headers: &Headers) -> Vec<u8> {
 pub struct Code {
     engine: Engine,
     module: Module,
+    runs: Vec<u64>,
 }
 
 impl Code {
     pub fn read(wasm: &[u8]) -> Self {
         let engine = Engine::default();
-        let module = Module::new(&engine, counting(wasm)).expect("a module");
-        Self { engine, module }
+        let (wasm, runs) = counting(wasm);
+        let module = Module::new(&engine, wasm).expect("a module");
+        Self { engine, module, runs }
     }
 }
 
@@ -325,13 +327,15 @@ pub struct Vm {
     instance: Instance,
     /// Of each function.
     counters: Vec<Global>,
+    /// Of each run of instructions: whether it was run, and how many they are.
+    marks: Vec<(Global, u64)>,
     last_context: u32,
     /// In order, since they were last taken.
     told: Vec<(&'static str, Tally)>,
 }
 
 impl Vm {
-    pub fn start(Code { engine, module }: &Code) -> Self {
+    pub fn start(Code { engine, module, runs }: &Code) -> Self {
         let mut linker = <Linker<Host>>::new(engine);
         for import in module.imports() {
             let ExternType::Func(kind) = import.ty() else { continue };
@@ -353,7 +357,12 @@ impl Vm {
         let allocate = instance.get_typed_func(&store, "proxy_on_memory_allocate").expect("an allocator");
         store.data_mut().guest = Some(Guest { memory, allocate });
         let counters = (0..).map_while(|nth| instance.get_global(&store, &counter(nth))).collect();
-        let mut vm = Self { store, instance, counters, last_context: 0, told: Vec::new() };
+        let marks = runs
+            .iter()
+            .enumerate()
+            .filter_map(|(nth, length)| Some((instance.get_global(&store, &mark(nth))?, *length)));
+        let marks = marks.collect();
+        let mut vm = Self { store, instance, counters, marks, last_context: 0, told: Vec::new() };
         vm.call("_initialize", &[]);
         vm
     }
@@ -388,6 +397,18 @@ impl Vm {
     /// Instructions of each function so far.
     pub fn spent(&self) -> Vec<u64> {
         self.counters.iter().map(|counter| number(&counter.get(&self.store))).collect()
+    }
+
+    /// How many different instructions were run since the last time, each counted once.
+    pub fn different(&mut self) -> u64 {
+        let mut sum = 0;
+        for (mark, length) in &self.marks {
+            if number(&mark.get(&self.store)) == 1 {
+                sum += length;
+                mark.set(&mut self.store, Val::I32(0)).expect("a mark");
+            }
+        }
+        sum
     }
 
     /// What the callbacks since the last time came to, one by one.

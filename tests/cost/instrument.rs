@@ -21,23 +21,40 @@ pub fn counter(nth: u32) -> String {
     format!("counted_{nth}")
 }
 
+/// The export that is 1 once a run was run, by its place among all.
+pub fn mark(nth: usize) -> String {
+    format!("ran_{nth}")
+}
+
 /// How many bytes are copied or filled for the price of one instruction.
 const BYTES_AT_ONCE_LOG2: i32 = 4;
 
-pub fn counting(wasm: &[u8]) -> Vec<u8> {
-    let mut module = Module::new();
-    Counting::default().parse_core_module(&mut module, Parser::new(0), wasm).expect("a module as rustc makes it");
-    module.finish()
+/// The module that counts, and the length of each of its runs.
+pub fn counting(wasm: &[u8]) -> (Vec<u8>, Vec<u64>) {
+    let parsed = |counting: &mut Counting| {
+        let mut module = Module::new();
+        counting.parse_core_module(&mut module, Parser::new(0), wasm).expect("a module as rustc makes it");
+        module.finish()
+    };
+    // Globals come before the code in a module: how many runs there are is known only when all of it was gone through.
+    let mut first = Counting::default();
+    parsed(&mut first);
+    let mut counting =
+        Counting { marks: u32::try_from(first.runs.len()).expect("a module of 4 GiB"), ..Counting::default() };
+    (parsed(&mut counting), counting.runs)
 }
 
-/// The globals that are added: a counter for each function, and room for a length.
+/// The globals that are added: a counter for each function, room for a length, and a mark for each run.
 #[derive(Default)]
 struct Counting {
     functions: u32,
     first: u32,
     spare: u32,
+    marks: u32,
     /// The function at hand.
     nth: u32,
+    /// The length of each run so far.
+    runs: Vec<u64>,
 }
 
 impl Reencode for Counting {
@@ -66,6 +83,9 @@ impl Reencode for Counting {
             add(ValType::I64, ConstExpr::i64_const(0));
         }
         add(ValType::I32, ConstExpr::i32_const(0));
+        for _ in 0..self.marks {
+            add(ValType::I32, ConstExpr::i32_const(0));
+        }
         self.spare = self.first + self.functions;
         Ok(())
     }
@@ -78,6 +98,9 @@ impl Reencode for Counting {
         utils::parse_export_section(self, exports, section)?;
         for nth in 0..self.functions {
             exports.export(&counter(nth), ExportKind::Global, self.first + nth);
+        }
+        for (nth, global) in (self.spare + 1..).take(self.marks as usize).enumerate() {
+            exports.export(&mark(nth), ExportKind::Global, global);
         }
         Ok(())
     }
@@ -104,6 +127,10 @@ impl Counting {
         let counter = self.first + self.nth;
         let length = run.iter().filter(|operator| works(operator)).count();
         if length > 0 {
+            let mark = self.spare + 1 + u32::try_from(self.runs.len()).expect("a module of 4 GiB");
+            self.runs.push(length as u64);
+            function.instruction(&Instruction::I32Const(1));
+            function.instruction(&Instruction::GlobalSet(mark));
             function.instruction(&Instruction::GlobalGet(counter));
             function.instruction(&Instruction::I64Const(i64::try_from(length).expect("a length")));
             function.instruction(&Instruction::I64Add);
