@@ -75,8 +75,13 @@ fn exchange(policy: &Policy, tenant: &str, model: &str, cell: &mut Cell) {
         return;
     }
     let cluster = policy.providers.first().map(|provider| provider.cluster.clone());
-    let around =
-        Around { cluster: cluster.as_deref(), is_open: &|_| false, density: &|_| Density::default(), service_away: false, now: NOW };
+    let around = Around {
+        cluster: cluster.as_deref(),
+        is_open: &|_| false,
+        density: &|_| Density::default(),
+        service_away: false,
+        now: NOW,
+    };
     let Ok(demand) = exchange.end_of_request(policy, around) else { return };
     let rules = policy.rules(demand.tenant).unwrap();
     let decision = cell.admit(rules, &demand.ask, NOW);
