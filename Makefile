@@ -8,6 +8,8 @@ MAKEFLAGS += --no-print-directory
 
 ENVOY_VERSION := 1.40.0
 FUNC_E_VERSION := v1.6.0
+# It has no releases: the newest commit that its module proxy has. What its source does is relied upon, see README.
+RATELIMIT_VERSION := v1.4.1-0.20260122083618-3fb702589d36
 ORAS_VERSION := v1.3.6
 VERSION := $(shell sed -n '/^version = /{s/.*"\(.*\)"/\1/p;q}' Cargo.toml)
 
@@ -30,6 +32,7 @@ CHECK := $(CARGO_TARGET_DIR)/debug/check-config
 PINNED_FUNC_E := $(TOOLS)/func-e-$(FUNC_E_VERSION)/func-e
 PINNED_ENVOY := $(TOOLS)/envoy-$(ENVOY_VERSION)/envoy
 PROMLINT := $(TOOLS)/promlint
+RATELIMIT := $(TOOLS)/ratelimit-$(RATELIMIT_VERSION)/service_cmd
 # Servers that the tests run for real, unpacked from Debian's packages.
 DEBIAN := $(TOOLS)/debian
 DEBIAN_PROMETHEUS := $(TOOLS)/prometheus/usr/bin
@@ -52,7 +55,10 @@ FUNC_E_HOME := $(CURDIR)/target/func-e
 # `env` and not `export`: make would hand the variables to cargo too, and a changed environment rebuilds.
 with_envoy = env FUNC_E=$(FUNC_E) ENVOY_PATH=$(ENVOY_PATH) FUNC_E_HOME=$(FUNC_E_HOME) WASM=$(WASM) PROVIDER=$(PROVIDER)
 
-DEBIAN_PACKAGES := postgresql-15 postgresql-client-15 libpq5 rsyslog rsyslog-pgsql libestr0 libfastjson4 liblognorm5
+DEBIAN_PACKAGES := postgresql-15 postgresql-client-15 libpq5 rsyslog rsyslog-pgsql libestr0 libfastjson4 liblognorm5 \
+	redis-server redis-tools libjemalloc2 liblzf1 libatomic1
+# Another list is unpacked anew.
+DEBIAN_STAMP := $(DEBIAN)/stamp-$(firstword $(shell echo $(DEBIAN_PACKAGES) | cksum))
 
 generate_prices = $(PRICES_VENV)/bin/python envoy/prices/generate.py
 ask_prices = PYTHONPATH=envoy/prices $(PRICES_VENV)/bin/python tests/prices/oracle.py
@@ -74,8 +80,12 @@ production: $(WASM) $(FUNC_E) $(ENVOY_PATH) | need-python ## Start the gateway w
 	@$(with_envoy) envoy/production
 
 .PHONY: demo
-demo: $(WASM) provider $(FUNC_E) $(ENVOY_PATH) $(DEBIAN)/stamp $(PROMETHEUS) | need-python ## All of it with Prometheus, PostgreSQL and minutes of traffic in which everything happens (DEMO_MINUTES=5)
+demo: $(WASM) provider $(FUNC_E) $(ENVOY_PATH) $(DEBIAN_STAMP) $(PROMETHEUS) | need-python ## All of it with Prometheus, PostgreSQL and minutes of traffic in which everything happens (DEMO_MINUTES=5)
 	@$(with_envoy) DEBIAN=$(DEBIAN) PROMETHEUS=$(PROMETHEUS) envoy/demo
+
+.PHONY: run-cluster
+run-cluster: $(WASM) provider checker $(FUNC_E) $(ENVOY_PATH) $(RATELIMIT) $(DEBIAN_STAMP) | need-python ## Start two Envoys that share limits and budgets by envoyproxy/ratelimit and Redis
+	@$(with_envoy) DEBIAN=$(DEBIAN) CHECK=$(CHECK) RATELIMIT=$(RATELIMIT) envoy/cluster
 
 .PHONY: test
 test: ## lint, check-prometheus, check-grafana, unit, cost, e2e and a short run of the fuzz targets
@@ -101,6 +111,11 @@ check-config: checker ## What Envoy would say of a configuration, without Envoy 
 .PHONY: schema
 schema: checker ## Write the JSON Schema of the plugin's configuration
 	@$(CHECK) --schema >envoy/schema.json
+
+.PHONY: ratelimit-config
+ratelimit-config: checker ## Print envoyproxy/ratelimit's configuration for the limits in FILE=… (what check-config reads)
+	@[ -n "$(FILE)" ] || $(call missing,the file with the limits: make ratelimit-config FILE=envoy.yaml)
+	@$(CHECK) --ratelimit $(FILE)
 
 .PHONY: fmt
 fmt: | need-rust ## Format the sources
@@ -131,8 +146,12 @@ unit: | need-rust need-python ## Unit and property tests of the core and the ada
 	@cargo test $(LOCKED) --package simulated-provider --package check-config
 
 .PHONY: e2e
-e2e: $(WASM) $(IMAGE)/index.json $(REGISTRY) provider checker $(FUNC_E) $(ENVOY_PATH) $(PROMLINT) $(DEBIAN)/stamp $(PROMETHEUS) $(VENV)/tests.stamp | need-rust ## End to end: func-e, real Envoy, the official SDKs, real servers
-	@$(with_envoy) CHECK=$(CHECK) IMAGE=$(IMAGE):$(VERSION) ORAS=$(ORAS) REGISTRY=$(REGISTRY) PYTHON=$(VENV)/bin/python PROMLINT=$(PROMLINT) DEBIAN=$(DEBIAN) PROMETHEUS=$(PROMETHEUS) cargo test $(LOCKED) --test gateway
+e2e: $(WASM) $(IMAGE)/index.json $(REGISTRY) provider checker $(RATELIMIT) $(FUNC_E) $(ENVOY_PATH) $(PROMLINT) $(DEBIAN_STAMP) $(PROMETHEUS) $(VENV)/tests.stamp | need-rust ## End to end: func-e, real Envoy, the official SDKs, real servers
+	@$(with_envoy) CHECK=$(CHECK) RATELIMIT=$(RATELIMIT) IMAGE=$(IMAGE):$(VERSION) ORAS=$(ORAS) REGISTRY=$(REGISTRY) PYTHON=$(VENV)/bin/python PROMLINT=$(PROMLINT) DEBIAN=$(DEBIAN) PROMETHEUS=$(PROMETHEUS) cargo test $(LOCKED) --test gateway
+
+.PHONY: cluster-outages
+cluster-outages: $(WASM) provider checker $(RATELIMIT) $(FUNC_E) $(ENVOY_PATH) $(DEBIAN_STAMP) | need-rust ## Two Envoys that share limits, with their service and its Redis killed and slow for 20 s, in every mode
+	@$(with_envoy) CHECK=$(CHECK) RATELIMIT=$(RATELIMIT) DEBIAN=$(DEBIAN) cargo test $(LOCKED) --test gateway -- --ignored --nocapture cluster::outages
 
 .PHONY: cost
 cost: $(WASM) empty $(if $(VERBOSE),$(NAMED)) | need-rust ## Host calls, bytes, instructions and memory of an exchange, exactly, held to budgets (VERBOSE=1: by callback and function)
@@ -179,7 +198,7 @@ check-grafana: $(GRAFANA_VENV)/grafana.stamp $(PROMTOOL) ## The dashboards are w
 	@[ ! -x $(PROMTOOL) ] || $(PROMTOOL) check rules $(GRAFANA)/queries.yml
 
 .PHONY: grafana-pictures
-grafana-pictures: $(GRAFANA_VENV)/pictures.stamp $(DEBIAN)/stamp ## Draw the dashboards of a make demo that runs (PICTURE_MINUTES=5)
+grafana-pictures: $(GRAFANA_VENV)/pictures.stamp $(DEBIAN_STAMP) ## Draw the dashboards of a make demo that runs (PICTURE_MINUTES=5)
 	@DEBIAN=$(DEBIAN) $(GRAFANA_VENV)/bin/python tests/grafana/pictures.py --minutes $(or $(PICTURE_MINUTES),5) \
 		--prometheus http://127.0.0.1:$(or $(PROMETHEUS_PORT),9090) --postgresql postgresql://ai_gateway@127.0.0.1:$(or $(POSTGRES_PORT),15432)/ai_gateway
 
@@ -330,12 +349,12 @@ fuzz-build: | need-rust need-python need-c++
 	@rm -rf $(FUZZ)/seeds && python3 tests/fuzz/seeds.py $(FUZZ)/seeds
 
 # Elsewhere than on Debian 12 these tests are left out, and say so.
-$(DEBIAN)/stamp:
+$(DEBIAN_STAMP):
 	@rm -rf $(@D) && mkdir -p $(@D)/packages
-	@echo "unpacking Debian's postgresql-15 and rsyslog"
+	@echo "unpacking Debian's postgresql-15, rsyslog and redis-server"
 	@cd $(@D)/packages && { apt-get download $(DEBIAN_PACKAGES) >log 2>&1 || { [ $$(id -u) = 0 ] && apt-get update >>log 2>&1 && apt-get download $(DEBIAN_PACKAGES) >>log 2>&1; }; } \
 		&& for package in *.deb; do dpkg-deb -x $$package $(@D); done \
-		|| { tail -n 2 $(@D)/packages/log >&2; echo "no postgresql-15 and rsyslog from Debian here: the tests that need them are SKIPPED" >&2; }
+		|| { tail -n 2 $(@D)/packages/log >&2; echo "no postgresql-15, rsyslog and redis-server from Debian here: the tests that need them are SKIPPED" >&2; }
 	@touch $@
 
 $(PROMLINT): $(wildcard tests/promlint/*) | need-go
@@ -367,6 +386,11 @@ $(IMAGE)/index.json: $(WASM) envoy/release/image.py $(ORAS) | need-python
 
 $(DEBIAN_PROMETHEUS)/promtool: | $(DEBIAN_PROMETHEUS)/prometheus
 	@[ ! -e $@ ] || touch $@
+
+$(RATELIMIT): | need-go
+	@echo "installing envoyproxy/ratelimit $(RATELIMIT_VERSION)"
+	@GOBIN=$(@D) CGO_ENABLED=0 go install github.com/envoyproxy/ratelimit/src/service_cmd@$(RATELIMIT_VERSION) \
+		|| $(call missing,envoyproxy/ratelimit $(RATELIMIT_VERSION): go could not build it; it needs its module proxy)
 
 # The load generator, with the libraries that few machines have.
 H2LOAD_PACKAGES := nghttp2-client libnghttp2-14 libev4 libjemalloc2

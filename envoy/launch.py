@@ -57,6 +57,23 @@ def part(text, name, replace):
     return text
 
 
+def put_before(text, line, addition):
+    """Puts `addition` before the line that begins so."""
+    before, found, after = text.partition(f"\n{line}")
+    if not found:
+        fail(f"the configuration has no line that begins with {line.strip()!r}")
+    return f"{before}\n{addition}{found[1:]}{after}"
+
+
+def sharing(text, replicas, host, number):
+    """Has the gateway in `text` share its limits with as many others, by the service at this address."""
+    parts = TOP / "envoy" / "ratelimit"
+    text = put_before(text, "          - name: envoy.filters.http.router", (parts / "filters.yaml").read_text())
+    text = put_before(text, "                    tenant_header: x-tenant-id", f"                    shared: {{replicas: {replicas}, cluster: ratelimit}}\n")
+    cluster = marked((parts / "cluster.yaml").read_text(), "RATELIMIT_SERVICE", "address: 127.0.0.1, port_value: 8081", f"address: {host}, port_value: {number}")
+    return put_before(text, "  # Envoy's own admin, for the pages", cluster)
+
+
 def roots():
     """The file with the system's root certificates."""
     files = [os.environ.get("SSL_CERT_FILE"), ssl.get_default_verify_paths().cafile, *CA_FILES]
@@ -122,14 +139,14 @@ class Children:
                 fail(f"cannot start {command[0]}: {error.strerror}")
         self.running.append((name, child, log))
 
-    def start_envoy(self, config, admin, environment):
+    def start_envoy(self, config, admin, environment, name="envoy"):
         envoy = [os.environ.get("FUNC_E") or "func-e", "run", "-c", str(config)]
         # Without hot restart, because two Envoys of one base id would stop each other.
         envoy += ["--concurrency", os.environ.get("CONCURRENCY") or "2", "--disable-hot-restart"]
         # What a crash may cost of the records; by itself Envoy keeps them for ten seconds.
         envoy += ["--file-flush-interval-msec", "200"]
-        self.start("envoy", envoy, environment)
-        self.wait_for("Envoy", lambda: answers(f"http://127.0.0.1:{admin}/ready"))
+        self.start(name, envoy, environment)
+        self.wait_for(name.capitalize(), lambda: answers(f"http://127.0.0.1:{admin}/ready"))
 
     def insist_alive(self):
         for name, child, log in self.running:
@@ -152,11 +169,12 @@ class Children:
         os.killpg(found[1].pid, signal.SIGTERM)
         found[1].wait()
 
-    def stop(self, admin):
+    def stop(self, *admins):
         # A signal makes func-e kill its Envoy, and with it the records of the last seconds: Envoy itself is asked first.
-        envoy = [child for name, child, _ in self.running if name == "envoy" and child.poll() is None]
-        if envoy and answers(f"http://127.0.0.1:{admin}/quitquitquit", "POST"):
-            self.await_end(envoy)
+        envoys = [child for name, child, _ in self.running if name.startswith("envoy") and child.poll() is None]
+        asked = [answers(f"http://127.0.0.1:{admin}/quitquitquit", "POST") for admin in admins if envoys]
+        if any(asked):
+            self.await_end(envoys)
         for number in (signal.SIGTERM, signal.SIGKILL):
             for _, child, _ in reversed(self.running):
                 # The group outlives its leader: func-e may be gone while its Envoy is not.

@@ -40,6 +40,8 @@ pub const OUTPUT_TOKENS: RangeInclusive<u64> = 1..=1_000_000_000;
 pub const REQUEST_BYTES: RangeInclusive<u64> = 1_024..=1_073_741_824;
 /// A reservation that outlives a day would block the budget of the next one.
 pub const LEASE_SECONDS: RangeInclusive<u64> = 60..=crate::limit::lease::LONGEST_SECONDS;
+pub const PERCENT: RangeInclusive<u64> = 1..=100;
+pub const REPLICAS: RangeInclusive<u64> = 1..=10_000;
 
 #[derive(Debug, Deserialize)]
 #[serde(remote = "Self", deny_unknown_fields, default)]
@@ -95,6 +97,43 @@ pub struct Config {
     #[serde(deserialize_with = "written")]
     pub status: Option<Status>,
     pub metrics: Metrics,
+    /// Without it, each Envoy has its limits for itself.
+    #[serde(deserialize_with = "written")]
+    pub shared: Option<Shared>,
+}
+
+/// Limits and budgets that several Envoys share by a rate limit service, which Envoy's own filters ask.
+#[derive(Debug, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Shared"))]
+pub struct Shared {
+    /// Envoys that share them.
+    #[cfg_attr(feature = "schema", schemars(range(min = *REPLICAS.start(), max = *REPLICAS.end())))]
+    pub replicas: u64,
+    /// What reservations under way may hold of a budget, on all of them together.
+    #[serde(default = "all_of_it")]
+    #[cfg_attr(feature = "schema", schemars(range(min = *PERCENT.start(), max = *PERCENT.end())))]
+    pub in_flight_percent: u64,
+    /// The cluster of the service; by its health it is known to be away.
+    pub cluster: Name,
+    /// What of the windows is this Envoy's own while it is.
+    #[serde(default)]
+    pub requests_away: Away,
+    /// The same of the budgets.
+    #[serde(default)]
+    pub budgets_away: Away,
+}
+
+/// That nothing shall pass is no choice here: it is Envoy's filters that know first (`failure_mode_deny`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(description = "While the service is away."))]
+pub enum Away {
+    /// This Envoy's part of the limit: one of `replicas`.
+    #[default]
+    Local,
+    /// The whole limit, on each Envoy.
+    Allow,
 }
 
 /// Which labels the stats have. Limits and records know every tenant all the same.
@@ -404,6 +443,7 @@ keyed!(
     Output,
     Status,
     Metrics,
+    Shared,
     Upstream
 );
 
@@ -414,6 +454,10 @@ fn written<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> R
 
 fn yes() -> bool {
     true
+}
+
+fn all_of_it() -> u64 {
+    100
 }
 
 /// The whole configuration of the plugin in a provider's cluster: the gateway's own says all the rest.
@@ -494,6 +538,7 @@ impl Default for Config {
             starved: Starved::Deny,
             status: None,
             metrics: Metrics::default(),
+            shared: None,
         }
     }
 }

@@ -4,7 +4,7 @@
 //! exactly what it needs, so nothing can be settled that was not admitted, and nothing twice.
 
 use crate::headers::Headers;
-use crate::limit::{Admitted, Ask, Bound, Decision, Guards, Reservation, Standing};
+use crate::limit::{Admitted, Ask, Bound, Decision, Guards, Reservation, Shares, Standing};
 use crate::llm::estimate::Sizes;
 use crate::llm::estimate::density::Density;
 use crate::llm::meter::Meter;
@@ -100,6 +100,8 @@ struct Open {
     /// Whether the client does not want the usage event of its stream, should one be asked for.
     hide_usage: bool,
     answer: Option<Answer>,
+    /// The service that several Envoys share had no room, or was away; by which limit.
+    withdrawn: Option<(Outcome, Option<&'static str>)>,
 }
 
 /// The provider's answer, once its head is there.
@@ -168,6 +170,8 @@ pub struct Around<'a> {
     pub is_open: &'a dyn Fn(ProviderIx) -> bool,
     /// What is known of a priced model's tokens.
     pub density: &'a dyn Fn(&str) -> Density,
+    /// Whether the service is known to be away by which Envoys share limits.
+    pub service_away: bool,
     pub now: UnixNanos,
 }
 
@@ -290,6 +294,7 @@ impl Exchange {
             expensive_model: policy.expensive.is_model(&model),
             expensive_over: policy.expensive.over,
             lease_seconds: policy.lease_seconds,
+            shares: policy.shared.as_ref().map_or(Shares::WHOLE, |shared| shared.shares(around.service_away)),
         };
         self.model_chosen = model;
         Ok((Plan { request, legs, routed: policy.routes.choose() }, ask))
@@ -326,7 +331,7 @@ impl Exchange {
             }
             // Sent on without a reservation; its cost is charged all the same when it is over.
             (Err(SwapStarved), Starved::Allow) => {
-                let reservation = Reservation { at: now, cost: NanoUsd::ZERO, tokens: Tokens(0) };
+                let reservation = Reservation { at: now, cost: NanoUsd::ZERO, tokens: Tokens(0), expensive: false };
                 let per_choice = match self.bound(policy, &plan.request) {
                     Bound::Client(tokens) | Bound::Open { at_most: tokens, .. } => tokens,
                 };
@@ -357,6 +362,7 @@ impl Exchange {
             hide_usage: request.stream && !request.wants_usage(),
             service_tier: request.service_tier,
             answer: None,
+            withdrawn: None,
         }));
         step
     }
@@ -417,6 +423,14 @@ impl Exchange {
             Phase::Reading { .. } | Phase::Asking { .. } | Phase::Over => {
                 record.outcome = ending::unread(ending);
                 (None, None)
+            }
+            Phase::Open(open) if let Some((outcome, limit)) = open.withdrawn => {
+                record.outcome = outcome;
+                record.refused_by = limit;
+                record.status = outcome.status().into();
+                let Open { tenant, reservation, .. } = *open;
+                let (cost, tokens) = (NanoUsd::ZERO, Tokens(0));
+                (Some(Settlement { tenant, reservation, cost, tokens, withdrawn: true }), None)
             }
             Phase::Open(open) => {
                 let provider = policy.provider(ending.cluster.as_deref());

@@ -6,7 +6,8 @@
 //! 2. [`exchange`]: the order of things, as a state machine without IO.
 //! 3. [`tenant`], [`llm`]: whose request it is, and what it asks for ([`json`] reads it as it comes).
 //! 4. [`policy`] (from [`config`]), [`route`], [`price`]: what is allowed, who may serve it, what it may cost.
-//! 5. [`limit`]: the tenant's cell admits or refuses everything at once; [`host`] swaps it in shared data.
+//! 5. [`limit`]: the tenant's cell admits or refuses everything at once; [`host`] swaps it in shared data. [`shared`]: where
+//!    several Envoys have the same limits.
 //! 6. [`attempt`]: each provider that Envoy tries gets the request as it wants it.
 //! 7. [`llm::meter`]: reads the answer as it passes.
 //! 8. [`record`]: what it came to, settled, counted and logged, under one of the codes of [`outcome`].
@@ -37,6 +38,7 @@ pub mod policy;
 pub mod price;
 pub mod record;
 pub mod route;
+pub mod shared;
 pub mod tenant;
 pub mod units;
 pub mod view;

@@ -128,6 +128,65 @@ pub struct Ask {
     /// A worst case above this makes any request an expensive one.
     pub expensive_over: Option<NanoUsd>,
     pub lease_seconds: u64,
+    pub shares: Shares,
+}
+
+/// What is this Envoy's own of limits that others have as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shares {
+    /// Of each window.
+    pub requests: Share,
+    /// Of each budget.
+    pub budgets: Share,
+    /// What reservations may hold of a budget.
+    pub in_flight: Share,
+}
+
+impl Shares {
+    /// Of limits that are nobody else's.
+    pub const WHOLE: Self = Self { requests: Share::WHOLE, budgets: Share::WHOLE, in_flight: Share::WHOLE };
+
+    pub(crate) fn of(&self, guard: Guard, limit: u64) -> u64 {
+        match guard {
+            // A single request's is no sum.
+            Guard::RequestUsd => limit,
+            Guard::DayUsd | Guard::MonthUsd => self.budgets.of(limit),
+            _ => self.requests.of(limit),
+        }
+    }
+}
+
+/// A part of a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    pub part: u32,
+    pub of: u32,
+}
+
+impl Share {
+    pub const WHOLE: Self = Self { part: 1, of: 1 };
+
+    pub const fn is_whole(self) -> bool {
+        self.part >= self.of
+    }
+
+    fn of(self, limit: u64) -> u64 {
+        if self.is_whole() { limit } else { self.part_of(limit) }
+    }
+
+    /// Apart from [`Self::of`], which stands in several places and where an Envoy is alone never comes here.
+    #[inline(never)]
+    fn part_of(self, limit: u64) -> u64 {
+        let part = u128::from(limit).saturating_mul(self.part.into()).checked_div(self.of.into());
+        // At least one, or a small limit would be none.
+        part.and_then(|part| u64::try_from(part).ok()).unwrap_or(limit).max(1)
+    }
+
+    /// What a budget has left. The first reservation may take all of it: in a small share nothing dear would ever pass.
+    pub(crate) fn left(self, limit: u64, spent: NanoUsd, reserved: NanoUsd) -> NanoUsd {
+        let left = NanoUsd(limit).less(spent).less(reserved);
+        if reserved == NanoUsd::ZERO { left } else { left.min(NanoUsd(self.of(limit)).less(reserved)) }
+    }
 }
 
 impl Ask {
@@ -156,6 +215,15 @@ pub struct Reservation {
     pub at: UnixNanos,
     pub cost: NanoUsd,
     pub tokens: Tokens,
+    pub expensive: bool,
+}
+
+/// What a tenant was charged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Charged {
+    pub day: NanoUsd,
+    pub month: NanoUsd,
+    pub ever: NanoUsd,
 }
 
 /// Where a count window stands, for the `x-ratelimit-*` headers.
@@ -186,6 +254,8 @@ pub struct Refusal {
     pub needed: u64,
     /// Seconds until it may be worth trying again; `None` when this same request can never pass.
     pub retry_seconds: Option<u64>,
+    /// The budget has room. What this Envoy may have under way of it has none, until an answer ends.
+    pub in_flight: bool,
 }
 
 /// What one look at the cell decided.

@@ -157,9 +157,10 @@ impl Rejection {
             needed: figure(refusal.needed),
             reset_seconds: refusal.retry_seconds,
         };
-        let mut rejection = Self::plain(Outcome::of_guard(refusal.guard), message(refusal));
+        let outcome = if refusal.in_flight { Outcome::RateLimited } else { Outcome::of_guard(refusal.guard) };
+        let mut rejection = Self::plain(outcome, message(refusal));
         rejection.detail = Some(Box::new(detail));
-        if !money {
+        if !money || refusal.in_flight {
             // A request that can never pass is told a wait all the same (429 always has one), and not to use it.
             let seconds = refusal.retry_seconds.unwrap_or(LONGEST_SLEEP_SECONDS);
             rejection.retry_after = Some(seconds);
@@ -216,6 +217,11 @@ fn message(refusal: &Refusal) -> String {
         format!("Rate limit reached: {limit} {what}, {used} used, {left} left.{wait}")
     };
     match refusal.guard {
+        _ if refusal.in_flight => format!(
+            "Requests under way hold {} of the budget of {}, all that they may. Try again when one has ended.",
+            usd(reserved),
+            usd(limit)
+        ),
         Guard::RequestsPerMinute => rate("requests per minute"),
         Guard::RequestsPerHour => rate("requests per hour"),
         Guard::RequestsPerDay => rate("requests per day"),
@@ -262,7 +268,16 @@ mod tests {
     use serde_json::Value;
 
     fn refusal(guard: Guard, retry_seconds: Option<u64>) -> Refusal {
-        Refusal { guard, limit: 10_000_000, used: 4, reserved: 2, left: 9_999_994, needed: 10_000_000, retry_seconds }
+        Refusal {
+            guard,
+            limit: 10_000_000,
+            used: 4,
+            reserved: 2,
+            left: 9_999_994,
+            needed: 10_000_000,
+            retry_seconds,
+            in_flight: false,
+        }
     }
 
     fn header<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {

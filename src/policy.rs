@@ -21,6 +21,7 @@ use crate::llm::schema::Schema;
 pub use crate::price::Pattern;
 use crate::price::PriceTable;
 use crate::route::{ProviderIx, Reach, Routes, Sensitivity};
+use crate::shared::Shared;
 use crate::units::{NanoUsd, Tokens};
 use crate::view::Network;
 
@@ -62,6 +63,8 @@ pub struct Policy {
     pub starved: Starved,
     pub status: Option<StatusPages>,
     pub tenant_labels: TenantLabels,
+    pub tiers: Vec<(Rc<str>, Rc<Rules>)>,
+    pub shared: Option<Shared>,
 }
 
 /// What the stats call a tenant.

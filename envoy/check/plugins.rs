@@ -17,10 +17,12 @@ pub enum Verdict {
     NotOurs,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Finding {
     pub at: At,
     pub verdict: Verdict,
+    /// Of an accepted one of the gateway.
+    pub policy: Option<Box<Policy>>,
 }
 
 /// Of the plugin, its image and its file.
@@ -76,7 +78,7 @@ fn look_into(document: &Rc<Node>, is_json: bool, findings: &mut Vec<Finding>) {
         for document in documents(text).unwrap_or_default() {
             look_into(&document, key.name.ends_with(".json"), &mut inside);
         }
-        let here = |Finding { at, verdict }| Finding { at: in_block(value.at, text, at), verdict };
+        let here = |finding: Finding| Finding { at: in_block(value.at, text, finding.at), ..finding };
         findings.extend(inside.into_iter().map(here));
     }
 }
@@ -158,36 +160,45 @@ fn of_any(configuration: &Rc<Node>, reading: Reading) -> Finding {
 }
 
 fn of_text(text: &str, from: At, here: impl Fn(At) -> At) -> Finding {
-    let Some(error) = refusal(text.as_bytes()) else { return Finding { at: from, verdict: Verdict::Accepted } };
-    let at = error.place().map_or(from, |place| here(At { line: place.line, column: place.column.max(1) }));
-    refused(at, error.to_string())
+    match read(text.as_bytes()) {
+        Ok(policy) => accepted(from, policy),
+        Err(error) => {
+            let at = error.place().map_or(from, |place| here(At { line: place.line, column: place.column.max(1) }));
+            refused(at, error.to_string())
+        }
+    }
 }
 
 /// Without line and column in its own words: the JSON that they would be of is nobody's.
 fn of_tree(configuration: &Rc<Node>, reading: Reading) -> Finding {
     let told = Told::of(configuration, reading);
-    let Some(error) = refusal(told.json.as_bytes()) else {
-        return Finding { at: configuration.at, verdict: Verdict::Accepted };
-    };
-    let at = error.place().and_then(|place| told.at(place)).unwrap_or(configuration.at);
-    refused(at, error.without_place().to_string())
-}
-
-/// As the plugin reads what Envoy hands it.
-fn refusal(configuration: &[u8]) -> Option<ConfigError> {
-    match attempt_of(configuration) {
-        Ok(Some(_)) => None,
-        Ok(None) => Policy::read(configuration).err(),
-        Err(error) => Some(error),
+    match read(told.json.as_bytes()) {
+        Ok(policy) => accepted(configuration.at, policy),
+        Err(error) => {
+            let at = error.place().and_then(|place| told.at(place)).unwrap_or(configuration.at);
+            refused(at, error.without_place().to_string())
+        }
     }
 }
 
+/// As the plugin reads what Envoy hands it; in a provider's cluster there is no policy.
+fn read(configuration: &[u8]) -> Result<Option<Policy>, ConfigError> {
+    match attempt_of(configuration)? {
+        Some(_) => Ok(None),
+        None => Policy::read(configuration).map(Some),
+    }
+}
+
+fn accepted(at: At, policy: Option<Policy>) -> Finding {
+    Finding { at, verdict: Verdict::Accepted, policy: policy.map(Box::new) }
+}
+
 fn refused(at: At, message: String) -> Finding {
-    Finding { at, verdict: Verdict::Refused(message) }
+    Finding { at, verdict: Verdict::Refused(message), policy: None }
 }
 
 fn left(node: &Node) -> Finding {
-    Finding { at: node.at, verdict: Verdict::NotOurs }
+    Finding { at: node.at, verdict: Verdict::NotOurs, policy: None }
 }
 
 /// The configurations themselves, as the filter gets them from Envoy.

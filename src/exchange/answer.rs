@@ -4,9 +4,22 @@ use super::{Answer, AnswerHead, COUNTED_IN_THE_HEAD, Exchange, Passed, Phase};
 use crate::attempt;
 use crate::llm::meter::{Form, Meter, Passage};
 use crate::llm::schema::Dialect;
-use crate::outcome::{Outcome, Rejection, rate_limit_headers};
+use crate::outcome::{Outcome, Rejection, Reply, rate_limit_headers};
 use crate::policy::{OTHER, Policy};
+use crate::shared;
 use crate::units::UnixNanos;
+
+impl Passed {
+    /// The client gets `reply`. Of an answer without a body only the head can be replaced.
+    fn replace(&mut self, reply: Reply, end_of_stream: bool) {
+        self.set.push((":status", reply.status.to_string()));
+        if !end_of_stream {
+            self.set.push(("content-length", reply.body.len().to_string()));
+            self.set.extend(reply.headers);
+            self.body = Some(reply.body);
+        }
+    }
+}
 
 impl Exchange {
     /// Whether the answer's provider is only known by where it came from.
@@ -19,7 +32,13 @@ impl Exchange {
         let Phase::Open(open) = &mut self.phase else {
             return Passed::default();
         };
-        let mut passed = Passed { set: rate_limit_headers(&open.standing), ..Passed::default() };
+        let mut standing = open.standing;
+        let mut passed = Passed::default();
+        if let (Some(_), Some(rules)) = (&policy.shared, policy.rules(open.tenant)) {
+            standing = shared::standing(rules, head.headers, standing);
+            passed.remove.extend(shared::STANDING);
+        }
+        passed.set = rate_limit_headers(&standing);
         let status = head.headers.number(":status").unwrap_or(0);
         let ejected = open.routed && status == attempt::EJECTED && head.headers.get(attempt::STAND_IN).is_some();
         if !head.from_provider || ejected {
@@ -28,13 +47,9 @@ impl Exchange {
             // Envoy's own words are in OpenAI's dialect.
             if ejected || (status >= 500 && self.schema.dialect != Dialect::OpenAi) {
                 let rejection = Rejection::plain(Outcome::ProviderUnavailable, format!("The provider {why}."));
-                let reply = rejection.in_dialect(self.schema.dialect, &self.request_id);
-                passed.set.push((":status", status.to_string()));
-                if !head.end_of_stream {
-                    passed.set.push(("content-length", reply.body.len().to_string()));
-                    passed.set.extend(reply.headers);
-                    passed.body = Some(reply.body);
-                }
+                let mut reply = rejection.in_dialect(self.schema.dialect, &self.request_id);
+                reply.status = u32::try_from(status).unwrap_or(reply.status);
+                passed.replace(reply, head.end_of_stream);
                 passed.remove.push(attempt::STAND_IN);
             }
             return passed;
@@ -60,6 +75,43 @@ impl Exchange {
         let length = head.headers.number("content-length");
         open.answer = Some(Answer { status, meter, length, first_byte: None, complete: head.end_of_stream });
         passed
+    }
+
+    /// Envoy's `ratelimit` filter has answered: the service had no room for this request, or, with `away`, said nothing.
+    pub fn turned_away(&mut self, policy: &Policy, head: &AnswerHead<'_>, away: bool, now: UnixNanos) -> Passed {
+        let Phase::Open(open) = &mut self.phase else {
+            return Passed::default();
+        };
+        let (rules, headers) = (policy.rules(open.tenant), head.headers);
+        let refusal = rules.filter(|_| !away).and_then(|rules| shared::refusal(rules, headers, &open.reservation, now));
+        let rejection = match refusal {
+            Some(refusal) => {
+                let standing = rules.map_or(open.standing, |rules| shared::standing(rules, headers, open.standing));
+                Rejection::limit(&refusal, &standing)
+            }
+            None => {
+                let message = "The tenant's limits could not be checked just now; try again.";
+                Rejection::plain(Outcome::InternalError, message)
+            }
+        };
+        open.withdrawn = Some((rejection.outcome, rejection.limit_name()));
+        let reply = rejection.in_dialect(self.schema.dialect, &self.request_id);
+        let mut passed = Passed::default();
+        passed.replace(reply, head.end_of_stream);
+        passed.remove.extend(shared::STANDING);
+        passed.remove.push(shared::REFUSED_BY);
+        passed
+    }
+
+    /// What the service is asked of this exchange, if Envoys share limits.
+    pub fn shared_question(&self, policy: &Policy) -> Vec<shared::State> {
+        match (&self.phase, &policy.shared) {
+            (Phase::Open(open), Some(_)) => policy
+                .tenant_policy(open.tenant)
+                .map(|tenant| shared::question(tenant, &open.reservation))
+                .unwrap_or_default(),
+            _ => Vec::new(),
+        }
     }
 
     /// Whether the answer's body may come out shorter than the provider said.

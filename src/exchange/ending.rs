@@ -50,6 +50,8 @@ pub struct Settlement {
     pub reservation: Reservation,
     pub cost: NanoUsd,
     pub tokens: Tokens,
+    /// The request was never sent on: the windows forget it, too.
+    pub withdrawn: bool,
 }
 
 pub struct Closed {
@@ -180,7 +182,9 @@ impl Open {
         let tokens = |sum: Tokens, failed: &FailedAttempt| sum.plus(failed.usage.total_tokens);
         let tokens = record.failed_attempts.iter().fold(record.usage.total_tokens, tokens);
         let cost = record.charged();
-        (Settlement { tenant: self.tenant, reservation: self.reservation, cost, tokens }, experience)
+        let settlement =
+            Settlement { tenant: self.tenant, reservation: self.reservation, cost, tokens, withdrawn: false };
+        (settlement, experience)
     }
 
     /// What failed attempts cost. The last attempt's answer, if one came, was metered as it passed.

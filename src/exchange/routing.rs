@@ -98,7 +98,13 @@ impl<'a> Asked<'a> {
         };
         assert_eq!(exchange.body(policy, self.body.as_bytes()), None);
         let is_open = |ix| self.open.contains(&policy.provider_at(ix).unwrap().name.as_str());
-        let around = Around { cluster: None, is_open: &is_open, density: &|_| Density::default(), now: NOON };
+        let around = Around {
+            cluster: None,
+            is_open: &is_open,
+            density: &|_| Density::default(),
+            service_away: false,
+            now: NOON,
+        };
         let Demand { tenant, ask } = exchange.end_of_request(policy, around)?;
         let decision = Cell::default().admit(policy.rules(tenant).unwrap(), &ask, NOON);
         match exchange.decided(policy, Ok(decision), NOON) {

@@ -19,7 +19,7 @@ fn policy() -> Policy {
 
 /// Nothing is known but where Envoy's route leads.
 pub(super) fn around(cluster: Option<&str>) -> Around<'_> {
-    Around { cluster, is_open: &|_| false, density: &|_| Density::default(), now: NOON }
+    Around { cluster, is_open: &|_| false, density: &|_| Density::default(), service_away: false, now: NOON }
 }
 
 fn head(extra: &[(&str, &str)]) -> Headers {

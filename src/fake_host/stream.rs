@@ -282,9 +282,18 @@ impl Stream {
 
     /// An answer that Envoy makes in the provider's stead.
     pub fn answer_by_envoy(&self, status: u16, details: &str) {
+        self.answer_by_envoy_with(status, details, &[]);
+    }
+
+    /// With what one of its filters adds.
+    pub fn answer_by_envoy_with(&self, status: u16, details: &str, more: &[(&str, &str)]) {
         self.attribute("response.code_details", details.as_bytes());
-        let headers = [(":status", status.to_string()), ("content-type", "text/plain".to_owned())];
-        self.answer(headers.map(|(name, value)| (name.to_owned(), value.into_bytes())).to_vec(), false);
+        let status = status.to_string();
+        let headers = [&[(":status", &*status), ("content-type", "text/plain")], more].concat();
+        self.answer(
+            headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect(),
+            false,
+        );
         self.answer_body(b"no healthy upstream", true);
     }
 

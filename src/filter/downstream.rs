@@ -6,6 +6,7 @@
 use super::root::Plugin;
 use super::status::{self, Asked};
 use crate::exchange::{AnswerHead, Around, Demand, Exchange, Opening, Settlement, Step, SwapStarved};
+use crate::host::exchange_facts::Origin;
 use crate::host::{cells, chain, exchange_facts, http, lines};
 use crate::limit::Decision;
 use crate::llm::meter::Passage;
@@ -13,7 +14,8 @@ use crate::llm::request::{self, Edit};
 use crate::outcome::{Reply, rate_limit_headers};
 use crate::record::Record;
 use crate::route::ProviderIx;
-use crate::units::UnixNanos;
+use crate::shared;
+use crate::units::{NanoUsd, UnixNanos};
 use log::Level;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, BufferType};
@@ -77,6 +79,7 @@ impl Downstream {
             cluster: self.cluster.as_deref(),
             is_open: &|ProviderIx(at)| plugin.breakers.is_open(at.into(), now),
             density: &|model| plugin.densities.of(model),
+            service_away: plugin.service_away(now),
             now,
         };
         let demand = match exchange.end_of_request(&plugin.policy, around) {
@@ -92,6 +95,7 @@ impl Downstream {
                 self.cluster = route.clusters.into_iter().next();
             }
         }
+        exchange_facts::share(&exchange.shared_question(&plugin.policy));
         plugin.stats.opened(plugin.policy.provider_label(self.cluster.as_deref()));
         // The answer must be readable as it passes.
         http::remove_request_header("accept-encoding");
@@ -105,24 +109,37 @@ fn ask(plugin: &Plugin, demand: &Demand, now: UnixNanos) -> Result<Decision, Swa
     let Some(tenant) = plugin.policy.tenant_policy(demand.tenant) else {
         return Err(SwapStarved);
     };
+    let mut charged = NanoUsd::ZERO;
     let swap = cells::swap(&tenant.name, cells::ADMIT_ATTEMPTS, |cell| {
+        charged = cell.lifetime();
         let decision = cell.admit(&tenant.rules, ask, now);
         let store = decision.verdict.is_ok();
         (decision, store)
     });
     plugin.stats.swapped(&swap);
+    if plugin.is_first_of(demand.tenant) || (swap.forgot && plugin.policy.shared.is_some()) {
+        cells::begin_to_tell(&tenant.name, charged, swap.forgot);
+    }
     plugin.levels.touch(demand.tenant);
     swap.outcome
 }
 
 fn settle(plugin: &Plugin, settlement: &Settlement, now: UnixNanos) {
     let Some(tenant) = plugin.policy.tenant_policy(settlement.tenant) else { return };
-    let Settlement { reservation, cost, tokens, .. } = settlement;
+    let Settlement { reservation, cost, tokens, withdrawn, .. } = settlement;
     let lease = plugin.policy.lease_seconds;
+    let tells = plugin.policy.shared.is_some() && !withdrawn && !plugin.service_away(now);
     let swap = cells::swap(&tenant.name, cells::SETTLE_ATTEMPTS, |cell| {
         cell.settle(reservation, *cost, *tokens, lease, now);
-        ((), true)
+        if *withdrawn {
+            cell.withdraw(reservation);
+        }
+        (tells.then(|| cell.charged(reservation.at)), true)
     });
+    if let Ok(Some(charged)) = swap.outcome {
+        let told = cells::tell(&tenant.name, charged.ever);
+        exchange_facts::share(&shared::told(&tenant.rules, told, charged, *tokens));
+    }
     plugin.stats.swapped(&swap);
     plugin.levels.touch(settlement.tenant);
     if swap.outcome.is_err() {
@@ -217,11 +234,19 @@ impl HttpContext for Downstream {
         }
         let headers = http::response_headers();
         // The router leaves its mark on what a provider answered; without it (`suppress_envoy_headers`), Envoy is asked.
-        let from_provider = headers.get("x-envoy-upstream-service-time").is_some() || exchange_facts::from_provider();
+        let marked = headers.get("x-envoy-upstream-service-time").is_some();
+        let origin = if marked { Origin::Provider } else { exchange_facts::origin() };
+        let from_provider = origin == Origin::Provider;
         self.answered_by = if exchange.has_choice() { exchange_facts::cluster() } else { None };
         let cluster = self.answered_by.as_deref();
         let head = AnswerHead { headers: &headers, from_provider, cluster, end_of_stream };
-        let passed = exchange.answer_head(&self.plugin.policy, &head);
+        let policy = &self.plugin.policy;
+        let passed = match origin {
+            Origin::Refused | Origin::Unasked if policy.shared.is_some() => {
+                exchange.turned_away(policy, &head, origin == Origin::Unasked, exchange_facts::now())
+            }
+            _ => exchange.answer_head(policy, &head),
+        };
         for (name, value) in passed.set {
             http::set_response_header(&headers, name, &value);
         }

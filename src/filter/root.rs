@@ -8,7 +8,8 @@ use crate::host::breakers::Breakers;
 use crate::host::densities::Densities;
 use crate::host::stats::Stats;
 use crate::host::{admin, exchange_facts};
-use crate::policy::{self, ConfigError, Policy};
+use crate::policy::{self, ConfigError, Policy, TenantIx};
+use crate::units::UnixNanos;
 use crate::view;
 use crate::view::health::{self, State};
 use proxy_wasm::hostcalls;
@@ -28,20 +29,35 @@ pub struct Plugin {
     pub levels: LevelGauges,
     pub densities: Densities,
     pub breakers: Breakers,
+    /// By tenant, if Envoys share limits: whether this worker has seen it.
+    seen: Vec<Cell<bool>>,
     /// Streams until the next that is watched.
     unwatched: Cell<u32>,
 }
 
 impl Plugin {
     fn new(policy: Policy) -> Self {
+        let seen = if policy.shared.is_some() { vec![Cell::new(false); policy.tenants.len()] } else { Vec::new() };
         Self {
             policy,
+            seen,
             stats: Stats::default(),
             levels: LevelGauges::default(),
             densities: Densities::default(),
             breakers: Breakers::default(),
             unwatched: Cell::new(ONE_IN),
         }
+    }
+
+    /// Whether the service by which Envoys share limits is known to be away: the one that is watched after the providers.
+    pub fn service_away(&self, now: UnixNanos) -> bool {
+        self.policy.shared.is_some() && self.breakers.is_open(self.policy.providers.len(), now)
+    }
+
+    /// Whether this worker sees a tenant for the first time whose limits other Envoys share.
+    pub fn is_first_of(&self, tenant: TenantIx) -> bool {
+        let seen = usize::try_from(tenant.0).ok().and_then(|at| self.seen.get(at));
+        seen.is_some_and(|seen| !seen.replace(true))
     }
 
     fn is_to_be_watched(&self) -> bool {
@@ -93,7 +109,11 @@ impl Context for Root {
         let Some(seen) = clusters.and_then(|clusters| health::seen(&plugin.policy, &clusters)) else {
             return plugin.stats.poll_failed();
         };
-        plugin.breakers.tell(&plugin.policy, &seen, exchange_facts::now());
+        let now = exchange_facts::now();
+        plugin.breakers.tell(&plugin.policy, &seen, now);
+        if plugin.policy.shared.is_some() {
+            plugin.stats.service_away(plugin.service_away(now));
+        }
         for (provider, seen) in plugin.policy.providers.iter().zip(&seen) {
             if provider.reach.has_key {
                 plugin.stats.breaker(&provider.name, seen.state == State::Ejected);

@@ -6,13 +6,14 @@ mod configuration;
 mod failures;
 mod pages;
 mod requests;
+mod sharing;
 mod swaps;
 
 use crate::fake_host::{Gateway, Seen, Stream, allocations, with};
 use crate::limit::cell::Cell;
-use crate::limit::{Ask, Bound, Guard, Rule, Rules};
+use crate::limit::{Ask, Bound, Guard, Rule, Rules, Shares};
 use crate::price::Ceiling;
-use crate::units::{NanoUsd, Tokens};
+use crate::units::{NanoUsd, Tokens, UnixNanos};
 use proxy_wasm::types::Action;
 use serde_json::{Value, json};
 
@@ -102,6 +103,7 @@ fn free() -> Ask {
         expensive_model: false,
         expensive_over: None,
         lease_seconds: 900,
+        shares: Shares::WHOLE,
     }
 }
 

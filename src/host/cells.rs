@@ -6,6 +6,7 @@
 use super::lines;
 use crate::exchange::SwapStarved;
 use crate::limit::cell::Cell;
+use crate::units::NanoUsd;
 use log::Level;
 use proxy_wasm::hostcalls;
 
@@ -63,6 +64,38 @@ pub fn swap<T>(tenant: &str, attempts: u32, mut change: impl FnMut(&mut Cell) ->
         }
     }
     Swap { outcome: Err(SwapStarved), lost: attempts, forgot }
+}
+
+fn told_key(tenant: &str) -> String {
+    format!("nexus:told:{tenant}")
+}
+
+fn read_told(key: &str) -> (Option<NanoUsd>, u32) {
+    let (bytes, cas) = hostcalls::get_shared_data(key).unwrap_or_default();
+    let told = bytes.and_then(|bytes| Some(NanoUsd(u64::from_le_bytes(*bytes.first_chunk::<8>()?))));
+    (told, cas.unwrap_or(ABSENT))
+}
+
+/// From here on the service that several Envoys share is told what the tenant is charged: after `charged`, unless somebody
+/// has begun already. `anew` where the cell has.
+pub fn begin_to_tell(tenant: &str, charged: NanoUsd, anew: bool) {
+    let cas = if anew { None } else { Some(ABSENT) };
+    // Where it is there already, it stays.
+    let _ = hostcalls::set_shared_data(&told_key(tenant), Some(&charged.0.to_le_bytes()), cas);
+}
+
+/// Notes that the service is told of all charges up to `now`. What it was told before; `now` itself if another worker was
+/// faster, or if nothing could be noted.
+pub fn tell(tenant: &str, now: NanoUsd) -> NanoUsd {
+    let key = told_key(tenant);
+    for _ in 0..SETTLE_ATTEMPTS {
+        let (told, cas) = read_told(&key);
+        let Some(told) = told.filter(|told| *told < now) else { break };
+        if hostcalls::set_shared_data(&key, Some(&now.0.to_le_bytes()), Some(cas)).is_ok() {
+            return told;
+        }
+    }
+    now
 }
 
 /// The tenant's cell as it is, if it has one.

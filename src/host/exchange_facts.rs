@@ -3,6 +3,7 @@
 use super::lines;
 use crate::attempt::Failed;
 use crate::exchange::{Ending, Told};
+use crate::shared::State;
 use crate::units::UnixNanos;
 use log::Level;
 use proxy_wasm::hostcalls;
@@ -41,9 +42,24 @@ pub fn source() -> String {
     attribute(["source", "address"]).map(|source| String::from_utf8_lossy(&source).into_owned()).unwrap_or_default()
 }
 
-/// Whether the answer at hand was made by the provider rather than by Envoy in its stead.
-pub fn from_provider() -> bool {
-    attribute(["response", "code_details"]).is_some_and(|details| details == b"via_upstream")
+/// Who made the answer at hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    Provider,
+    /// Envoy, in the provider's stead.
+    Envoy,
+    /// A `ratelimit` filter of Envoy's: its service refused, or could not be asked.
+    Refused,
+    Unasked,
+}
+
+pub fn origin() -> Origin {
+    match attribute(["response", "code_details"]).as_deref() {
+        Some(b"via_upstream") => Origin::Provider,
+        Some(b"request_rate_limited") => Origin::Refused,
+        Some(b"rate_limiter_error") => Origin::Unasked,
+        _ => Origin::Envoy,
+    }
 }
 
 fn status() -> u64 {
@@ -114,6 +130,11 @@ pub fn ending(told: Told, first: Option<&str>, last: Option<String>, routed: boo
         sent,
         attempts,
     }
+}
+
+/// For Envoy's `ratelimit` filters.
+pub fn share(states: &[State]) {
+    states.iter().for_each(|(name, value)| set(name, value));
 }
 
 pub fn publish(record: &str) {

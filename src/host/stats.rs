@@ -130,6 +130,11 @@ impl Stats {
         });
     }
 
+    /// The service by which Envoys share limits.
+    pub fn service_away(&self, away: bool) {
+        self.with(|series| series.record(Metric::SharedLimitsAway, &[], u64::from(away)));
+    }
+
     pub fn poll_failed(&self) {
         self.with(|series| series.add(Metric::StatusPollsFailed, &[], 1));
     }

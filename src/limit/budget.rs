@@ -166,6 +166,11 @@ impl Spend {
         }
     }
 
+    /// What the period was charged that a cost of `at` is charged to.
+    pub fn charged(&self, calendar: Calendar, at: UnixNanos) -> NanoUsd {
+        if calendar.number(at).saturating_add(1) == self.number { self.previous } else { self.current }
+    }
+
     pub fn encode(&self, out: &mut &mut [u8]) {
         for value in [self.number, self.current.0, self.previous.0] {
             super::cell::put(out, value.to_le_bytes());

@@ -7,7 +7,9 @@
 use super::budget::{self, Calendar, Spend};
 use super::lease::{self, Leases};
 use super::window::{self, Span, Window};
-use super::{Admitted, Ask, Bound, Decision, Guard, Guards, Level, Levels, Refusal, Reservation, Rules, Standing};
+use super::{
+    Admitted, Ask, Bound, Charged, Decision, Guard, Guards, Level, Levels, Refusal, Reservation, Rules, Share, Standing,
+};
 use crate::units::{NanoUsd, Tokens, UnixNanos};
 
 /// "NXC" and the layout's version. A change of layout takes a new version; old cells then read as empty.
@@ -156,8 +158,8 @@ impl Cell {
                 continue;
             }
             let rule = rules.get(guard);
-            let Some(limit) = rule.limit else { continue };
-            let Some(refusal) = self.check(guard, limit, cost, tokens, now) else { continue };
+            let Some(limit) = rule.limit.map(|limit| ask.shares.of(guard, limit)) else { continue };
+            let Some(refusal) = self.check(guard, limit, ask.shares.in_flight, cost, tokens, now) else { continue };
             if rule.audit {
                 audit.insert(guard);
                 continue;
@@ -173,7 +175,7 @@ impl Cell {
         }
         self.tokens.reserve(Span::Minute, now, tokens.0);
         self.leases.add(now, cost);
-        let reservation = Reservation { at: now, cost, tokens };
+        let reservation = Reservation { at: now, cost, tokens, expensive };
         let verdict = Ok(Admitted { reservation, per_choice });
         Decision { verdict, standing: self.standing(rules, now), audit }
     }
@@ -182,21 +184,30 @@ impl Cell {
     fn room_for(&self, rules: &Rules, ask: &Ask) -> Tokens {
         let left = |calendar| {
             let (spent, reserved) = self.spend(calendar);
+            // Of the whole, not of what may be under way: a request that waits gets a longer answer than one that is cut.
             move |limit| NanoUsd(limit).less(spent).less(reserved)
         };
+        let enforced = |guard| rules.enforced(guard).map(|limit| ask.shares.of(guard, limit));
         let money = [
-            rules.enforced(Guard::RequestUsd).map(NanoUsd),
-            rules.enforced(Guard::DayUsd).map(left(Calendar::Day)),
-            rules.enforced(Guard::MonthUsd).map(left(Calendar::Month)),
+            enforced(Guard::RequestUsd).map(NanoUsd),
+            enforced(Guard::DayUsd).map(left(Calendar::Day)),
+            enforced(Guard::MonthUsd).map(left(Calendar::Month)),
         ];
         let affordable = money.into_iter().flatten().map(|left| ask.affordable(left)).min();
-        let window = rules
-            .enforced(Guard::TokensPerMinute)
+        let window = enforced(Guard::TokensPerMinute)
             .map(|limit| ask.per_choice(Tokens(limit.saturating_sub(self.tokens.used())).less(ask.input)));
         affordable.into_iter().chain(window).min().unwrap_or(Tokens(u64::MAX))
     }
 
-    fn check(&self, guard: Guard, limit: u64, cost: NanoUsd, tokens: Tokens, now: UnixNanos) -> Option<Refusal> {
+    fn check(
+        &self,
+        guard: Guard,
+        limit: u64,
+        in_flight: Share,
+        cost: NanoUsd,
+        tokens: Tokens,
+        now: UnixNanos,
+    ) -> Option<Refusal> {
         let (used, reserved, needed) = match guard {
             Guard::TokensPerMinute => (self.tokens.used(), 0, tokens.0),
             Guard::RequestUsd => (0, 0, cost.0),
@@ -210,12 +221,14 @@ impl Cell {
             }
             window => (self.requests(window).used(), 0, 1),
         };
-        let left = limit.saturating_sub(used).saturating_sub(reserved);
+        let left = in_flight.left(limit, NanoUsd(used), NanoUsd(reserved)).0;
         // A free request asks nothing of a budget, even of one in debt.
         if needed <= left {
             return None;
         }
+        let in_flight = guard.is_money() && needed <= limit.saturating_sub(used).saturating_sub(reserved);
         let retry_seconds = match guard {
+            _ if in_flight => Some(1),
             Guard::RequestUsd => None,
             Guard::DayUsd => Some(Calendar::Day.ends_in(now)),
             Guard::MonthUsd => Some(Calendar::Month.ends_in(now)),
@@ -228,7 +241,7 @@ impl Cell {
                 self.requests(window).wait(span, now, limit, needed).map(|nanos| ceil_seconds(nanos).max(1))
             }
         };
-        Some(Refusal { guard, limit, used, reserved, left, needed, retry_seconds })
+        Some(Refusal { guard, limit, used, reserved, left, needed, retry_seconds, in_flight })
     }
 
     /// Where the windows stand, for an answer that asked nothing of them.
@@ -269,6 +282,17 @@ impl Cell {
         self.lifetime = self.lifetime.plus(cost);
     }
 
+    /// Takes a request out of its windows, after it was settled: it was never sent on.
+    pub fn withdraw(&mut self, reservation: &Reservation) {
+        let windows = [(&mut self.minute, Span::Minute), (&mut self.hour, Span::Hour), (&mut self.day, Span::Day)];
+        for (window, span) in windows {
+            window.settle(span, reservation.at, 1, 0);
+        }
+        if reservation.expensive {
+            self.expensive.settle(Span::Minute, reservation.at, 1, 0);
+        }
+    }
+
     /// As it stands at `now`: periods that ended and leases that ran out count no more.
     pub fn levels(&mut self, now: UnixNanos, lease_seconds: u64) -> Levels {
         self.roll(now, lease_seconds);
@@ -277,6 +301,12 @@ impl Cell {
             spent_this_month: self.month_spend.current(),
             reserved: self.leases.since(0),
         }
+    }
+
+    /// What was charged in the day and in the month of `at`, and ever.
+    pub fn charged(&self, at: UnixNanos) -> Charged {
+        let (day, month) = (self.day_spend.charged(Calendar::Day, at), self.month_spend.charged(Calendar::Month, at));
+        Charged { day, month, ever: self.lifetime }
     }
 
     pub const fn lifetime(&self) -> NanoUsd {

@@ -17,6 +17,7 @@ use crate::config::{
 use crate::limit::{Guard, Rules};
 use crate::price::{NotAdded, Price, PriceIx, PriceTable, Quote, Schedule, Tariff, Unpriced};
 use crate::route::Routes;
+use crate::shared::Shared;
 use crate::units::{Tokens, UnixNanos};
 
 pub(super) type Checked<T> = Result<T, ConfigError>;
@@ -44,6 +45,16 @@ pub(super) fn policy(config: Config) -> Checked<Policy> {
             return flaw("sensitivity_header", format!("`{}` is the {whose}'s header already", header.0));
         }
     }
+    if let Some(written) = &config.shared {
+        in_range("shared.replicas", written.replicas, config::REPLICAS)?;
+        in_range("shared.in_flight_percent", written.in_flight_percent, config::PERCENT)?;
+        let local = [written.requests_away, written.budgets_away].contains(&config::Away::Local);
+        if local && config.status.is_none() {
+            let problem = "`local` needs `status`, to know when the service is away";
+            return flaw("shared", problem);
+        }
+    }
+    let shared = config.shared.as_ref().map(Shared::new);
     let roles = roles(config.roles)?;
     let providers = providers::read(config.providers)?;
     let paths = providers::paths(&config.paths)?;
@@ -79,6 +90,8 @@ pub(super) fn policy(config: Config) -> Checked<Policy> {
         lease_seconds: config.reservation_lease_seconds,
         starved: config.starved,
         status: config.status.map(providers::status).transpose()?,
+        tiers: tiers.entries,
+        shared,
     })
 }
 

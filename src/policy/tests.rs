@@ -328,3 +328,9 @@ fn the_tenants_label_can_be_cut_down() {
     );
     assert_eq!(of(r#","metrics":{"tenant_label":"none"}"#), (owned(["none", "none", "none", "other"]), [false, false]));
 }
+
+#[test]
+fn who_needs_no_part_of_a_limit_need_not_know_whether_the_service_is_there() {
+    let shared = r#""shared":{"cluster":"ratelimit","replicas":2,"requests_away":"allow","budgets_away":"allow"}"#;
+    assert!(read(&with(shared)).shared.is_some());
+}

@@ -91,7 +91,8 @@ impl Health {
     }
 }
 
-/// The providers of `policy`, in its order, from Envoy's `/clusters?format=json`. `None` if that can't be read.
+/// The providers of `policy`, in its order, from Envoy's `/clusters?format=json`, and behind them the service by which Envoys
+/// share limits, if they do. `None` if that can't be read.
 pub fn seen(policy: &Policy, clusters: &[u8]) -> Option<Vec<Seen>> {
     let Clusters { cluster_statuses } = serde_json::from_slice(clusters).ok()?;
     let of = |name: &str| cluster_statuses.iter().find(|cluster| cluster.name == name);
@@ -100,7 +101,8 @@ pub fn seen(policy: &Policy, clusters: &[u8]) -> Option<Vec<Seen>> {
         Some(cluster) => cluster.seen(),
         None => Seen::default(),
     });
-    Some(seen.collect())
+    let service = policy.shared.as_ref().map(|shared| of(&shared.cluster).map_or_else(Seen::default, Cluster::seen));
+    Some(seen.chain(service).collect())
 }
 
 impl Cluster {
@@ -140,6 +142,11 @@ pub struct Standing {
     pub since: u64,
 }
 
+/// How many have a state.
+fn watched(policy: &Policy) -> usize {
+    policy.providers.len().saturating_add(usize::from(policy.shared.is_some()))
+}
+
 const VERSION: u8 = 1;
 const PER_PROVIDER: usize = 9;
 
@@ -158,7 +165,7 @@ impl Known {
         let (version, rest) = bytes.split_first()?;
         let (asked, rest) = rest.split_first_chunk::<8>()?;
         let (told, rest) = rest.split_first_chunk::<8>()?;
-        if *version != VERSION || rest.len() != policy.providers.len().saturating_mul(PER_PROVIDER) {
+        if *version != VERSION || rest.len() != watched(policy).saturating_mul(PER_PROVIDER) {
             return None;
         }
         let standing = |entry: &[u8]| {
@@ -176,7 +183,7 @@ impl Known {
         for number in [self.asked.0, self.told.0] {
             bytes.extend(number.to_le_bytes());
         }
-        for at in 0..policy.providers.len() {
+        for at in 0..watched(policy) {
             let Standing { state, since } = self.providers.get(at).copied().unwrap_or_default();
             bytes.push(state.byte());
             bytes.extend(since.to_le_bytes());
@@ -219,7 +226,10 @@ pub fn fingerprint(policy: &Policy) -> u64 {
         let key = u8::from(provider.reach.has_key);
         provider.name.bytes().chain([0]).chain(provider.cluster.bytes()).chain([0, key])
     });
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    let service = policy.shared.as_ref().map_or("", |shared| &shared.cluster);
+    bytes
+        .chain(service.bytes())
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// The page: its status and its JSON.
@@ -237,7 +247,7 @@ pub fn page(policy: &Policy, seen: &[Seen], known: &Known, now: UnixNanos) -> (u
         });
         providers.insert(provider.name.clone(), told);
     }
-    let with_key = || seen.iter().filter(|seen| seen.state != State::NoKey);
+    let with_key = || seen.iter().take(policy.providers.len()).filter(|seen| seen.state != State::NoKey);
     let healthy = with_key().filter(|seen| seen.state == State::Healthy).count();
     let (status, word) = match (healthy, with_key().count()) {
         (healthy, all) if healthy == all && all > 0 => (200, "healthy"),

@@ -113,7 +113,7 @@ fn moved(number: &str, places: u32) -> Option<String> {
 }
 
 /// What each metric is, by its name on the page.
-const HELP: [(&str, &str); 33] = [
+const HELP: [(&str, &str); 34] = [
     ("ai_gateway_requests_total", "Requests, by how they ended."),
     ("ai_gateway_tokens_total", "Tokens of input and output."),
     ("ai_gateway_cost_usd_total", "What was charged."),
@@ -146,6 +146,7 @@ const HELP: [(&str, &str); 33] = [
     ("ai_gateway_estimate_error_tokens_total", "By how much the estimates were off."),
     ("ai_gateway_filter_time_seconds", "Of one request in 64, the time spent in the filter's callbacks."),
     ("ai_gateway_vm_memory_bytes", "Linear memory of the largest VM."),
+    ("ai_gateway_shared_limits_away", "1 while the rate limit service is away."),
     ("ai_gateway_status_polls_failed_total", "Questions to Envoy's admin that it didn't answer."),
 ];
 

@@ -7,7 +7,7 @@ use nexus_ai_gateway::config::structure;
 use nexus_ai_gateway::exchange::{AnswerHead, Around, Ending, Exchange, Opening, Step};
 use nexus_ai_gateway::headers::Headers;
 use nexus_ai_gateway::limit::cell::{self, Cell};
-use nexus_ai_gateway::limit::{Admitted, Ask, Bound, Guard, Rule, Rules};
+use nexus_ai_gateway::limit::{Admitted, Ask, Bound, Guard, Rule, Rules, Shares};
 use nexus_ai_gateway::llm::estimate::density::{self, Density, Learned, Lesson, Measured};
 use nexus_ai_gateway::llm::path;
 use nexus_ai_gateway::policy::{DEFAULT_TENANT, NONE, OTHER, Policy, TenantIx};
@@ -75,8 +75,13 @@ fn exchange(policy: &Policy, tenant: &str, model: &str, cell: &mut Cell) {
         return;
     }
     let cluster = policy.providers.first().map(|provider| provider.cluster.clone());
-    let around =
-        Around { cluster: cluster.as_deref(), is_open: &|_| false, density: &|_| Density::default(), now: NOW };
+    let around = Around {
+        cluster: cluster.as_deref(),
+        is_open: &|_| false,
+        density: &|_| Density::default(),
+        service_away: false,
+        now: NOW,
+    };
     let Ok(demand) = exchange.end_of_request(policy, around) else { return };
     let rules = policy.rules(demand.tenant).unwrap();
     let decision = cell.admit(rules, &demand.ask, NOW);
@@ -193,6 +198,7 @@ fn ask(rate: u64, bound: Bound, choices: u64) -> Ask {
         expensive_model: rate.0 & 1 == 1,
         expensive_over: Some(NanoUsd(1_000)),
         lease_seconds: 900,
+        shares: Shares::WHOLE,
     }
 }
 

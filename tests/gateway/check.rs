@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use refused::Refused;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::client::eventually;
 use crate::envoy::{Gateway, Setup, policy};
@@ -103,4 +103,31 @@ async fn what_the_checker_says_is_what_envoy_logs() {
     let twice = right.replace("{acme: {}}", "{acme: {}, acme: {tier: low}}");
     assert_eq!(listener.logged("Struct", &twice).await, None);
     assert_eq!(checked(&listener.file).as_deref(), Some("tenants: the key `acme` is written twice"));
+}
+
+#[test]
+fn the_rate_limit_services_configuration_is_that_of_one_kind_of_limits() {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("shared.yaml");
+    let written = |gateways: &[Value]| {
+        fs::write(&file, gateways.iter().map(|gateway| format!("---\n{gateway}\n")).collect::<String>()).unwrap();
+        let program = std::env::var_os("CHECK").expect("CHECK: run `make e2e`");
+        let output = Command::new(program).arg("--ratelimit").arg(&file).output().unwrap();
+        let [out, said] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+        assert_eq!((output.status.success(), out.is_empty()), (said.is_empty(), !said.is_empty()), "{said}");
+        if said.is_empty() { out } else { said }
+    };
+    let gateway = |limit: u64, shared: bool| {
+        let mut plugin = policy(json!({"acme": {"limits": {"requests_per_minute": limit}}}));
+        if shared {
+            plugin["shared"] = json!({"replicas": 2, "cluster": "ratelimit"});
+        }
+        let any = json!({"@type": "type.googleapis.com/google.protobuf.Struct", "value": plugin});
+        json!({"static_resources": {"name": "nexus_ai_gateway", "configuration": any}})
+    };
+    let one = written(&[gateway(7, true)]);
+    assert!(one.contains("requests_per_unit: 7}"), "{one}");
+    assert_eq!(written(&[gateway(7, true), gateway(7, true), gateway(9, false)]), one);
+    assert!(written(&[gateway(7, true), gateway(9, true)]).contains("several gateways that share different limits"));
+    assert!(written(&[gateway(7, false)]).contains("it shares nothing"));
+    assert!(written(&[gateway(0, true)]).contains("tenants.acme.limits.requests_per_minute: must be at least 1"));
 }

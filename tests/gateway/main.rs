@@ -17,6 +17,7 @@ mod apis;
 mod budgets;
 mod check;
 mod client;
+mod cluster;
 mod compressed;
 mod demo;
 mod endings;

@@ -104,6 +104,7 @@ fn what_cannot_be_started_is_refused_with_what_would_be_right() {
             "OPENAI_BASE_URL is not a URL with a valid host and port",
         ),
         (&[key, ("GATEWAY_PORT", "9901")], "must differ"),
+        (&[key, ("RATELIMIT_SERVICE", "127.0.0.1:8081")], "RATELIMIT_SERVICE=host:port and REPLICAS=n"),
         (&[("LOCAL_OPENAI_URL", "https://model.example/v1")], "TLS to a server of your own is not prepared"),
     ] {
         let said = refused(environment);

@@ -7,7 +7,7 @@ fn at(line: usize, column: usize) -> At {
 /// What is said of the only configuration in `text`.
 fn said(text: &str) -> (At, String) {
     match check(text, false).as_slice() {
-        [Finding { at, verdict: Verdict::Refused(message) }] => (*at, message.clone()),
+        [Finding { at, verdict: Verdict::Refused(message), .. }] => (*at, message.clone()),
         other => panic!("{other:?}\n{text}"),
     }
 }

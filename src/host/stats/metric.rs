@@ -37,6 +37,7 @@ pub enum Metric {
     CellUnknownVersion,
     SettlementsLost,
     StatusPollsFailed,
+    SharedLimitsAway,
     VmMemory,
     FilterTime,
 }
@@ -81,6 +82,7 @@ impl Metric {
             Self::CellUnknownVersion => (Counter, "ai_gateway_cell_unknown_version_total", &[]),
             Self::SettlementsLost => (Counter, "ai_gateway_settlements_lost_total", &[]),
             Self::StatusPollsFailed => (Counter, "ai_gateway_status_polls_failed_total", &[]),
+            Self::SharedLimitsAway => (Gauge, "ai_gateway_shared_limits_away", &[]),
             Self::VmMemory => (Gauge, "ai_gateway_vm_memory_bytes", &[]),
             Self::FilterTime => (Histogram, "ai_gateway_filter_time_us", &[]),
         }

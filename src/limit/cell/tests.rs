@@ -1,5 +1,5 @@
 use super::*;
-use crate::limit::Rule;
+use crate::limit::{Rule, Share, Shares};
 use crate::price::Ceiling;
 use crate::units::PicoUsdPerToken;
 use proptest::prelude::*;
@@ -29,6 +29,7 @@ fn ask(input: u64, bound: Bound) -> Ask {
         expensive_model: false,
         expensive_over: None,
         lease_seconds: 900,
+        shares: Shares::WHOLE,
     }
 }
 
@@ -137,4 +138,56 @@ proptest! {
             prop_assert!(spent + reserved <= 200 + debt);
         }
     }
+}
+
+#[test]
+fn what_is_under_way_holds_no_more_than_its_share_of_a_budget() {
+    let rules = rules(&[(Guard::DayUsd, 100)]);
+    let quarter = Shares { in_flight: Share { part: 1, of: 4 }, ..Shares::WHOLE };
+    let asks = |bound| Ask { shares: quarter, ..ask(1, client(bound)) };
+    let mut cell = Cell::default();
+    // The first may be as dear as it likes, or nothing dear would ever pass.
+    let dear = cell.admit(&rules, &asks(89), NOON).verdict.unwrap().reservation;
+    let refusal = cell.admit(&rules, &asks(4), NOON).verdict.unwrap_err();
+    assert_eq!((refusal.in_flight, refusal.retry_seconds, refusal.left), (true, Some(1), 0));
+    cell.settle(&dear, NanoUsd(10), Tokens(10), 900, NOON);
+    for _ in 0..5 {
+        assert!(cell.admit(&rules, &asks(4), NOON).verdict.is_ok());
+    }
+    assert!(cell.admit(&rules, &asks(0), NOON).verdict.unwrap_err().in_flight);
+    // Above the budget itself it is the budget that refuses.
+    let refusal = cell.admit(&rules, &asks(89), NOON).verdict.unwrap_err();
+    assert!(!refusal.in_flight && refusal.retry_seconds > Some(1));
+}
+
+#[test]
+fn what_is_taken_back_was_never_there() {
+    let rules = rules(&[(Guard::RequestsPerMinute, 2), (Guard::ExpensivePerMinute, 2), (Guard::DayUsd, 100)]);
+    let asks = Ask { expensive_model: true, ..ask(1, client(9)) };
+    let mut cell = Cell::default();
+    assert!(cell.admit(&rules, &asks, NOON).verdict.is_ok());
+    let before = cell.clone();
+    for _ in 0..3 {
+        let reservation = cell.admit(&rules, &asks, NOON).verdict.unwrap().reservation;
+        cell.settle(&reservation, NanoUsd::ZERO, Tokens(0), 900, NOON);
+        cell.withdraw(&reservation);
+        assert_eq!(cell, before);
+    }
+}
+
+#[test]
+fn a_part_of_a_limit_refuses_by_the_part() {
+    let rules = rules(&[(Guard::RequestsPerMinute, 5), (Guard::RequestUsd, 60), (Guard::DayUsd, 100)]);
+    let third = Share { part: 1, of: 3 };
+    let asks =
+        |bound| Ask { shares: Shares { requests: third, budgets: third, ..Shares::WHOLE }, ..ask(1, client(bound)) };
+    let refused = |cell: &mut Cell, bound| cell.admit(&rules, &asks(bound), NOON).verdict.unwrap_err();
+    let mut cell = Cell::default();
+    let refusal = refused(&mut cell, 33);
+    assert_eq!((refusal.guard, refusal.limit), (Guard::DayUsd, 33));
+    assert!(cell.admit(&rules, &asks(20), NOON).verdict.is_ok());
+    let refusal = refused(&mut cell, 1);
+    assert_eq!((refusal.guard, refusal.limit), (Guard::RequestsPerMinute, 1));
+    // Less than one is one, or a small limit would be none.
+    assert_eq!(third.of(1), 1);
 }

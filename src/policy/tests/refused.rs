@@ -34,7 +34,7 @@ fn own(tenant: &str) -> String {
 }
 
 pub fn all() -> Vec<Refused> {
-    [unknown_and_missing(), amounts_and_limits(), names(), prices_and_figures(), routes()]
+    [unknown_and_missing(), amounts_and_limits(), names(), prices_and_figures(), routes(), sharing()]
         .into_iter()
         .flatten()
         .collect()
@@ -344,6 +344,27 @@ fn routes() -> Vec<Refused> {
         shape(
             with(r#""providers":{"a":{"cluster":"ca","paths":{"openai_chat":"x"}}}"#),
             "providers.a.paths.openai_chat: `x` is not a path: it begins with `/`, and has no blanks and no `#`",
+        ),
+    ]
+}
+
+fn sharing() -> Vec<Refused> {
+    let shared =
+        |more: &str| with(&format!(r#""status":{{"cluster":"admin"}},"shared":{{"cluster":"ratelimit"{more}}}"#));
+    vec![
+        shape(shared(""), "shared: missing field `replicas`"),
+        shape(shared(r#","replicas":0"#), "shared.replicas: 0 is out of range: 1 to 10000 is allowed"),
+        shape(
+            shared(r#","replicas":2,"in_flight_percent":101"#),
+            "shared.in_flight_percent: 101 is out of range: 1 to 100 is allowed",
+        ),
+        shape(
+            shared(r#","replicas":2,"requests_away":"deny""#),
+            "shared.requests_away: unknown variant `deny`, expected `local` or `allow`",
+        ),
+        meaning(
+            with(r#""shared":{"cluster":"ratelimit","replicas":2,"requests_away":"allow"}"#),
+            "shared: `local` needs `status`, to know when the service is away",
         ),
     ]
 }

@@ -1,0 +1,254 @@
+//! Limits and budgets that several Envoys share: what a rate limit service is asked and told by Envoy's own `ratelimit`
+//! filters, and what its refusals mean.
+//!
+//! Trade-off: the service adds and compares, and takes nothing back. So requests are counted by it before the call, and
+//! exactly; tokens and money are only looked at before the call, and counted at the end, when they are known. What is
+//! under way meanwhile is bounded by each Envoy's share: [`Shared::in_flight`].
+//!
+//! A budget of $0.000001 and one of $1,000,000 don't fit the same unit of a service whose limits have 32 bits. So each
+//! budget has its own, a power of ten of nano-USD: the smallest in which it is at most [`MOST_UNITS`]. What is told are the
+//! whole units that the tenant's charges of all time have passed since the last time: no remainder is lost or rounded up, and
+//! what was charged while the service was away is told by the next answer after it.
+
+use crate::config::{self, Away};
+use crate::headers::Headers;
+use crate::limit::budget::{Calendar, rfc3339};
+use crate::limit::{Charged, Guard, Level, Refusal, Reservation, Rules, Share, Shares, Standing};
+use crate::policy::{Policy, TenantPolicy};
+use crate::units::{NanoUsd, Tokens, UnixNanos};
+use std::fmt::Write;
+
+/// A budget in the unit in which it is counted.
+const MOST_UNITS: u64 = 1_000_000_000;
+/// Envoy passes on no more than this of one answer. What is dearer has filled its whole budget.
+const MOST_HITS: u64 = MOST_UNITS - 1;
+
+/// The service as the configuration knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shared {
+    /// Leads to it. Its health says whether it is away.
+    pub cluster: String,
+    /// What reservations under way may hold of a budget here.
+    pub in_flight: Share,
+    /// This Envoy's own part of the windows and budgets, while the service is away.
+    pub requests_away: Share,
+    pub budgets_away: Share,
+}
+
+/// A name in filter state and what stands there for Envoy's `ratelimit` filters.
+pub type State = (&'static str, String);
+
+impl Shared {
+    pub fn new(written: &config::Shared) -> Self {
+        let config::Shared { replicas, in_flight_percent, requests_away, budgets_away, cluster } = written;
+        let replicas = u32::try_from(*replicas).unwrap_or(u32::MAX);
+        let in_flight_percent = u32::try_from(*in_flight_percent).unwrap_or(100);
+        let part = |away| if away == Away::Local { Share { part: 1, of: replicas } } else { Share::WHOLE };
+        Self {
+            in_flight: Share { part: in_flight_percent, of: replicas.saturating_mul(100) },
+            requests_away: part(*requests_away),
+            budgets_away: part(*budgets_away),
+            cluster: (*cluster.0).to_owned(),
+        }
+    }
+
+    pub const fn shares(&self, away: bool) -> Shares {
+        if !away {
+            return Shares { in_flight: self.in_flight, ..Shares::WHOLE };
+        }
+        let (requests, budgets) = (self.requests_away, self.budgets_away);
+        // A part is this Envoy's own, to its last cent.
+        let in_flight = if budgets.is_whole() { self.in_flight } else { Share::WHOLE };
+        Shares { requests, budgets, in_flight }
+    }
+}
+
+/// What the service is asked before the call.
+pub fn question(tenant: &TenantPolicy, reservation: &Reservation) -> Vec<State> {
+    let mut states = vec![("nexus_tenant", (*tenant.name).to_owned()), ("nexus_tier", (*tenant.tier).to_owned())];
+    if reservation.expensive {
+        states.push(("nexus_expensive", Guard::ExpensivePerMinute.name().to_owned()));
+    }
+    for (guard, name) in [(Guard::DayUsd, "nexus_day"), (Guard::MonthUsd, "nexus_month")] {
+        if let Some(limit) = tenant.rules.get(guard).limit {
+            states.push((name, period(guard, limit, reservation.at)));
+        }
+    }
+    states
+}
+
+/// What the service is told at the end, if it was told of all up to `before`. What is late is told to no day and no month
+/// that it wasn't charged in.
+pub fn told(rules: &Rules, before: NanoUsd, charged: Charged, tokens: Tokens) -> Vec<State> {
+    let mut states = Vec::new();
+    if rules.get(Guard::TokensPerMinute).limit.is_some() {
+        states.push(("nexus_tokens", tokens.0.min(MOST_HITS).to_string()));
+    }
+    let Charged { day, month, ever } = charged;
+    for (guard, name, period) in [(Guard::DayUsd, "nexus_day_hits", day), (Guard::MonthUsd, "nexus_month_hits", month)]
+    {
+        if let Some(limit) = rules.get(guard).limit {
+            states.push((name, hits(unit(limit), before.max(ever.less(period)), ever).to_string()));
+        }
+    }
+    states
+}
+
+/// Nano-USD to one hit of the service.
+fn unit(limit: u64) -> u64 {
+    let mut unit: u64 = 1;
+    while limit.checked_div(unit).is_some_and(|units| units > MOST_UNITS) {
+        unit = unit.saturating_mul(10);
+    }
+    unit
+}
+
+/// The units that end between two sums of charges. Added up they are the whole units of the last.
+fn hits(unit: u64, before: NanoUsd, now: NanoUsd) -> u64 {
+    let units = |charged: NanoUsd| charged.0.checked_div(unit).unwrap_or(0);
+    units(now).saturating_sub(units(before)).min(MOST_HITS)
+}
+
+/// A budget's period, and its unit: one that changed must not read the counts of the other. The service's own months
+/// have thirty days, so the month is named here, and counted in its longest window.
+fn period(guard: Guard, limit: u64, at: UnixNanos) -> String {
+    let length = if guard == Guard::MonthUsd { "2027-01".len() } else { "2027-01-15".len() };
+    format!("{}:{}", unit(limit), rfc3339(at).get(..length).unwrap_or_default())
+}
+
+/// The service refuses above its figure. What is counted at the end is refused from the limit on, for by then it is spent.
+fn figure(guard: Guard, limit: u64) -> u32 {
+    let figure = match guard {
+        Guard::DayUsd | Guard::MonthUsd => limit.checked_div(unit(limit)).unwrap_or(0).saturating_sub(1),
+        Guard::TokensPerMinute => limit.saturating_sub(1),
+        _ => limit,
+    };
+    u32::try_from(figure).unwrap_or(u32::MAX)
+}
+
+const COUNTS: [Guard; 5] = [
+    Guard::RequestsPerMinute,
+    Guard::RequestsPerHour,
+    Guard::RequestsPerDay,
+    Guard::ExpensivePerMinute,
+    Guard::TokensPerMinute,
+];
+
+const fn seconds(guard: Guard) -> u64 {
+    match guard {
+        Guard::RequestsPerHour => 3_600,
+        Guard::RequestsPerDay => 86_400,
+        _ => 60,
+    }
+}
+
+/// Which of the two kinds of `ratelimit` filters has refused, by a header that each of them puts on its refusals.
+pub const REFUSED_BY: &str = "x-nexus-refused-by";
+/// Envoy's own headers, of the filter that counts requests and tokens.
+pub const STANDING: [&str; 3] = ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"];
+
+/// The tightest window as Envoy tells it: which it is, what it allows, what is left and when it begins anew.
+fn tightest(rules: &Rules, headers: &Headers) -> Option<(Guard, Level)> {
+    let [limit, remaining, reset] = STANDING;
+    // The figure comes first, then all windows.
+    let digits = headers.get(limit)?.iter().take_while(|byte| byte.is_ascii_digit());
+    let told = digits.fold(0, |told: u32, byte| told.saturating_mul(10).saturating_add(u32::from(byte & 15)));
+    let (remaining, reset_seconds) = (headers.number(remaining)?, headers.number(reset)?);
+    let named = |guard: &Guard| rules.get(*guard).limit.map(|limit| (*guard, limit));
+    let fits = |(guard, limit): &(Guard, u64)| figure(*guard, *limit) == told && reset_seconds <= seconds(*guard);
+    let (guard, limit) = COUNTS.iter().filter_map(named).find(fits)?;
+    Some((guard, Level { limit, remaining, reset_seconds }))
+}
+
+/// Where the windows of all Envoys stand, in the place of this one's where they are tighter.
+pub fn standing(rules: &Rules, headers: &Headers, own: Standing) -> Standing {
+    let tighter =
+        |own: Option<Level>, level: Level| Some(own.filter(|own| own.remaining < level.remaining).unwrap_or(level));
+    match tightest(rules, headers) {
+        None => own,
+        Some((Guard::TokensPerMinute, level)) => Standing { tokens: tighter(own.tokens, level), ..own },
+        Some((Guard::ExpensivePerMinute, _)) => own,
+        Some((_, level)) => Standing { requests: tighter(own.requests, level), ..own },
+    }
+}
+
+/// The limit that the service found full.
+pub fn refusal(rules: &Rules, headers: &Headers, reservation: &Reservation, now: UnixNanos) -> Option<Refusal> {
+    let budget = |guard, calendar: Calendar| Some((guard, rules.get(guard).limit?, calendar.ends_in(now)));
+    let (guard, limit, retry) = match headers.get(REFUSED_BY)? {
+        b"day_usd" => budget(Guard::DayUsd, Calendar::Day)?,
+        b"month_usd" => budget(Guard::MonthUsd, Calendar::Month)?,
+        _ => tightest(rules, headers).map(|(guard, level)| (guard, level.limit, level.reset_seconds.max(1)))?,
+    };
+    let needed = match guard {
+        Guard::DayUsd | Guard::MonthUsd => reservation.cost.0,
+        Guard::TokensPerMinute => reservation.tokens.0,
+        _ => 1,
+    };
+    let retry_seconds = Some(retry);
+    Some(Refusal { guard, limit, used: limit, reserved: 0, left: 0, needed, retry_seconds, in_flight: false })
+}
+
+/// The service's configuration: each tier's limits for its tenants, then the tenants that have their own.
+pub fn service_configuration(policy: &Policy) -> String {
+    let mut out = "# Written by `make ratelimit-config` from the plugin's configuration: change that.\ndomain: nexus\ndescriptors:\n".to_owned();
+    for guard in Guard::ALL.into_iter().filter(|guard| *guard != Guard::RequestUsd) {
+        // Writing to a string never fails.
+        let _ = limit(&mut out, policy, guard);
+    }
+    out
+}
+
+fn limit(out: &mut String, policy: &Policy, guard: Guard) -> std::fmt::Result {
+    writeln!(out, "- key: limit\n  value: {}\n  descriptors:", guard.name())?;
+    for (tier, rules) in &policy.tiers {
+        let rule = rules.get(guard);
+        let own = policy.tenants.iter().filter(|tenant| tenant.tier == *tier && tenant.rules.get(guard) != rule);
+        let own: Vec<_> = own.collect();
+        if rule.limit.is_none() && own.is_empty() {
+            continue;
+        }
+        writeln!(out, "  - key: tier\n    value: {}\n    descriptors:", quoted(tier))?;
+        if rule.limit.is_some() {
+            writeln!(out, "    - key: tenant")?;
+            figures(out, guard, rules)?;
+        }
+        for tenant in own {
+            writeln!(out, "    - key: tenant\n      value: {}", quoted(&tenant.name))?;
+            figures(out, guard, &tenant.rules)?;
+        }
+    }
+    Ok(())
+}
+
+fn figures(out: &mut String, guard: Guard, rules: &Rules) -> std::fmt::Result {
+    let rule = rules.get(guard);
+    // A tenant without a limit in a tier with one: found, and nothing is counted.
+    let Some(limit) = rule.limit else { return Ok(()) };
+    let (figure, name) = (figure(guard, limit), guard.name());
+    let budget = matches!(guard, Guard::DayUsd | Guard::MonthUsd);
+    let window = match guard {
+        // The days and months are named; these windows only have to be longer.
+        Guard::MonthUsd => "year",
+        Guard::DayUsd => "week",
+        Guard::RequestsPerHour => "hour",
+        Guard::RequestsPerDay => "day",
+        _ => "minute",
+    };
+    let indent = if budget { "        " } else { "      " };
+    if budget {
+        writeln!(out, "      descriptors:\n      - key: period\n        value: \"{}:*\"", unit(limit))?;
+    }
+    if rule.audit {
+        writeln!(out, "{indent}shadow_mode: true")?;
+    }
+    writeln!(out, "{indent}rate_limit: {{name: {name}, unit: {window}, requests_per_unit: {figure}}}")
+}
+
+/// A string of JSON is one of YAML.
+fn quoted(text: &str) -> String {
+    serde_json::to_string(text).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;
