@@ -44,6 +44,11 @@ pub(super) fn policy(config: Config) -> Checked<Policy> {
             return flaw("sensitivity_header", format!("`{}` is the {whose}'s header already", header.0));
         }
     }
+    if !config.held_heads && !config.models.is_empty() {
+        let problem = "without held heads Envoy has chosen the provider before the model is known: leave `models` out, or \
+                       hold heads";
+        return flaw("models", problem);
+    }
     let roles = roles(config.roles)?;
     let providers = providers::read(config.providers)?;
     let paths = providers::paths(&config.paths)?;
@@ -75,6 +80,7 @@ pub(super) fn policy(config: Config) -> Checked<Policy> {
         aliases,
         default_max_tokens: Tokens(config.output.default_max_tokens),
         min_tokens: Tokens(config.output.min_tokens),
+        held_heads: config.held_heads,
         max_request_bytes: config.max_request_bytes,
         lease_seconds: config.reservation_lease_seconds,
         starved: config.starved,

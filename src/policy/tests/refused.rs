@@ -263,7 +263,13 @@ fn models(models: &str) -> String {
 
 fn routes() -> Vec<Refused> {
     let served = r#""providers":[{"provider":"a"}]"#;
+    let unheld = models(&format!(r#"{{"model":"gpt-4o",{served}}}"#)).replacen('{', r#"{"held_heads":false,"#, 1);
     vec![
+        meaning(
+            unheld,
+            "models: without held heads Envoy has chosen the provider before the model is known: leave `models` out, or \
+             hold heads",
+        ),
         meaning(
             models(r#"{"model":"gpt-4o","providers":[{"provider":"c"}]}"#),
             "models[0].providers[0].provider: unknown provider `c`, expected `a`, `b`",
