@@ -22,6 +22,7 @@ mod demo;
 mod endings;
 mod envoy;
 mod failover;
+mod heads;
 mod hostile;
 mod image;
 mod limits;
