@@ -25,6 +25,7 @@ mod failover;
 mod heads;
 mod hostile;
 mod image;
+mod istio;
 mod limits;
 mod names;
 mod native;
