@@ -74,7 +74,6 @@ fn a_refusal_comes_late_and_costs_nothing() {
     answered(&passed);
     let rows = [
         (BODY.to_owned(), "429", "rate_limited"),
-        (BODY.replace("50}", "5000000}"), "402", "request_budget_exceeded"),
         (BODY.replace("gpt-4o-mini", "unknown"), "402", "model_unpriced"),
         ("{\"model\":".to_owned(), "400", "invalid_request"),
     ];
