@@ -39,6 +39,7 @@ DEBIAN_PROMETHEUS := $(TOOLS)/prometheus/usr/bin
 PEERS := $(TOOLS)/peers
 H2LOAD := $(TOOLS)/h2load/h2load
 ORAS := $(TOOLS)/oras-$(ORAS_VERSION)/oras
+PILOT := $(TOOLS)/pilot/pilot
 REGISTRY := $(TOOLS)/registry/usr/bin/docker-registry
 IMAGE := $(CURDIR)/target/image
 RELEASE := $(CURDIR)/target/release-$(VERSION)
@@ -131,7 +132,7 @@ lint: $(WASM) checker $(FUNC_E) $(ENVOY_PATH) | need-rust ## Formatting, clippy 
 	@cargo clippy $(LOCKED) --lib --target wasm32-wasip1 -- -D warnings
 	@cargo clippy $(LOCKED) --manifest-path tests/cost/Cargo.toml --workspace -- -D warnings
 	@$(CHECK) --schema | diff -u envoy/schema.json - || { echo "envoy/schema.json is not what make schema writes" >&2; exit 1; }
-	@$(CHECK) $(wildcard envoy/*.yaml)
+	@$(CHECK) $(wildcard envoy/*.yaml) envoy/istio/wasmplugin.yaml envoy/istio/envoyfilter.yaml envoy/envoy-gateway/extension.yaml
 	@for config in $(wildcard envoy/*.yaml); do \
 		OPENAI_API_KEY=none OPENROUTER_API_KEY=none ANTHROPIC_API_KEY=none LOCAL_API_KEY=none $(with_envoy) $(FUNC_E) run --mode validate -c $$config >$(CURDIR)/target/validate.log 2>&1 \
 			|| { grep -E '\[(warning|error|critical)\]' $(CURDIR)/target/validate.log || tail -n 5 $(CURDIR)/target/validate.log; \
@@ -168,6 +169,17 @@ check-prometheus: $(PROMTOOL) ## Scrape configuration, rules and alerts through 
 	done
 	@[ ! -x $(PROMTOOL) ] || $(PROMTOOL) check config envoy/prometheus/prometheus.yml
 	@[ ! -x $(PROMTOOL) ] || $(PROMTOOL) test rules tests/prometheus/alerts.test.yml
+
+.PHONY: istio
+istio: $(PILOT) ## Hold the manifests against the schemas that Istio and Envoy Gateway publish, and write what Istio's pilot makes of them
+	@mkdir -p tests/fixtures/istio
+	@cd tests/istio && $(PILOT) ../../envoy ../fixtures/istio >$(CURDIR)/target/pilot.log 2>&1 || { grep -v '	info	' $(CURDIR)/target/pilot.log >&2; exit 1; }
+
+.PHONY: check-istio
+check-istio: $(PILOT) ## The same, and that nothing of it has changed (building pilot takes minutes, once)
+	@mkdir -p target/istio
+	@cd tests/istio && $(PILOT) ../../envoy $(CURDIR)/target/istio >$(CURDIR)/target/pilot.log 2>&1 || { grep -v '	info	' $(CURDIR)/target/pilot.log >&2; exit 1; }
+	@diff -ru tests/fixtures/istio target/istio || { echo "tests/fixtures/istio is not what make istio writes" >&2; exit 1; }
 
 .PHONY: prices
 prices: $(PRICES_VENV)/prices.stamp ## Write the price catalogue, its report and the costs that the unit tests read
@@ -356,6 +368,12 @@ $(DEBIAN_STAMP):
 		&& for package in *.deb; do dpkg-deb -x $$package $(@D); done \
 		|| { tail -n 2 $(@D)/packages/log >&2; echo "no postgresql-15, rsyslog and redis-server from Debian here: the tests that need them are SKIPPED" >&2; }
 	@touch $@
+
+$(PILOT): $(wildcard tests/istio/*) | need-go
+	@echo "building Istio's pilot"
+	@mkdir -p $(@D)
+	@cd tests/istio && go build -o $@ . \
+		|| $(call missing,Istio's pilot: go could not build it; it needs Go and its module proxy)
 
 $(PROMLINT): $(wildcard tests/promlint/*) | need-go
 	@mkdir -p $(@D)

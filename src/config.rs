@@ -86,6 +86,9 @@ pub struct Config {
     pub expensive: Expensive,
     /// Bounds for requests that bring none.
     pub output: Output,
+    /// Whether a request's head waits for the decision, for which Envoy must have `allow_on_headers_stop_iteration`. Without it
+    /// the head goes on at once and only the body waits.
+    pub held_heads: bool,
     /// Must stay below Envoy's buffer limit.
     #[cfg_attr(feature = "schema", schemars(range(min = *REQUEST_BYTES.start(), max = *REQUEST_BYTES.end())))]
     pub max_request_bytes: u64,
@@ -533,6 +536,7 @@ impl Default for Config {
             },
             expensive: Expensive::default(),
             output: Output { default_max_tokens: 4_096, min_tokens: 16 },
+            held_heads: true,
             max_request_bytes: 4_194_304,
             reservation_lease_seconds: 900,
             starved: Starved::Deny,

@@ -55,6 +55,8 @@ enum Phase {
     Asking { tenant: TenantIx, plan: Box<Plan> },
     /// Sent on; the reservation is held until the stream has ended.
     Open(Box<Open>),
+    /// Answered before its end, by the provider or by Envoy in its stead: the body was never sent.
+    Early(Outcome),
     /// Answered by the gateway itself; by which of the tenant's limits, if one was full.
     Refused(Outcome, Option<&'static str>),
     /// Everything is told.
@@ -418,6 +420,12 @@ impl Exchange {
             Phase::Refused(outcome, limit) => {
                 record.outcome = outcome;
                 record.refused_by = limit;
+                (None, None)
+            }
+            Phase::Early(outcome) => {
+                record.outcome = outcome;
+                let provider = policy.provider(ending.cluster.as_deref());
+                provider.map_or(OTHER, |provider| &provider.name).clone_into(&mut record.labels.provider);
                 (None, None)
             }
             Phase::Reading { .. } | Phase::Asking { .. } | Phase::Over => {

@@ -77,6 +77,7 @@ impl Outcome {
             | Self::ModelUnpriced => 402,
             Self::RequestTooLarge => 413,
             Self::RateLimited | Self::ExpensiveRateLimited | Self::TokenRateLimited => 429,
+            Self::ProviderError => 502,
             Self::ProviderUnavailable => 503,
             _ => 500,
         }

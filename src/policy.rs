@@ -58,6 +58,7 @@ pub struct Policy {
     pub aliases: HashMap<String, String>,
     pub default_max_tokens: Tokens,
     pub min_tokens: Tokens,
+    pub held_heads: bool,
     pub max_request_bytes: u64,
     pub lease_seconds: u64,
     pub starved: Starved,

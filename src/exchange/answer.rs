@@ -42,16 +42,7 @@ impl Exchange {
         let status = head.headers.number(":status").unwrap_or(0);
         let ejected = open.routed && status == attempt::EJECTED && head.headers.get(attempt::STAND_IN).is_some();
         if !head.from_provider || ejected {
-            let why = if status == 504 { "did not answer in time" } else { "cannot be reached" };
-            let status = if ejected { 503 } else { status };
-            // Envoy's own words are in OpenAI's dialect.
-            if ejected || (status >= 500 && self.schema.dialect != Dialect::OpenAi) {
-                let rejection = Rejection::plain(Outcome::ProviderUnavailable, format!("The provider {why}."));
-                let mut reply = rejection.in_dialect(self.schema.dialect, &self.request_id);
-                reply.status = u32::try_from(status).unwrap_or(reply.status);
-                passed.replace(reply, head.end_of_stream);
-                passed.remove.push(attempt::STAND_IN);
-            }
+            self.in_the_providers_stead(head, status, ejected, &mut passed);
             return passed;
         }
         let form = Form::of(head.headers.get("content-type"), head.headers.get("content-encoding"));
@@ -112,6 +103,45 @@ impl Exchange {
                 .unwrap_or_default(),
             _ => Vec::new(),
         }
+    }
+
+    /// An answer's head has come, or what Envoy says in its stead, while the request is still coming. Nothing of the body
+    /// has been sent, so there is nothing to meter and nothing to pay; and nothing of it will be.
+    pub fn early_answer(&mut self, head: &AnswerHead<'_>) -> Result<Passed, Reply> {
+        let status = head.headers.number(":status").unwrap_or(0);
+        let outcome = match status {
+            413 if !head.from_provider => Outcome::RequestTooLarge,
+            400..500 if !head.from_provider => Outcome::InvalidRequest,
+            _ if !head.from_provider => Outcome::ProviderUnavailable,
+            429 => Outcome::ProviderRateLimited,
+            400..500 => Outcome::ProviderRejected,
+            500.. => Outcome::ProviderError,
+            // An answer to what nobody has asked yet: it could be one that nobody counts.
+            _ => {
+                let message = "The provider answered before it had the request.";
+                return Err(self.refuse(Rejection::plain(Outcome::ProviderError, message)));
+            }
+        };
+        self.phase = Phase::Early(outcome);
+        let mut passed = Passed::default();
+        if !head.from_provider {
+            self.in_the_providers_stead(head, status, false, &mut passed);
+        }
+        Ok(passed)
+    }
+
+    /// Envoy's own words are in OpenAI's dialect.
+    fn in_the_providers_stead(&self, head: &AnswerHead<'_>, status: u64, ejected: bool, passed: &mut Passed) {
+        let why = if status == 504 { "did not answer in time" } else { "cannot be reached" };
+        let status = if ejected { 503 } else { status };
+        if !ejected && (status < 500 || self.schema.dialect == Dialect::OpenAi) {
+            return;
+        }
+        let rejection = Rejection::plain(Outcome::ProviderUnavailable, format!("The provider {why}."));
+        let mut reply = rejection.in_dialect(self.schema.dialect, &self.request_id);
+        reply.status = u32::try_from(status).unwrap_or(reply.status);
+        passed.replace(reply, head.end_of_stream);
+        passed.remove.push(attempt::STAND_IN);
     }
 
     /// Whether the answer's body may come out shorter than the provider said.

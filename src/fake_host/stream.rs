@@ -257,16 +257,20 @@ impl Stream {
 
     fn requested(&self, callback: impl FnOnce(u32) -> Action) -> Action {
         let action = in_context(self.id, || callback(self.id));
-        if let Some(Seen { headers, body }) = self.reply() {
-            // The filter's own reply comes past it like any answer, but without details of where it was made.
-            self.answer(headers, body.is_empty());
-            if !body.is_empty() {
-                self.answer_body(&body, true);
-            }
+        if let Some(reply) = self.reply() {
+            self.replied(reply);
         } else if action == Action::Continue {
             self.passing(|stream| stream.request.pass());
         }
         action
+    }
+
+    /// The filter's own reply comes past it like any answer, but without details of where it was made.
+    fn replied(&self, Seen { headers, body }: Seen) {
+        self.answer(headers, body.is_empty());
+        if !body.is_empty() {
+            self.answer_body(&body, true);
+        }
     }
 
     /// The head of the provider's answer, `:status` among its headers.
@@ -323,8 +327,11 @@ impl Stream {
     }
 
     fn answered(&self, callback: impl FnOnce(u32) -> Action) -> Action {
+        let before = self.reply();
         let action = in_context(self.id, || callback(self.id));
-        if action == Action::Continue {
+        if let (None, Some(reply)) = (before, self.reply()) {
+            self.replied(reply);
+        } else if action == Action::Continue {
             self.passing(|stream| stream.answer.pass());
         }
         action

@@ -2,6 +2,9 @@
 //!
 //! Headers are held (`allow_on_headers_stop_iteration`) until the body is read, so that nothing reaches a provider
 //! before the tenant's cell has agreed. Bodies stay in Envoy's buffers and are read from there in pieces.
+//!
+//! With `held_heads: false` only bodies are held. The head has gone on when the decision falls, so what the decision may
+//! need of it is done up front, and a provider may answer before it was asked anything.
 
 use super::root::Plugin;
 use super::status::{self, Asked};
@@ -55,22 +58,26 @@ impl Downstream {
 
     /// Refuses what never came to the cell: the client learns where its windows stand all the same.
     fn refuse(&self, mut reply: Reply) -> Action {
+        reply.headers.extend(self.standing());
+        Self::reply(&reply)
+    }
+
+    fn standing(&self) -> Vec<(&'static str, String)> {
         let Plugin { policy, .. } = &*self.plugin;
         let tenant = self.exchange.as_ref().and_then(Exchange::tenant).and_then(|ix| policy.tenant_policy(ix));
-        if let Some(tenant) = tenant {
+        tenant.map_or_else(Vec::new, |tenant| {
             let mut cell = cells::read(&tenant.name).unwrap_or_default();
-            let standing = cell.standing_at(&tenant.rules, policy.lease_seconds, exchange_facts::now());
-            reply.headers.extend(rate_limit_headers(&standing));
-        }
-        Self::reply(&reply)
+            rate_limit_headers(&cell.standing_at(&tenant.rules, policy.lease_seconds, exchange_facts::now()))
+        })
     }
 
     /// The request's end has come, by its last byte, its trailers, or its headers alone.
     fn decide(&mut self) -> Action {
         let plugin = Rc::clone(&self.plugin);
-        let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.is_reading()) else {
-            return Action::Continue;
-        };
+        let Some(exchange) = &mut self.exchange else { return Action::Continue };
+        if !exchange.is_reading() {
+            return beyond(exchange);
+        }
         let received = exchange.received();
         let now = exchange_facts::now();
         let routed = plugin.policy.routes.choose();
@@ -89,7 +96,7 @@ impl Downstream {
         let decision = ask(&plugin, &demand, now);
         match exchange.decided(&plugin.policy, decision, now) {
             Step::Refuse(reply) => return Self::reply(&reply),
-            Step::Forward(edits) => apply(&edits, received),
+            Step::Forward(edits) => apply(&edits, received, plugin.policy.held_heads),
             Step::Route(route) => {
                 chain::publish(&route);
                 self.cluster = route.clusters.into_iter().next();
@@ -97,10 +104,21 @@ impl Downstream {
         }
         exchange_facts::share(&exchange.shared_question(&plugin.policy));
         plugin.stats.opened(plugin.policy.provider_label(self.cluster.as_deref()));
-        // The answer must be readable as it passes.
-        http::remove_request_header("accept-encoding");
+        if plugin.policy.held_heads {
+            ask_for_plain_text();
+        }
         Action::Continue
     }
+}
+
+/// What is still to come of a request that is decided. Of one that was answered before its end, nothing goes on.
+const fn beyond(exchange: &Exchange) -> Action {
+    if exchange.is_open() { Action::Continue } else { Action::Pause }
+}
+
+/// The answer must be readable as it passes.
+fn ask_for_plain_text() {
+    http::remove_request_header("accept-encoding");
 }
 
 /// Asks the tenant's cell. A refusal changes nothing, so it writes nothing.
@@ -157,15 +175,17 @@ fn settle(plugin: &Plugin, settlement: &Settlement, now: UnixNanos) {
     }
 }
 
-/// Splices the edits into the beginning of the buffered body and corrects its length.
-fn apply(edits: &[Edit], received: u64) {
+/// Splices the edits into the beginning of the buffered body, and corrects its length where the head has one.
+fn apply(edits: &[Edit], received: u64, held_heads: bool) {
     let Some(last) = edits.last() else { return };
     let reach = usize::try_from(last.place.to).unwrap_or(usize::MAX);
     let prefix = http::body(BufferType::HttpRequestBody, 0, reach);
     let edited = request::spliced(&prefix, edits);
     let length = received.saturating_sub(prefix.len() as u64).saturating_add(edited.len() as u64);
     http::replace(BufferType::HttpRequestBody, prefix.len(), &edited);
-    http::correct_content_length(length);
+    if held_heads {
+        http::correct_content_length(length);
+    }
 }
 
 impl Context for Downstream {
@@ -195,7 +215,16 @@ impl HttpContext for Downstream {
             }
             Opening::Read(exchange) => {
                 self.exchange = Some(exchange);
-                if end_of_stream { self.decide() } else { Action::Pause }
+                if self.plugin.policy.held_heads {
+                    return if end_of_stream { self.decide() } else { Action::Pause };
+                }
+                ask_for_plain_text();
+                if end_of_stream {
+                    return self.decide();
+                }
+                // Edits may change the length: the body goes on in chunks.
+                http::remove_request_header("content-length");
+                Action::Continue
             }
         }
     }
@@ -205,9 +234,10 @@ impl HttpContext for Downstream {
         if self.page.is_some() {
             return Action::Pause;
         }
-        let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.is_reading()) else {
-            return Action::Continue;
-        };
+        let Some(exchange) = &mut self.exchange else { return Action::Continue };
+        if !exchange.is_reading() {
+            return beyond(exchange);
+        }
         loop {
             let done = usize::try_from(exchange.received()).unwrap_or(usize::MAX);
             let wanted = buffered.saturating_sub(done).min(PIECE);
@@ -229,7 +259,8 @@ impl HttpContext for Downstream {
 
     fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         let Some(exchange) = &mut self.exchange else { return Action::Continue };
-        if !exchange.is_open() {
+        let early = exchange.is_reading() && !self.plugin.policy.held_heads;
+        if !exchange.is_open() && !early {
             return Action::Continue;
         }
         let headers = http::response_headers();
@@ -242,6 +273,13 @@ impl HttpContext for Downstream {
         let head = AnswerHead { headers: &headers, from_provider, cluster, end_of_stream };
         let policy = &self.plugin.policy;
         let passed = match origin {
+            _ if early => match exchange.early_answer(&head) {
+                Ok(mut passed) => {
+                    passed.set.extend(self.standing());
+                    passed
+                }
+                Err(reply) => return self.refuse(reply),
+            },
             Origin::Refused | Origin::Unasked if policy.shared.is_some() => {
                 exchange.turned_away(policy, &head, origin == Origin::Unasked, exchange_facts::now())
             }
@@ -254,7 +292,7 @@ impl HttpContext for Downstream {
             http::remove_response_header(name);
         }
         self.instead = passed.body;
-        if exchange.edits_answer() {
+        if self.exchange.as_ref().is_some_and(Exchange::edits_answer) {
             http::remove_response_header("content-length");
         }
         Action::Continue

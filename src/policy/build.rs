@@ -55,6 +55,16 @@ pub(super) fn policy(config: Config) -> Checked<Policy> {
         }
     }
     let shared = config.shared.as_ref().map(Shared::new);
+    if !config.held_heads && config.shared.is_some() {
+        let problem = "without held heads Envoy has asked the service before the filter knows for what: leave `shared` out, or \
+                       hold heads";
+        return flaw("shared", problem);
+    }
+    if !config.held_heads && !config.models.is_empty() {
+        let problem = "without held heads Envoy has chosen the provider before the model is known: leave `models` out, or \
+                       hold heads";
+        return flaw("models", problem);
+    }
     let roles = roles(config.roles)?;
     let providers = providers::read(config.providers)?;
     let paths = providers::paths(&config.paths)?;
@@ -86,6 +96,7 @@ pub(super) fn policy(config: Config) -> Checked<Policy> {
         aliases,
         default_max_tokens: Tokens(config.output.default_max_tokens),
         min_tokens: Tokens(config.output.min_tokens),
+        held_heads: config.held_heads,
         max_request_bytes: config.max_request_bytes,
         lease_seconds: config.reservation_lease_seconds,
         starved: config.starved,

@@ -142,6 +142,16 @@ impl Gateway {
         Self::launch(dir, &config, None, None, environment).await
     }
 
+    /// A whole configuration, whose listener is called `gateway`, in a folder that is new.
+    pub async fn of(name: &str, provider: Provider, configuration: impl FnOnce(&Path) -> Value) -> Self {
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir_all(&dir).unwrap();
+        let config = dir.join("envoy.yaml");
+        fs::write(&config, configuration(&dir).to_string()).unwrap();
+        Self::launch(dir, &config, Some(provider), None, &[]).await
+    }
+
     async fn launch(
         dir: PathBuf,
         config: &Path,

@@ -16,7 +16,7 @@ const LIMIT: usize = 500;
 const RUNS: usize = 5;
 
 /// Asks from 64 connections until `offered` requests were made, and counts the answers by status.
-async fn crowd(gateway: &Gateway, tenant: &str, offered: usize) -> [usize; 2] {
+pub async fn crowd(gateway: &Gateway, tenant: &str, offered: usize) -> [usize; 2] {
     let left = Arc::new(AtomicUsize::new(offered));
     let callers = (0..CONNECTIONS).map(|_| {
         let (left, addr, tenant) = (left.clone(), gateway.addr, tenant.to_owned());

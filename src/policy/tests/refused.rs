@@ -263,7 +263,13 @@ fn models(models: &str) -> String {
 
 fn routes() -> Vec<Refused> {
     let served = r#""providers":[{"provider":"a"}]"#;
+    let unheld = models(&format!(r#"{{"model":"gpt-4o",{served}}}"#)).replacen('{', r#"{"held_heads":false,"#, 1);
     vec![
+        meaning(
+            unheld,
+            "models: without held heads Envoy has chosen the provider before the model is known: leave `models` out, or \
+             hold heads",
+        ),
         meaning(
             models(r#"{"model":"gpt-4o","providers":[{"provider":"c"}]}"#),
             "models[0].providers[0].provider: unknown provider `c`, expected `a`, `b`",
@@ -365,6 +371,11 @@ fn sharing() -> Vec<Refused> {
         meaning(
             with(r#""shared":{"cluster":"ratelimit","replicas":2,"requests_away":"allow"}"#),
             "shared: `local` needs `status`, to know when the service is away",
+        ),
+        meaning(
+            shared(r#","replicas":2"#).replacen('{', r#"{"held_heads":false,"#, 1),
+            "shared: without held heads Envoy has asked the service before the filter knows for what: leave `shared` out, or \
+             hold heads",
         ),
     ]
 }

@@ -1,0 +1,208 @@
+//! `held_heads: false` in an Envoy without `allow_on_headers_stop_iteration`, as a bare WasmPlugin of Istio's has it: the
+//! head of a request is at the provider before the decision, its body never is.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use hyper::body::{Bytes, Frame};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::client::{CHAT, Connection, Frames, PATIENCE, ask_h2, chat, eventually};
+use crate::envoy::{Gateway, Setup, free_tenant, policy};
+use crate::limits::crowd;
+
+fn setup(name: &'static str, tenants: Value) -> Setup {
+    let mut policy = policy(tenants);
+    policy["held_heads"] = json!(false);
+    let swaps = vec![("                allow_on_headers_stop_iteration: true\n", "")];
+    Setup { swaps, breaker: true, ..Setup::new(name, policy) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_are_charged_as_billed_and_refusals_cost_nothing() {
+    let mut tenants =
+        json!({"crowd": {"limits": {"requests_per_minute": 50}, "unlimited": ["request_usd", "day_usd"]}});
+    for tenant in ["plain", "edited", "stream", "guessed", "chunked", "trailers", "large", "refused", "gone"] {
+        tenants[tenant] = free_tenant();
+    }
+    tenants["refused"] = json!({"budgets": {"request_usd": "0.001"}});
+    let gateway = Gateway::start(setup("heads", tenants)).await;
+
+    // Refusals come late, in the same words, and are none of the provider's failures: its breaker stays closed.
+    let ask = || chat("refused");
+    let refusals = [
+        (ask().field("max_completion_tokens", 1_000_000), 402, "request_budget_exceeded"),
+        (ask().model("unknown"), 402, "model_unpriced"),
+        (ask().without("messages"), 400, "invalid_request"),
+    ];
+    for (asked, status, code) in refusals.iter().cycle().take(12) {
+        let answer = gateway.ask(asked.request()).await;
+        assert_eq!((answer.status, answer.code().as_str()), (*status, *code));
+        assert_eq!(answer.header("x-ratelimit-limit-requests"), Some("1000000"));
+        let record = gateway.record_of(&answer).await;
+        assert_eq!((&record["outcome"], &record["cost_nanousd"]), (&json!(code), &json!(0)));
+    }
+    let large = gateway.ask(ask().saying(&"x".repeat(4_200_000)).request()).await;
+    assert_eq!((large.status, large.code().as_str()), (413, "request_too_large"));
+    assert_eq!(gateway.ask(ask().anonymous().request()).await.code(), "tenant_missing");
+    assert_eq!(gateway.plain_stat("cluster.provider.outlier_detection.ejections_enforced_total").await, 0);
+    assert_eq!(gateway.provider().settled_ledger(PATIENCE).sum().billed_requests, 0);
+
+    let body = |tenant| Bytes::from(chat(tenant).body());
+    let [front, back] = [body("chunked").slice(..40), body("chunked").slice(40..)];
+    let frames = Frames::ending([Frame::data(front), Frame::data(back)]);
+    let end = Frames::ending([
+        Frame::data(body("trailers")),
+        Frame::trailers([("x-end", "1")].iter().map(trailer).collect()),
+    ]);
+    let answers = [
+        ("plain", gateway.ask(chat("plain").request()).await, "reported"),
+        (
+            "edited",
+            gateway.ask(chat("edited").model("fast").without("max_completion_tokens").request()).await,
+            "reported",
+        ),
+        ("stream", gateway.ask(chat("stream").stream().request()).await, "reported"),
+        ("guessed", gateway.ask(chat("guessed").stream().sim("no_usage").request()).await, "estimated"),
+        ("chunked", gateway.ask(chat("chunked").request_of(frames)).await, "reported"),
+        ("trailers", ask_h2(gateway.addr, chat("trailers").request_h2(end)).await, "reported"),
+        ("large", gateway.ask(chat("large").saying(&"x ".repeat(1_000_000)).request()).await, "reported"),
+    ];
+    for (tenant, answer, source) in answers {
+        assert_eq!(answer.status, 200, "{tenant}: {answer:?}");
+        let record = gateway.record_of(&answer).await;
+        assert_eq!((&record["outcome"], &record["usage_source"]), (&json!("success"), &json!(source)), "{record}");
+        let entry = gateway.entry_of(&record).expect("an entry");
+        let cost = record["cost_nanousd"].as_u64().unwrap();
+        gateway.settled(tenant, cost).await;
+        match tenant {
+            "guessed" => assert!(cost >= entry.cost_nanousd && cost > 0, "{record}"),
+            _ => assert_eq!(cost, entry.cost_nanousd, "{record}"),
+        }
+        let asked_for = entry.output_bound.is_some() && (tenant != "stream" || entry.include_usage);
+        assert!(asked_for, "the bound and the wish for usage were written: {entry:?}");
+        assert!(tenant != "stream" || !answer.text().contains("\"usage\":{"), "{}", answer.text());
+    }
+
+    let half = Frames::unending([Frame::data(Bytes::from_static(b"{\"model\":\"gpt-4o-mini\","))]);
+    let mut leaving = Connection::open(gateway.addr).await;
+    let left = tokio::time::timeout(Duration::from_millis(300), leaving.send(chat("gone").request_of(half))).await;
+    assert!(left.is_err(), "no answer before the request's end");
+    drop(leaving);
+    let record = gateway.wait_records_of("gone", 1).await.remove(0);
+    assert_eq!((&record["outcome"], &record["cost_nanousd"]), (&json!("client_closed"), &json!(0)));
+
+    gateway.provider().clear();
+    let [passed, refused] = crowd(&gateway, "crowd", 500).await;
+    assert_eq!((passed, refused), (50, 450));
+    let billed = gateway.provider().settled_ledger(PATIENCE).sum();
+    assert_eq!(billed.billed_requests, 50, "what reached the provider");
+    gateway.settled("crowd", billed.cost_nanousd).await;
+    assert_eq!((gateway.complaints(), gateway.dead_vms().await), (String::new(), 0));
+}
+
+fn trailer((name, value): &(&'static str, &'static str)) -> (hyper::header::HeaderName, hyper::header::HeaderValue) {
+    (hyper::header::HeaderName::from_static(name), hyper::header::HeaderValue::from_static(value))
+}
+
+/// A provider that keeps what comes, and says what it is told to as soon as there is a head.
+struct Wire {
+    addr: SocketAddr,
+    came: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Wire {
+    async fn start(says: &'static str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let wire = Self { addr: listener.local_addr().unwrap(), came: Arc::default() };
+        let came = Arc::clone(&wire.came);
+        tokio::spawn(async move {
+            while let Ok((mut socket, _)) = listener.accept().await {
+                let came = Arc::clone(&came);
+                tokio::spawn(async move {
+                    let mut piece = [0; 4096];
+                    let mut said = false;
+                    while let Ok(size @ 1..) = socket.read(&mut piece).await {
+                        let whole = {
+                            let mut came = came.lock().unwrap();
+                            came.extend(&piece[..size]);
+                            came.windows(4).any(|end| end == b"\r\n\r\n")
+                        };
+                        if whole && !said {
+                            said = true;
+                            let _ = socket.write_all(says.as_bytes()).await;
+                        }
+                    }
+                });
+            }
+        });
+        wire
+    }
+
+    /// Head and body of what came, once there is a head.
+    async fn seen(&self) -> (String, String) {
+        let look = async || {
+            let text = String::from_utf8(self.came.lock().unwrap().clone()).unwrap();
+            text.split_once("\r\n\r\n").map(|(head, body)| (head.to_owned(), body.to_owned()))
+        };
+        eventually("a head at the provider", look, Option::is_some).await.unwrap()
+    }
+}
+
+/// Sends a head and the first half of a body, and the rest once the provider has what it gets of that.
+async fn in_halves(name: &'static str, says: &'static str, model: &str) -> (Gateway, Wire, String) {
+    let wire = Wire::start(says).await;
+    let setup = Setup { provider: Some(wire.addr), ..setup(name, json!({"acme": free_tenant()})) };
+    let gateway = Gateway::start(setup).await;
+    let body = chat("acme").model(model).body();
+    let (front, back) = body.split_at(30);
+    let mut client = TcpStream::connect(gateway.addr).await.unwrap();
+    let head =
+        format!("POST {CHAT} HTTP/1.1\r\nhost: gateway\r\nx-tenant-id: acme\r\ncontent-length: {}\r\n\r\n", body.len());
+    client.write_all(&[head.as_bytes(), front].concat()).await.unwrap();
+    let (head, _) = wire.seen().await;
+    assert!(head.contains("transfer-encoding: chunked") && !head.contains("content-length"), "{head}");
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(wire.seen().await.1, "", "half of a body is no body");
+    let _ = client.write_all(back).await;
+    let _ = client.write_all(b"").await;
+    let mut answer = Vec::new();
+    let mut piece = [0; 4096];
+    // The connection may stay open behind the answer.
+    while let Ok(Ok(size @ 1..)) = tokio::time::timeout(Duration::from_secs(2), client.read(&mut piece)).await {
+        answer.extend(&piece[..size]);
+    }
+    (gateway, wire, String::from_utf8(answer).unwrap())
+}
+
+async fn outcome(gateway: &Gateway) -> (Value, Value) {
+    let record = gateway.wait_records_of("acme", 1).await.remove(0);
+    (record["outcome"].clone(), record["cost_nanousd"].clone())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_byte_of_a_refused_body_reaches_the_provider() {
+    let (gateway, wire, answer) = in_halves("heads-refused", "", "unknown").await;
+    assert!(answer.starts_with("HTTP/1.1 402") && answer.contains("model_unpriced"), "{answer}");
+    assert_eq!(outcome(&gateway).await, (json!("model_unpriced"), json!(0)));
+    assert_eq!(wire.seen().await.1, "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_before_the_body_is_the_clients_and_another_answer_is_none() {
+    let error =
+        "HTTP/1.1 401 Unauthorized\r\ncontent-type: application/json\r\ncontent-length: 15\r\n\r\n{\"error\":\"key\"}";
+    let (gateway, wire, answer) = in_halves("heads-early-error", error, "gpt-4o-mini").await;
+    assert!(answer.starts_with("HTTP/1.1 401") && answer.ends_with("{\"error\":\"key\"}"), "{answer}");
+    assert_eq!(outcome(&gateway).await, (json!("provider_rejected"), json!(0)));
+    assert_eq!(wire.seen().await.1, "");
+
+    let early = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+    let (gateway, wire, answer) = in_halves("heads-early-answer", early, "gpt-4o-mini").await;
+    assert!(answer.starts_with("HTTP/1.1 502") && answer.contains("provider_error"), "{answer}");
+    assert_eq!(outcome(&gateway).await, (json!("provider_error"), json!(0)));
+    assert_eq!(wire.seen().await.1, "");
+}
