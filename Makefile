@@ -69,7 +69,6 @@ print_size = printf '%s  %d bytes, %d gzipped\n' $(WASM:$(CURDIR)/%=%) $$(wc -c 
 # Debian's packages, unpacked here and not installed: no root is needed, and apt checks what it fetches.
 unpack = { apt-get download $(1) >log 2>&1 || { [ $$(id -u) = 0 ] && apt-get update >>log 2>&1 && apt-get download $(1) >>log 2>&1; }; } \
 	&& for package in *.deb; do dpkg-deb -x $$package .; done && rm *.deb
-comma := ,
 missing = { echo "missing: $(1)" >&2; exit 1; }
 
 ##@ The two commands
@@ -156,11 +155,18 @@ e2e: $(WASM) $(IMAGE)/index.json $(REGISTRY) provider checker $(RATELIMIT) $(FUN
 cluster-outages: $(WASM) provider checker $(RATELIMIT) $(FUNC_E) $(ENVOY_PATH) $(DEBIAN_STAMP) | need-rust ## Two Envoys that share limits, with their service and its Redis killed and slow for 20 s, in every mode
 	@$(with_envoy) CHECK=$(CHECK) RATELIMIT=$(RATELIMIT) DEBIAN=$(DEBIAN) cargo test $(LOCKED) --test gateway -- --ignored --nocapture cluster::outages
 
+# `production.yaml` chooses providers by `priority_group`, and `native` compares with `ai_protocol_manager`: both came with 1.40.
+SINCE_1_40 := failover:: production demo:: native::
+# CVE-2026-26330: Envoy itself crashes when a call of its `ratelimit` filter at a stream's end fails.
+CRASHES_1.36.4 := cluster::outages
+CRASHES_1.37.0 := cluster::outages
 .PHONY: matrix
-matrix: $(OLDER_ENVOYS) ## e2e on older Envoys, one after another (ENVOYS=1.36.4,1.39.3 for some; TESTS=… for some tests)
-	@failed=; for envoy in $(if $(ENVOYS),$(patsubst %,$(TOOLS)/envoy-%/envoy,$(subst $(comma), ,$(ENVOYS))),$(OLDER_ENVOYS)); do \
-		echo "== $${envoy#$(TOOLS)/}"; $(MAKE) e2e ENVOY_PATH=$$envoy TESTS="$(TESTS)" || failed="$$failed $$envoy"; \
-	done; [ -z "$$failed" ] || { echo "not on$$failed" >&2; exit 1; }
+matrix: ## e2e on older Envoys, one after another, without what needs 1.40 (make matrix-1.36.4 for one)
+	@$(MAKE) --keep-going $(OLDER_ENVOYS:$(TOOLS)/envoy-%/envoy=matrix-%)
+
+matrix-%: $(TOOLS)/envoy-%/envoy
+	@echo "== Envoy $*"
+	@$(MAKE) e2e ENVOY_PATH=$< TESTS="-- $(patsubst %,--skip %,$(SINCE_1_40) $(CRASHES_$*))"
 
 .PHONY: cost
 cost: $(WASM) empty $(if $(VERBOSE),$(NAMED)) | need-rust ## Host calls, bytes, instructions and memory of an exchange, exactly, held to budgets (VERBOSE=1: by callback and function)
