@@ -183,14 +183,20 @@ def write_body(case):
         (OUT / f"{case.name}.json").write_text(json.dumps(case.body))
 
 
-def load(gateway, case, requests, rate=None):
-    """As many requests as one run of h2load makes, and what they cost."""
-    connections = min(case.connections, requests)
+def asking(case, requests, connections):
+    """h2load's command, but for whom it asks."""
     command = [os.environ["H2LOAD"], "--h1", "-n", str(requests), "-c", str(connections)]
     for name, value in {**HEADERS, "x-tenant-id": case.tenant, **({"x-sim": case.sim} if case.sim else {})}.items():
         command += ["-H", f"{name}: {value}"]
     if case.body is not None:
         command += ["-d", str(OUT / f"{case.name}.json")]
+    return command
+
+
+def load(gateway, case, requests, rate=None):
+    """As many requests as one run of h2load makes, and what they cost."""
+    connections = min(case.connections, requests)
+    command = asking(case, requests, connections)
     log = OUT / "latencies.tsv"
     if rate:
         log.unlink(missing_ok=True)

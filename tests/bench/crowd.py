@@ -53,9 +53,7 @@ def started(name, provider, children, workers=1, core=0):
 
 def asking(gateway, case, requests, connections):
     """h2load under way."""
-    command = [os.environ["H2LOAD"], "--h1", "-n", str(requests), "-c", str(connections), "-d", str(bench.OUT / f"{case.name}.json")]
-    for name, value in {**bench.HEADERS, "x-tenant-id": case.tenant, "x-sim": case.sim}.items():
-        command += ["-H", f"{name}: {value}"]
+    command = bench.asking(case, requests, connections)
     return subprocess.Popen([*command, f"http://127.0.0.1:{gateway.port}{case.path}"], stdout=subprocess.PIPE, text=True)
 
 
