@@ -326,11 +326,12 @@ impl<K: Copy> Scanner<K> {
     fn between<'b>(&mut self, rest: &'b [u8], found: &mut impl FnMut(Hit<'_, K>)) -> Rest<'b> {
         let blanks = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count();
         self.pass(blanks);
-        let Some((&byte, after)) = rest.get(blanks..).and_then(<[u8]>::split_first) else {
+        let token = rest.get(blanks..).unwrap_or_default();
+        let Some((&byte, after)) = token.split_first() else {
             return Ok(&[]);
         };
         match (self.progress.expected, byte) {
-            (Expected::Value | Expected::ElementOrEnd, _) => return self.value(byte, after, found),
+            (Expected::Value | Expected::ElementOrEnd, _) => return self.value(token, byte, after, found),
             (Expected::Key | Expected::KeyOrEnd, b'"') => return Ok(self.key(after)),
             (Expected::Colon, b':') => self.progress.expected = Expected::Value,
             // The elements of an array share a place: the last one has left it as it was.
@@ -376,7 +377,13 @@ impl<K: Copy> Scanner<K> {
     }
 
     /// The first byte of a value, or the end of an array that may still be empty; what stands whole is read whole.
-    fn value<'b>(&mut self, byte: u8, after: &'b [u8], found: &mut impl FnMut(Hit<'_, K>)) -> Rest<'b> {
+    fn value<'b>(
+        &mut self,
+        token: &'b [u8],
+        byte: u8,
+        after: &'b [u8],
+        found: &mut impl FnMut(Hit<'_, K>),
+    ) -> Rest<'b> {
         self.progress.from = self.progress.offset;
         match byte {
             b'"' => {
@@ -395,6 +402,14 @@ impl<K: Copy> Scanner<K> {
             b'f' => return Ok(self.begin_word(after, Found::Bool(false), b"alse", found)),
             b'n' => return Ok(self.begin_word(after, Found::Null, b"ull", found)),
             b'-' | b'0'..=b'9' => {
+                let in_array = self.progress.depth > 0 && self.container() == Container::Array;
+                if !self.is_wanted()
+                    && let Some(behind) = number::whole(token, in_array)
+                {
+                    self.pass(token.len().saturating_sub(behind.len()));
+                    self.after_value();
+                    return Ok(behind);
+                }
                 let part = Part::first(byte);
                 self.progress.digits = Digits::ZERO;
                 self.progress.digits.push(part, byte);
@@ -471,6 +486,10 @@ impl<K: Copy> Scanner<K> {
         self.progress.expected = if self.progress.depth == 0 { Expected::Nothing } else { Expected::CommaOrEnd };
     }
 
+    fn is_wanted(&self) -> bool {
+        matches!(self.progress.place, Place::Field(_))
+    }
+
     fn container(&self) -> Container {
         if self.progress.objects & 1 == 1 { Container::Object } else { Container::Array }
     }
@@ -514,8 +533,7 @@ impl<K: Copy> Scanner<K> {
     }
 
     fn number<'b>(&mut self, rest: &'b [u8], mut part: Part, found: &mut impl FnMut(Hit<'_, K>)) -> Rest<'b> {
-        // Embeddings are long arrays of numbers that nobody asks for: these are only checked.
-        let wanted = matches!(self.progress.place, Place::Field(_));
+        let wanted = self.is_wanted();
         let mut after = rest;
         while let Some((&byte, next)) = after.split_first()
             && let Some(follows) = part.then(byte)

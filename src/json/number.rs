@@ -1,5 +1,7 @@
 //! Numbers as counts and decimals: exact, however they are written, and without a float.
 
+use super::words;
+
 /// A number as a count: by value, however it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Number {
@@ -118,6 +120,39 @@ impl Digits {
             significand => Number::Whole(shifted(significand, power)),
         }
     }
+}
+
+/// What stands behind a number that nobody asks for, if that is there to its end; behind all `in_a_row`, which are the
+/// elements of an array. Embeddings are thousands of them.
+pub(super) fn whole(bytes: &[u8], in_a_row: bool) -> Option<&[u8]> {
+    let mut behind = behind_one(bytes)?;
+    while in_a_row
+        && let Some(next) = behind.strip_prefix(b",")
+        && let Some(next) = behind_one(next)
+    {
+        behind = next;
+    }
+    Some(behind)
+}
+
+fn behind_one(bytes: &[u8]) -> Option<&[u8]> {
+    let mut behind = match bytes.strip_prefix(b"-").unwrap_or(bytes) {
+        [b'0', behind @ ..] => behind,
+        digits => behind_digits(digits)?,
+    };
+    if let [b'.', fraction @ ..] = behind {
+        behind = behind_digits(fraction)?;
+    }
+    if let [b'e' | b'E', exponent @ ..] = behind {
+        let ([b'+' | b'-', digits @ ..] | digits) = exponent;
+        behind = behind_digits(digits)?;
+    }
+    (!behind.is_empty()).then_some(behind)
+}
+
+fn behind_digits(bytes: &[u8]) -> Option<&[u8]> {
+    let length = words::run(bytes, words::not_digit);
+    bytes.get(length..).filter(|_| length > 0)
 }
 
 /// `value` × 10^`power`, saturated.

@@ -529,7 +529,12 @@ fn almost() -> impl Strategy<Value = Vec<u8>> {
         bytes
     });
     let string = bits().prop_map(|bits| [b"[\"", &bits[..], b"\"]"].concat());
-    prop_oneof![4 => mutated, 1 => bits(), 2 => string]
+    let digits = prop::collection::vec(select(&["0", "1", "42", ".", "-", "+", "e", "E", ",", ",-0.5", " "][..]), 0..9);
+    let numbers = (digits, any::<bool>()).prop_map(|(bits, array)| {
+        let bits = bits.concat();
+        if array { format!("[{bits}]") } else { bits }.into_bytes()
+    });
+    prop_oneof![4 => mutated, 1 => bits(), 2 => string, 2 => numbers]
 }
 
 fn cut<'a>(bytes: &'a [u8], cuts: &[prop::sample::Index]) -> Vec<&'a [u8]> {

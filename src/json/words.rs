@@ -58,6 +58,15 @@ pub fn whole_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     (ascii || str::from_utf8(text).is_ok()).then_some((text, behind))
 }
 
+/// What stands behind `start` in `bytes`, if they begin with it. (A comparison of slices looks at one byte at a time here.)
+pub fn behind<'b>(bytes: &'b [u8], start: &[u8]) -> Option<&'b [u8]> {
+    let (head, behind) = bytes.split_at_checked(start.len())?;
+    let ((words, tail), (starts, end)) = (head.as_chunks::<8>(), start.as_chunks::<8>());
+    let word = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
+    let same = words.iter().zip(starts).all(|(one, other)| word(one) == word(other));
+    (same && tail == end).then_some(behind)
+}
+
 /// Whether a byte of `word` has its high bit set.
 pub const fn is_ascii(word: u64) -> bool {
     word & HIGHS == 0

@@ -9,13 +9,11 @@ use std::mem;
 
 use crate::json::words;
 
+/// The next bytes of an event's data, and where they stand in what is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Piece<'a> {
-    /// The next bytes of the event's data.
-    Data(&'a [u8]),
-    /// A blank line has ended a block of lines, even one of nothing but comments. Up to `end`, an index into the fed
-    /// chunk, everything belongs to that block or an earlier one.
-    EndOfEvent { end: usize },
+pub struct Data<'a> {
+    pub bytes: &'a [u8],
+    pub from: usize,
 }
 
 #[derive(Debug)]
@@ -61,38 +59,47 @@ impl Sse {
         Self { line: Line::Mark { missing: MARK }, after_return: false, in_block: false, has_data: false }
     }
 
-    pub fn feed(&mut self, chunk: &[u8], piece: &mut impl FnMut(Piece<'_>)) {
-        let mut rest = chunk;
+    /// Reads to the end of the next event and returns what stands behind it, or `None` if the event goes on behind
+    /// `bytes`. An event ends with the blank line behind a block of lines, even of nothing but comments.
+    pub fn feed_event<'b>(&mut self, bytes: &'b [u8], data: &mut impl FnMut(Data<'_>)) -> Option<&'b [u8]> {
+        let mut rest = bytes;
         while let Some((&byte, after)) = rest.split_first() {
             if mem::take(&mut self.after_return) && byte == b'\n' {
                 rest = after;
             } else if matches!(byte, b'\n' | b'\r') {
-                self.after_return = byte == b'\r';
-                if self.is_blank() {
-                    let line_feed = self.after_return && after.first() == Some(&b'\n');
-                    let end = chunk.len().saturating_sub(after.len()).saturating_add(usize::from(line_feed));
-                    self.end_block(end, piece);
-                } else {
-                    self.end_line(piece);
-                }
                 rest = after;
+                self.after_return = byte == b'\r';
+                if !self.is_blank() {
+                    self.end_line(data);
+                } else if self.end_block() {
+                    let line_feed = rest.strip_prefix(b"\n").filter(|_| self.after_return);
+                    self.after_return &= line_feed.is_none();
+                    return Some(line_feed.unwrap_or(rest));
+                }
             } else {
-                rest = self.within_line(rest, byte, after, piece);
+                let from = bytes.len().saturating_sub(rest.len());
+                rest = self.within_line(rest, from, byte, after, data);
             }
         }
+        None
     }
 
-    /// The stream ends here, and with it the event that still lacks its blank line: its `end` is 0.
-    pub fn finish(&mut self, piece: &mut impl FnMut(Piece<'_>)) {
+    /// The stream ends here. Returns whether an event ends with it, which lacks its blank line.
+    pub fn finish(&mut self, data: &mut impl FnMut(Data<'_>)) -> bool {
         if !self.is_blank() {
-            self.end_line(piece);
+            self.end_line(data);
         }
-        self.end_block(0, piece);
+        self.end_block()
     }
 
     /// Whether nothing of a next event has come since the last one ended.
     pub fn at_boundary(&self) -> bool {
         !self.in_block
+    }
+
+    /// Whether the next byte can only begin an event, and does not end a line.
+    pub fn is_between_events(&self) -> bool {
+        matches!(self.line, Line::Start) && !self.in_block && !self.after_return
     }
 
     fn is_blank(&self) -> bool {
@@ -103,36 +110,36 @@ impl Sse {
         }
     }
 
-    fn end_block(&mut self, end: usize, piece: &mut impl FnMut(Piece<'_>)) {
+    /// Returns whether there was a block.
+    fn end_block(&mut self) -> bool {
         self.line = Line::Start;
         self.has_data = false;
-        if mem::take(&mut self.in_block) {
-            piece(Piece::EndOfEvent { end });
-        }
+        mem::take(&mut self.in_block)
     }
 
-    fn end_line(&mut self, piece: &mut impl FnMut(Piece<'_>)) {
+    fn end_line(&mut self, data: &mut impl FnMut(Data<'_>)) {
         if let Line::Name { missing: [] } = self.line {
-            self.begin_data(piece);
+            self.begin_data(data);
         }
         self.line = Line::Start;
         self.in_block = true;
     }
 
     /// A further line of data joins the ones before it with a line feed.
-    fn begin_data(&mut self, piece: &mut impl FnMut(Piece<'_>)) {
+    fn begin_data(&mut self, data: &mut impl FnMut(Data<'_>)) {
         if mem::replace(&mut self.has_data, true) {
-            piece(Piece::Data(b"\n"));
+            data(Data { bytes: b"\n", from: 0 });
         }
     }
 
-    /// Reads on from `byte`, which does not end the line, and returns what is left of `rest`.
+    /// Reads on from `byte`, which stands at `from` and does not end the line, and returns what is left of `rest`.
     fn within_line<'b>(
         &mut self,
         rest: &'b [u8],
+        from: usize,
         byte: u8,
         after: &'b [u8],
-        piece: &mut impl FnMut(Piece<'_>),
+        data: &mut impl FnMut(Data<'_>),
     ) -> &'b [u8] {
         match self.line {
             Line::Mark { missing: [next, missing @ ..] } if byte == *next => {
@@ -153,7 +160,7 @@ impl Sse {
                 return after;
             }
             Line::Name { missing: [] } if byte == b':' => {
-                self.begin_data(piece);
+                self.begin_data(data);
                 self.line = Line::Colon;
                 return after;
             }
@@ -172,7 +179,7 @@ impl Sse {
         let length = words::run(rest, |word| words::equal(word, b'\n') | words::equal(word, b'\r'));
         let (run, line_end) = rest.split_at_checked(length).unwrap_or((rest, &[]));
         if matches!(self.line, Line::Data) {
-            piece(Piece::Data(run));
+            data(Data { bytes: run, from });
         }
         line_end
     }
@@ -185,20 +192,31 @@ mod tests {
 
     use super::*;
 
+    /// Reads a chunk: the data of each event that ends in it, and where; `data` is what an earlier chunk has brought.
+    fn read(sse: &mut Sse, chunk: &[u8], data: &mut Vec<u8>) -> Vec<(Vec<u8>, usize)> {
+        let (mut events, mut rest) = (Vec::new(), chunk);
+        loop {
+            let before = rest;
+            let behind = sse.feed_event(before, &mut |Data { bytes, from }| {
+                assert!(bytes == b"\n" || before[from..].starts_with(bytes));
+                data.extend_from_slice(bytes);
+            });
+            let Some(behind) = behind else { return events };
+            events.push((mem::take(data), chunk.len() - behind.len()));
+            rest = behind;
+        }
+    }
+
     /// The data of each event and where it ends in the stream (0: with the stream).
     fn events(chunks: &[&[u8]]) -> Vec<(Vec<u8>, usize)> {
         let (mut sse, mut events, mut data, mut before) = (Sse::new(), Vec::new(), Vec::new(), 0);
         for chunk in chunks {
-            sse.feed(chunk, &mut |piece| match piece {
-                Piece::Data(bytes) => data.extend_from_slice(bytes),
-                Piece::EndOfEvent { end } => events.push((mem::take(&mut data), before + end)),
-            });
+            events.extend(read(&mut sse, chunk, &mut data).into_iter().map(|(data, end)| (data, before + end)));
             before += chunk.len();
         }
-        sse.finish(&mut |piece| match piece {
-            Piece::Data(bytes) => data.extend_from_slice(bytes),
-            Piece::EndOfEvent { end } => events.push((mem::take(&mut data), end)),
-        });
+        if sse.finish(&mut |Data { bytes, .. }| data.extend_from_slice(bytes)) {
+            events.push((data, 0));
+        }
         assert!(sse.at_boundary());
         events
     }
@@ -264,12 +282,8 @@ mod tests {
     fn a_line_feed_in_the_next_chunk_belongs_to_the_event_before() {
         let mut sse = Sse::new();
         let mut feed = |chunk: &str| {
-            let mut ends = Vec::new();
-            sse.feed(chunk.as_bytes(), &mut |piece| {
-                if let Piece::EndOfEvent { end } = piece {
-                    ends.push(end);
-                }
-            });
+            let ends: Vec<usize> =
+                read(&mut sse, chunk.as_bytes(), &mut Vec::new()).into_iter().map(|(_, end)| end).collect();
             (ends, sse.at_boundary())
         };
         assert_eq!(feed("data: x\r\n\r"), (vec![10], true));
@@ -284,11 +298,7 @@ mod tests {
     fn data_comes_in_slices_as_large_as_the_chunk_allows() {
         let stream = format!("data: {}\n\n", "x".repeat(5000));
         let mut slices = Vec::new();
-        Sse::new().feed(stream.as_bytes(), &mut |piece| {
-            if let Piece::Data(bytes) = piece {
-                slices.push(bytes.len());
-            }
-        });
+        Sse::new().feed_event(stream.as_bytes(), &mut |Data { bytes, .. }| slices.push(bytes.len()));
         assert_eq!(slices, [5000]);
     }
 

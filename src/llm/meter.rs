@@ -3,16 +3,18 @@
 //! Trade-off: nothing is buffered or delayed. Only when the usage event was asked for by the gateway and not by the
 //! client are the bytes of an unfinished event held back, because an event can be kept from the client only whole.
 
+mod alike;
 mod sieve;
 
 use std::mem;
 
 use super::eventstream::{self, EventStream, Wrapped};
-use super::framing::{Piece, Sse};
+use super::framing::{Data, Sse};
 use super::schema::{Fact, Schema};
 use super::usage::{Count, Native, Told, reported_usd};
 use crate::json::{Container, Decimal, Found, Hit, Number, Scanner};
 use crate::units::NanoUsd;
+use alike::Alike;
 use sieve::{Sieve, Withheld};
 
 /// What the answer's head says of its body.
@@ -113,7 +115,7 @@ pub struct Meter {
 
 enum Framing {
     None,
-    Sse(Sse),
+    Sse { lines: Sse, alike: Alike },
     Binary { frames: EventStream, wrapped: Option<Wrapped> },
 }
 
@@ -153,6 +155,8 @@ struct Event {
     /// Its data began otherwise than an object: `[DONE]`, which is never the usage.
     not_an_object: bool,
     begun: bool,
+    /// It is over, and was no whole JSON.
+    broken: bool,
 }
 
 impl Event {
@@ -164,13 +168,40 @@ impl Event {
     const fn ends_the_stream(&self) -> bool {
         self.is_usage_alone() || self.not_an_object
     }
+
+    /// `[DONE]` and other data that isn't JSON tell nothing and go on.
+    fn data(
+        &mut self,
+        Data { bytes, from }: Data<'_>,
+        scanner: &mut Scanner<Fact>,
+        seen: &mut Seen,
+        alike: &mut Alike,
+    ) {
+        if let (false, Some(first)) = (self.begun, bytes.trim_ascii_start().first()) {
+            self.begun = true;
+            self.not_an_object = *first != b'{';
+        }
+        alike.data(from);
+        let _ = scanner.feed(bytes, &mut |hit| {
+            seen.hit(self, &hit);
+            alike.hit(&hit);
+        });
+    }
+
+    /// Begins the next event, and returns this one.
+    fn end(&mut self, scanner: &mut Scanner<Fact>, seen: &mut Seen) -> Self {
+        self.broken = scanner.finish(&mut |hit| seen.hit(self, &hit)).is_err();
+        seen.finished |= self.ends_the_stream();
+        scanner.restart();
+        mem::take(self)
+    }
 }
 
 impl Meter {
     /// `withhold_usage`: the usage event was asked for by the gateway, and is not for the client.
     pub fn new(schema: &'static Schema, form: Form, withhold_usage: bool) -> Self {
         let framing = match form {
-            Form::EventStream => Framing::Sse(Sse::new()),
+            Form::EventStream => Framing::Sse { lines: Sse::new(), alike: Alike::default() },
             Form::Binary => {
                 let wrapped = schema.wrapped.then(Wrapped::default);
                 Framing::Binary { frames: EventStream::default(), wrapped }
@@ -276,38 +307,40 @@ impl Meter {
     }
 
     fn events(&mut self, chunk: &[u8], last: bool) -> Passage {
-        let Self { scanner, framing: Framing::Sse(sse), seen, event, withhold, .. } = self else {
+        let Self { scanner, framing: Framing::Sse { lines, alike }, seen, event, withhold, .. } = self else {
             return Passage::Unchanged;
         };
         let mut sieve = withhold.as_mut().map(|held| Sieve::over(held, chunk));
-        let mut piece = |piece: Piece<'_>| match piece {
-            // `[DONE]` and other data that isn't JSON tell nothing and go on.
-            Piece::Data(data) => {
-                if let (false, Some(first)) = (event.begun, data.trim_ascii_start().first()) {
-                    event.begun = true;
-                    event.not_an_object = *first != b'{';
+        let mut rest = chunk;
+        while !rest.is_empty() {
+            let between = lines.is_between_events();
+            let mut ended = Event::default();
+            let behind = if let Some((generated, behind)) = between.then(|| alike.read(rest)).flatten() {
+                seen.generated(generated);
+                behind
+            } else {
+                alike.begin(between);
+                let Some(behind) = lines.feed_event(rest, &mut |data| event.data(data, scanner, seen, alike)) else {
+                    break;
+                };
+                ended = event.end(scanner, seen);
+                if lines.is_between_events() && !ended.broken && !ended.ends_the_stream() {
+                    alike.learn(rest.get(..rest.len().saturating_sub(behind.len())).unwrap_or_default());
                 }
-                let _ = scanner.feed(data, &mut |hit| seen.hit(event, &hit));
+                behind
+            };
+            if let Some(sieve) = &mut sieve {
+                sieve.end_of_event(chunk.len().saturating_sub(behind.len()), ended.is_usage_alone());
             }
-            Piece::EndOfEvent { end } => {
-                let _ = scanner.finish(&mut |hit| seen.hit(event, &hit));
-                seen.finished |= event.ends_the_stream();
-                if let Some(sieve) = &mut sieve {
-                    sieve.end_of_event(end, event.is_usage_alone());
-                }
-                scanner.restart();
-                *event = Event::default();
-            }
-        };
-        sse.feed(chunk, &mut piece);
-        if last {
-            sse.finish(&mut |ended| {
-                if let Piece::EndOfEvent { .. } = ended {
-                    piece(Piece::EndOfEvent { end: chunk.len() });
-                }
-            });
+            rest = behind;
         }
-        let between = sse.at_boundary();
+        if last && lines.finish(&mut |data| event.data(data, scanner, seen, alike)) {
+            let ended = event.end(scanner, seen);
+            if let Some(sieve) = &mut sieve {
+                sieve.end_of_event(chunk.len(), ended.is_usage_alone());
+            }
+        }
+        let between = lines.at_boundary();
         let known = between || last || event.not_an_object;
         sieve.map_or(Passage::Unchanged, |sieve| sieve.passage(known, between || last))
     }

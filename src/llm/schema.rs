@@ -127,6 +127,8 @@ pub enum Fact {
     Output,
     /// A generated object, by its length.
     Arguments,
+    /// Differs from event to event of a stream, and nobody reads it.
+    Varying,
     /// An error, unless it is null.
     Error,
     /// The kind of an event or an answer: `error` and `failed` are what the names say.
@@ -227,6 +229,10 @@ const fn count(name: &'static str, count: Count) -> Field<Fact> {
 /// Text that was generated.
 const fn text(name: &'static str) -> Field<Fact> {
     Field { name, key: Some(Fact::Output), want: Want::Size, inside: &[] }
+}
+
+const fn varying(name: &'static str) -> Field<Fact> {
+    Field { name, key: Some(Fact::Varying), want: Want::Presence, inside: &[] }
 }
 
 const fn error(name: &'static str) -> Field<Fact> {

@@ -29,6 +29,9 @@ const CLIENT: [(&str, &str); 19] = [
     ("x-ai-role", "chat"),
 ];
 
+/// What is generated, a token at a time; a word with an escape, and one that is not ASCII, among ten.
+const WORDS: [&str; 10] = [" a", " river", " runs", " under", " the", " old", " br\u{fc}cke", ",", " quietly", ".\\n"];
+
 /// What a provider answers with.
 const PROVIDER: [(&str, &str); 17] = [
     (":status", "200"),
@@ -75,11 +78,13 @@ fn usage() -> Value {
 }
 
 /// Keys in OpenAI's order: `serde_json` would sort them.
-fn chunk(choices: &str, usage: &str) -> Vec<u8> {
+/// OpenAI pads its events, so that their lengths do not tell the text.
+fn chunk(choices: &str, usage: &str, nth: usize) -> Vec<u8> {
+    let padding = &"9tKq3vXwLm0R"[nth % 12..];
     format!(
         "data: {{\"id\":\"chatcmpl-B9MHDbslfkBeAs8l4bebGdFOJ6PeG\",\"object\":\"chat.completion.chunk\",\"created\":1741570283,\
          \"model\":\"gpt-4o-mini-2024-07-18\",\"service_tier\":\"default\",\"system_fingerprint\":\"fp_06737a9306\",\
-         \"choices\":[{choices}],\"usage\":{usage},\"obfuscation\":\"9tKq3vXw\"}}\n\n"
+         \"choices\":[{choices}],\"usage\":{usage},\"obfuscation\":\"{padding}\"}}\n\n"
     )
     .into_bytes()
 }
@@ -135,10 +140,13 @@ impl Exchange {
         let chat = Self::chat();
         let request = String::from_utf8(chat.body.clone()).expect("UTF-8");
         let request = request.replacen('{', &format!("{{\"stream\":true{option},"), 1);
-        let delta = "{\"index\":0,\"delta\":{\"content\":\" swap\"},\"logprobs\":null,\"finish_reason\":null}";
+        let delta = |nth: usize| {
+            let word = WORDS[nth % WORDS.len()];
+            format!("{{\"index\":0,\"delta\":{{\"content\":\"{word}\"}},\"logprobs\":null,\"finish_reason\":null}}")
+        };
         let last = "{\"index\":0,\"delta\":{},\"logprobs\":null,\"finish_reason\":\"stop\"}";
-        let mut answer = vec![chunk(delta, "null"); events];
-        answer.extend([chunk(last, "null"), chunk("", &usage().to_string()), b"data: [DONE]\n\n".to_vec()]);
+        let mut answer: Vec<_> = (0..events).map(|nth| chunk(&delta(nth), "null", nth)).collect();
+        answer.extend([chunk(last, "null", 1), chunk("", &usage().to_string(), 2), b"data: [DONE]\n\n".to_vec()]);
         Self { body: request.into(), content_type: "text/event-stream; charset=utf-8", answer, ..chat }
     }
 

@@ -22,7 +22,11 @@ fn stream(events: &[&str], end: &str) -> String {
 
 /// Feeds `body` cut at `cuts`; returns what the client would receive, and the reading.
 fn passed(body: &[u8], cuts: &[usize], form: Form, withhold: bool) -> (Vec<u8>, Reading) {
-    let mut meter = Meter::new(chat(), form, withhold);
+    passed_of(chat(), body, cuts, form, withhold)
+}
+
+fn passed_of(schema: &'static Schema, body: &[u8], cuts: &[usize], form: Form, withhold: bool) -> (Vec<u8>, Reading) {
+    let mut meter = Meter::new(schema, form, withhold);
     let mut cuts: Vec<usize> = cuts.iter().copied().filter(|cut| *cut <= body.len()).collect();
     cuts.sort_unstable();
     cuts.push(body.len());
@@ -71,6 +75,107 @@ proptest! {
         prop_assert_eq!(told(&reading), Some(usage()));
         prop_assert_eq!(String::from_utf8_lossy(&client), body);
     }
+}
+
+/// The events of every stream that a provider has sent, each with its API and its blank line.
+fn provider_events() -> Vec<(&'static str, Vec<Vec<u8>>)> {
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
+    let mut streams = Vec::new();
+    for schema in schema::ALL {
+        let Ok(cases) = std::fs::read_dir(format!("{fixtures}/{}", schema.name)) else { continue };
+        for case in cases {
+            let Ok(stream) = std::fs::read(case.unwrap().path().join("answer.sse")) else { continue };
+            let mut lines = Sse::new();
+            let (mut rest, mut events) = (&stream[..], Vec::new());
+            while let Some(behind) = lines.feed_event(rest, &mut |_| {}) {
+                events.push(rest[..rest.len() - behind.len()].to_vec());
+                rest = behind;
+            }
+            if !events.is_empty() {
+                streams.push((schema.name, events));
+            }
+        }
+    }
+    assert!(streams.len() > 40, "{} streams", streams.len());
+    streams
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    /// An event that comes in two chunks is read for itself, and one that comes whole perhaps by what the last one said.
+    /// Events come many times here, with a few bytes replaced.
+    #[test]
+    fn what_the_last_event_said_changes_nothing(
+        stream in prop::sample::select(provider_events()),
+        nths in prop::collection::vec(any::<prop::sample::Index>(), 1..5),
+        edits in prop::collection::vec(
+            (any::<prop::sample::Index>(), prop::sample::select(vec!["", "x", "0", "12", "\"", "\\n", "\\", "\n", "\r", "é", "\u{1}", ",", "}"])),
+            0..6,
+        ),
+        withhold in any::<bool>(),
+    ) {
+        let (api, events) = stream;
+        let mut body = Vec::new();
+        for nth in nths {
+            let event = nth.get(&events);
+            body.extend_from_slice(event);
+            body.extend_from_slice(event);
+            for (at, text) in &edits {
+                let mut edited = event.clone();
+                let at = at.index(edited.len());
+                edited.splice(at..=at, text.bytes());
+                body.extend_from_slice(&edited);
+            }
+        }
+        // A blank line more may have gone on before it was known to what it belongs.
+        let read = |cuts: &[usize]| {
+            let (mut client, reading) =
+                passed_of(schema::named(api).unwrap(), &body, cuts, Form::EventStream, withhold);
+            client.retain(|byte| !matches!(byte, b'\r' | b'\n'));
+            (client, reading)
+        };
+        let cuts: Vec<usize> = (1..body.len()).collect();
+        prop_assert_eq!(read(&[]), read(&cuts), "{}", body.escape_ascii());
+    }
+}
+
+/// Each of these differs from the event before it by what looks like another text or number, and is none.
+#[test]
+fn an_event_that_is_nearly_like_the_last_is_read_for_itself() {
+    const EVENT: &str = "data: {\"type\":\"response.output_text.delta\",\"sequence_number\":7,\"delta\":\"hi\"}\n\n";
+    let read = |chunks: &[&[u8]]| {
+        let mut meter = Meter::new(schema::named("openai_responses").unwrap(), Form::EventStream, false);
+        for chunk in chunks {
+            meter.feed(chunk, false);
+        }
+        let Reading { error, generated: Generated::Text { text, .. }, .. } = meter.read() else { panic!("no text") };
+        (text, error)
+    };
+    let after_two = |event: &str| read(&[EVENT.as_bytes(), EVENT.as_bytes(), event.as_bytes()]);
+    assert_eq!(after_two(&EVENT.replace("hi", "hey").replace('7', "80")), (7, false));
+    for (from, to, text) in [
+        ("7", "07", 4),
+        ("7", "-7", 6),
+        ("7", "7.5", 6),
+        ("7", "7e", 4),
+        ("7", "", 4),
+        ("7", "\"7\"", 6),
+        ("\"hi\"", "\"h\\ni\"", 7),
+        ("\"hi\"", "\"h\u{1}i\"", 4),
+        ("\"hi\"", "\"hi", 4),
+        ("\"hi\"", "\"hi\",\"delta\":\"hi\"", 8),
+        ("\"hi\"", "null", 4),
+        ("}\n", "}}\n", 6),
+        ("}\n", "}\ndata:{\"delta\":\"hi\"}\n", 6),
+        ("data:", ":data:", 4),
+    ] {
+        assert_eq!(after_two(&EVENT.replacen(from, to, 1)), (text, false), "{from} -> {to}");
+    }
+    assert_eq!(after_two(&EVENT.replace("response.output_text.delta", "error")), (6, true));
+    // The rest of an event that began in another chunk is not an event by itself.
+    let (name, rest) = EVENT.split_at("data: ".len());
+    assert_eq!(read(&[name.as_bytes(), rest.as_bytes(), rest.as_bytes()]), (2, false));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! them. Sources: the providers' API references.
 
 use super::{Asked, Contract, Count, Dialect, Fact, Field, Item, Output, Schema, Slot, Want};
-use super::{asked, attachment, count, error, object, path, text, told};
+use super::{asked, attachment, count, error, object, path, text, told, varying};
 
 static PARTS: [Field<Asked>; 4] = [
     path("image_url", &[attachment("url")]),
@@ -109,7 +109,7 @@ static CHAT_ANSWER: [Field<Fact>; 7] = [
 ];
 
 /// Moonshot's streams tell their usage inside the last choice.
-static CHAT_EVENT: [Field<Fact>; 7] = [
+static CHAT_EVENT: [Field<Fact>; 8] = [
     told("model", Fact::Model),
     object(
         "choices",
@@ -127,6 +127,7 @@ static CHAT_EVENT: [Field<Fact>; 7] = [
     path("x_groq", &[object("usage", Fact::Usage, &CHAT_USAGE), error("error")]),
     told("service_tier", Fact::ServiceTier),
     told("object", Fact::Kind),
+    varying("obfuscation"),
 ];
 
 /// `max_completion_tokens` and `max_tokens`, in the order of `BoundField`.
@@ -207,8 +208,14 @@ static STREAMED_RESPONSE: [Field<Fact>; 5] = [
     object("usage", Fact::Usage, &RESPONSES_USAGE),
 ];
 
-static RESPONSES_EVENT: [Field<Fact>; 4] =
-    [told("type", Fact::Kind), text("delta"), path("response", &STREAMED_RESPONSE), error("error")];
+static RESPONSES_EVENT: [Field<Fact>; 6] = [
+    told("type", Fact::Kind),
+    text("delta"),
+    varying("sequence_number"),
+    varying("obfuscation"),
+    path("response", &STREAMED_RESPONSE),
+    error("error"),
+];
 
 static RESPONSES_ANSWER: [Field<Fact>; 6] = [
     told("model", Fact::Model),
