@@ -11,6 +11,8 @@ FUNC_E_VERSION := v1.6.0
 # It has no releases: the newest commit that its module proxy has. What its source does is relied upon, see README.
 RATELIMIT_VERSION := v1.4.1-0.20260122083618-3fb702589d36
 ORAS_VERSION := v1.3.6
+# The same release whose schemas tests/istio reads.
+ENVOY_GATEWAY_VERSION := v1.9.1
 VERSION := $(shell sed -n '/^version = /{s/.*"\(.*\)"/\1/p;q}' Cargo.toml)
 
 CARGO_TARGET_DIR ?= $(CURDIR)/target
@@ -38,9 +40,11 @@ RATELIMIT := $(TOOLS)/ratelimit-$(RATELIMIT_VERSION)/service_cmd
 DEBIAN := $(TOOLS)/debian
 DEBIAN_PROMETHEUS := $(TOOLS)/prometheus/usr/bin
 PEERS := $(TOOLS)/peers
+PROXIES := $(TOOLS)/proxies
 H2LOAD := $(TOOLS)/h2load/h2load
 ORAS := $(TOOLS)/oras-$(ORAS_VERSION)/oras
 PILOT := $(TOOLS)/pilot/pilot
+ENVOY_GATEWAY := $(TOOLS)/envoy-gateway-$(ENVOY_GATEWAY_VERSION)/envoy-gateway
 REGISTRY := $(TOOLS)/registry/usr/bin/docker-registry
 IMAGE := $(CURDIR)/target/image
 RELEASE := $(CURDIR)/target/release-$(VERSION)
@@ -189,6 +193,18 @@ istio: $(PILOT) ## Hold the manifests against the schemas that Istio and Envoy G
 	@mkdir -p tests/fixtures/istio
 	@cd tests/istio && $(PILOT) ../../envoy ../fixtures/istio >$(CURDIR)/target/pilot.log 2>&1 || { grep -v '	info	' $(CURDIR)/target/pilot.log >&2; exit 1; }
 
+.PHONY: envoy-gateway
+envoy-gateway: into ?= tests/fixtures/envoy-gateway
+envoy-gateway: $(ENVOY_GATEWAY) $(ENVOY_PATH) $(REGISTRY) $(ORAS) $(IMAGE)/index.json | need-python ## Write what Envoy Gateway makes of its manifests, with the filter's image from a registry
+	@mkdir -p $(into)
+	@$(with_envoy) ENVOY_GATEWAY=$(ENVOY_GATEWAY) REGISTRY=$(REGISTRY) ORAS=$(ORAS) IMAGE=$(IMAGE):$(VERSION) \
+		python3 tests/envoy-gateway/translate.py $(into)
+
+.PHONY: check-envoy-gateway
+check-envoy-gateway: ## The same, and that nothing of it has changed (building Envoy Gateway takes minutes, once)
+	@$(MAKE) envoy-gateway into=target/fixtures/envoy-gateway
+	@diff -ru tests/fixtures/envoy-gateway target/fixtures/envoy-gateway || { echo "tests/fixtures/envoy-gateway is not what make envoy-gateway writes" >&2; exit 1; }
+
 .PHONY: check-istio
 check-istio: $(PILOT) ## The same, and that nothing of it has changed (building pilot takes minutes, once)
 	@mkdir -p target/istio
@@ -268,8 +284,9 @@ reproduce: $(WASM) | need-rust ## The .wasm is the same, byte for byte, from ano
 ##@ Measuring
 
 .PHONY: bench
-bench: $(WASM) empty provider $(ENVOY_PATH) $(H2LOAD) $(if $(BENCH_PEERS),$(PEERS)/stamp) | need-python ## What the filter costs beside a bare Envoy, an empty filter and Envoy's own parts (BENCH_PEERS=1: and others of its kind)
-	@$(with_envoy) EMPTY=$(EMPTY) H2LOAD=$(H2LOAD) BENCH_PEERS=$(if $(BENCH_PEERS),$(PEERS)) python3 tests/bench/bench.py
+bench: $(WASM) empty provider $(ENVOY_PATH) $(H2LOAD) $(if $(BENCH_PEERS),$(PEERS)/stamp) $(BENCH_PROXIES:%=$(PROXIES)/%/stamp) | need-python ## What the filter costs beside a bare Envoy, an empty filter and Envoy's own parts (BENCH_PEERS=1: and others of its kind; BENCH_PROXIES="…": and other gateways)
+	@$(with_envoy) EMPTY=$(EMPTY) H2LOAD=$(H2LOAD) BENCH_PEERS=$(if $(BENCH_PEERS),$(PEERS)) BENCH_PROXIES="$(BENCH_PROXIES)" PROXIES=$(PROXIES) \
+		python3 tests/bench/bench.py
 
 .PHONY: bench-scale
 bench-scale: $(WASM) provider $(ENVOY_PATH) $(H2LOAD) | need-python ## The same with 10, 1,000 and 100,000 tenants: a request, and a worker's start and memory
@@ -413,6 +430,11 @@ $(ORAS): | need-go
 	@GOBIN=$(@D) CGO_ENABLED=0 go install oras.land/oras/cmd/oras@$(ORAS_VERSION) \
 		|| $(call missing,oras $(ORAS_VERSION): go could not build it; it needs Go and its module proxy)
 
+$(ENVOY_GATEWAY): | need-go
+	@echo "building Envoy Gateway $(ENVOY_GATEWAY_VERSION), which takes minutes"
+	@GOBIN=$(@D) CGO_ENABLED=0 go install github.com/envoyproxy/gateway/cmd/envoy-gateway@$(ENVOY_GATEWAY_VERSION) \
+		|| $(call missing,Envoy Gateway $(ENVOY_GATEWAY_VERSION): go could not build it; it needs Go and its module proxy)
+
 $(IMAGE)/index.json: $(WASM) envoy/release/image.py $(ORAS) | need-python
 	@python3 envoy/release/image.py $(WASM) $(VERSION) --oras $(ORAS) --into $(@D)
 
@@ -438,6 +460,18 @@ $(PEERS)/stamp: tests/bench/requirements.txt tests/bench/peers.py | $(VENV)/bin/
 	@rm -rf $(@D) && mkdir -p $(@D)
 	@$(VENV)/bin/pip download --quiet --no-deps --only-binary :all: --require-hashes --requirement $< --dest $(@D)
 	@python3 tests/bench/peers.py $(@D)/*.whl $(@D) && rm $(@D)/*.whl && touch $@
+
+# What these are built of takes minutes or hundreds of megabytes: each only when it is asked for.
+$(PROXIES)/crabllm/stamp: | need-rust
+	@cargo install --locked --quiet --root $(@D) crabllm@0.0.25 && touch $@
+
+$(PROXIES)/tensorzero/stamp: wheels := tensorzero==2026.6.0
+$(PROXIES)/litellm/stamp: wheels := litellm[proxy]==1.106.2
+$(PROXIES)/tensorzero/stamp $(PROXIES)/litellm/stamp: | need-python
+	@python3 -m venv $(@D) && $(@D)/bin/pip install --quiet '$(wheels)' && touch $@
+
+$(PROXIES)/portkey/stamp:
+	@npm install --silent --no-audit --no-fund --prefix $(@D) @portkey-ai/gateway@1.15.2 && touch $@
 
 $(PINNED_FUNC_E): | need-go
 	@echo "installing func-e $(FUNC_E_VERSION)"

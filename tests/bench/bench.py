@@ -10,6 +10,7 @@ the median. Rates need a machine that does nothing else.
   BENCH_CASES, BENCH_GATEWAYS   some only, separated by commas
   BENCH_OTHER     another build of the filter, to be compared in the same run
   BENCH_PEERS     where other filters of the kind are: `make bench BENCH_PEERS=1` fetches them
+  BENCH_PROXIES   gateways that are programs of their own: `make bench BENCH_PROXIES="crabllm litellm"` installs and starts them
   BENCH_ALSO      gateways that run already, as NAME@PORT@PID: whatever speaks OpenAI's chat there, `taskset -c 0` and with one
                   worker, in front of http://127.0.0.1:BENCH_PROVIDER_PORT/v1 (which these need to know before)
   BENCH_RATE      requests a second, where latency is measured (300)
@@ -32,6 +33,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(TOP / "envoy"))
 import gateways
 import picture
+import proxies
 from launch import Children, accepts, answers, stop_on_signal
 
 OUT = TOP / "target" / "bench"
@@ -60,7 +62,8 @@ CHAT = "/v1/chat/completions"
 WANTED = {"other": "BENCH_OTHER", "ai-statistics": "BENCH_PEERS", "token-usage": "BENCH_PEERS"}
 EVERY = tuple(name for name in gateways.ALL if name not in WANTED or os.environ.get(WANTED[name]))
 ALSO = dict(each.split("@", 1) for each in (os.environ.get("BENCH_ALSO") or "").split(",") if each)
-CHATS = EVERY + tuple(ALSO)
+PROXIES = tuple((os.environ.get("BENCH_PROXIES") or "").split())
+CHATS = EVERY + tuple(ALSO) + PROXIES
 LIMITING = tuple(name for name in EVERY if name in ("ours", "other"))
 WITHOUT_BODY = tuple(name for name in EVERY if name not in ("routed", "token-usage"))
 LONG = "The gateway reads each request once, as it comes, and keeps none of it. " * 450
@@ -122,6 +125,9 @@ def pinned(core, command):
 class Gateway:
     """An Envoy with one of the configurations, on its core."""
 
+    # Of those that are no Envoy, some are so slow that they are asked less.
+    proxy, share = None, 1
+
     def __init__(self, name, configuration, ports, children, files, workers=1, core=0):
         self.name = name
         self.port, self.admin, _ = ports
@@ -137,6 +143,9 @@ class Gateway:
 
     def is_ready(self):
         return answers(f"http://127.0.0.1:{self.admin}/ready")
+
+    def takes(self, case):
+        return not self.proxy or self.proxy.streams or case.name != "stream"
 
     def processes(self):
         return [pathlib.Path(f"/proc/{self.process}")]
@@ -168,6 +177,25 @@ class Running(Gateway):
         return tree
 
 
+class Started(Running):
+    """A program of its own, on the Envoys' core."""
+
+    def __init__(self, name, port, provider, children):
+        if name not in proxies.ALL:
+            fail(f"BENCH_PROXIES: there is no {name}, but {', '.join(proxies.ALL)}")
+        directory = OUT / name
+        directory.mkdir(parents=True, exist_ok=True)
+        self.proxy = proxies.ALL[name](pathlib.Path(os.environ["PROXIES"], name), directory, port, provider)
+        self.share = self.proxy.share
+        command, environment = self.proxy.command()
+        children.start(name, pinned(0, command), {**os.environ, **environment})
+        super().__init__(name, port, children.running[-1][1].pid)
+
+    def is_ready(self):
+        self.port = self.proxy.port_now()
+        return self.port is not None and accepts(self.port)
+
+
 def files_named(spare_port):
     named = lambda variable: pathlib.Path(os.environ[variable]).resolve() if os.environ.get(variable) else None
     return Files(named("WASM"), named("EMPTY"), named("BENCH_OTHER"), named("BENCH_PEERS"), spare_port)
@@ -178,25 +206,32 @@ def start_provider(port, children):
     children.wait_for("the simulated provider", lambda: accepts(port))
 
 
-def write_body(case):
+def body_of(case, proxy=None):
+    return OUT / (f"{case.name}-{type(proxy).__name__}.json" if proxy else f"{case.name}.json")
+
+
+def write_body(case, proxy=None):
     if case.body is not None:
-        (OUT / f"{case.name}.json").write_text(json.dumps(case.body))
+        body_of(case, proxy).write_text(json.dumps(proxy.asked(case.body, case.sim) if proxy else case.body))
 
 
-def asking(case, requests, connections):
+def asking(case, requests, connections, proxy=None):
     """h2load's command, but for whom it asks."""
     command = [os.environ["H2LOAD"], "--h1", "-n", str(requests), "-c", str(connections)]
-    for name, value in {**HEADERS, "x-tenant-id": case.tenant, **({"x-sim": case.sim} if case.sim else {})}.items():
+    own = proxy.headers if proxy else {}
+    for name, value in {**HEADERS, **own, "x-tenant-id": case.tenant, **({"x-sim": case.sim} if case.sim else {})}.items():
         command += ["-H", f"{name}: {value}"]
     if case.body is not None:
-        command += ["-d", str(OUT / f"{case.name}.json")]
+        command += ["-d", str(body_of(case, proxy))]
     return command
 
 
 def load(gateway, case, requests, rate=None):
     """As many requests as one run of h2load makes, and what they cost."""
+    requests = max(1, round(requests * gateway.share))
     connections = min(case.connections, requests)
-    command = asking(case, requests, connections)
+    command = asking(case, requests, connections, gateway.proxy)
+    path = gateway.proxy.path if gateway.proxy else case.path
     log = OUT / "latencies.tsv"
     if rate:
         log.unlink(missing_ok=True)
@@ -204,13 +239,13 @@ def load(gateway, case, requests, rate=None):
         apart = f"{max(1, 1000 // rate)}ms"
         command += ["--rps", str(rate / connections), "--rate", "1", "--rate-period", apart, "--log-file", str(log)]
     before, since = gateway.cpu_us(), time.monotonic()
-    done = subprocess.run(pinned(1, [*command, f"http://127.0.0.1:{gateway.port}{case.path}"]), capture_output=True, text=True, timeout=PATIENCE)
+    done = subprocess.run(pinned(1, [*command, f"http://127.0.0.1:{gateway.port}{path}"]), capture_output=True, text=True, timeout=PATIENCE)
     seconds, after = time.monotonic() - since, gateway.cpu_us()
     codes = re.search(r"status codes: (\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx", done.stdout)
     if not codes:
         fail(f"h2load said\n{done.stdout}\n{done.stderr}")
     # Of those who are to be refused, the first may pass.
-    if int(codes[case.status // 2 if case.status == 2 else 3]) < requests - 1:
+    if int(codes[1 if case.status == 2 else 3]) < requests - (case.status != 2):
         fail(f"{case.name} by {gateway.name}: not the answers that were expected: {codes[0]}")
     finished = re.search(r"finished in ([\d.]+)(us|ms|s),", done.stdout)
     seconds = float(finished[1]) * {"us": 1e-6, "ms": 1e-3, "s": 1}[finished[2]]
@@ -236,8 +271,9 @@ def turned(names, nth):
 
 def measure(running, cases):
     """`runs[case][gateway]`, one of each round."""
-    counts, runs = {}, {case.name: {name: [] for name in case.gateways if name in running} for case in cases}
+    counts, runs = {}, {case.name: {} for case in cases}
     for case in cases:
+        runs[case.name] = {name: [] for name in case.gateways if name in running and running[name].takes(case)}
         for name in runs[case.name]:
             warm = load(running[name], case, case.requests or 4 * case.connections)
             if case.name not in counts:
@@ -255,7 +291,7 @@ def measure(running, cases):
 
 def measure_latency(running, case):
     """At a rate that all of them bear easily, one after the other."""
-    runs = {name: [] for name in case.gateways if name in running}
+    runs = {name: [] for name in case.gateways if name in running and running[name].share == 1}
     case = case._replace(connections=10)
     for nth in range(-(-ROUNDS // 3)):
         for name in turned(runs, nth):
@@ -267,9 +303,10 @@ def compared(runs):
     """Medians with their spread; ratios and differences are those of a round, and then of all rounds."""
     figures = {}
     of = lambda name, key: [getattr(run, key) for run in runs[name]]
+    rates = lambda name: [run.requests / run.seconds for run in runs[name]]
     for name in runs:
         cpu = of(name, "cpu_us")
-        figures[name] = {"cpu_us": spread(cpu), "per_second": spread([run.requests / run.seconds for run in runs[name]])}
+        figures[name] = {"cpu_us": spread(cpu), "per_second": spread(rates(name))}
         if "bare" in runs and name != "bare":
             extra = [own - base for own, base in zip(cpu, of("bare", "cpu_us"))]
             figures[name]["extra_us"] = spread(extra)
@@ -278,7 +315,7 @@ def compared(runs):
                 # One that drowns in its own spread is no floor.
                 if floor["low"] > 0:
                     figures[name]["of_empty"] = spread([each / floor["median"] for each in extra])
-                figures[name]["throughput"] = spread([floor / own for own, floor in zip(of(name, "seconds"), of("empty", "seconds"))])
+                figures[name]["throughput"] = spread([own / floor for own, floor in zip(rates(name), rates("empty"))])
     return figures
 
 
@@ -348,6 +385,11 @@ def main():
                 if not (port.isdigit() and process.isdigit()):
                     fail(f"BENCH_ALSO: {name}@{ALSO[name]} is not NAME@PORT@PID")
                 running[name] = Running(name, port, process)
+                continue
+            if name in PROXIES:
+                running[name] = Started(name, ports[2 * nth], provider, children)
+                for case in cases:
+                    write_body(case, running[name].proxy)
                 continue
             running[name] = Gateway(name, gateways.ALL[name], (*ports[2 * nth : 2 * nth + 2], provider), children, files)
         for gateway in running.values():

@@ -1,0 +1,102 @@
+//! What control planes make of the manifests, run by a stock Envoy: their names of clusters and filters, their routes, their
+//! labels of stats.
+//!
+//! In the place of their agents and servers, the filter's code is a file, and nothing comes by ADS; in the place of the real provider,
+//! and of the TLS to it, the simulated one stands.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use simulated_provider::Provider;
+
+use crate::client::{PATIENCE, chat};
+use crate::envoy::{Gateway, free_ports, wasm};
+
+/// What a control plane made of its manifests, for one mode of the filter.
+pub fn told(control_plane: &str, mode: &str) -> Value {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/{control_plane}/{mode}.json"));
+    serde_json::from_slice(&fs::read(fixture).unwrap()).unwrap()
+}
+
+pub fn by_its_name(resources: &mut Value, name: &str) -> Value {
+    let found = resources.as_array_mut().unwrap().iter_mut().find(|resource| resource["name"] == name);
+    found.unwrap_or_else(|| panic!("no {name}")).take()
+}
+
+/// The connection manager as it is here: with its routes, its logs in `dir`.
+pub fn here(manager: &mut Value, routes: Value, dir: &Path) {
+    manager.as_object_mut().unwrap().remove("rds");
+    manager["route_config"] = routes;
+    for log in manager["access_log"].as_array_mut().unwrap() {
+        log["typed_config"]["path"] = json!(dir.join("access.log"));
+    }
+}
+
+pub fn code_from_file(filter: &mut Value) {
+    filter["typed_config"]["config"]["vm_config"]["code"] = json!({"local": {"filename": wasm()}});
+}
+
+/// The cluster of the real provider, with the simulated one behind it.
+pub fn simulated(cluster: &mut Value, port: u16) {
+    for real in ["transport_socket", "transport_socket_matches"] {
+        cluster.as_object_mut().unwrap().remove(real);
+    }
+    let address = json!({"socket_address": {"address": "127.0.0.1", "port_value": port}});
+    cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"] = address;
+}
+
+/// Envoy's bootstrap around what was told, which finds its own admin by the name `admin_cluster`.
+pub fn bootstrap(mut listener: Value, cluster: Value, stats_config: &Value, admin_cluster: &str) -> Value {
+    listener["name"] = json!("gateway");
+    listener["address"]["socket_address"] = json!({"address": "127.0.0.1", "port_value": 0});
+    let [port] = free_ports();
+    let admin = json!({"socket_address": {"address": "127.0.0.1", "port_value": port}});
+    json!({
+        "node": {"id": "test", "cluster": "test"},
+        "admin": {"address": admin},
+        "stats_config": stats_config,
+        "static_resources": {
+            "listeners": [listener],
+            "clusters": [cluster, {
+                "name": admin_cluster,
+                "type": "STATIC",
+                "load_assignment": {
+                    "cluster_name": admin_cluster,
+                    "endpoints": [{"lb_endpoints": [{"endpoint": {"address": admin}}]}],
+                },
+            }],
+        },
+    })
+}
+
+/// A call is answered, charged as the provider bills it, and counted under the right labels; a refused one costs nothing; the breaker of
+/// `cluster` is closed; and no other path leads anywhere.
+pub async fn serves(name: &str, cluster: &str, configuration: impl FnOnce(u16, &Path) -> Value) {
+    let provider = Provider::start();
+    let port = provider.addr.port();
+    let gateway = Gateway::of(name, provider, |dir| configuration(port, dir)).await;
+    let answer = gateway.ask(chat("acme").request()).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let record = gateway.record_of(&answer).await;
+    let billed = gateway.provider().settled_ledger(PATIENCE).sum();
+    let cost = billed.cost_nanousd;
+    assert!(cost > 0);
+    assert_eq!((&record["cost_nanousd"], &record["provider"]), (&json!(cost), &json!("openai")));
+    let refused = gateway.ask(chat("acme").model("unknown").request()).await;
+    assert_eq!((refused.status, refused.code().as_str()), (402, "model_unpriced"));
+    assert_eq!(gateway.provider().settled_ledger(PATIENCE).sum().billed_requests, billed.billed_requests);
+    assert_eq!(gateway.ask(chat("nobody").request()).await.code(), "tenant_unknown");
+
+    let stats = gateway.settled("acme", cost).await;
+    let model = [("model", "gpt-4o-mini*"), ("provider", "openai"), ("tenant", "acme")];
+    assert_eq!(stats.one("ai_gateway_cost_nanousd_total", &model), Some(cost));
+    let requests = [("provider", "openai"), ("role", "none"), ("tenant", "acme"), ("status", "success")];
+    assert_eq!(stats.one("ai_gateway_requests_total", &requests), Some(1));
+    let breaker = gateway.admin("/stats/prometheus?filter=outlier_detection").await;
+    // Istio's label is `cluster_name`, Envoy's `envoy_cluster_name`.
+    let closed = format!("cluster_name=\"{cluster}\"}} 0");
+    let is_closed = |line: &str| line.contains("ejections_active{") && line.ends_with(&closed);
+    assert!(breaker.lines().any(is_closed), "{breaker}");
+    assert_eq!(gateway.ask(crate::client::get("/elsewhere")).await.status, 404);
+}
