@@ -58,8 +58,8 @@ struct Counted {
     told: Vec<(&'static str, Tally)>,
     /// Instructions by function.
     spent: Vec<u64>,
-    /// Instructions that it ran at all, each counted once.
-    different: u64,
+    /// Instructions that it ran at all by function, each counted once.
+    different: Vec<u64>,
 }
 
 /// The exchange as it is counted: the dearest of some, when all is warm.
@@ -121,20 +121,25 @@ struct Report {
 impl Report {
     fn row(&mut self, name: &str, Counted { told, spent, different }: &Counted) {
         self.breakdowns += &breakdown(name, told);
-        if *different > 0 {
-            writeln!(self.breakdowns, "{different:>12}  different instructions").expect("text");
+        let all: u64 = different.iter().sum();
+        if all > 0 {
+            writeln!(self.breakdowns, "{all:>12}  different instructions").expect("text");
         }
-        self.functions(spent);
+        self.functions("instructions by function", spent);
+        self.functions("different ones by function", different);
         self.breakdowns.push('\n');
         self.rows.push(Row::of(name, &sum(told)));
         if name.ends_with("chat") {
-            self.single(&format!("{name}-different"), *different);
+            self.single(&format!("{name}-different"), all);
         }
     }
 
-    /// Where most instructions are spent, if the functions have names.
-    fn functions(&mut self, spent: &[u64]) {
+    /// Where most are, if the functions have names.
+    fn functions(&mut self, what: &str, spent: &[u64]) {
         let mut dearest: Vec<_> = (0..).zip(spent).filter(|(_, spent)| **spent > 0).collect();
+        if !self.names.is_empty() {
+            writeln!(self.breakdowns, "  {what}, of {} functions", dearest.len()).expect("text");
+        }
         dearest.sort_by_key(|(_, spent)| std::cmp::Reverse(**spent));
         for (nth, spent) in dearest.into_iter().take(FUNCTIONS) {
             let Some(name) = self.names.get(&nth) else { return };

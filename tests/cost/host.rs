@@ -3,7 +3,7 @@
 //! Trade-off: one stream at a time, and no more of Envoy's behaviour than these exchanges meet. What the filter does there
 //! is tested elsewhere; here it is only counted, on the very file that ships.
 
-use crate::instrument::{counter, counting, mark};
+use crate::instrument::{Run, counter, counting, mark};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
@@ -309,7 +309,7 @@ fn serialized(headers: &Headers) -> Vec<u8> {
 pub struct Code {
     engine: Engine,
     module: Module,
-    runs: Vec<u64>,
+    runs: Vec<Run>,
 }
 
 impl Code {
@@ -327,8 +327,8 @@ pub struct Vm {
     instance: Instance,
     /// Of each function.
     counters: Vec<Global>,
-    /// Of each run of instructions: whether it was run, and how many they are.
-    marks: Vec<(Global, u64)>,
+    /// Whether each was run.
+    marks: Vec<(Global, Run)>,
     last_context: u32,
     /// In order, since they were last taken.
     told: Vec<(&'static str, Tally)>,
@@ -357,10 +357,8 @@ impl Vm {
         let allocate = instance.get_typed_func(&store, "proxy_on_memory_allocate").expect("an allocator");
         store.data_mut().guest = Some(Guest { memory, allocate });
         let counters = (0..).map_while(|nth| instance.get_global(&store, &counter(nth))).collect();
-        let marks = runs
-            .iter()
-            .enumerate()
-            .filter_map(|(nth, length)| Some((instance.get_global(&store, &mark(nth))?, *length)));
+        let marks =
+            runs.iter().enumerate().filter_map(|(nth, run)| Some((instance.get_global(&store, &mark(nth))?, *run)));
         let marks = marks.collect();
         let mut vm = Self { store, instance, counters, marks, last_context: 0, told: Vec::new() };
         vm.call("_initialize", &[]);
@@ -399,16 +397,16 @@ impl Vm {
         self.counters.iter().map(|counter| number(&counter.get(&self.store))).collect()
     }
 
-    /// How many different instructions were run since the last time, each counted once.
-    pub fn different(&mut self) -> u64 {
-        let mut sum = 0;
-        for (mark, length) in &self.marks {
+    /// How many different instructions of each function were run since the last time, each counted once.
+    pub fn different(&mut self) -> Vec<u64> {
+        let mut counts = vec![0; self.counters.len()];
+        for (mark, Run { function, length }) in &self.marks {
             if number(&mark.get(&self.store)) == 1 {
-                sum += length;
+                counts[*function as usize] += length;
                 mark.set(&mut self.store, Val::I32(0)).expect("a mark");
             }
         }
-        sum
+        counts
     }
 
     /// What the callbacks since the last time came to, one by one.

@@ -29,8 +29,15 @@ pub fn mark(nth: usize) -> String {
 /// How many bytes are copied or filled for the price of one instruction.
 const BYTES_AT_ONCE_LOG2: i32 = 4;
 
-/// The module that counts, and the length of each of its runs.
-pub fn counting(wasm: &[u8]) -> (Vec<u8>, Vec<u64>) {
+/// A run of instructions: the function that it is of, and how many they are.
+#[derive(Clone, Copy)]
+pub struct Run {
+    pub function: u32,
+    pub length: u64,
+}
+
+/// The module that counts, and its runs.
+pub fn counting(wasm: &[u8]) -> (Vec<u8>, Vec<Run>) {
     let parsed = |counting: &mut Counting| {
         let mut module = Module::new();
         counting.parse_core_module(&mut module, Parser::new(0), wasm).expect("a module as rustc makes it");
@@ -53,8 +60,7 @@ struct Counting {
     marks: u32,
     /// The function at hand.
     nth: u32,
-    /// The length of each run so far.
-    runs: Vec<u64>,
+    runs: Vec<Run>,
 }
 
 impl Reencode for Counting {
@@ -128,7 +134,7 @@ impl Counting {
         let length = run.iter().filter(|operator| works(operator)).count();
         if length > 0 {
             let mark = self.spare + 1 + u32::try_from(self.runs.len()).expect("a module of 4 GiB");
-            self.runs.push(length as u64);
+            self.runs.push(Run { function: self.nth, length: length as u64 });
             function.instruction(&Instruction::I32Const(1));
             function.instruction(&Instruction::GlobalSet(mark));
             function.instruction(&Instruction::GlobalGet(counter));
