@@ -1,48 +1,45 @@
 //! A message's headers as the host hands them over, in one piece of memory.
 //!
-//! Trade-off: of twenty headers half a dozen are looked at. Finding one walks over the lengths of those before it, which
-//! is cheaper by far than two allocations for each that nobody asks for.
+//! Trade-off: of twenty headers half a dozen are looked at. Finding one goes over the lengths of those before it, and
+//! looks at the names that are as long; two allocations for each that nobody asks for would cost more by far.
+
+use crate::json::words::same;
 
 /// How many, the lengths of each name and value, then both, each with a zero behind it; numbers are little-endian `u32`.
 /// What doesn't keep to that has no headers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Headers(Vec<u8>);
 
-/// Names and values, in their order.
-#[derive(Default)]
-pub struct Walk<'a> {
-    lengths: &'a [u8],
-    texts: &'a [u8],
+/// Where a header's name begins among the texts, and both lengths. No sum of so many `u32` is too large for a `u64`.
+#[derive(Clone, Copy)]
+struct Place {
+    name: u64,
+    of_name: u64,
+    of_value: u64,
 }
 
-fn length(bytes: &mut &[u8]) -> Option<usize> {
-    let (four, rest) = bytes.split_first_chunk::<4>()?;
-    *bytes = rest;
-    usize::try_from(u32::from_le_bytes(*four)).ok()
-}
-
-fn text<'a>(bytes: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
-    let (text, rest) = bytes.split_at_checked(length)?;
-    let (_zero, rest) = rest.split_first()?;
-    *bytes = rest;
-    Some(text)
-}
-
-impl<'a> Walk<'a> {
-    fn over(mut bytes: &'a [u8]) -> Option<Self> {
-        let count = length(&mut bytes)?;
-        let (lengths, texts) = bytes.split_at_checked(count.checked_mul(8)?)?;
-        Some(Self { lengths, texts })
+impl Place {
+    fn texts(self, texts: &[u8]) -> Option<(&[u8], &[u8])> {
+        let (_, text) = texts.split_at_checked(usize::try_from(self.name).ok()?)?;
+        let (name, text) = text.split_at_checked(usize::try_from(self.of_name).ok()?)?;
+        let (value, text) = text.split_first()?.1.split_at_checked(usize::try_from(self.of_value).ok()?)?;
+        text.split_first().map(|_| (name, value))
     }
 }
 
-impl<'a> Iterator for Walk<'a> {
-    type Item = (&'a [u8], &'a [u8]);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let (name, value) = (length(&mut self.lengths)?, length(&mut self.lengths)?);
-        Some((text(&mut self.texts, name)?, text(&mut self.texts, value)?))
-    }
+/// The places that the lengths tell, and the texts; a place behind the texts' end has none.
+fn read(bytes: &[u8]) -> Option<(impl Iterator<Item = Place>, &[u8])> {
+    let (count, lengths) = bytes.split_first_chunk()?;
+    let count = usize::try_from(u32::from_le_bytes(*count)).ok()?;
+    let (lengths, texts) = lengths.split_at_checked(count.checked_mul(8)?)?;
+    let mut next = 0_u64;
+    let places = lengths.as_chunks().0.iter().map(move |lengths: &[u8; 8]| {
+        let lengths = u64::from_le_bytes(*lengths);
+        let place = Place { name: next, of_name: lengths & u64::from(u32::MAX), of_value: lengths >> 32 };
+        next = next.wrapping_add(place.of_name).wrapping_add(place.of_value).wrapping_add(2);
+        place
+    });
+    Some((places, texts))
 }
 
 impl Headers {
@@ -50,8 +47,10 @@ impl Headers {
         Self(bytes)
     }
 
-    pub fn iter(&self) -> Walk<'_> {
-        Walk::over(&self.0).unwrap_or_default()
+    /// Names and values, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let read = read(&self.0).into_iter();
+        read.flat_map(|(places, texts)| places.map_while(move |place| place.texts(texts)))
     }
 
     /// The first value of a header.
@@ -60,11 +59,13 @@ impl Headers {
     }
 
     /// All values of a header, whose name is in small letters, as Envoy's are.
-    pub fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &[u8]> {
         let name = name.as_bytes();
-        // Mostly the length tells, or the first byte.
-        let is_it = move |known: &[u8]| known.len() == name.len() && known.first() == name.first() && known == name;
-        self.iter().filter(move |(known, _)| is_it(known)).map(|(_, value)| value)
+        let as_long = move |place: &Place| place.of_name == name.len() as u64;
+        let read = read(&self.0).into_iter();
+        read.flat_map(move |(places, texts)| places.filter(as_long).map_while(move |place| place.texts(texts)))
+            .filter(move |(known, _)| same(known, name))
+            .map(|(_, value)| value)
     }
 
     /// The first value of a header, as a number.

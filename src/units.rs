@@ -65,6 +65,17 @@ fn decimal(text: &str, places: u32) -> Result<u64, NotAnAmount> {
     Ok(value)
 }
 
+/// Whether `a * b` fits a `u64`, without multiplying. WebAssembly has no instruction for a product's upper half, so that
+/// asking afterwards takes a dozen times as long as most products themselves.
+const fn product_is_small(a: u64, b: u64) -> bool {
+    a.leading_zeros().wrapping_add(b.leading_zeros()) >= u64::BITS
+}
+
+/// `a * b`, exact: two `u64` factors always fit a `u128`.
+pub fn product(a: u64, b: u64) -> u128 {
+    if product_is_small(a, b) { u128::from(a.wrapping_mul(b)) } else { u128::from(a).wrapping_mul(u128::from(b)) }
+}
+
 impl Tokens {
     pub const fn plus(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
@@ -73,7 +84,7 @@ impl Tokens {
         Self(self.0.saturating_sub(other.0))
     }
     pub const fn times(self, factor: u64) -> Self {
-        Self(self.0.saturating_mul(factor))
+        Self(if product_is_small(self.0, factor) { self.0.wrapping_mul(factor) } else { self.0.saturating_mul(factor) })
     }
 }
 
@@ -109,9 +120,9 @@ impl PicoUsdPerToken {
     pub fn from_usd_per_1m(text: &str) -> Result<Self, NotAnAmount> {
         decimal(text, 6).map(Self)
     }
-    /// The price of `tokens` in pico-USD, exact: two `u64` factors always fit a `u128`.
+    /// The price of `tokens` in pico-USD, exact.
     pub fn of(self, tokens: Tokens) -> u128 {
-        u128::from(self.0).saturating_mul(u128::from(tokens.0))
+        product(self.0, tokens.0)
     }
 }
 
@@ -140,6 +151,15 @@ mod tests {
         assert_eq!(NanoUsd::from_usd("99999999999999"), Err(NotAnAmount::TooLarge));
         for wrong in ["", ".", "-1", "+1", "1e3", " 1", "1.", ".5", "1,5", "0x1", "١"] {
             assert_eq!(NanoUsd::from_usd(wrong), Err(NotAnAmount::Form), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_product_is_exact_whichever_way_it_is_taken() {
+        let factors = (0..64).flat_map(|bit| [(1_u64 << bit) - 1, 1 << bit, (1 << bit) + 1]).chain([u64::MAX]);
+        for (a, b) in factors.clone().flat_map(|a| factors.clone().map(move |b| (a, b))) {
+            assert_eq!(product(a, b), u128::from(a) * u128::from(b), "{a} times {b}");
+            assert_eq!(Tokens(a).times(b), Tokens(a.saturating_mul(b)), "{a} times {b}");
         }
     }
 

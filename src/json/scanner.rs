@@ -456,7 +456,7 @@ impl<K> Progress<K> {
         // Mostly the first byte tells names of one length apart.
         let is_key = |field: &Field<K>| {
             let name = field.name.as_bytes();
-            name.len() == key.len() && name.first() == key.first() && name == key
+            name.len() == key.len() && name.first() == key.first() && words::same(name, key)
         };
         let Some((field, bit)) = fields.iter().zip(0..).find(|(field, _)| is_key(field)) else { return };
         let bit = 1_u64.checked_shl(bit).unwrap_or(0);

@@ -593,4 +593,17 @@ proptest! {
         let expected = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
         prop_assert_eq!(words::run(&bytes, |word| words::equal(word, b'\n')), expected);
     }
+
+    /// One byte that differs is seen wherever it stands.
+    #[test]
+    fn texts_are_the_same_or_not(bytes in prop::collection::vec(any::<u8>(), 0..40), at: prop::sample::Index, flip in 1_u8..) {
+        prop_assert!(words::same(&bytes, &bytes.clone()));
+        let mut other = bytes.clone();
+        if !bytes.is_empty() {
+            other[at.index(bytes.len())] ^= flip;
+            prop_assert!(!words::same(&bytes, &other));
+        }
+        other.push(flip);
+        prop_assert!(!words::same(&bytes, &other));
+    }
 }

@@ -4,7 +4,7 @@
 //! is not written is that of the kind it is a part of, never zero, so that a cost is one sum over a flat record.
 
 use crate::llm::usage::Usage;
-use crate::units::{NanoUsd, PicoUsdPerToken, Tokens};
+use crate::units::{NanoUsd, PicoUsdPerToken, Tokens, product};
 
 /// One rate for each kind of token and item.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,15 +56,23 @@ pub struct Ceiling {
     pub fixed: NanoUsd,
 }
 
-const PICO_PER_NANO: u128 = 1_000;
+const PICO_PER_NANO: u64 = 1_000;
 
+/// Nearly every sum fits a `u64`, and is divided by one instruction then.
 fn nano_usd(pico_usd: u128) -> NanoUsd {
-    NanoUsd(u64::try_from(pico_usd.div_ceil(PICO_PER_NANO)).unwrap_or(u64::MAX))
+    match u64::try_from(pico_usd) {
+        Ok(pico_usd) => NanoUsd(pico_usd.div_ceil(PICO_PER_NANO)),
+        Err(_) => NanoUsd(u64::try_from(pico_usd.div_ceil(PICO_PER_NANO.into())).unwrap_or(u64::MAX)),
+    }
 }
 
 /// The price of `count` items in pico-USD; saturates, as every sum of prices does.
 fn pieces(price: NanoUsd, count: u64) -> u128 {
-    u128::from(price.0).saturating_mul(u128::from(count)).saturating_mul(PICO_PER_NANO)
+    let nano_usd = product(price.0, count);
+    match u64::try_from(nano_usd) {
+        Ok(nano_usd) => product(nano_usd, PICO_PER_NANO),
+        Err(_) => nano_usd.saturating_mul(PICO_PER_NANO.into()),
+    }
 }
 
 impl Rates {
