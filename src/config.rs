@@ -8,11 +8,14 @@ mod error;
 mod keyed;
 mod named;
 mod path;
+mod prices;
+mod providers;
 mod rated;
 mod scalar;
 #[cfg(feature = "schema")]
 mod schema;
 pub mod structure;
+mod tenants;
 
 use std::ops::RangeInclusive;
 use std::rc::Rc;
@@ -21,17 +24,16 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
 use keyed::keyed;
-use rated::rated;
 
 pub use error::ConfigError;
 pub use named::Named;
 pub use path::Place;
+pub use prices::{Above, Price, ServiceTier, Unpriced, UnpricedPolicy};
+pub use providers::{ApiPath, Key, Model, Provider, ReportedCost, Served};
 pub use rated::WrittenRates;
 pub use scalar::{Budget, Date, HeaderName, Limit, Name, Usd, UsdPer1m};
+pub use tenants::{Budgets, Expensive, Limits, Tenant, Tier};
 
-use crate::limit::Guard;
-use crate::llm::schema::BoundField;
-use crate::price::Pattern;
 use crate::route::Sensitivity;
 use crate::units::NanoUsd;
 
@@ -189,236 +191,6 @@ pub enum Starved {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(remote = "Self", deny_unknown_fields)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Provider"))]
-pub struct Provider {
-    /// The Envoy cluster that leads there.
-    pub cluster: Name,
-    /// Whether it takes `stream_options.include_usage`; one that refuses it must tell its usage by itself.
-    #[serde(default = "yes")]
-    pub stream_usage_option: bool,
-    #[serde(default)]
-    pub reported_cost: ReportedCost,
-    /// The most sensitive data that it may see.
-    #[serde(default, deserialize_with = "written")]
-    pub sensitivity: Option<Sensitivity>,
-    /// What stands in the place of `/v1`.
-    #[serde(default, deserialize_with = "written")]
-    #[cfg_attr(feature = "schema", schemars(schema_with = "schema::path"))]
-    pub base_path: Option<Name>,
-    /// The APIs that it serves; left out, all of OpenAI's.
-    #[serde(default, deserialize_with = "written")]
-    #[cfg_attr(feature = "schema", schemars(schema_with = "schema::apis"))]
-    pub apis: Option<Vec<Name>>,
-    /// API → its path at this provider, where it is another than OpenAI's; `{model}` is the model's name.
-    #[serde(default)]
-    #[cfg_attr(feature = "schema", schemars(schema_with = "schema::path_of_each_api"))]
-    pub paths: Named<Name>,
-    #[serde(default)]
-    pub key: Key,
-}
-
-/// Whether the gateway holds a key for a provider: without one it is left out, and its cluster need not exist.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub enum Key {
-    #[default]
-    Present,
-    Absent,
-}
-
-/// A model and who serves it, in the order of preference. A list, because the maps of a YAML configuration reach the
-/// filter in no order.
-#[derive(Debug, Deserialize)]
-#[serde(remote = "Self", deny_unknown_fields)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Model"))]
-pub struct Model {
-    pub model: Pattern,
-    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
-    pub providers: Vec<Served>,
-    /// The most tokens of input and output together.
-    #[serde(default, deserialize_with = "written")]
-    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
-    pub context_tokens: Option<u64>,
-    /// Whether it can call tools.
-    #[serde(default)]
-    pub tools: bool,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(remote = "Self", deny_unknown_fields)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Served"))]
-pub struct Served {
-    pub provider: Name,
-    /// What this provider calls the model; `*` is the gateway's own name for it.
-    #[serde(default, deserialize_with = "written")]
-    pub model: Option<Name>,
-}
-
-/// What becomes of a provider's own figure for what an answer cost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub enum ReportedCost {
-    #[default]
-    Compare,
-    Charge,
-}
-
-/// An API called by another path than the built-in ones, or a path that is none of ours.
-#[derive(Debug, Deserialize)]
-#[serde(remote = "Self", deny_unknown_fields)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ApiPath"))]
-pub struct ApiPath {
-    #[cfg_attr(feature = "schema", schemars(schema_with = "schema::path_pattern"))]
-    pub path: Name,
-    #[cfg_attr(feature = "schema", schemars(schema_with = "schema::api_or_none"))]
-    pub api: Name,
-    /// Whether the answer is a stream, where neither the body nor the API says.
-    #[serde(default, deserialize_with = "written")]
-    pub streams: Option<bool>,
-}
-
-rated! {
-    #[derive(Debug, Deserialize)]
-    #[serde(remote = "Self", deny_unknown_fields)]
-    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Price"))]
-    pub struct Price {
-        pub model: Pattern,
-        /// The first day (UTC) that it holds for.
-        #[serde(default, deserialize_with = "written")]
-        pub from: Option<Date>,
-        #[serde(default)]
-        pub above: Vec<Above>,
-        #[serde(default)]
-        pub service_tiers: Named<ServiceTier>,
-        #[serde(default)]
-        pub output_bound_field: BoundField,
-    }
-}
-
-rated! {
-    /// Rates for requests with more input; what is not written stays as it is below.
-    #[derive(Debug, Deserialize)]
-    #[serde(remote = "Self", deny_unknown_fields)]
-    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Above"))]
-    pub struct Above {
-        pub input_tokens: u64,
-    }
-}
-
-rated! {
-    /// Rates of a service tier, by the name that answers give it; what is not written is that of the price.
-    #[derive(Debug, Deserialize)]
-    #[serde(remote = "Self", deny_unknown_fields)]
-    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ServiceTier"))]
-    pub struct ServiceTier {
-        #[serde(default)]
-        pub above: Vec<Above>,
-    }
-}
-
-/// Not a tagged enum: serde would buffer it, and its errors lose their place.
-#[derive(Debug, Deserialize)]
-#[serde(remote = "Self", deny_unknown_fields)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema),
-    schemars(rename = "Unpriced", description = "What becomes of a model that no price matches.")
-)]
-pub struct Unpriced {
-    pub policy: UnpricedPolicy,
-    #[serde(default, deserialize_with = "written")]
-    pub model: Option<Name>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub enum UnpricedPolicy {
-    Deny,
-    Allow,
-    PriceAs,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(remote = "Self", deny_unknown_fields, default)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Tier"))]
-pub struct Tier {
-    pub limits: Limits,
-    pub budgets: Budgets,
-    #[serde(deserialize_with = "written")]
-    pub audit: Option<Vec<Guard>>,
-    pub unlimited: Vec<Guard>,
-}
-
-/// Boxed where it is rarely written: there may be a hundred thousand of these.
-#[derive(Debug, Default, Deserialize)]
-#[serde(remote = "Self", deny_unknown_fields, default)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema),
-    schemars(rename = "Tenant", description = "What is not written is that of the tier.")
-)]
-pub struct Tenant {
-    #[serde(deserialize_with = "written")]
-    pub tier: Option<Name>,
-    #[serde(deserialize_with = "written")]
-    pub limits: Option<Box<Limits>>,
-    #[serde(deserialize_with = "written")]
-    pub budgets: Option<Box<Budgets>>,
-    #[serde(deserialize_with = "written")]
-    /// Which models it may ask for; left out, all.
-    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
-    pub models: Option<Box<[Pattern]>>,
-    /// Before the table of all tenants.
-    #[serde(deserialize_with = "written")]
-    pub role_models: Option<Box<Named<Name>>>,
-    #[serde(deserialize_with = "written")]
-    pub audit: Option<Box<[Guard]>>,
-    pub unlimited: Box<[Guard]>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(remote = "Self", deny_unknown_fields, default)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Limits"))]
-pub struct Limits {
-    #[serde(deserialize_with = "written")]
-    pub requests_per_minute: Option<Limit>,
-    #[serde(deserialize_with = "written")]
-    pub requests_per_hour: Option<Limit>,
-    #[serde(deserialize_with = "written")]
-    pub requests_per_day: Option<Limit>,
-    #[serde(deserialize_with = "written")]
-    pub tokens_per_minute: Option<Limit>,
-    #[serde(deserialize_with = "written")]
-    pub expensive_per_minute: Option<Limit>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(remote = "Self", deny_unknown_fields, default)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Budgets"))]
-pub struct Budgets {
-    #[serde(deserialize_with = "written")]
-    pub request_usd: Option<Budget>,
-    #[serde(deserialize_with = "written")]
-    pub day_usd: Option<Budget>,
-    #[serde(deserialize_with = "written")]
-    pub month_usd: Option<Budget>,
-}
-
-/// A request is expensive if its model is listed or if its worst case costs more than `over_usd`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(remote = "Self", deny_unknown_fields, default)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Expensive"))]
-pub struct Expensive {
-    pub models: Vec<Pattern>,
-    #[serde(deserialize_with = "written")]
-    pub over_usd: Option<Usd>,
-}
-
-#[derive(Debug, Deserialize)]
 #[serde(remote = "Self", deny_unknown_fields, default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Output"))]
 pub struct Output {
@@ -428,27 +200,7 @@ pub struct Output {
     pub min_tokens: u64,
 }
 
-keyed!(
-    Config,
-    Provider,
-    Model,
-    Served,
-    ApiPath,
-    Price,
-    Above,
-    ServiceTier,
-    Unpriced,
-    Tier,
-    Tenant,
-    Limits,
-    Budgets,
-    Expensive,
-    Output,
-    Status,
-    Metrics,
-    Shared,
-    Upstream
-);
+keyed!(Config, Output, Status, Metrics, Shared, Upstream);
 
 /// Refuses `null`, which `Option` alone takes: a limit of `null` reads like "no limit" but would mean "not written".
 fn written<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {

@@ -1,0 +1,85 @@
+//! Who may ask, and for how much.
+
+use super::keyed::keyed;
+use super::{Budget, Limit, Name, Named, Usd, written};
+use crate::limit::Guard;
+use crate::price::Pattern;
+use serde::Deserialize;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Tier"))]
+pub struct Tier {
+    pub limits: Limits,
+    pub budgets: Budgets,
+    #[serde(deserialize_with = "written")]
+    pub audit: Option<Vec<Guard>>,
+    pub unlimited: Vec<Guard>,
+}
+
+/// Boxed where it is rarely written: there may be a hundred thousand of these.
+#[derive(Debug, Default, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields, default)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Tenant", description = "What is not written is that of the tier.")
+)]
+pub struct Tenant {
+    #[serde(deserialize_with = "written")]
+    pub tier: Option<Name>,
+    #[serde(deserialize_with = "written")]
+    pub limits: Option<Box<Limits>>,
+    #[serde(deserialize_with = "written")]
+    pub budgets: Option<Box<Budgets>>,
+    #[serde(deserialize_with = "written")]
+    /// Which models it may ask for; left out, all.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
+    pub models: Option<Box<[Pattern]>>,
+    /// Before the table of all tenants.
+    #[serde(deserialize_with = "written")]
+    pub role_models: Option<Box<Named<Name>>>,
+    #[serde(deserialize_with = "written")]
+    pub audit: Option<Box<[Guard]>>,
+    pub unlimited: Box<[Guard]>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Limits"))]
+pub struct Limits {
+    #[serde(deserialize_with = "written")]
+    pub requests_per_minute: Option<Limit>,
+    #[serde(deserialize_with = "written")]
+    pub requests_per_hour: Option<Limit>,
+    #[serde(deserialize_with = "written")]
+    pub requests_per_day: Option<Limit>,
+    #[serde(deserialize_with = "written")]
+    pub tokens_per_minute: Option<Limit>,
+    #[serde(deserialize_with = "written")]
+    pub expensive_per_minute: Option<Limit>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Budgets"))]
+pub struct Budgets {
+    #[serde(deserialize_with = "written")]
+    pub request_usd: Option<Budget>,
+    #[serde(deserialize_with = "written")]
+    pub day_usd: Option<Budget>,
+    #[serde(deserialize_with = "written")]
+    pub month_usd: Option<Budget>,
+}
+
+/// A request is expensive if its model is listed or if its worst case costs more than `over_usd`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Expensive"))]
+pub struct Expensive {
+    pub models: Vec<Pattern>,
+    #[serde(deserialize_with = "written")]
+    pub over_usd: Option<Usd>,
+}
+
+keyed!(Tier, Tenant, Limits, Budgets, Expensive);

@@ -1,0 +1,109 @@
+//! What the head of a form's part says: whether it is a file, or one of the fields that are read.
+//!
+//! Trade-off: each way of writing a name that some server understands and another doesn't is a way to name a model that
+//! only one side sees. None of them is read here; a part that uses one is refused, and no SDK does.
+
+/// Fields that say what a request asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Name {
+    Model,
+    Stream,
+    Choices,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Part {
+    pub(super) name: Option<Name>,
+    pub(super) file: bool,
+    pub(super) bytes: u64,
+    disposed: bool,
+}
+
+/// How a part could be taken for two things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unclear {
+    Twice,
+    Quoted,
+    Encoded,
+    FileOfField,
+}
+
+impl Unclear {
+    pub(super) const fn why(self) -> &'static str {
+        match self {
+            Self::Twice => "names a part more than once",
+            Self::Quoted => "has a part whose name ends early, or has a backslash, `;`, `=` or blanks in its quotes",
+            Self::Encoded => "has a part whose name or content is encoded",
+            Self::FileOfField => "has a file in the place of `model`, `stream` or `n`",
+        }
+    }
+}
+
+impl Part {
+    /// A line of the head, without its end.
+    pub(super) fn line(&mut self, line: &str) -> Result<(), Unclear> {
+        let Some((header, value)) = line.split_once(':') else { return Ok(()) };
+        let (header, value) = (header.trim(), value.trim());
+        if header.eq_ignore_ascii_case("content-transfer-encoding") {
+            let plain = ["7bit", "8bit", "binary"].iter().any(|plain| value.eq_ignore_ascii_case(plain));
+            return if plain { Ok(()) } else { Err(Unclear::Encoded) };
+        }
+        if !header.eq_ignore_ascii_case("content-disposition") {
+            return Ok(());
+        }
+        if std::mem::replace(&mut self.disposed, true) {
+            return Err(Unclear::Twice);
+        }
+        self.disposition(value)
+    }
+
+    fn disposition(&mut self, value: &str) -> Result<(), Unclear> {
+        let mut rest = value.split_once(';').map_or("", |(_, rest)| rest);
+        let mut named = false;
+        while let Some((name, value)) = rest.split_once('=') {
+            // What has no `=` says nothing.
+            let name = name.rsplit(';').next().unwrap_or_default().trim();
+            let (text, behind) = quoted(value.trim_start())?;
+            rest = behind;
+            if name.eq_ignore_ascii_case("name") {
+                if std::mem::replace(&mut named, true) {
+                    return Err(Unclear::Twice);
+                }
+                if text.contains(['\\', ';', '=', '\0']) || text != text.trim() {
+                    return Err(Unclear::Quoted);
+                }
+                self.name = match text {
+                    "model" => Some(Name::Model),
+                    "stream" => Some(Name::Stream),
+                    "n" => Some(Name::Choices),
+                    _ => None,
+                };
+            } else if name.eq_ignore_ascii_case("name*") {
+                return Err(Unclear::Encoded);
+            } else if name.eq_ignore_ascii_case("filename") || name.eq_ignore_ascii_case("filename*") {
+                self.file = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// The head is over. Of a field that comes as a file some servers take the content for the value all the same.
+    pub(super) const fn begins(&self) -> Result<(), Unclear> {
+        if self.file && self.name.is_some() { Err(Unclear::FileOfField) } else { Ok(()) }
+    }
+}
+
+/// A parameter's value, in quotes or without, and what stands behind it, up to which nothing is left over.
+fn quoted(value: &str) -> Result<(&str, &str), Unclear> {
+    let Some(inside) = value.strip_prefix('"') else {
+        let (text, behind) = value.split_once(';').unwrap_or((value, ""));
+        return if text.contains('"') { Err(Unclear::Quoted) } else { Ok((text.trim(), behind)) };
+    };
+    let (text, behind) = inside.split_once('"').ok_or(Unclear::Quoted)?;
+    let behind = behind.trim_start();
+    match (text.ends_with('\\'), behind.is_empty(), behind.strip_prefix(';')) {
+        (false, true, _) => Ok((text, "")),
+        (false, false, Some(behind)) => Ok((text, behind)),
+        _ => Err(Unclear::Quoted),
+    }
+}

@@ -1,0 +1,219 @@
+//! What the fields of a request's body say: each at most once, and as the API has it.
+//!
+//! Trade-off: a field that is given twice is refused, even where all providers known today agree about which one counts:
+//! the price must be that of what is generated.
+
+use super::{Invalid, Nest, Place, SLOTS, Written};
+use crate::json::{Container, Found, Hit, Number};
+use crate::llm::form;
+use crate::llm::schema::{Asked, Schema};
+use crate::units::Tokens;
+
+pub(super) struct Fields {
+    pub(super) model: Option<(String, Place)>,
+    pub(super) stream: Option<bool>,
+    pub(super) choices: Option<u64>,
+    pub(super) bounds: [Option<Written>; SLOTS],
+    pub(super) nest: Option<Nest>,
+    pub(super) include_usage: Option<(bool, Place)>,
+    pub(super) service_tier: Option<String>,
+    pub(super) tools: bool,
+    pub(super) role: Option<String>,
+    pub(super) sensitivity: Option<String>,
+    pub(super) cut: Vec<Place>,
+    pub(super) needed: bool,
+    pub(super) attachments: u64,
+    pub(super) attached_bytes: u64,
+    pub(super) documents: u64,
+    /// The first fault in the order of the body.
+    pub(super) fault: Option<Invalid>,
+}
+
+/// A URL this long holds the picture itself; a shorter one only points at it.
+const INLINE_BYTES: u64 = 2_048;
+impl Fields {
+    pub(super) const NONE: Self = Self {
+        model: None,
+        stream: None,
+        choices: None,
+        bounds: [None; SLOTS],
+        nest: None,
+        include_usage: None,
+        service_tier: None,
+        tools: false,
+        role: None,
+        sensitivity: None,
+        cut: Vec::new(),
+        needed: false,
+        attachments: 0,
+        attached_bytes: 0,
+        documents: 0,
+        fault: None,
+    };
+
+    pub(super) fn hit(&mut self, schema: &Schema, hit: &Hit<'_, Asked>) {
+        if let Err(fault) = self.take(schema, hit) {
+            self.fault.get_or_insert(fault);
+        }
+    }
+
+    /// A field or a file of a form.
+    pub(super) fn piece(&mut self, piece: form::Piece<'_>) {
+        let nowhere = Place { from: 0, to: 0 };
+        let field = match piece {
+            form::Piece::File(bytes) => {
+                self.attachments = self.attachments.saturating_add(1);
+                self.attached_bytes = self.attached_bytes.saturating_add(bytes);
+                return;
+            }
+            form::Piece::Field(field, value) => (field, value),
+        };
+        let fault = match field {
+            (form::Name::Model, Some(model)) if self.model.is_none() && !model.is_empty() && model.len() <= 256 => {
+                self.model = Some((model.to_owned(), nowhere));
+                return;
+            }
+            (form::Name::Stream, Some(stream @ ("true" | "false"))) if self.stream.is_none() => {
+                self.stream = Some(stream == "true");
+                return;
+            }
+            (form::Name::Choices, Some(choices)) if self.choices.is_none() => match choices.parse() {
+                Ok(choices @ 1..) => {
+                    self.choices = Some(choices);
+                    return;
+                }
+                _ => Invalid::Wrong { field: "n", expected: "a whole number of at least 1" },
+            },
+            (form::Name::Model, _) => Invalid::Wrong { field: "model", expected: "one string of 1 to 256 bytes" },
+            (form::Name::Stream, _) => Invalid::Wrong { field: "stream", expected: "true or false, once" },
+            (form::Name::Choices, _) => Invalid::Repeated("n"),
+        };
+        self.fault.get_or_insert(fault);
+    }
+
+    fn take(&mut self, schema: &Schema, hit: &Hit<'_, Asked>) -> Result<(), Invalid> {
+        let place = Place { from: hit.from, to: hit.to };
+        match hit.key {
+            Asked::Model => {
+                once("model", hit, self.model.is_some())?;
+                self.model = Some((name("model", hit)?, place));
+                if schema.own {
+                    self.cut.push(Place { from: hit.member, to: hit.to });
+                }
+            }
+            Asked::Stream => {
+                once("stream", hit, self.stream.is_some())?;
+                // Left `null`, it is what the API does by itself.
+                self.stream = flag("stream", hit)?;
+            }
+            Asked::Choices => {
+                // `n` and `best_of`: as many as the larger says are generated.
+                once("n", hit, false)?;
+                let choices = bound("n", hit, place)?.tokens.map(|choices| choices.0);
+                self.choices = self.choices.max(choices);
+            }
+            Asked::Bound(slot) => {
+                let field = schema.slot(slot).map_or("max_tokens", |slot| slot.name);
+                if let Some(bound) = self.bounds.get_mut(usize::from(slot)) {
+                    once(field, hit, bound.is_some())?;
+                    *bound = Some(self::bound(field, hit, place)?);
+                }
+            }
+            Asked::Nest => self.nest(schema, hit, place)?,
+            Asked::IncludeUsage => {
+                once("stream_options.include_usage", hit, self.include_usage.is_some())?;
+                let asked = flag("stream_options.include_usage", hit)?.unwrap_or(false);
+                self.include_usage = Some((asked, place));
+            }
+            Asked::ServiceTier => {
+                once("service_tier", hit, self.service_tier.is_some())?;
+                if let Found::Text { text, .. } = hit.found {
+                    self.service_tier = Some(text.to_owned());
+                }
+            }
+            Asked::Needed => {
+                let field = schema.needs.unwrap_or_default();
+                once(field, hit, false)?;
+                match hit.found {
+                    Found::Opened(Container::Array) => self.needed = true,
+                    // Elements of the array are the provider's to judge.
+                    _ if self.needed => {}
+                    _ => return Err(Invalid::Wrong { field, expected: "an array" }),
+                }
+            }
+            Asked::Attachment => {
+                if let Found::Size(size) = hit.found {
+                    self.attachments = self.attachments.saturating_add(1);
+                    if size > INLINE_BYTES {
+                        self.attached_bytes = self.attached_bytes.saturating_add(size);
+                    }
+                }
+            }
+            Asked::Tools => self.tools |= matches!(hit.found, Found::Opened(Container::Object)),
+            Asked::Role => {
+                once("role", hit, self.role.is_some())?;
+                self.role = Some(name("role", hit)?);
+                self.cut.push(Place { from: hit.member, to: hit.to });
+            }
+            Asked::Sensitivity => {
+                once("sensitivity", hit, self.sensitivity.is_some())?;
+                self.sensitivity = Some(name("sensitivity", hit)?);
+                self.cut.push(Place { from: hit.member, to: hit.to });
+            }
+            Asked::Document => {
+                let one = matches!(hit.found, Found::Size(_) | Found::Opened(Container::Object));
+                self.documents = self.documents.saturating_add(u64::from(one));
+            }
+        }
+        Ok(())
+    }
+
+    fn nest(&mut self, schema: &Schema, hit: &Hit<'_, Asked>, place: Place) -> Result<(), Invalid> {
+        let field = schema.nest();
+        match hit.found {
+            Found::Opened(Container::Object) => once(field, hit, self.nest.is_some()),
+            Found::Closed { empty, .. } => {
+                self.nest = Some(Nest { place, is_null: false, empty });
+                Ok(())
+            }
+            Found::Null => {
+                once(field, hit, self.nest.is_some())?;
+                self.nest = Some(Nest { place, is_null: true, empty: true });
+                Ok(())
+            }
+            _ => Err(Invalid::Wrong { field, expected: "an object" }),
+        }
+    }
+}
+
+/// Refuses a repetition, by the same name or another spelling: the value checked here must be the one that the provider
+/// will use.
+fn once(field: &'static str, hit: &Hit<'_, Asked>, before: bool) -> Result<(), Invalid> {
+    if hit.repeated || before { Err(Invalid::Repeated(field)) } else { Ok(()) }
+}
+
+fn name(field: &'static str, hit: &Hit<'_, Asked>) -> Result<String, Invalid> {
+    match hit.found {
+        Found::Text { text, cut: false } if !text.is_empty() => Ok(text.to_owned()),
+        _ => Err(Invalid::Wrong { field, expected: "a string of 1 to 256 bytes" }),
+    }
+}
+
+/// A flag that may be left `null`.
+fn flag(field: &'static str, hit: &Hit<'_, Asked>) -> Result<Option<bool>, Invalid> {
+    match hit.found {
+        Found::Bool(flag) => Ok(Some(flag)),
+        Found::Null => Ok(None),
+        _ => Err(Invalid::Wrong { field, expected: "true or false" }),
+    }
+}
+
+fn bound(field: &'static str, hit: &Hit<'_, Asked>, place: Place) -> Result<Written, Invalid> {
+    match hit.found {
+        Found::Number(Number::Whole(tokens @ 1..)) => Ok(Written { tokens: Some(Tokens(tokens)), place }),
+        Found::Null => Ok(Written { tokens: None, place }),
+        // Ollama's spelling of "no bound".
+        Found::Number(Number::Negative) if field == "num_predict" => Ok(Written { tokens: None, place }),
+        _ => Err(Invalid::Wrong { field, expected: "a whole number of at least 1" }),
+    }
+}
