@@ -1,17 +1,15 @@
 //! The fields of a `multipart/form-data` request: a recording or a picture is uploaded beside what is asked of it.
 //!
 //! Trade-off: only short fields are kept, and files are counted as they pass. Nothing is written into a form, so an alias
-//! or a bound stays outside of it. Source: RFC 7578 and RFC 2046, 5.1.
+//! or a bound stays outside of it. Servers differ about sloppy forms (a boundary behind a bare line feed, a name given
+//! twice), and a model that only the provider sees would be paid by nobody: what could be read in two ways is refused.
+//! Source: RFC 7578 and RFC 2046, 5.1.
+
+mod part;
 
 use crate::json::words;
-
-/// Fields that say what a request asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Name {
-    Model,
-    Stream,
-    Choices,
-}
+pub use part::Name;
+use part::{Part, Unclear};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Piece<'a> {
@@ -21,11 +19,13 @@ pub enum Piece<'a> {
     File(u64),
 }
 
+/// Why a form is refused. Its text is fit for the client.
+pub type Fault = &'static str;
+
 #[derive(Debug)]
 pub struct FormReader {
-    /// CR LF, two dashes and the boundary.
-    delimiter: Vec<u8>,
-    /// Bytes of the delimiter that came last.
+    boundary: Boundary,
+    /// Bytes of CR LF and the boundary that came last.
     matched: usize,
     place: Place,
     /// The header line or the value at hand, as far as it is kept.
@@ -35,44 +35,96 @@ pub struct FormReader {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    /// Behind a delimiter: the end of the form, or a part.
-    Boundary {
-        last: bool,
-    },
-    Header,
+    /// Behind a boundary, and behind which byte there.
+    Behind(u8),
+    Head,
     Content,
     End,
+    Broken(Fault),
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Part {
-    name: Option<Name>,
-    file: bool,
-    bytes: u64,
+/// Two dashes and the boundary, found wherever they stand.
+#[derive(Debug)]
+struct Boundary {
+    text: Vec<u8>,
+    /// For each length that matched: how much of it may still be the beginning of a match if the next byte is none.
+    shorter: Vec<usize>,
+    /// Bytes of the text that came last.
+    matched: usize,
 }
 
-/// Of a header or a value; what is longer is none that is asked for.
+/// Of a value; what is longer is none that is asked for.
 const LONGEST: usize = 512;
+/// Of a line in a part's head: a file's name may be long, and percent-encoded beside.
+const LONGEST_LINE: usize = 4_096;
 /// As RFC 2046 allows.
 const LONGEST_BOUNDARY: usize = 70;
 
+const WITHIN: Fault = "has its boundary within a part";
+const BEHIND: Fault = "has something behind a boundary";
+const LINE: Fault = "has a line in a part's head that is too long, folded, or not ended by CR LF";
+const EARLY: Fault = "ends too early";
+
+impl Boundary {
+    fn new(boundary: &str) -> Self {
+        let text = [b"--", boundary.as_bytes()].concat();
+        let mut shorter = vec![0_usize];
+        for byte in text.iter().skip(1) {
+            let length = shorter.last().copied().unwrap_or(0);
+            shorter.push(longer(&text, &shorter, length, *byte));
+        }
+        Self { text, shorter, matched: 0 }
+    }
+
+    /// Whether this byte ends the boundary's text.
+    fn ends_with(&mut self, byte: u8) -> bool {
+        self.matched = longer(&self.text, &self.shorter, self.matched, byte);
+        let ends = self.matched == self.text.len();
+        if ends {
+            self.matched = 0;
+        }
+        ends
+    }
+}
+
+/// How much of the text has come, when `matched` bytes of it had and this one follows (Knuth, Morris and Pratt).
+fn longer(text: &[u8], shorter: &[usize], mut matched: usize, byte: u8) -> usize {
+    loop {
+        if text.get(matched) == Some(&byte) {
+            return matched.saturating_add(1);
+        }
+        match matched.checked_sub(1) {
+            Some(last) => matched = shorter.get(last).copied().unwrap_or(0),
+            None => return 0,
+        }
+    }
+}
+
 impl FormReader {
-    /// `None` if this isn't a form's content type.
+    /// `None` if this isn't a form's content type, or its boundary is none.
     pub fn new(content_type: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(content_type).ok()?;
         let (essence, parameters) = text.split_once(';')?;
         if !essence.trim().eq_ignore_ascii_case("multipart/form-data") {
             return None;
         }
-        let mut parameters = parameters.split(';').filter_map(|parameter| parameter.split_once('='));
-        let (_, boundary) = parameters.find(|(name, _)| name.trim().eq_ignore_ascii_case("boundary"))?;
-        let boundary = boundary.trim().trim_matches('"');
-        if boundary.is_empty() || boundary.len() > LONGEST_BOUNDARY {
+        let parameters = parameters.split(';').filter_map(|parameter| parameter.split_once('='));
+        let mut boundaries = parameters.filter(|(name, _)| name.trim().eq_ignore_ascii_case("boundary"));
+        let (Some((_, boundary)), None) = (boundaries.next(), boundaries.next()) else { return None };
+        let boundary = boundary.trim();
+        let boundary = boundary.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(boundary);
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"'()+_,-./:=?".contains(&byte);
+        if boundary.is_empty() || boundary.len() > LONGEST_BOUNDARY || !boundary.bytes().all(allowed) {
             return None;
         }
-        // The first delimiter may open the body: it lacks the line end that the others begin with.
-        let delimiter = [b"\r\n--", boundary.as_bytes()].concat();
-        Some(Self { delimiter, matched: 2, place: Place::Content, kept: Vec::new(), part: Part::default() })
+        Some(Self {
+            boundary: Boundary::new(boundary),
+            // The first boundary may open the body: it lacks the line end that the others begin with.
+            matched: CRLF.len(),
+            place: Place::Content,
+            kept: Vec::new(),
+            part: Part::default(),
+        })
     }
 
     pub fn feed(&mut self, bytes: &[u8], piece: &mut impl FnMut(Piece<'_>)) {
@@ -80,20 +132,21 @@ impl FormReader {
         while let Some((&byte, after)) = rest.split_first() {
             rest = match self.place {
                 Place::Content => self.content(rest, piece),
-                Place::End => return,
-                Place::Boundary { last } => {
-                    self.place = match byte {
-                        b'\n' if last => Place::End,
-                        b'\n' => Place::Header,
-                        _ => Place::Boundary { last: last || byte == b'-' },
+                Place::End | Place::Broken(_) => return,
+                Place::Behind(before) => {
+                    self.place = match (before, byte) {
+                        (BOUNDARY | b' ' | b'\t', b' ' | b'\t' | b'\r') | (BOUNDARY, b'-') => Place::Behind(byte),
+                        (b'\r', b'\n') => Place::Head,
+                        (b'-', b'-') => Place::End,
+                        _ => Place::Broken(BEHIND),
                     };
                     after
                 }
-                Place::Header => {
+                Place::Head => {
                     if byte == b'\n' {
-                        self.end_of_header();
+                        self.place = self.line().unwrap_or_else(Place::Broken);
                     } else {
-                        self.keep(&[byte]);
+                        self.keep(&[byte], LONGEST_LINE);
                     }
                     after
                 }
@@ -101,44 +154,64 @@ impl FormReader {
         }
     }
 
-    /// Whether the form came to its end.
-    pub fn is_complete(&self) -> bool {
-        matches!(self.place, Place::End | Place::Boundary { last: true })
+    /// Whether the form came to its end, and nothing in it was unclear.
+    pub const fn finish(&self) -> Result<(), Fault> {
+        match self.place {
+            Place::End => Ok(()),
+            Place::Broken(fault) => Err(fault),
+            _ => Err(EARLY),
+        }
     }
 
     fn content<'b>(&mut self, rest: &'b [u8], piece: &mut impl FnMut(Piece<'_>)) -> &'b [u8] {
-        if self.matched == 0 {
-            let length = words::run(rest, |word| words::equal(word, b'\r'));
+        if self.matched == 0 && self.boundary.matched == 0 {
+            let length = words::run(rest, |word| words::equal(word, b'\r') | words::equal(word, b'-'));
             let (run, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
-            self.take(run);
-            self.matched = usize::from(!after.is_empty());
-            return after.get(1..).unwrap_or_default();
+            if !run.is_empty() {
+                self.take(run);
+                return after;
+            }
         }
-        let Some((byte, after)) = rest.split_first() else { return &[] };
-        if self.delimiter.get(self.matched) != Some(byte) {
-            // A delimiter has one CR, its first byte: what looked like one was content, and none begins within it.
-            let content = self.delimiter.get(..self.matched).unwrap_or_default().to_vec();
-            self.take(&content);
-            self.matched = 0;
-            return rest;
+        let Some((&byte, after)) = rest.split_first() else { return &[] };
+        let found = self.boundary.ends_with(byte);
+        if self.expected() != Some(byte) {
+            // CR is the first byte of a delimiter and none of its others: what looked like one was content, and none
+            // begins within it.
+            let matched = std::mem::take(&mut self.matched);
+            let (line_end, text) = matched.checked_sub(CRLF.len()).map_or((matched, 0), |text| (CRLF.len(), text));
+            let delimiter =
+                [CRLF.get(..line_end), self.boundary.text.get(..text)].map(Option::unwrap_or_default).concat();
+            self.take(&delimiter);
         }
-        self.matched = self.matched.saturating_add(1);
-        if self.matched == self.delimiter.len() {
-            self.end_of_part(piece);
+        if self.expected() == Some(byte) {
+            self.matched = self.matched.saturating_add(1);
+            if found {
+                self.end_of_part(piece);
+            }
+        } else if found {
+            self.place = Place::Broken(WITHIN);
+        } else {
+            self.take(&[byte]);
         }
         after
+    }
+
+    /// The next byte of CR LF and the boundary.
+    fn expected(&self) -> Option<u8> {
+        let text = self.matched.checked_sub(CRLF.len());
+        text.map_or(CRLF.get(self.matched), |text| self.boundary.text.get(text)).copied()
     }
 
     fn take(&mut self, bytes: &[u8]) {
         self.part.bytes = self.part.bytes.saturating_add(bytes.len() as u64);
         if self.part.name.is_some() {
-            self.keep(bytes);
+            self.keep(bytes, LONGEST);
         }
     }
 
     /// One byte more than fits shows that it was too long.
-    fn keep(&mut self, bytes: &[u8]) {
-        let room = LONGEST.saturating_add(1).saturating_sub(self.kept.len());
+    fn keep(&mut self, bytes: &[u8], longest: usize) {
+        let room = longest.saturating_add(1).saturating_sub(self.kept.len());
         self.kept.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
     }
 
@@ -149,79 +222,30 @@ impl FormReader {
             let short = self.kept.get(..).filter(|kept| kept.len() <= LONGEST);
             piece(Piece::Field(name, short.and_then(|kept| std::str::from_utf8(kept).ok())));
         }
-        (self.place, self.matched, self.part) = (Place::Boundary { last: false }, 0, Part::default());
+        (self.place, self.matched, self.part) = (Place::Behind(BOUNDARY), 0, Part::default());
         self.kept.clear();
     }
 
-    fn end_of_header(&mut self) {
-        let line = String::from_utf8_lossy(&self.kept).trim_end().to_owned();
-        self.kept.clear();
+    /// A line of a part's head has ended.
+    fn line(&mut self) -> Result<Place, Fault> {
+        let line = self.kept.strip_suffix(b"\r").filter(|line| line.len() < LONGEST_LINE && !line.contains(&b'\r'));
+        let Some(line) = line.filter(|line| !line.starts_with(b" ") && !line.starts_with(b"\t")) else {
+            return Err(LINE);
+        };
         if line.is_empty() {
-            self.place = Place::Content;
-            return;
+            self.kept.clear();
+            self.part.begins().map_err(Unclear::why)?;
+            return Ok(Place::Content);
         }
-        let Some((header, value)) = line.split_once(':') else { return };
-        if header.trim().eq_ignore_ascii_case("content-disposition") {
-            let mut parameters = value.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
-            for (name, value) in &mut parameters {
-                match (name.trim(), value.trim().trim_matches('"')) {
-                    ("name", "model") => self.part.name = Some(Name::Model),
-                    ("name", "stream") => self.part.name = Some(Name::Stream),
-                    ("name", "n") => self.part.name = Some(Name::Choices),
-                    ("filename" | "filename*", _) => self.part.file = true,
-                    _ => {}
-                }
-            }
-        }
+        self.part.line(&String::from_utf8_lossy(line)).map_err(Unclear::why)?;
+        self.kept.clear();
+        Ok(Place::Head)
     }
 }
+
+const CRLF: &[u8] = b"\r\n";
+/// In the place of the byte before, right behind a boundary.
+const BOUNDARY: u8 = 0;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const FORM: &str = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.mp3\"\r\nContent-Type: audio/mpeg\r\n\r\n\
-        so\r\nund\r\n--\r\n--c\r\n--b\r\ncontent-disposition: form-data; name=\"model\"\r\n\r\nwhisper-1\r\n--b\r\n\
-        Content-Disposition: form-data; name=\"prompt\"\r\n\r\nname=\"model\"\r\n--b--\r\nepilogue";
-
-    fn read(content_type: &str, chunks: &[&[u8]]) -> (Vec<String>, bool) {
-        let (mut form, mut pieces) = (FormReader::new(content_type.as_bytes()).unwrap(), Vec::new());
-        for chunk in chunks {
-            form.feed(chunk, &mut |piece| pieces.push(format!("{piece:?}")));
-        }
-        (pieces, form.is_complete())
-    }
-
-    #[test]
-    fn fields_and_files_are_the_same_wherever_the_form_is_cut() {
-        let pieces = vec!["File(16)".to_owned(), "Field(Model, Some(\"whisper-1\"))".to_owned()];
-        let bytes = FORM.as_bytes();
-        for cut in 0..bytes.len() {
-            let read = read("multipart/form-data; boundary=b", &[&bytes[..cut], &bytes[cut..]]);
-            assert_eq!(read, (pieces.clone(), true), "{cut}");
-        }
-        let single: Vec<&[u8]> = bytes.chunks(1).collect();
-        assert_eq!(read("Multipart/Form-Data; charset=utf-8; boundary=\"b\"", &single), (pieces, true));
-    }
-
-    #[test]
-    fn a_form_that_breaks_off_is_not_complete_and_a_long_field_has_no_value() {
-        let cut = &FORM.as_bytes()[..FORM.len() - 20];
-        assert!(!read("multipart/form-data; boundary=b", &[cut]).1);
-        let long = FORM.replace("whisper-1", &"x".repeat(600));
-        assert_eq!(read("multipart/form-data; boundary=b", &[long.as_bytes()]).0[1], "Field(Model, None)");
-    }
-
-    #[test]
-    fn only_a_form_is_a_form() {
-        for content_type in [
-            "",
-            "application/json",
-            "multipart/form-data",
-            "multipart/mixed; boundary=b",
-            "multipart/form-data; boundary=",
-        ] {
-            assert!(FormReader::new(content_type.as_bytes()).is_none(), "{content_type}");
-        }
-    }
-}
+mod tests;

@@ -175,6 +175,17 @@ def configurations():
         yield {"tenants": {"t": {"unlimited": ["request_usd", "day_usd"]}}, "prices": prices[at : at + 8]}
 
 
+def parts():
+    """Parts of forms, the one after the model."""
+    disposition = "Content-Disposition: form-data; "
+    yield "file", f'{disposition}name="file"; filename="a.mp3"\r\nContent-Type: audio/mpeg\r\n\r\nID3\r\n--\r\n'
+    yield "stream", f'{disposition}name="stream"\r\n\r\ntrue'
+    yield "choices", f'{disposition}name="n"\r\nContent-Transfer-Encoding: 8bit\r\n\r\n2'
+    yield "encoded", f"{disposition}name*=utf-8''model\r\n\r\nx"
+    yield "escaped", f'{disposition}filename="a\\"b"; name=x\r\n\r\nx'
+    yield "bare", f'{disposition}name="x"\n\nx\n--b\n{disposition}NAME=model\n\nx'
+
+
 def words():
     """Names of fields and values, as they stand in the tables and in the configuration's types."""
     sources = [*(ROOT / "src/llm").rglob("*.rs"), *(ROOT / "src/config").rglob("*.rs"), ROOT / "src/config.rs"]
@@ -225,6 +236,10 @@ def main(out):
     for nth, (api, extra) in enumerate(OPEN):
         body = {"stream": True, **extra, "model": "m", "messages": [], "contents": []}
         write("request", f"open-{nth}", bytes([names.index(api), "gemini" in api, 9, 7, 1, 2]) + json.dumps(body).encode())
+    for nth, boundary in enumerate(("b", "-b--b", "----WebKitFormBoundary7MA4YWxkTrZu0gW")):
+        for name, content in parts():
+            head = f'--{boundary}\r\nContent-Disposition: form-data; name="model"\r\n\r\nwhisper-1\r\n--{boundary}\r\n'
+            write("form", f"{name}-{nth}", bytes([nth, 1, 2]) + (head + f"{content}\r\n--{boundary}--\r\n").encode())
     headers = {":message-type": "event", ":exception": "e", ":x": "eexception"}
     for name, value in headers.items():
         frame = json.dumps({"headers": {name: value}, "payload": {}})

@@ -8,18 +8,10 @@ use std::time::Duration;
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use serde_json::{Value, json};
-use simulated_provider::{Api, Entry, Provider};
+use simulated_provider::{Api, Entry};
 
 use crate::client::{Body, Connection, PATIENCE, ask, eventually};
-use crate::envoy::{Gateway, Setup, free_tenant, policy};
-
-fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
-}
-
-fn json_of(path: &Path) -> Value {
-    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
+use crate::envoy::{Gateway, Setup, fixtures, free_tenant, json_of, policy};
 
 fn post(path: &str, tenant: &str, sim: &str, body: &Value) -> Request<Body> {
     let head = Request::post(path).header("content-type", "application/json").header("x-tenant-id", tenant);
@@ -54,10 +46,9 @@ fn usage(record: &Value) -> BTreeMap<&str, u64> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_case_of_the_corpus_comes_through_envoy_as_it_says() {
-    let provider = Provider::playing(fixtures());
     let mut policy = policy(json!({"corpus": free_tenant()}));
     policy["prices"] = json_of(&fixtures().join("prices.json"));
-    let setup = Setup { provider: Some(provider.addr), any_path: true, ..Setup::new("corpus", policy) };
+    let setup = Setup { any_path: true, ..Setup::new("corpus", policy) };
     let gateway = Gateway::start(setup).await;
     let (mut expected, mut refused) = (HashMap::new(), 0);
     for (name, case) in cases() {

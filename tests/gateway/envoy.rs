@@ -19,6 +19,14 @@ use crate::client::{Answer, PATIENCE, ask, eventually, get};
 /// Ends Envoy, by whatever way this process ends: then the shell's standard input closes.
 const LEASH: &str = r#""$@" & read -r _; trap "" TERM; kill -TERM 0; sleep 1; kill -KILL 0"#;
 
+pub fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
+}
+
+pub fn json_of(path: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
 /// What differs from the shipped configuration.
 pub struct Setup {
     pub name: &'static str,
@@ -100,7 +108,7 @@ impl Gateway {
         let (provider, upstream) = match setup.provider {
             Some(addr) => (None, addr),
             None => {
-                let provider = Provider::start();
+                let provider = Provider::playing(fixtures());
                 let addr = provider.addr;
                 (Some(provider), addr)
             }

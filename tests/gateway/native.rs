@@ -3,15 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use serde_json::{Value, json};
-use simulated_provider::Provider;
 
 use crate::client::{Answer, eventually};
-use crate::envoy::{Gateway, Setup, free_tenant};
+use crate::envoy::{Gateway, Setup, fixtures, free_tenant, json_of};
 
 /// The APIs that Envoy knows too, and what it calls them.
 const APIS: [(&str, &str); 4] = [
@@ -89,10 +88,6 @@ struct Case {
     sim: String,
 }
 
-fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
-}
-
 fn corpus() -> Vec<Case> {
     let of = |api: &'static str| {
         let folders = fs::read_dir(fixtures().join(api)).unwrap().map(|entry| entry.unwrap().path());
@@ -145,8 +140,8 @@ fn cases() -> Vec<Case> {
 }
 
 /// Envoy's filter stands on the provider's side of ours, so both read what the provider sent.
-async fn gateway(provider: &Provider) -> Gateway {
-    let prices: Value = serde_json::from_slice(&fs::read(fixtures().join("prices.json")).unwrap()).unwrap();
+async fn gateway() -> Gateway {
+    let prices: Value = json_of(&fixtures().join("prices.json"));
     let policy =
         json!({"tenants": {"acme": free_tenant()}, "prices": prices, "limits": {"requests_per_minute": 100_000}});
     let manager = json!({
@@ -181,7 +176,6 @@ async fn gateway(provider: &Provider) -> Gateway {
         },
     });
     let setup = Setup {
-        provider: Some(provider.addr),
         insertions: vec![
             ("          - name: envoy.filters.http.router", format!("          - {manager}\n")),
             ("              - name: chat_completions", routes.concat()),
@@ -215,8 +209,7 @@ async fn counted(gateway: &Gateway, answer: &Answer) -> (Counts, Counts) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn envoys_own_counts_are_ours() {
-    let provider = Provider::playing(fixtures());
-    let gateway = gateway(&provider).await;
+    let gateway = gateway().await;
     let mut unused: Vec<&str> = REASONS.iter().flat_map(|(_, cases)| *cases).copied().collect();
     let (mut agreed, mut unexplained) = (0, Vec::new());
     for Case { name, api, path, request, sim } in cases() {

@@ -9,7 +9,7 @@ use simulated_provider::price_entries;
 use tokio::sync::OnceCell;
 
 use crate::budgets::away_from_midnight;
-use crate::envoy::{Gateway, Setup, policy};
+use crate::envoy::{Gateway, Setup, fixtures, json_of, policy};
 
 /// A little more than the longest wait that an SDK is told to sleep.
 const LONGEST_RUN: Duration = Duration::from_secs(150);
@@ -34,7 +34,8 @@ async fn gateway() -> &'static Gateway {
             [("openai", "gpt-4o-mini"), ("anthropic", "claude-*"), ("google", "gemini-*"), ("aws", "amazon.*")]
         {
             for (name, tenant) in [
-                ("", json!({"tier": "premium"})),
+                // A transcription that has no bound is reckoned with 4,096 tokens.
+                ("", json!({"tier": "premium", "budgets": {"request_usd": "0.10"}})),
                 ("-quiet", json!({"tier": "premium"})),
                 ("-minute", json!({"limits": {"requests_per_minute": 1}})),
                 ("-hour", json!({"limits": {"requests_per_hour": 1}})),
@@ -45,7 +46,11 @@ async fn gateway() -> &'static Gateway {
             }
         }
         let mut policy = policy(Value::Object(tenants));
-        policy["prices"] = Value::Array(price_entries());
+        // The provider knows no transcriptions: it plays those of the corpus.
+        let corpus: Value = json_of(&fixtures().join("prices.json"));
+        let transcribes = |price: &&Value| price["model"].as_str().is_some_and(|model| model.ends_with("transcribe"));
+        let transcriptions = corpus.as_array().unwrap().iter().filter(transcribes).cloned();
+        policy["prices"] = price_entries().into_iter().chain(transcriptions).collect();
         Gateway::start(Setup { any_path: true, ..Setup::new("sdk", policy) })
     };
     GATEWAY.get_or_init(start).await

@@ -103,7 +103,7 @@ def a_budget():
 def a_dear_request():
     made, sent = client("aws")
     status, message, _ = raised("ServiceQuotaExceededException", made, tokens=1_000_000)
-    assert status == 402 and "$0.05 a single request" in message and len(sent) == 1, message
+    assert status == 402 and "$0.10 a single request" in message and len(sent) == 1, message
 
 
 def no_tenant():

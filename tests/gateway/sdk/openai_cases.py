@@ -126,6 +126,29 @@ def embeddings():
     used(raw.headers, input_tokens=tokens, output_tokens=0, total_tokens=answer.usage.total_tokens)
 
 
+def transcribe(made, **fields):
+    # A name that a reader of forms may trip over, and a content that has dashes and line ends in it.
+    upload = ('a "quoted" n\u00e4me; name=model.wav', b"RIFF\r\n--" + bytes(range(256)) * 500, "audio/wav")
+    return made.audio.transcriptions.with_raw_response.create(
+        **{"model": "gpt-4o-transcribe", "file": upload, "prompt": 'name="model"', "response_format": "json"} | fields
+    )
+
+
+def a_transcription():
+    made, _ = client("openai")
+    raw = transcribe(made, extra_headers={"x-sim": "case=openai_audio/openai_transcription_tokens"})
+    usage = raw.parse().usage
+    used(raw.headers, **{count: getattr(usage, count) for count in ("input_tokens", "output_tokens", "total_tokens")})
+
+
+def a_transcription_as_a_stream():
+    made, _ = client("openai")
+    sim = {"x-sim": "case=openai_audio/openai_transcription_sse"}
+    raw = transcribe(made, model="gpt-4o-mini-transcribe", stream=True, extra_headers=sim)
+    usage = list(raw.parse())[-1].usage
+    used(raw.headers, **{count: getattr(usage, count) for count in ("input_tokens", "output_tokens", "total_tokens")})
+
+
 def a_rate_limit():
     made, _ = client("openai-minute", max_retries=0)
     ask(made)
@@ -221,6 +244,8 @@ run(
     a_response,
     a_response_as_a_stream,
     embeddings,
+    a_transcription,
+    a_transcription_as_a_stream,
     a_rate_limit,
     a_rate_limit_that_is_waited_for,
     a_rate_limit_that_is_too_long_to_wait_for,
