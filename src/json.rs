@@ -77,7 +77,8 @@ pub struct Hit<'a, K> {
     pub to: u64,
     /// Of a scalar in an object: where its member begins, behind the bracket or the comma.
     pub member: u64,
-    /// The same object had this key before: readers of the document may disagree about which one counts.
+    /// The same object had this key before, or the key is in other letters: readers of the document may disagree about which
+    /// one counts.
     /// Told of the field's value itself (of a container when it opens), not of the elements of an array.
     pub repeated: bool,
 }

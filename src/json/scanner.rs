@@ -14,6 +14,7 @@ use string::Text;
 #[derive(Debug)]
 pub struct Scanner<K: 'static> {
     shape: &'static [Field<K>],
+    in_any_case: bool,
     progress: Progress<K>,
     /// The open containers from the outermost on, as far as they are wanted: the first `progress.tracked` of these.
     levels: [Level<K>; MAX_TRACKED],
@@ -117,7 +118,15 @@ type Rest<'b> = Result<&'b [u8], Why>;
 
 impl<K: Copy> Scanner<K> {
     pub const fn new(shape: &'static [Field<K>]) -> Self {
-        Self { shape, progress: Progress::START, levels: [const { Level::UNUSED }; MAX_TRACKED], text: [0; MAX_TEXT] }
+        let levels = [const { Level::UNUSED }; MAX_TRACKED];
+        Self { shape, in_any_case: false, progress: Progress::START, levels, text: [0; MAX_TEXT] }
+    }
+
+    /// A key in other letters (`Model`) is told as its field, repeated: Go's and .NET's readers take it for that, others
+    /// don't.
+    pub const fn in_any_case(mut self) -> Self {
+        self.in_any_case = true;
+        self
     }
 
     /// Reads on. A document once malformed stays so: every later call returns the same error.
@@ -237,8 +246,8 @@ impl<K: Copy> Scanner<K> {
             self.pass(1);
             return after;
         };
-        let Self { shape, progress, levels, .. } = self;
-        progress.enter(levels, shape, if key.len() <= MAX_TEXT { Some(key) } else { None });
+        let Self { shape, in_any_case, progress, levels, .. } = self;
+        progress.enter(levels, shape, *in_any_case, if key.len() <= MAX_TEXT { Some(key) } else { None });
         self.pass(key.len().saturating_add(2));
         match behind {
             [b':', behind @ ..] => {
@@ -443,7 +452,7 @@ impl<K: Copy> Scanner<K> {
 
 impl<K> Progress<K> {
     /// The key says where in the shape the next value stands; `None` is one too long for any field.
-    fn enter(&mut self, levels: &mut [Level<K>], shape: &'static [Field<K>], key: Option<&[u8]>) {
+    fn enter(&mut self, levels: &mut [Level<K>], shape: &'static [Field<K>], in_any_case: bool, key: Option<&[u8]>) {
         self.place = Place::Elsewhere;
         self.repeated = false;
         let Some(key) = key.filter(|_| self.tracked == self.depth) else { return };
@@ -458,7 +467,13 @@ impl<K> Progress<K> {
             let name = field.name.as_bytes();
             name.len() == key.len() && name.first() == key.first() && words::same(name, key)
         };
-        let Some((field, bit)) = fields.iter().zip(0..).find(|(field, _)| is_key(field)) else { return };
+        let Some((field, bit)) = fields.iter().zip(0..).find(|(field, _)| is_key(field)) else {
+            if in_any_case && let Some(field) = words::in_other_letters(key, fields, |field| field.name) {
+                self.place = Place::Field(field);
+                self.repeated = true;
+            }
+            return;
+        };
         let bit = 1_u64.checked_shl(bit).unwrap_or(0);
         self.place = Place::Field(field);
         self.repeated = object.seen & bit != 0;

@@ -50,6 +50,22 @@ pub fn same(a: &[u8], b: &[u8]) -> bool {
     }
 }
 
+/// Which of these names a key is but for the case of its letters. Names are ASCII; two letters beyond it have one of it for
+/// their other case, and Go's reader knows them: the long s and the Kelvin sign.
+pub fn in_other_letters<T>(key: &[u8], named: &'static [T], name: impl Fn(&T) -> &str) -> Option<&'static T> {
+    if key.is_ascii() {
+        let is_it = |name: &str| name.len() == key.len() && key.eq_ignore_ascii_case(name.as_bytes());
+        return named.iter().find(|named| is_it(name(named)));
+    }
+    let folded = |letter| match letter {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        letter => letter.to_ascii_lowercase(),
+    };
+    let key = str::from_utf8(key).ok()?;
+    named.iter().find(|named| key.chars().map(folded).eq(name(named).chars().map(folded)))
+}
+
 /// Whether a text can stand between quotes as it is.
 pub fn is_plain(text: &[u8]) -> bool {
     run(text, ends_plain) == text.len()

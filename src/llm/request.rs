@@ -53,7 +53,7 @@ impl fmt::Display for Invalid {
             Self::NotAnObject => f.write_str("the body must be a JSON object"),
             Self::Form(fault) => write!(f, "the form {fault}"),
             Self::Missing(field) => write!(f, "the field `{field}` is missing"),
-            Self::Repeated(field) => write!(f, "the field `{field}` is given more than once"),
+            Self::Repeated(field) => write!(f, "the field `{field}` is given more than once, or in other letters"),
             Self::Wrong { field, expected } => write!(f, "the field `{field}` must be {expected}"),
         }
     }
@@ -128,7 +128,7 @@ impl RequestReader {
     /// A form is read as one where the API takes any; everything else is read as JSON.
     pub fn new(called: Called, content_type: Option<&[u8]>) -> Self {
         let form = content_type.filter(|_| called.schema.takes_forms).and_then(FormReader::new);
-        let source = form.map_or_else(|| Source::Json(Scanner::new(called.schema.request)), Source::Form);
+        let source = form.map_or_else(|| Source::Json(Scanner::new(called.schema.request).in_any_case()), Source::Form);
         Self { called, source, before: Before::Bracket, inside: 0, fields: Fields::NONE }
     }
 

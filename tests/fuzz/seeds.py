@@ -24,6 +24,7 @@ OPEN = [
     ("bedrock_converse", {"inferenceConfig": {}}),
     ("ollama_chat", {"options": {"num_predict": -1, "seed": 1}}),
     ("ollama_generate", {"options": None}),
+    ("ollama_chat", {"Model": "x", "\u017ftream": True, "options": {"num_predict": 1, "NUM_PREDICT": 9}}),
 ]
 
 

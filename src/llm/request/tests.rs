@@ -1,4 +1,5 @@
 use super::*;
+use crate::json::Field;
 use crate::llm::estimate::density::Density;
 use crate::llm::schema::{self, BoundField};
 use proptest::prelude::*;
@@ -42,9 +43,15 @@ fn wrong_requests_say_which_field_and_what_would_be_right() {
         (r#"{"model":7,"messages":[]}"#, "the field `model` must be a string of 1 to 256 bytes"),
         (r#"{"model":"","messages":[]}"#, "the field `model` must be a string"),
         (r#"{"model":"a","messages":{}}"#, "the field `messages` must be an array"),
-        (r#"{"model":"a","model":"b","messages":[]}"#, "the field `model` is given more than once"),
-        (r#"{"n":1,"n":1,"model":"a","messages":[]}"#, "the field `n` is given more than once"),
-        (r#"{"model":"a","messages":[],"messages":[]}"#, "the field `messages` is given more than once"),
+        (
+            r#"{"model":"a","model":"b","messages":[]}"#,
+            "the field `model` is given more than once, or in other letters",
+        ),
+        (r#"{"n":1,"n":1,"model":"a","messages":[]}"#, "the field `n` is given more than once, or in other letters"),
+        (
+            r#"{"model":"a","messages":[],"messages":[]}"#,
+            "the field `messages` is given more than once, or in other letters",
+        ),
         (r#"{"model":"a","messages":[],"max_tokens":-1}"#, "the field `max_tokens` must be a whole number"),
         (r#"{"model":"a","messages":[],"max_tokens":1.5}"#, "the field `max_tokens` must be a whole number"),
         (r#"{"model":"a","messages":[],"n":0}"#, "the field `n` must be a whole number of at least 1"),
@@ -55,6 +62,36 @@ fn wrong_requests_say_which_field_and_what_would_be_right() {
         let said = read(body).unwrap_err().to_string();
         assert!(said.starts_with(message), "{body}: {said}");
     }
+}
+
+/// Go's and .NET's readers of JSON take `Model` for `model`, and of both the last: the price would be that of another model.
+#[test]
+fn a_field_in_other_letters_is_refused() {
+    let is_read = |field: &&Field<Asked>| {
+        !matches!(field.key, None | Some(Asked::Attachment | Asked::Document | Asked::Tools | Asked::Nest))
+    };
+    let mut refused = 0;
+    for schema in schema::ALL {
+        let top = schema.request.iter().map(|field| ("", field));
+        let nests = schema.request.iter().filter(|field| matches!(field.key, Some(Asked::Nest)));
+        let nested = nests.clone().flat_map(|nest| nest.inside.iter().map(|field| (nest.name, field)));
+        for (nest, field) in top.chain(nested).filter(|(_, field)| is_read(field)).chain(nests.map(|nest| ("", nest))) {
+            let long_s = field.name.replacen('s', "\u{17f}", 1);
+            let kelvin = field.name.replacen('k', "\u{212a}", 1);
+            for name in [field.name.to_uppercase(), long_s, kelvin].iter().filter(|name| *name != field.name) {
+                let member = format!("{{\"{name}\":null}}");
+                let body = if nest.is_empty() { member } else { format!("{{\"{nest}\":{member}}}") };
+                let mut reader = reader(schema.name);
+                reader.feed(body.as_bytes());
+                let read = reader.finish(body.len() as u64);
+                assert!(matches!(read, Err(Invalid::Repeated(_))), "{}: {body}: {read:?}", schema.name);
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 100, "{refused}");
+    let other = read(r#"{"model":"a","messages":[],"models":[],"mode\u00fc":1,"user":"Model"}"#);
+    assert_eq!(other.map(|request| request.model), Ok("a".to_owned()));
 }
 
 #[test]
