@@ -5,6 +5,7 @@ use crate::headers::Headers;
 use crate::limit::Guards;
 use crate::llm::path;
 use crate::llm::request::{Request, RequestReader};
+use crate::llm::schema::Schema;
 use crate::outcome::{Outcome, Rejection};
 use crate::policy::{NONE, OTHER, Policy, TenantIx};
 use crate::record::Labels;
@@ -89,9 +90,8 @@ impl Exchange {
             Identity::One(name) => Some(sensitivity(&policy.sensitivity_header, name)?),
             Identity::Unusable => return Err(not_sensitivity(&policy.sensitivity_header)),
         };
-        if headers.get("content-encoding").is_some_and(|encoding| !encoding.eq_ignore_ascii_case(b"identity")) {
-            let message = "The request's body is compressed; send it without a content-encoding.";
-            return Err(Rejection::plain(Outcome::InvalidRequest, message));
+        if let Some(why) = illegible(headers, self.schema) {
+            return Err(Rejection::plain(Outcome::InvalidRequest, why));
         }
         match headers.number("content-length") {
             Some(length) if length > policy.max_request_bytes => Err(too_large(policy)),
@@ -115,6 +115,35 @@ impl Exchange {
         }
         Ok(())
     }
+}
+
+/// Why a body could be another one to the provider than it is here, by what its head says of it.
+fn illegible(headers: &Headers, schema: &Schema) -> Option<&'static str> {
+    if headers.all("content-encoding").any(|encoding| !encoding.eq_ignore_ascii_case(b"identity")) {
+        return Some("The request's body is compressed; send it without a content-encoding.");
+    }
+    let mut types = headers.all("content-type");
+    let content_type = match (types.next(), types.next()) {
+        // Nearly every request's.
+        (None, _) | (Some(b"application/json"), None) => return None,
+        (Some(content_type), None) => std::str::from_utf8(content_type).ok(),
+        (Some(_), Some(_)) => None,
+    };
+    let Some(content_type) = content_type else {
+        return Some("The header `content-type` must be given once, in ASCII.");
+    };
+    let (essence, parameters) = content_type.split_once(';').unwrap_or((content_type, ""));
+    // A server that reads UTF-7, as one in Node.js may, finds quotes where there are none.
+    let is_other = |(name, value): (&str, &str)| {
+        let charset = value.trim().trim_matches('"');
+        let is_utf8 = ["utf-8", "utf8", "us-ascii"].iter().any(|known| charset.eq_ignore_ascii_case(known));
+        name.trim().eq_ignore_ascii_case("charset") && !is_utf8
+    };
+    if parameters.split(';').filter_map(|parameter| parameter.split_once('=')).any(is_other) {
+        return Some("The request's body must be UTF-8, and its `content-type` names another charset.");
+    }
+    let is_form = essence.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded");
+    (is_form && schema.takes_forms).then_some("A form must come as `multipart/form-data`.")
 }
 
 fn sensitivity(place: &str, name: &str) -> Result<Sensitivity, Rejection> {

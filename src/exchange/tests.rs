@@ -80,9 +80,37 @@ fn who_is_not_known_or_not_clear_is_refused_by_name() {
         (&[("x-tenant-id", "acme"), ("x-tenant-id", "acme")], Outcome::TenantUnknown),
         (&[("x-tenant-id", "acme"), ("content-length", "99999999")], Outcome::RequestTooLarge),
         (&[("x-tenant-id", "acme"), ("content-encoding", "gzip")], Outcome::InvalidRequest),
+        (
+            &[("x-tenant-id", "acme"), ("content-encoding", "identity"), ("content-encoding", "br")],
+            Outcome::InvalidRequest,
+        ),
+        (&[("x-tenant-id", "acme"), ("content-type", "application/json; charset=utf-7")], Outcome::InvalidRequest),
+        (&[("x-tenant-id", "acme"), ("content-type", "text/json;x=y; Charset=\"UTF-16\"")], Outcome::InvalidRequest),
+        (
+            &[("x-tenant-id", "acme"), ("content-type", "application/json"), ("content-type", "text/plain")],
+            Outcome::InvalidRequest,
+        ),
     ] {
         assert_eq!(refused(&policy, headers).outcome, outcome, "{headers:?}");
     }
+}
+
+#[test]
+fn a_form_is_read_in_one_encoding_only() {
+    let opened = |path, content_type| {
+        let headers = called("POST", path, &[("x-tenant-id", "acme"), ("content-type", content_type)]);
+        match Exchange::open(&policy(), &headers, NOON) {
+            Opening::Read(_) => None,
+            Opening::Refuse(_, reply) => Some(reply.outcome),
+            Opening::Aside => panic!("{path} is not an API"),
+        }
+    };
+    let (upload, chat, urlencoded) =
+        ("/v1/audio/transcriptions", "/v1/chat/completions", "application/X-www-form-urlencoded");
+    assert_eq!(opened(upload, urlencoded), Some(Outcome::InvalidRequest));
+    assert_eq!(opened(upload, "multipart/form-data; boundary=b; charset=\"utf-8\""), None);
+    // What curl says of any body, and no reader of a chat believes.
+    assert_eq!(opened(chat, urlencoded), None);
 }
 
 #[test]
