@@ -48,7 +48,7 @@ fn may_name_the_model(line: &str) -> bool {
     }
     outside.split(';').filter_map(|parameter| parameter.split_once('=')).any(|(name, value)| {
         let name = name.trim().to_ascii_lowercase();
-        (name == "name" || name == "name*") && value.replace('\\', "").trim() == "model"
+        (name == "name" || name.starts_with("name*")) && value.replace('\\', "").trim().eq_ignore_ascii_case("model")
     })
 }
 

@@ -11,6 +11,17 @@ pub enum Name {
     Choices,
 }
 
+impl Name {
+    fn of(text: &str) -> Result<Option<Self>, Unclear> {
+        let known = [("model", Self::Model), ("stream", Self::Stream), ("n", Self::Choices)];
+        match known.into_iter().find(|(known, _)| text.eq_ignore_ascii_case(known)) {
+            Some((known, name)) if text == known => Ok(Some(name)),
+            Some(_) => Err(Unclear::Letters),
+            None => Ok(None),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Part {
     pub(super) name: Option<Name>,
@@ -25,6 +36,7 @@ pub(super) enum Unclear {
     Twice,
     Quoted,
     Encoded,
+    Letters,
     FileOfField,
 }
 
@@ -34,6 +46,7 @@ impl Unclear {
             Self::Twice => "names a part more than once",
             Self::Quoted => "has a part whose name ends early, or has a backslash, `;`, `=` or blanks in its quotes",
             Self::Encoded => "has a part whose name or content is encoded",
+            Self::Letters => "has `model`, `stream` or `n` in other letters",
             Self::FileOfField => "has a file in the place of `model`, `stream` or `n`",
         }
     }
@@ -72,13 +85,9 @@ impl Part {
                 if text.contains(['\\', ';', '=', '\0']) || text != text.trim() {
                     return Err(Unclear::Quoted);
                 }
-                self.name = match text {
-                    "model" => Some(Name::Model),
-                    "stream" => Some(Name::Stream),
-                    "n" => Some(Name::Choices),
-                    _ => None,
-                };
-            } else if name.eq_ignore_ascii_case("name*") {
+                self.name = Name::of(text)?;
+            } else if name.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("name*")) {
+                // Encoded, or in several parts (RFC 2231).
                 return Err(Unclear::Encoded);
             } else if name.eq_ignore_ascii_case("filename") || name.eq_ignore_ascii_case("filename*") {
                 self.file = true;

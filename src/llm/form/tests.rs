@@ -55,6 +55,8 @@ fn what_servers_read_in_two_ways_is_refused() {
     assert_eq!(format!("Content-Disposition: form-data; {cut}").find('\r'), Some(LONGEST_LINE));
     for (form, fault) in [
         (field("name*=utf-8''model"), Unclear::Encoded.why()),
+        (field("Name*0=mod; name*1=\"el\""), Unclear::Encoded.why()),
+        (field("name=\"Model\""), Unclear::Letters.why()),
         (field("name=\"model\"; name=\"x\""), Unclear::Twice.why()),
         (field("name=\"x\"; Name=model"), Unclear::Twice.why()),
         (field("name=\"x\"\r\nContent-Disposition: form-data; name=\"model\""), Unclear::Twice.why()),
