@@ -113,6 +113,8 @@ pub enum Asked {
     Attachment,
     Document,
     Tools,
+    /// By its name, a list of models that may serve in the place of the one that is priced.
+    OtherModels(&'static str),
     /// For the gateway alone.
     Role,
     Sensitivity,

@@ -149,6 +149,13 @@ impl Fields {
                     }
                 }
             }
+            Asked::OtherModels(field) => {
+                once(field, hit, false)?;
+                if !matches!(hit.found, Found::Null | Found::Opened(_) | Found::Closed { empty: true, .. }) {
+                    let expected = "left out: which models may serve is said to the gateway";
+                    return Err(Invalid::Wrong { field, expected });
+                }
+            }
             Asked::Tools => self.tools |= matches!(hit.found, Found::Opened(Container::Object)),
             Asked::Role => {
                 once("role", hit, self.role.is_some())?;

@@ -57,6 +57,10 @@ fn wrong_requests_say_which_field_and_what_would_be_right() {
         (r#"{"model":"a","messages":[],"n":0}"#, "the field `n` must be a whole number of at least 1"),
         (r#"{"model":"a","messages":[],"stream":"yes"}"#, "the field `stream` must be true or false"),
         (r#"{"model":"a","messages":[],"stream_options":[]}"#, "the field `stream_options` must be an object"),
+        (r#"{"model":"a","messages":[],"models":["b"]}"#, "the field `models` must be left out"),
+        (r#"{"model":"a","messages":[],"models":[null]}"#, "the field `models` must be left out"),
+        (r#"{"model":"a","messages":[],"models":"b"}"#, "the field `models` must be left out"),
+        (r#"{"fallbacks":[{"model":"b"}],"model":"a","messages":[]}"#, "the field `fallbacks` must be left out"),
         (r#"{"model":"a","messages":[]"#, "invalid JSON at byte"),
     ] {
         let said = read(body).unwrap_err().to_string();
@@ -90,7 +94,7 @@ fn a_field_in_other_letters_is_refused() {
         }
     }
     assert!(refused > 100, "{refused}");
-    let other = read(r#"{"model":"a","messages":[],"models":[],"mode\u00fc":1,"user":"Model"}"#);
+    let other = read(r#"{"model":"a","messages":[],"models":[],"fallbacks":null,"mode\u00fc":1,"user":"Model"}"#);
     assert_eq!(other.map(|request| request.model), Ok("a".to_owned()));
 }
 

@@ -27,17 +27,22 @@ macro_rules! chat_asks {
             STREAM_OPTIONS,
             asked("service_tier", Asked::ServiceTier),
             TOOLS,
+            OTHER_MODELS,
+            FALLBACKS,
             object("messages", Asked::Needed, &[path("content", &PARTS)]),
         ]
     };
 }
 
+/// OpenRouter's list of models to try after the first, and LiteLLM's.
+const OTHER_MODELS: Field<Asked> = object("models", Asked::OtherModels("models"), &[]);
+const FALLBACKS: Field<Asked> = object("fallbacks", Asked::OtherModels("fallbacks"), &[]);
 const TOOLS: Field<Asked> = object("tools", Asked::Tools, &[]);
 
-static CHAT_REQUEST: [Field<Asked>; 9] = chat_asks!();
+static CHAT_REQUEST: [Field<Asked>; 11] = chat_asks!();
 
 /// Chat as the gateway's own API takes it.
-static GATEWAY_CHAT_REQUEST: [Field<Asked>; 11] =
+static GATEWAY_CHAT_REQUEST: [Field<Asked>; 13] =
     chat_asks!(asked("role", Asked::Role), asked("sensitivity", Asked::Sensitivity));
 
 static MESSAGE: [Field<Fact>; 8] = [
@@ -161,7 +166,9 @@ pub static CHAT: Schema = Schema {
 /// The older API knows one spelling, whatever the price says.
 static COMPLETION_BOUNDS: [Slot; 1] = [Slot { nest: None, name: "max_tokens" }];
 
-static COMPLETIONS_REQUEST: [Field<Asked>; 7] = [
+static COMPLETIONS_REQUEST: [Field<Asked>; 9] = [
+    OTHER_MODELS,
+    FALLBACKS,
     asked("model", Asked::Model),
     asked("stream", Asked::Stream),
     // `best_of` answers are generated and billed, and at least `n` of them.
@@ -180,7 +187,9 @@ pub static COMPLETIONS: Schema = Schema {
     ..CHAT
 };
 
-static RESPONSES_REQUEST: [Field<Asked>; 6] = [
+static RESPONSES_REQUEST: [Field<Asked>; 8] = [
+    OTHER_MODELS,
+    FALLBACKS,
     asked("model", Asked::Model),
     asked("stream", Asked::Stream),
     asked("max_output_tokens", Asked::Bound(0)),
