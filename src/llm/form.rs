@@ -28,9 +28,15 @@ pub struct FormReader {
     /// Bytes of CR LF and the boundary that came last.
     matched: usize,
     place: Place,
-    /// The header line or the value at hand, as far as it is kept.
-    kept: Vec<u8>,
+    taken: Taken,
+}
+
+/// The part at hand.
+#[derive(Debug, Default)]
+struct Taken {
     part: Part,
+    /// The line of its head or the value, as far as it is kept.
+    kept: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,8 +128,7 @@ impl FormReader {
             // The first boundary may open the body: it lacks the line end that the others begin with.
             matched: CRLF.len(),
             place: Place::Content,
-            kept: Vec::new(),
-            part: Part::default(),
+            taken: Taken::default(),
         })
     }
 
@@ -146,7 +151,7 @@ impl FormReader {
                     if byte == b'\n' {
                         self.place = self.line().unwrap_or_else(Place::Broken);
                     } else {
-                        self.keep(&[byte], LONGEST_LINE);
+                        self.taken.keep(&[byte], LONGEST_LINE);
                     }
                     after
                 }
@@ -168,7 +173,7 @@ impl FormReader {
             let length = words::run(rest, |word| words::equal(word, b'\r') | words::equal(word, b'-'));
             let (run, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
             if !run.is_empty() {
-                self.take(run);
+                self.taken.take(run);
                 return after;
             }
         }
@@ -179,9 +184,8 @@ impl FormReader {
             // begins within it.
             let matched = std::mem::take(&mut self.matched);
             let (line_end, text) = matched.checked_sub(CRLF.len()).map_or((matched, 0), |text| (CRLF.len(), text));
-            let delimiter =
-                [CRLF.get(..line_end), self.boundary.text.get(..text)].map(Option::unwrap_or_default).concat();
-            self.take(&delimiter);
+            self.taken.take(CRLF.get(..line_end).unwrap_or_default());
+            self.taken.take(self.boundary.text.get(..text).unwrap_or_default());
         }
         if self.expected() == Some(byte) {
             self.matched = self.matched.saturating_add(1);
@@ -191,7 +195,7 @@ impl FormReader {
         } else if found {
             self.place = Place::Broken(WITHIN);
         } else {
-            self.take(&[byte]);
+            self.taken.take(&[byte]);
         }
         after
     }
@@ -202,6 +206,36 @@ impl FormReader {
         text.map_or(CRLF.get(self.matched), |text| self.boundary.text.get(text)).copied()
     }
 
+    fn end_of_part(&mut self, piece: &mut impl FnMut(Piece<'_>)) {
+        if self.taken.part.file {
+            piece(Piece::File(self.taken.part.bytes));
+        } else if let Some(name) = self.taken.part.name {
+            let short = self.taken.kept.get(..).filter(|kept| kept.len() <= LONGEST);
+            piece(Piece::Field(name, short.and_then(|kept| std::str::from_utf8(kept).ok())));
+        }
+        (self.place, self.matched, self.taken.part) = (Place::Behind(BOUNDARY), 0, Part::default());
+        self.taken.kept.clear();
+    }
+
+    /// A line of a part's head has ended.
+    fn line(&mut self) -> Result<Place, Fault> {
+        let line =
+            self.taken.kept.strip_suffix(b"\r").filter(|line| line.len() < LONGEST_LINE && !line.contains(&b'\r'));
+        let Some(line) = line.filter(|line| !line.starts_with(b" ") && !line.starts_with(b"\t")) else {
+            return Err(LINE);
+        };
+        if line.is_empty() {
+            self.taken.kept.clear();
+            self.taken.part.begins().map_err(Unclear::why)?;
+            return Ok(Place::Content);
+        }
+        self.taken.part.line(&String::from_utf8_lossy(line)).map_err(Unclear::why)?;
+        self.taken.kept.clear();
+        Ok(Place::Head)
+    }
+}
+
+impl Taken {
     fn take(&mut self, bytes: &[u8]) {
         self.part.bytes = self.part.bytes.saturating_add(bytes.len() as u64);
         if self.part.name.is_some() {
@@ -213,33 +247,6 @@ impl FormReader {
     fn keep(&mut self, bytes: &[u8], longest: usize) {
         let room = longest.saturating_add(1).saturating_sub(self.kept.len());
         self.kept.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
-    }
-
-    fn end_of_part(&mut self, piece: &mut impl FnMut(Piece<'_>)) {
-        if self.part.file {
-            piece(Piece::File(self.part.bytes));
-        } else if let Some(name) = self.part.name {
-            let short = self.kept.get(..).filter(|kept| kept.len() <= LONGEST);
-            piece(Piece::Field(name, short.and_then(|kept| std::str::from_utf8(kept).ok())));
-        }
-        (self.place, self.matched, self.part) = (Place::Behind(BOUNDARY), 0, Part::default());
-        self.kept.clear();
-    }
-
-    /// A line of a part's head has ended.
-    fn line(&mut self) -> Result<Place, Fault> {
-        let line = self.kept.strip_suffix(b"\r").filter(|line| line.len() < LONGEST_LINE && !line.contains(&b'\r'));
-        let Some(line) = line.filter(|line| !line.starts_with(b" ") && !line.starts_with(b"\t")) else {
-            return Err(LINE);
-        };
-        if line.is_empty() {
-            self.kept.clear();
-            self.part.begins().map_err(Unclear::why)?;
-            return Ok(Place::Content);
-        }
-        self.part.line(&String::from_utf8_lossy(line)).map_err(Unclear::why)?;
-        self.kept.clear();
-        Ok(Place::Head)
     }
 }
 
