@@ -249,6 +249,8 @@ async fn everything_once(gateway: &Gateway) {
         gateway.ask(acme().sim(sim).request()).await;
         gateway.ask(acme().stream().sim(sim).request()).await;
     }
+    // A stream that is over within a millisecond has no pace.
+    gateway.ask(acme().stream().sim("tokens=16; gap_ms=5").request()).await;
     // It says what it bills.
     gateway.ask(acme().sim("case=openai_chat/openrouter_json_cost_exponent").request()).await;
     assert_eq!(gateway.ask(acme().without("messages").request()).await.status, 400);
