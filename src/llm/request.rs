@@ -132,7 +132,7 @@ impl RequestReader {
         Self { called, source, before: Before::Bracket, inside: 0, fields: Fields::NONE }
     }
 
-    /// Feeds the next bytes of the body. A fault is told at the end, once; until then nothing more is fields.
+    /// Feeds the next bytes of the body. A fault is told at the end, once; until then nothing more is read.
     pub fn feed(&mut self, bytes: &[u8]) {
         if self.fields.fault.is_some() {
             return;

@@ -7,7 +7,7 @@ use std::process::{Child, Command};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use simulated_provider::{Entry, Provider};
+use simulated_provider::Entry;
 
 use crate::budgets::away_from_midnight;
 use crate::client::{Answer, Connection, PATIENCE, ask, chat, eventually, get, whole};
@@ -279,9 +279,7 @@ async fn each_panel_of_the_dashboards_finds_series() {
         "narrow": once(json!([])),
         "audited": once(json!(["requests_per_minute"])),
     });
-    let provider = Provider::playing(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures"));
-    let setup = Setup { provider: Some(provider.addr), ..Setup::new("dashboards", policy(tenants)) };
-    let gateway = Gateway::start(setup).await;
+    let gateway = Gateway::start(Setup::new("dashboards", policy(tenants))).await;
     let prometheus = Prometheus::start("dashboards", &program, &gateway).await;
     prometheus.tells(r#"sum(up{job=~"ai-gateway.*"})"#, 2.0, 0.0).await;
     let spends = async || gateway.ask(chat("spent").request()).await.status;

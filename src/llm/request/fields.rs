@@ -31,6 +31,7 @@ pub(super) struct Fields {
 
 /// A URL this long holds the picture itself; a shorter one only points at it.
 const INLINE_BYTES: u64 = 2_048;
+
 impl Fields {
     pub(super) const NONE: Self = Self {
         model: None,
