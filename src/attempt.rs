@@ -6,6 +6,7 @@
 
 use std::fmt::Write as _;
 
+use crate::headers::is_value;
 use crate::llm::meter::{Form, Meter, Reading};
 use crate::llm::request::{Edit, Place};
 use crate::llm::schema::{self, Schema};
@@ -30,10 +31,10 @@ pub struct Leg {
 }
 
 /// Writes a plan: a line for the API, then one for each provider in the order of the chain. Strings of JSON hold no tab
-/// and no line's end, nor do names and paths.
+/// and no line's end, nor do names; a provider whose path has one gets no line, and so no request.
 pub fn plan(schema: &Schema, legs: &[Leg]) -> String {
     let mut text = format!("{VERSION}\t{}", schema.name);
-    for Leg { provider, path, length, edits } in legs {
+    for Leg { provider, path, length, edits } in legs.iter().filter(|leg| is_value(leg.path.as_bytes())) {
         // Writing into a string never fails.
         let _ = write!(text, "\n{provider}\t{path}\t{length}");
         for Edit { place, text: new } in edits {

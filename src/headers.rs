@@ -3,7 +3,7 @@
 //! Trade-off: of twenty headers half a dozen are looked at. Finding one goes over the lengths of those before it, and
 //! looks at the names that are as long; two allocations for each that nobody asks for would cost more by far.
 
-use crate::json::words::same;
+use crate::json::words::{self, same};
 
 /// How many, the lengths of each name and value, then both, each with a zero behind it; numbers are little-endian `u32`.
 /// What doesn't keep to that has no headers.
@@ -40,6 +40,15 @@ fn read(bytes: &[u8]) -> Option<(impl Iterator<Item = Place>, &[u8])> {
         place
     });
     Some((places, texts))
+}
+
+/// The longest value that the gateway gives a header of an answer.
+pub const LONGEST_VALUE: usize = 1_024;
+
+/// Whether these bytes can be a header's value: neither Proxy-Wasm nor Envoy looks at one that a filter writes, and over
+/// HTTP/1.1 a line's end in it begins the next header, or another answer.
+pub fn is_value(bytes: &[u8]) -> bool {
+    words::run(bytes, |word| words::below(word, b' ') | words::equal(word, 0x7f)) == bytes.len()
 }
 
 impl Headers {
@@ -109,6 +118,21 @@ mod tests {
         assert_eq!(headers.all("a").collect::<Vec<_>>(), [b"1", b"4"]);
         assert_eq!((headers.number("n"), headers.number("x"), headers.number("y")), (Some(5), None, None));
         assert_eq!(headers.iter().count(), 6);
+    }
+
+    #[test]
+    fn a_value_has_no_control_characters() {
+        for length in 0..40 {
+            let text = "é漢 !~".repeat(8).into_bytes();
+            assert!(is_value(&text[..length]));
+            for at in 0..length {
+                for byte in (0..b' ').chain([0x7f]) {
+                    let mut value = text[..length].to_vec();
+                    value[at] = byte;
+                    assert!(!is_value(&value), "{byte:#x} at {at} of {length}");
+                }
+            }
+        }
     }
 
     proptest! {

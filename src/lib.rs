@@ -33,6 +33,7 @@ mod host;
 pub mod json;
 pub mod limit;
 pub mod llm;
+pub mod name;
 pub mod outcome;
 pub mod policy;
 pub mod price;

@@ -1,6 +1,7 @@
 //! Who a request says it is. Envoy's own auth sets the header or strips it; here it is only read, strictly.
 
 use crate::headers::Headers;
+use crate::name::{LONGEST, is_printable};
 
 /// What the values of one header come to. Which of two a server takes differs, so a repeated one is no value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,9 +10,9 @@ pub enum Identity<'a> {
     One(&'a str),
     /// Repeated, not UTF-8, or longer than any configured name.
     Unusable,
+    /// It has a control character: no client of HTTP can send one, so whoever set the header has passed on what it was told.
+    Garbled,
 }
-
-const LONGEST: usize = 256;
 
 impl<'a> Identity<'a> {
     pub fn of(headers: &'a Headers, name: &str) -> Self {
@@ -20,6 +21,7 @@ impl<'a> Identity<'a> {
             (None, _) => Self::Missing,
             (Some(value), None) => match std::str::from_utf8(value.trim_ascii()) {
                 Ok("") => Self::Missing,
+                Ok(value) if !is_printable(value) => Self::Garbled,
                 Ok(value) if value.len() <= LONGEST => Self::One(value),
                 _ => Self::Unusable,
             },
@@ -44,6 +46,7 @@ mod tests {
         assert_eq!(of(&[b" acme "]), "One(\"acme\")");
         assert_eq!(of(&[b"acme", b"acme"]), "Unusable");
         assert_eq!(of(&[b"\xff"]), "Unusable");
+        assert_eq!(of(&[b"ac\rme"]), "Garbled");
         assert_eq!(of(&[&[b'a'; 257]]), "Unusable");
     }
 }

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
 use crate::limit::budget::Calendar;
+use crate::name;
 use crate::price::Pattern;
 use crate::units::{NanoUsd, PicoUsdPerToken, UnixNanos};
 
@@ -48,7 +49,7 @@ const MAX_NAME_BYTES: usize = 128;
 fn name_problem(text: &str) -> Option<String> {
     let problem = if text.is_empty() {
         return Some("a name must not be empty".to_owned());
-    } else if text.chars().any(|char| char.is_control() || char == ';') {
+    } else if text.contains(';') || !name::is_printable(text) {
         "control characters and `;` are not allowed"
     } else if text.trim() != text {
         "it must not begin or end with a blank"

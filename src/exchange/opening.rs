@@ -6,6 +6,7 @@ use crate::limit::Guards;
 use crate::llm::path;
 use crate::llm::request::{Request, RequestReader};
 use crate::llm::schema::Schema;
+use crate::name::is_printable;
 use crate::outcome::{Outcome, Rejection};
 use crate::policy::{NONE, OTHER, Policy, TenantIx};
 use crate::record::Labels;
@@ -21,10 +22,11 @@ impl Exchange {
         let Some(called) = path::called(&policy.paths, method, path) else {
             return Opening::Aside;
         };
-        let (role, label) = match Identity::of(headers, &policy.role_header) {
+        let asked_role = Identity::of(headers, &policy.role_header);
+        let (role, label) = match asked_role {
             Identity::Missing => (None, policy.role_label(None)),
             Identity::One(role) => (Some(role.to_owned()), policy.role_label(Some(role))),
-            Identity::Unusable => (None, OTHER),
+            Identity::Unusable | Identity::Garbled => (None, OTHER),
         };
         let mut exchange = Self {
             started: now,
@@ -42,6 +44,7 @@ impl Exchange {
             request_id: headers
                 .get("x-request-id")
                 .map(|id| String::from_utf8_lossy(id.get(..128).unwrap_or(id)).into_owned())
+                .filter(|id| is_printable(id))
                 .unwrap_or_default(),
             model_asked: String::new(),
             model_chosen: String::new(),
@@ -49,7 +52,7 @@ impl Exchange {
             audit: Guards::default(),
             phase: Phase::Over,
         };
-        match exchange.admit_head(policy, headers) {
+        match exchange.admit_head(policy, headers, asked_role) {
             Ok(tenant) => {
                 exchange.phase = Phase::Reading {
                     tenant,
@@ -65,13 +68,17 @@ impl Exchange {
         }
     }
 
-    fn admit_head(&mut self, policy: &Policy, headers: &Headers) -> Result<TenantIx, Rejection> {
+    fn admit_head(&mut self, policy: &Policy, headers: &Headers, role: Identity<'_>) -> Result<TenantIx, Rejection> {
         let name = &policy.tenant_header;
         let tenant = match Identity::of(headers, name) {
             Identity::One(tenant) => tenant,
             Identity::Missing => {
                 let message = format!("The request names no tenant: the header `{name}` is missing.");
                 return Err(Rejection::plain(Outcome::TenantMissing, message));
+            }
+            Identity::Garbled => {
+                OTHER.clone_into(&mut self.labels.tenant);
+                return Err(garbled(name));
             }
             Identity::Unusable => {
                 OTHER.clone_into(&mut self.labels.tenant);
@@ -85,10 +92,13 @@ impl Exchange {
         };
         self.labels.tenant = known.name.to_string();
         self.tenant = Some(ix);
+        if role == Identity::Garbled {
+            return Err(garbled(&policy.role_header));
+        }
         self.sensitivity = match Identity::of(headers, &policy.sensitivity_header) {
             Identity::Missing => None,
             Identity::One(name) => Some(sensitivity(&policy.sensitivity_header, name)?),
-            Identity::Unusable => return Err(not_sensitivity(&policy.sensitivity_header)),
+            Identity::Unusable | Identity::Garbled => return Err(not_sensitivity(&policy.sensitivity_header)),
         };
         if let Some(why) = illegible(headers, self.schema) {
             return Err(Rejection::plain(Outcome::InvalidRequest, why));
@@ -144,6 +154,11 @@ fn illegible(headers: &Headers, schema: &Schema) -> Option<&'static str> {
     }
     let is_form = essence.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded");
     (is_form && schema.takes_forms).then_some("A form must come as `multipart/form-data`.")
+}
+
+fn garbled(header: &str) -> Rejection {
+    let message = format!("The header `{header}` has a control character, which no name has.");
+    Rejection::plain(Outcome::InvalidRequest, message)
 }
 
 fn sensitivity(place: &str, name: &str) -> Result<Sensitivity, Rejection> {

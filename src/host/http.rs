@@ -1,8 +1,10 @@
 //! Headers and bodies of the stream at hand, and replies in its place.
+//!
+//! Every header that the filter writes goes through here, and only with a value that stays in its place.
 
 use super::lines;
 use super::pairs::headers;
-use crate::headers::Headers;
+use crate::headers::{Headers, LONGEST_VALUE, is_value};
 use crate::outcome::Reply;
 use log::Level;
 use proxy_wasm::hostcalls;
@@ -16,7 +18,10 @@ pub fn response_headers() -> Headers {
     headers(MapType::HttpResponseHeaders)
 }
 
-pub fn set_request_header(name: &str, value: &str) {
+pub fn set_request_header(name: &'static str, value: &str) {
+    if !is_value(value.as_bytes()) {
+        return unfit(name);
+    }
     let set = hostcalls::set_map_value(MapType::HttpRequestHeaders, name, Some(value));
     warn_if_refused("set a request header", set);
 }
@@ -31,7 +36,10 @@ pub fn remove_response_header(name: &str) {
 
 /// In the place of those of that name that the answer, as it was read, has already. The first header that Envoy has to look
 /// for costs it an index of all of them, so a new one is only added.
-pub fn set_response_header(answer: &Headers, name: &str, value: &str) {
+pub fn set_response_header(answer: &Headers, name: &'static str, value: &str) {
+    if !may_answer(value) {
+        return unfit(name);
+    }
     let set = match answer.get(name) {
         Some(_) => hostcalls::set_map_value(MapType::HttpResponseHeaders, name, Some(value)),
         None => hostcalls::add_map_value(MapType::HttpResponseHeaders, name, value),
@@ -72,8 +80,28 @@ pub fn reply(reply: &Reply) {
 }
 
 pub fn send(status: u32, headers: &[(&'static str, String)], body: &[u8]) {
-    let headers = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let fit = |(name, value): &(&'static str, String)| {
+        let fits = may_answer(value);
+        if !fits {
+            unfit(name);
+        }
+        fits
+    };
+    let headers = headers.iter().filter(|header| fit(header)).map(|(name, value)| (*name, value.as_str())).collect();
     warn_if_refused("reply", hostcalls::send_http_response(status, headers, Some(body)));
+}
+
+fn may_answer(value: &str) -> bool {
+    value.len() <= LONGEST_VALUE && is_value(value.as_bytes())
+}
+
+/// The message goes on without the header: what reads it must not take another's words for ours.
+fn unfit(name: &'static str) {
+    lines::say(
+        Level::Error,
+        "header_left_out",
+        format_args!("the value for the header `{name}` has a control character, or is too long. Please report this"),
+    );
 }
 
 fn warn_if_refused(what: &'static str, result: Result<(), Status>) {

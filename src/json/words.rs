@@ -50,9 +50,10 @@ pub fn same(a: &[u8], b: &[u8]) -> bool {
     }
 }
 
-/// Which of these names a key is but for the case of its letters. Names are ASCII; two letters beyond it have one of it for
-/// their other case, and Go's reader knows them: the long s and the Kelvin sign.
+/// Which of these names a key is but for the case of its letters, or to a server whose texts end at a NUL. Names are ASCII; two
+/// letters beyond it have one of it for their other case, and Go's reader knows them: the long s and the Kelvin sign.
 pub fn in_other_letters<T>(key: &[u8], named: &'static [T], name: impl Fn(&T) -> &str) -> Option<&'static T> {
+    let key = key.split(|byte| *byte == 0).next().unwrap_or(key);
     if key.is_ascii() {
         let is_it = |name: &str| name.len() == key.len() && key.eq_ignore_ascii_case(name.as_bytes());
         return named.iter().find(|named| is_it(name(named)));

@@ -14,6 +14,7 @@ use super::form::{self, FormReader};
 use super::path::Called;
 use super::schema::{Asked, Item, Output, Schema, Slot};
 use crate::json::{Container, Malformed, Scanner};
+use crate::name;
 use crate::price::Items;
 use crate::units::Tokens;
 use std::fmt;
@@ -187,6 +188,9 @@ impl RequestReader {
         let is_form = matches!(source, Source::Form(_));
         let model_in_path = called.model.is_some();
         let (model, model_place) = match (called.model, fields.model) {
+            (Some(model), _) if !name::is_name(&model) => {
+                return Err(Invalid::Wrong { field: "model", expected: fields::NAME });
+            }
             (Some(model), _) => (model, None),
             (None, Some((model, place))) => (model, (!is_form).then_some(place)),
             (None, None) if schema.own => (BY_ROLE.to_owned(), None),

@@ -7,6 +7,7 @@ use super::{Invalid, Nest, Place, SLOTS, Written};
 use crate::json::{Container, Found, Hit, Number};
 use crate::llm::form;
 use crate::llm::schema::{Asked, Schema};
+use crate::name;
 use crate::units::Tokens;
 
 pub(super) struct Fields {
@@ -28,6 +29,9 @@ pub(super) struct Fields {
     /// The first fault in the order of the body.
     pub(super) fault: Option<Invalid>,
 }
+
+/// What is said of a name that is none.
+pub(super) const NAME: &str = "a string of 1 to 256 bytes without control characters";
 
 /// A URL this long holds the picture itself; a shorter one only points at it.
 const INLINE_BYTES: u64 = 2_048;
@@ -70,7 +74,7 @@ impl Fields {
             form::Piece::Field(field, value) => (field, value),
         };
         let fault = match field {
-            (form::Name::Model, Some(model)) if self.model.is_none() && !model.is_empty() && model.len() <= 256 => {
+            (form::Name::Model, Some(model)) if self.model.is_none() && name::is_name(model) => {
                 self.model = Some((model.to_owned(), nowhere));
                 return;
             }
@@ -85,7 +89,7 @@ impl Fields {
                 }
                 _ => Invalid::Wrong { field: "n", expected: "a whole number of at least 1" },
             },
-            (form::Name::Model, _) => Invalid::Wrong { field: "model", expected: "one string of 1 to 256 bytes" },
+            (form::Name::Model, _) => Invalid::Wrong { field: "model", expected: NAME },
             (form::Name::Stream, _) => Invalid::Wrong { field: "stream", expected: "true or false, once" },
             (form::Name::Choices, _) => Invalid::Repeated("n"),
         };
@@ -202,8 +206,8 @@ fn once(field: &'static str, hit: &Hit<'_, Asked>, before: bool) -> Result<(), I
 
 fn name(field: &'static str, hit: &Hit<'_, Asked>) -> Result<String, Invalid> {
     match hit.found {
-        Found::Text { text, cut: false } if !text.is_empty() => Ok(text.to_owned()),
-        _ => Err(Invalid::Wrong { field, expected: "a string of 1 to 256 bytes" }),
+        Found::Text { text, cut: false } if name::is_name(text) => Ok(text.to_owned()),
+        _ => Err(Invalid::Wrong { field, expected: NAME }),
     }
 }
 

@@ -40,7 +40,10 @@ fn wrong_requests_say_which_field_and_what_would_be_right() {
         ("7", "the body must be a JSON object"),
         ("{}", "the field `model` is missing"),
         (r#"{"model":"a"}"#, "the field `messages` is missing"),
-        (r#"{"model":7,"messages":[]}"#, "the field `model` must be a string of 1 to 256 bytes"),
+        (
+            r#"{"model":7,"messages":[]}"#,
+            "the field `model` must be a string of 1 to 256 bytes without control characters",
+        ),
         (r#"{"model":"","messages":[]}"#, "the field `model` must be a string"),
         (r#"{"model":"a","messages":{}}"#, "the field `messages` must be an array"),
         (
@@ -65,6 +68,49 @@ fn wrong_requests_say_which_field_and_what_would_be_right() {
     ] {
         let said = read(body).unwrap_err().to_string();
         assert!(said.starts_with(message), "{body}: {said}");
+    }
+}
+
+/// A name comes back in headers and records: written raw or as an escape, in a body, a path or a form, it must stay in its line.
+#[test]
+fn a_name_with_a_control_character_is_none() {
+    let control: Vec<char> = ('\0'..='\u{9f}').filter(|letter| letter.is_control()).chain(['\u{fffd}']).collect();
+    let refused = |read: Result<Request, Invalid>, what: &str| {
+        assert!(matches!(read, Err(Invalid::Wrong { .. } | Invalid::Json(_) | Invalid::Form(_))), "{what:?}: {read:?}");
+    };
+    for letter in &control {
+        let name = format!("a{letter}b");
+        let escaped = format!("a\\u{:04x}b", u32::from(*letter));
+        for field in ["model", "role", "sensitivity"] {
+            let body = format!(r#"{{"{field}":"{escaped}","messages":[]}}"#);
+            let mut reader = reader("gateway_chat");
+            reader.feed(body.as_bytes());
+            refused(reader.finish(body.len() as u64), &body);
+        }
+        let called =
+            Called { schema: schema::named("gemini_generate").unwrap(), model: Some(name.clone()), streams: None };
+        let mut in_path = RequestReader::new(called, None);
+        in_path.feed(br#"{"contents":[]}"#);
+        refused(in_path.finish(15), &name);
+
+        let form = format!(
+            "--b\r\ncontent-disposition: form-data; name=\"model\"\r\n\r\n{name}\r\n--b\r\n\
+             content-disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\nx\r\n--b--\r\n"
+        );
+        let called = Called { schema: schema::named("openai_audio").unwrap(), model: None, streams: None };
+        let mut in_form = RequestReader::new(called, Some(b"multipart/form-data; boundary=b"));
+        in_form.feed(form.as_bytes());
+        refused(in_form.finish(form.len() as u64), &form);
+    }
+    refused(read(r#"{"model":"a\ud800","messages":[]}"#), "half a letter");
+}
+
+/// A server whose texts end at a NUL reads `model` twice.
+#[test]
+fn a_field_that_ends_at_a_nul_is_refused() {
+    for name in ["model\\u0000", "MODEL\\u0000x", "stream\\u0000", "max_tokens\\u0000a"] {
+        let said = read(&format!(r#"{{"model":"a","messages":[],"{name}":null}}"#)).unwrap_err();
+        assert!(matches!(said, Invalid::Repeated(_)), "{name}: {said}");
     }
 }
 
