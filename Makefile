@@ -298,7 +298,7 @@ bench-crowd: $(WASM) empty provider $(ENVOY_PATH) $(H2LOAD) | need-python ## Wha
 
 ##@ Fuzzing
 
-FUZZ_TARGETS := scanner request form answer configuration
+FUZZ_TARGETS := scanner request form answer exchange configuration
 FUZZ_SECONDS ?= 600
 
 .PHONY: fuzz

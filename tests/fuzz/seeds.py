@@ -27,6 +27,16 @@ OPEN = [
     ("ollama_chat", {"Model": "x", "\u017ftream": True, "options": {"num_predict": 1, "NUM_PREDICT": 9}}),
 ]
 
+# What names a model, a role, a sensitivity or a request: the number of the path with its rest, and the headers' values.
+NAMED = [
+    ((0, "?x=1"), ["id-1", "chat", "internal", "application/json"]),
+    ((1, ""), ["id-1", "", "restricted"]),
+    ((5, ""), ["id-1", "chat", "", "multipart/form-data; boundary=b"]),
+    ((6, "gemini%0d%0ax:generateContent"), []),
+    ((6, "gemini-2.5-flash:streamGenerateContent?alt=sse"), ["i\rd"]),
+    ((7, "us.anthropic.claude%3A0/converse"), ["id-1", "agent\n"]),
+]
+
 
 def schemas():
     """The names of `schema::ALL`, in its order."""
@@ -234,6 +244,12 @@ def main(out):
     for length in (16300, 17000):
         content = 'data: {"choices":[{"delta":{"content":"%s"}}]}\n\n' % ("x" * length)
         write("answer", f"large-{length}", bytes([names.index("openai_chat"), 9, 7, 1]) + (content + usage).encode())
+    for nth, ((base, rest), headers) in enumerate(NAMED):
+        # As many bytes of the path's rest, of the headers' values, and of the provider's `retry-after`.
+        tail, values = rest.encode(), "\0".join(headers).encode()
+        body = {"model": "auto", "messages": [], "contents": [], "documents": [], "input": "x", "role": "chat"}
+        lengths = bytes([base, len(tail), len(values), 2, 3, 7])
+        write("exchange", f"named-{nth}", lengths + tail + values + b"30" + json.dumps(body).encode())
     for nth, (api, extra) in enumerate(OPEN):
         body = {"stream": True, **extra, "model": "m", "messages": [], "contents": []}
         write("request", f"open-{nth}", bytes([names.index(api), "gemini" in api, 9, 7, 1, 2]) + json.dumps(body).encode())
@@ -241,8 +257,8 @@ def main(out):
         for name, content in parts():
             head = f'--{boundary}\r\nContent-Disposition: form-data; name="model"\r\n\r\nwhisper-1\r\n--{boundary}\r\n'
             write("form", f"{name}-{nth}", bytes([nth, 1, 2]) + (head + f"{content}\r\n--{boundary}--\r\n").encode())
-    headers = {":message-type": "event", ":exception": "e", ":x": "eexception"}
-    for name, value in headers.items():
+    messages = {":message-type": "event", ":exception": "e", ":x": "eexception"}
+    for name, value in messages.items():
         frame = json.dumps({"headers": {name: value}, "payload": {}})
         write("answer", f"frame{len(value)}", bytes([names.index("bedrock_converse"), 2, 1, 1]) + frames(frame))
     write("answer", "encoded", bytes([0, 3, 1, 1]) + b"\x1f\x8b\x08" + bytes(range(200)))

@@ -13,11 +13,13 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Frame, Incoming};
 use hyper::client::conn::{http1, http2};
 use hyper::header::HeaderMap;
-use hyper::{Request, Response};
+use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Map, Value, json};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
+
+use crate::wire::{Heard, Overheard};
 
 pub type Body = BoxBody<Bytes, Infallible>;
 
@@ -192,23 +194,27 @@ impl Answer {
 pub struct Connection {
     sender: http1::SendRequest<Body>,
     task: JoinHandle<()>,
+    heard: Heard,
 }
 
 impl Connection {
     pub async fn open(addr: SocketAddr) -> Self {
         let socket = TcpStream::connect(addr).await.expect("a connection");
         socket.set_nodelay(true).expect("TCP_NODELAY");
-        let (sender, connection) = http1::handshake(TokioIo::new(socket)).await.expect("HTTP/1.1");
+        let heard = Heard::default();
+        let socket = TokioIo::new(Overheard::new(socket, heard.clone()));
+        let (sender, connection) = http1::handshake(socket).await.expect("HTTP/1.1");
         let task = tokio::spawn(async move {
             let _ = connection.await;
         });
-        Self { sender, task }
+        Self { sender, task, heard }
     }
 
     /// Sends, and waits for the head of the answer.
     pub async fn send(&mut self, mut request: Request<Body>) -> hyper::Result<Response<Incoming>> {
         request.headers_mut().entry("host").or_insert_with(|| "gateway".parse().unwrap());
         self.sender.ready().await?;
+        self.heard.asked(request.method() == Method::HEAD);
         self.sender.send_request(request).await
     }
 
@@ -221,6 +227,8 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.task.abort();
+        let faults = self.heard.faults();
+        assert!(faults.is_empty() || std::thread::panicking(), "what came is not HTTP/1.1: {faults:?}");
     }
 }
 

@@ -12,11 +12,10 @@ use hyper::Request;
 use hyper::body::{Bytes, Frame};
 use hyper::header::{HeaderName, HeaderValue};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use crate::client::{Body, CHAT, Connection, Frames, PATIENCE, ask_h2, chat, eventually};
 use crate::envoy::{Gateway, Setup, free_tenant, policy};
+use crate::wire::{Wire, post};
 
 const REQUESTS: usize = 10_000;
 const CALLERS: usize = 16;
@@ -237,7 +236,7 @@ fn odd_headers(dice: &mut Dice, request: &mut Request<Body>) {
 /// A request that HTTP itself frowns on, as it goes over the wire.
 fn raw(dice: &mut Dice) -> Vec<u8> {
     let body = r#"{"model":"gpt-4o-mini","messages":[{"role":"user","content":"x"}],"max_tokens":2}"#;
-    let (length, short, long) = (body.len(), dice.below(body.len()), body.len() + 1 + dice.below(1_000));
+    let (length, short, long) = (body.len(), dice.below(body.len()), body.len() + 1 + dice.below(100));
     let framing = match dice.below(10) {
         0 => format!("content-length: {short}\r\n"),
         1 => format!("content-length: {long}\r\n"),
@@ -260,21 +259,20 @@ fn raw(dice: &mut Dice) -> Vec<u8> {
         "http://a/",
     ]);
     let version = dice.one(&["HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.0", "HTTP/9.9"]);
-    format!("POST {path} {version}\r\n{host}x-tenant-id: acme\r\nconnection: close\r\n{framing}\r\n{body}").into_bytes()
+    format!("POST {path} {version}\r\n{host}x-tenant-id: acme\r\n{framing}\r\n{body}").into_bytes()
 }
 
-/// Sends, and reads the first answer for as long as one may come: its status, and the code in its body if it has one.
+/// Sends it with a good request behind it, on one connection: the first answer's status, and the code in its body if it has
+/// one. Each answer keeps to the grammar, and there are no more of them than there may be requests in what was sent.
 async fn raw_answer(addr: SocketAddr, bytes: &[u8]) -> Option<(u16, Option<String>)> {
-    let mut socket = TcpStream::connect(addr).await.expect("a connection");
-    socket.write_all(bytes).await.expect("a request");
-    let mut answer = Vec::new();
-    // Where bytes are lacking, Envoy waits for them; then the client goes away.
-    let _ = tokio::time::timeout(Duration::from_millis(400), socket.read_to_end(&mut answer)).await;
-    let answer = String::from_utf8_lossy(&answer);
-    let status = answer.get(9..12)?.parse().expect("a status");
-    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-    let code = body.split_once(r#""code":""#).and_then(|(_, code)| Some(code.split_once('"')?.0.to_owned()));
-    Some((status, code))
+    let mut wire = Wire::open(addr).await;
+    let good = post(CHAT, &[("x-tenant-id", "acme"), ("x-sim", "tokens=1"), ("connection", "close")], &chat("").body());
+    // Where bytes are lacking, the first of these are taken for them, and what is left is no request.
+    wire.send(&[bytes, &good].concat(), 3).await;
+    let first = wire.answer().await?;
+    while wire.answer().await.is_some() {}
+    let code = first.text().split_once(r#""code":""#).and_then(|(_, code)| Some(code.split_once('"')?.0.to_owned()));
+    Some((first.status, code))
 }
 
 /// What came of one request that got an answer.

@@ -38,6 +38,8 @@ mod real_servers;
 mod reload;
 mod sdk;
 mod smoke;
+mod splitting;
 mod status;
 mod streams;
 mod translated;
+mod wire;

@@ -1,0 +1,135 @@
+//! What one client writes never becomes another one's answer, nor a line of a head: over HTTP/1.1, on a connection that is
+//! kept, as a load balancer keeps it for many clients.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+use simulated_provider::Provider;
+
+use crate::client::chat;
+use crate::envoy::{Gateway, Setup, free_tenant, policy};
+use crate::wire::{Wire, post};
+
+const ATTACKER: &str = "0123456789abcdef-test";
+const VICTIM: &str = "0123456789abcdef-acme";
+
+/// What would end a line, a field, a head or a text somewhere; the first is a whole answer of another's making.
+fn endings() -> Vec<String> {
+    let stolen = r#"{"id":"m","type":"message","role":"assistant","content":[{"type":"text","text":"OWNED"}]}"#;
+    let answer =
+        format!("\r\ncontent-length: 0\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{stolen}", stolen.len());
+    let mut endings = vec![answer, "\r\nx-injected: 1".to_owned()];
+    endings
+        .extend(["\r", "\n", "\0", "\t", "\u{b}", "\u{c}", "\u{1b}", "\u{7f}", "\u{85}"].map(|end| format!("{end}x")));
+    endings
+}
+
+/// As JSON may write it: each letter as an escape.
+fn escaped(text: &str) -> String {
+    text.encode_utf16().fold(String::new(), |mut out, unit| {
+        let _ = write!(out, "\\u{unit:04x}");
+        out
+    })
+}
+
+fn percent(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut out, byte| {
+        let _ = write!(out, "%{byte:02x}");
+        out
+    })
+}
+
+/// On one connection: the attack, and another tenant's request behind it, sent together and one after the other.
+async fn apart(gateway: &Gateway, attack: &[u8], of_victim: &[u8], what: &str) {
+    for pipelined in [false, true] {
+        let mut wire = Wire::open(gateway.addr).await;
+        let refused = if pipelined {
+            wire.send(&[attack, of_victim].concat(), 2).await;
+            wire.answer().await
+        } else {
+            wire.send(attack, 1).await;
+            let refused = wire.answer().await;
+            wire.is_spent();
+            wire.send(of_victim, 1).await;
+            refused
+        };
+        let refused = refused.unwrap_or_else(|| panic!("{what}: no answer"));
+        assert_eq!(refused.header("x-injected"), None, "{what}: {refused:?}");
+        assert_eq!(refused.status, 400, "{what}: {refused:?}");
+        assert!(refused.text().contains("invalid_request"), "{what}: {refused:?}");
+        let answer = wire.answer().await.unwrap_or_else(|| panic!("{what}: the victim has no answer"));
+        assert_eq!(answer.status, 200, "{what}: {answer:?}");
+        let own = serde_json::from_slice::<Value>(&answer.body).unwrap_or_default();
+        assert!(own["usage"].is_object() && !answer.text().contains("OWNED"), "{what}: {answer:?}");
+        wire.is_spent();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_client_of_production_writes_into_the_connection() {
+    let [openai, anthropic] = [(); 2].map(|()| Provider::start());
+    let environment = [
+        ("OPENAI_API_KEY", "dummy-of-openai".to_owned()),
+        ("OPENAI_BASE_URL", format!("{}/v1", openai.url())),
+        ("ANTHROPIC_API_KEY", "dummy-of-anthropic".to_owned()),
+        ("ANTHROPIC_BASE_URL", format!("{}/v1", anthropic.url())),
+        ("CLIENT_KEYS", format!("test-tenant={ATTACKER},acme={VICTIM}")),
+    ];
+    let many = json!({"unlimited": ["request_usd", "day_usd"], "limits": {"requests_per_minute": 1_000_000}});
+    let (acme, test) = (format!("acme: {many}"), format!("test-tenant: {many}"));
+    let swaps = [("acme: {tier: premium}", acme.as_str()), ("test-tenant: {tier: standard}", test.as_str())];
+    let gateway = Gateway::production("splitting-production", &environment, &swaps).await;
+    let key = |key: &str| format!("Bearer {key}");
+    let (attacker, victim) = (key(ATTACKER), key(VICTIM));
+    let of_victim = post("/v1/chat/completions", &[("authorization", &victim)], &chat("").body());
+    for ending in endings() {
+        let name = escaped(&format!("claude-sonnet-4{ending}"));
+        let bodies = [
+            (
+                "/v1/messages",
+                format!(r#"{{"model":"{name}","max_tokens":5,"messages":[{{"role":"user","content":"x"}}]}}"#),
+            ),
+            ("/v1/chat/completions", format!(r#"{{"model":"{name}","messages":[]}}"#)),
+            ("/v1/responses", format!(r#"{{"model":"{name}","input":"x"}}"#)),
+            ("/v1/embeddings", format!(r#"{{"model":"{name}","input":"x"}}"#)),
+            ("/api/ai/chat", format!(r#"{{"role":"{name}","messages":[]}}"#)),
+            ("/api/ai/chat", format!(r#"{{"sensitivity":"{name}","messages":[]}}"#)),
+        ];
+        for (path, body) in bodies {
+            let attack = post(path, &[("authorization", &attacker)], body.as_bytes());
+            apart(&gateway, &attack, &of_victim, &format!("{path} {body}")).await;
+        }
+    }
+    assert!(!gateway.log().contains("header_left_out"), "{}", gateway.complaints());
+    assert_eq!(gateway.dead_vms().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_path_and_no_form_writes_into_the_connection() {
+    let gateway = Gateway::start(Setup {
+        any_path: true,
+        ..Setup::new("splitting", policy(json!({"acme": free_tenant(), "evil": free_tenant()})))
+    })
+    .await;
+    let of_victim = post("/v1/chat/completions", &[("x-tenant-id", "acme")], &chat("").body());
+    for ending in endings() {
+        let name = percent(&format!("gemini-2.5-flash{ending}"));
+        for path in [
+            format!("/v1beta/models/{name}:generateContent"),
+            format!("/model/{name}/converse"),
+            format!("/openai/deployments/{name}/chat/completions"),
+        ] {
+            let body = br#"{"contents":[],"messages":[]}"#;
+            let attack = post(&path, &[("x-tenant-id", "evil")], body);
+            apart(&gateway, &attack, &of_victim, &path).await;
+        }
+        let form = format!(
+            "--b\r\ncontent-disposition: form-data; name=\"model\"\r\n\r\nwhisper-1{ending}\r\n--b\r\n\
+             content-disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\nx\r\n--b--\r\n"
+        );
+        let headers = [("x-tenant-id", "evil"), ("content-type", "multipart/form-data; boundary=b")];
+        let attack = post("/v1/audio/transcriptions", &headers, form.as_bytes());
+        apart(&gateway, &attack, &of_victim, &form).await;
+    }
+    assert_eq!(gateway.dead_vms().await, 0);
+}
