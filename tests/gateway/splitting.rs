@@ -43,24 +43,27 @@ fn percent(text: &str) -> String {
 async fn apart(gateway: &Gateway, attack: &[u8], of_victim: &[u8], what: &str) {
     for pipelined in [false, true] {
         let mut wire = Wire::open(gateway.addr).await;
-        let refused = if pipelined {
+        if pipelined {
             wire.send(&[attack, of_victim].concat(), 2).await;
-            wire.answer().await
         } else {
             wire.send(attack, 1).await;
-            let refused = wire.answer().await;
+        }
+        let refused = wire.answer().await.unwrap_or_else(|| panic!("{what}: no answer"));
+        assert!(refused.status == 400 && refused.header("x-injected").is_none(), "{what}: {refused:?}");
+        assert!(refused.text().contains("invalid_request"), "{what}: {refused:?}");
+        if refused.header("connection") == Some("close") {
+            // Envoy closes behind it: there is no answer to steal, and a proxy in front asks on another connection.
+            assert!(wire.answer().await.is_none(), "{what}: an answer behind the last one");
+            wire = Wire::open(gateway.addr).await;
+            wire.send(of_victim, 1).await;
+        } else if !pipelined {
             wire.is_spent();
             wire.send(of_victim, 1).await;
-            refused
-        };
-        let refused = refused.unwrap_or_else(|| panic!("{what}: no answer"));
-        assert_eq!(refused.header("x-injected"), None, "{what}: {refused:?}");
-        assert_eq!(refused.status, 400, "{what}: {refused:?}");
-        assert!(refused.text().contains("invalid_request"), "{what}: {refused:?}");
+        }
         let answer = wire.answer().await.unwrap_or_else(|| panic!("{what}: the victim has no answer"));
-        assert_eq!(answer.status, 200, "{what}: {answer:?}");
         let own = serde_json::from_slice::<Value>(&answer.body).unwrap_or_default();
-        assert!(own["usage"].is_object() && !answer.text().contains("OWNED"), "{what}: {answer:?}");
+        assert!(answer.status == 200 && own["usage"].is_object(), "{what}: {answer:?}");
+        assert!(!answer.text().contains("OWNED"), "{what}: {answer:?}");
         wire.is_spent();
     }
 }

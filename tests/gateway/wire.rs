@@ -85,6 +85,7 @@ impl Answers {
                 let taken: Vec<u8> = self.unread.drain(..left.min(self.unread.len())).collect();
                 let left = left - taken.len();
                 self.took(&taken);
+                self.next = Next::Body { left, chunk };
                 match (left, chunk) {
                     (0, true) if self.unread.len() < 2 => return Ok(false),
                     (0, true) => {
@@ -95,10 +96,7 @@ impl Answers {
                         self.next = Next::ChunkLength;
                     }
                     (0, false) => self.ended(),
-                    _ => {
-                        self.next = Next::Body { left, chunk };
-                        return Ok(false);
-                    }
+                    _ => return Ok(false),
                 }
             }
             Next::ChunkLength | Next::Trailer => {
