@@ -56,7 +56,7 @@ impl House {
             ("OPENAI_BASE_URL", format!("{}/v1", provider.url())),
             ("CLIENT_KEYS", format!("acme={KEY}")),
         ];
-        let tenant = "acme: {unlimited: [requests_per_minute, requests_per_hour, requests_per_day, request_usd, day_usd]}";
+        let tenant = "acme: {unlimited: [requests_per_minute, requests_per_hour, requests_per_day, expensive_per_minute, request_usd, day_usd]}";
         let swaps: Vec<_> = swaps.iter().copied().chain([("acme: {tier: premium}", tenant)]).collect();
         let gateway = Gateway::production(name, &environment, &swaps).await;
         let identity = ("authorization", format!("Bearer {KEY}"));
@@ -324,8 +324,11 @@ async fn a_full_heap_is_told_as_the_gateways_own_trouble() {
     let full = [
         ("max_heap_size_bytes: 1073741824", "max_heap_size_bytes: 1048576"),
         // Or there would be no connection to be told by.
-        ("threshold: {value: 0.97}", "scaled: {scaling_threshold: 0.97, saturation_threshold: 1}"),
-        ("  - name: envoy.overload_actions.stop_accepting_connections\n    triggers: [{name: envoy.resource_monitors.fixed_heap, scaled: {scaling_threshold: 0.97, saturation_threshold: 1}}]\n", ""),
+        (
+            "  - name: envoy.overload_actions.stop_accepting_connections\n    \
+             triggers: [{name: envoy.resource_monitors.fixed_heap, threshold: {value: 0.97}}]\n",
+            "",
+        ),
     ];
     for house in [
         House::demo("crowding-heap", json!({}), &full).await,
@@ -359,7 +362,10 @@ async fn a_tenant_with_too_many_unfinished_bodies_is_refused_and_no_other() {
     eventually("refusals", begun, |refused| *refused >= 2).await;
     let refused = async || house.ask(&house.chat()).await;
     let answer = eventually("a refusal", refused, |answer| answer.status != 200).await;
-    assert_eq!((answer.status, answer.code().as_str(), answer.header("retry-after")), (429, "in_flight_limited", Some("1")));
+    assert_eq!(
+        (answer.status, answer.code().as_str(), answer.header("retry-after")),
+        (429, "in_flight_limited", Some("1"))
+    );
     let record = house.gateway.record_of(&answer).await;
     assert_eq!((&record["refused_by"], &record["cost_nanousd"]), (&json!("max_waiting_bodies"), &json!(0)));
     assert_eq!(house.gateway.ask(chat("beta").request()).await.status, 200);
