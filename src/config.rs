@@ -43,6 +43,10 @@ pub const REQUEST_BYTES: RangeInclusive<u64> = 1_024..=1_073_741_824;
 /// A reservation that outlives a day would block the budget of the next one.
 pub const LEASE_SECONDS: RangeInclusive<u64> = 60..=crate::limit::lease::LONGEST_SECONDS;
 pub const PERCENT: RangeInclusive<u64> = 1..=100;
+/// Of one tenant on one worker: fewer than one would refuse every request.
+pub const WAITING_BODIES: RangeInclusive<u64> = 1..=65_535;
+/// Less than 64 KiB would refuse what arrives in two pieces.
+pub const WAITING_BYTES: RangeInclusive<u64> = 65_536..=1_073_741_824;
 pub const REPLICAS: RangeInclusive<u64> = 1..=10_000;
 
 #[derive(Debug, Deserialize)]
@@ -94,6 +98,13 @@ pub struct Config {
     /// Must stay below Envoy's buffer limit.
     #[cfg_attr(feature = "schema", schemars(range(min = *REQUEST_BYTES.start(), max = *REQUEST_BYTES.end())))]
     pub max_request_bytes: u64,
+    /// How many requests of one tenant may wait for the rest of their bodies at once, on each worker of Envoy's. No limit or
+    /// budget sees them before their end, and Envoy holds all that has come.
+    #[cfg_attr(feature = "schema", schemars(range(min = *WAITING_BODIES.start(), max = *WAITING_BODIES.end())))]
+    pub max_waiting_bodies: u64,
+    /// What these may have sent so far, together; less than `max_request_bytes` counts as that much.
+    #[cfg_attr(feature = "schema", schemars(range(min = *WAITING_BYTES.start(), max = *WAITING_BYTES.end())))]
+    pub max_waiting_bytes: u64,
     /// When the reservations of a crashed worker lapse.
     #[cfg_attr(feature = "schema", schemars(range(min = *LEASE_SECONDS.start(), max = *LEASE_SECONDS.end())))]
     pub reservation_lease_seconds: u64,
@@ -290,6 +301,8 @@ impl Default for Config {
             output: Output { default_max_tokens: 4_096, min_tokens: 16 },
             held_heads: true,
             max_request_bytes: 4_194_304,
+            max_waiting_bodies: 256,
+            max_waiting_bytes: 33_554_432,
             reservation_lease_seconds: 900,
             starved: Starved::Deny,
             status: None,

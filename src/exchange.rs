@@ -11,7 +11,7 @@ use crate::llm::meter::Meter;
 use crate::llm::request::{Edit, Request, RequestReader};
 use crate::llm::schema::{BoundField, Output, Schema};
 use crate::llm::usage::{Count, Usage, UsageSource};
-use crate::outcome::{Outcome, Rejection, Reply};
+use crate::outcome::{Crowd, Outcome, Rejection, Reply};
 use crate::policy::{OTHER, Policy, ReportedCost, Starved, TenantIx};
 use crate::price::{Items, Tariff};
 use crate::record::{Labels, Record};
@@ -235,6 +235,11 @@ impl Exchange {
     /// Whether the request's end is still to be decided.
     pub const fn is_reading(&self) -> bool {
         matches!(self.phase, Phase::Reading { .. })
+    }
+
+    /// Too much of the tenant's is still coming for this one to be read on.
+    pub fn crowded(&mut self, crowd: Crowd) -> Reply {
+        self.refuse(Rejection::crowd(crowd))
     }
 
     fn refuse(&mut self, rejection: Rejection) -> Reply {

@@ -8,4 +8,5 @@ pub mod status;
 #[cfg(test)]
 mod tests;
 pub mod upstream;
+pub mod waiting;
 pub mod watched;

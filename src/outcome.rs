@@ -24,6 +24,8 @@ pub enum Outcome {
     RateLimited,
     ExpensiveRateLimited,
     TokenRateLimited,
+    /// Too much of the tenant's is under way at once.
+    InFlightLimited,
     InternalError,
     // Sent on, and ended otherwise than by a good answer.
     ProviderUnavailable,
@@ -55,6 +57,7 @@ impl Outcome {
             Self::RateLimited => "rate_limited",
             Self::ExpensiveRateLimited => "expensive_rate_limited",
             Self::TokenRateLimited => "token_rate_limited",
+            Self::InFlightLimited => "in_flight_limited",
             Self::InternalError => "internal_error",
             Self::ProviderUnavailable => "provider_unavailable",
             Self::ProviderRejected => "provider_rejected",
@@ -76,7 +79,7 @@ impl Outcome {
             | Self::MonthlyBudgetExceeded
             | Self::ModelUnpriced => 402,
             Self::RequestTooLarge => 413,
-            Self::RateLimited | Self::ExpensiveRateLimited | Self::TokenRateLimited => 429,
+            Self::RateLimited | Self::ExpensiveRateLimited | Self::TokenRateLimited | Self::InFlightLimited => 429,
             Self::ProviderError => 502,
             Self::ProviderUnavailable => 503,
             _ => 500,
@@ -93,6 +96,13 @@ impl Outcome {
             Guard::MonthUsd => Self::MonthlyBudgetExceeded,
         }
     }
+}
+
+/// What a tenant's bodies that are still coming have too much of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Crowd {
+    Bodies { most: u64 },
+    Bytes { most: u64 },
 }
 
 /// A refusal, before it is known in which dialect it is told.
@@ -171,6 +181,32 @@ impl Rejection {
             }
         }
         rejection.headers.extend(rate_limit_headers(standing));
+        rejection
+    }
+
+    /// The tenant's bodies that are still coming are as many, or hold as much, as they may. The wait is a guess: a body
+    /// ends when its client ends it.
+    pub fn crowd(crowd: Crowd) -> Self {
+        const RETRY_SECONDS: u64 = 1;
+        let (guard, held, most) = match crowd {
+            Crowd::Bodies { most } => ("max_waiting_bodies", format!("Bodies of {most} requests"), most),
+            Crowd::Bytes { most } => ("max_waiting_bytes", format!("{most} bytes of requests"), most),
+        };
+        let message = format!(
+            "{held} of this tenant wait here for the rest of them, as many as may at once. Try again in {RETRY_SECONDS} s."
+        );
+        let mut rejection = Self::plain(Outcome::InFlightLimited, message);
+        rejection.detail = Some(Box::new(Detail {
+            guard,
+            limit: Figure::Count(most),
+            used: Figure::Count(most),
+            reserved: Figure::Count(0),
+            remaining: Figure::Count(0),
+            needed: Figure::Count(1),
+            reset_seconds: Some(RETRY_SECONDS),
+        }));
+        rejection.retry_after = Some(RETRY_SECONDS);
+        rejection.headers.push(("retry-after", RETRY_SECONDS.to_string()));
         rejection
     }
 

@@ -60,6 +60,9 @@ pub struct Policy {
     pub min_tokens: Tokens,
     pub held_heads: bool,
     pub max_request_bytes: u64,
+    /// Of one tenant, on one worker.
+    pub max_waiting_bodies: u64,
+    pub max_waiting_bytes: u64,
     pub lease_seconds: u64,
     pub starved: Starved,
     pub status: Option<StatusPages>,

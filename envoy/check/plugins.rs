@@ -47,6 +47,13 @@ pub fn check(text: &str, is_json: bool) -> Vec<Finding> {
     for document in &documents {
         look_into(document, is_json, &mut findings);
     }
+    // What an alias stands for is found wherever that stands, and is one configuration all the same.
+    let mut seen = Vec::new();
+    findings.retain(|finding| {
+        let is_new = !seen.contains(&finding.at);
+        seen.push(finding.at);
+        is_new
+    });
     let holds_none = findings.is_empty();
     let around = |document: &Rc<Node>| AROUND.iter().any(|key| document.get(key).is_some());
     match documents.as_slice() {

@@ -22,6 +22,7 @@ MEANINGS = {
     "rate_limited": (429, "too many requests in a minute, an hour or a day", "wait for `retry-after`"),
     "expensive_rate_limited": (429, "too many dear requests in a minute", "wait, or a cheaper model"),
     "token_rate_limited": (429, "too many tokens in a minute", "wait; send less at a time"),
+    "in_flight_limited": (429, "too many unfinished requests at once", "send bodies whole; wait for `retry-after`"),
     "request_too_large": (413, "the body is too long", "send less"),
     "internal_error": (500, "the gateway failed", "try again; report it with the request id"),
     "provider_unavailable": (503, "no provider answered", "wait a little and try again"),

@@ -35,8 +35,10 @@ pub struct Ending {
 impl Ending {
     /// Bits as in Envoy's `CoreResponseFlag`: the downstream connection ended (DC), or its protocol was broken (DPE).
     const CLIENT_GONE: u64 = 1 << 14 | 1 << 18;
-    /// Envoy gave up waiting: route (UT), idle (SI), upstream and downstream stream durations (UMSDR, DT).
-    const GAVE_UP: u64 = 1 << 2 | 1 << 16 | 1 << 19 | 1 << 22;
+    /// Envoy's heap was full, and this stream among those that held the most (OM).
+    const OVERLOADED: u64 = 1 << 25;
+    /// Envoy gave up waiting: route (UT), idle (SI), upstream and downstream stream durations (UMSDR, DT); or on the stream.
+    const GAVE_UP: u64 = 1 << 2 | 1 << 16 | 1 << 19 | 1 << 22 | Self::OVERLOADED;
 
     const fn has(&self, flags: u64) -> bool {
         self.flags & flags != 0
@@ -65,6 +67,7 @@ pub(super) const fn unread(ending: &Ending) -> Outcome {
     match ending.status {
         413 => Outcome::RequestTooLarge,
         400..500 => Outcome::InvalidRequest,
+        _ if ending.has(Ending::OVERLOADED) => Outcome::InternalError,
         _ if ending.status == 0 || ending.has(Ending::CLIENT_GONE) => Outcome::ClientClosed,
         _ => Outcome::InternalError,
     }
@@ -150,8 +153,11 @@ impl Open {
                 }
             }
             None => {
-                record.outcome =
-                    if ending.has(Ending::CLIENT_GONE) { Outcome::ClientClosed } else { Outcome::ProviderUnavailable };
+                record.outcome = match ending {
+                    _ if ending.has(Ending::CLIENT_GONE) => Outcome::ClientClosed,
+                    _ if ending.has(Ending::OVERLOADED) => Outcome::InternalError,
+                    _ => Outcome::ProviderUnavailable,
+                };
                 // Whoever walks away from a request under way doesn't know what it came to. A stream would have
                 // begun to show; an answer in one piece may have been generated to its end, and is billed as such.
                 // Between two attempts nothing is under way.
@@ -251,6 +257,7 @@ const fn answered(ending: &Ending, status: u64, error: bool, whole: bool) -> Out
         _ if error => Outcome::ProviderError,
         _ if whole || ending.flags == 0 => Outcome::Success,
         _ if ending.has(Ending::CLIENT_GONE) => Outcome::ClientClosed,
+        _ if ending.has(Ending::OVERLOADED) => Outcome::InternalError,
         _ => Outcome::ProviderAborted,
     }
 }

@@ -151,6 +151,7 @@ fn every_ending_is_settled_once_and_called_by_its_name() {
     const TIMEOUT: u64 = 1 << 2;
     const RESET: u64 = 1 << 6;
     const ABORTED: u64 = 1 << 23;
+    const OVERLOADED: u64 = 1 << 25;
     const JSON: &str = "application/json";
     const SSE: &str = "text/event-stream";
     let delta = r#"data: {"choices":[{"delta":{"content":"12345678"}}]}"#;
@@ -160,7 +161,7 @@ fn every_ending_is_settled_once_and_called_by_its_name() {
     use UsageSource::{Estimated, None as Nothing, Reported};
     let no_answer = None;
     type Row<'a> = (&'a str, bool, Option<(u64, &'a str, &'a str)>, u64, bool, Outcome, UsageSource, u64);
-    let rows: [Row<'_>; 16] = [
+    let rows: [Row<'_>; 18] = [
         ("a whole JSON answer", false, Some((200, JSON, USAGE)), 0, true, Success, Reported, 4_500),
         ("a whole stream", true, Some((200, SSE, &usage_event)), 0, true, Success, Reported, 4_500),
         ("hung up on [DONE]", true, Some((200, SSE, &usage_event)), GONE, true, Success, Reported, 4_500),
@@ -186,6 +187,17 @@ fn every_ending_is_settled_once_and_called_by_its_name() {
             Estimated,
             33_150,
         ),
+        (
+            "a full heap in mid-stream",
+            true,
+            Some((200, SSE, &deltas)),
+            OVERLOADED,
+            true,
+            InternalError,
+            Estimated,
+            6_150,
+        ),
+        ("a full heap before an answer", false, no_answer, OVERLOADED, true, InternalError, Estimated, 33_150),
         ("client gone before a stream", true, no_answer, GONE, true, ClientClosed, Estimated, 3_750),
         ("client gone before an answer in one piece", false, no_answer, GONE, true, ClientClosed, Estimated, 33_150),
         ("client gone before anything was sent", false, no_answer, GONE, false, ClientClosed, Nothing, 0),

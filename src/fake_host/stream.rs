@@ -349,6 +349,11 @@ impl Stream {
         delete(self.id);
     }
 
+    /// The stream is gone without a word: its context is deleted, and nothing was logged.
+    pub fn drop_silently(&self) {
+        delete(self.id);
+    }
+
     /// What reached the provider.
     pub fn upstream(&self) -> Option<Seen> {
         self.passing(|stream| stream.request.passed.clone())

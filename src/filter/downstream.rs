@@ -8,6 +8,7 @@
 
 use super::root::Plugin;
 use super::status::{self, Asked};
+use super::waiting::Place;
 use crate::exchange::{AnswerHead, Around, Demand, Exchange, Opening, Settlement, Step, SwapStarved};
 use crate::host::exchange_facts::Origin;
 use crate::host::{cells, chain, exchange_facts, http, lines};
@@ -39,11 +40,13 @@ pub struct Downstream {
     instead: Option<Vec<u8>>,
     /// A page of the gateway's own, until it is answered.
     page: Option<status::Pending>,
+    /// Among the tenant's requests whose bodies are still coming; given back when it is dropped.
+    place: Option<Place>,
 }
 
 impl Downstream {
     pub const fn new(plugin: Rc<Plugin>) -> Self {
-        Self { plugin, exchange: None, cluster: None, answered_by: None, instead: None, page: None }
+        Self { plugin, exchange: None, cluster: None, answered_by: None, instead: None, page: None, place: None }
     }
 
     /// Whether this stream is an AI request that is not told yet.
@@ -74,6 +77,7 @@ impl Downstream {
     /// The request's end has come, by its last byte, its trailers, or its headers alone.
     fn decide(&mut self) -> Action {
         let plugin = Rc::clone(&self.plugin);
+        self.place = None;
         let Some(exchange) = &mut self.exchange else { return Action::Continue };
         if !exchange.is_reading() {
             return beyond(exchange);
@@ -214,7 +218,16 @@ impl HttpContext for Downstream {
                 self.refuse(reply)
             }
             Opening::Read(exchange) => {
-                self.exchange = Some(exchange);
+                let exchange = self.exchange.insert(exchange);
+                if !end_of_stream && let Some(tenant) = exchange.tenant() {
+                    match self.plugin.waiting.enter(tenant) {
+                        Ok(place) => self.place = Some(place),
+                        Err(crowd) => {
+                            let reply = exchange.crowded(crowd);
+                            return self.refuse(reply);
+                        }
+                    }
+                }
                 if self.plugin.policy.held_heads {
                     return if end_of_stream { self.decide() } else { Action::Pause };
                 }
@@ -237,6 +250,10 @@ impl HttpContext for Downstream {
         let Some(exchange) = &mut self.exchange else { return Action::Continue };
         if !exchange.is_reading() {
             return beyond(exchange);
+        }
+        if !end_of_stream && let Some(Err(crowd)) = self.place.as_mut().map(|place| place.grow(buffered)) {
+            let reply = exchange.crowded(crowd);
+            return self.refuse(reply);
         }
         loop {
             let done = usize::try_from(exchange.received()).unwrap_or(usize::MAX);
@@ -335,6 +352,7 @@ impl HttpContext for Downstream {
 
     /// Called for every ending, also for those that no other callback sees: the one place where an exchange is settled.
     fn on_log(&mut self) {
+        self.place = None;
         let Some(exchange) = self.exchange.take() else { return };
         let plugin = Rc::clone(&self.plugin);
         let now = exchange_facts::now();

@@ -3,6 +3,7 @@
 use super::downstream::Downstream;
 use super::levels::LevelGauges;
 use super::upstream::Upstream;
+use super::waiting::Waiting;
 use super::watched::{ONE_IN, Watched};
 use crate::host::breakers::Breakers;
 use crate::host::densities::Densities;
@@ -29,6 +30,7 @@ pub struct Plugin {
     pub levels: LevelGauges,
     pub densities: Densities,
     pub breakers: Breakers,
+    pub waiting: Rc<Waiting>,
     /// By tenant, if Envoys share limits: whether this worker has seen it.
     seen: Vec<Cell<bool>>,
     /// Streams until the next that is watched.
@@ -39,6 +41,7 @@ impl Plugin {
     fn new(policy: Policy) -> Self {
         let seen = if policy.shared.is_some() { vec![Cell::new(false); policy.tenants.len()] } else { Vec::new() };
         Self {
+            waiting: Rc::new(Waiting::new(&policy)),
             policy,
             seen,
             stats: Stats::default(),

@@ -9,6 +9,7 @@ mod pages;
 mod requests;
 mod sharing;
 mod swaps;
+mod waiting;
 
 use crate::fake_host::{Gateway, Seen, Stream, allocations, with};
 use crate::limit::cell::Cell;

@@ -54,7 +54,7 @@ const fn openai_type(outcome: Outcome) -> &'static str {
         | Outcome::DailyBudgetExceeded
         | Outcome::MonthlyBudgetExceeded
         | Outcome::ModelUnpriced => "insufficient_quota",
-        Outcome::RateLimited | Outcome::ExpensiveRateLimited => "requests",
+        Outcome::RateLimited | Outcome::ExpensiveRateLimited | Outcome::InFlightLimited => "requests",
         Outcome::TokenRateLimited => "tokens",
         _ => "server_error",
     }

@@ -40,6 +40,7 @@ def swapped(text, old, new):
 
 def shipped(ports, log, wasm):
     text = (TOP / "envoy" / "envoy.yaml").read_text()
+    text = cut(text, "\n  # Health and metrics for probes", "\n  clusters:\n")
     gateway, admin, provider = ports
     text = marked(text, "GATEWAY_PORT", "10000", str(gateway))
     text = marked(text, "ADMIN_PORT", "9901", str(admin))
@@ -110,7 +111,8 @@ def routed(ports, log, files):
     }
     target = log.with_suffix(".rendered")
     subprocess.run([TOP / "envoy" / "production", "--render", target], env=environment, check=True)
-    text = marked(target.read_text(), "ACCESS_LOG", "/dev/stdout", json.dumps(str(log)))
+    text = cut(target.read_text(), "\n  # Health and metrics for probes", "\n  # The stand-in for every provider")
+    text = marked(text, "ACCESS_LOG", "/dev/stdout", json.dumps(str(log)))
     return with_tenants(text)
 
 

@@ -96,6 +96,13 @@ impl Chat {
         self.headers.iter().fold(head, |head, (name, value)| head.header(*name, value))
     }
 
+    /// The head as it goes over the wire by HTTP/1.1, for a body of this length.
+    pub fn head_text(&self, length: usize) -> String {
+        let fixed = format!("POST {CHAT} HTTP/1.1\r\nhost: gateway\r\ncontent-length: {length}\r\n");
+        let named = self.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
+        fixed + &named.collect::<String>() + "\r\n"
+    }
+
     pub fn request(&self) -> Request<Body> {
         self.request_with(self.body())
     }

@@ -55,10 +55,10 @@ fn in_the_demo_everything_happens_and_all_who_count_agree() {
             }
         }
     }
-    let names = ["GATEWAY_PORT", "ADMIN_PORT", "EJECTED_PORT", "PROMETHEUS_PORT", "POSTGRES_PORT"];
+    let names = ["GATEWAY_PORT", "ADMIN_PORT", "EJECTED_PORT", "PROBE_PORT", "PROMETHEUS_PORT", "POSTGRES_PORT"];
     let said = Command::new("python3")
         .arg(top.join("envoy/demo"))
-        .envs(names.into_iter().zip(free_ports::<5>().map(|port| port.to_string())))
+        .envs(names.into_iter().zip(free_ports::<6>().map(|port| port.to_string())))
         .env("PROVIDER_PORT", four_in_a_row().to_string())
         .env("WASM", wasm())
         .env("FUNC_E", std::env::var_os("FUNC_E").expect("FUNC_E: run `make e2e`"))

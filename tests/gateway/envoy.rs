@@ -93,6 +93,8 @@ pub fn free_tenant() -> Value {
 pub struct Gateway {
     pub addr: SocketAddr,
     pub admin: SocketAddr,
+    /// The listener for probes and scrapers, where the configuration has one.
+    pub probe: SocketAddr,
     pub provider: Option<Provider>,
     dir: PathBuf,
     yaml: Option<Yaml>,
@@ -125,8 +127,9 @@ impl Gateway {
         let _ = fs::remove_dir_all(&dir);
         fs::create_dir_all(&dir).unwrap();
         let config = dir.join("envoy.yaml");
-        let [gateway, admin, ejected] = free_ports();
-        let ports = [("GATEWAY_PORT", gateway), ("ADMIN_PORT", admin), ("EJECTED_PORT", ejected)];
+        let [gateway, admin, ejected, probe] = free_ports();
+        let ports =
+            [("GATEWAY_PORT", gateway), ("ADMIN_PORT", admin), ("EJECTED_PORT", ejected), ("PROBE_PORT", probe)];
         let render = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy/production");
         let rendered = Command::new("python3")
             .arg(render)
@@ -183,13 +186,17 @@ impl Gateway {
         .await;
         let listening = async || {
             let listeners = ask(admin, get("/listeners?format=json")).await.json();
-            let ours = listeners["listener_statuses"].as_array()?.iter().find(|status| status["name"] == "gateway")?;
-            let port = u16::try_from(ours["local_address"]["socket_address"]["port_value"].as_u64()?).ok()?;
+            let address = |name: &str| {
+                let ours = listeners["listener_statuses"].as_array()?.iter().find(|status| status["name"] == name)?;
+                let port = u16::try_from(ours["local_address"]["socket_address"]["port_value"].as_u64()?).ok()?;
+                Some(SocketAddr::from(([127, 0, 0, 1], port)))
+            };
+            let gateway = address("gateway")?;
             let live = ask(admin, get("/ready")).await.status == 200;
-            live.then(|| SocketAddr::from(([127, 0, 0, 1], port)))
+            live.then(|| (gateway, address("probe").unwrap_or(gateway)))
         };
-        let addr = eventually("Envoy's port", listening, Option::is_some).await.unwrap();
-        Self { addr, admin, provider, dir, yaml, _leash: leash }
+        let (addr, probe) = eventually("Envoy's port", listening, Option::is_some).await.unwrap();
+        Self { addr, admin, probe, provider, dir, yaml, _leash: leash }
     }
 
     pub fn provider(&self) -> &Provider {
@@ -463,13 +470,14 @@ impl Yaml {
         }
         let (before, rest) = text.split_once("  listeners:\n").expect("listeners");
         let (listeners, after) = rest.split_once("\n  clusters:\n").expect("clusters behind the listeners");
-        let listener = listeners.strip_prefix("  - name: gateway\n").expect("one listener");
-        let dedented = listener.lines().map(|line| line.strip_prefix("  ").unwrap_or(line));
-        let mut resources =
-            "resources:\n- \"@type\": type.googleapis.com/envoy.config.listener.v3.Listener\n".to_owned();
-        resources.push_str("  name: gateway\n");
-        for line in dedented {
-            writeln!(resources, "{line}").unwrap();
+        let mut resources = "resources:\n".to_owned();
+        for line in listeners.lines().map(|line| line.strip_prefix("  ").unwrap_or(line)) {
+            if let Some(name) = line.strip_prefix("- name: ") {
+                let kind = "type.googleapis.com/envoy.config.listener.v3.Listener";
+                writeln!(resources, "- \"@type\": {kind}\n  name: {name}").unwrap();
+            } else {
+                writeln!(resources, "{line}").unwrap();
+            }
         }
         // Envoy looks at the directory, and wants the file to be whole when it appears.
         let (fresh, listener) = (self.dir.join("listener.new"), self.dir.join("listener.yaml"));
@@ -492,6 +500,7 @@ impl Yaml {
         let marks = [
             ("ADMIN_PORT", "port_value: 9901", format!("port_value: {}", self.admin), 2),
             ("GATEWAY_PORT", "port_value: 10000", "port_value: 0".to_owned(), 1),
+            ("PROBE_PORT", "port_value: 10010", "port_value: 0".to_owned(), 1),
             ("PROVIDER_PORT", "port_value: 18080", provider_port, 1),
             ("WASM", "filename: target/nexus_ai_gateway.wasm", wasm, 1),
             ("ACCESS_LOG", "path: /dev/stdout", format!("path: {}", log.display()), 2),

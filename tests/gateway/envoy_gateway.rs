@@ -15,7 +15,9 @@ fn configuration(mode: &str, provider: u16, dir: &Path) -> Value {
     let mut listener = by_its_name(&mut made["listeners"], "ai/ai/http");
     // Its own line for requests without a route.
     listener.as_object_mut().unwrap().remove("access_log");
-    let manager = &mut listener["default_filter_chain"]["filters"][0]["typed_config"];
+    let filters = listener["default_filter_chain"]["filters"].as_array_mut().unwrap();
+    let last = filters.last_mut().expect("the connection manager, behind the limit of connections");
+    let manager = &mut last["typed_config"];
     here(manager, by_its_name(&mut made["routes"], "ai/ai/http"), dir);
     let filters = manager["http_filters"].as_array_mut().unwrap();
     let ours = filters.iter_mut().find(|filter| filter["typed_config"]["config"]["root_id"] == "nexus_ai_gateway");

@@ -35,6 +35,7 @@ const CODES: &[&str] = &[
     "rate_limited",
     "expensive_rate_limited",
     "token_rate_limited",
+    "in_flight_limited",
     "internal_error",
     "provider_unavailable",
 ];

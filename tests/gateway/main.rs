@@ -19,6 +19,7 @@ mod check;
 mod client;
 mod cluster;
 mod compressed;
+mod crowding;
 mod demo;
 mod endings;
 mod envoy;

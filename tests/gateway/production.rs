@@ -104,6 +104,8 @@ fn what_cannot_be_started_is_refused_with_what_would_be_right() {
             "OPENAI_BASE_URL is not a URL with a valid host and port",
         ),
         (&[key, ("GATEWAY_PORT", "9901")], "must differ"),
+        (&[key, ("PROBE_PORT", "10000")], "must differ"),
+        (&[key, ("MAX_HEAP_MIB", "32")], "at least 64"),
         (&[key, ("RATELIMIT_SERVICE", "127.0.0.1:8081")], "RATELIMIT_SERVICE=host:port and REPLICAS=n"),
         (&[("LOCAL_OPENAI_URL", "https://model.example/v1")], "TLS to a server of your own is not prepared"),
     ] {
@@ -131,7 +133,7 @@ fn the_rendering_is_its_owners_alone() {
 async fn stopped_by_a_signal_it_loses_no_record() {
     const CLIENT: &str = "0123456789abcdef-acme";
     let openai = Provider::start();
-    let [gateway, admin, ejected] = free_ports();
+    let [gateway, admin, ejected, probe] = free_ports();
     // It writes under target/ of its own tree, where a `make production` may be at work.
     let top = Path::new(env!("CARGO_TARGET_TMPDIR")).join("production-stopped");
     let _ = fs::remove_dir_all(&top);
@@ -143,7 +145,7 @@ async fn stopped_by_a_signal_it_loses_no_record() {
     let production = |program: &mut Command| {
         program
             .envs(
-                [("GATEWAY_PORT", gateway), ("ADMIN_PORT", admin), ("EJECTED_PORT", ejected)]
+                [("GATEWAY_PORT", gateway), ("ADMIN_PORT", admin), ("EJECTED_PORT", ejected), ("PROBE_PORT", probe)]
                     .map(|(name, port)| (name, port.to_string())),
             )
             .env("WASM", wasm())

@@ -39,7 +39,7 @@ impl Prometheus {
         for (old, new) in [
             ("scrape_interval: 15s", "scrape_interval: 1s"),
             ("evaluation_interval: 15s", "evaluation_interval: 1s"),
-            ("127.0.0.1:10000", &gateway.addr.to_string()),
+            ("127.0.0.1:10010", &gateway.probe.to_string()),
             ("127.0.0.1:9901", &gateway.admin.to_string()),
         ] {
             assert!(config.contains(old), "prometheus.yml has no `{old}`");

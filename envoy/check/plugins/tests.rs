@@ -156,3 +156,14 @@ fn no_file_can_make_it_fail() {
         }
     }
 }
+
+/// A listener for probes has the same filter as the gateway's, by an alias.
+#[test]
+fn what_an_alias_repeats_is_said_once() {
+    let text = any("Struct", &format!("{{tenants: {{acme: {{}}}}, {PRICES}}}\n"))
+        .replace("config:\n", "config: &ours\n")
+        + "  - filters:\n    - config: *ours\n";
+    let found = check(&text, false);
+    assert_eq!(found.len(), 1, "{text}\n{found:?}");
+    assert_eq!(found[0].verdict, Verdict::Accepted);
+}

@@ -1,0 +1,85 @@
+//! Requests that wait on this worker for the rest of their bodies: how many of each tenant's, and what they hold.
+//!
+//! No limit sees a request before its end, and until then Envoy keeps all that has come of it. The counts are this
+//! worker's own, so they cost no call of the host: a tenant may hold as much on each of Envoy's workers.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use crate::outcome::Crowd;
+use crate::policy::{Policy, TenantIx};
+
+/// What one tenant holds. Both are bounded by the configuration, far below what these types hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Held {
+    bodies: u32,
+    bytes: u32,
+}
+
+#[derive(Debug)]
+pub struct Waiting {
+    most_bodies: u32,
+    most_bytes: u32,
+    /// By [`TenantIx`].
+    held: Box<[Cell<Held>]>,
+}
+
+impl Waiting {
+    pub fn new(policy: &Policy) -> Self {
+        let within = |most: u64| u32::try_from(most).unwrap_or(u32::MAX);
+        Self {
+            most_bodies: within(policy.max_waiting_bodies),
+            most_bytes: within(policy.max_waiting_bytes.max(policy.max_request_bytes)),
+            held: vec![Cell::default(); policy.tenants.len()].into(),
+        }
+    }
+
+    fn of(&self, tenant: TenantIx) -> Option<&Cell<Held>> {
+        self.held.get(usize::try_from(tenant.0).ok()?)
+    }
+
+    /// A place for one more body of this tenant's, which holds nothing yet.
+    pub fn enter(self: &Rc<Self>, tenant: TenantIx) -> Result<Place, Crowd> {
+        if let Some(cell) = self.of(tenant) {
+            let Held { bodies, bytes } = cell.get();
+            if bodies >= self.most_bodies {
+                return Err(Crowd::Bodies { most: self.most_bodies.into() });
+            }
+            cell.set(Held { bodies: bodies.saturating_add(1), bytes });
+        }
+        Ok(Place { waiting: Rc::clone(self), tenant, bytes: 0 })
+    }
+}
+
+/// The place of one request. Dropped, on whatever ending, it gives back what it held.
+#[derive(Debug)]
+pub struct Place {
+    waiting: Rc<Waiting>,
+    tenant: TenantIx,
+    bytes: u32,
+}
+
+impl Place {
+    /// The body has come this far, and it is not the end.
+    pub fn grow(&mut self, to: usize) -> Result<(), Crowd> {
+        let Some(cell) = self.waiting.of(self.tenant) else { return Ok(()) };
+        let to = u32::try_from(to).unwrap_or(u32::MAX);
+        let Held { bodies, bytes } = cell.get();
+        let held = bytes.saturating_sub(self.bytes).saturating_add(to);
+        if held > self.waiting.most_bytes {
+            return Err(Crowd::Bytes { most: self.waiting.most_bytes.into() });
+        }
+        cell.set(Held { bodies, bytes: held });
+        self.bytes = to;
+        Ok(())
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(cell) = self.waiting.of(self.tenant) {
+            let Held { bodies, bytes } = cell.get();
+            cell.set(Held { bodies: bodies.saturating_sub(1), bytes: bytes.saturating_sub(self.bytes) });
+        }
+    }
+}
