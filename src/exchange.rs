@@ -429,8 +429,10 @@ impl Exchange {
             }
             Phase::Early(outcome) => {
                 record.outcome = outcome;
-                let provider = policy.provider(ending.cluster.as_deref());
-                provider.map_or(OTHER, |provider| &provider.name).clone_into(&mut record.labels.provider);
+                if ending.cluster.is_some() {
+                    let provider = policy.provider(ending.cluster.as_deref());
+                    provider.map_or(OTHER, |provider| &provider.name).clone_into(&mut record.labels.provider);
+                }
                 (None, None)
             }
             Phase::Reading { .. } | Phase::Asking { .. } | Phase::Over => {
@@ -441,9 +443,11 @@ impl Exchange {
                 record.outcome = outcome;
                 record.refused_by = limit;
                 record.status = outcome.status().into();
-                let Open { tenant, reservation, .. } = *open;
-                let (cost, tokens) = (NanoUsd::ZERO, Tokens(0));
-                (Some(Settlement { tenant, reservation, cost, tokens, withdrawn: true }), None)
+                (Some(open.withdrawn()), None)
+            }
+            Phase::Open(open) if let Some(outcome) = ending.unsent().filter(|_| open.answer.is_none()) => {
+                record.outcome = outcome;
+                (Some(open.withdrawn()), None)
             }
             Phase::Open(open) => {
                 let provider = policy.provider(ending.cluster.as_deref());

@@ -38,8 +38,11 @@ impl Exchange {
             standing = shared::standing(rules, head.headers, standing);
             passed.remove.extend(shared::STANDING);
         }
-        passed.set = rate_limit_headers(&standing);
         let status = head.headers.number(":status").unwrap_or(0);
+        // What Envoy refuses by itself takes no place in a window, and tells of none.
+        if head.from_provider || status >= 500 {
+            passed.set = rate_limit_headers(&standing);
+        }
         let ejected = open.routed && status == attempt::EJECTED && head.headers.get(attempt::STAND_IN).is_some();
         if !head.from_provider || ejected {
             self.in_the_providers_stead(head, status, ejected, &mut passed);

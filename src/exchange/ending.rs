@@ -43,6 +43,18 @@ impl Ending {
     const fn has(&self, flags: u64) -> bool {
         self.flags & flags != 0
     }
+
+    /// What Envoy called it that answered by itself and sent nothing on: no route leads there (404, 426, another
+    /// `direct_response`), or a filter behind this one refuses. That is between the client and Envoy, and says nothing of a provider.
+    pub(super) const fn unsent(&self) -> Option<Outcome> {
+        match self.status {
+            _ if self.sent || self.attempts > 0 => None,
+            413 => Some(Outcome::RequestTooLarge),
+            429 => Some(Outcome::RateLimited),
+            1..500 => Some(Outcome::InvalidRequest),
+            _ => None,
+        }
+    }
 }
 
 /// The money of an exchange, to be written to its tenant's cell. It consumed the reservation.
@@ -103,6 +115,12 @@ impl Checked {
 }
 
 impl Open {
+    /// What was reserved for a request that was never sent on is given back, with its places in the windows.
+    pub(super) fn withdrawn(self) -> Settlement {
+        let Self { tenant, reservation, .. } = self;
+        Settlement { tenant, reservation, cost: NanoUsd::ZERO, tokens: Tokens(0), withdrawn: true }
+    }
+
     /// What the exchange came to: the last thing that happens to a reservation.
     pub(super) fn settle(
         self,
