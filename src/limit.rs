@@ -252,10 +252,16 @@ pub struct Refusal {
     pub left: u64,
     /// What this request would have needed.
     pub needed: u64,
-    /// Seconds until it may be worth trying again; `None` when this same request can never pass.
-    pub retry_seconds: Option<u64>,
+    /// Milliseconds until it may be worth trying again; `None` when this same request can never pass.
+    pub retry_ms: Option<u64>,
     /// The budget has room. What this Envoy may have under way of it has none, until an answer ends.
     pub in_flight: bool,
+}
+
+impl Refusal {
+    pub fn retry_seconds(&self) -> Option<u64> {
+        self.retry_ms.map(|wait| wait.div_ceil(1_000))
+    }
 }
 
 /// What one look at the cell decided.

@@ -19,8 +19,10 @@ pub enum Outcome {
     RequestBudgetExceeded,
     DailyBudgetExceeded,
     MonthlyBudgetExceeded,
+    ModelNotFound,
     ModelUnpriced,
     RequestTooLarge,
+    UnsupportedEncoding,
     RateLimited,
     ExpensiveRateLimited,
     TokenRateLimited,
@@ -52,8 +54,10 @@ impl Outcome {
             Self::RequestBudgetExceeded => "request_budget_exceeded",
             Self::DailyBudgetExceeded => "daily_budget_exceeded",
             Self::MonthlyBudgetExceeded => "monthly_budget_exceeded",
+            Self::ModelNotFound => "model_not_found",
             Self::ModelUnpriced => "model_unpriced",
             Self::RequestTooLarge => "request_too_large",
+            Self::UnsupportedEncoding => "unsupported_encoding",
             Self::RateLimited => "rate_limited",
             Self::ExpensiveRateLimited => "expensive_rate_limited",
             Self::TokenRateLimited => "token_rate_limited",
@@ -74,11 +78,11 @@ impl Outcome {
             Self::InvalidRequest => 400,
             Self::TenantMissing => 401,
             Self::TenantUnknown | Self::ModelNotAllowed => 403,
-            Self::RequestBudgetExceeded
-            | Self::DailyBudgetExceeded
-            | Self::MonthlyBudgetExceeded
-            | Self::ModelUnpriced => 402,
+            Self::RequestBudgetExceeded | Self::DailyBudgetExceeded | Self::MonthlyBudgetExceeded => 402,
+            // What clients take for a wrong name, and show as one.
+            Self::ModelNotFound | Self::ModelUnpriced => 404,
             Self::RequestTooLarge => 413,
+            Self::UnsupportedEncoding => 415,
             Self::RateLimited | Self::ExpensiveRateLimited | Self::TokenRateLimited | Self::InFlightLimited => 429,
             Self::ProviderError => 502,
             Self::ProviderUnavailable => 503,
@@ -145,9 +149,21 @@ pub enum Figure {
     Usd(String),
 }
 
-/// Longer than this (a minute's window and its last part), an SDK must be told not to sleep through it: three official
-/// ones otherwise do as they are told.
-const LONGEST_SLEEP_SECONDS: u64 = 63;
+/// Longer than this (a minute's window), an SDK must be told not to sleep through it: three official ones otherwise do as they
+/// are told.
+const LONGEST_SLEEP_MS: u64 = 60_000;
+/// The longest name of a model that a message repeats, in characters.
+const LONGEST_NAME: usize = 96;
+
+/// What a client calls a model, as a message repeats it: bounded, and without what a terminal would obey.
+pub fn shown(name: &str) -> String {
+    let printable = |char: char| if char.is_control() { char::REPLACEMENT_CHARACTER } else { char };
+    let mut shown: String = name.chars().take(LONGEST_NAME).map(printable).collect();
+    if shown.len() < name.len() && name.chars().nth(LONGEST_NAME).is_some() {
+        shown.push('…');
+    }
+    shown
+}
 
 impl Rejection {
     /// A refusal that needs no figures.
@@ -166,18 +182,21 @@ impl Rejection {
             reserved: figure(refusal.reserved),
             remaining: figure(refusal.left),
             needed: figure(refusal.needed),
-            reset_seconds: refusal.retry_seconds,
+            reset_seconds: refusal.retry_seconds(),
         };
         let outcome = if refusal.in_flight { Outcome::RateLimited } else { Outcome::of_guard(refusal.guard) };
         let mut rejection = Self::plain(outcome, message(refusal));
         rejection.detail = Some(Box::new(detail));
         if !money || refusal.in_flight {
             // A request that can never pass is told a wait all the same (429 always has one), and not to use it.
-            let seconds = refusal.retry_seconds.unwrap_or(LONGEST_SLEEP_SECONDS);
+            let wait = refusal.retry_ms.unwrap_or(LONGEST_SLEEP_MS);
+            let seconds = wait.div_ceil(1_000);
             rejection.retry_after = Some(seconds);
             rejection.headers.push(("retry-after", seconds.to_string()));
-            if refusal.retry_seconds.is_none_or(|seconds| seconds > LONGEST_SLEEP_SECONDS) {
-                rejection.headers.push(("x-should-retry", "false".to_owned()));
+            // OpenAI's, Anthropic's and Vercel's SDKs read this one first.
+            rejection.headers.push(("retry-after-ms", wait.to_string()));
+            if refusal.retry_ms.is_none_or(|wait| wait > LONGEST_SLEEP_MS) {
+                rejection.headers.push(never_again());
             }
         }
         rejection.headers.extend(rate_limit_headers(standing));
@@ -219,6 +238,10 @@ impl Rejection {
         let body = dialect::body(&self, dialect, request_id);
         let mut headers = self.headers;
         headers.push(("content-type", "application/json".to_owned()));
+        // Whoever asks the same again is refused again. (A rate limit says so by itself where it holds for long.)
+        if matches!(self.outcome.status(), 400..=428 | 430..500) {
+            headers.push(never_again());
+        }
         if let Some(kind) = dialect::header(self.outcome, dialect) {
             headers.push(kind);
         }
@@ -234,10 +257,15 @@ impl Rejection {
     }
 }
 
+/// What official SDKs and Claude Code obey before their own ideas of which status is worth another try.
+fn never_again() -> (&'static str, String) {
+    ("x-should-retry", "false".to_owned())
+}
+
 fn message(refusal: &Refusal) -> String {
     let Refusal { limit, used, reserved, left, needed, .. } = *refusal;
     let usd = |value| format!("${}", NanoUsd(value));
-    let wait = refusal.retry_seconds.map_or_else(String::new, |seconds| format!(" It resets in {seconds} s."));
+    let wait = refusal.retry_seconds().map_or_else(String::new, |seconds| format!(" It resets in {seconds} s."));
     let spent = |period: &str| {
         format!(
             "The {period} budget of {} has no room for this request: {} spent, {} reserved by requests under way, \
@@ -250,7 +278,7 @@ fn message(refusal: &Refusal) -> String {
         )
     };
     let rate = |what: &str| {
-        let wait = refusal.retry_seconds.map_or_else(String::new, |seconds| format!(" Try again in {seconds} s."));
+        let wait = refusal.retry_seconds().map_or_else(String::new, |seconds| format!(" Try again in {seconds} s."));
         format!("Rate limit reached: {limit} {what}, {used} used, {left} left.{wait}")
     };
     match refusal.guard {
@@ -263,7 +291,7 @@ fn message(refusal: &Refusal) -> String {
         Guard::RequestsPerHour => rate("requests per hour"),
         Guard::RequestsPerDay => rate("requests per day"),
         Guard::ExpensivePerMinute => rate("expensive requests per minute"),
-        Guard::TokensPerMinute if refusal.retry_seconds.is_none() => format!(
+        Guard::TokensPerMinute if refusal.retry_ms.is_none() => format!(
             "This request may use up to {needed} tokens, more than the {limit} tokens per minute that are allowed. \
              Shorten it or lower its output bound."
         ),
@@ -304,7 +332,7 @@ mod tests {
     use super::*;
     use serde_json::Value;
 
-    fn refusal(guard: Guard, retry_seconds: Option<u64>) -> Refusal {
+    fn refusal(guard: Guard, retry_ms: Option<u64>) -> Refusal {
         Refusal {
             guard,
             limit: 10_000_000,
@@ -312,7 +340,7 @@ mod tests {
             reserved: 2,
             left: 9_999_994,
             needed: 10_000_000,
-            retry_seconds,
+            retry_ms,
             in_flight: false,
         }
     }
@@ -323,7 +351,7 @@ mod tests {
 
     #[test]
     fn a_budget_refusal_is_never_slept_on_and_shows_its_figures() {
-        let rejection = Rejection::limit(&refusal(Guard::DayUsd, Some(3_600)), &Standing::default());
+        let rejection = Rejection::limit(&refusal(Guard::DayUsd, Some(3_600_000)), &Standing::default());
         let reply = rejection.in_dialect(Dialect::OpenAi, "id-1");
         assert_eq!((reply.status, header(&reply, "retry-after")), (402, None));
         let body: Value = serde_json::from_slice(&reply.body).unwrap();
@@ -337,13 +365,50 @@ mod tests {
     fn a_rate_refusal_always_says_when_and_long_waits_are_not_for_sleeping() {
         for guard in Guard::ALL.into_iter().filter(|guard| !guard.is_money()) {
             for (wait, retry, should) in
-                [(Some(63), "63", None), (Some(64), "64", Some("false")), (None, "63", Some("false"))]
+                [
+                    (Some(1), ("1", "1"), None),
+                    (Some(59_999), ("60", "59999"), None),
+                    (Some(60_001), ("61", "60001"), Some("false")),
+                    (None, ("60", "60000"), Some("false")),
+                ]
             {
                 let reply =
                     Rejection::limit(&refusal(guard, wait), &Standing::default()).in_dialect(Dialect::OpenAi, "");
-                assert_eq!((reply.status, header(&reply, "retry-after")), (429, Some(retry)));
+                let told = (header(&reply, "retry-after"), header(&reply, "retry-after-ms"));
+                assert_eq!((reply.status, told), (429, (Some(retry.0), Some(retry.1))));
                 assert_eq!(header(&reply, "x-should-retry"), should);
             }
         }
+    }
+
+    #[test]
+    fn what_is_refused_for_good_says_so_and_what_may_pass_later_does_not() {
+        use Outcome::*;
+        for (outcome, status) in [
+            (InvalidRequest, 400),
+            (TenantMissing, 401),
+            (DailyBudgetExceeded, 402),
+            (TenantUnknown, 403),
+            (ModelNotAllowed, 403),
+            (ModelNotFound, 404),
+            (ModelUnpriced, 404),
+            (RequestTooLarge, 413),
+            (UnsupportedEncoding, 415),
+            (RateLimited, 429),
+            (InternalError, 500),
+            (ProviderUnavailable, 503),
+        ] {
+            let reply = Rejection::plain(outcome, "no").in_dialect(Dialect::Anthropic, "");
+            let expected = (status < 500 && status != 429).then_some("false");
+            assert_eq!((reply.status, header(&reply, "x-should-retry")), (status, expected));
+        }
+    }
+
+    #[test]
+    fn a_models_name_is_shown_bounded_and_printable() {
+        assert_eq!(shown("gpt-9"), "gpt-9");
+        assert_eq!(shown("a\r\nb\u{1b}[31m"), "a\u{fffd}\u{fffd}b\u{fffd}[31m");
+        assert_eq!(shown(&"ä".repeat(LONGEST_NAME)), "ä".repeat(LONGEST_NAME));
+        assert_eq!(shown(&"ä".repeat(300)).chars().count(), LONGEST_NAME + 1);
     }
 }

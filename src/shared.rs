@@ -185,8 +185,9 @@ pub fn refusal(rules: &Rules, headers: &Headers, reservation: &Reservation, now:
         Guard::TokensPerMinute => reservation.tokens.0,
         _ => 1,
     };
-    let retry_seconds = Some(retry);
-    Some(Refusal { guard, limit, used: limit, reserved: 0, left: 0, needed, retry_seconds, in_flight: false })
+    // Envoy has rounded it up, and a client that waits for less than a minute only should.
+    let retry_ms = Some(retry.saturating_mul(1_000).saturating_sub(1));
+    Some(Refusal { guard, limit, used: limit, reserved: 0, left: 0, needed, retry_ms, in_flight: false })
 }
 
 /// The service's configuration: each tier's limits for its tenants, then the tenants that have their own.

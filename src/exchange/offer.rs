@@ -10,7 +10,7 @@ use crate::attempt;
 use crate::limit::Bound;
 use crate::llm::request::{BY_ROLE, Edit, Request};
 use crate::llm::schema::{BoundField, Schema};
-use crate::outcome::{Outcome, Rejection};
+use crate::outcome::{Outcome, Rejection, shown};
 use crate::policy::{Policy, ProviderPolicy, TenantPolicy};
 use crate::price::{Ceiling, Quote};
 use crate::route::{Bounds, ProviderIx, Sensitivity, Unserved};
@@ -100,7 +100,10 @@ impl Wish<'_> {
 
     fn offer(&self, model: &str) -> Result<Offer, Rejection> {
         if !self.tenant.allows(model) {
-            let message = "The model is not among those that this tenant may use.";
+            if !self.exists(model) {
+                return Err(self.unserved(model, Unserved::Unknown));
+            }
+            let message = format!("The model `{}` is not among those that this tenant may use.", shown(model));
             return Err(Rejection::plain(Outcome::ModelNotAllowed, message));
         }
         let legs = if self.policy.routes.choose() { self.chosen(model)? } else { vec![self.given(model)?] };
@@ -116,21 +119,31 @@ impl Wish<'_> {
         Ok(Offer { model: model.to_owned(), legs, input, ceiling, worst })
     }
 
+    /// Whether anybody might be served by it.
+    fn exists(&self, model: &str) -> bool {
+        let Policy { routes, prices, providers, .. } = self.policy;
+        if routes.choose() {
+            return routes.model(model).is_some();
+        }
+        let has_price = |provider: Option<&str>| prices.quote(provider, model, self.around.now) != Quote::Denied;
+        has_price(None) || providers.iter().any(|provider| has_price(Some(&provider.name)))
+    }
+
     /// Where Envoy's route leads.
     fn given(&self, model: &str) -> Result<Leg, Rejection> {
         let provider = self.around.cluster.and_then(|cluster| self.policy.provider_of(cluster));
         let policy = provider.and_then(|ix| self.policy.provider_at(ix));
         if policy.is_some_and(|policy| !policy.reach.may_see(self.sensitivity)) {
-            return Err(self.unserved(Unserved::TooSensitive));
+            return Err(self.unserved(model, Unserved::TooSensitive));
         }
-        self.leg(provider, policy, model.to_owned(), String::new()).ok_or_else(unpriced)
+        self.leg(provider, policy, model.to_owned(), String::new()).ok_or_else(|| unpriced(model))
     }
 
     /// The providers that may serve it; those whose breakers are open come last, for what is known of them is a second old.
     fn chosen(&self, model: &str) -> Result<Vec<Leg>, Rejection> {
         let bounds = Bounds { schema: self.schema, sensitivity: self.sensitivity };
         let reach = |ix| self.policy.provider_at(ix).map(|provider| &provider.reach);
-        let hops = self.policy.routes.chain(model, &bounds, reach).map_err(|why| self.unserved(why))?;
+        let hops = self.policy.routes.chain(model, &bounds, reach).map_err(|why| self.unserved(model, why))?;
         let is_open = |leg: &Leg| leg.provider.is_some_and(self.around.is_open);
         let leg = |hop: crate::route::Hop| {
             let policy = self.policy.provider_at(hop.provider)?;
@@ -140,7 +153,7 @@ impl Wish<'_> {
         };
         let mut legs: Vec<Leg> = hops.into_iter().filter_map(leg).collect();
         if legs.is_empty() {
-            return Err(unpriced());
+            return Err(unpriced(model));
         }
         if legs.iter().all(is_open) {
             let message = "All providers of this model are failing, and are left alone for a while.";
@@ -173,26 +186,34 @@ impl Wish<'_> {
         Some(Leg { provider, model, path, label, tariff, bound_field, density, ask_usage })
     }
 
-    fn unserved(&self, why: Unserved) -> Rejection {
-        let message = match why {
-            Unserved::Unknown => "No provider here serves the model.".to_owned(),
-            Unserved::Api => "No provider here serves the model by this API.".to_owned(),
+    fn unserved(&self, model: &str, why: Unserved) -> Rejection {
+        let model = shown(model);
+        let (outcome, message) = match why {
+            Unserved::Unknown => (Outcome::ModelNotFound, format!("No provider here serves the model `{model}`.")),
+            Unserved::Api => {
+                (Outcome::ModelNotFound, format!("No provider here serves the model `{model}` by this API."))
+            }
             Unserved::TooSensitive => {
-                format!("No provider that may see {} data serves the model.", self.sensitivity.name())
+                let level = self.sensitivity.name();
+                (
+                    Outcome::ModelNotAllowed,
+                    format!("No provider that may see {level} data serves the model `{model}`."),
+                )
             }
         };
-        Rejection::plain(Outcome::ModelNotAllowed, message)
+        Rejection::plain(outcome, message)
     }
 }
 
-fn unpriced() -> Rejection {
-    let message = "The model has no price here, and requests without a price are not sent on.";
+fn unpriced(model: &str) -> Rejection {
+    let model = shown(model);
+    let message = format!("The model `{model}` has no price here, and requests without a price are not sent on.");
     Rejection::plain(Outcome::ModelUnpriced, message)
 }
 
 /// Says of each candidate why not, under the outcome that most likely passes.
 fn none_of(name: &str, refusals: Vec<(&String, Rejection)>) -> Rejection {
-    let mut message = format!("No model that `{name}` stands for can take this request.");
+    let mut message = format!("No model that `{}` stands for can take this request.", shown(name));
     for (candidate, rejection) in &refusals {
         message.push_str(&format!(" {candidate}: {}", rejection.message));
     }

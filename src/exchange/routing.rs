@@ -254,9 +254,11 @@ fn who_may_not_see_it_or_does_not_speak_it_is_left_out() {
     let (outcome, why) = clusters("gpt-4o", "restricted").unwrap_err();
     assert_eq!(outcome, Outcome::ModelNotAllowed);
     assert!(why.contains("restricted"), "{why}");
-    assert_eq!(clusters("claude-4", "public").unwrap_err().0, Outcome::ModelNotAllowed);
+    assert_eq!(clusters("claude-4", "public").unwrap_err().0, Outcome::ModelNotFound);
     assert_eq!(clusters("gpt-4o", "secret").unwrap_err().0, Outcome::InvalidRequest);
-    assert_eq!(clusters("gpt-9", "public").unwrap_err().0, Outcome::ModelNotAllowed);
+    let (outcome, why) = clusters("gpt-9\r\n", "public").unwrap_err();
+    assert_eq!(outcome, Outcome::ModelNotFound);
+    assert!(why.contains("`gpt-9"), "{why}");
     let messages = Asked { path: "/v1/messages", ..Asked::chat(&hello("claude-4")) };
     assert_eq!(messages.clusters(&policy).unwrap(), ["c_anthropic"]);
     let embeddings = Asked { path: "/v1/embeddings", ..Asked::chat(&json!({"model": "llama3.2", "input": "x"})) };

@@ -129,6 +129,8 @@ fn a_model_that_is_not_allowed_or_has_no_price_is_refused() {
     assert_eq!(ask("picky", "tiny"), Some(Outcome::ModelNotAllowed));
     assert_eq!(ask("picky", "fast"), None);
     assert_eq!(ask("acme", "gpt-9"), Some(Outcome::ModelUnpriced));
+    // What is here for nobody is no secret of those who may use it.
+    assert_eq!(ask("picky", "gpt-9"), Some(Outcome::ModelNotFound));
 }
 
 #[test]

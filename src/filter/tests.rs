@@ -23,7 +23,7 @@ const BODY: &str = r#"{"model":"gpt-4o-mini","messages":[{"role":"user","content
 /// 10 input tokens at 1,000 nano-USD and 5 output tokens at 2,000.
 const COST: u64 = 20_000;
 const ANSWER: &str = r#"{"model":"gpt-4o-mini-2024-07-18","choices":[{"message":{"content":"hello"}}],"usage":{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15}}"#;
-const KEY: &str = "nexus:cell:acme";
+const KEY: &str = "nexus:cell2:acme";
 
 fn configuration() -> Value {
     json!({

@@ -9,6 +9,7 @@ use crate::limit::cell::Cell;
 use crate::units::NanoUsd;
 use log::Level;
 use proxy_wasm::hostcalls;
+use proxy_wasm::types::Status;
 
 /// Rounds before an admission gives up: with two workers a round is lost about one time in eight.
 pub const ADMIT_ATTEMPTS: u32 = 64;
@@ -28,7 +29,22 @@ pub struct Swap<T> {
 }
 
 fn key(tenant: &str) -> String {
+    ["nexus:cell2:", tenant].concat()
+}
+
+/// Where the first version of a cell lay. While Envoy takes up new code, exchanges of the old one still end: it would not know
+/// the bytes of a newer cell, begin it anew and forget a month. So it keeps its own, which is the beginning of ours.
+fn first_key(tenant: &str) -> String {
     ["nexus:cell:", tenant].concat()
+}
+
+type Stored = (Option<Vec<u8>>, Option<u32>);
+
+fn stored(tenant: &str, key: &str) -> Result<Stored, Status> {
+    match hostcalls::get_shared_data(key)? {
+        (None, _) => Ok((hostcalls::get_shared_data(&first_key(tenant))?.0, None)),
+        found => Ok(found),
+    }
 }
 
 /// Applies `change` to the tenant's cell. It says what it found, and whether the changed cell is to be stored.
@@ -36,7 +52,7 @@ pub fn swap<T>(tenant: &str, attempts: u32, mut change: impl FnMut(&mut Cell) ->
     let key = key(tenant);
     let mut forgot = false;
     for lost in 0..attempts {
-        let Ok((bytes, cas)) = hostcalls::get_shared_data(&key) else { break };
+        let Ok((bytes, cas)) = stored(tenant, &key) else { break };
         let mut cell = match bytes.as_deref().map(Cell::decode) {
             None => Cell::default(),
             Some(Ok(cell)) => cell,
@@ -100,6 +116,6 @@ pub fn tell(tenant: &str, now: NanoUsd) -> NanoUsd {
 
 /// The tenant's cell as it is, if it has one.
 pub fn read(tenant: &str) -> Option<Cell> {
-    let (bytes, _) = hostcalls::get_shared_data(&key(tenant)).ok()?;
+    let (bytes, _) = stored(tenant, &key(tenant)).ok()?;
     Cell::decode(&bytes?).ok()
 }

@@ -12,8 +12,10 @@ use super::{
 };
 use crate::units::{NanoUsd, Tokens, UnixNanos};
 
-/// "NXC" and the layout's version. A change of layout takes a new version; old cells then read as empty.
-const VERSION: [u8; 4] = *b"NXC\x01";
+/// "NXC" and the layout's version. A change of layout takes a new version, and reads the one before.
+const VERSION: [u8; 4] = *b"NXC\x02";
+/// It had windows that did not know when within a slot the latest came.
+const FIRST_VERSION: [u8; 4] = *b"NXC\x01";
 /// Bytes of an encoded cell.
 pub const ENCODED: usize = 4 + 5 * window::ENCODED + 2 * budget::ENCODED + lease::ENCODED + 8;
 
@@ -43,6 +45,21 @@ pub(super) fn put<const N: usize>(out: &mut &mut [u8], bytes: [u8; N]) {
     }
 }
 
+pub(super) fn put_all(out: &mut &mut [u8], bytes: &[u8]) {
+    if let Some((place, rest)) = std::mem::take(out).split_at_mut_checked(bytes.len()) {
+        place.copy_from_slice(bytes);
+        *out = rest;
+    }
+}
+
+/// Takes the next pieces of a cell, as they are.
+pub(super) fn take_bytes<const N: usize, const SIZE: usize>(bytes: &mut &[u8]) -> Option<[[u8; SIZE]; N]> {
+    let (pieces, _) = bytes.as_chunks::<SIZE>();
+    let pieces = pieces.first_chunk::<N>()?;
+    *bytes = bytes.get(size_of_val(pieces)..)?;
+    Some(*pieces)
+}
+
 /// Takes the next numbers of a cell.
 pub(super) fn take<const N: usize, const SIZE: usize, T: Copy + Default>(
     bytes: &mut &[u8],
@@ -69,6 +86,8 @@ const REQUEST_WINDOWS: [(Guard, Span); 3] = [
     (Guard::RequestsPerDay, Span::Day),
 ];
 
+const MILLISECOND: u64 = 1_000_000;
+
 const fn ceil_seconds(nanos: u64) -> u64 {
     nanos.div_ceil(1_000_000_000)
 }
@@ -90,14 +109,20 @@ impl Cell {
     }
 
     pub fn decode(bytes: &[u8]) -> Result<Self, UnknownVersion> {
-        let fields = |mut bytes: &[u8]| {
-            let rest = &mut bytes;
+        let (version, mut bytes) = bytes.split_first_chunk().ok_or(UnknownVersion)?;
+        let window = match *version {
+            VERSION => Window::decode,
+            FIRST_VERSION => Window::decode_first,
+            _ => return Err(UnknownVersion),
+        };
+        let rest = &mut bytes;
+        let fields = |rest: &mut &[u8]| {
             let cell = Self {
-                minute: Window::decode(rest)?,
-                hour: Window::decode(rest)?,
-                day: Window::decode(rest)?,
-                expensive: Window::decode(rest)?,
-                tokens: Window::decode(rest)?,
+                minute: window(rest)?,
+                hour: window(rest)?,
+                day: window(rest)?,
+                expensive: window(rest)?,
+                tokens: window(rest)?,
                 day_spend: Spend::decode(rest)?,
                 month_spend: Spend::decode(rest)?,
                 leases: Leases::decode(rest)?,
@@ -105,7 +130,7 @@ impl Cell {
             };
             rest.is_empty().then_some(cell)
         };
-        bytes.strip_prefix(&VERSION).and_then(fields).ok_or(UnknownVersion)
+        fields(rest).ok_or(UnknownVersion)
     }
 
     fn roll(&mut self, now: UnixNanos, lease_seconds: u64) {
@@ -167,11 +192,11 @@ impl Cell {
             return Decision { verdict: Err(refusal), standing: self.standing(rules, now), audit };
         }
 
-        for window in [&mut self.minute, &mut self.hour, &mut self.day] {
-            window.add(1);
-        }
+        self.minute.add(Span::Minute, now, 1);
+        self.hour.add(Span::Hour, now, 1);
+        self.day.add(Span::Day, now, 1);
         if expensive {
-            self.expensive.add(1);
+            self.expensive.add(Span::Minute, now, 1);
         }
         self.tokens.reserve(Span::Minute, now, tokens.0);
         self.leases.add(now, cost);
@@ -227,21 +252,24 @@ impl Cell {
             return None;
         }
         let in_flight = guard.is_money() && needed <= limit.saturating_sub(used).saturating_sub(reserved);
-        let retry_seconds = match guard {
-            _ if in_flight => Some(1),
+        let retry_ms = match guard {
+            _ if in_flight => Some(1_000),
             Guard::RequestUsd => None,
-            Guard::DayUsd => Some(Calendar::Day.ends_in(now)),
-            Guard::MonthUsd => Some(Calendar::Month.ends_in(now)),
+            Guard::DayUsd => Some(Calendar::Day.ends_in(now).saturating_mul(1_000)),
+            Guard::MonthUsd => Some(Calendar::Month.ends_in(now).saturating_mul(1_000)),
             window => {
                 let span = match window {
                     Guard::RequestsPerHour => Span::Hour,
                     Guard::RequestsPerDay => Span::Day,
                     _ => Span::Minute,
                 };
-                self.requests(window).wait(span, now, limit, needed).map(|nanos| ceil_seconds(nanos).max(1))
+                // Less the millisecond that an answer and the next request take at least: a client that waits for less than
+                // a minute only is told less than one.
+                let milliseconds = |nanos: u64| nanos.min(span.length()).saturating_sub(MILLISECOND).div_ceil(MILLISECOND);
+                self.requests(window).wait(span, now, limit, needed).map(|nanos| milliseconds(nanos).max(1))
             }
         };
-        Some(Refusal { guard, limit, used, reserved, left, needed, retry_seconds, in_flight })
+        Some(Refusal { guard, limit, used, reserved, left, needed, retry_ms, in_flight })
     }
 
     /// Where the windows stand, for an answer that asked nothing of them.
@@ -274,7 +302,7 @@ impl Cell {
     ) {
         self.roll(now, lease_seconds);
         self.leases.release(reservation.at, reservation.cost);
-        self.tokens.settle(Span::Minute, reservation.at, reservation.tokens.0, tokens.0);
+        self.tokens.settle(Span::Minute, reservation.at, reservation.tokens.0, tokens.0, now);
         let of_today = Calendar::Day.number(reservation.at) == self.day_spend.number();
         for (calendar, spend) in [(Calendar::Day, &mut self.day_spend), (Calendar::Month, &mut self.month_spend)] {
             if of_today { spend.add(cost) } else { spend.charge(calendar, reservation.at, cost) }
@@ -286,10 +314,10 @@ impl Cell {
     pub fn withdraw(&mut self, reservation: &Reservation) {
         let windows = [(&mut self.minute, Span::Minute), (&mut self.hour, Span::Hour), (&mut self.day, Span::Day)];
         for (window, span) in windows {
-            window.settle(span, reservation.at, 1, 0);
+            window.settle(span, reservation.at, 1, 0, reservation.at);
         }
         if reservation.expensive {
-            self.expensive.settle(Span::Minute, reservation.at, 1, 0);
+            self.expensive.settle(Span::Minute, reservation.at, 1, 0, reservation.at);
         }
     }
 

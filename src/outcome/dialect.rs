@@ -47,13 +47,16 @@ fn merged(mut theirs: Value, ours: &Ours<'_>) -> Value {
 /// OpenAI's own word for this kind of error, which its SDKs show beside the message.
 const fn openai_type(outcome: Outcome) -> &'static str {
     match outcome {
-        Outcome::InvalidRequest | Outcome::RequestTooLarge => "invalid_request_error",
+        Outcome::InvalidRequest
+        | Outcome::RequestTooLarge
+        | Outcome::UnsupportedEncoding
+        | Outcome::ModelNotFound
+        | Outcome::ModelUnpriced => "invalid_request_error",
         Outcome::TenantMissing => "authentication_error",
         Outcome::TenantUnknown | Outcome::ModelNotAllowed => "permission_error",
-        Outcome::RequestBudgetExceeded
-        | Outcome::DailyBudgetExceeded
-        | Outcome::MonthlyBudgetExceeded
-        | Outcome::ModelUnpriced => "insufficient_quota",
+        Outcome::RequestBudgetExceeded | Outcome::DailyBudgetExceeded | Outcome::MonthlyBudgetExceeded => {
+            "insufficient_quota"
+        }
         Outcome::RateLimited | Outcome::ExpensiveRateLimited | Outcome::InFlightLimited => "requests",
         Outcome::TokenRateLimited => "tokens",
         _ => "server_error",
@@ -63,10 +66,11 @@ const fn openai_type(outcome: Outcome) -> &'static str {
 /// By the status, as Anthropic's own errors go.
 const fn anthropic_type(outcome: Outcome) -> &'static str {
     match outcome.status() {
-        400 => "invalid_request_error",
+        400 | 415 => "invalid_request_error",
         401 => "authentication_error",
         402 => "billing_error",
         403 => "permission_error",
+        404 => "not_found_error",
         413 => "request_too_large",
         429 => "rate_limit_error",
         503 => "overloaded_error",
@@ -77,10 +81,11 @@ const fn anthropic_type(outcome: Outcome) -> &'static str {
 /// The place of `code` is the status's here, so ours is the reason of its `ErrorInfo`.
 fn gemini(outcome: Outcome, message: &str, retry_after: Option<u64>, ours: &Ours<'_>) -> Value {
     let status = match outcome.status() {
-        400 | 413 => "INVALID_ARGUMENT",
+        400 | 413 | 415 => "INVALID_ARGUMENT",
         401 => "UNAUTHENTICATED",
         402 => "FAILED_PRECONDITION",
         403 => "PERMISSION_DENIED",
+        404 => "NOT_FOUND",
         429 => "RESOURCE_EXHAUSTED",
         503 => "UNAVAILABLE",
         _ => "INTERNAL",
@@ -103,7 +108,8 @@ fn gemini(outcome: Outcome, message: &str, retry_after: Option<u64>, ours: &Ours
 pub(super) fn header(outcome: Outcome, dialect: Dialect) -> Option<(&'static str, String)> {
     let kind = match outcome.status() {
         _ if dialect != Dialect::Aws => return None,
-        400 | 413 => "ValidationException",
+        400 | 413 | 415 => "ValidationException",
+        404 => "ResourceNotFoundException",
         401 | 403 => "AccessDeniedException",
         402 => "ServiceQuotaExceededException",
         429 => "ThrottlingException",
@@ -143,6 +149,19 @@ mod tests {
         assert_eq!(gemini["error"]["details"][0]["reason"], "daily_budget_exceeded");
         assert_eq!(of(Dialect::Aws), json!({"message": "no", "code": "daily_budget_exceeded"}));
         assert_eq!(of(Dialect::Ollama), json!({"error": "no", "code": "daily_budget_exceeded"}));
+    }
+
+    #[test]
+    fn a_model_that_is_not_here_is_what_each_sdk_calls_a_wrong_name() {
+        for outcome in [Outcome::ModelNotFound, Outcome::ModelUnpriced] {
+            let openai = told(outcome, Dialect::OpenAi);
+            assert_eq!(openai["error"]["type"], "invalid_request_error");
+            assert_eq!(openai["error"]["code"], outcome.code());
+            assert_eq!(told(outcome, Dialect::Anthropic)["error"]["type"], "not_found_error");
+            assert_eq!(told(outcome, Dialect::Gemini)["error"]["status"], "NOT_FOUND");
+            let kind = ("x-amzn-errortype", "ResourceNotFoundException".to_owned());
+            assert_eq!(header(outcome, Dialect::Aws), Some(kind));
+        }
     }
 
     #[test]

@@ -78,7 +78,7 @@ fn a_refusal_is_told_as_the_cell_would_tell_it() {
     assert_eq!(told("5000, 5000;w=60", "3", "requests"), Some((Guard::TokensPerMinute, 5_001, 9)));
     assert_eq!(told("", "", "day_usd"), Some((Guard::DayUsd, 10 * USD, 70)));
     // 2027-01-15, 08:00.
-    assert_eq!(refused("", "", "day_usd").unwrap().retry_seconds, Some(16 * 3_600));
+    assert_eq!(refused("", "", "day_usd").unwrap().retry_seconds(), Some(16 * 3_600));
     for unknown in
         [told("7", "3", "requests"), told("60", "3601", "requests"), told("60", "3", ""), told("", "", "month_usd")]
     {

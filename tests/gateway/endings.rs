@@ -271,7 +271,7 @@ async fn request_trailers_are_an_end_like_any_other() {
     check(&gateway, "trailers-stream", &reported("success")).await;
     let asked = chat("refused").model("gpt-5");
     let answer = ask_h2(gateway.addr, asked.request_h2(trailers(&asked))).await;
-    assert_eq!((answer.status, answer.code().as_str()), (402, "model_unpriced"));
+    assert_eq!((answer.status, answer.code().as_str()), (404, "model_unpriced"));
     let record = check(&gateway, "refused", &unused("model_unpriced")).await;
     assert!(gateway.entry_of(&record).is_none(), "it was not sent on");
 }

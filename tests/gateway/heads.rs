@@ -35,7 +35,7 @@ async fn answers_are_charged_as_billed_and_refusals_cost_nothing() {
     let ask = || chat("refused");
     let refusals = [
         (ask().field("max_completion_tokens", 1_000_000), 402, "request_budget_exceeded"),
-        (ask().model("unknown"), 402, "model_unpriced"),
+        (ask().model("unknown"), 404, "model_unpriced"),
         (ask().without("messages"), 400, "invalid_request"),
     ];
     for (asked, status, code) in refusals.iter().cycle().take(12) {
@@ -186,7 +186,7 @@ async fn outcome(gateway: &Gateway) -> (Value, Value) {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_byte_of_a_refused_body_reaches_the_provider() {
     let (gateway, wire, answer) = in_halves("heads-refused", "", "unknown").await;
-    assert!(answer.starts_with("HTTP/1.1 402") && answer.contains("model_unpriced"), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 404") && answer.contains("model_unpriced"), "{answer}");
     assert_eq!(outcome(&gateway).await, (json!("model_unpriced"), json!(0)));
     assert_eq!(wire.seen().await.1, "");
 }

@@ -231,7 +231,7 @@ async fn every_refusal_says_why() {
         ("an empty tenant", chat(""), 401, "tenant_missing"),
         ("two tenants in one", chat("json, stream"), 403, "tenant_unknown"),
         ("a forbidden model", chat("picky").model("tiny"), 403, "model_not_allowed"),
-        ("an unpriced model", chat("json").model("gpt-5"), 402, "model_unpriced"),
+        ("an unpriced model", chat("json").model("gpt-5"), 404, "model_unpriced"),
         (
             "a dear request",
             chat("poor").model("gpt-4").field("max_completion_tokens", 1_000),
@@ -242,7 +242,7 @@ async fn every_refusal_says_why() {
         ("too many tokens", chat("tokens").field("max_completion_tokens", 500), 429, "token_rate_limited"),
         ("no model", chat("json").without("model"), 400, "invalid_request"),
         ("a large body", chat("json").saying(&big), 413, "request_too_large"),
-        ("a compressed body", chat("json").header("content-encoding", "gzip"), 400, "invalid_request"),
+        ("a compressed body", chat("json").header("content-encoding", "gzip"), 415, "unsupported_encoding"),
     ];
     for (what, asked, status, code) in cases {
         let answer = gateway.ask(asked.request()).await;

@@ -84,7 +84,7 @@ pub async fn serves(name: &str, cluster: &str, configuration: impl FnOnce(u16, &
     assert!(cost > 0);
     assert_eq!((&record["cost_nanousd"], &record["provider"]), (&json!(cost), &json!("openai")));
     let refused = gateway.ask(chat("acme").model("unknown").request()).await;
-    assert_eq!((refused.status, refused.code().as_str()), (402, "model_unpriced"));
+    assert_eq!((refused.status, refused.code().as_str()), (404, "model_unpriced"));
     assert_eq!(gateway.provider().settled_ledger(PATIENCE).sum().billed_requests, billed.billed_requests);
     assert_eq!(gateway.ask(chat("nobody").request()).await.code(), "tenant_unknown");
 

@@ -74,7 +74,7 @@ fn a_refusal_comes_late_and_costs_nothing() {
     answered(&passed);
     let rows = [
         (BODY.to_owned(), "429", "rate_limited"),
-        (BODY.replace("gpt-4o-mini", "unknown"), "402", "model_unpriced"),
+        (BODY.replace("gpt-4o-mini", "unknown"), "404", "model_unpriced"),
         ("{\"model\":".to_owned(), "400", "invalid_request"),
     ];
     for (body, status, code) in rows {

@@ -105,7 +105,7 @@ fn debt_is_kept_and_nothing_more_is_admitted_until_the_period_ends() {
     cell.settle(&admitted.reservation, NanoUsd(250), Tokens(250), 900, NOON);
     let refusal = cell.admit(&rules, &ask(1, client(0)), NOON).verdict.unwrap_err();
     assert_eq!((refusal.used, refusal.left), (250, 0));
-    let tomorrow = after(NOON, refusal.retry_seconds.unwrap());
+    let tomorrow = after(NOON, refusal.retry_seconds().unwrap());
     assert!(cell.admit(&rules, &ask(1, client(9)), tomorrow).verdict.is_ok());
 }
 
@@ -149,7 +149,7 @@ fn what_is_under_way_holds_no_more_than_its_share_of_a_budget() {
     // The first may be as dear as it likes, or nothing dear would ever pass.
     let dear = cell.admit(&rules, &asks(89), NOON).verdict.unwrap().reservation;
     let refusal = cell.admit(&rules, &asks(4), NOON).verdict.unwrap_err();
-    assert_eq!((refusal.in_flight, refusal.retry_seconds, refusal.left), (true, Some(1), 0));
+    assert_eq!((refusal.in_flight, refusal.retry_seconds(), refusal.left), (true, Some(1), 0));
     cell.settle(&dear, NanoUsd(10), Tokens(10), 900, NOON);
     for _ in 0..5 {
         assert!(cell.admit(&rules, &asks(4), NOON).verdict.is_ok());
@@ -157,7 +157,7 @@ fn what_is_under_way_holds_no_more_than_its_share_of_a_budget() {
     assert!(cell.admit(&rules, &asks(0), NOON).verdict.unwrap_err().in_flight);
     // Above the budget itself it is the budget that refuses.
     let refusal = cell.admit(&rules, &asks(89), NOON).verdict.unwrap_err();
-    assert!(!refusal.in_flight && refusal.retry_seconds > Some(1));
+    assert!(!refusal.in_flight && refusal.retry_seconds() > Some(1));
 }
 
 #[test]
@@ -190,4 +190,50 @@ fn a_part_of_a_limit_refuses_by_the_part() {
     assert_eq!((refusal.guard, refusal.limit), (Guard::RequestsPerMinute, 1));
     // Less than one is one, or a small limit would be none.
     assert_eq!(third.of(1), 1);
+}
+
+/// Written by the code of version 1: a charge of the month before, one of today, two open reservations, three requests within
+/// the last minute.
+const FIRST_VERSION_CELL: &str = include_str!("first_version.hex");
+
+#[test]
+fn books_of_the_first_version_go_on() {
+    let digits: Vec<u8> = FIRST_VERSION_CELL.bytes().filter(u8::is_ascii_hexdigit).collect();
+    let bytes: Vec<u8> = (digits.chunks(2))
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+        .collect();
+    let now = after(NOON, 2_678_450);
+    let mut cell = Cell::decode(&bytes).unwrap();
+    let levels = cell.levels(now, 900);
+    assert_eq!((levels.spent_today, levels.spent_this_month, levels.reserved), (NanoUsd(77), NanoUsd(77), NanoUsd(1_512)));
+    assert_eq!(cell.charged(now), Charged { day: NanoUsd(77), month: NanoUsd(77), ever: NanoUsd(123_456_866) });
+    assert_eq!((cell.minute.used(), cell.expensive.used(), cell.tokens.used()), (3, 1, 1_589));
+    // What its slots don't tell is taken for the latest that it may be: the promise holds over the change as well.
+    let limits = rules(&[(Guard::RequestsPerMinute, 3)]);
+    let wait = cell.admit(&limits, &ask(1, client(1)), now).verdict.unwrap_err().retry_ms.unwrap();
+    assert!((10_000..=13_000).contains(&wait), "{wait}");
+    let open = Reservation { at: after(NOON, 2_678_401), cost: NanoUsd(1_500), tokens: Tokens(1_500), expensive: true };
+    cell.settle(&open, NanoUsd(1_000), Tokens(1_000), 900, now);
+    assert_eq!((cell.levels(now, 900).reserved, cell.lifetime()), (NanoUsd(12), NanoUsd(123_457_866)));
+    assert_eq!(Cell::decode(&cell.encode()), Ok(cell));
+    assert_eq!(Cell::decode(&bytes[1..]), Err(UnknownVersion));
+    assert_eq!(Cell::decode(&bytes[..bytes.len() - 1]), Err(UnknownVersion));
+}
+
+/// Sixty in a moment: a client that sleeps for less than a minute only is told less than one.
+#[test]
+fn a_burst_against_a_minutes_limit_is_told_less_than_a_minute() {
+    let rules = rules(&[(Guard::RequestsPerMinute, 60)]);
+    for (begins, apart) in [(0, 0), (1, 1), (2_999_999_000, 17), (1_234_567_891, 1_000_000)] {
+        let mut cell = Cell::default();
+        let at = |request: u64| UnixNanos(NOON.0 + begins + request * apart);
+        for request in 0..60 {
+            assert!(cell.admit(&rules, &ask(1, client(1)), at(request)).verdict.is_ok());
+        }
+        let refusal = cell.admit(&rules, &ask(1, client(1)), at(60)).verdict.unwrap_err();
+        let wait = refusal.retry_ms.unwrap();
+        assert!(wait < 60_000 && refusal.retry_seconds() <= Some(60), "{wait}");
+        let back = UnixNanos(at(60).0 + (wait + 2) * 1_000_000);
+        assert!(cell.admit(&rules, &ask(1, client(1)), back).verdict.is_ok());
+    }
 }
