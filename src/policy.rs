@@ -5,6 +5,7 @@
 //! cost each worker's VM their names.
 
 mod build;
+mod forward;
 mod providers;
 mod routes;
 mod rules;
@@ -15,6 +16,7 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::config::{Config, Upstream, structure};
 pub use crate::config::{ConfigError, ReportedCost, Starved};
+use crate::forward::Allowed;
 use crate::limit::Rules;
 use crate::llm::path::{self, Route};
 use crate::llm::schema::Schema;
@@ -52,6 +54,7 @@ pub struct Policy {
     pub routes: Routes,
     /// The operator's paths, then the built-in ones.
     pub paths: Vec<Route>,
+    pub allowed: Allowed,
     pub prices: PriceTable,
     pub expensive: Expensive,
     /// What the client may write → the model that is sent on.

@@ -214,6 +214,7 @@ impl HttpContext for Downstream {
                 self.refuse(reply)
             }
             Opening::Read(exchange) => {
+                http::cut(exchange.cut());
                 self.exchange = Some(exchange);
                 if self.plugin.policy.held_heads {
                     return if end_of_stream { self.decide() } else { Action::Pause };

@@ -2,6 +2,7 @@
 
 use super::lines;
 use super::pairs::headers;
+use crate::forward::Cut;
 use crate::headers::Headers;
 use crate::outcome::Reply;
 use log::Level;
@@ -23,6 +24,16 @@ pub fn set_request_header(name: &str, value: &str) {
 
 pub fn remove_request_header(name: &str) {
     warn_if_refused("remove a request header", hostcalls::remove_map_value(MapType::HttpRequestHeaders, name));
+}
+
+/// Envoy's header maps have no call for several at once that leaves the others alone; an honest head needs none.
+pub fn cut(cut: &Cut) {
+    for name in &cut.remove {
+        remove_request_header(name);
+    }
+    for (name, value) in &cut.set {
+        set_request_header(name, value);
+    }
 }
 
 pub fn remove_response_header(name: &str) {
