@@ -173,6 +173,11 @@ pub enum TenantLabel {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Status"))]
 pub struct Status {
     pub cluster: Name,
+    /// Only what came in by a filter chain of this name is answered; to all else there are no such pages. Left out: by any.
+    #[serde(default, deserialize_with = "written")]
+    pub filter_chain: Option<Name>,
+    /// From where. Left out: from this machine where there is a `filter_chain`, else from nowhere, for a program that ends
+    /// TLS on this machine brings everybody's requests from here.
     #[serde(default, deserialize_with = "written")]
     pub allow: Option<Vec<Name>>,
 }

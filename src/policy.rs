@@ -86,6 +86,8 @@ pub enum TenantLabels {
 pub struct StatusPages {
     /// Leads to Envoy's admin.
     pub cluster: String,
+    /// By which they are asked for, if not by any.
+    pub filter_chain: Option<Box<str>>,
     /// From where they may be seen.
     pub allow: Vec<Network>,
 }
