@@ -139,7 +139,8 @@ lint: $(WASM) checker $(FUNC_E) $(ENVOY_PATH) | need-rust ## Formatting, clippy 
 	@$(CHECK) --schema | diff -u envoy/schema.json - || { echo "envoy/schema.json is not what make schema writes" >&2; exit 1; }
 	@$(CHECK) $(wildcard envoy/*.yaml) envoy/istio/wasmplugin.yaml envoy/istio/envoyfilter.yaml envoy/envoy-gateway/extension.yaml
 	@for config in $(wildcard envoy/*.yaml); do \
-		OPENAI_API_KEY=none OPENROUTER_API_KEY=none ANTHROPIC_API_KEY=none LOCAL_API_KEY=none $(with_envoy) $(FUNC_E) run --mode validate -c $$config >$(CURDIR)/target/validate.log 2>&1 \
+		sed 's/key: ""}/key: nexus-of-nobody}/' $$config >$(CURDIR)/target/validate.yaml; \
+		OPENAI_API_KEY=none OPENROUTER_API_KEY=none ANTHROPIC_API_KEY=none LOCAL_API_KEY=none $(with_envoy) $(FUNC_E) run --mode validate -c target/validate.yaml >$(CURDIR)/target/validate.log 2>&1 \
 			|| { grep -E '\[(warning|error|critical)\]' $(CURDIR)/target/validate.log || tail -n 5 $(CURDIR)/target/validate.log; \
 				echo "$$config: refused by Envoy" >&2; exit 1; }; \
 		echo "$$config: accepted by Envoy $(ENVOY_VERSION)"; \

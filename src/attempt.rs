@@ -6,7 +6,8 @@
 
 use std::fmt::Write as _;
 
-use crate::headers::is_value;
+use crate::forward::{self, Cut};
+use crate::headers::{Headers, is_value};
 use crate::llm::meter::{Form, Meter, Reading};
 use crate::llm::request::{Edit, Place};
 use crate::llm::schema::{self, Schema};
@@ -32,10 +33,14 @@ pub struct Leg {
 
 /// Writes a plan: a line for the API, then one for each provider in the order of the chain. Strings of JSON hold no tab
 /// and no line's end, nor do names; a provider whose path has one gets no line, and so no request.
-pub fn plan(schema: &Schema, legs: &[Leg]) -> String {
+/// What only the operator lets pass goes by its value: the header itself may hold what an earlier attempt was given.
+pub fn plan(schema: &Schema, kept: &[(String, String)], legs: &[Leg]) -> String {
     let mut text = format!("{VERSION}\t{}", schema.name);
-    for Leg { provider, path, length, edits } in legs.iter().filter(|leg| is_value(leg.path.as_bytes())) {
+    for (name, value) in kept {
         // Writing into a string never fails.
+        let _ = write!(text, "\t{name}={}", value.replace(['\t', '\n'], " "));
+    }
+    for Leg { provider, path, length, edits } in legs.iter().filter(|leg| is_value(leg.path.as_bytes())) {
         let _ = write!(text, "\n{provider}\t{path}\t{length}");
         for Edit { place, text: new } in edits {
             let _ = write!(text, "\t{}-{}={new}", place.from, place.to);
@@ -48,6 +53,7 @@ pub fn plan(schema: &Schema, legs: &[Leg]) -> String {
 pub struct Attempt {
     pub leg: Leg,
     schema: &'static Schema,
+    kept: Vec<(String, String)>,
     /// How many providers the chain has.
     hops: usize,
 }
@@ -57,7 +63,10 @@ impl Attempt {
     pub fn of(plan: &str, provider: &str) -> Option<Self> {
         let mut lines = plan.split('\n');
         let (version, api) = lines.next()?.split_once('\t')?;
-        let schema = schema::named(api).filter(|_| version == VERSION)?;
+        let mut api = api.split('\t');
+        let schema = schema::named(api.next()?).filter(|_| version == VERSION)?;
+        let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        let kept = api.map(|header| header.split_once('=').map(owned)).collect::<Option<Vec<_>>>()?;
         let mut hops = 0usize;
         let mut leg = None;
         for line in lines {
@@ -66,7 +75,12 @@ impl Attempt {
                 leg = leg.or(Some(line));
             }
         }
-        Some(Self { leg: read(leg?)?, schema, hops })
+        Some(Self { leg: read(leg?)?, schema, kept, hops })
+    }
+
+    /// What the head loses that the attempt before it has left, or the client brought.
+    pub fn cut(&self, headers: &Headers) -> Cut {
+        forward::for_attempt(headers, self.schema.dialect, &self.kept)
     }
 
     /// Whether a failure of attempt `number` would be followed by one at another provider.

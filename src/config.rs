@@ -5,6 +5,7 @@
 //! place. All default figures stand in `Config::default`, nowhere else.
 
 mod error;
+mod forward;
 mod keyed;
 mod named;
 mod path;
@@ -26,6 +27,7 @@ use serde::{Deserialize, Deserializer};
 use keyed::keyed;
 
 pub use error::ConfigError;
+pub use forward::Forward;
 pub use named::Named;
 pub use path::Place;
 pub use prices::{Above, Price, ServiceTier, Unpriced, UnpricedPolicy};
@@ -76,6 +78,8 @@ pub struct Config {
     pub role_models: Named<Name>,
     /// Read before the built-in paths.
     pub paths: Vec<ApiPath>,
+    /// What of a client's head goes on beside what the APIs need.
+    pub forward: Forward,
     /// What models cost; of several entries of one model, the latest that has begun.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub prices: Vec<Price>,
@@ -180,6 +184,11 @@ pub enum TenantLabel {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Status"))]
 pub struct Status {
     pub cluster: Name,
+    /// Only what came in by a filter chain of this name is answered; to all else there are no such pages. Left out: by any.
+    #[serde(default, deserialize_with = "written")]
+    pub filter_chain: Option<Name>,
+    /// From where. Left out: from this machine where there is a `filter_chain`, else from nowhere, for a program that ends
+    /// TLS on this machine brings everybody's requests from here.
     #[serde(default, deserialize_with = "written")]
     pub allow: Option<Vec<Name>>,
 }
@@ -279,6 +288,7 @@ impl Default for Config {
             virtual_models: Named::default(),
             role_models: Named::default(),
             paths: Vec::new(),
+            forward: Forward::default(),
             prices: Vec::new(),
             unpriced: Unpriced { policy: UnpricedPolicy::Deny, model: None },
             aliases: Named::default(),

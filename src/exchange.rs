@@ -3,6 +3,7 @@
 //! Trade-off: the order of things stands in this one file, and every callback is one call into it. Each phase owns
 //! exactly what it needs, so nothing can be settled that was not admitted, and nothing twice.
 
+use crate::forward::Cut;
 use crate::headers::Headers;
 use crate::limit::{Admitted, Ask, Bound, Decision, Guards, Reservation, Shares, Standing};
 use crate::llm::estimate::Sizes;
@@ -38,7 +39,9 @@ pub struct Exchange {
     /// As the header says it.
     role: Option<String>,
     sensitivity: Option<Sensitivity>,
+    /// As it goes on.
     path: String,
+    cut: Cut,
     request_id: String,
     model_asked: String,
     /// What it was taken for: the model of a role, of an alias, or the cheapest.
@@ -219,6 +222,11 @@ impl Exchange {
         None
     }
 
+    /// What the head loses before it goes on.
+    pub const fn cut(&self) -> &Cut {
+        &self.cut
+    }
+
     /// Whose request it is, once that is known.
     pub const fn tenant(&self) -> Option<TenantIx> {
         self.tenant
@@ -354,7 +362,7 @@ impl Exchange {
         };
         let step = match legs.first() {
             Some(leg) if !routed => Step::Forward(edits(leg)),
-            _ => Step::Route(chain(policy, self.schema, &legs, request.sizes.body_bytes, edits)),
+            _ => Step::Route(chain(policy, self.schema, &self.cut.kept, &legs, request.sizes.body_bytes, edits)),
         };
         self.phase = Phase::Open(Box::new(Open {
             tenant,
@@ -392,7 +400,7 @@ impl Exchange {
 
     /// The stream is over, however it ended.
     pub fn close(self, policy: &Policy, ending: &Ending, now: UnixNanos) -> Closed {
-        let Self { started, schema, mut labels, request_id, model_asked, model_chosen, stream, audit, phase, .. } =
+        let Self { started, schema, mut labels, cut, request_id, model_asked, model_chosen, stream, audit, phase, .. } =
             self;
         let mut record = Record {
             labels: labels.clone(),
@@ -417,6 +425,7 @@ impl Exchange {
             reserved: NanoUsd::ZERO,
             refused_by: None,
             audit,
+            left_out: cut.left_out,
             duration_ms: now.since(started) / 1_000_000,
             first_byte_ms: None,
             admitted: false,

@@ -5,12 +5,13 @@
 //! 1. [`filter`]: Envoy's callbacks. Bytes in, one call to the core, its answer applied.
 //! 2. [`exchange`]: the order of things, as a state machine without IO.
 //! 3. [`tenant`], [`llm`]: whose request it is, and what it asks for ([`json`] reads it as it comes).
-//! 4. [`policy`] (from [`config`]), [`route`], [`price`]: what is allowed, who may serve it, what it may cost.
-//! 5. [`limit`]: the tenant's cell admits or refuses everything at once; [`host`] swaps it in shared data. [`shared`]: where
+//! 4. [`forward`]: what of its head may go on to a provider.
+//! 5. [`policy`] (from [`config`]), [`route`], [`price`]: what is allowed, who may serve it, what it may cost.
+//! 6. [`limit`]: the tenant's cell admits or refuses everything at once; [`host`] swaps it in shared data. [`shared`]: where
 //!    several Envoys have the same limits.
-//! 6. [`attempt`]: each provider that Envoy tries gets the request as it wants it.
-//! 7. [`llm::meter`]: reads the answer as it passes.
-//! 8. [`record`]: what it came to, settled, counted and logged, under one of the codes of [`outcome`].
+//! 7. [`attempt`]: each provider that Envoy tries gets the request as it wants it.
+//! 8. [`llm::meter`]: reads the answer as it passes.
+//! 9. [`record`]: what it came to, settled, counted and logged, under one of the codes of [`outcome`].
 //!
 //! Beside it, [`view`] tells operators what Envoy's admin says of the gateway: health and metrics.
 //!
@@ -28,6 +29,7 @@ pub mod exchange;
 #[cfg(test)]
 mod fake_host;
 mod filter;
+pub mod forward;
 pub mod headers;
 mod host;
 pub mod json;

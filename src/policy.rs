@@ -5,6 +5,7 @@
 //! cost each worker's VM their names.
 
 mod build;
+mod forward;
 mod providers;
 mod routes;
 mod rules;
@@ -15,6 +16,7 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::config::{Config, Upstream, structure};
 pub use crate::config::{ConfigError, ReportedCost, Starved};
+use crate::forward::Allowed;
 use crate::limit::Rules;
 use crate::llm::path::{self, Route};
 use crate::llm::schema::Schema;
@@ -52,6 +54,7 @@ pub struct Policy {
     pub routes: Routes,
     /// The operator's paths, then the built-in ones.
     pub paths: Vec<Route>,
+    pub allowed: Allowed,
     pub prices: PriceTable,
     pub expensive: Expensive,
     /// What the client may write → the model that is sent on.
@@ -86,6 +89,8 @@ pub enum TenantLabels {
 pub struct StatusPages {
     /// Leads to Envoy's admin.
     pub cluster: String,
+    /// By which they are asked for, if not by any.
+    pub filter_chain: Option<Box<str>>,
     /// From where they may be seen.
     pub allow: Vec<Network>,
 }

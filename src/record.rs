@@ -3,6 +3,7 @@
 
 mod line;
 
+use crate::forward::LeftOut;
 use crate::limit::Guards;
 use crate::limit::budget::rfc3339;
 use crate::llm::usage::{Usage, UsageSource};
@@ -55,6 +56,8 @@ pub struct Record {
     /// The limit or budget that had no room.
     pub refused_by: Option<&'static str>,
     pub audit: Guards,
+    /// What of its head did not go on, and what went on unknown.
+    pub left_out: LeftOut,
     pub duration_ms: u64,
     /// Until the answer's first body byte reached the filter.
     pub first_byte_ms: Option<u64>,
@@ -143,6 +146,13 @@ impl Record {
         line.number("reserved_nanousd", self.reserved.0);
         line.maybe_text("refused_by", self.refused_by);
         line.list("audit", self.audit.iter(), |out, guard| quoted(out, guard.name()));
+        for (name, texts) in
+            [("dropped", &self.left_out.dropped_names), ("unknown_betas", &self.left_out.unknown_betas)]
+        {
+            if !texts.is_empty() {
+                line.list(name, texts.iter(), |out, text| quoted(out, text));
+            }
+        }
         line.number("duration_ms", self.duration_ms);
         line.maybe_number("first_byte_ms", self.first_byte_ms);
         line.end();

@@ -229,6 +229,7 @@ fn none_of(name: &str, refusals: Vec<(&String, Rejection)>) -> Rejection {
 pub(super) fn chain(
     policy: &Policy,
     schema: &Schema,
+    kept: &[(String, String)],
     legs: &[Leg],
     body_bytes: u64,
     edits: impl Fn(&Leg) -> Vec<Edit>,
@@ -243,7 +244,7 @@ pub(super) fn chain(
         clusters.push(provider.cluster.clone());
         plan.push(attempt::Leg { provider: provider.name.clone(), path: leg.path.clone(), length, edits });
     }
-    Chain { clusters, plan: attempt::plan(schema, &plan) }
+    Chain { clusters, plan: attempt::plan(schema, kept, &plan) }
 }
 
 impl Open {

@@ -1,6 +1,7 @@
 //! A request's head: whether it is for us, whose it is, and what is known of it before its body.
 
 use super::{Exchange, Opening, Phase};
+use crate::forward::Cut;
 use crate::headers::Headers;
 use crate::limit::Guards;
 use crate::llm::path;
@@ -41,6 +42,7 @@ impl Exchange {
             role,
             sensitivity: None,
             path: String::from_utf8_lossy(path).into_owned(),
+            cut: Cut::default(),
             request_id: headers
                 .get("x-request-id")
                 .map(|id| String::from_utf8_lossy(id.get(..128).unwrap_or(id)).into_owned())
@@ -103,10 +105,18 @@ impl Exchange {
         if let Some(why) = illegible(headers, self.schema) {
             return Err(Rejection::plain(Outcome::InvalidRequest, why));
         }
-        match headers.number("content-length") {
-            Some(length) if length > policy.max_request_bytes => Err(too_large(policy)),
-            _ => Ok(ix),
+        if headers.number("content-length").is_some_and(|length| length > policy.max_request_bytes) {
+            return Err(too_large(policy));
         }
+        self.cut = policy
+            .allowed
+            .cut(headers, self.schema.dialect, &self.path)
+            .map_err(|unclear| Rejection::plain(Outcome::InvalidRequest, unclear.message()))?;
+        // The path that is judged from here on is the one that is sent.
+        if let Some((_, path)) = self.cut.set.iter().find(|(name, _)| name == ":path") {
+            self.path.clone_from(path);
+        }
+        Ok(ix)
     }
 
     /// Role and sensitivity as the body says them, in the gateway's own API. Of two sensitivities the stricter holds; two

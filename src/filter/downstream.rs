@@ -228,6 +228,7 @@ impl HttpContext for Downstream {
                         }
                     }
                 }
+                http::cut(exchange.cut());
                 if self.plugin.policy.held_heads {
                     return if end_of_stream { self.decide() } else { Action::Pause };
                 }

@@ -23,9 +23,12 @@ pub enum Asked {
 }
 
 pub fn ask(plugin: &Plugin, headers: &Headers) -> Asked {
-    let Some(StatusPages { cluster, allow }) = &plugin.policy.status else { return Asked::No };
+    let Some(StatusPages { cluster, filter_chain, allow }) = &plugin.policy.status else { return Asked::No };
     let [method, path] = [":method", ":path"].map(|name| headers.get(name).unwrap_or_default());
     let Some(page) = Page::called(method, path) else { return Asked::No };
+    if filter_chain.as_deref().is_some_and(|chain| exchange_facts::filter_chain() != chain) {
+        return Asked::No;
+    }
     // A proxy in front speaks for others: its own address says nothing of who asks.
     let forwarded = headers.get("x-forwarded-for").is_some();
     if forwarded || !view::may_see(allow, &exchange_facts::source()) {

@@ -4,6 +4,7 @@ mod answers;
 mod attempts;
 mod configuration;
 mod failures;
+mod forwarded;
 mod heads;
 mod pages;
 mod requests;

@@ -17,10 +17,6 @@ use std::rc::Rc;
 /// How much of a failed answer is waited for: errors are short, and what is longer tells no usage.
 const LONGEST_ERROR: usize = 64 * 1024;
 
-/// Where keys stand. What an earlier attempt was given for its provider is still there, and so is what the client sent:
-/// neither is for this provider. Its own is put in behind this filter.
-const CREDENTIALS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
-
 pub struct Upstream {
     provider: Rc<str>,
     /// Until its edits are made.
@@ -67,11 +63,17 @@ impl HttpContext for Upstream {
             http::reply(&Rejection::plain(Outcome::ModelNotAllowed, message).in_dialect(Dialect::OpenAi, ""));
             return Action::Pause;
         };
-        for name in CREDENTIALS {
-            http::remove_request_header(name);
+        // What an earlier attempt was given for its provider is still there, and is not for this one. Its own key is put in
+        // behind this filter.
+        let headers = http::request_headers();
+        http::cut(&attempt.cut(&headers));
+        if headers.get(":path") != Some(attempt.leg.path.as_bytes()) {
+            http::set_request_header(":path", &attempt.leg.path);
         }
-        http::set_request_header(":path", &attempt.leg.path);
-        http::correct_content_length(attempt.leg.length);
+        // Chunked, or HTTP/2 without one: the framing tells the length.
+        if headers.get("content-length").is_some() {
+            http::set_request_header("content-length", &attempt.leg.length.to_string());
+        }
         self.edited = attempt.leg.edits.is_empty();
         self.attempt = Some(attempt);
         Action::Continue

@@ -42,6 +42,12 @@ pub fn source() -> String {
     attribute(["source", "address"]).map(|source| String::from_utf8_lossy(&source).into_owned()).unwrap_or_default()
 }
 
+/// By which of the listener's filter chains the connection came in.
+pub fn filter_chain() -> String {
+    let name = attribute(["xds", "filter_chain_name"]);
+    name.map(|name| String::from_utf8_lossy(&name).into_owned()).unwrap_or_default()
+}
+
 /// Who made the answer at hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {

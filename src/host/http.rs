@@ -4,6 +4,7 @@
 
 use super::lines;
 use super::pairs::headers;
+use crate::forward::Cut;
 use crate::headers::{Headers, LONGEST_VALUE, is_value};
 use crate::outcome::Reply;
 use log::Level;
@@ -18,7 +19,7 @@ pub fn response_headers() -> Headers {
     headers(MapType::HttpResponseHeaders)
 }
 
-pub fn set_request_header(name: &'static str, value: &str) {
+pub fn set_request_header(name: &str, value: &str) {
     if !is_value(value.as_bytes()) {
         return unfit(name);
     }
@@ -28,6 +29,16 @@ pub fn set_request_header(name: &'static str, value: &str) {
 
 pub fn remove_request_header(name: &str) {
     warn_if_refused("remove a request header", hostcalls::remove_map_value(MapType::HttpRequestHeaders, name));
+}
+
+/// Envoy's header maps have no call for several at once that leaves the others alone; an honest head needs none.
+pub fn cut(cut: &Cut) {
+    for name in &cut.remove {
+        remove_request_header(name);
+    }
+    for (name, value) in &cut.set {
+        set_request_header(name, value);
+    }
 }
 
 pub fn remove_response_header(name: &str) {
@@ -96,7 +107,7 @@ fn may_answer(value: &str) -> bool {
 }
 
 /// The message goes on without the header: what reads it must not take another's words for ours.
-fn unfit(name: &'static str) {
+fn unfit(name: &str) {
     lines::say(
         Level::Error,
         "header_left_out",

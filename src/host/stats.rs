@@ -8,6 +8,7 @@ mod series;
 
 use super::cells::Swap;
 use crate::exchange::Checked;
+use crate::forward::{Kind, LeftOut};
 use crate::limit::Levels;
 use crate::llm::usage::UsageSource;
 use crate::record::{FailedAttempt, Record};
@@ -173,6 +174,7 @@ impl Stats {
                 series.failed(failed, tenant);
             }
             series.refused(record, tenant);
+            series.left_out(&record.left_out);
             series.kinds(record, of);
             series.pace(record, of);
             series.record(Metric::Duration, &[provider, model, status], record.duration_ms);
@@ -225,6 +227,18 @@ impl Series {
             let limit = self.value(guard.name());
             self.add(Metric::AuditRefusals, &[limit, tenant], 1);
         }
+    }
+
+    /// Parts of a head that no provider gets.
+    fn left_out(&mut self, left_out: &LeftOut) {
+        if left_out == &LeftOut::default() {
+            return;
+        }
+        for (kind, count) in Kind::ALL.into_iter().zip(left_out.dropped) {
+            let kind = self.value(kind.name());
+            self.add(Metric::Dropped, &[kind], count.into());
+        }
+        self.add(Metric::UnknownBetas, &[], left_out.unknown_betas.len() as u64);
     }
 
     /// How a stream came: when it began, how long it went on, and what each token took.

@@ -101,7 +101,8 @@ pub fn called(routes: &[Route], method: &[u8], path: &[u8]) -> Option<Called> {
     Some(Called { schema: route.schema?, model, streams: route.streams })
 }
 
-fn decoded(path: &[u8]) -> Vec<u8> {
+/// With its escapes decoded.
+pub fn decoded(path: &[u8]) -> Vec<u8> {
     let hex = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let (mut out, mut rest) = (Vec::with_capacity(path.len()), path);
     while let Some((&byte, after)) = rest.split_first() {

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use hashbrown::HashMap;
 
+use super::forward;
 use super::providers;
 use super::routes::{self, Known};
 use super::rules::Layer;
@@ -70,6 +71,7 @@ pub(super) fn policy(config: Config) -> Checked<Policy> {
     let roles = roles(config.roles)?;
     let providers = providers::read(config.providers)?;
     let paths = providers::paths(&config.paths)?;
+    let allowed = forward::read(config.forward, [&config.tenant_header, &config.role_header, &config.sensitivity_header])?;
     let prices = prices(&config.prices, &config.unpriced)?;
     let routes = routes::read(
         config.models,
@@ -93,6 +95,7 @@ pub(super) fn policy(config: Config) -> Checked<Policy> {
         providers,
         routes,
         paths,
+        allowed,
         prices,
         expensive: Expensive { models: config.expensive.models, over: config.expensive.over_usd.map(|usd| usd.0) },
         aliases,

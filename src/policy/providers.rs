@@ -98,7 +98,7 @@ pub(super) fn paths(written: &[config::ApiPath]) -> Checked<Vec<Route>> {
 }
 
 pub(super) fn status(written: config::Status) -> Checked<StatusPages> {
-    let config::Status { cluster: config::Name(cluster), allow } = written;
+    let config::Status { cluster: config::Name(cluster), filter_chain, allow } = written;
     let network = |(at, config::Name(text)): (usize, &config::Name)| match Network::new(text) {
         Some(network) => Ok(network),
         None => {
@@ -107,7 +107,9 @@ pub(super) fn status(written: config::Status) -> Checked<StatusPages> {
     };
     let allow = match &allow {
         Some(networks) => networks.iter().enumerate().map(network).collect::<Checked<_>>()?,
-        None => loopback(),
+        None if filter_chain.is_some() => loopback(),
+        None => Vec::new(),
     };
-    Ok(StatusPages { cluster: cluster.to_string(), allow })
+    let filter_chain = filter_chain.map(|config::Name(name)| (*name).into());
+    Ok(StatusPages { cluster: cluster.to_string(), filter_chain, allow })
 }

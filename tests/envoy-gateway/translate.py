@@ -38,6 +38,13 @@ kind: GatewayClass
 metadata: {name: envoy-gateway}
 spec: {controllerName: gateway.envoyproxy.io/gatewayclass-controller}
 """
+# What the manifests ask the operator for.
+CLIENTS = """
+apiVersion: v1
+kind: Secret
+metadata: {name: clients, namespace: ai}
+data: {acme: bmV4dXMtb2Ytbm9ib2R5} # nexus-of-nobody
+"""
 
 
 def fail(message):
@@ -54,7 +61,7 @@ def changed(name, old, new):
 def manifests(mode, registry):
     """The files, with an image that can be pulled; with the patch, heads are held."""
     extension = changed("extension.yaml", PLACEHOLDER, f"127.0.0.1:{registry}/")
-    texts = {"class": CLASS, "gateway": changed("gateway.yaml", SPEC, HERE), "extension": extension}
+    texts = {"class": CLASS, "clients": CLIENTS, "gateway": changed("gateway.yaml", SPEC, HERE), "extension": extension}
     if mode == "held":
         texts["patch"] = (MANIFESTS / "patch.yaml").read_text()
         texts["extension"] = "".join(line for line in extension.splitlines(True) if not line.startswith(HELD))

@@ -75,7 +75,9 @@ pub fn policy(tenants: Value) -> Value {
         "providers": {"simulated": {"cluster": "provider"}},
         "prices": price_entries(),
         "aliases": {"fast": "gpt-4o-mini"},
-        "status": {"cluster": "admin"},
+        "status": {"cluster": "admin", "allow": ["127.0.0.0/8", "::1/128"]},
+        // What steers the simulated provider.
+        "forward": {"headers": ["x-sim"]},
         "limits": {
             "requests_per_minute": 1_000_000,
             "requests_per_hour": 1_000_000,
@@ -145,7 +147,8 @@ impl Gateway {
             assert!(!text.contains(secret), "a provider's key in the rendered configuration");
         }
         let log = format!("path: {}", dir.join("access.log").display());
-        for (old, new) in swaps.iter().copied().chain([("path: /dev/stdout", log.as_str())]) {
+        let steered = ("unknown_tenants: refuse\n", "unknown_tenants: refuse\n                    forward: {headers: [x-sim]}\n");
+        for (old, new) in swaps.iter().copied().chain([("path: /dev/stdout", log.as_str()), steered]) {
             assert!(text.contains(old), "production.yaml has no `{old}`");
             text = text.replace(old, new);
         }

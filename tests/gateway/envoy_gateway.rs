@@ -9,12 +9,33 @@ use serde_json::{Value, json};
 use crate::translated::{bootstrap, by_its_name, code_from_file, here, serves, simulated, told};
 
 const CLUSTER: &str = "httproute/ai/openai/rule/0";
+/// Of acme. What was told of clients was told without their keys.
+const KEY: &str = "nexus-dummy-of-acme";
+
+/// Whatever is called `credentials` in there, and how many there are.
+fn with_clients(told: &mut Value) -> usize {
+    match told {
+        Value::Object(fields) => fields
+            .iter_mut()
+            .map(|(name, value)| {
+                if name == "credentials" {
+                    *value = json!([{"client": "acme", "key": KEY}]);
+                    return 1;
+                }
+                with_clients(value)
+            })
+            .sum(),
+        Value::Array(items) => items.iter_mut().map(with_clients).sum(),
+        _ => 0,
+    }
+}
 
 fn configuration(mode: &str, provider: u16, dir: &Path) -> Value {
     let mut made = told("envoy-gateway", mode);
     let mut listener = by_its_name(&mut made["listeners"], "ai/ai/http");
     // Its own line for requests without a route.
     listener.as_object_mut().unwrap().remove("access_log");
+    assert!(with_clients(&mut made["routes"]) + with_clients(&mut listener) > 0, "nobody is asked for a key");
     let filters = listener["default_filter_chain"]["filters"].as_array_mut().unwrap();
     let last = filters.last_mut().expect("the connection manager, behind the limit of connections");
     let manager = &mut last["typed_config"];
@@ -36,7 +57,9 @@ fn configuration(mode: &str, provider: u16, dir: &Path) -> Value {
 }
 
 async fn replayed(mode: &str) {
-    serves(&format!("envoy-gateway-{mode}"), CLUSTER, |provider, dir| configuration(mode, provider, dir)).await;
+    let name = format!("envoy-gateway-{mode}");
+    let strangers = [("x-api-key", "another"), ("authorization", "Bearer another")];
+    serves(&name, CLUSTER, ("x-api-key", KEY), &strangers, |provider, dir| configuration(mode, provider, dir)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,11 +5,18 @@
 
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::translated::{bootstrap, by_its_name, code_from_file, here, serves, simulated, told};
 
 const CLUSTER: &str = "outbound|443||api.openai.com";
+
+/// In the place of the issuer's keys: one that signed these tokens until the year 2100, for nobody but this test.
+const KEYS: &str = r#"{"keys": [{"kty": "oct", "alg": "HS256", "kid": "test", "k": "b2Ytbm9ib2R5LWFuZC1vZi10aGlzLXRlc3QtYWxvbmU"}]}"#;
+/// Of `https://login.example.com` for `ai-gateway`, with the claim `tenant: acme`.
+const ACME: &str = "Bearer eyJhbGciOiJIUzI1NiIsImtpZCI6InRlc3QiLCJ0eXAiOiJKV1QifQ.eyJpc3MiOiJodHRwczovL2xvZ2luLmV4YW1wbGUuY29tIiwiYXVkIjoiYWktZ2F0ZXdheSIsInN1YiI6InNvbWVib2R5IiwiZXhwIjo0MTAyNDQ0ODAwLCJ0ZW5hbnQiOiJhY21lIn0.a9fAiEuc4bWDZmkukobQm5cR47HOaZUVVCIIRKgDbY4";
+const NO_TENANT: &str = "Bearer eyJhbGciOiJIUzI1NiIsImtpZCI6InRlc3QiLCJ0eXAiOiJKV1QifQ.eyJpc3MiOiJodHRwczovL2xvZ2luLmV4YW1wbGUuY29tIiwiYXVkIjoiYWktZ2F0ZXdheSIsInN1YiI6InNvbWVib2R5IiwiZXhwIjo0MTAyNDQ0ODAwfQ.ef6HmO1QQZF_UIfM6w-JPW4ZP44TvIhiQeCHVdrgWn8";
+const FOR_ANOTHER: &str = "Bearer eyJhbGciOiJIUzI1NiIsImtpZCI6InRlc3QiLCJ0eXAiOiJKV1QifQ.eyJpc3MiOiJodHRwczovL2xvZ2luLmV4YW1wbGUuY29tIiwiYXVkIjoiYW5vdGhlciIsInN1YiI6InNvbWVib2R5IiwiZXhwIjo0MTAyNDQ0ODAwLCJ0ZW5hbnQiOiJhY21lIn0.VYONpQLL4AjPAuELxqpprAuozUHIEZR9bDRoDCPCe9M";
 
 fn without_istios_own(filters: &mut Value) {
     filters.as_array_mut().unwrap().retain(|filter| !filter["name"].as_str().unwrap().starts_with("istio."));
@@ -21,13 +28,19 @@ fn configuration(mode: &str, provider: u16, dir: &Path) -> Value {
     let manager = &mut listener["filter_chains"][0]["filters"][0]["typed_config"];
     without_istios_own(&mut manager["http_filters"]);
     here(manager, by_its_name(&mut istio["routes"], "http.80"), dir);
+    let mut asks = false;
     for filter in manager["http_filters"].as_array_mut().unwrap() {
+        for (_, issuer) in filter["typed_config"]["providers"].as_object_mut().into_iter().flatten() {
+            issuer["local_jwks"] = json!({"inline_string": KEYS});
+            asks = true;
+        }
         if filter.get("config_discovery").is_some() {
             let name = filter["name"].as_str().unwrap().to_owned();
             *filter = by_its_name(&mut istio["extensions"], &name);
             code_from_file(filter);
         }
     }
+    assert!(asks, "nobody is asked for a token");
     let mut cluster = by_its_name(&mut istio["clusters"], CLUSTER);
     without_istios_own(&mut cluster["filters"]);
     simulated(&mut cluster, provider);
@@ -35,7 +48,9 @@ fn configuration(mode: &str, provider: u16, dir: &Path) -> Value {
 }
 
 async fn replayed(mode: &str) {
-    serves(&format!("istio-{mode}"), CLUSTER, |provider, dir| configuration(mode, provider, dir)).await;
+    let name = format!("istio-{mode}");
+    let strangers = [NO_TENANT, FOR_ANOTHER, "Bearer another"].map(|token| ("authorization", token));
+    serves(&name, CLUSTER, ("authorization", ACME), &strangers, |provider, dir| configuration(mode, provider, dir)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

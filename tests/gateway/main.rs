@@ -25,6 +25,7 @@ mod endings;
 mod envoy;
 mod envoy_gateway;
 mod failover;
+mod forwarded;
 mod heads;
 mod hostile;
 mod image;

@@ -72,13 +72,25 @@ pub fn bootstrap(mut listener: Value, cluster: Value, stats_config: &Value, admi
 
 /// A call is answered, charged as the provider bills it, and counted under the right labels; a refused one costs nothing; the breaker of
 /// `cluster` is closed; and no other path leads anywhere.
-pub async fn serves(name: &str, cluster: &str, configuration: impl FnOnce(u16, &Path) -> Value) {
+/// `key` is acme's; by `strangers` nobody is anybody, whatever tenant they name.
+pub async fn serves(
+    name: &str,
+    cluster: &str,
+    key: (&'static str, &str),
+    strangers: &[(&'static str, &str)],
+    configuration: impl FnOnce(u16, &Path) -> Value,
+) {
     let provider = Provider::start();
     let port = provider.addr.port();
     let gateway = Gateway::of(name, provider, |dir| configuration(port, dir)).await;
-    let answer = gateway.ask(chat("acme").request()).await;
+    let chat = |tenant: &str| chat(tenant).header(key.0, key.1);
+    // What a client says of itself counts for nothing.
+    let answer = gateway.ask(chat("test-tenant").request()).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     let record = gateway.record_of(&answer).await;
+    assert_eq!(record["tenant"], "acme");
+    let entry = gateway.entry_of(&record).expect("the provider's entry");
+    assert_eq!((entry.tenant, entry.keys), (None, vec![]), "neither the tenant's name nor its key goes on");
     let billed = gateway.provider().settled_ledger(PATIENCE).sum();
     let cost = billed.cost_nanousd;
     assert!(cost > 0);
@@ -86,7 +98,12 @@ pub async fn serves(name: &str, cluster: &str, configuration: impl FnOnce(u16, &
     let refused = gateway.ask(chat("acme").model("unknown").request()).await;
     assert_eq!((refused.status, refused.code().as_str()), (404, "model_unpriced"));
     assert_eq!(gateway.provider().settled_ledger(PATIENCE).sum().billed_requests, billed.billed_requests);
-    assert_eq!(gateway.ask(chat("nobody").request()).await.code(), "tenant_unknown");
+    let nobody = crate::client::chat("acme");
+    for stranger in strangers.iter().map(|(name, value)| nobody.clone().header(name, value)).chain([nobody.clone()]) {
+        let answer = gateway.ask(stranger.request()).await;
+        assert!(matches!(answer.status, 401 | 403), "{answer:?}");
+    }
+    assert_eq!(gateway.provider().settled_ledger(PATIENCE).sum().billed_requests, billed.billed_requests);
 
     let stats = gateway.settled("acme", cost).await;
     let model = [("model", "gpt-4o-mini*"), ("provider", "openai"), ("tenant", "acme")];
@@ -98,5 +115,6 @@ pub async fn serves(name: &str, cluster: &str, configuration: impl FnOnce(u16, &
     let closed = format!("cluster_name=\"{cluster}\"}} 0");
     let is_closed = |line: &str| line.contains("ejections_active{") && line.ends_with(&closed);
     assert!(breaker.lines().any(is_closed), "{breaker}");
-    assert_eq!(gateway.ask(crate::client::get("/elsewhere")).await.status, 404);
+    let elsewhere = gateway.ask(crate::client::get("/elsewhere")).await;
+    assert!(matches!(elsewhere.status, 401 | 403 | 404), "{elsewhere:?}");
 }

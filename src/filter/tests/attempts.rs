@@ -132,17 +132,45 @@ fn a_wait_is_hidden_only_while_another_provider_follows() {
     }
 }
 
-/// Headers of one attempt are still there in the next: another provider's key must not be.
+/// Headers of one attempt are still there in the next: another provider's key must not be, whatever it is called.
 #[test]
-fn no_other_key_is_sent_on() {
+fn nothing_that_an_earlier_attempt_was_given_is_sent_on() {
     let gateway = cluster("openai");
     let stream = gateway.stream();
     stream.set_state("nexus_plan", PLAN);
-    let keys = ["authorization", "x-api-key", "api-key", "x-goog-api-key"].map(|name| (name, "secret"));
-    stream.request_headers(&head(&keys), false);
+    let given = [
+        "authorization",
+        "x-api-key",
+        "api-key",
+        "x-goog-api-key",
+        "x-portkey-api-key",
+        "x-amz-security-token",
+        "openai-organization",
+        "cookie",
+    ]
+    .map(|name| (name, "secret"));
+    let passes = [("content-type", "application/json"), ("user-agent", "SDK"), ("x-stainless-lang", "js")];
+    stream.request_headers(&head(&[&given[..], &passes].concat()), false);
     stream.request_body(BODY.as_bytes(), true);
     let sent = stream.upstream().unwrap();
-    assert!(keys.iter().all(|(name, _)| sent.header(name).is_none()), "{sent:?}");
+    assert!(given.iter().all(|(name, _)| sent.header(name).is_none()), "{sent:?}");
+    assert!(passes.iter().all(|(name, value)| sent.header(name) == Some(*value)), "{sent:?}");
+}
+
+/// What only the operator lets pass may be the very header that another provider's key went into.
+#[test]
+fn a_header_that_the_operator_lets_pass_has_the_clients_value_in_every_attempt() {
+    let plan = PLAN.replacen("openai_chat", "openai_chat\tx-team=red=blue", 1);
+    for left in [&[("x-team", "secret")][..], &[("x-team", "secret"), ("x-team", "red=blue")], &[("x-team", "red=blue")], &[]] {
+        let gateway = cluster("openrouter");
+        let stream = gateway.stream();
+        stream.set_state("nexus_plan", &plan);
+        stream.request_headers(&head(left), false);
+        stream.request_body(BODY.as_bytes(), true);
+        let sent = stream.upstream().unwrap();
+        assert_eq!(sent.header("x-team"), Some("red=blue"), "{left:?}");
+        assert!(!format!("{sent:?}").contains("secret"));
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ const OUT: &str =
     r#"{"cluster_statuses":[{"name":"provider","host_statuses":[{"health_status":{"failed_outlier_check":true}}]}]}"#;
 
 fn gateway() -> Gateway {
-    Gateway::configured(&with_key("status", json!({"cluster": "admin"})))
+    Gateway::configured(&with_key("status", json!({"cluster": "admin", "allow": ["127.0.0.0/8", "::1"]})))
 }
 
 /// A request from this machine, or from elsewhere.
@@ -213,4 +213,31 @@ fn a_configuration_that_drains_leaves_the_new_ones_knowledge_alone() {
     assert!(gateway.configure(changed.to_string().as_bytes()));
     assert_eq!(health()["state"], "unknown");
     gateway.drained();
+}
+
+/// A program that ends TLS on this machine brings everybody's requests from here.
+#[test]
+fn the_pages_are_shown_where_the_operator_says_and_nowhere_else() {
+    let local = json!(["127.0.0.0/8"]);
+    for (status, chain, expected) in [
+        (json!({"cluster": "admin"}), "probe", "403"),
+        (json!({"cluster": "admin", "allow": []}), "probe", "403"),
+        (json!({"cluster": "admin", "allow": local}), "", "asked"),
+        (json!({"cluster": "admin", "filter_chain": "probe"}), "probe", "asked"),
+        (json!({"cluster": "admin", "filter_chain": "probe"}), "", "none"),
+        (json!({"cluster": "admin", "filter_chain": "probe", "allow": local}), "probes", "none"),
+        (json!({"cluster": "admin", "filter_chain": "probe", "allow": []}), "probe", "403"),
+    ] {
+        let gateway = Gateway::configured(&with_key("status", status.clone()));
+        let stream = gateway.stream();
+        stream.attribute("source.address", b"127.0.0.1:4711");
+        stream.attribute("xds.filter_chain_name", chain.as_bytes());
+        let action = stream.request_headers(&[(":method", "GET"), (":path", HEALTH)], true);
+        let became = match (action, stream.reply()) {
+            (Action::Continue, None) => "none".to_owned(),
+            (_, Some(reply)) => reply.header(":status").unwrap().to_owned(),
+            _ => "asked".to_owned(),
+        };
+        assert_eq!(became, expected, "{status} by `{chain}`");
+    }
 }

@@ -34,7 +34,7 @@ fn own(tenant: &str) -> String {
 }
 
 pub fn all() -> Vec<Refused> {
-    [unknown_and_missing(), amounts_and_limits(), names(), prices_and_figures(), routes(), sharing()]
+    [unknown_and_missing(), amounts_and_limits(), names(), prices_and_figures(), routes(), sharing(), forward()]
         .into_iter()
         .flatten()
         .collect()
@@ -376,6 +376,37 @@ fn sharing() -> Vec<Refused> {
             shared(r#","replicas":2"#).replacen('{', r#"{"held_heads":false,"#, 1),
             "shared: without held heads Envoy has asked the service before the filter knows for what: leave `shared` out, or \
              hold heads",
+        ),
+    ]
+}
+
+fn forward() -> Vec<Refused> {
+    let forward = |written: &str| with(&format!(r#""forward":{{{written}}}"#));
+    vec![
+        shape(
+            forward(r#""header":[]"#),
+            "forward: unknown field `header`, expected one of `headers`, `query`, `betas`, `unknown_betas`",
+        ),
+        shape(
+            forward(r#""headers":["X-Team"]"#),
+            "forward.headers[0]: \"X-Team\" is not a header: lower-case letters, digits and `-` are allowed, no `:`",
+        ),
+        shape(
+            forward(r#""unknown_betas":"refuse""#),
+            "forward.unknown_betas: unknown variant `refuse`, expected `count` or `drop`",
+        ),
+        meaning(
+            forward(r#""headers":["x-team","x-tenant-id"]"#),
+            "forward.headers[1]: `x-tenant-id` says who calls, which is none of the provider's business; leave it out",
+        ),
+        meaning(forward(r#""headers":["user-agent"]"#), "forward.headers[0]: `user-agent` passes anyhow; leave it out"),
+        meaning(
+            forward(r#""headers":["x-nexus-route"]"#),
+            "forward.headers[0]: `x-nexus-route` is a header of the gateway's own; leave it out",
+        ),
+        meaning(
+            forward(r#""query":["a&b"]"#),
+            "forward.query[0]: `a&b` is no parameter: letters, digits and `-._~$` are allowed",
         ),
     ]
 }

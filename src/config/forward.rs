@@ -1,0 +1,26 @@
+//! What of a client's head goes on to a provider, beside what the tables of the APIs name.
+
+use super::keyed::keyed;
+use super::{HeaderName, Name};
+use crate::forward::UnknownBetas;
+use crate::price::Pattern;
+use serde::Deserialize;
+
+/// Everything else that a client sends is dropped and counted. What the gateway's own Envoy adds behind the filter, a
+/// provider's key above all, needs no entry.
+#[derive(Debug, Default, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Forward"))]
+pub struct Forward {
+    /// More headers that pass, to every provider.
+    pub headers: Vec<HeaderName>,
+    /// More parameters of a query that pass.
+    pub query: Vec<Name>,
+    /// Flags of `anthropic-beta` that pass although they cost more, bring in what a request doesn't show, let another model
+    /// serve or send data elsewhere; `*` at the end stands for any date.
+    pub betas: Vec<Pattern>,
+    /// Flags that nobody here knows.
+    pub unknown_betas: UnknownBetas,
+}
+
+keyed!(Forward);

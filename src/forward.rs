@@ -1,0 +1,253 @@
+//! What of a request's head goes on to a provider: what a table names, and nothing else.
+//!
+//! Trade-off: a list of what is dangerous is never whole. A header may name another account, carry a key, or have the
+//! provider leave its usage out; next year's name for it is on no list today. So what passes is listed, by API, and what
+//! the list doesn't know is dropped, counted and written down. An operator may let more names pass.
+
+mod betas;
+mod names;
+mod query;
+
+use crate::headers::Headers;
+use crate::llm::schema::Dialect;
+use crate::price::Pattern;
+use names::Class;
+
+/// What the operator lets pass beside the tables.
+#[derive(Clone, Debug, Default)]
+pub struct Allowed {
+    /// Read on the way, and taken out by the routes: tenant, role, sensitivity.
+    pub own: Vec<String>,
+    pub headers: Vec<String>,
+    pub query: Vec<String>,
+    pub betas: Vec<Pattern>,
+    pub unknown_betas: UnknownBetas,
+}
+
+/// What becomes of a beta flag that no table knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum UnknownBetas {
+    /// It passes and is counted: next month's SDK must not stop at the door.
+    #[default]
+    Count,
+    Drop,
+}
+
+/// What is done to a head before it goes on. An honest one is left as it is, and costs no call of the host.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Cut {
+    pub remove: Vec<String>,
+    /// `:path` among them, where its query changes.
+    pub set: Vec<(String, String)>,
+    /// What only the operator let pass: an attempt must not take a name for it that an earlier one has filled.
+    pub kept: Vec<(String, String)>,
+    pub left_out: LeftOut,
+}
+
+/// What a client sent and the provider does not get, and what passed unknown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// By kind.
+    pub dropped: [u32; Kind::ALL.len()],
+    /// Names, never values; not the credentials', which SDKs send with every request.
+    pub dropped_names: Vec<String>,
+    pub unknown_betas: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Header,
+    Credential,
+    Query,
+    Beta,
+}
+
+impl Kind {
+    pub const ALL: [Self; 4] = [Self::Header, Self::Credential, Self::Query, Self::Beta];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Header => "header",
+            Self::Credential => "credential",
+            Self::Query => "query",
+            Self::Beta => "beta",
+        }
+    }
+}
+
+/// Clients choose these names: a record holds a few, shortened, of letters that any reader of a log can stand.
+const MOST_NAMES: usize = 8;
+const MOST_NAME_BYTES: usize = 64;
+
+fn note(names: &mut Vec<String>, before: &str, name: &[u8]) {
+    if names.len() < MOST_NAMES {
+        let plain = |byte: &u8| if byte.is_ascii_graphic() { char::from(*byte) } else { '?' };
+        names.push(before.chars().chain(name.iter().take(MOST_NAME_BYTES).map(plain)).collect());
+    }
+}
+
+impl LeftOut {
+    fn count(&mut self, kind: Kind) {
+        for (known, count) in Kind::ALL.into_iter().zip(&mut self.dropped) {
+            *count = count.saturating_add(u32::from(known == kind));
+        }
+    }
+
+    fn drop(&mut self, kind: Kind, name: &[u8]) {
+        self.count(kind);
+        match kind {
+            Kind::Credential => {}
+            Kind::Header => note(&mut self.dropped_names, "", name),
+            Kind::Query => note(&mut self.dropped_names, "?", name),
+            Kind::Beta => note(&mut self.dropped_names, "beta ", name),
+        }
+    }
+
+    fn pass_unknown_beta(&mut self, name: &[u8]) {
+        note(&mut self.unknown_betas, "", name);
+    }
+}
+
+/// Why a head can't be judged.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Unclear {
+    /// A provider may take the first or the last of two.
+    Twice(String),
+    HeaderName,
+}
+
+impl Unclear {
+    pub fn message(&self) -> String {
+        match self {
+            Self::Twice(name) => format!("The query parameter `{name}` is given twice."),
+            Self::HeaderName => "A header's name is not ASCII.".to_owned(),
+        }
+    }
+}
+
+impl Allowed {
+    /// Whether a header needs no entry, whatever the API.
+    pub fn passes_anyhow(name: &str) -> bool {
+        matches!(names::class(name.as_bytes()), Some(Class::Any))
+    }
+
+    /// What the listener does to a request of this API.
+    pub fn cut(&self, headers: &Headers, dialect: Dialect, path: &str) -> Result<Cut, Unclear> {
+        let mut cut = Cut::default();
+        let mut betas = false;
+        for (name, value) in headers.iter() {
+            match names::class(name) {
+                Some(Class::Any | Class::Envoy) => continue,
+                Some(Class::Api(apis)) if apis.contains(&dialect) => continue,
+                Some(Class::Media) if names::can_be_read(value) => continue,
+                Some(Class::Betas) if dialect == Dialect::Anthropic => {
+                    betas = true;
+                    continue;
+                }
+                _ => {}
+            }
+            let name = std::str::from_utf8(name).map_err(|_| Unclear::HeaderName)?;
+            if self.own.iter().any(|own| own == name) {
+                continue;
+            }
+            if self.headers.iter().any(|allowed| allowed == name) {
+                keep(&mut cut.kept, name, value);
+                continue;
+            }
+            let kind = if matches!(names::class(name.as_bytes()), Some(Class::Credential)) {
+                Kind::Credential
+            } else {
+                Kind::Header
+            };
+            if !cut.remove.iter().any(|removed| removed == name) {
+                cut.remove.push(name.to_owned());
+                cut.left_out.drop(kind, name.as_bytes());
+            }
+        }
+        if betas {
+            self.cut_betas(headers, &mut cut);
+        }
+        if let Some(path) = query::rebuilt(path, dialect, &self.query, &mut cut.left_out)? {
+            cut.set.push((":path".to_owned(), path));
+        }
+        Ok(cut)
+    }
+
+    fn cut_betas(&self, headers: &Headers, cut: &mut Cut) {
+        let mut kept: Vec<&[u8]> = Vec::new();
+        let mut dropped = false;
+        for flag in headers.all(betas::HEADER).flat_map(|value| value.split(|byte| *byte == b',')) {
+            let flag = flag.trim_ascii();
+            let text = String::from_utf8_lossy(flag);
+            let allowed = self.betas.iter().any(|pattern| pattern.matches(&text));
+            let known = betas::known(flag);
+            let drops = match known {
+                _ if allowed || flag.is_empty() => false,
+                Some(betas::Flag::Harmless) => false,
+                Some(betas::Flag::Costs) => true,
+                None => self.unknown_betas == UnknownBetas::Drop,
+            };
+            if drops {
+                dropped = true;
+                cut.left_out.drop(Kind::Beta, flag);
+            } else if !flag.is_empty() {
+                kept.push(flag);
+                if known.is_none() && !allowed {
+                    cut.left_out.pass_unknown_beta(flag);
+                }
+            }
+        }
+        if !dropped {
+            return;
+        }
+        if kept.is_empty() {
+            cut.remove.push(betas::HEADER.to_owned());
+        } else {
+            let rest = String::from_utf8_lossy(&kept.join(&b',')).into_owned();
+            cut.set.push((betas::HEADER.to_owned(), rest));
+        }
+    }
+}
+
+/// Of a header that is given more than once, the values stand in one list, as HTTP has it.
+fn keep(kept: &mut Vec<(String, String)>, name: &str, value: &[u8]) {
+    let value = String::from_utf8_lossy(value);
+    match kept.iter_mut().find(|(known, _)| known == name) {
+        Some((_, before)) => *before = [before, ", ", &value].concat(),
+        None => kept.push((name.to_owned(), value.into_owned())),
+    }
+}
+
+/// What an attempt does to the head that the one before it has left: whatever was put in for another provider, a key
+/// above all, under whatever name, goes. Routes have taken out what was Envoy's and the gateway's by then.
+pub fn for_attempt(headers: &Headers, dialect: Dialect, kept: &[(String, String)]) -> Cut {
+    let mut cut = Cut::default();
+    for (name, _) in headers.iter() {
+        let passes = match names::class(name) {
+            Some(Class::Any | Class::Media) => true,
+            Some(Class::Api(apis)) => apis.contains(&dialect),
+            Some(Class::Betas) => dialect == Dialect::Anthropic,
+            Some(Class::Envoy | Class::Credential) | None => false,
+        };
+        if passes {
+            continue;
+        }
+        // The listener has refused what is no text.
+        let name = String::from_utf8_lossy(name);
+        let is_kept = kept.iter().any(|(known, _)| *known == *name);
+        if !is_kept && !cut.remove.iter().any(|removed| *removed == *name) {
+            cut.remove.push(name.into_owned());
+        }
+    }
+    let stands = |name: &str, value: &str| {
+        let mut values = headers.all(name);
+        values.next() == Some(value.as_bytes()) && values.next().is_none()
+    };
+    cut.set.extend(kept.iter().filter(|(name, value)| !stands(name, value)).cloned());
+    cut
+}
+
+#[cfg(test)]
+mod tests;
