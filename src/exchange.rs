@@ -44,6 +44,8 @@ pub struct Exchange {
     /// What it was taken for: the model of a role, of an alias, or the cheapest.
     model_chosen: String,
     stream: bool,
+    /// Envoy inflated the body before it came here.
+    inflated: bool,
     audit: Guards,
     phase: Phase,
 }
@@ -232,6 +234,11 @@ impl Exchange {
         }
     }
 
+    /// Envoy inflated the body that was read.
+    pub const fn came_compressed(&mut self) {
+        self.inflated = true;
+    }
+
     /// Whether the request's end is still to be decided.
     pub const fn is_reading(&self) -> bool {
         matches!(self.phase, Phase::Reading { .. })
@@ -248,8 +255,14 @@ impl Exchange {
             let rejection = Rejection::plain(Outcome::InternalError, "The request was read out of order.");
             return Err(self.refuse(rejection));
         };
+        // Envoy says nothing of what it could not inflate, and leaves it out.
+        let cut = if self.inflated {
+            " Its body was compressed; it may be broken, or grow more than a hundredfold."
+        } else {
+            ""
+        };
         let request = reader.finish(received).map_err(|invalid| {
-            Rejection::plain(Outcome::InvalidRequest, format!("The request can't be read: {invalid}."))
+            Rejection::plain(Outcome::InvalidRequest, format!("The request can't be read: {invalid}.{cut}"))
         });
         match request.and_then(|request| self.plan(policy, tenant, request, around)) {
             Ok((plan, ask)) => {

@@ -13,6 +13,7 @@
 )]
 #![expect(clippy::disallowed_methods, reason = "only the filter is told the time by its host")]
 
+mod agents;
 mod apis;
 mod budgets;
 mod check;
@@ -27,6 +28,7 @@ mod failover;
 mod heads;
 mod hostile;
 mod image;
+mod inflated;
 mod istio;
 mod limits;
 mod names;
@@ -40,4 +42,5 @@ mod sdk;
 mod smoke;
 mod status;
 mod streams;
+mod tool_caller;
 mod translated;
