@@ -24,6 +24,8 @@ TOOLS := $(CURDIR)/target/tools
 VENV := $(CURDIR)/target/venv
 PRICES_VENV := $(CURDIR)/target/prices-venv
 PRICES := $(CURDIR)/target/prices
+CLIENTS := $(CURDIR)/target/clients
+GO_CLIENT := $(TOOLS)/go-client
 GRAFANA_VENV := $(CURDIR)/target/grafana-venv
 GRAFANA := $(CURDIR)/target/grafana
 WASM := $(CURDIR)/target/nexus_ai_gateway.wasm
@@ -153,8 +155,8 @@ unit: | need-rust need-python ## Unit and property tests of the core and the ada
 	@cargo test $(LOCKED) --package simulated-provider --package check-config
 
 .PHONY: e2e
-e2e: $(WASM) $(IMAGE)/index.json $(REGISTRY) provider checker $(RATELIMIT) $(FUNC_E) $(ENVOY_PATH) $(PROMLINT) $(DEBIAN_STAMP) $(PROMETHEUS) $(VENV)/tests.stamp | need-rust ## End to end: func-e, real Envoy, the official SDKs, real servers
-	@$(with_envoy) CHECK=$(CHECK) RATELIMIT=$(RATELIMIT) IMAGE=$(IMAGE):$(VERSION) ORAS=$(ORAS) REGISTRY=$(REGISTRY) PYTHON=$(VENV)/bin/python PROMLINT=$(PROMLINT) DEBIAN=$(DEBIAN) PROMETHEUS=$(PROMETHEUS) cargo test $(LOCKED) --test gateway $(TESTS)
+e2e: $(WASM) $(IMAGE)/index.json $(REGISTRY) provider checker $(RATELIMIT) $(FUNC_E) $(ENVOY_PATH) $(PROMLINT) $(DEBIAN_STAMP) $(PROMETHEUS) $(VENV)/tests.stamp $(CLIENTS)/stamp $(GO_CLIENT) | need-rust ## End to end: func-e, real Envoy, the official SDKs, real servers
+	@$(with_envoy) CHECK=$(CHECK) RATELIMIT=$(RATELIMIT) IMAGE=$(IMAGE):$(VERSION) ORAS=$(ORAS) REGISTRY=$(REGISTRY) PYTHON=$(VENV)/bin/python CLIENTS=$(CLIENTS) GO_CLIENT=$(GO_CLIENT) PROMLINT=$(PROMLINT) DEBIAN=$(DEBIAN) PROMETHEUS=$(PROMETHEUS) cargo test $(LOCKED) --test gateway $(TESTS)
 
 .PHONY: cluster-outages
 cluster-outages: $(WASM) provider checker $(RATELIMIT) $(FUNC_E) $(ENVOY_PATH) $(DEBIAN_STAMP) | need-rust ## Two Envoys that share limits, with their service and its Redis killed and slow for 20 s, in every mode
@@ -528,6 +530,19 @@ $(VENV)/tests.stamp: tests/requirements.txt | $(VENV)/bin/pip
 	@echo "installing the SDKs and the servers of the end-to-end tests"
 	@$(VENV)/bin/pip install --quiet --requirement $<
 	@touch $@
+
+# Half a gigabyte of programs. Where npm or its registry can't be had, their tests are left out, and say so.
+$(CLIENTS)/stamp: tests/clients/package.json tests/clients/package-lock.json
+	@echo "installing Claude Code, Codex and Vercel's AI SDK"
+	@mkdir -p $(@D) && cp $^ $(@D)
+	@npm ci --silent --ignore-scripts --no-audit --no-fund --prefix $(@D) \
+		|| { echo "no clients from npm here: the tests that need them are SKIPPED" >&2; rm -rf $(@D)/node_modules; }
+	@[ ! -d $(@D)/node_modules ] || touch $@
+
+$(GO_CLIENT): $(wildcard tests/clients/go/*) | need-go
+	@mkdir -p $(@D)
+	@cd tests/clients/go && CGO_ENABLED=0 go build -o $@ . \
+		|| $(call missing,OpenAI's SDK for Go: go could not build it; it needs Go and its module proxy)
 
 $(PRICES_VENV)/bin/pip: | need-python
 	@python3 -m venv --clear $(PRICES_VENV) || $(call missing,Python's venv module (Debian and Ubuntu: apt install python3-venv))

@@ -47,6 +47,8 @@ pub struct Exchange {
     /// What it was taken for: the model of a role, of an alias, or the cheapest.
     model_chosen: String,
     stream: bool,
+    /// Envoy inflated the body before it came here.
+    inflated: bool,
     audit: Guards,
     phase: Phase,
 }
@@ -240,6 +242,11 @@ impl Exchange {
         }
     }
 
+    /// Envoy inflated the body that was read.
+    pub const fn came_compressed(&mut self) {
+        self.inflated = true;
+    }
+
     /// Whether the request's end is still to be decided.
     pub const fn is_reading(&self) -> bool {
         matches!(self.phase, Phase::Reading { .. })
@@ -261,8 +268,14 @@ impl Exchange {
             let rejection = Rejection::plain(Outcome::InternalError, "The request was read out of order.");
             return Err(self.refuse(rejection));
         };
+        // Envoy says nothing of what it could not inflate, and leaves it out.
+        let cut = if self.inflated {
+            " Its body was compressed; it may be broken, or grow more than a hundredfold."
+        } else {
+            ""
+        };
         let request = reader.finish(received).map_err(|invalid| {
-            Rejection::plain(Outcome::InvalidRequest, format!("The request can't be read: {invalid}."))
+            Rejection::plain(Outcome::InvalidRequest, format!("The request can't be read: {invalid}.{cut}"))
         });
         match request.and_then(|request| self.plan(policy, tenant, request, around)) {
             Ok((plan, ask)) => {
@@ -400,8 +413,9 @@ impl Exchange {
 
     /// The stream is over, however it ended.
     pub fn close(self, policy: &Policy, ending: &Ending, now: UnixNanos) -> Closed {
-        let Self { started, schema, mut labels, cut, request_id, model_asked, model_chosen, stream, audit, phase, .. } =
-            self;
+        let Self {
+            started, schema, mut labels, cut, request_id, model_asked, model_chosen, stream, audit, phase, ..
+        } = self;
         let mut record = Record {
             labels: labels.clone(),
             outcome: Outcome::ClientClosed,

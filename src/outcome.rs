@@ -364,14 +364,12 @@ mod tests {
     #[test]
     fn a_rate_refusal_always_says_when_and_long_waits_are_not_for_sleeping() {
         for guard in Guard::ALL.into_iter().filter(|guard| !guard.is_money()) {
-            for (wait, retry, should) in
-                [
-                    (Some(1), ("1", "1"), None),
-                    (Some(59_999), ("60", "59999"), None),
-                    (Some(60_001), ("61", "60001"), Some("false")),
-                    (None, ("60", "60000"), Some("false")),
-                ]
-            {
+            for (wait, retry, should) in [
+                (Some(1), ("1", "1"), None),
+                (Some(59_999), ("60", "59999"), None),
+                (Some(60_001), ("61", "60001"), Some("false")),
+                (None, ("60", "60000"), Some("false")),
+            ] {
                 let reply =
                     Rejection::limit(&refusal(guard, wait), &Standing::default()).in_dialect(Dialect::OpenAi, "");
                 let told = (header(&reply, "retry-after"), header(&reply, "retry-after-ms"));

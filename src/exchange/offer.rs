@@ -195,10 +195,7 @@ impl Wish<'_> {
             }
             Unserved::TooSensitive => {
                 let level = self.sensitivity.name();
-                (
-                    Outcome::ModelNotAllowed,
-                    format!("No provider that may see {level} data serves the model `{model}`."),
-                )
+                (Outcome::ModelNotAllowed, format!("No provider that may see {level} data serves the model `{model}`."))
             }
         };
         Rejection::plain(outcome, message)

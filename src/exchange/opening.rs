@@ -51,6 +51,7 @@ impl Exchange {
             model_asked: String::new(),
             model_chosen: String::new(),
             stream: false,
+            inflated: false,
             audit: Guards::default(),
             phase: Phase::Over,
         };

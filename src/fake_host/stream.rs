@@ -66,6 +66,8 @@ impl Side {
 #[derive(Default)]
 pub(super) struct Passing {
     pub(super) request: Side,
+    /// Behind the body of the request; they have none of their own.
+    pub(super) trailers: Side,
     pub(super) answer: Side,
     /// By their path, joined by dots.
     pub(super) attributes: BTreeMap<String, Vec<u8>>,
@@ -79,6 +81,7 @@ impl Passing {
     pub(super) fn side(&mut self, map: MapType) -> &mut Side {
         match map {
             MapType::HttpRequestHeaders => &mut self.request,
+            MapType::HttpRequestTrailers => &mut self.trailers,
             MapType::HttpResponseHeaders => &mut self.answer,
             other => panic!("{other:?} is not part of the test host"),
         }
@@ -252,7 +255,21 @@ impl Stream {
     }
 
     pub fn request_trailers(&self) -> Action {
-        self.requested(|id| abi::proxy_on_request_trailers(id, 1))
+        self.request_trailers_of(&["grpc-status"])
+    }
+
+    /// Of these names.
+    pub fn request_trailers_of(&self, names: &[&str]) -> Action {
+        self.passing(|stream| {
+            stream.trailers.headers = names.iter().map(|name| ((*name).to_owned(), b"1".to_vec())).collect();
+            stream.trailers.headers_open = true;
+        });
+        self.requested(|id| abi::proxy_on_request_trailers(id, names.len()))
+    }
+
+    /// How many of the request's trailers are left.
+    pub fn trailers_left(&self) -> usize {
+        self.passing(|stream| stream.trailers.headers.len())
     }
 
     fn requested(&self, callback: impl FnOnce(u32) -> Action) -> Action {

@@ -270,9 +270,22 @@ impl HttpContext for Downstream {
         if end_of_stream { self.decide() } else { Action::Pause }
     }
 
-    /// An HTTP/2 request with trailers has no last byte: without this it would pass every check.
+    /// An HTTP/2 request with trailers has no last byte: without this it would pass every check. Envoy's `decompressor` ends
+    /// each request by them, to say how much it inflated.
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
-        if self.page.is_some() { Action::Pause } else { self.decide() }
+        if self.page.is_some() {
+            return Action::Pause;
+        }
+        if let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.is_reading()) {
+            if http::drop_request_trailers() {
+                exchange.came_compressed();
+            }
+            // What was inflated has lost its length, and not every provider reads chunks.
+            if self.plugin.policy.held_heads {
+                http::set_request_header("content-length", &exchange.received().to_string());
+            }
+        }
+        self.decide()
     }
 
     fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {

@@ -190,7 +190,8 @@ mod tests {
         for accept in ["", "application/x-protobuf", "application/json, application/x-protobuf;q=0.1", "text/html"] {
             assert!(!can_be_read(accept.as_bytes()), "{accept}");
         }
-        for accept in ["*/*", "application/json", "Application/JSON; q=1, text/event-stream", "application/json,text/*"] {
+        for accept in ["*/*", "application/json", "Application/JSON; q=1, text/event-stream", "application/json,text/*"]
+        {
             assert!(can_be_read(accept.as_bytes()), "{accept}");
         }
     }

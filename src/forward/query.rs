@@ -22,7 +22,12 @@ const PARAMETERS: [(Dialect, &str, Value); 3] = [
 ];
 
 /// The path with the query that goes on, where it is another than the client's.
-pub fn rebuilt(path: &str, dialect: Dialect, more: &[String], left_out: &mut LeftOut) -> Result<Option<String>, Unclear> {
+pub fn rebuilt(
+    path: &str,
+    dialect: Dialect,
+    more: &[String],
+    left_out: &mut LeftOut,
+) -> Result<Option<String>, Unclear> {
     let Some(at) = path.find(['?', '#']) else { return Ok(None) };
     let Some((bare, rest)) = path.split_at_checked(at) else { return Ok(None) };
     let (query, fragment) = match rest.split_once('#') {
@@ -45,7 +50,8 @@ pub fn rebuilt(path: &str, dialect: Dialect, more: &[String], left_out: &mut Lef
             Some((_, known, allowed)) => plain(value, allowed).map(|value| (*known, value)),
             None => more.iter().find(|known| is_it(known)).and_then(|known| Some((known.as_str(), whole(value)?))),
         };
-        let known = of_api.map(|(_, known, _)| *known).or_else(|| more.iter().map(String::as_str).find(|known| is_it(known)));
+        let known =
+            of_api.map(|(_, known, _)| *known).or_else(|| more.iter().map(String::as_str).find(|known| is_it(known)));
         if let Some(known) = known {
             if seen.contains(&known) {
                 return Err(Unclear::Twice(known.to_owned()));

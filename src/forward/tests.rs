@@ -144,7 +144,10 @@ fn a_flag_that_costs_is_taken_out_of_its_list() {
     let only = [("anthropic-beta", "skills-2025-10-02")];
     assert_eq!(cut(&allowed(), Anthropic, "/v1/messages", &only).remove, ["anthropic-beta"]);
 
-    let open = Allowed { betas: ["fast-mode*", "skills-2025-10-02"].map(|text| Pattern::new(text).unwrap()).into(), ..allowed() };
+    let open = Allowed {
+        betas: ["fast-mode*", "skills-2025-10-02"].map(|text| Pattern::new(text).unwrap()).into(),
+        ..allowed()
+    };
     assert_eq!(cut(&open, Anthropic, "/v1/messages", &only), Cut::default());
     assert_eq!(cut(&open, Anthropic, "/v1/messages", &costly[..1]), Cut::default());
 
@@ -157,7 +160,10 @@ fn what_the_operator_lets_pass_reaches_each_attempt_as_the_client_wrote_it() {
     let open = Allowed { headers: vec!["x-team".to_owned()], query: vec!["Deployment".to_owned()], ..allowed() };
     let headers = [("x-team", "a"), ("x-team", "b"), ("x-other", "c")];
     let judged = cut(&open, OpenAi, "/p?deployment=a%2Fb&other=1", &headers);
-    assert_eq!((&*judged.remove, &*judged.kept), (&["x-other".to_owned()][..], &[("x-team".to_owned(), "a, b".to_owned())][..]));
+    assert_eq!(
+        (&*judged.remove, &*judged.kept),
+        (&["x-other".to_owned()][..], &[("x-team".to_owned(), "a, b".to_owned())][..])
+    );
     assert_eq!(judged.set, [(":path".to_owned(), "/p?Deployment=a%2Fb".to_owned())]);
 
     // An earlier attempt's provider had its key put into that very header.
@@ -184,7 +190,14 @@ fn an_attempt_gets_nothing_that_an_earlier_one_was_given() {
     let cut = for_attempt(&left, OpenAi, &[]);
     assert_eq!(
         cut.remove,
-        ["authorization", "x-portkey-api-key", "x-amz-date", "openai-organization", "anthropic-version", "x-forwarded-for"]
+        [
+            "authorization",
+            "x-portkey-api-key",
+            "x-amz-date",
+            "openai-organization",
+            "anthropic-version",
+            "x-forwarded-for"
+        ]
     );
     assert_eq!(cut.set, []);
 }
@@ -192,7 +205,10 @@ fn an_attempt_gets_nothing_that_an_earlier_one_was_given() {
 /// Names come from clients: a record has few of them, short, and nothing that a log or a database stumbles over.
 #[test]
 fn what_is_written_down_is_bounded() {
-    let path = format!("/p?{}", (0..40).map(|nth| format!("a%00\u{e9}{}{nth}=v", "x".repeat(90))).collect::<Vec<_>>().join("&"));
+    let path = format!(
+        "/p?{}",
+        (0..40).map(|nth| format!("a%00\u{e9}{}{nth}=v", "x".repeat(90))).collect::<Vec<_>>().join("&")
+    );
     let cut = cut(&allowed(), OpenAi, &path, &[]);
     assert_eq!((dropped(&cut), cut.left_out.dropped_names.len()), (vec![("query", 40)], MOST_NAMES));
     assert!(cut.left_out.dropped_names.iter().all(|name| name.len() <= MOST_NAME_BYTES + 1 && name.is_ascii()));

@@ -41,6 +41,17 @@ pub fn cut(cut: &Cut) {
     }
 }
 
+/// No provider has a use for them. Whether Envoy's `decompressor` left its own there.
+pub fn drop_request_trailers() -> bool {
+    let mut inflated = false;
+    for (name, _) in headers(MapType::HttpRequestTrailers).iter() {
+        inflated |= name.starts_with(b"x-envoy-decompressor-");
+        let dropped = hostcalls::remove_map_value(MapType::HttpRequestTrailers, &String::from_utf8_lossy(name));
+        warn_if_refused("remove a request trailer", dropped);
+    }
+    inflated
+}
+
 pub fn remove_response_header(name: &str) {
     warn_if_refused("remove a response header", hostcalls::remove_map_value(MapType::HttpResponseHeaders, name));
 }

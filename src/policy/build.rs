@@ -71,7 +71,8 @@ pub(super) fn policy(config: Config) -> Checked<Policy> {
     let roles = roles(config.roles)?;
     let providers = providers::read(config.providers)?;
     let paths = providers::paths(&config.paths)?;
-    let allowed = forward::read(config.forward, [&config.tenant_header, &config.role_header, &config.sensitivity_header])?;
+    let allowed =
+        forward::read(config.forward, [&config.tenant_header, &config.role_header, &config.sensitivity_header])?;
     let prices = prices(&config.prices, &config.unpriced)?;
     let routes = routes::read(
         config.models,

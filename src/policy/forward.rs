@@ -10,7 +10,10 @@ pub(super) fn read(written: config::Forward, own: [&HeaderName; 3]) -> Checked<A
     for (at, HeaderName(name)) in headers.iter().enumerate() {
         let path = format!("forward.headers[{at}]");
         if own.contains(name) {
-            return flaw(path, format!("`{name}` says who calls, which is none of the provider's business; leave it out"));
+            return flaw(
+                path,
+                format!("`{name}` says who calls, which is none of the provider's business; leave it out"),
+            );
         }
         if Allowed::passes_anyhow(name) {
             return flaw(path, format!("`{name}` passes anyhow; leave it out"));

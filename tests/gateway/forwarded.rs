@@ -120,7 +120,8 @@ async fn only_what_an_api_needs_reaches_the_provider() {
     let setup = Setup { provider: Some(provider.addr), any_path: true, ..Setup::new("forwarded", policy) };
     let gateway = Gateway::start(setup).await;
     let path = "/v1beta/models/gemini-2.5-flash:generateContent";
-    let body = json!({"contents": [{"role": "user", "parts": [{"text": "hi"}]}], "generationConfig": {"maxOutputTokens": 50}});
+    let body =
+        json!({"contents": [{"role": "user", "parts": [{"text": "hi"}]}], "generationConfig": {"maxOutputTokens": 50}});
     for query in [
         "",
         "?fields=candidates",

@@ -109,13 +109,13 @@ fn trailer((name, value): &(&'static str, &'static str)) -> (hyper::header::Head
 }
 
 /// A provider that keeps what comes, and says what it is told to as soon as there is a head.
-struct Wire {
-    addr: SocketAddr,
+pub struct Wire {
+    pub addr: SocketAddr,
     came: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Wire {
-    async fn start(says: &'static str) -> Self {
+    pub async fn start(says: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let wire = Self { addr: listener.local_addr().unwrap(), came: Arc::default() };
         let came = Arc::clone(&wire.came);
@@ -143,7 +143,7 @@ impl Wire {
     }
 
     /// Head and body of what came, once there is a head.
-    async fn seen(&self) -> (String, String) {
+    pub async fn seen(&self) -> (String, String) {
         let look = async || {
             let text = String::from_utf8(self.came.lock().unwrap().clone()).unwrap();
             text.split_once("\r\n\r\n").map(|(head, body)| (head.to_owned(), body.to_owned()))

@@ -12,7 +12,8 @@ use crate::translated::{bootstrap, by_its_name, code_from_file, here, serves, si
 const CLUSTER: &str = "outbound|443||api.openai.com";
 
 /// In the place of the issuer's keys: one that signed these tokens until the year 2100, for nobody but this test.
-const KEYS: &str = r#"{"keys": [{"kty": "oct", "alg": "HS256", "kid": "test", "k": "b2Ytbm9ib2R5LWFuZC1vZi10aGlzLXRlc3QtYWxvbmU"}]}"#;
+const KEYS: &str =
+    r#"{"keys": [{"kty": "oct", "alg": "HS256", "kid": "test", "k": "b2Ytbm9ib2R5LWFuZC1vZi10aGlzLXRlc3QtYWxvbmU"}]}"#;
 /// Of `https://login.example.com` for `ai-gateway`, with the claim `tenant: acme`.
 const ACME: &str = "Bearer eyJhbGciOiJIUzI1NiIsImtpZCI6InRlc3QiLCJ0eXAiOiJKV1QifQ.eyJpc3MiOiJodHRwczovL2xvZ2luLmV4YW1wbGUuY29tIiwiYXVkIjoiYWktZ2F0ZXdheSIsInN1YiI6InNvbWVib2R5IiwiZXhwIjo0MTAyNDQ0ODAwLCJ0ZW5hbnQiOiJhY21lIn0.a9fAiEuc4bWDZmkukobQm5cR47HOaZUVVCIIRKgDbY4";
 const NO_TENANT: &str = "Bearer eyJhbGciOiJIUzI1NiIsImtpZCI6InRlc3QiLCJ0eXAiOiJKV1QifQ.eyJpc3MiOiJodHRwczovL2xvZ2luLmV4YW1wbGUuY29tIiwiYXVkIjoiYWktZ2F0ZXdheSIsInN1YiI6InNvbWVib2R5IiwiZXhwIjo0MTAyNDQ0ODAwfQ.ef6HmO1QQZF_UIfM6w-JPW4ZP44TvIhiQeCHVdrgWn8";
@@ -50,7 +51,8 @@ fn configuration(mode: &str, provider: u16, dir: &Path) -> Value {
 async fn replayed(mode: &str) {
     let name = format!("istio-{mode}");
     let strangers = [NO_TENANT, FOR_ANOTHER, "Bearer another"].map(|token| ("authorization", token));
-    serves(&name, CLUSTER, ("authorization", ACME), &strangers, |provider, dir| configuration(mode, provider, dir)).await;
+    serves(&name, CLUSTER, ("authorization", ACME), &strangers, |provider, dir| configuration(mode, provider, dir))
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

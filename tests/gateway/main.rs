@@ -13,6 +13,7 @@
 )]
 #![expect(clippy::disallowed_methods, reason = "only the filter is told the time by its host")]
 
+mod agents;
 mod apis;
 mod budgets;
 mod check;
@@ -29,6 +30,7 @@ mod forwarded;
 mod heads;
 mod hostile;
 mod image;
+mod inflated;
 mod istio;
 mod limits;
 mod names;
@@ -43,5 +45,6 @@ mod smoke;
 mod splitting;
 mod status;
 mod streams;
+mod tool_caller;
 mod translated;
 mod wire;

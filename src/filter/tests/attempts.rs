@@ -161,7 +161,9 @@ fn nothing_that_an_earlier_attempt_was_given_is_sent_on() {
 #[test]
 fn a_header_that_the_operator_lets_pass_has_the_clients_value_in_every_attempt() {
     let plan = PLAN.replacen("openai_chat", "openai_chat\tx-team=red=blue", 1);
-    for left in [&[("x-team", "secret")][..], &[("x-team", "secret"), ("x-team", "red=blue")], &[("x-team", "red=blue")], &[]] {
+    for left in
+        [&[("x-team", "secret")][..], &[("x-team", "secret"), ("x-team", "red=blue")], &[("x-team", "red=blue")], &[]]
+    {
         let gateway = cluster("openrouter");
         let stream = gateway.stream();
         stream.set_state("nexus_plan", &plan);

@@ -37,7 +37,11 @@ fn a_client_cannot_have_the_usage_left_out_of_its_answer() {
         ] {
             let more: Vec<_> = header.into_iter().chain([("content-type", "application/json")]).collect();
             let sent = asked(&gateway, &format!("{PATH}{query}"), &more).upstream().expect("sent on");
-            assert_eq!((sent.header(":path"), sent.header("x-goog-fieldmask")), (Some(PATH), None), "{query} {header:?}");
+            assert_eq!(
+                (sent.header(":path"), sent.header("x-goog-fieldmask")),
+                (Some(PATH), None),
+                "{query} {header:?}"
+            );
             assert_eq!(sent.header("content-type"), Some("application/json"));
         }
         let path = format!("{PATH}?alt=sse&key=secret");
@@ -60,7 +64,9 @@ fn what_was_dropped_stands_in_the_record_and_is_counted() {
         ("anthropic-beta", "claude-code-20250219,fast-mode-2026-02-01,new-2027-01-01"),
     ];
     let stream = gateway.stream();
-    let head = [&[(":method", "POST"), (":path", "/v1/messages?beta=true&x=secret"), ("x-tenant-id", "acme")][..], &headers].concat();
+    let head =
+        [&[(":method", "POST"), (":path", "/v1/messages?beta=true&x=secret"), ("x-tenant-id", "acme")][..], &headers]
+            .concat();
     stream.request_headers(&head, false);
     stream.request_body(br#"{"model":"claude","max_tokens":5,"messages":[{"role":"user","content":"hi"}]}"#, true);
     let sent = stream.upstream().unwrap();
@@ -83,7 +89,8 @@ fn what_was_dropped_stands_in_the_record_and_is_counted() {
 
 #[test]
 fn the_operator_may_let_more_pass() {
-    let forward = json!({"headers": ["x-team"], "query": ["quotaUser"], "betas": ["fast-mode*"], "unknown_betas": "drop"});
+    let forward =
+        json!({"headers": ["x-team"], "query": ["quotaUser"], "betas": ["fast-mode*"], "unknown_betas": "drop"});
     let gateway = gateway(true, forward);
     let headers = [("x-team", "red"), ("x-other", "blue")];
     let sent = asked(&gateway, &format!("{PATH}?quotaUser=u%20v&fields=x"), &headers).upstream().expect("sent on");

@@ -141,6 +141,30 @@ fn trailers_end_a_request_as_its_last_byte_does() {
     assert_eq!(refusal(&nothing), ("400".into(), "invalid_request".into()));
 }
 
+/// What Envoy's `decompressor` inflated comes without a length and ends by trailers.
+#[test]
+fn an_inflated_body_goes_on_with_its_length_and_without_trailers() {
+    let trailers = ["x-envoy-decompressor-gzip-compressed-bytes", "x-envoy-decompressor-gzip-uncompressed-bytes"];
+    let gateway = Gateway::configured(&configuration());
+    let stream = gateway.stream();
+    stream.request_headers(&HEAD, false);
+    stream.request_body(BODY.as_bytes(), false);
+    assert_eq!(stream.request_trailers_of(&trailers), Action::Continue);
+    let upstream = stream.upstream().unwrap();
+    assert_eq!(upstream.header("content-length"), Some(&*upstream.body.len().to_string()));
+    assert_eq!(stream.trailers_left(), 0);
+
+    let message = |trailers: &[&str]| {
+        let cut = gateway.stream();
+        cut.request_headers(&HEAD, false);
+        cut.request_body(b"{\"model\":\"gpt", false);
+        cut.request_trailers_of(trailers);
+        cut.reply().unwrap().json()["error"]["message"].to_string()
+    };
+    assert!(message(&trailers).contains("ends too early. Its body was compressed"), "{}", message(&trailers));
+    assert!(!message(&["grpc-status"]).contains("compressed"));
+}
+
 #[test]
 fn headers_alone_are_no_chat() {
     let gateway = Gateway::configured(&configuration());

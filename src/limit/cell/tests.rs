@@ -199,13 +199,15 @@ const FIRST_VERSION_CELL: &str = include_str!("first_version.hex");
 #[test]
 fn books_of_the_first_version_go_on() {
     let digits: Vec<u8> = FIRST_VERSION_CELL.bytes().filter(u8::is_ascii_hexdigit).collect();
-    let bytes: Vec<u8> = (digits.chunks(2))
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
-        .collect();
+    let bytes: Vec<u8> =
+        (digits.chunks(2)).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect();
     let now = after(NOON, 2_678_450);
     let mut cell = Cell::decode(&bytes).unwrap();
     let levels = cell.levels(now, 900);
-    assert_eq!((levels.spent_today, levels.spent_this_month, levels.reserved), (NanoUsd(77), NanoUsd(77), NanoUsd(1_512)));
+    assert_eq!(
+        (levels.spent_today, levels.spent_this_month, levels.reserved),
+        (NanoUsd(77), NanoUsd(77), NanoUsd(1_512))
+    );
     assert_eq!(cell.charged(now), Charged { day: NanoUsd(77), month: NanoUsd(77), ever: NanoUsd(123_456_866) });
     assert_eq!((cell.minute.used(), cell.expensive.used(), cell.tokens.used()), (3, 1, 1_589));
     // What its slots don't tell is taken for the latest that it may be: the promise holds over the change as well.
