@@ -34,7 +34,7 @@ pub use prices::{Above, Price, ServiceTier, Unpriced, UnpricedPolicy};
 pub use providers::{ApiPath, Key, Model, Provider, ReportedCost, Served};
 pub use rated::WrittenRates;
 pub use scalar::{Budget, Date, HeaderName, Limit, Name, Usd, UsdPer1m};
-pub use tenants::{Budgets, Expensive, Limits, Tenant, Tier};
+pub use tenants::{Budgets, Expensive, Limits, OwnOutput, Tenant, Tier};
 
 use crate::route::Sensitivity;
 use crate::units::NanoUsd;
@@ -86,7 +86,7 @@ pub struct Config {
     pub unpriced: Unpriced,
     /// What the client may write → the model that is sent on.
     pub aliases: Named<Name>,
-    /// `low`, `standard` and `premium` are there already; what is written here overrides them field by field.
+    /// `low`, `standard`, `premium` and `agent` are there already; what is written here overrides them field by field.
     pub tiers: Named<Tier>,
     /// Who may call.
     #[cfg_attr(feature = "schema", schemars(extend("minProperties" = 1)))]
@@ -94,7 +94,7 @@ pub struct Config {
     /// What every tier starts from.
     pub limits: Limits,
     pub expensive: Expensive,
-    /// Bounds for requests that bring none.
+    /// Bounds for requests that bring none, where neither the tenant, its tier nor the model's price has one.
     pub output: Output,
     /// Whether a request's head waits for the decision, for which Envoy must have `allow_on_headers_stop_iteration`. Without it
     /// the head goes on at once and only the body waits.
@@ -271,10 +271,19 @@ impl Config {
 
 impl Default for Config {
     fn default() -> Self {
-        let tier = |name: &str, request: u64, day: u64| {
+        let tier = |name: &str, request: u64, day: u64, limits| {
             let budget = |nano_usd| Some(Budget(NanoUsd(nano_usd)));
             let budgets = Budgets { request_usd: budget(request), day_usd: budget(day), month_usd: None };
-            (name.into(), Tier { budgets, ..Tier::default() })
+            (name.into(), Tier { budgets, limits, ..Tier::default() })
+        };
+        // A turn of a coding agent has a context of up to 200,000 tokens, all of it written into a cache, and a bound of
+        // 32,000 or 64,000; its assistants ask at the same time, and each of their requests is a dear one.
+        let agent = Limits {
+            requests_per_minute: Some(Limit(120)),
+            requests_per_hour: Some(Limit(3_000)),
+            requests_per_day: Some(Limit(20_000)),
+            expensive_per_minute: Some(Limit(60)),
+            ..Limits::default()
         };
         Self {
             tenant_header: HeaderName("x-tenant-id".to_owned()),
@@ -293,9 +302,10 @@ impl Default for Config {
             unpriced: Unpriced { policy: UnpricedPolicy::Deny, model: None },
             aliases: Named::default(),
             tiers: [
-                tier("low", 2_000_000, 100_000_000),
-                tier("standard", 10_000_000, 1_000_000_000),
-                tier("premium", 50_000_000, 10_000_000_000),
+                tier("low", 2_000_000, 100_000_000, Limits::default()),
+                tier("standard", 10_000_000, 1_000_000_000, Limits::default()),
+                tier("premium", 50_000_000, 10_000_000_000, Limits::default()),
+                tier("agent", 3_000_000_000, 50_000_000_000, agent),
             ]
             .into_iter()
             .collect(),

@@ -10,7 +10,7 @@ use crate::llm::estimate::Sizes;
 use crate::llm::estimate::density::Density;
 use crate::llm::meter::Meter;
 use crate::llm::request::{Edit, Request, RequestReader};
-use crate::llm::schema::{BoundField, Output, Schema};
+use crate::llm::schema::{BoundField, Schema};
 use crate::llm::usage::{Count, Usage, UsageSource};
 use crate::outcome::{Crowd, Outcome, Rejection, Reply};
 use crate::policy::{OTHER, Policy, ReportedCost, Starved, TenantIx};
@@ -73,6 +73,7 @@ struct Plan {
     request: Request,
     /// Never empty.
     legs: Vec<Leg>,
+    bound: Bound,
     /// Whether they were chosen here: then each attempt edits for itself.
     routed: bool,
 }
@@ -87,6 +88,8 @@ struct Leg {
     label: String,
     tariff: Rc<Tariff>,
     bound_field: BoundField,
+    /// The most that the model writes at once.
+    max_output: Option<Tokens>,
     density: Density,
     /// Whether a stream is to be asked for its usage.
     ask_usage: bool,
@@ -299,25 +302,25 @@ impl Exchange {
         let Some(tenant) = policy.tenant_policy(tenant) else {
             return Err(Rejection::plain(Outcome::InternalError, "The tenant is gone."));
         };
+        let floor = tenant.rules.sensitivity.unwrap_or(Sensitivity::Public);
         let wish = Wish {
             policy,
             tenant,
             request: &request,
-            bound: self.bound(policy, &request),
             schema: self.schema,
             path: &self.path,
             role: self.role.as_deref(),
-            sensitivity: self.sensitivity.unwrap_or(policy.default_sensitivity),
+            sensitivity: self.sensitivity.unwrap_or(policy.default_sensitivity).max(floor),
             around,
         };
-        let Offer { model, legs, input, ceiling, .. } = wish.best()?;
+        let Offer { model, legs, input, ceiling, bound, .. } = wish.best()?;
         if let Some(leg) = legs.first() {
             self.labels.model.clone_from(&leg.label);
         }
         let ask = Ask {
             input,
             ceiling,
-            bound: wish.bound,
+            bound,
             choices: request.choices,
             expensive_model: policy.expensive.is_model(&model),
             expensive_over: policy.expensive.over,
@@ -325,18 +328,7 @@ impl Exchange {
             shares: policy.shared.as_ref().map_or(Shares::WHOLE, |shared| shared.shares(around.service_away)),
         };
         self.model_chosen = model;
-        Ok((Plan { request, legs, routed: policy.routes.choose() }, ask))
-    }
-
-    /// What is known of the output before it is made.
-    fn bound(&self, policy: &Policy, request: &Request) -> Bound {
-        match (self.schema.output, request.bound()) {
-            (Output::None, _) => Bound::Client(Tokens(0)),
-            (Output::Fixed(tokens), _) => Bound::Client(Tokens(tokens)),
-            (_, Some(bound)) => Bound::Client(bound),
-            (Output::Unwritten, None) => Bound::Client(policy.default_max_tokens),
-            (Output::Field(_), None) => Bound::Open { at_least: policy.min_tokens, at_most: policy.default_max_tokens },
-        }
+        Ok((Plan { request, legs, bound, routed: policy.routes.choose() }, ask))
     }
 
     /// The cell has answered, or the swap was starved.
@@ -360,16 +352,17 @@ impl Exchange {
             // Sent on without a reservation; its cost is charged all the same when it is over.
             (Err(SwapStarved), Starved::Allow) => {
                 let reservation = Reservation { at: now, cost: NanoUsd::ZERO, tokens: Tokens(0), expensive: false };
-                let per_choice = match self.bound(policy, &plan.request) {
+                let per_choice = match plan.bound {
                     Bound::Client(tokens) | Bound::Open { at_most: tokens, .. } => tokens,
                 };
                 (Admitted { reservation, per_choice }, Standing::default())
             }
         };
-        let Plan { request, legs, routed } = *plan;
+        let Plan { request, legs, routed, .. } = *plan;
         let open_bound = request.bound().is_none();
         let edits = |leg: &Leg| {
-            let bound = open_bound.then_some((leg.bound_field, admitted.per_choice));
+            let most = leg.max_output.map_or(admitted.per_choice, |most| admitted.per_choice.min(most));
+            let bound = open_bound.then_some((leg.bound_field, most));
             let rename = request.needs_name() || (leg.model != request.model && !request.model_in_path);
             request.edits(rename.then_some(leg.model.as_str()), bound, leg.ask_usage)
         };

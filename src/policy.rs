@@ -70,7 +70,7 @@ pub struct Policy {
     pub starved: Starved,
     pub status: Option<StatusPages>,
     pub tenant_labels: TenantLabels,
-    pub tiers: Vec<(Rc<str>, Rc<Rules>)>,
+    pub tiers: Vec<(Rc<str>, Rc<Terms>)>,
     pub shared: Option<Shared>,
 }
 
@@ -95,12 +95,29 @@ pub struct StatusPages {
     pub allow: Vec<Network>,
 }
 
+/// What holds for a tenant's requests: its rules, and what is not counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    rules: Rules,
+    /// No request is less sensitive.
+    pub sensitivity: Option<Sensitivity>,
+    /// The bound of a request that brings none.
+    pub default_max_tokens: Option<Tokens>,
+}
+
+impl std::ops::Deref for Terms {
+    type Target = Rules;
+    fn deref(&self) -> &Rules {
+        &self.rules
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct TenantPolicy {
     pub name: Rc<str>,
     pub tier: Rc<str>,
     /// The tier's own, if the tenant overrides nothing.
-    pub rules: Rc<Rules>,
+    pub rules: Rc<Terms>,
     /// `None` allows every model.
     pub models: Option<Box<[Pattern]>>,
     /// Before the table of all tenants.
@@ -160,7 +177,7 @@ impl Policy {
     }
 
     pub fn rules(&self, tenant: TenantIx) -> Option<&Rules> {
-        self.tenant_policy(tenant).map(|tenant| &*tenant.rules)
+        self.tenant_policy(tenant).map(|tenant| &**tenant.rules)
     }
 
     /// The provider behind an Envoy cluster.

@@ -11,9 +11,9 @@ use std::rc::Rc;
 use hashbrown::HashMap;
 
 use crate::llm::schema::BoundField;
-use crate::units::UnixNanos;
+use crate::units::{Tokens, UnixNanos};
 
-pub use tariff::{Ceiling, Items, Rates, Schedule, Tariff};
+pub use tariff::{Brings, Ceiling, Items, Rates, Schedule, Tariff, Writes};
 
 /// The label of a model that has no entry in the table: labels come from the configuration only.
 pub const OTHER_MODEL: &str = "other";
@@ -35,6 +35,8 @@ pub struct Price {
     /// Shared with the exchanges under way, which keep the price that they began with.
     pub tariff: Rc<Tariff>,
     pub bound_field: BoundField,
+    /// The most that the model writes at once: a larger bound is refused by its provider.
+    pub max_output: Option<Tokens>,
 }
 
 /// What becomes of a model that no price matches.

@@ -1,5 +1,7 @@
 //! What models cost, as written.
 
+#[cfg(feature = "schema")]
+use super::OUTPUT_TOKENS;
 use super::keyed::keyed;
 use super::rated::rated;
 use super::{Date, Name, Named, Usd, UsdPer1m, WrittenRates, written};
@@ -22,6 +24,10 @@ rated! {
         pub service_tiers: Named<ServiceTier>,
         #[serde(default)]
         pub output_bound_field: BoundField,
+        /// The most that the model writes at once: a request without a bound gets this one, as far as its tenant can pay.
+        #[serde(default, deserialize_with = "written")]
+        #[cfg_attr(feature = "schema", schemars(range(min = *OUTPUT_TOKENS.start(), max = *OUTPUT_TOKENS.end())))]
+        pub max_output_tokens: Option<u64>,
     }
 }
 

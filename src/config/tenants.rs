@@ -1,9 +1,12 @@
 //! Who may ask, and for how much.
 
+#[cfg(feature = "schema")]
+use super::OUTPUT_TOKENS;
 use super::keyed::keyed;
 use super::{Budget, Limit, Name, Named, Usd, written};
 use crate::limit::Guard;
 use crate::price::Pattern;
+use crate::route::Sensitivity;
 use serde::Deserialize;
 
 #[derive(Debug, Default, Deserialize)]
@@ -15,6 +18,20 @@ pub struct Tier {
     #[serde(deserialize_with = "written")]
     pub audit: Option<Vec<Guard>>,
     pub unlimited: Vec<Guard>,
+    /// No request of these tenants is less sensitive than this.
+    #[serde(deserialize_with = "written")]
+    pub sensitivity: Option<Sensitivity>,
+    pub output: OwnOutput,
+}
+
+/// Bounds for requests that bring none, before those of all.
+#[derive(Debug, Default, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "OwnOutput"))]
+pub struct OwnOutput {
+    #[serde(deserialize_with = "written")]
+    #[cfg_attr(feature = "schema", schemars(range(min = *OUTPUT_TOKENS.start(), max = *OUTPUT_TOKENS.end())))]
+    pub default_max_tokens: Option<u64>,
 }
 
 /// Boxed where it is rarely written: there may be a hundred thousand of these.
@@ -42,6 +59,11 @@ pub struct Tenant {
     #[serde(deserialize_with = "written")]
     pub audit: Option<Box<[Guard]>>,
     pub unlimited: Box<[Guard]>,
+    /// No request of it is less sensitive than this, nor than its tier says.
+    #[serde(deserialize_with = "written")]
+    pub sensitivity: Option<Sensitivity>,
+    #[serde(deserialize_with = "written")]
+    pub output: Option<Box<OwnOutput>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -82,4 +104,4 @@ pub struct Expensive {
     pub over_usd: Option<Usd>,
 }
 
-keyed!(Tier, Tenant, Limits, Budgets, Expensive);
+keyed!(Tier, Tenant, Limits, Budgets, Expensive, OwnOutput);

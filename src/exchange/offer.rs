@@ -9,10 +9,10 @@ use super::{Around, Chain, Leg, Open};
 use crate::attempt;
 use crate::limit::Bound;
 use crate::llm::request::{BY_ROLE, Edit, Request};
-use crate::llm::schema::{BoundField, Schema};
+use crate::llm::schema::{BoundField, Output, Schema, is_anthropics};
 use crate::outcome::{Outcome, Rejection, shown};
 use crate::policy::{Policy, ProviderPolicy, TenantPolicy};
-use crate::price::{Ceiling, Quote};
+use crate::price::{Brings, Ceiling, Quote};
 use crate::route::{Bounds, ProviderIx, Sensitivity, Unserved};
 use crate::units::{NanoUsd, Tokens};
 
@@ -21,7 +21,6 @@ pub(super) struct Wish<'a> {
     pub(super) policy: &'a Policy,
     pub(super) tenant: &'a TenantPolicy,
     pub(super) request: &'a Request,
-    pub(super) bound: Bound,
     pub(super) schema: &'static Schema,
     /// As the client called it.
     pub(super) path: &'a str,
@@ -38,6 +37,7 @@ pub(super) struct Offer {
     pub(super) input: Tokens,
     /// Of the dearest leg.
     pub(super) ceiling: Ceiling,
+    pub(super) bound: Bound,
     worst: NanoUsd,
 }
 
@@ -91,7 +91,7 @@ impl Wish<'_> {
         if self.request.tools && !known.tools {
             return invalid("It can't call tools.");
         }
-        let (Bound::Client(output) | Bound::Open { at_least: output, .. }) = self.bound;
+        let (Bound::Client(output) | Bound::Open { at_least: output, .. }) = offer.bound;
         if known.context.is_some_and(|context| offer.input.plus(output) > context) {
             return invalid("The request is longer than its context.");
         }
@@ -110,13 +110,45 @@ impl Wish<'_> {
         let Self { request, .. } = self;
         let input = legs.iter().map(|leg| request.sizes.input_at_most(leg.density)).max().unwrap_or_default();
         let (tier, attachments) = (request.service_tier.as_deref(), request.sizes.attachments > 0);
-        let ceiling = legs
-            .iter()
-            .map(|leg| leg.tariff.ceiling(input, tier, attachments, request.items()))
-            .fold(Ceiling::default(), Ceiling::max);
-        let (Bound::Client(output) | Bound::Open { at_most: output, .. }) = self.bound;
+        let brings = |leg: &Leg| Brings { attachments, writes: request.writes(&leg.model), items: request.items() };
+        let ceiling =
+            legs.iter().map(|leg| leg.tariff.ceiling(input, tier, brings(leg))).fold(Ceiling::default(), Ceiling::max);
+        let bound = self.bound(model, &legs, input);
+        let (Bound::Client(output) | Bound::Open { at_most: output, .. }) = bound;
         let worst = ceiling.worst_case(input, output.times(request.choices));
-        Ok(Offer { model: model.to_owned(), legs, input, ceiling, worst })
+        Ok(Offer { model: model.to_owned(), legs, input, ceiling, bound, worst })
+    }
+
+    /// What is known of the output before it is made.
+    fn bound(&self, model: &str, legs: &[Leg], input: Tokens) -> Bound {
+        match (self.schema.output, self.request.bound()) {
+            (Output::None, _) => Bound::Client(Tokens(0)),
+            (Output::Fixed(tokens), _) => Bound::Client(Tokens(tokens)),
+            (_, Some(bound)) if bound > Tokens(0) || legs.iter().all(|leg| is_anthropics(&leg.model)) => {
+                Bound::Client(bound)
+            }
+            (Output::Unwritten, _) => Bound::Client(self.most_output(model, legs, input)),
+            // A bound of nothing that a server may take for none is left as it is, and reserved for.
+            (Output::Field(_), _) => {
+                let at_most = self.most_output(model, legs, input);
+                Bound::Open { at_least: self.policy.min_tokens.min(at_most), at_most }
+            }
+        }
+    }
+
+    /// The bound of a request that brings none. Of these, the first that is written: the tenant's or its tier's; what the
+    /// model writes at most; that of all. It is never more than the model writes, nor than its context has room for beside the
+    /// input: a provider would refuse it.
+    fn most_output(&self, model: &str, legs: &[Leg], input: Tokens) -> Tokens {
+        let Policy { default_max_tokens, min_tokens, routes, .. } = self.policy;
+        let own = self.tenant.rules.default_max_tokens;
+        let of = |leg: &Leg| {
+            let most = own.or(leg.max_output).unwrap_or(*default_max_tokens);
+            leg.max_output.map_or(most, |max| most.min(max))
+        };
+        let most = legs.iter().map(of).max().unwrap_or(*default_max_tokens);
+        let context = routes.model(model).and_then(|model| model.context);
+        context.map_or(most, |context| most.min(context.less(input).max(*min_tokens)))
     }
 
     /// Whether anybody might be served by it.
@@ -175,15 +207,17 @@ impl Wish<'_> {
         path: String,
     ) -> Option<Leg> {
         let quote = self.policy.prices.quote(policy.map(|policy| policy.name.as_str()), &model, self.around.now);
-        let (tariff, bound_field) = match quote {
-            Quote::Priced { price } | Quote::PricedAs { price } => (Rc::clone(&price.tariff), price.bound_field),
-            Quote::Free => (Rc::default(), BoundField::default()),
+        let (tariff, bound_field, max_output) = match quote {
+            Quote::Priced { price } => (Rc::clone(&price.tariff), price.bound_field, price.max_output),
+            // Another model's price, not its length.
+            Quote::PricedAs { price } => (Rc::clone(&price.tariff), price.bound_field, None),
+            Quote::Free => (Rc::default(), BoundField::default(), None),
             Quote::Denied => return None,
         };
         let label = quote.label().to_owned();
         let density = (self.around.density)(&label);
         let ask_usage = self.schema.usage_option && policy.is_none_or(|policy| policy.stream_usage_option);
-        Some(Leg { provider, model, path, label, tariff, bound_field, density, ask_usage })
+        Some(Leg { provider, model, path, label, tariff, bound_field, max_output, density, ask_usage })
     }
 
     fn unserved(&self, model: &str, why: Unserved) -> Rejection {

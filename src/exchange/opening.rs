@@ -8,7 +8,7 @@ use crate::llm::path;
 use crate::llm::request::{Request, RequestReader};
 use crate::llm::schema::Schema;
 use crate::name::is_printable;
-use crate::outcome::{Outcome, Rejection};
+use crate::outcome::{Outcome, Rejection, shown};
 use crate::policy::{NONE, OTHER, Policy, TenantIx};
 use crate::record::Labels;
 use crate::route::Sensitivity;
@@ -99,10 +99,17 @@ impl Exchange {
             return Err(garbled(&policy.role_header));
         }
         self.sensitivity = match Identity::of(headers, &policy.sensitivity_header) {
+            // An empty one was meant to say something.
+            Identity::Missing if headers.get(&policy.sensitivity_header).is_some() => {
+                return Err(not_sensitivity(&policy.sensitivity_header));
+            }
             Identity::Missing => None,
             Identity::One(name) => Some(sensitivity(&policy.sensitivity_header, name)?),
             Identity::Unusable | Identity::Garbled => return Err(not_sensitivity(&policy.sensitivity_header)),
         };
+        if let Some(encoding) = headers.all("content-encoding").find(|name| !name.eq_ignore_ascii_case(b"identity")) {
+            return Err(compressed(encoding));
+        }
         if let Some(why) = illegible(headers, self.schema) {
             return Err(Rejection::plain(Outcome::InvalidRequest, why));
         }
@@ -120,7 +127,7 @@ impl Exchange {
         Ok(ix)
     }
 
-    /// Role and sensitivity as the body says them, in the gateway's own API. Of two sensitivities the stricter holds; two
+    /// Role and sensitivity as the body says them, in any API. Of two sensitivities the stricter holds; two
     /// roles must be the same, for the header may have been set by who authenticated the client.
     pub(super) fn hear(&mut self, policy: &Policy, request: &Request) -> Result<(), Rejection> {
         if let Some(role) = &request.role {
@@ -140,9 +147,6 @@ impl Exchange {
 
 /// Why a body could be another one to the provider than it is here, by what its head says of it.
 fn illegible(headers: &Headers, schema: &Schema) -> Option<&'static str> {
-    if headers.all("content-encoding").any(|encoding| !encoding.eq_ignore_ascii_case(b"identity")) {
-        return Some("The request's body is compressed; send it without a content-encoding.");
-    }
     let mut types = headers.all("content-type");
     let content_type = match (types.next(), types.next()) {
         // Nearly every request's.
@@ -170,6 +174,20 @@ fn illegible(headers: &Headers, schema: &Schema) -> Option<&'static str> {
 fn garbled(header: &str) -> Rejection {
     let message = format!("The header `{header}` has a control character, which no name has.");
     Rejection::plain(Outcome::InvalidRequest, message)
+}
+
+/// What nobody in front of the filter has inflated.
+fn compressed(encoding: &[u8]) -> Rejection {
+    let encoding = String::from_utf8_lossy(encoding);
+    let message = format!(
+        "The request's body is compressed (`{}`), which is not read here. Send it as it is, without a `content-encoding`: \
+         switch the compression of requests off in the client, or have Envoy's decompressor inflate it in front of this filter.",
+        shown(&encoding)
+    );
+    let mut rejection = Rejection::plain(Outcome::UnsupportedEncoding, message);
+    // By RFC 9110, 12.5.3: what would have been taken.
+    rejection.headers.push(("accept-encoding", "identity".to_owned()));
+    rejection
 }
 
 fn sensitivity(place: &str, name: &str) -> Result<Sensitivity, Rejection> {

@@ -256,6 +256,9 @@ fn who_may_not_see_it_or_does_not_speak_it_is_left_out() {
     assert!(why.contains("restricted"), "{why}");
     assert_eq!(clusters("claude-4", "public").unwrap_err().0, Outcome::ModelNotFound);
     assert_eq!(clusters("gpt-4o", "secret").unwrap_err().0, Outcome::InvalidRequest);
+    // Empty, it was meant to say something.
+    assert!(matches!(Exchange::open(&policy, &Headers::of(&[(":method", "POST"), (":path", "/v1/messages"),
+        ("x-tenant-id", "acme"), ("x-ai-sensitivity", " ")]), NOON), Opening::Refuse(_, reply) if reply.status == 400));
     let (outcome, why) = clusters("gpt-9\r\n", "public").unwrap_err();
     assert_eq!(outcome, Outcome::ModelNotFound);
     assert!(why.contains("`gpt-9"), "{why}");
@@ -364,10 +367,13 @@ proptest! {
         default in level(),
         model in prop::sample::select(vec!["gpt-4o-mini", "gpt-4o", "claude-4", "llama3.2", "auto", "cheap", "fast", "role", "gpt-9"]),
         role in prop::option::of(prop::sample::select(vec!["chat", "code", "agent", "poet"])),
-        own in any::<bool>(),
         by_header in any::<bool>(),
         tenant in prop::sample::select(vec!["acme", "picky"]),
-        path in prop::sample::select(vec!["/v1/chat/completions", "/v1/messages", "/v1/embeddings", "/v1/responses"]),
+        path in prop::sample::select(vec![
+            "/api/ai/chat", "/v1/chat/completions", "/v1/completions", "/v1/messages", "/v1/embeddings", "/v1/responses",
+            "/v2/chat", "/v1/rerank", "/api/generate", "/v1beta/models/gpt-4o-mini:generateContent", "/model/gpt-4o/converse",
+        ]),
+        floors in (prop::option::of(level()), prop::option::of(level())),
         open in prop::sample::subsequence(vec!["openai", "openrouter", "anthropic", "local"], 0..=4),
         stream in any::<bool>(),
     ) {
@@ -378,22 +384,33 @@ proptest! {
             config["providers"][name]["sensitivity"] = json!(level.name());
             config["providers"][name]["key"] = json!(if *has_key { "present" } else { "absent" });
         }
+        for (floor, path) in [(floors.0, ["tenants", tenant]), (floors.1, ["tiers", "premium"])] {
+            if let Some(floor) = floor {
+                config[path[0]][path[1]]["sensitivity"] = json!(floor.name());
+            }
+        }
+        let apis: Vec<_> = crate::llm::schema::ALL.iter().map(|schema| schema.name).collect();
+        for provider in ["openai", "local"] {
+            config["providers"][provider]["apis"] = json!(apis);
+        }
         let policy = Policy::read(config.to_string().as_bytes()).unwrap();
-        let mut body = json!({"model": model, "stream": stream, "input": "x", "max_tokens": 9, "messages": []});
-        let mut asked = Asked { path: if own { "/api/ai/chat" } else { path }, open, ..Asked::chat(&body) }.by(tenant);
+        let mut body = json!({"model": model, "stream": stream, "input": "x", "max_tokens": 9, "messages": [], "contents": [],
+            "documents": []});
+        let mut asked = Asked { path, open, ..Asked::chat(&body) }.by(tenant);
         if let Some(header) = header {
             asked = asked.with("x-ai-sensitivity", header.name());
         }
         match role {
-            Some(role) if own && !by_header => body["role"] = json!(role),
+            Some(role) if !by_header => body["role"] = json!(role),
             Some(role) => asked = asked.with("x-ai-role", role),
             None => {}
         }
-        if let (Some(field), true) = (field, own) {
+        if let Some(field) = field {
             body["sensitivity"] = json!(field.name());
         }
         asked.body = body.to_string();
-        let strictest = header.max(field.filter(|_| own)).unwrap_or(default);
+        let tiers = floors.1.filter(|_| tenant == "acme");
+        let strictest = header.max(field).unwrap_or(default).max(floors.0.max(tiers).unwrap_or(Sensitivity::Public));
         if let Ok((_, chain)) = asked.sent(&policy) {
             prop_assert!(!chain.clusters.is_empty());
             for (name, (level, has_key)) in names.iter().zip(&reach) {
@@ -402,6 +419,11 @@ proptest! {
                 let planned = Attempt::of(&chain.plan, name).is_some();
                 prop_assert_eq!(in_chain, planned);
                 prop_assert!(may || !in_chain, "{} may see {:?}, and this is {:?}", name, level, strictest);
+                if let Some(attempt) = Attempt::of(&chain.plan, name) {
+                    let sent: Value = serde_json::from_slice(&spliced(asked.body.as_bytes(), &attempt.leg.edits)).unwrap();
+                    prop_assert!(sent.get("role").is_none() && sent.get("sensitivity").is_none(), "{}", sent);
+                    prop_assert_eq!(&sent["messages"], &body["messages"]);
+                }
             }
         }
     }

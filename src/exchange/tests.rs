@@ -79,10 +79,10 @@ fn who_is_not_known_or_not_clear_is_refused_by_name() {
         (&[("x-tenant-id", "nobody")], Outcome::TenantUnknown),
         (&[("x-tenant-id", "acme"), ("x-tenant-id", "acme")], Outcome::TenantUnknown),
         (&[("x-tenant-id", "acme"), ("content-length", "99999999")], Outcome::RequestTooLarge),
-        (&[("x-tenant-id", "acme"), ("content-encoding", "gzip")], Outcome::InvalidRequest),
+        (&[("x-tenant-id", "acme"), ("content-encoding", "gzip")], Outcome::UnsupportedEncoding),
         (
             &[("x-tenant-id", "acme"), ("content-encoding", "identity"), ("content-encoding", "br")],
-            Outcome::InvalidRequest,
+            Outcome::UnsupportedEncoding,
         ),
         (&[("x-tenant-id", "acme"), ("content-type", "application/json; charset=utf-7")], Outcome::InvalidRequest),
         (&[("x-tenant-id", "acme"), ("content-type", "text/json;x=y; Charset=\"UTF-16\"")], Outcome::InvalidRequest),
@@ -350,4 +350,90 @@ fn the_record_is_one_line_of_json_without_anything_of_the_conversation() {
     assert!(!line.contains('\n') && !line.contains("secret"), "{line}");
     let line: serde_json::Value = serde_json::from_str(&line).unwrap();
     assert_eq!((&line["request_id"], &line["cost_nanousd"]), (&"id-1".into(), &4_500.into()));
+}
+
+/// The bound that is written into a request without one: the tenant's, else the model's own, else that of all; never more than
+/// the model writes, and never more than can be paid.
+#[test]
+fn an_open_bound_is_the_models_own_as_far_as_the_budget_pays() {
+    let written = |adjust: &dyn Fn(&mut serde_json::Value)| {
+        let policy = adjusted(|policy| {
+            policy["prices"][0]["max_output_tokens"] = 16_384.into();
+            policy["tenants"]["acme"]["unlimited"] = serde_json::json!(["request_usd", "day_usd"]);
+            adjust(policy);
+        });
+        let (_, _, edits) = sent(&policy, &BODY.replace(",\"max_tokens\":50", ""));
+        edits.iter().map(|edit| edit.text.clone()).collect::<String>()
+    };
+    let bound = |tokens: u64| format!("\"max_completion_tokens\":{tokens},");
+    assert_eq!(written(&|_| ()), bound(16_384));
+    assert_eq!(written(&|policy| policy["output"]["default_max_tokens"] = 20.into()), bound(16_384));
+    assert_eq!(
+        written(&|policy| policy["tenants"]["acme"]["output"] = serde_json::json!({"default_max_tokens": 500})),
+        bound(500)
+    );
+    let tier = |tokens: u64| serde_json::json!({"premium": {"output": {"default_max_tokens": tokens}}});
+    assert_eq!(written(&|policy| policy["tiers"] = tier(600)), bound(600));
+    assert_eq!(written(&|policy| policy["tiers"] = tier(1_000_000)), bound(16_384));
+    assert_eq!(written(&|policy| policy["prices"][0]["max_output_tokens"] = 7.into()), bound(7));
+    let paid = written(&|policy| {
+        policy["tenants"]["acme"] = serde_json::json!({"budgets": {"request_usd": "0.001"}});
+    });
+    let tokens: u64 = paid.trim_start_matches("\"max_completion_tokens\":").trim_end_matches(',').parse().unwrap();
+    assert!((1_500..1_667).contains(&tokens), "{tokens}");
+}
+
+/// A turn as Claude Code sends it: 115 kB of prompt and tools, cached for an hour, and a bound of 32,000; and one near the end
+/// of a context. What was too dear for any tier is what the tier `agent` is for.
+#[test]
+fn a_coding_agents_turn_fits_the_tier_that_is_for_it() {
+    let policy = |tier: &str| {
+        adjusted(|policy| {
+            policy["tenants"]["acme"]["tier"] = tier.into();
+            policy["prices"][0] = serde_json::json!({"model": "claude-sonnet-4*", "input_usd_per_1m_tokens": "3",
+                "output_usd_per_1m_tokens": "15", "cached_input_usd_per_1m_tokens": "0.30",
+                "cache_creation_usd_per_1m_tokens": "3.75", "cache_creation_1h_usd_per_1m_tokens": "6"});
+            policy["aliases"] = serde_json::json!({});
+        })
+    };
+    let reserved = |tier: &str, kilobytes: usize, cache: &str| {
+        let policy = policy(tier);
+        let headers = called("POST", "/v1/messages", &[("x-tenant-id", "acme")]);
+        let Opening::Read(mut exchange) = Exchange::open(&policy, &headers, NOON) else { panic!("was not read") };
+        let text = "word ".repeat(kilobytes * 200);
+        let body = format!(
+            r#"{{"model":"claude-sonnet-4-5","max_tokens":32000,"system":[{{"type":"text","text":"{text}"{cache}}}],"messages":[]}}"#
+        );
+        assert_eq!(exchange.body(&policy, body.as_bytes()), None);
+        let demand = exchange.end_of_request(&policy, around(Some("openai_cluster"))).unwrap();
+        let decision = Cell::default().admit(policy.rules(demand.tenant).unwrap(), &demand.ask, NOON);
+        decision.verdict.map(|admitted| admitted.reservation.cost.0 / 1_000_000).map_err(|refusal| refusal.guard.name())
+    };
+    let (plain, short) = ("", r#","cache_control":{"type":"ephemeral"}"#);
+    let long = r#","cache_control":{"type":"ephemeral","ttl":"1h"}"#;
+    assert_eq!(reserved("premium", 115, plain), Err("request_usd"));
+    assert_eq!([plain, short, long].map(|cache| reserved("agent", 115, cache)), [Ok(595), Ok(623), Ok(710)]);
+    assert!(matches!(reserved("agent", 600, long), Ok(1_680..=1_690)), "a whole context");
+}
+
+/// Who fills a cache asks for no output. A server that isn't Anthropic's may generate all the same.
+#[test]
+fn a_bound_of_nothing_is_believed_of_whom_it_is_documented() {
+    let reserved = |model: &str| {
+        let policy = adjusted(|policy| {
+            policy["prices"][1]["model"] = model.into();
+            policy["tenants"]["acme"]["unlimited"] = serde_json::json!(["request_usd"]);
+        });
+        let headers = called("POST", "/v1/messages", &[("x-tenant-id", "acme")]);
+        let Opening::Read(mut exchange) = Exchange::open(&policy, &headers, NOON) else { panic!("was not read") };
+        let body = format!(r#"{{"model":"{model}","max_tokens":0,"messages":[]}}"#);
+        assert_eq!(exchange.body(&policy, body.as_bytes()), None);
+        let demand = exchange.end_of_request(&policy, around(Some("openai_cluster"))).unwrap();
+        let decision = Cell::default().admit(policy.rules(demand.tenant).unwrap(), &demand.ask, NOON);
+        let tokens = decision.verdict.as_ref().unwrap().per_choice;
+        assert_eq!(exchange.decided(&policy, Ok(decision), NOON), Step::Forward(Vec::new()), "it is sent on as it is");
+        tokens
+    };
+    assert_eq!(reserved("claude-sonnet-4-5"), Tokens(0));
+    assert_eq!(reserved("qwen3-local"), Tokens(4_096));
 }

@@ -15,6 +15,8 @@ use string::Text;
 pub struct Scanner<K: 'static> {
     shape: &'static [Field<K>],
     in_any_case: bool,
+    /// Fields that are found wherever they stand, by the beginning of their key.
+    anywhere: &'static [Field<K>],
     progress: Progress<K>,
     /// The open containers from the outermost on, as far as they are wanted: the first `progress.tracked` of these.
     levels: [Level<K>; MAX_TRACKED],
@@ -119,13 +121,20 @@ type Rest<'b> = Result<&'b [u8], Why>;
 impl<K: Copy> Scanner<K> {
     pub const fn new(shape: &'static [Field<K>]) -> Self {
         let levels = [const { Level::UNUSED }; MAX_TRACKED];
-        Self { shape, in_any_case: false, progress: Progress::START, levels, text: [0; MAX_TEXT] }
+        Self { shape, in_any_case: false, anywhere: &[], progress: Progress::START, levels, text: [0; MAX_TEXT] }
     }
 
     /// A key in other letters (`Model`) is told as its field, repeated: Go's and .NET's readers take it for that, others
     /// don't.
     pub const fn in_any_case(mut self) -> Self {
         self.in_any_case = true;
+        self
+    }
+
+    /// Each of these fields is told wherever its key stands, however deep, in any letters, and whatever follows its name in the
+    /// key. Only its own value is: a container as it opens.
+    pub const fn anywhere(mut self, fields: &'static [Field<K>]) -> Self {
+        self.anywhere = fields;
         self
     }
 
@@ -241,13 +250,13 @@ impl<K: Copy> Scanner<K> {
     /// Behind the quote that opens a key. Nearly every one stands whole in the piece at hand, and a colon behind it.
     fn key<'b>(&mut self, after: &'b [u8]) -> &'b [u8] {
         let Some((key, behind)) = words::whole_string(after) else {
-            let keep = self.innermost().is_some();
+            let keep = self.innermost().is_some() || !self.anywhere.is_empty();
             self.begin_string(true, keep);
             self.pass(1);
             return after;
         };
-        let Self { shape, in_any_case, progress, levels, .. } = self;
-        progress.enter(levels, shape, *in_any_case, if key.len() <= MAX_TEXT { Some(key) } else { None });
+        let Self { shape, in_any_case, anywhere, progress, levels, .. } = self;
+        progress.enter(levels, shape, *in_any_case, anywhere, if key.len() <= MAX_TEXT { Some(key) } else { None });
         self.pass(key.len().saturating_add(2));
         match behind {
             [b':', behind @ ..] => {
@@ -336,7 +345,9 @@ impl<K: Copy> Scanner<K> {
         if progress.depth == 0 {
             progress.root = Some(container);
         }
+        // What was found anywhere may stand in containers that nobody follows.
         if !matches!(progress.place, Place::Elsewhere)
+            && progress.tracked == progress.depth
             && let Some(level) = self.levels.get_mut(progress.tracked)
         {
             *level = Level { place: progress.place, opened: progress.offset, seen: 0 };
@@ -452,10 +463,32 @@ impl<K: Copy> Scanner<K> {
 
 impl<K> Progress<K> {
     /// The key says where in the shape the next value stands; `None` is one too long for any field.
-    fn enter(&mut self, levels: &mut [Level<K>], shape: &'static [Field<K>], in_any_case: bool, key: Option<&[u8]>) {
+    fn enter(
+        &mut self,
+        levels: &mut [Level<K>],
+        shape: &'static [Field<K>],
+        in_any_case: bool,
+        anywhere: &'static [Field<K>],
+        key: Option<&[u8]>,
+    ) {
         self.place = Place::Elsewhere;
         self.repeated = false;
-        let Some(key) = key.filter(|_| self.tracked == self.depth) else { return };
+        let Some(key) = key else { return };
+        if self.tracked == self.depth {
+            self.enter_followed(levels, shape, in_any_case, key);
+        }
+        if !anywhere.is_empty() && matches!(self.place, Place::Elsewhere) {
+            let begins = |field: &&Field<K>| {
+                let name = field.name.as_bytes();
+                let same = |(a, b): (&u8, &u8)| a | 0x20 == *b;
+                key.len() >= name.len() && key.iter().zip(name).all(same)
+            };
+            self.place = anywhere.iter().find(begins).map_or(Place::Elsewhere, Place::Field);
+        }
+    }
+
+    /// The key of an object that stands in the shape.
+    fn enter_followed(&mut self, levels: &mut [Level<K>], shape: &'static [Field<K>], in_any_case: bool, key: &[u8]) {
         let Some(object) = levels.get_mut(self.depth.wrapping_sub(1)) else { return };
         let fields = match object.place {
             Place::Elsewhere => &[],

@@ -12,6 +12,8 @@ enum Key {
     Role,
     Content,
     Usage,
+    Cache,
+    Age,
 }
 
 static SHAPE: [Field<Key>; 4] = [
@@ -232,8 +234,14 @@ fn numbers_are_counts_by_value() {
 fn a_fault_is_told_at_its_byte() {
     for (document, text) in [
         (&b"{\"model\":\"x\",}"[..], "invalid JSON at byte 13: unexpected `}`"),
-        (b"", "invalid JSON at byte 0: the document ends too early"),
-        (b"{\"a\":1", "invalid JSON at byte 6: the document ends too early"),
+        (
+            b"",
+            "invalid JSON at byte 0: the document ends too early (cut off on its way, or compressed and larger than may be inflated)",
+        ),
+        (
+            b"{\"a\":1",
+            "invalid JSON at byte 6: the document ends too early (cut off on its way, or compressed and larger than may be inflated)",
+        ),
         (b"[1.]", "invalid JSON at byte 3: unexpected `]`"),
         (b"01", "invalid JSON at byte 1: something follows the document"),
         (b"{} {}", "invalid JSON at byte 3: something follows the document"),
@@ -605,5 +613,71 @@ proptest! {
         }
         other.push(flip);
         prop_assert!(!words::same(&bytes, &other));
+    }
+}
+
+static ANYWHERE: [Field<Key>; 2] = [
+    Field { name: "cache", key: Some(Key::Cache), want: Want::Presence, inside: &[] },
+    Field { name: "ttl", key: Some(Key::Age), want: Want::Value, inside: &[] },
+];
+
+fn deep() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![Just(Value::Null), Just(Value::from(7)), "[a-z\"\\\\é]{0,9}".prop_map(Value::from)];
+    let keys = vec![
+        "cache_control",
+        "Cache",
+        "cach",
+        "ttl",
+        "TTL",
+        "tt",
+        "model",
+        "messages",
+        "role",
+        "content",
+        "options",
+        "x",
+    ];
+    leaf.prop_recursive(6, 60, 5, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::hash_map(select(keys.clone()), inner, 0..5)
+                .prop_map(|map| Value::Object(map.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())),
+        ]
+    })
+}
+
+/// How many keys begin like this, in any letters.
+fn keys(value: &Value, beginning: &str) -> usize {
+    match value {
+        Value::Array(values) => values.iter().map(|value| keys(value, beginning)).sum(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(key, value)| usize::from(key.to_lowercase().starts_with(beginning)) + keys(value, beginning))
+            .sum(),
+        _ => 0,
+    }
+}
+
+proptest! {
+    /// What is found anywhere is found there, and what has its place is found as if nobody looked anywhere else.
+    #[test]
+    fn what_is_wanted_anywhere_is_told_and_changes_nothing_else(value in deep(), piece in 1usize..9) {
+        let document = value.to_string();
+        let hits = |mut scanner: Scanner<Key>| {
+            let mut hits = Vec::new();
+            for piece in document.as_bytes().chunks(piece) {
+                scanner.feed(piece, &mut |hit: Hit<'_, Key>| hits.push((hit.key, format!("{hit:?}")))).unwrap();
+            }
+            scanner.finish(&mut |_| ()).unwrap();
+            hits
+        };
+        let is_placed = |(key, _): &(Key, String)| !matches!(key, Key::Cache | Key::Age);
+        let all = hits(Scanner::new(&SHAPE).anywhere(&ANYWHERE));
+        prop_assert_eq!(all.iter().filter(|hit| is_placed(hit)).collect::<Vec<_>>(), hits(Scanner::new(&SHAPE)).iter().collect::<Vec<_>>());
+        for (key, beginning) in [(Key::Cache, "cache"), (Key::Age, "ttl")] {
+            let told = all.iter().filter(|(of, hit)| *of == key && !hit.contains("Closed")).count();
+            prop_assert!(told >= keys(&value, beginning), "{told}: {document}");
+            prop_assert!(told == 0 || keys(&value, beginning) > 0, "{document}");
+        }
     }
 }

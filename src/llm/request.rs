@@ -12,10 +12,10 @@ use fields::Fields;
 use super::estimate::Sizes;
 use super::form::{self, FormReader};
 use super::path::Called;
-use super::schema::{Asked, Item, Output, Schema, Slot};
+use super::schema::{Asked, CACHING, Item, Output, Schema, Slot, is_anthropics};
 use crate::json::{Container, Malformed, Scanner};
 use crate::name;
-use crate::price::Items;
+use crate::price::{Items, Writes};
 use crate::units::Tokens;
 use std::fmt;
 
@@ -29,11 +29,40 @@ pub struct Place {
     pub to: u64,
 }
 
-/// A count the client sent, or `null` in its place: some SDKs write it for "no bound".
+/// A bound as the client sent it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Written {
-    tokens: Option<Tokens>,
+    said: Said,
     place: Place,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Said {
+    Tokens(Tokens),
+    Null,
+    /// "No bound", in a word that the provider must not see.
+    Over,
+    /// What is left as it is, and bounds nothing for certain.
+    Kept,
+}
+
+/// A member that the provider is not to see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Cut {
+    from: u64,
+    to: u64,
+    behind: Behind,
+    /// Of a bound: it stays where this slot is written over.
+    slot: Option<u8>,
+}
+
+/// What follows a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Behind {
+    Unknown,
+    /// A comma, and here the next member.
+    Comma(u64),
+    Bracket,
 }
 
 /// Why a request is refused as `invalid_request`.
@@ -82,8 +111,9 @@ pub struct Request {
     pub tools: bool,
     pub role: Option<String>,
     pub sensitivity: Option<String>,
-    /// Members that the provider is not to see.
-    cut: Vec<Place>,
+    cut: Vec<Cut>,
+    caches: bool,
+    caches_long: bool,
     /// Whether the path names the model, and not the body.
     pub model_in_path: bool,
 }
@@ -129,7 +159,10 @@ impl RequestReader {
     /// A form is read as one where the API takes any; everything else is read as JSON.
     pub fn new(called: Called, content_type: Option<&[u8]>) -> Self {
         let form = content_type.filter(|_| called.schema.takes_forms).and_then(FormReader::new);
-        let source = form.map_or_else(|| Source::Json(Scanner::new(called.schema.request).in_any_case()), Source::Form);
+        let source = form.map_or_else(
+            || Source::Json(Scanner::new(called.schema.request).in_any_case().anywhere(&CACHING)),
+            Source::Form,
+        );
         Self { called, source, before: Before::Bracket, inside: 0, fields: Fields::NONE }
     }
 
@@ -144,6 +177,8 @@ impl RequestReader {
                 if let Err(malformed) = scanner.feed(bytes, &mut |hit| fields.hit(schema, &hit)) {
                     fields.fault.get_or_insert(Invalid::Json(malformed));
                 }
+                let begins = scanner.offset().saturating_sub(bytes.len() as u64);
+                fields.cut.iter_mut().for_each(|cut| cut.look_behind(begins, bytes));
                 self.beginning(bytes);
             }
             Source::Form(form) => form.feed(bytes, &mut |piece| fields.piece(piece)),
@@ -220,8 +255,25 @@ impl RequestReader {
             role: fields.role,
             sensitivity: fields.sensitivity,
             cut: fields.cut,
+            caches: fields.caches,
+            caches_long: fields.caches_long,
             model_in_path,
         })
+    }
+}
+
+impl Cut {
+    /// Looks for what follows it, in bytes of the body that begin at `begins`.
+    fn look_behind(&mut self, begins: u64, bytes: &[u8]) {
+        let from = self.to.saturating_sub(begins);
+        let rest = usize::try_from(from).ok().and_then(|from| bytes.get(from..)).unwrap_or_default();
+        let Some(at) =
+            rest.iter().position(|byte| !byte.is_ascii_whitespace()).filter(|_| self.behind == Behind::Unknown)
+        else {
+            return;
+        };
+        let next = begins.saturating_add(from).saturating_add(at as u64).saturating_add(1);
+        self.behind = if rest.get(at) == Some(&b',') { Behind::Comma(next) } else { Behind::Bracket };
     }
 }
 
@@ -244,7 +296,21 @@ const STREAM_OPTIONS: &str = "stream_options";
 impl Request {
     /// The client's own bound on each choice. With two spellings, a provider takes either: the larger counts.
     pub fn bound(&self) -> Option<Tokens> {
-        self.bounds.iter().flatten().filter_map(|written| written.tokens).max()
+        let tokens = |written: &Written| if let Said::Tokens(tokens) = written.said { Some(tokens) } else { None };
+        self.bounds.iter().flatten().filter_map(tokens).max()
+    }
+
+    /// What the request may have a provider write into its cache, at most. Models of Anthropic's write what they are told to,
+    /// for as long as they are told; of all others it is not known, and those that speak Anthropic's API may have both rates.
+    pub fn writes(&self, model: &str) -> Writes {
+        let told = self.schema.caches_on_request && is_anthropics(model);
+        match (self.caches, self.caches_long) {
+            (true, true) => Writes::Long,
+            _ if !told && self.schema.caches_on_request => Writes::Long,
+            (true, false) => Writes::Short,
+            (false, _) if told => Writes::Nothing,
+            (false, _) => Writes::Short,
+        }
     }
 
     /// Whether the model's name is to be written in any case.

@@ -27,6 +27,11 @@ pub struct Schema {
     /// Whether a request that says nothing is answered as a stream.
     pub streams: bool,
     pub output: Output,
+    /// What a bound of 0 says, and one below.
+    pub zero: Small,
+    pub negative: Small,
+    /// Models of Anthropic's write what they were given into a cache only where a request says so.
+    pub caches_on_request: bool,
     /// What a stream must be asked for before it tells its usage.
     pub usage_option: bool,
     pub item: Option<Item>,
@@ -79,6 +84,18 @@ pub enum Output {
     Fixed(u64),
 }
 
+/// What a bound says that is no count. Servers differ, so what none of them may take for unbounded is written over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Small {
+    /// "No bound": the gateway's own stands in its place.
+    Open,
+    /// Nothing is to be generated, by the models of who made the API.
+    Nothing,
+    /// Nothing to some servers, "no bound" to others: it is left as it is, and reserved for as if it were none.
+    Either,
+    Refused,
+}
+
 /// A field of the request that can be written into: at the top, or in the object `nest`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot {
@@ -118,6 +135,10 @@ pub enum Asked {
     /// For the gateway alone.
     Role,
     Sensitivity,
+    /// Wherever it stands: something is to be written into a cache.
+    CacheWrite,
+    /// For how long, wherever it stands.
+    CacheAge,
 }
 
 /// What a field of an answer tells.
@@ -199,9 +220,26 @@ pub static ALL: [&Schema; 18] = [
     &ollama::EMBED,
 ];
 
+/// Whether a provider's name for a model says that it is Anthropic's: others speak its API as well, and keep to their own ideas
+/// of what is cached and of what 0 bounds. A name that hides it is taken for another's, which reserves more.
+pub fn is_anthropics(model: &str) -> bool {
+    model.contains("claude")
+}
+
 pub fn named(name: &str) -> Option<&'static Schema> {
     ALL.into_iter().find(|schema| schema.name == name)
 }
+
+/// Where a request says that something is to be cached: `cache_control` of Anthropic's API and those that took it over,
+/// Bedrock's `cachePoint`, and what may come after them.
+pub static CACHING: [Field<Asked>; 2] = [
+    Field { name: "cache", key: Some(Asked::CacheWrite), want: Want::Presence, inside: &[] },
+    Field { name: "ttl", key: Some(Asked::CacheAge), want: Want::Value, inside: &[] },
+];
+
+/// What the gateway reads of every request, and no API has of its own.
+const ROLE: Field<Asked> = asked("role", Asked::Role);
+const SENSITIVITY: Field<Asked> = asked("sensitivity", Asked::Sensitivity);
 
 const fn asked(name: &'static str, key: Asked) -> Field<Asked> {
     Field { name, key: Some(key), want: Want::Value, inside: &[] }
@@ -257,6 +295,16 @@ mod tests {
             let deepest = depth(schema.request).max(depth(schema.answer)).max(depth(schema.event));
             // The last is a scalar; around each of the others may be an array, and around the document as well.
             assert!(2 * deepest <= MAX_TRACKED, "{}: {deepest}", schema.name);
+        }
+    }
+
+    #[test]
+    fn every_request_can_say_its_role_and_its_sensitivity() {
+        for schema in ALL {
+            for (name, key) in [("role", Asked::Role), ("sensitivity", Asked::Sensitivity)] {
+                let is_it = |field: &&Field<Asked>| field.name == name && field.key == Some(key);
+                assert_eq!(schema.request.iter().filter(is_it).count(), 1, "{}: {name}", schema.name);
+            }
         }
     }
 

@@ -10,14 +10,16 @@ use super::forward;
 use super::providers;
 use super::routes::{self, Known};
 use super::rules::Layer;
-use super::{DEFAULT_TENANT, Expensive, NONE, OTHER, Policy, ProviderPolicy, TenantIx, TenantLabels, TenantPolicy};
+use super::{
+    DEFAULT_TENANT, Expensive, NONE, OTHER, Policy, ProviderPolicy, TenantIx, TenantLabels, TenantPolicy, Terms,
+};
 use crate::config::{
     self, Config, ConfigError, LEASE_SECONDS, Named, OUTPUT_TOKENS, REQUEST_BYTES, TenantLabel, UnknownTenants,
     UnpricedPolicy, WrittenRates,
 };
 use crate::limit::{Guard, Rules};
 use crate::price::{NotAdded, Price, PriceIx, PriceTable, Quote, Schedule, Tariff, Unpriced};
-use crate::route::Routes;
+use crate::route::{Routes, Sensitivity};
 use crate::shared::Shared;
 use crate::units::{Tokens, UnixNanos};
 
@@ -81,8 +83,10 @@ pub(super) fn policy(config: Config) -> Checked<Policy> {
         &Known { providers: &providers, prices: &prices, roles: &roles, aliases: &config.aliases },
     )?;
     let aliases = aliases(config.aliases, &providers, &prices, &routes)?;
-    let tiers = tiers(&config.limits, &config.tiers)?;
-    let (tenants, tenant_index, default_tenant) = tenants(config.tenants, config.unknown_tenants, &tiers, &roles)?;
+    let min_tokens = config.output.min_tokens;
+    let tiers = tiers(&config.limits, &config.tiers, min_tokens)?;
+    let (tenants, tenant_index, default_tenant) =
+        tenants(config.tenants, config.unknown_tenants, &tiers, &roles, min_tokens)?;
     Ok(Policy {
         tenant_header: config.tenant_header.0,
         role_header: config.role_header.0,
@@ -205,11 +209,15 @@ fn prices(written: &[config::Price], unpriced: &config::Unpriced) -> Checked<Pri
         let path = || format!("prices[{at}].model");
         let model = price.model.as_str();
         not_reserved(path, model, &[OTHER])?;
+        if let Some(most) = price.max_output_tokens {
+            in_range(&format!("prices[{at}].max_output_tokens"), most, OUTPUT_TOKENS)?;
+        }
         let price = Price {
             model: price.model.clone(),
             from: price.from.map(|date| date.0).unwrap_or_default(),
             tariff: Rc::new(tariff(price, &format!("prices[{at}]"))?),
             bound_field: price.output_bound_field,
+            max_output: price.max_output_tokens.map(Tokens),
         };
         match table.add(price) {
             Ok(_) => {}
@@ -278,7 +286,7 @@ fn aliases(
 }
 
 /// The built-in tiers under what was written.
-fn tiers(limits: &config::Limits, written: &Named<config::Tier>) -> Checked<Named<Rc<Rules>>> {
+fn tiers(limits: &config::Limits, written: &Named<config::Tier>, min_tokens: u64) -> Checked<Named<Rc<Terms>>> {
     let builtin = Config::default();
     let mut base = Rules::default();
     Layer::from(&builtin.limits).apply(&mut base, || "limits".to_owned())?;
@@ -287,20 +295,46 @@ fn tiers(limits: &config::Limits, written: &Named<config::Tier>) -> Checked<Name
     let mut tiers = Named::default();
     for name in builtin.tiers.names().chain(added) {
         let path = || under("tiers", name);
-        let mut rules = base;
+        let mut terms = Terms { rules: base, ..Terms::default() };
         for tier in [builtin.tiers.get(name), written.get(name)].into_iter().flatten() {
-            Layer::from(tier).apply(&mut rules, path)?;
+            Layer::from(tier).apply(&mut terms.rules, path)?;
+            terms.add(tier.sensitivity, Some(&tier.output), min_tokens, path)?;
         }
         // A new tier inherits no budget, and must not spend without end because nobody thought of one.
         let lifted = written.get(name).map(|tier| tier.unlimited.as_slice()).unwrap_or_default();
-        let open = |guard: &&Guard| rules.get(**guard).limit.is_none() && !lifted.contains(guard);
+        let open = |guard: &&Guard| terms.rules.get(**guard).limit.is_none() && !lifted.contains(guard);
         if let Some(guard) = [Guard::RequestUsd, Guard::DayUsd].iter().find(open) {
             let guard = guard.name();
             return flaw(path(), format!("a new tier needs `{guard}` under `budgets`, or listed under `unlimited`"));
         }
-        tiers.push(Rc::clone(name), Rc::new(rules));
+        tiers.push(Rc::clone(name), Rc::new(terms));
     }
     Ok(tiers)
+}
+
+impl Terms {
+    /// What a tier or a tenant writes beside its rules. Of two floors the stricter holds.
+    fn add(
+        &mut self,
+        sensitivity: Option<Sensitivity>,
+        output: Option<&config::OwnOutput>,
+        min_tokens: u64,
+        path: impl Fn() -> String,
+    ) -> Checked<()> {
+        self.sensitivity = self.sensitivity.max(sensitivity);
+        if let Some(most) = output.and_then(|output| output.default_max_tokens) {
+            let path = format!("{}.output.default_max_tokens", path());
+            in_range(&path, most, OUTPUT_TOKENS)?;
+            if most < min_tokens {
+                return flaw(
+                    path,
+                    format!("{most} is less than `output.min_tokens` ({min_tokens}); at least as much is right"),
+                );
+            }
+            self.default_max_tokens = Some(Tokens(most));
+        }
+        Ok(())
+    }
 }
 
 type Tenants = (Vec<TenantPolicy>, HashMap<Rc<str>, u32>, Option<TenantIx>);
@@ -308,8 +342,9 @@ type Tenants = (Vec<TenantPolicy>, HashMap<Rc<str>, u32>, Option<TenantIx>);
 fn tenants(
     mut written: Named<config::Tenant>,
     unknown: UnknownTenants,
-    tiers: &Named<Rc<Rules>>,
+    tiers: &Named<Rc<Terms>>,
     roles: &[String],
+    min_tokens: u64,
 ) -> Checked<Tenants> {
     if written.entries.is_empty() {
         return flaw("tenants", "no tenants: at least one is needed, such as `acme: {tier: standard}`");
@@ -325,7 +360,7 @@ fn tenants(
         (UnknownTenants::ShareDefault, None) => Some(written.push(DEFAULT_TENANT.into(), config::Tenant::default())),
     };
     // The tiers' own names, so that a hundred thousand tenants share three of them.
-    let tiers: HashMap<&str, (&Rc<str>, &Rc<Rules>)> =
+    let tiers: HashMap<&str, (&Rc<str>, &Rc<Terms>)> =
         tiers.entries.iter().map(|(name, rules)| (&**name, (name, rules))).collect();
     let mut tenants = Vec::with_capacity(written.entries.len());
     for (name, tenant) in written.entries {
@@ -344,8 +379,11 @@ fn tenants(
         let layer = Layer::from(&tenant);
         let mut rules = Rc::clone(shared);
         if !layer.is_empty() {
-            layer.apply(Rc::make_mut(&mut rules), path)?;
+            layer.apply(&mut Rc::make_mut(&mut rules).rules, path)?;
             layer.check_audit(&rules, path)?;
+        }
+        if tenant.sensitivity.is_some() || tenant.output.is_some() {
+            Rc::make_mut(&mut rules).add(tenant.sensitivity, tenant.output.as_deref(), min_tokens, path)?;
         }
         let role_models = tenant.role_models.map(|models| models.entries);
         let unknown = |(role, _): &&(Rc<str>, config::Name)| !roles.iter().any(|known| **known == **role);

@@ -84,7 +84,8 @@ fn everything_can_be_written() {
   "providers": {"simulated": {"cluster": "provider"}},
   "prices": [
     {"model": "gpt-4o", "input_usd_per_1m_tokens": "2.50", "output_usd_per_1m_tokens": "10",
-     "cached_input_usd_per_1m_tokens": "1.25", "cache_creation_usd_per_1m_tokens": "3", "output_bound_field": "max_tokens"},
+     "cached_input_usd_per_1m_tokens": "1.25", "cache_creation_usd_per_1m_tokens": "3", "output_bound_field": "max_tokens",
+     "max_output_tokens": 16384},
     {"model": "free*", "input_usd_per_1m_tokens": "0", "output_usd_per_1m_tokens": "0"}
   ],
   "unpriced": {"policy": "price_as", "model": "gpt-4o"}, "aliases": {"fast": "gpt-4o", "new": "o9"},
@@ -100,7 +101,7 @@ fn everything_can_be_written() {
     assert_eq!([Some("code"), Some("boss"), None].map(|role| policy.role_label(role)), ["code", "other", "none"]);
     assert_eq!(["fast", "gpt-4o"].map(|model| policy.resolve(model)), ["gpt-4o", "gpt-4o"]);
     let price = policy.prices.quote(None, "gpt-4o", UnixNanos(0)).price().unwrap();
-    assert_eq!(price.bound_field, BoundField::MaxTokens);
+    assert_eq!((price.bound_field, price.max_output), (BoundField::MaxTokens, Some(Tokens(16_384))));
     assert_eq!(price.tariff.standard.base.cached_input, PicoUsdPerToken(1_250_000));
     assert_eq!(price.tariff.standard.base.cache_creation, PicoUsdPerToken(3_000_000));
     assert!(matches!(policy.prices.quote(None, "o9", UnixNanos(0)), Quote::PricedAs { .. }));
@@ -111,6 +112,37 @@ fn everything_can_be_written() {
     assert_eq!((policy.max_request_bytes, policy.lease_seconds, policy.starved), (1_024, 60, Starved::Allow));
     let money: Vec<_> = limits(&policy, "acme").into_iter().filter(|(name, ..)| name.ends_with("usd")).collect();
     assert_eq!(money, [("request_usd", 1_000_000_000, false)]);
+}
+
+#[test]
+fn a_tenant_has_the_stricter_floor_and_its_own_bound_before_its_tiers() {
+    let policy = read(&format!(
+        "{{{PRICES},{}}}",
+        r#""tiers": {"agent": {"sensitivity": "confidential", "output": {"default_max_tokens": 9000}}},
+  "tenants": {
+    "plain": {"tier": "low"}, "as_tier": {"tier": "agent"},
+    "strict": {"tier": "agent", "sensitivity": "restricted", "output": {"default_max_tokens": 500}},
+    "lax": {"tier": "agent", "sensitivity": "public"}}"#
+    ));
+    let terms = |tenant: &str| {
+        let terms = &policy.tenant_policy(policy.tenant(tenant).unwrap()).unwrap().rules;
+        (terms.sensitivity, terms.default_max_tokens.map(|tokens| tokens.0))
+    };
+    assert_eq!(terms("plain"), (None, None));
+    assert_eq!(terms("as_tier"), (Some(Sensitivity::Confidential), Some(9_000)));
+    assert_eq!(terms("strict"), (Some(Sensitivity::Restricted), Some(500)));
+    assert_eq!(terms("lax"), (Some(Sensitivity::Confidential), Some(9_000)));
+    assert_eq!(
+        limits(&policy, "as_tier"),
+        [
+            ("requests_per_minute", 120, false),
+            ("requests_per_hour", 3_000, false),
+            ("requests_per_day", 20_000, false),
+            ("expensive_per_minute", 60, false),
+            ("request_usd", 3_000_000_000, false),
+            ("day_usd", 50_000_000_000, false),
+        ]
+    );
 }
 
 #[test]
@@ -176,7 +208,7 @@ fn a_refusal_names_path_line_and_column() {
     );
     assert_eq!(
         refusal(&tenants("{\n \"acme\": {\"tier\": \"gold\"}}")),
-        "tenants.acme.tier: unknown tier `gold`, expected one of `low`, `premium`, `standard` (line 3, column 19)"
+        "tenants.acme.tier: unknown tier `gold`, expected one of `agent`, `low`, `premium`, `standard` (line 3, column 19)"
     );
     assert_eq!(refusal("{\"prices\": [{}]}"), "prices[0]: missing field `model` (line 1, column 14)");
     assert_eq!(

@@ -47,6 +47,26 @@ pub struct Items {
     pub search_units: u64,
 }
 
+/// What of a request's input a provider may write into a cache, at a rate of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Writes {
+    Nothing,
+    /// For minutes.
+    Short,
+    /// For an hour.
+    #[default]
+    Long,
+}
+
+/// What a request has with it that decides which rates it may be charged by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Brings {
+    /// Pictures or sounds.
+    pub attachments: bool,
+    pub writes: Writes,
+    pub items: Items,
+}
+
 /// What the worst case of a request is reckoned with, before it is known which kinds its tokens will be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ceiling {
@@ -103,11 +123,16 @@ impl Rates {
         )
     }
 
-    /// The dearest that a request can turn out to be charged by. `attachments`: it brings pictures or sounds.
+    /// The dearest that a request can turn out to be charged by.
     /// Writing a provider's cache may cost more than plain input, and what is cached is the provider's secret until it
-    /// answers: the worst case counts the dearest kind for all of it.
-    fn ceiling(&self, attachments: bool, items: Items) -> Ceiling {
-        let text = self.input.max(self.cached_input).max(self.cache_creation).max(self.cache_creation_1h);
+    /// answers: the worst case counts the dearest kind that is possible for all of it.
+    fn ceiling(&self, Brings { attachments, writes, items }: Brings) -> Ceiling {
+        let written = match writes {
+            Writes::Nothing => self.input,
+            Writes::Short => self.cache_creation,
+            Writes::Long => self.cache_creation.max(self.cache_creation_1h),
+        };
+        let text = self.input.max(self.cached_input).max(written);
         let input = if attachments { text.max(self.audio_input).max(self.image_input) } else { text };
         let output = self.output.max(self.reasoning).max(self.audio_output).max(self.image_output);
         let items = pieces(self.image, items.images).saturating_add(pieces(self.search_unit, items.search_units));
@@ -153,10 +178,10 @@ impl Tariff {
 
     /// Neither a cheaper tier nor cheaper rates above a border lower the worst case: another tier may serve, and the input
     /// may turn out below the border.
-    pub fn ceiling(&self, input: Tokens, asked: Option<&str>, attachments: bool, items: Items) -> Ceiling {
+    pub fn ceiling(&self, input: Tokens, asked: Option<&str>, brings: Brings) -> Ceiling {
         let schedules = [&self.standard, self.schedule(asked)];
         let rates = schedules.into_iter().flat_map(|schedule| [&schedule.base, schedule.rates(input)]);
-        rates.map(|rates| rates.ceiling(attachments, items)).fold(Ceiling::default(), Ceiling::max)
+        rates.map(|rates| rates.ceiling(brings)).fold(Ceiling::default(), Ceiling::max)
     }
 }
 

@@ -13,7 +13,13 @@ fn price(model: &str, input: u64) -> Price {
 fn from(model: &str, input: u64, from: UnixNanos) -> Price {
     let base = Rates { input: PicoUsdPerToken(input), ..Rates::default() };
     let tariff = Tariff { standard: Schedule { base, above: Vec::new() }, service_tiers: Vec::new() };
-    Price { model: Pattern::new(model).unwrap(), from, tariff: Rc::new(tariff), bound_field: BoundField::default() }
+    Price {
+        model: Pattern::new(model).unwrap(),
+        from,
+        tariff: Rc::new(tariff),
+        bound_field: BoundField::default(),
+        max_output: None,
+    }
 }
 
 fn table(models: &[&str]) -> PriceTable {
@@ -121,12 +127,8 @@ fn a_long_context_and_a_served_tier_have_rates_of_their_own() {
     assert_eq!(tariff.cost(&at_border, None), NanoUsd(2_001), "all its tokens, and rounded up once");
     assert_eq!([cost(100, None), cost(101, None), cost(201, None)], [1_000, 2_020, 1_005]);
     assert_eq!([cost(101, Some("flex")), cost(101, Some("default"))], [404, 2_020]);
-    assert_eq!(tariff.ceiling(Tokens(1), Some("flex"), false, Items::default()).input.0, 10, "another tier may serve");
-    assert_eq!(
-        tariff.ceiling(Tokens(300_000), None, false, Items::default()).input.0,
-        10,
-        "the input may turn out shorter"
-    );
+    assert_eq!(tariff.ceiling(Tokens(1), Some("flex"), Brings::default()).input.0, 10, "another tier may serve");
+    assert_eq!(tariff.ceiling(Tokens(300_000), None, Brings::default()).input.0, 10, "the input may turn out shorter");
 }
 
 #[test]
@@ -255,7 +257,7 @@ prop_compose! {
 
 fn ceiling(rates: Rates) -> Ceiling {
     let tariff = Tariff { standard: Schedule { base: rates, above: Vec::new() }, service_tiers: Vec::new() };
-    tariff.ceiling(Tokens(0), None, false, Items::default())
+    tariff.ceiling(Tokens(0), None, Brings::default())
 }
 
 /// Small and huge numbers alike; uniform `u64`s are almost all huge.
@@ -301,8 +303,16 @@ proptest! {
         let usage = Usage { web_searches: 0, ..usage };
         let items = Items { images: usage.images, search_units: usage.search_units };
         let tariff = Tariff { standard: Schedule { base: rates, above: Vec::new() }, service_tiers: Vec::new() };
-        let ceiling = tariff.ceiling(usage.input_tokens, None, true, items);
-        prop_assert!(rates.cost(&usage) <= ceiling.worst_case(usage.input_tokens, usage.output_tokens).plus(NanoUsd(1)));
+        let worst = |usage: &Usage, writes| {
+            let ceiling = tariff.ceiling(usage.input_tokens, None, Brings { attachments: true, writes, items });
+            ceiling.worst_case(usage.input_tokens, usage.output_tokens).plus(NanoUsd(1))
+        };
+        prop_assert!(rates.cost(&usage) <= worst(&usage, Writes::Long));
+        // What is not written can't be charged as written.
+        let short = Usage { cache_creation_1h_input_tokens: Tokens(0), ..usage };
+        prop_assert!(rates.cost(&short) <= worst(&short, Writes::Short));
+        let nothing = Usage { cache_creation_input_tokens: Tokens(0), ..short };
+        prop_assert!(rates.cost(&nothing) <= worst(&nothing, Writes::Nothing));
     }
 
     /// `u64::MAX` is where costs saturate, so nothing is above that budget.

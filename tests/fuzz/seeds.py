@@ -13,6 +13,9 @@ LARGEST = 32 * 1024
 # What clients write for "no bound" and "no options".
 OPEN = [
     ("openai_chat", {"stream_options": None, "max_tokens": None}),
+    ("openai_chat", {"role": "chat", "max_completion_tokens": -1, "sensitivity": "internal", "max_tokens": 0}),
+    ("openai_completions", {"max_tokens": 0, "prompt": "x"}),
+    ("anthropic_messages", {"max_tokens": 0, "system": [{"text": "x", "cache_control": {"type": "ephemeral", "ttl": "1h"}}]}),
     ("openai_chat", {"stream_options": {}, "max_completion_tokens": None}),
     ("openai_chat", {"stream_options": {"include_usage": None, "x": 1}}),
     ("gateway_chat", {"role": "chat", "sensitivity": "internal", "stream": True}),

@@ -178,12 +178,14 @@ async fn who_calls_is_known_by_a_key_of_the_gateway() {
     nobody.headers_mut().remove("authorization");
     let refused = house.gateway.ask(nobody).await;
     assert_eq!((refused.status, refused.code().as_str()), (401, "tenant_missing"));
+    assert_eq!(refused.header("x-should-retry"), Some("false"));
     let mut stranger = request(&hello());
     stranger.headers_mut().insert("authorization", "Bearer of-nobody".parse().unwrap());
     assert_eq!(house.gateway.ask(stranger).await.status, 401);
     let mut other = request(&hello());
     *other.uri_mut() = "/v1/files".parse().unwrap();
-    assert_eq!(house.gateway.ask(other).await.status, 404);
+    let elsewhere = house.gateway.ask(other).await;
+    assert_eq!((elsewhere.status, elsewhere.header("x-should-retry")), (404, Some("false")));
     assert_eq!(house.entries().len(), 0);
 }
 

@@ -252,6 +252,10 @@ async fn every_refusal_says_why() {
         assert!(error["message"].as_str().is_some_and(|message| message.len() > 20), "{what}: {error}");
         assert!(error["type"].is_string() && error["param"].is_null(), "{what}: {error}");
         assert_eq!(answer.header("retry-after").is_some(), status == 429, "{what}: {answer:?}");
+        assert_eq!(answer.header("retry-after-ms").is_some(), status == 429, "{what}: {answer:?}");
+        // What asking again does not mend.
+        let never = status != 429 || error["detail"]["reset_seconds"].as_u64().is_none_or(|seconds| seconds > 60);
+        assert_eq!(answer.header("x-should-retry"), never.then_some("false"), "{what}: {answer:?}");
         let record = gateway.record_of(&answer).await;
         assert_eq!((&record["outcome"], &record["status"]), (&json!(code), &json!(status)), "{what}");
         assert_eq!((&record["cost_nanousd"], &record["provider"]), (&json!(0), &json!("none")), "{what}");
@@ -274,7 +278,8 @@ async fn a_limit_counts_down_and_then_tells_when_to_come_back() {
     assert_eq!((answer.status, answer.code().as_str()), (429, "rate_limited"));
     assert_eq!(answer.header("x-ratelimit-remaining-requests"), Some("0"));
     let wait: u64 = answer.header("retry-after").expect("retry-after").parse().unwrap();
-    assert!((1..=63).contains(&wait), "{wait} s: a minute, and the rest of a sub-window");
+    let exact: u64 = answer.header("retry-after-ms").expect("retry-after-ms").parse().unwrap();
+    assert!((1..60_000).contains(&exact) && exact.div_ceil(1_000) == wait, "{exact} ms, {wait} s: less than a minute");
     let detail = answer.json()["error"]["detail"].clone();
     assert_eq!(
         (&detail["guard"], &detail["limit"], &detail["used"]),

@@ -66,7 +66,10 @@ fn a_config_map_holds_files() {
         any("Struct", &format!("{{tenants: {{acme: {{tier: gold, models: [m]}}}}, {PRICES}}}")).replace('\n', "\n    ");
     let map = format!("apiVersion: v1\nkind: ConfigMap\ndata:\n  other: text\n  envoy.yaml: |\n\n    {envoy}\n");
     let (place, message) = said(&map);
-    assert_eq!(message, "tenants.acme.tier: unknown tier `gold`, expected one of `low`, `premium`, `standard`");
+    assert_eq!(
+        message,
+        "tenants.acme.tier: unknown tier `gold`, expected one of `agent`, `low`, `premium`, `standard`"
+    );
     let line = map.lines().nth(place.line - 1).expect("a line");
     assert!(line[place.column - 1..].starts_with("gold"), "{place:?} {line}");
 }

@@ -99,7 +99,7 @@ fn what_the_head_alone_refuses_is_never_sent() {
         refusal(&stream).0
     };
     assert_eq!(refused(&[("content-length", "5000000")], false), "413");
-    assert_eq!(refused(&[("content-encoding", "gzip")], false), "400");
+    assert_eq!(refused(&[("content-encoding", "gzip")], false), "415");
     assert_eq!(refused(&[], true), "400", "a body is missing");
 }
 

@@ -144,3 +144,22 @@ fn cell_cut_short() -> Vec<u8> {
     bytes.pop();
     bytes
 }
+
+/// While new code is taken up, what was sent on by the old one still ends there: it goes on with its own cell, and neither
+/// forgets the other's.
+#[test]
+fn the_books_of_the_version_before_go_on_under_a_key_of_their_own() {
+    let digits = include_bytes!("../../limit/cell/first_version.hex").iter().filter(|byte| byte.is_ascii_hexdigit());
+    let digits: Vec<u8> = digits.copied().collect();
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    let old: Vec<u8> = digits.chunks(2).map(byte).collect();
+    let spent = Cell::decode(&old).unwrap().lifetime().0;
+    let gateway = Gateway::configured(&configuration());
+    with(|host| host.set_shared("nexus:cell:acme".to_owned(), old.clone(), 0).unwrap());
+    for exchange in 1..3 {
+        answered(&admitted(&gateway, BODY));
+        assert_eq!(cell().lifetime(), NanoUsd(spent + exchange * COST));
+    }
+    assert_eq!(with(|host| host.shared("nexus:cell:acme").map(<[u8]>::to_vec)), Some(old));
+    assert_eq!(metric("ai_gateway_cell_unknown_version_total"), 0);
+}

@@ -198,8 +198,8 @@ impl<K: Copy> Scanner<K> {
         self.progress.token = Token::None;
         if is_key {
             self.progress.expected = Expected::Colon;
-            let Self { shape, in_any_case, progress, levels, .. } = self;
-            progress.enter(levels, shape, *in_any_case, if size > kept as u64 { None } else { Some(text) });
+            let Self { shape, in_any_case, anywhere, progress, levels, .. } = self;
+            progress.enter(levels, shape, *in_any_case, anywhere, if size > kept as u64 { None } else { Some(text) });
         } else {
             self.string_is_read(keep, text, size, found);
         }

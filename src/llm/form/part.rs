@@ -9,11 +9,19 @@ pub enum Name {
     Model,
     Stream,
     Choices,
+    Role,
+    Sensitivity,
 }
 
 impl Name {
     fn of(text: &str) -> Result<Option<Self>, Unclear> {
-        let known = [("model", Self::Model), ("stream", Self::Stream), ("n", Self::Choices)];
+        let known = [
+            ("model", Self::Model),
+            ("stream", Self::Stream),
+            ("n", Self::Choices),
+            ("role", Self::Role),
+            ("sensitivity", Self::Sensitivity),
+        ];
         match known.into_iter().find(|(known, _)| text.eq_ignore_ascii_case(known)) {
             Some((known, name)) if text == known => Ok(Some(name)),
             Some(_) => Err(Unclear::Letters),
@@ -46,8 +54,8 @@ impl Unclear {
             Self::Twice => "names a part more than once",
             Self::Quoted => "has a part whose name ends early, or has a backslash, `;`, `=` or blanks in its quotes",
             Self::Encoded => "has a part whose name or content is encoded",
-            Self::Letters => "has `model`, `stream` or `n` in other letters",
-            Self::FileOfField => "has a file in the place of `model`, `stream` or `n`",
+            Self::Letters => "has `model`, `stream`, `n`, `role` or `sensitivity` in other letters",
+            Self::FileOfField => "has a file in the place of `model`, `stream`, `n`, `role` or `sensitivity`",
         }
     }
 }

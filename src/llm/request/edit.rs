@@ -1,6 +1,6 @@
 //! What is written into a request before it is sent on: splices at known places, and nothing else of the body changes.
 
-use super::{Nest, Place, Request, STREAM_OPTIONS};
+use super::{Behind, Cut, Nest, Place, Request, STREAM_OPTIONS, Said};
 use crate::llm::schema::{BoundField, Slot};
 use crate::units::Tokens;
 
@@ -23,16 +23,11 @@ impl Request {
             (Some(place), Some(Ok(text))) => edits.push(Edit { place, text }),
             _ => {}
         }
-        // A member goes with the comma before it. The first has none: what is put in its place ends without one.
-        let mut first_is_cut = false;
-        for Place { from, to } in &self.cut {
-            let is_first = *from == self.inside;
-            first_is_cut |= is_first;
-            let from = if is_first { *from } else { from.saturating_sub(1) };
-            edits.push(Edit { place: Place { from, to: *to }, text: String::new() });
-        }
+        let bound = bound.filter(|_| !self.bounds.iter().flatten().any(|written| written.said == Said::Kept));
+        let nth = |field: BoundField| if self.schema.slot(field.slot()).is_some() { field.slot() } else { 0 };
+        let emptied = self.cut_out(bound.map(|(field, _)| nth(field)), &mut edits);
         if let Some((field, tokens)) = bound {
-            let nth = if self.schema.slot(field.slot()).is_some() { field.slot() } else { 0 };
+            let nth = nth(field);
             if let Some(slot) = self.schema.slot(nth) {
                 let written = self.bounds.get(usize::from(nth)).copied().flatten().map(|written| written.place);
                 self.write(slot, &tokens.0.to_string(), written, &mut edits, &mut front);
@@ -43,12 +38,36 @@ impl Request {
             self.write(slot, "true", self.include_usage.map(|(_, place)| place), &mut edits, &mut front);
         }
         if !front.is_empty() {
-            let comma = if self.empty || first_is_cut { "" } else { "," };
+            let comma = if self.empty || emptied { "" } else { "," };
             let place = Place { from: self.inside, to: self.inside };
             edits.push(Edit { place, text: front.join(",") + comma });
         }
         edits.sort_by_key(|edit| (edit.place.from, edit.place.to));
         edits
+    }
+
+    /// Cuts out what the provider is not to see; `written` is the slot that is written over instead. Whether nothing is left.
+    /// A member goes with the comma before it, or, with none before it, with that behind it.
+    fn cut_out(&self, written: Option<u8>, edits: &mut Vec<Edit>) -> bool {
+        let (mut first, mut emptied) = (self.inside, false);
+        for Cut { from, to, behind, slot } in self.cut.iter().copied() {
+            if slot.is_some() && slot == written {
+                continue;
+            }
+            let place = match behind {
+                Behind::Comma(next) if from == first => {
+                    first = next;
+                    Place { from, to: next }
+                }
+                _ if from == first => {
+                    emptied = true;
+                    Place { from, to }
+                }
+                _ => Place { from: from.saturating_sub(1), to },
+            };
+            edits.push(Edit { place, text: String::new() });
+        }
+        emptied
     }
 
     /// Has `slot` say `value`: in the place of what was written, in its object, or at the front of the request.

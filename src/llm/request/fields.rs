@@ -3,10 +3,10 @@
 //! Trade-off: a field that is given twice is refused, even where all providers known today agree about which one counts:
 //! the price must be that of what is generated.
 
-use super::{Invalid, Nest, Place, SLOTS, Written};
+use super::{Behind, Cut, Invalid, Nest, Place, SLOTS, Said, Written};
 use crate::json::{Container, Found, Hit, Number};
 use crate::llm::form;
-use crate::llm::schema::{Asked, Schema};
+use crate::llm::schema::{Asked, Schema, Small};
 use crate::name;
 use crate::units::Tokens;
 
@@ -21,7 +21,9 @@ pub(super) struct Fields {
     pub(super) tools: bool,
     pub(super) role: Option<String>,
     pub(super) sensitivity: Option<String>,
-    pub(super) cut: Vec<Place>,
+    pub(super) cut: Vec<Cut>,
+    pub(super) caches: bool,
+    pub(super) caches_long: bool,
     pub(super) needed: bool,
     pub(super) attachments: u64,
     pub(super) attached_bytes: u64,
@@ -32,7 +34,7 @@ pub(super) struct Fields {
 
 /// What is said of a name that is none.
 pub(super) const NAME: &str = "a string of 1 to 256 bytes without control characters";
-
+const BY_HEADER: &str = "left out of a form: a header says it";
 /// A URL this long holds the picture itself; a shorter one only points at it.
 const INLINE_BYTES: u64 = 2_048;
 
@@ -49,6 +51,8 @@ impl Fields {
         role: None,
         sensitivity: None,
         cut: Vec::new(),
+        caches: false,
+        caches_long: false,
         needed: false,
         attachments: 0,
         attached_bytes: 0,
@@ -92,6 +96,9 @@ impl Fields {
             (form::Name::Model, _) => Invalid::Wrong { field: "model", expected: NAME },
             (form::Name::Stream, _) => Invalid::Wrong { field: "stream", expected: "true or false, once" },
             (form::Name::Choices, _) => Invalid::Repeated("n"),
+            // Nothing is cut out of a form, and the provider is not to see them.
+            (form::Name::Role, _) => Invalid::Wrong { field: "role", expected: BY_HEADER },
+            (form::Name::Sensitivity, _) => Invalid::Wrong { field: "sensitivity", expected: BY_HEADER },
         };
         self.fault.get_or_insert(fault);
     }
@@ -103,7 +110,7 @@ impl Fields {
                 once("model", hit, self.model.is_some())?;
                 self.model = Some((name("model", hit)?, place));
                 if schema.own {
-                    self.cut.push(Place { from: hit.member, to: hit.to });
+                    self.cut(hit, None);
                 }
             }
             Asked::Stream => {
@@ -114,14 +121,17 @@ impl Fields {
             Asked::Choices => {
                 // `n` and `best_of`: as many as the larger says are generated.
                 once("n", hit, false)?;
-                let choices = bound("n", hit, place)?.tokens.map(|choices| choices.0);
-                self.choices = self.choices.max(choices);
+                self.choices = self.choices.max(count("n", hit)?);
             }
             Asked::Bound(slot) => {
                 let field = schema.slot(slot).map_or("max_tokens", |slot| slot.name);
                 if let Some(bound) = self.bounds.get_mut(usize::from(slot)) {
                     once(field, hit, bound.is_some())?;
-                    *bound = Some(self::bound(field, hit, place)?);
+                    let said = said(schema, field, hit)?;
+                    *bound = Some(Written { said, place });
+                    if said == Said::Over {
+                        self.cut(hit, Some(slot));
+                    }
                 }
             }
             Asked::Nest => self.nest(schema, hit, place)?,
@@ -165,12 +175,18 @@ impl Fields {
             Asked::Role => {
                 once("role", hit, self.role.is_some())?;
                 self.role = Some(name("role", hit)?);
-                self.cut.push(Place { from: hit.member, to: hit.to });
+                self.cut(hit, None);
             }
             Asked::Sensitivity => {
                 once("sensitivity", hit, self.sensitivity.is_some())?;
                 self.sensitivity = Some(name("sensitivity", hit)?);
-                self.cut.push(Place { from: hit.member, to: hit.to });
+                self.cut(hit, None);
+            }
+            Asked::CacheWrite => self.caches |= !matches!(hit.found, Found::Null | Found::Closed { .. }),
+            Asked::CacheAge => {
+                let short =
+                    matches!(hit.found, Found::Text { text: "5m", cut: false } | Found::Null | Found::Closed { .. });
+                self.caches_long |= !short;
             }
             Asked::Document => {
                 let one = matches!(hit.found, Found::Size(_) | Found::Opened(Container::Object));
@@ -178,6 +194,11 @@ impl Fields {
             }
         }
         Ok(())
+    }
+
+    /// The member at hand is not for the provider; that of a slot only where the slot is not written over.
+    fn cut(&mut self, hit: &Hit<'_, Asked>, slot: Option<u8>) {
+        self.cut.push(Cut { from: hit.member, to: hit.to, behind: Behind::Unknown, slot });
     }
 
     fn nest(&mut self, schema: &Schema, hit: &Hit<'_, Asked>, place: Place) -> Result<(), Invalid> {
@@ -220,12 +241,26 @@ fn flag(field: &'static str, hit: &Hit<'_, Asked>) -> Result<Option<bool>, Inval
     }
 }
 
-fn bound(field: &'static str, hit: &Hit<'_, Asked>, place: Place) -> Result<Written, Invalid> {
+/// A count that may be left `null`.
+fn count(field: &'static str, hit: &Hit<'_, Asked>) -> Result<Option<u64>, Invalid> {
     match hit.found {
-        Found::Number(Number::Whole(tokens @ 1..)) => Ok(Written { tokens: Some(Tokens(tokens)), place }),
-        Found::Null => Ok(Written { tokens: None, place }),
-        // Ollama's spelling of "no bound".
-        Found::Number(Number::Negative) if field == "num_predict" => Ok(Written { tokens: None, place }),
+        Found::Number(Number::Whole(count @ 1..)) => Ok(Some(count)),
+        Found::Null => Ok(None),
         _ => Err(Invalid::Wrong { field, expected: "a whole number of at least 1" }),
+    }
+}
+
+/// What a bound says: some SDKs write `null` for none, and each API has its own idea of 0 and of what is less.
+fn said(schema: &Schema, field: &'static str, hit: &Hit<'_, Asked>) -> Result<Said, Invalid> {
+    let small = match hit.found {
+        Found::Number(Number::Whole(0)) => schema.zero,
+        Found::Number(Number::Negative) => schema.negative,
+        _ => return Ok(count(field, hit)?.map_or(Said::Null, |count| Said::Tokens(Tokens(count)))),
+    };
+    match small {
+        Small::Open => Ok(Said::Over),
+        Small::Nothing => Ok(Said::Tokens(Tokens(0))),
+        Small::Either => Ok(Said::Kept),
+        Small::Refused => Err(Invalid::Wrong { field, expected: "a whole number of at least 1" }),
     }
 }

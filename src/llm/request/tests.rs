@@ -2,6 +2,7 @@ use super::*;
 use crate::json::Field;
 use crate::llm::estimate::density::Density;
 use crate::llm::schema::{self, BoundField};
+use crate::price::Writes;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -55,7 +56,7 @@ fn wrong_requests_say_which_field_and_what_would_be_right() {
             r#"{"model":"a","messages":[],"messages":[]}"#,
             "the field `messages` is given more than once, or in other letters",
         ),
-        (r#"{"model":"a","messages":[],"max_tokens":-1}"#, "the field `max_tokens` must be a whole number"),
+        (r#"{"model":"a","messages":[],"max_tokens":"9"}"#, "the field `max_tokens` must be a whole number"),
         (r#"{"model":"a","messages":[],"max_tokens":1.5}"#, "the field `max_tokens` must be a whole number"),
         (r#"{"model":"a","messages":[],"n":0}"#, "the field `n` must be a whole number of at least 1"),
         (r#"{"model":"a","messages":[],"stream":"yes"}"#, "the field `stream` must be true or false"),
@@ -196,7 +197,201 @@ fn blanks_before_the_object_are_no_way_around_the_bound() {
     assert_eq!((place.from, place.to), (100_001, 100_001));
 }
 
+/// What 0 and less than 0 say as a bound, in each API: nothing to be written, the gateway's own bound in its place, or a fault.
+#[test]
+fn a_bound_that_is_no_count_means_what_the_api_means() {
+    let own = Tokens(77);
+    let sent = |schema: &str, body: &str| {
+        let mut reader = reader(schema);
+        reader.called.model = body.contains("generationConfig").then(|| "m".to_owned());
+        reader.feed(body.as_bytes());
+        let request = reader.finish(body.len() as u64).map_err(|invalid| invalid.to_string())?;
+        let edits = request.edits(None, request.bound().is_none().then_some((BoundField::MaxTokens, own)), false);
+        let sent: Value = serde_json::from_slice(&spliced(body.as_bytes(), &edits)).unwrap();
+        Ok::<_, String>((request.bound(), sent))
+    };
+    for (schema, body, bound, expected) in [
+        ("openai_chat", json!({"model": "m", "messages": [], "max_tokens": -1}), None, json!({"max_tokens": 77})),
+        ("openai_chat", json!({"max_tokens": 0, "model": "m", "messages": []}), None, json!({"max_tokens": 77})),
+        // The one that is not written goes: a provider would read either.
+        (
+            "openai_chat",
+            json!({"model": "m", "messages": [], "max_completion_tokens": -1}),
+            None,
+            json!({"max_tokens": 77}),
+        ),
+        (
+            "openai_chat",
+            json!({"max_completion_tokens": 0, "max_tokens": -1, "messages": [], "model": "m"}),
+            None,
+            json!({"max_tokens": 77}),
+        ),
+        // What was said in numbers holds, and the other is gone.
+        (
+            "openai_chat",
+            json!({"max_completion_tokens": 5, "max_tokens": -1, "messages": [], "model": "m"}),
+            Some(5),
+            json!({"max_completion_tokens": 5}),
+        ),
+        ("openai_completions", json!({"model": "m", "prompt": "x", "max_tokens": -1}), None, json!({"max_tokens": 77})),
+        ("openai_completions", json!({"model": "m", "prompt": "x", "max_tokens": 0}), None, json!({"max_tokens": 0})),
+        ("openai_responses", json!({"model": "m", "max_output_tokens": -1}), None, json!({"max_output_tokens": 77})),
+        (
+            "anthropic_messages",
+            json!({"model": "m", "messages": [], "max_tokens": 0}),
+            Some(0),
+            json!({"max_tokens": 0}),
+        ),
+        (
+            "anthropic_messages",
+            json!({"model": "m", "messages": [], "max_tokens": -1}),
+            None,
+            json!({"max_tokens": 77}),
+        ),
+        (
+            "gemini_generate",
+            json!({"contents": [], "generationConfig": {"maxOutputTokens": -1}}),
+            None,
+            json!({"generationConfig": {"maxOutputTokens": 77}}),
+        ),
+        ("cohere_chat", json!({"model": "m", "max_tokens": 0}), None, json!({"max_tokens": 77})),
+        (
+            "ollama_chat",
+            json!({"model": "m", "messages": [], "options": {"num_predict": -2}}),
+            None,
+            json!({"options": {"num_predict": 77}}),
+        ),
+    ] {
+        let (read, sent) = sent(schema, &body.to_string()).unwrap_or_else(|fault| panic!("{schema}: {body}: {fault}"));
+        assert_eq!(read, bound.map(Tokens), "{schema}: {body}");
+        for name in ["max_tokens", "max_completion_tokens", "max_output_tokens", "generationConfig", "options"] {
+            assert_eq!(sent.get(name), expected.get(name), "{schema}: {body} became {sent}");
+        }
+    }
+    for (schema, body) in [
+        ("bedrock_converse", r#"{"inferenceConfig":{"maxTokens":0}}"#),
+        ("bedrock_converse", r#"{"inferenceConfig":{"maxTokens":-1}}"#),
+        ("openai_chat", r#"{"model":"m","messages":[],"max_tokens":1.5}"#),
+        ("openai_chat", r#"{"model":"m","messages":[],"n":-1}"#),
+    ] {
+        assert!(
+            matches!(sent(schema, body), Err(fault) if fault.contains("whole number of at least 1")),
+            "{schema}: {body}"
+        );
+    }
+}
+
+/// What a provider may write into its cache, and at which of its rates, by what the request says; of models that write by
+/// themselves, always.
+#[test]
+fn what_is_written_into_a_cache_is_read_from_the_request() {
+    let writes = |schema: &str, model: &str, body: &str| {
+        let mut reader = reader(schema);
+        reader.called.model = Some("m".to_owned());
+        // Keys that come in parts are read as well.
+        body.as_bytes().chunks(3).for_each(|part| reader.feed(part));
+        reader.finish(body.len() as u64).unwrap_or_else(|invalid| panic!("{body}: {invalid}")).writes(model)
+    };
+    let deep = format!("{}{{\"cache_control\":{{}}}}{}", "[".repeat(60), "]".repeat(60));
+    for (expected, bodies) in [
+        (
+            Writes::Nothing,
+            &[
+                r#"{"messages":[{"role":"user","content":"cache_control"}]}"#,
+                r#"{"messages":[],"cache_control":null,"ttl":"1h"}"#,
+                r#"{"messages":[],"system":[{"type":"text","text":"x","cache_control":null}]}"#,
+            ][..],
+        ),
+        (
+            Writes::Short,
+            &[
+                r#"{"messages":[],"cache_control":{"type":"ephemeral"}}"#,
+                r#"{"messages":[{"role":"user","content":[{"type":"text","cache_control":{"type":"ephemeral","ttl":"5m"}}]}]}"#,
+                r#"{"messages":[],"tools":[{"name":"t","input_schema":{},"cache_control":{"type":"ephemeral"}}]}"#,
+                r#"{"messages":[],"system":[{"text":"x","c\u0061che_control":{"type":"ephemeral"}}]}"#,
+                r#"{"messages":[],"system":[{"text":"x","Cache_Control":{"type":"ephemeral"}}]}"#,
+                r#"{"messages":[],"system":[{"cachePoint":{"type":"default"}}]}"#,
+                r#"{"messages":[],"ttl":"5m","cache_control":true}"#,
+            ],
+        ),
+        (
+            Writes::Long,
+            &[
+                r#"{"messages":[],"cache_control":{"type":"ephemeral","ttl":"1h"}}"#,
+                r#"{"messages":[],"cache_control":{"ttl":"1h"},"system":[{"cache_control":{"ttl":"5m"}}]}"#,
+                r#"{"messages":[{"content":[{"content":[{"cache_control":{"\u0074tl":"1\u0068"}}]}]}]}"#,
+                r#"{"messages":[],"cache_control":{"TTL":3600}}"#,
+                r#"{"messages":[],"cache_control":{"ttl":["1h"]}}"#,
+                r#"{"messages":[],"system":[{"cachePoint":{"type":"default","ttl":"1h"}}]}"#,
+            ],
+        ),
+    ] {
+        for body in bodies {
+            for (schema, model) in
+                [("anthropic_messages", "claude-sonnet-4"), ("bedrock_invoke", "eu.anthropic.claude-x")]
+            {
+                assert_eq!(writes(schema, model, body), expected, "{schema}: {body}");
+            }
+            let others = if expected == Writes::Long { Writes::Long } else { Writes::Short };
+            assert_eq!(writes("openai_chat", "claude-sonnet-4", body), others, "{body}");
+            // Speaks Anthropic's API, and writes what it likes.
+            assert_eq!(writes("anthropic_messages", "kimi-k3", body), Writes::Long, "{body}");
+        }
+    }
+    assert_eq!(
+        writes("anthropic_messages", "claude-x", &format!(r#"{{"messages":[],"system":{deep}}}"#)),
+        Writes::Short
+    );
+}
+
+/// A member of a request, and whether the provider is to see it.
+fn members() -> impl Strategy<Value = Vec<(&'static str, bool)>> {
+    let members = vec![
+        (r#""model":"a""#, true),
+        (r#" "messages" : [] "#, true),
+        (r#""user":"role""#, true),
+        ("\n\"role\":\"chat\"\t", false),
+        (r#""sensitivity" : "internal""#, false),
+        (r#""max_completion_tokens":-1"#, false),
+        (r#""metadata":{"role":"x","sensitivity":"y","max_tokens":-1}"#, true),
+    ];
+    prop::sample::subsequence(members, 0..=7).prop_shuffle()
+}
+
 proptest! {
+    /// Wherever they stand, first, last, in a row or alone, and whatever else is written in front.
+    #[test]
+    fn what_is_cut_out_leaves_the_rest_as_it_was(
+        members in members(),
+        bound in prop::option::of(1u64..99),
+        cuts in prop::collection::vec(0usize..300, 0..9),
+    ) {
+        let mut texts: Vec<&str> = members.iter().map(|(text, _)| *text).collect();
+        for needed in [r#""model":"a""#, r#" "messages" : [] "#] {
+            if !texts.contains(&needed) {
+                texts.push(needed);
+            }
+        }
+        let body = format!("{{{}}}", texts.join(","));
+        let mut cuts: Vec<usize> = cuts.into_iter().filter(|cut| *cut < body.len()).collect();
+        cuts.sort_unstable();
+        let (mut reader, mut done) = (reader("openai_chat"), 0);
+        for cut in cuts.into_iter().chain([body.len()]) {
+            reader.feed(&body.as_bytes()[done..cut]);
+            done = cut;
+        }
+        let request = reader.finish(body.len() as u64).unwrap();
+        let edits = request.edits(None, bound.map(|bound| (BoundField::MaxTokens, Tokens(bound))), false);
+        let sent = spliced(body.as_bytes(), &edits);
+        let sent: Value = serde_json::from_slice(&sent).unwrap_or_else(|error| panic!("{body}: {error}: {}", String::from_utf8_lossy(&sent)));
+        let kept: Vec<&str> = texts.iter().copied().filter(|text| !members.contains(&(text, false))).collect();
+        let mut expected: Value = serde_json::from_str(&format!("{{{}}}", kept.join(","))).unwrap();
+        if let Some(bound) = bound {
+            expected["max_tokens"] = json!(bound);
+        }
+        prop_assert_eq!(sent, expected);
+    }
+
     /// However the body is cut on its way, it is the same request or the same fault.
     #[test]
     fn any_chunking_reads_the_same_request(cuts in prop::collection::vec(0usize..400, 0..20)) {

@@ -1,7 +1,7 @@
 //! Anthropic's messages. The start of a stream tells the input, and an output that is only a place holder: what counts
 //! is in the last `message_delta`. Source: the API reference, "Streaming Messages".
 
-use super::{Asked, Contract, Count, Dialect, Fact, Field, Output, Schema, Slot};
+use super::{Asked, Contract, Count, Dialect, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, Small};
 use super::{asked, attachment, count, error, object, path, text, told};
 
 static BLOCK: [Field<Asked>; 2] = [
@@ -9,7 +9,9 @@ static BLOCK: [Field<Asked>; 2] = [
     path("content", &[path("source", &[attachment("data"), attachment("url")])]),
 ];
 
-static REQUEST: [Field<Asked>; 6] = [
+static REQUEST: [Field<Asked>; 8] = [
+    ROLE,
+    SENSITIVITY,
     asked("model", Asked::Model),
     asked("stream", Asked::Stream),
     asked("max_tokens", Asked::Bound(0)),
@@ -70,6 +72,10 @@ pub static MESSAGES: Schema = Schema {
     takes_forms: false,
     streams: false,
     output: Output::Field(&BOUNDS),
+    // Only the cache is filled.
+    zero: Small::Nothing,
+    negative: Small::Open,
+    caches_on_request: true,
     usage_option: false,
     item: None,
     background: false,

@@ -1,13 +1,15 @@
 //! Bedrock: Converse for all models, InvokeModel in each model's own shape (Anthropic's is read, and of the others what
 //! Bedrock's own headers count). Which model and whether it streams stands in the path. Source: the API reference.
 
-use super::{Asked, Contract, Count, Dialect, Fact, Field, Output, Schema, Slot};
+use super::{Asked, Contract, Count, Dialect, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, Small};
 use super::{anthropic, asked, attachment, count, error, object, path, text, told};
 
 static SOURCE: [Field<Asked>; 1] = [path("source", &[attachment("bytes")])];
 static BLOCK: [Field<Asked>; 3] = [path("image", &SOURCE), path("document", &SOURCE), path("video", &SOURCE)];
 
-static REQUEST: [Field<Asked>; 2] = [
+static REQUEST: [Field<Asked>; 4] = [
+    ROLE,
+    SENSITIVITY,
     object("inferenceConfig", Asked::Nest, &[asked("maxTokens", Asked::Bound(0))]),
     object("messages", Asked::Needed, &[path("content", &BLOCK)]),
 ];
@@ -54,6 +56,9 @@ pub static CONVERSE: Schema = Schema {
     takes_forms: false,
     streams: false,
     output: Output::Field(&BOUNDS),
+    zero: Small::Refused,
+    negative: Small::Refused,
+    caches_on_request: true,
     usage_option: false,
     item: None,
     background: false,
@@ -68,7 +73,9 @@ pub static CONVERSE: Schema = Schema {
 };
 
 /// Each family of models calls its bound otherwise.
-static INVOKE_REQUEST: [Field<Asked>; 6] = [
+static INVOKE_REQUEST: [Field<Asked>; 8] = [
+    ROLE,
+    SENSITIVITY,
     asked("max_tokens", Asked::Bound(0)),
     asked("max_gen_len", Asked::Bound(0)),
     asked("maxTokens", Asked::Bound(0)),
@@ -83,6 +90,7 @@ pub static INVOKE: Schema = Schema {
     wrapped: true,
     own: false,
     output: Output::Unwritten,
+    zero: Small::Either,
     answer: &anthropic::ANSWER,
     event: &anthropic::ANSWER,
     ..CONVERSE

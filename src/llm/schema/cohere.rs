@@ -1,10 +1,12 @@
 //! Cohere's chat (second version, and the first one's shapes where they differ), embeddings and rerankings; the last is
 //! also what Jina, Voyage and others answer. Source: the API references.
 
-use super::{Asked, Contract, Count, Dialect, Fact, Field, Item, Output, Schema, Slot, Want};
+use super::{Asked, Contract, Count, Dialect, Fact, Field, Item, Output, ROLE, SENSITIVITY, Schema, Slot, Small, Want};
 use super::{asked, attachment, count, error, object, path, text, told};
 
-static REQUEST: [Field<Asked>; 4] = [
+static REQUEST: [Field<Asked>; 6] = [
+    ROLE,
+    SENSITIVITY,
     asked("model", Asked::Model),
     asked("stream", Asked::Stream),
     asked("max_tokens", Asked::Bound(0)),
@@ -52,6 +54,9 @@ pub static CHAT: Schema = Schema {
     takes_forms: false,
     streams: false,
     output: Output::Field(&BOUNDS),
+    zero: Small::Open,
+    negative: Small::Open,
+    caches_on_request: false,
     usage_option: false,
     item: None,
     background: false,
@@ -65,7 +70,7 @@ pub static CHAT: Schema = Schema {
     compressed_stream_bytes_per_token: 14,
 };
 
-static EMBED_REQUEST: [Field<Asked>; 2] = [asked("model", Asked::Model), attachment("images")];
+static EMBED_REQUEST: [Field<Asked>; 4] = [ROLE, SENSITIVITY, asked("model", Asked::Model), attachment("images")];
 
 static EMBED_ANSWER: [Field<Fact>; 2] = [
     object(
@@ -93,7 +98,8 @@ pub static EMBED: Schema = Schema {
     ..CHAT
 };
 
-static RERANK_REQUEST: [Field<Asked>; 2] = [asked("model", Asked::Model), object("documents", Asked::Document, &[])];
+static RERANK_REQUEST: [Field<Asked>; 4] =
+    [ROLE, SENSITIVITY, asked("model", Asked::Model), object("documents", Asked::Document, &[])];
 
 static RERANK_ANSWER: [Field<Fact>; 4] = [
     told("model", Fact::Model),

@@ -1,7 +1,7 @@
 //! Gemini, on Google AI Studio and Vertex. Which model and whether it streams stands in the path; both spellings of a
 //! field are the same field (protobuf's JSON). Source: the API reference, `GenerateContentResponse.UsageMetadata`.
 
-use super::{Asked, Contract, Count, Dialect, Fact, Field, Output, Schema, Slot};
+use super::{Asked, Contract, Count, Dialect, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, Small};
 use super::{asked, attachment, count, error, object, path, text, told};
 
 static PARTS: [Field<Asked>; 4] = [
@@ -18,7 +18,9 @@ static CONFIG: [Field<Asked>; 4] = [
     asked("candidate_count", Asked::Choices),
 ];
 
-static REQUEST: [Field<Asked>; 3] = [
+static REQUEST: [Field<Asked>; 5] = [
+    ROLE,
+    SENSITIVITY,
     object("generationConfig", Asked::Nest, &CONFIG),
     object("generation_config", Asked::Nest, &CONFIG),
     object("contents", Asked::Needed, &[path("parts", &PARTS)]),
@@ -62,6 +64,10 @@ pub static GENERATE: Schema = Schema {
     takes_forms: false,
     streams: false,
     output: Output::Field(&BOUNDS),
+    // In protobuf, 0 is what was not said.
+    zero: Small::Open,
+    negative: Small::Open,
+    caches_on_request: false,
     usage_option: false,
     item: None,
     background: false,
@@ -88,7 +94,7 @@ static EMBED_ANSWER: [Field<Fact>; 3] = [
     ),
 ];
 
-static EMBED_REQUEST: [Field<Asked>; 0] = [];
+static EMBED_REQUEST: [Field<Asked>; 2] = [ROLE, SENSITIVITY];
 
 pub static EMBED: Schema = Schema {
     name: "gemini_embed",

@@ -1,12 +1,14 @@
 //! Ollama's own API: newline-delimited JSON, streamed unless the client says otherwise. What its cache held of the prompt
 //! is not counted at all: then the input is estimated. Source: the API reference.
 
-use super::{Asked, Contract, Count, Dialect, Fact, Field, Output, Schema, Slot};
+use super::{Asked, Contract, Count, Dialect, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, Small};
 use super::{asked, attachment, count, error, object, path, text, told};
 
 static OPTIONS: [Field<Asked>; 1] = [asked("num_predict", Asked::Bound(0))];
 
-static CHAT_REQUEST: [Field<Asked>; 4] = [
+static CHAT_REQUEST: [Field<Asked>; 6] = [
+    ROLE,
+    SENSITIVITY,
     asked("model", Asked::Model),
     asked("stream", Asked::Stream),
     object("options", Asked::Nest, &OPTIONS),
@@ -40,6 +42,9 @@ pub static CHAT: Schema = Schema {
     takes_forms: false,
     streams: true,
     output: Output::Field(&BOUNDS),
+    zero: Small::Open,
+    negative: Small::Open,
+    caches_on_request: false,
     usage_option: false,
     item: None,
     background: false,
@@ -53,7 +58,9 @@ pub static CHAT: Schema = Schema {
     compressed_stream_bytes_per_token: 22,
 };
 
-static GENERATE_REQUEST: [Field<Asked>; 4] = [
+static GENERATE_REQUEST: [Field<Asked>; 6] = [
+    ROLE,
+    SENSITIVITY,
     asked("model", Asked::Model),
     asked("stream", Asked::Stream),
     object("options", Asked::Nest, &OPTIONS),
@@ -62,7 +69,7 @@ static GENERATE_REQUEST: [Field<Asked>; 4] = [
 
 pub static GENERATE: Schema = Schema { name: "ollama_generate", request: &GENERATE_REQUEST, ..CHAT };
 
-static EMBED_REQUEST: [Field<Asked>; 1] = [asked("model", Asked::Model)];
+static EMBED_REQUEST: [Field<Asked>; 3] = [ROLE, SENSITIVITY, asked("model", Asked::Model)];
 
 pub static EMBED: Schema = Schema {
     name: "ollama_embed",

@@ -1,7 +1,7 @@
 //! OpenAI's APIs, and what Azure, OpenRouter, Groq, DeepSeek, Mistral, xAI, vLLM, Together, Perplexity and others add to
 //! them. Sources: the providers' API references.
 
-use super::{Asked, Contract, Count, Dialect, Fact, Field, Item, Output, Schema, Slot, Want};
+use super::{Asked, Contract, Count, Dialect, Fact, Field, Item, Output, ROLE, SENSITIVITY, Schema, Slot, Small, Want};
 use super::{asked, attachment, count, error, object, path, text, told, varying};
 
 static PARTS: [Field<Asked>; 4] = [
@@ -14,36 +14,26 @@ static PARTS: [Field<Asked>; 4] = [
 const STREAM_OPTIONS: Field<Asked> =
     object("stream_options", Asked::Nest, &[asked("include_usage", Asked::IncludeUsage)]);
 
-/// What a chat request asks, and what else.
-macro_rules! chat_asks {
-    ($($own:expr),*) => {
-        [
-            asked("model", Asked::Model),
-            $($own,)*
-            asked("stream", Asked::Stream),
-            asked("n", Asked::Choices),
-            asked("max_completion_tokens", Asked::Bound(0)),
-            asked("max_tokens", Asked::Bound(1)),
-            STREAM_OPTIONS,
-            asked("service_tier", Asked::ServiceTier),
-            TOOLS,
-            OTHER_MODELS,
-            FALLBACKS,
-            object("messages", Asked::Needed, &[path("content", &PARTS)]),
-        ]
-    };
-}
-
 /// OpenRouter's list of models to try after the first, and LiteLLM's.
 const OTHER_MODELS: Field<Asked> = object("models", Asked::OtherModels("models"), &[]);
 const FALLBACKS: Field<Asked> = object("fallbacks", Asked::OtherModels("fallbacks"), &[]);
 const TOOLS: Field<Asked> = object("tools", Asked::Tools, &[]);
 
-static CHAT_REQUEST: [Field<Asked>; 11] = chat_asks!();
-
-/// Chat as the gateway's own API takes it.
-static GATEWAY_CHAT_REQUEST: [Field<Asked>; 13] =
-    chat_asks!(asked("role", Asked::Role), asked("sensitivity", Asked::Sensitivity));
+static CHAT_REQUEST: [Field<Asked>; 13] = [
+    asked("model", Asked::Model),
+    ROLE,
+    SENSITIVITY,
+    asked("stream", Asked::Stream),
+    asked("n", Asked::Choices),
+    asked("max_completion_tokens", Asked::Bound(0)),
+    asked("max_tokens", Asked::Bound(1)),
+    STREAM_OPTIONS,
+    asked("service_tier", Asked::ServiceTier),
+    TOOLS,
+    OTHER_MODELS,
+    FALLBACKS,
+    object("messages", Asked::Needed, &[path("content", &PARTS)]),
+];
 
 static MESSAGE: [Field<Fact>; 8] = [
     Field { name: "content", key: Some(Fact::Output), want: Want::Size, inside: &[text("text")] },
@@ -139,8 +129,8 @@ static CHAT_EVENT: [Field<Fact>; 8] = [
 static CHAT_BOUNDS: [Slot; 2] =
     [Slot { nest: None, name: "max_completion_tokens" }, Slot { nest: None, name: "max_tokens" }];
 
-/// `POST /api/ai/chat`: OpenAI's chat, and what the gateway asks beside it.
-pub static GATEWAY_CHAT: Schema = Schema { name: "gateway_chat", request: &GATEWAY_CHAT_REQUEST, own: true, ..CHAT };
+/// `POST /api/ai/chat`: OpenAI's chat, without a model if its role has one.
+pub static GATEWAY_CHAT: Schema = Schema { name: "gateway_chat", own: true, ..CHAT };
 
 pub static CHAT: Schema = Schema {
     name: "openai_chat",
@@ -150,6 +140,10 @@ pub static CHAT: Schema = Schema {
     takes_forms: false,
     streams: false,
     output: Output::Field(&CHAT_BOUNDS),
+    // What llama.cpp, LM Studio and the front ends that were made for them say for "no bound".
+    zero: Small::Open,
+    negative: Small::Open,
+    caches_on_request: false,
     usage_option: true,
     item: None,
     background: false,
@@ -166,7 +160,9 @@ pub static CHAT: Schema = Schema {
 /// The older API knows one spelling, whatever the price says.
 static COMPLETION_BOUNDS: [Slot; 1] = [Slot { nest: None, name: "max_tokens" }];
 
-static COMPLETIONS_REQUEST: [Field<Asked>; 9] = [
+static COMPLETIONS_REQUEST: [Field<Asked>; 11] = [
+    ROLE,
+    SENSITIVITY,
     OTHER_MODELS,
     FALLBACKS,
     asked("model", Asked::Model),
@@ -184,10 +180,14 @@ pub static COMPLETIONS: Schema = Schema {
     request: &COMPLETIONS_REQUEST,
     needs: None,
     output: Output::Field(&COMPLETION_BOUNDS),
+    // With `echo`, only the prompt comes back from OpenAI; llama-cpp-python takes it for "no bound".
+    zero: Small::Either,
     ..CHAT
 };
 
-static RESPONSES_REQUEST: [Field<Asked>; 8] = [
+static RESPONSES_REQUEST: [Field<Asked>; 10] = [
+    ROLE,
+    SENSITIVITY,
     OTHER_MODELS,
     FALLBACKS,
     asked("model", Asked::Model),
@@ -248,6 +248,9 @@ pub static RESPONSES: Schema = Schema {
     takes_forms: false,
     streams: false,
     output: Output::Field(&RESPONSE_BOUNDS),
+    zero: Small::Open,
+    negative: Small::Open,
+    caches_on_request: false,
     usage_option: false,
     item: None,
     background: true,
@@ -261,7 +264,7 @@ pub static RESPONSES: Schema = Schema {
     compressed_stream_bytes_per_token: 20,
 };
 
-static EMBEDDINGS_REQUEST: [Field<Asked>; 1] = [asked("model", Asked::Model)];
+static EMBEDDINGS_REQUEST: [Field<Asked>; 3] = [ROLE, SENSITIVITY, asked("model", Asked::Model)];
 
 static EMBEDDINGS_ANSWER: [Field<Fact>; 3] =
     [told("model", Fact::Model), error("error"), object("usage", Fact::Usage, &CHAT_USAGE)];
@@ -279,8 +282,8 @@ pub static EMBEDDINGS: Schema = Schema {
     ..CHAT
 };
 
-static IMAGES_REQUEST: [Field<Asked>; 3] =
-    [asked("model", Asked::Model), asked("stream", Asked::Stream), asked("n", Asked::Choices)];
+static IMAGES_REQUEST: [Field<Asked>; 5] =
+    [ROLE, SENSITIVITY, asked("model", Asked::Model), asked("stream", Asked::Stream), asked("n", Asked::Choices)];
 
 static IMAGES_ANSWER: [Field<Fact>; 4] = [
     told("type", Fact::Kind),
@@ -317,7 +320,7 @@ pub static IMAGES: Schema = Schema {
     ..CHAT
 };
 
-static AUDIO_REQUEST: [Field<Asked>; 1] = [asked("model", Asked::Model)];
+static AUDIO_REQUEST: [Field<Asked>; 3] = [ROLE, SENSITIVITY, asked("model", Asked::Model)];
 
 static AUDIO_ANSWER: [Field<Fact>; 5] = [
     told("type", Fact::Kind),

@@ -240,6 +240,23 @@ fn prices_and_figures() -> Vec<Refused> {
             with(r#""output":{"min_tokens":5000}"#),
             "output.min_tokens: 5000 is more than `default_max_tokens` (4096); at most as much is right",
         ),
+        meaning(
+            tenants(r#"{"acme":{"output":{"default_max_tokens":15}}}"#),
+            "tenants.acme.output.default_max_tokens: 15 is less than `output.min_tokens` (16); at least as much is right",
+        ),
+        shape(
+            with(r#""tiers":{"low":{"output":{"default_max_tokens":0}}}"#),
+            "tiers.low.output.default_max_tokens: 0 is out of range: 1 to 1000000000 is allowed",
+        ),
+        shape(
+            tenants(r#"{"acme":{"output":{"max_tokens":15}}}"#),
+            "tenants.acme.output: unknown field `max_tokens`, expected `default_max_tokens`",
+        ),
+        shape(
+            tenants(r#"{"acme":{"sensitivity":"secret"}}"#),
+            "tenants.acme.sensitivity: unknown variant `secret`, expected one of `public`, `internal`, `confidential`, \
+             `restricted`",
+        ),
         shape(with(r#""output":{"min_tokens":0}"#), "output.min_tokens: 0 is out of range: 1 to 1000000000 is allowed"),
         shape(with(r#""max_request_bytes":9"#), "max_request_bytes: 9 is out of range: 1024 to 1073741824 is allowed"),
         shape(

@@ -90,7 +90,9 @@ def a_rate_limit_that_is_waited_for():
     made, sent = client("anthropic-minute", max_retries=1)
     error = raised(anthropic.RateLimitError, made)
     told = int(error.response.headers["retry-after"])
-    assert (len(sent), naps) == (2, [told]), "it would sleep as it was told"
+    # It reads the milliseconds first.
+    exact = int(error.response.headers["retry-after-ms"]) / 1_000
+    assert told - 1 < exact <= told and (len(sent), naps) == (2, [exact]), "it would sleep as it was told"
 
 
 def a_wait_as_told_is_enough():
@@ -157,6 +159,13 @@ def a_forbidden_model():
     assert raised(anthropic.PermissionDeniedError, made, model="gpt-4").error_code == "model_not_allowed"
 
 
+def a_model_that_is_not_here():
+    made, sent = client("anthropic")
+    error = raised(anthropic.NotFoundError, made, model="claude-9")
+    assert (error.type, error.error_code, len(sent)) == ("not_found_error", "model_unpriced", 1)
+    assert "`claude-9`" in error.message, error.message
+
+
 def a_bad_request():
     made, sent = client("anthropic")
     error = raised(anthropic.BadRequestError, made, extra_body={"max_tokens": "many"})
@@ -182,6 +191,7 @@ run(
     no_tenant,
     an_unknown_tenant,
     a_forbidden_model,
+    a_model_that_is_not_here,
     a_bad_request,
     a_large_request,
     a_wait_as_told_is_enough,

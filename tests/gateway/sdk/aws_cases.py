@@ -124,6 +124,12 @@ def a_forbidden_model():
     assert status == 403 and "this tenant may use" in message, message
 
 
+def a_model_that_is_not_here():
+    made, sent = client("aws")
+    status, message, _ = raised("ResourceNotFoundException", made, model="amazon.nova-9-v1:0")
+    assert (status, len(sent)) == (404, 1) and "`amazon.nova-9-v1:0`" in message, message
+
+
 def a_bad_request():
     made, sent = client("aws")
     status, message, _ = raised("ValidationException", made, tokens="many")
@@ -146,6 +152,7 @@ run(
     no_tenant,
     an_unknown_tenant,
     a_forbidden_model,
+    a_model_that_is_not_here,
     a_bad_request,
     a_large_request,
 )

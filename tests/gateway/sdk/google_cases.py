@@ -138,6 +138,12 @@ def a_forbidden_model():
     assert code == "model_not_allowed"
 
 
+def a_model_that_is_not_here():
+    made, sent = client("google")
+    error, code = raised("NOT_FOUND", ask, made, model="gemini-9")
+    assert (error.code, code, len(sent)) == (404, "model_unpriced", 1)
+
+
 def a_bad_request():
     made, sent = client("google", extra_body={"generationConfig": {"candidateCount": "two"}})
     error, code = raised("INVALID_ARGUMENT", ask, made)
@@ -161,6 +167,7 @@ run(
     no_tenant,
     an_unknown_tenant,
     a_forbidden_model,
+    a_model_that_is_not_here,
     a_bad_request,
     a_large_request,
 )
