@@ -4,6 +4,7 @@ use super::downstream::Downstream;
 use super::levels::LevelGauges;
 use super::upstream::Upstream;
 use super::watched::{ONE_IN, Watched};
+use crate::host::blame::Served;
 use crate::host::breakers::Breakers;
 use crate::host::densities::Densities;
 use crate::host::stats::Stats;
@@ -29,6 +30,7 @@ pub struct Plugin {
     pub levels: LevelGauges,
     pub densities: Densities,
     pub breakers: Breakers,
+    pub served: Served,
     /// By tenant, if Envoys share limits: whether this worker has seen it.
     seen: Vec<Cell<bool>>,
     /// Streams until the next that is watched.
@@ -45,6 +47,7 @@ impl Plugin {
             levels: LevelGauges::default(),
             densities: Densities::default(),
             breakers: Breakers::default(),
+            served: Served::default(),
             unwatched: Cell::new(ONE_IN),
         }
     }

@@ -14,6 +14,7 @@
 #![expect(clippy::disallowed_methods, reason = "only the filter is told the time by its host")]
 
 mod apis;
+mod breakers;
 mod budgets;
 mod check;
 mod client;
