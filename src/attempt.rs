@@ -4,7 +4,11 @@
 //! with its path, length and edits. An attempt carries out its own line and nothing else: a provider without a line gets
 //! nothing, whatever sent the request there. The plan travels in Envoy's filter state, out of the client's reach.
 
+pub mod blame;
+
 use std::fmt::Write as _;
+
+use blame::Who;
 
 use crate::forward::{self, Cut};
 use crate::headers::{Headers, is_value};
@@ -31,10 +35,11 @@ pub struct Leg {
     pub edits: Vec<Edit>,
 }
 
-/// Writes a plan: a line for the API, then one for each provider in the order of the chain. Strings of JSON hold no tab
-/// and no line's end, nor do names; a provider whose path has one gets no line, and so no request.
+/// Writes a plan: a line for the API, then one for each provider in the order of the chain, and at its end whose request it
+/// is, in the place of a provider's name nothing. Strings of JSON hold no tab and no line's end, nor do names; a provider whose
+/// path has one gets no line, and so no request.
 /// What only the operator lets pass goes by its value: the header itself may hold what an earlier attempt was given.
-pub fn plan(schema: &Schema, kept: &[(String, String)], legs: &[Leg]) -> String {
+pub fn plan(schema: &Schema, kept: &[(String, String)], legs: &[Leg], tenant: Who) -> String {
     let mut text = format!("{VERSION}\t{}", schema.name);
     for (name, value) in kept {
         // Writing into a string never fails.
@@ -46,12 +51,15 @@ pub fn plan(schema: &Schema, kept: &[(String, String)], legs: &[Leg]) -> String 
             let _ = write!(text, "\t{}-{}={new}", place.from, place.to);
         }
     }
+    let _ = write!(text, "\n\t{:x}", tenant.0);
     text
 }
 
 #[derive(Debug, PartialEq, Eq)]
 pub struct Attempt {
     pub leg: Leg,
+    /// Whose request it is.
+    pub tenant: Option<Who>,
     schema: &'static Schema,
     kept: Vec<(String, String)>,
     /// How many providers the chain has.
@@ -68,14 +76,18 @@ impl Attempt {
         let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
         let kept = api.map(|header| header.split_once('=').map(owned)).collect::<Option<Vec<_>>>()?;
         let mut hops = 0usize;
-        let mut leg = None;
+        let (mut leg, mut tenant) = (None, None);
         for line in lines {
+            if let Some(who) = line.strip_prefix('\t') {
+                tenant = u32::from_str_radix(who, 16).ok().map(Who);
+                continue;
+            }
             hops = hops.saturating_add(1);
             if line.split('\t').next() == Some(provider) {
                 leg = leg.or(Some(line));
             }
         }
-        Some(Self { leg: read(leg?)?, schema, kept, hops })
+        Some(Self { leg: read(leg?)?, tenant, schema, kept, hops })
     }
 
     /// What the head loses that the attempt before it has left, or the client brought.
@@ -119,9 +131,14 @@ pub const EJECTED: u64 = 421;
 /// The header that says so: a provider's own 421 is its answer.
 pub const STAND_IN: &str = "x-nexus-ejected";
 
-/// Statuses that Envoy may answer by another attempt: their answers are read to the end here, where they would be lost.
+/// Statuses by which a provider refuses the gateway's own account: the key is revoked, the credit gone, the region closed. No
+/// client's key ever came there, so no client can mend it.
+pub const ACCOUNT: [u64; 3] = [401, 402, 403];
+
+/// Statuses that Envoy may answer by another attempt (`retriable_status_codes`): their answers are read to the end here, where
+/// they would be lost. What an operator adds there beside these (404, 408) is retried all the same, and never billed.
 pub const fn may_be_retried(status: u64) -> bool {
-    matches!(status, 429 | EJECTED | 500..)
+    matches!(status, 401..=403 | 429 | EJECTED | 500..)
 }
 
 /// An attempt that was answered by a failure.
@@ -130,25 +147,32 @@ pub struct Failed {
     /// The first attempt is 1.
     pub number: u64,
     pub provider: String,
+    /// Where it is below 500.
+    pub refused: Option<u64>,
     /// What it reported. Without a report, nothing says that it was billed.
     pub usage: Option<Usage>,
     pub service_tier: Option<String>,
 }
 
 impl Failed {
-    pub fn of(number: u64, provider: &str, reading: Option<Reading>) -> Self {
+    pub fn of(number: u64, provider: &str, status: u64, reading: Option<Reading>) -> Self {
         let usage =
             |reading: &Reading| reading.told.is_whole().then(|| reading.told.usage(Tokens::default, Tokens::default));
         let usage = reading.as_ref().and_then(usage);
         let service_tier = reading.and_then(|reading| reading.service_tier);
-        Self { number, provider: provider.to_owned(), usage, service_tier }
+        let refused = (status < 500).then_some(status);
+        Self { number, provider: provider.to_owned(), refused, usage, service_tier }
     }
 
     /// One more line for the filter state that all attempts of a request share.
     pub fn line(&self) -> String {
-        let Self { number, provider, usage, service_tier } = self;
+        let Self { number, provider, refused, usage, service_tier } = self;
         let tier = service_tier.as_deref().unwrap_or_default().replace(['\t', '\n'], " ");
-        let mut line = format!("{number}\t{provider}\t{tier}");
+        let mut line = number.to_string();
+        if let Some(status) = refused {
+            let _ = write!(line, "/{status}");
+        }
+        let _ = write!(line, "\t{provider}\t{tier}");
         for count in usage.iter().flat_map(Usage::counts) {
             let _ = write!(line, "\t{count}");
         }
@@ -159,12 +183,15 @@ impl Failed {
     pub fn all(lines: &str) -> Vec<Self> {
         let failed = |line: &str| {
             let mut fields = line.split('\t');
-            let number = fields.next()?.parse().ok()?;
+            let (number, refused) = match fields.next()?.split_once('/') {
+                Some((number, status)) => (number.parse().ok()?, Some(status.parse().ok()?)),
+                None => (line.split('\t').next()?.parse().ok()?, None),
+            };
             let provider = fields.next()?.to_owned();
             let service_tier = fields.next().filter(|tier| !tier.is_empty()).map(str::to_owned);
             let counts = fields.map(|count| count.parse().ok()).collect::<Option<Vec<u64>>>()?;
             let usage = if counts.is_empty() { None } else { Some(Usage::from_counts(&counts)?) };
-            Some(Self { number, provider, usage, service_tier })
+            Some(Self { number, provider, refused, usage, service_tier })
         };
         lines.split('\n').filter_map(failed).collect()
     }

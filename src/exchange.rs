@@ -3,6 +3,7 @@
 //! Trade-off: the order of things stands in this one file, and every callback is one call into it. Each phase owns
 //! exactly what it needs, so nothing can be settled that was not admitted, and nothing twice.
 
+use crate::attempt::blame::Who;
 use crate::forward::Cut;
 use crate::headers::Headers;
 use crate::limit::{Admitted, Ask, Bound, Decision, Guards, Reservation, Shares, Standing};
@@ -123,6 +124,8 @@ struct Answer {
     first_byte: Option<UnixNanos>,
     /// Its last byte has passed: whatever happens to the stream from now on, the provider has answered.
     complete: bool,
+    /// By this status the provider refused the gateway's own account; `status` is what the client got.
+    refused: Option<u64>,
 }
 
 /// What is known of an ending before Envoy is asked.
@@ -169,6 +172,8 @@ pub struct Chain {
     pub clusters: Vec<String>,
     /// For the attempts: [`crate::attempt`].
     pub plan: String,
+    /// Whether a stream was asked for: of these, silence is a failure.
+    pub stream: bool,
 }
 
 /// What is known around a request when its end has come.
@@ -368,7 +373,10 @@ impl Exchange {
         };
         let step = match legs.first() {
             Some(leg) if !routed => Step::Forward(edits(leg)),
-            _ => Step::Route(chain(policy, self.schema, &self.cut.kept, &legs, request.sizes.body_bytes, edits)),
+            _ => {
+                let tenant = Who::of(&self.labels.tenant);
+                Step::Route(chain(policy, self.schema, &self.cut.kept, &legs, &request, tenant, edits))
+            }
         };
         self.phase = Phase::Open(Box::new(Open {
             tenant,
@@ -427,6 +435,7 @@ impl Exchange {
             service_tier: None,
             cost: NanoUsd::ZERO,
             failed_attempts: Vec::new(),
+            account_refusals: Vec::new(),
             provider_cost: None,
             provider_cost_differs: false,
             reserved: NanoUsd::ZERO,

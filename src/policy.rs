@@ -14,6 +14,7 @@ use std::rc::Rc;
 
 use hashbrown::{HashMap, HashSet};
 
+use crate::attempt;
 use crate::config::{Config, Upstream, structure};
 pub use crate::config::{ConfigError, ReportedCost, Starved};
 use crate::forward::Allowed;
@@ -136,6 +137,8 @@ pub struct ProviderPolicy {
     pub base_path: String,
     /// API → its path here.
     pub paths: Vec<(&'static str, String)>,
+    /// By which it refuses the gateway's own account, if the operator says so.
+    pub account_statuses: Option<Vec<u64>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -197,6 +200,15 @@ impl Policy {
     /// The `provider` label of an Envoy cluster.
     pub fn provider_label(&self, cluster: Option<&str>) -> &str {
         self.provider(cluster).map_or(OTHER, |provider| &provider.name)
+    }
+
+    /// Whether this status says that a provider refuses the gateway's own account, and nothing of the client. Where Envoy's route
+    /// leads to the provider, a client's own key may have gone along.
+    pub fn refuses_account(&self, provider: &ProviderPolicy, status: u64) -> bool {
+        match &provider.account_statuses {
+            Some(statuses) => statuses.contains(&status),
+            None => self.routes.choose() && attempt::ACCOUNT.contains(&status),
+        }
     }
 
     /// The `role` label of what the role header says.

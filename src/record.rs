@@ -48,6 +48,8 @@ pub struct Record {
     pub cost: NanoUsd,
     /// Attempts before it that cost something.
     pub failed_attempts: Vec<FailedAttempt>,
+    /// Providers that refused the gateway's own account, each by its status. Not in the line: they are counted.
+    pub account_refusals: Vec<(String, u64)>,
     /// What the provider says it will bill.
     pub provider_cost: Option<NanoUsd>,
     /// By more than a rounding from what the prices here say.

@@ -36,6 +36,11 @@ pub struct Provider {
     pub paths: Named<Name>,
     #[serde(default)]
     pub key: Key,
+    /// Statuses by which it refuses the gateway's own account, and which the client therefore gets as a 503 that says so. Left
+    /// out: 401, 402 and 403 where the gateway chooses the providers (`models`), none where a client's own key may have gone along.
+    #[serde(default, deserialize_with = "written")]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "schema::statuses"))]
+    pub account_statuses: Option<Vec<u16>>,
 }
 
 /// Whether the gateway holds a key for a provider: without one it is left out, and its cluster need not exist.

@@ -73,6 +73,10 @@ pub(super) fn apis(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "array", "items": {"enum": names()}})
 }
 
+pub(super) fn statuses(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "array", "items": {"type": "integer", "minimum": 400, "maximum": 499, "not": {"const": 429}}})
+}
+
 pub(super) fn api_or_none(_: &mut SchemaGenerator) -> Schema {
     let all: Vec<_> = names().into_iter().chain(["none"]).collect();
     json_schema!({"enum": all})

@@ -1,7 +1,7 @@
 //! The answer as it passes: its head, to which the gateway adds what the client should know, and its body, which is read.
 
 use super::{Answer, AnswerHead, COUNTED_IN_THE_HEAD, Exchange, Passed, Phase};
-use crate::attempt;
+use crate::attempt::{self, blame::OWN_FAILURE};
 use crate::llm::meter::{Form, Meter, Passage};
 use crate::llm::schema::Dialect;
 use crate::outcome::{Outcome, Rejection, Reply, rate_limit_headers};
@@ -19,6 +19,18 @@ impl Passed {
             self.body = Some(reply.body);
         }
     }
+}
+
+/// A key that is revoked, credit that is gone: nothing that a client did, or could mend. Its own status would be taken for
+/// the gateway's word on the client's key or budget, and the provider's words tell of an account that isn't the client's.
+fn account_refused(provider: &str, status: u64) -> Rejection {
+    let message = format!(
+        "The provider {provider} refuses the account of this gateway (it answered {status}). The gateway's operator has to see \
+         to it; no key, limit or budget of yours is concerned."
+    );
+    let mut rejection = Rejection::plain(Outcome::ProviderUnavailable, message);
+    rejection.headers.push(("x-should-retry", "false".to_owned()));
+    rejection
 }
 
 impl Exchange {
@@ -51,13 +63,16 @@ impl Exchange {
         let form = Form::of(head.headers.get("content-type"), head.headers.get("content-encoding"));
         let leg = open.leg(policy, head.cluster);
         let withhold_usage = open.hide_usage && leg.is_some_and(|leg| leg.ask_usage);
+        let provider = leg.and_then(|leg| leg.provider).and_then(|ix| policy.provider_at(ix));
         if open.routed {
-            let provider = leg.and_then(|leg| leg.provider).and_then(|ix| policy.provider_at(ix));
             passed.set.push(("x-ai-model", self.model_chosen.clone()));
             passed.set.push(("x-ai-provider", provider.map_or(OTHER, |provider| &provider.name).to_owned()));
             if let Some(wait) = head.headers.get(attempt::RETRY_AFTER) {
                 passed.set.push(("retry-after", String::from_utf8_lossy(wait).into_owned()));
                 passed.remove.push(attempt::RETRY_AFTER);
+            }
+            if head.headers.get(OWN_FAILURE).is_some() {
+                passed.remove.push(OWN_FAILURE);
             }
         }
         let mut meter = Meter::new(open.schema, form, withhold_usage);
@@ -67,7 +82,16 @@ impl Exchange {
             }
         }
         let length = head.headers.number("content-length");
-        open.answer = Some(Answer { status, meter, length, first_byte: None, complete: head.end_of_stream });
+        let mut answer =
+            Answer { status, meter, length, first_byte: None, complete: head.end_of_stream, refused: None };
+        if let Some(provider) = provider.filter(|provider| policy.refuses_account(provider, status)) {
+            let reply = account_refused(&provider.name, status).in_dialect(self.schema.dialect, &self.request_id);
+            answer.refused = Some(status);
+            answer.status = reply.status.into();
+            passed.replace(reply, head.end_of_stream);
+            passed.remove.extend(["content-encoding", "www-authenticate"]);
+        }
+        open.answer = Some(answer);
         passed
     }
 

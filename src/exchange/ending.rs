@@ -135,9 +135,15 @@ impl Open {
         let density = leg.map(|leg| leg.density).unwrap_or_default();
         let tariff = leg.map(|leg| Rc::clone(&leg.tariff)).unwrap_or_default();
         record.failed_attempts = self.failed(policy, ending);
+        record.account_refusals = self.account_refusals(policy, ending);
         let likely_input = || sizes.input_likely(density);
         let mut experience = None;
         let estimated = match self.answer {
+            Some(Answer { refused: Some(status), .. }) => {
+                record.outcome = Outcome::ProviderUnavailable;
+                record.account_refusals.push((record.labels.provider.clone(), status));
+                None
+            }
             Some(Answer { status, meter, length, .. }) => {
                 let in_one_piece = !stream && !meter.is_stream();
                 let Reading { told, cost, model, service_tier: served, generated, error, finished, uncounted } =
@@ -211,9 +217,24 @@ impl Open {
         (settlement, experience)
     }
 
-    /// What failed attempts cost. The last attempt's answer, if one came, was metered as it passed.
+    /// The last attempt's answer, if one came, was metered as it passed.
+    fn before_the_answer<'a>(&self, ending: &'a Ending) -> impl Iterator<Item = &'a Failed> {
+        let answered = self.answer.is_some();
+        ending.failed.iter().filter(move |failed| !answered || failed.number < ending.attempts)
+    }
+
+    /// Providers that refused the gateway's own account before another answered, and by which status.
+    fn account_refusals(&self, policy: &Policy, ending: &Ending) -> Vec<(String, u64)> {
+        let refusal = |failed: &Failed| {
+            let provider = policy.providers.iter().find(|provider| provider.name == failed.provider)?;
+            let status = failed.refused.filter(|status| policy.refuses_account(provider, *status))?;
+            Some((failed.provider.clone(), status))
+        };
+        self.before_the_answer(ending).filter_map(refusal).collect()
+    }
+
+    /// What failed attempts cost.
     fn failed(&self, policy: &Policy, ending: &Ending) -> Vec<FailedAttempt> {
-        let passed = |failed: &&Failed| self.answer.is_some() && failed.number >= ending.attempts;
         let cost = |failed: &Failed| {
             let named = |leg: &&Leg| {
                 let provider = leg.provider.and_then(|ix| policy.provider_at(ix));
@@ -228,7 +249,7 @@ impl Open {
             let (provider, model) = (failed.provider.clone(), leg.label.clone());
             Some(FailedAttempt { provider, model, usage, cost })
         };
-        ending.failed.iter().filter(|failed| !passed(failed)).filter_map(cost).collect()
+        self.before_the_answer(ending).filter_map(cost).collect()
     }
 }
 

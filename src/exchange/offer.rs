@@ -6,7 +6,7 @@
 use std::rc::Rc;
 
 use super::{Around, Chain, Leg, Open};
-use crate::attempt;
+use crate::attempt::{self, blame::Who};
 use crate::limit::Bound;
 use crate::llm::request::{BY_ROLE, Edit, Request};
 use crate::llm::schema::{BoundField, Output, Schema, is_anthropics};
@@ -262,9 +262,11 @@ pub(super) fn chain(
     schema: &Schema,
     kept: &[(String, String)],
     legs: &[Leg],
-    body_bytes: u64,
+    request: &Request,
+    tenant: Who,
     edits: impl Fn(&Leg) -> Vec<Edit>,
 ) -> Chain {
+    let (body_bytes, stream) = (request.sizes.body_bytes, request.stream);
     let (mut clusters, mut plan) = (Vec::with_capacity(legs.len()), Vec::with_capacity(legs.len()));
     for leg in legs {
         let Some(provider) = leg.provider.and_then(|ix| policy.provider_at(ix)) else { continue };
@@ -275,7 +277,7 @@ pub(super) fn chain(
         clusters.push(provider.cluster.clone());
         plan.push(attempt::Leg { provider: provider.name.clone(), path: leg.path.clone(), length, edits });
     }
-    Chain { clusters, plan: attempt::plan(schema, kept, &plan) }
+    Chain { clusters, plan: attempt::plan(schema, kept, &plan, tenant), stream }
 }
 
 impl Open {

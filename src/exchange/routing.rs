@@ -1,7 +1,7 @@
 //! Requests whose providers are chosen here: who may see them, what each is sent, what failed attempts cost.
 
 use super::*;
-use crate::attempt::{Attempt, Failed};
+use crate::attempt::{self, Attempt, Failed};
 use crate::limit::cell::Cell;
 use crate::llm::request::spliced;
 use crate::route::Sensitivity;
@@ -279,8 +279,13 @@ fn failed_attempts_that_told_usage_are_charged_once() {
         ..Usage::default()
     };
     let failed = |number, provider: &str| {
-        let failed =
-            Failed { number, provider: provider.to_owned(), usage: Some(usage(1_000, 100)), service_tier: None };
+        let failed = Failed {
+            number,
+            provider: provider.to_owned(),
+            refused: None,
+            usage: Some(usage(1_000, 100)),
+            service_tier: None,
+        };
         assert_eq!(Failed::all(&failed.line()), std::slice::from_ref(&failed));
         failed
     };
@@ -325,12 +330,111 @@ fn leaving_between_two_attempts_costs_nothing() {
     let policy = policy();
     let cost = |attempts| {
         let (exchange, _) = Asked::chat(&hello("gpt-4o-mini")).sent(&policy).unwrap();
-        let failed = vec![Failed { number: 1, provider: "openai".to_owned(), usage: None, service_tier: None }];
+        let failed = vec![Failed::of(1, "openai", 500, None)];
         let ending = Ending { flags: CLIENT_GONE, sent: true, attempts, failed, ..Ending::default() };
         exchange.close(&policy, &ending, NOON).settlement.unwrap().cost
     };
     assert_eq!(cost(1), NanoUsd::ZERO);
     assert!(cost(2) > NanoUsd::ZERO);
+}
+
+/// The answer of a provider, and the exchange once it is over.
+fn answered_by(
+    policy: &Policy,
+    asked: &Asked<'_>,
+    cluster: &str,
+    status: u64,
+    failed: Vec<Failed>,
+) -> (Passed, Closed) {
+    let (mut exchange, _) = asked.sent(policy).unwrap();
+    let headers = [(":status", status.to_string()), ("content-type", "application/json".to_owned())];
+    let headers = Headers::of(&headers);
+    let head = AnswerHead { headers: &headers, from_provider: true, cluster: Some(cluster), end_of_stream: false };
+    let passed = exchange.answer_head(policy, &head);
+    let Told::Answered { status, .. } = exchange.told() else { panic!("was not answered") };
+    let attempts = failed.len() as u64;
+    let ending =
+        Ending { status, cluster: Some(cluster.to_owned()), sent: true, attempts, failed, ..Ending::default() };
+    (passed, exchange.close(policy, &ending, NOON))
+}
+
+/// 401, 402 and 403 are also what the gateway says of a client's own key and budget.
+#[test]
+fn a_provider_that_refuses_the_gateways_account_is_never_taken_for_the_gateway() {
+    let policy = policy();
+    for (path, model, cluster, at) in
+        [("/v1/chat/completions", "gpt-4o", "c_openai", "code"), ("/v1/messages", "claude-4", "c_anthropic", "type")]
+    {
+        for status in attempt::ACCOUNT {
+            let asked = Asked { path, ..Asked::chat(&hello(model)) };
+            let provider = cluster.trim_start_matches("c_");
+            let refused = vec![Failed::of(1, provider, status, None)];
+            let (passed, closed) = answered_by(&policy, &asked, cluster, status, refused);
+            assert!(passed.set.contains(&(":status", "503".to_owned())), "{passed:?}");
+            assert!(passed.set.contains(&("x-should-retry", "false".to_owned())), "{passed:?}");
+            let body: Value = serde_json::from_slice(&passed.body.unwrap()).unwrap();
+            let told = if at == "code" { "provider_unavailable" } else { "overloaded_error" };
+            assert_eq!(body["error"][at], told, "{body}");
+            let message = body["error"]["message"].as_str().unwrap();
+            assert!(message.contains(provider) && message.contains(&status.to_string()), "{message}");
+            let record = closed.record;
+            assert_eq!(
+                (record.outcome, record.status, record.cost),
+                (Outcome::ProviderUnavailable, 503, NanoUsd::ZERO)
+            );
+            assert_eq!(record.account_refusals, [(provider.to_owned(), status)], "counted once");
+        }
+        // Any other refusal is about the request, and the provider's own words.
+        for status in [400, 404, 408, 422] {
+            let asked = Asked { path, ..Asked::chat(&hello(model)) };
+            let (passed, closed) = answered_by(&policy, &asked, cluster, status, vec![]);
+            assert_eq!((passed.body, closed.record.outcome), (None, Outcome::ProviderRejected), "{status}");
+        }
+    }
+}
+
+/// Who answers in the end hides nothing of who refused before.
+#[test]
+fn refusals_of_the_account_are_counted_when_another_provider_answers() {
+    let policy = policy();
+    let failed = [("openai", 402), ("openrouter", 429), ("local", 200)];
+    let failed =
+        failed.into_iter().zip(1..).map(|((provider, status), number)| Failed::of(number, provider, status, None));
+    let failed: Vec<_> = failed.collect();
+    for line in &failed {
+        assert_eq!(Failed::all(&line.line()), std::slice::from_ref(line));
+    }
+    let (passed, closed) = answered_by(&policy, &Asked::chat(&hello("gpt-4o-mini")), "c_local", 200, failed);
+    assert_eq!((passed.body, closed.record.outcome), (None, Outcome::Success));
+    assert_eq!(closed.record.account_refusals, [("openai".to_owned(), 402)]);
+}
+
+/// A router whose 403 is about the words of a request says so to the client; one that answers 404 for want of a contract needn't.
+#[test]
+fn an_operator_says_by_which_statuses_a_provider_refuses_an_account() {
+    let mut config = config();
+    config["providers"]["openai"]["account_statuses"] = json!([401, 404]);
+    let policy = Policy::read(config.to_string().as_bytes()).unwrap();
+    for (status, refused) in [(401, true), (402, false), (403, false), (404, true)] {
+        let (passed, _) = answered_by(&policy, &Asked::chat(&hello("gpt-4o")), "c_openai", status, vec![]);
+        assert_eq!(passed.body.is_some(), refused, "{status}");
+    }
+    for wrong in [399, 429, 500] {
+        config["providers"]["openai"]["account_statuses"] = json!([401, wrong]);
+        let error = Policy::read(config.to_string().as_bytes()).unwrap_err().to_string();
+        assert!(error.contains("providers.openai.account_statuses[1]") && error.contains("other than 429"), "{error}");
+    }
+}
+
+/// Only of these is silence a failure.
+#[test]
+fn envoy_is_told_what_is_a_stream() {
+    let policy = policy();
+    for (stream, marked) in [(json!(true), true), (json!(false), false), (Value::Null, false)] {
+        let mut body = hello("gpt-4o");
+        body["stream"] = stream;
+        assert_eq!(Asked::chat(&body).sent(&policy).unwrap().1.stream, marked);
+    }
 }
 
 /// The stand-in of an ejected provider is no answer of a provider.

@@ -239,6 +239,48 @@ fn every_ending_is_settled_once_and_called_by_its_name() {
     }
 }
 
+/// Whether a path is served is between the client and Envoy: no provider was asked, and none looks down for it.
+#[test]
+fn what_envoy_answers_by_itself_takes_no_place_and_blames_no_provider() {
+    let policy = policy();
+    let to = |cluster: Option<&str>| cluster.map(str::to_owned);
+    for (status, cluster, outcome) in [
+        (404, None, Outcome::InvalidRequest),
+        (426, None, Outcome::InvalidRequest),
+        (403, None, Outcome::InvalidRequest),
+        (301, None, Outcome::InvalidRequest),
+        (200, None, Outcome::InvalidRequest),
+        // A filter behind this one, on a route that leads somewhere.
+        (403, Some("openai_cluster"), Outcome::InvalidRequest),
+        (413, Some("openai_cluster"), Outcome::RequestTooLarge),
+        (429, Some("openai_cluster"), Outcome::RateLimited),
+    ] {
+        let (mut exchange, mut cell, _) = sent(&policy, BODY);
+        let headers = Headers::of(&[(":status", status.to_string())]);
+        let head = AnswerHead { headers: &headers, from_provider: false, cluster: None, end_of_stream: false };
+        let passed = exchange.answer_head(&policy, &head);
+        assert_eq!((passed.set, passed.body), (vec![], None), "{status}");
+        let ending = Ending { status, cluster: to(cluster), ..Ending::default() };
+        let Closed { settlement, record, .. } = exchange.close(&policy, &ending, NOON);
+        assert_eq!((record.outcome, record.status, record.cost), (outcome, status, NanoUsd::ZERO));
+        assert_eq!((record.labels.provider.as_str(), record.admitted), ("none", false), "{status}");
+        let Settlement { reservation, cost, tokens, withdrawn, .. } = settlement.unwrap();
+        assert!(withdrawn, "{status}");
+        cell.settle(&reservation, cost, tokens, 900, NOON);
+        cell.withdraw(&reservation);
+        let mut untouched = Cell::default();
+        assert_eq!(cell.levels(NOON, 900), untouched.levels(NOON, 900), "{status}");
+    }
+    // Once it was sent, a low status says nothing: Envoy may call its own timeout 204.
+    for (sent_on, attempts, status) in [(true, 1, 204), (false, 1, 404), (false, 0, 503)] {
+        let (exchange, ..) = sent(&policy, BODY);
+        let ending = Ending { status, sent: sent_on, attempts, flags: 1 << 2, ..Ending::default() };
+        let closed = exchange.close(&policy, &ending, NOON);
+        assert_eq!(closed.record.outcome, Outcome::ProviderUnavailable);
+        assert!(!closed.settlement.unwrap().withdrawn);
+    }
+}
+
 #[test]
 fn a_starved_swap_is_refused_or_sent_on_without_a_reservation() {
     let mut policy = policy();

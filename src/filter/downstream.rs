@@ -9,13 +9,14 @@
 use super::root::Plugin;
 use super::status::{self, Asked};
 use super::waiting::Place;
+use crate::attempt::blame::Who;
 use crate::exchange::{AnswerHead, Around, Demand, Exchange, Opening, Settlement, Step, SwapStarved};
 use crate::host::exchange_facts::Origin;
 use crate::host::{cells, chain, exchange_facts, http, lines};
 use crate::limit::Decision;
 use crate::llm::meter::Passage;
 use crate::llm::request::{self, Edit};
-use crate::outcome::{Reply, rate_limit_headers};
+use crate::outcome::{Outcome, Reply, rate_limit_headers};
 use crate::record::Record;
 use crate::route::ProviderIx;
 use crate::shared;
@@ -381,6 +382,10 @@ impl HttpContext for Downstream {
             // Under the cluster it was opened under: a retry may have chosen another since.
             plugin.stats.closed(plugin.policy.provider_label(self.cluster.as_deref()));
         }
+        let record = &closed.record;
+        if plugin.policy.routes.choose() && record.outcome == Outcome::Success {
+            plugin.served.note(&record.labels.provider, Who::of(&record.labels.tenant), now);
+        }
         if let Some(experience) = &closed.experience {
             plugin.densities.learn(&closed.record.labels, experience);
         }
@@ -389,6 +394,16 @@ impl HttpContext for Downstream {
 }
 
 fn tell(plugin: &Plugin, record: &Record) {
+    for (provider, status) in &record.account_refusals {
+        lines::say(
+            Level::Warn,
+            "account_refused",
+            format_args!(
+                "{provider} refuses this gateway's account ({status}): its key, its credit, or the region it is called from. See \
+                 the runbook, AiGatewayAccountRefused"
+            ),
+        );
+    }
     plugin.stats.count(record, plugin.policy.tenant_label(&record.labels.tenant));
     exchange_facts::publish(&record.to_json());
 }

@@ -5,6 +5,7 @@ use super::levels::LevelGauges;
 use super::upstream::Upstream;
 use super::waiting::Waiting;
 use super::watched::{ONE_IN, Watched};
+use crate::host::blame::Served;
 use crate::host::breakers::Breakers;
 use crate::host::densities::Densities;
 use crate::host::stats::Stats;
@@ -31,6 +32,7 @@ pub struct Plugin {
     pub densities: Densities,
     pub breakers: Breakers,
     pub waiting: Rc<Waiting>,
+    pub served: Served,
     /// By tenant, if Envoys share limits: whether this worker has seen it.
     seen: Vec<Cell<bool>>,
     /// Streams until the next that is watched.
@@ -48,6 +50,7 @@ impl Plugin {
             levels: LevelGauges::default(),
             densities: Densities::default(),
             breakers: Breakers::default(),
+            served: Served::default(),
             unwatched: Cell::new(ONE_IN),
         }
     }

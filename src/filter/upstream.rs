@@ -3,8 +3,9 @@
 //! Header changes of one attempt are still there in the next, so every attempt sets what it needs anew; the body is the
 //! client's own each time. `on_log` is never called here.
 
+use crate::attempt::blame::OWN_FAILURE;
 use crate::attempt::{self, Attempt, Failed};
-use crate::host::{exchange_facts, http, lines};
+use crate::host::{blame, exchange_facts, http, lines};
 use crate::llm::meter::Meter;
 use crate::llm::request;
 use crate::llm::schema::Dialect;
@@ -28,6 +29,7 @@ pub struct Upstream {
 /// An answer that Envoy may discard, held until it has told what it cost.
 struct Failing {
     number: u64,
+    status: u64,
     meter: Meter,
     read: usize,
 }
@@ -37,9 +39,19 @@ impl Upstream {
         Self { provider, attempt: None, edited: false, failing: None }
     }
 
+    /// Whether Envoy's circuit breaker is told that a failure is not this provider's: the request failed at another one before,
+    /// or others are served well here.
+    fn is_own_failure(&self, attempt: &Attempt) -> bool {
+        let failed_elsewhere = exchange_facts::failed()
+            .iter()
+            .any(|failed| failed.provider != *self.provider && failed.refused.is_none_or(|status| status == 429));
+        let own = |tenant| blame::failed(&self.provider, tenant, exchange_facts::now());
+        failed_elsewhere || attempt.tenant.is_some_and(own)
+    }
+
     fn tell(&mut self) {
-        if let Some(Failing { number, meter, .. }) = self.failing.take() {
-            exchange_facts::add_failed(&Failed::of(number, &self.provider, Some(meter.read())).line());
+        if let Some(Failing { number, status, meter, .. }) = self.failing.take() {
+            exchange_facts::add_failed(&Failed::of(number, &self.provider, status, Some(meter.read())).line());
         }
     }
 }
@@ -101,6 +113,12 @@ impl HttpContext for Upstream {
             return Action::Continue;
         }
         let nth = exchange_facts::attempts();
+        // What a provider says of that itself counts for nothing.
+        if matches!(status, 429 | 500..) && self.is_own_failure(attempt) {
+            http::set_response_header(&headers, OWN_FAILURE, "1");
+        } else if headers.get(OWN_FAILURE).is_some() {
+            http::remove_response_header(OWN_FAILURE);
+        }
         // Envoy would wait for as long before it tries another provider, too.
         if let Some(wait) = headers.get("retry-after")
             && attempt.has_another(nth)
@@ -109,11 +127,11 @@ impl HttpContext for Upstream {
             http::remove_response_header("retry-after");
         }
         if end_of_stream {
-            exchange_facts::add_failed(&Failed::of(nth, &self.provider, None).line());
+            exchange_facts::add_failed(&Failed::of(nth, &self.provider, status, None).line());
             return Action::Continue;
         }
         let meter = attempt.meter(headers.get("content-type"), headers.get("content-encoding"));
-        self.failing = Some(Failing { number: nth, meter, read: 0 });
+        self.failing = Some(Failing { number: nth, status, meter, read: 0 });
         Action::Pause
     }
 

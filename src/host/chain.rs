@@ -9,9 +9,14 @@ use crate::exchange::Chain;
 
 /// As the configuration's `header_to_metadata` reads it.
 const ROUTE: &str = "x-nexus-route";
+/// By this a route with an idle timeout is found. What is no stream may keep silent for as long as a model thinks.
+const STREAM: &str = "x-nexus-stream";
 
 pub fn publish(chain: &Chain) {
     http::set_request_header(ROUTE, &base64(&groups(&chain.clusters)));
+    if chain.stream {
+        http::set_request_header(STREAM, "1");
+    }
     exchange_facts::set_plan(&chain.plan);
 }
 

@@ -92,6 +92,11 @@ pub fn add_failed(line: &str) {
     set(FAILED, &if before.is_empty() { line.to_owned() } else { [&before, "\n", line].concat() });
 }
 
+/// The attempts that have failed so far.
+pub fn failed() -> Vec<Failed> {
+    state(FAILED_STATE).as_deref().map(Failed::all).unwrap_or_default()
+}
+
 fn state(name: &'static str) -> Option<String> {
     attribute(["filter_state", name]).and_then(|state| String::from_utf8(state).ok())
 }
@@ -115,7 +120,7 @@ pub fn ending(told: Told, first: Option<&str>, last: Option<String>, routed: boo
     if let Told::Refused { status } = told {
         return Ending { status, ..Ending::default() };
     }
-    let failed = if routed { state(FAILED_STATE) } else { None };
+    let failed = if routed { failed() } else { Vec::new() };
     let (status, complete, sent) = match told {
         Told::Answered { status, complete } => (status, complete, true),
         _ => (status(), false, attribute(["upstream", "address"]).is_some_and(|address| !address.is_empty())),
@@ -129,7 +134,7 @@ pub fn ending(told: Told, first: Option<&str>, last: Option<String>, routed: boo
         None => cluster().or_else(first),
     };
     Ending {
-        failed: failed.as_deref().map(Failed::all).unwrap_or_default(),
+        failed,
         status,
         flags: if complete { 0 } else { number(["response", "flags"]).unwrap_or(0) },
         cluster,

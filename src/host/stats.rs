@@ -173,6 +173,10 @@ impl Stats {
             for failed in &record.failed_attempts {
                 series.failed(failed, tenant);
             }
+            for (provider, status) in &record.account_refusals {
+                let labels = [series.value(&status.to_string()), series.value(provider)];
+                series.add(Metric::AccountRefusals, &labels, 1);
+            }
             series.refused(record, tenant);
             series.left_out(&record.left_out);
             series.kinds(record, of);

@@ -29,6 +29,8 @@ pub(super) fn read(mut written: Named<config::Provider>) -> Checked<Vec<Provider
         }
         let base_path = provider.base_path.map_or_else(|| "/v1".to_owned(), |config::Name(base)| base.to_string());
         is_path(|| format!("{}.base_path", path()), &base_path)?;
+        let account_statuses =
+            provider.account_statuses.as_deref().map(|statuses| account(path, statuses)).transpose()?;
         let reach = Reach {
             sensitivity: provider.sensitivity,
             apis: apis(&name, provider.apis.as_deref())?,
@@ -42,9 +44,22 @@ pub(super) fn read(mut written: Named<config::Provider>) -> Checked<Vec<Provider
             reach,
             base_path: base_path.trim_end_matches('/').to_owned(),
             paths,
+            account_statuses,
         });
     }
     Ok(providers)
+}
+
+/// 429 has a meaning of its own, and what is not from 400 to 499 is no refusal.
+fn account(path: impl Fn() -> String, statuses: &[u16]) -> Checked<Vec<u64>> {
+    let status = |(at, status): (usize, &u16)| match status {
+        400..=428 | 430..=499 => Ok(u64::from(*status)),
+        _ => flaw(
+            format!("{}.account_statuses[{at}]", path()),
+            format!("{status} is no refusal of an account: expected a status from 400 to 499 other than 429"),
+        ),
+    };
+    statuses.iter().enumerate().map(status).collect()
 }
 
 /// The APIs that a provider serves. Where nothing is written, OpenAI's: nearly everybody speaks it.

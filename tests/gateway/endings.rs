@@ -94,7 +94,7 @@ async fn endings_by_the_provider() {
         ("null", stream("null").sim("wrong_usage=null"), 200, estimated("success")),
     ];
     let names: Vec<&str> = cases.iter().map(|(case, ..)| *case).collect();
-    let gateway = gateway("endings-provider", "300s", &names).await;
+    let gateway = gateway("endings-provider", "900s", &names).await;
     for (case, asked, status, told) in cases {
         let answer = gateway.ask(asked.request()).await;
         assert_eq!(answer.status, status, "{case}: {answer:?}");
@@ -116,7 +116,7 @@ async fn endings_by_the_provider() {
 #[tokio::test(flavor = "multi_thread")]
 async fn errors_under_status_200() {
     let cases = ["json", "stream", "stream-late"];
-    let gateway = gateway("endings-errors", "300s", &cases).await;
+    let gateway = gateway("endings-errors", "900s", &cases).await;
     let asked = [
         chat("json").sim("error_in_200"),
         chat("stream").stream().sim("error_in_200"),
@@ -135,7 +135,7 @@ async fn errors_under_status_200() {
 #[tokio::test(flavor = "multi_thread")]
 async fn absurd_usage() {
     let cases = ["huge", "float", "huge-stream"];
-    let gateway = gateway("endings-absurd", "300s", &cases).await;
+    let gateway = gateway("endings-absurd", "900s", &cases).await;
     let asked = [
         chat("huge").sim("wrong_usage=huge"),
         chat("float").sim("wrong_usage=float"),
@@ -162,7 +162,7 @@ async fn arrived(gateway: &Gateway, count: usize) {
 #[tokio::test(flavor = "multi_thread")]
 async fn endings_by_the_client() {
     let cases = ["upload", "waiting-json", "waiting-stream", "mid-json", "mid-stream", "after-done", "after-end"];
-    let gateway = gateway("endings-client", "300s", &cases).await;
+    let gateway = gateway("endings-client", "900s", &cases).await;
     let leave = async |case: &str, asked: Chat, pieces: usize| {
         gateway.provider().clear();
         let mut connection = Connection::open(gateway.addr).await;
@@ -251,7 +251,7 @@ async fn endings_by_timeout() {
 #[tokio::test(flavor = "multi_thread")]
 async fn request_trailers_are_an_end_like_any_other() {
     let cases = ["plain", "trailers", "trailers-stream", "refused"];
-    let gateway = gateway("endings-trailers", "300s", &cases).await;
+    let gateway = gateway("endings-trailers", "900s", &cases).await;
     let trailers = |chat: &Chat| {
         let trailer = [("x-checksum".parse().unwrap(), "1".parse().unwrap())].into_iter().collect();
         Frames::ending([Frame::data(Bytes::from(chat.body())), Frame::trailers(trailer)])

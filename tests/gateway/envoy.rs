@@ -32,7 +32,7 @@ pub struct Setup {
     pub name: &'static str,
     /// `null`: the shipped one.
     pub policy: Value,
-    /// Of the chat route; the shipped one is 300 s.
+    /// Of the chat route; the shipped one is 900 s.
     pub timeout: &'static str,
     /// Where the provider listens; none: a simulated one of its own.
     pub provider: Option<SocketAddr>,
@@ -55,7 +55,7 @@ impl Setup {
         Self {
             name,
             policy,
-            timeout: "300s",
+            timeout: "900s",
             provider: None,
             breaker: false,
             dynamic: false,
@@ -521,9 +521,9 @@ impl Yaml {
             assert!(text.contains(old), "envoy.yaml has no `{old}`");
             text = text.replace(old, new);
         };
-        if self.setup.timeout != "300s" {
+        if self.setup.timeout != "900s" {
             swap(
-                "route: {cluster: provider, timeout: 300s,",
+                "route: {cluster: provider, timeout: 900s,",
                 &format!("route: {{cluster: provider, timeout: {},", self.setup.timeout),
             );
         }

@@ -15,6 +15,7 @@
 
 mod agents;
 mod apis;
+mod breakers;
 mod budgets;
 mod check;
 mod client;

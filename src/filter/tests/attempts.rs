@@ -81,6 +81,7 @@ fn a_failed_answer_is_held_until_it_has_told_what_it_cost() {
         ("500", TOLD, true),
         ("429", TOLD, true),
         ("503", "upstream is down", false),
+        ("402", "{\"error\":{}}", false),
         ("200", TOLD, false),
         ("404", TOLD, false),
     ] {
@@ -98,6 +99,40 @@ fn a_failed_answer_is_held_until_it_has_told_what_it_cost() {
         let fails = !["200", "404"].contains(&status);
         assert_eq!(tokens, if fails { vec![(1, told.then_some(15))] } else { vec![] }, "{status}");
     }
+}
+
+/// What the provider's cluster is told of a failure of `tenant`'s.
+fn blamed(gateway: &Gateway, tenant: &str, headers: &[(&str, &str)]) -> bool {
+    let stream = gateway.stream();
+    let who = crate::attempt::blame::Who::of(tenant).0;
+    stream.set_state("nexus_plan", &format!("{PLAN}\n\t{who:x}"));
+    stream.request_headers(&head(&[]), false);
+    stream.request_body(BODY.as_bytes(), true);
+    failed(&stream, 1, headers, true);
+    stream.client().unwrap().header("x-nexus-own-failure").is_some()
+}
+
+/// Envoy's breaker knows no tenants; the filter tells it which failures are one's own.
+#[test]
+fn failures_of_one_tenant_are_not_the_providers_while_it_serves_others() {
+    let gateway = cluster("openai");
+    let failing = [(":status", "500")];
+    assert!(!blamed(&gateway, "acme", &failing), "nobody else was served");
+    let served = crate::host::blame::Served::default();
+    let now = with(|host| host.clock);
+    served.note("openai", crate::attempt::blame::Who::of("beta"), UnixNanos(now.0 + 1));
+    with(|host| host.clock = UnixNanos(now.0 + 2));
+    for status in ["500", "503", "429"] {
+        assert!(blamed(&gateway, "acme", &[(":status", status)]), "{status}");
+    }
+    for unblamed in ["200", "404", "402"] {
+        assert!(!blamed(&gateway, "acme", &[(":status", unblamed)]), "{unblamed}");
+    }
+    with(|host| host.clock = UnixNanos(now.0 + 3));
+    assert!(!blamed(&gateway, "beta", &failing), "acme failed there, too");
+    // A provider can't say it of itself.
+    let lying = [(":status", "500"), ("x-nexus-own-failure", "1")];
+    assert!(!blamed(&gateway, "gamma", &lying), "both have failed there");
 }
 
 #[test]

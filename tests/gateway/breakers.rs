@@ -1,0 +1,355 @@
+//! A circuit breaker belongs to its provider: what one tenant does, on purpose or by being slow, shuts it for nobody. And it
+//! opens where the provider fails.
+
+use std::time::Duration;
+
+use hyper::Request;
+use serde_json::json;
+use simulated_provider::Provider;
+
+use crate::client::{Answer, Body, Chat, Connection, ask, chat, eventually, get, next_piece};
+use crate::envoy::Gateway;
+
+const KEYS: [(&str, &str); 2] = [("OPENAI_API_KEY", "dummy-of-openai"), ("OPENROUTER_API_KEY", "dummy-of-openrouter")];
+/// Of the tenants, at the gateway.
+const CLIENTS: [(&str, &str); 2] = [("acme", "0123456789abcdef-acme"), ("test-tenant", "0123456789abcdef-test")];
+/// Each way is gone this often at once, and the whole of it twice: more than the five failures that open a breaker.
+const AT_ONCE: usize = 8;
+
+struct House {
+    gateway: Gateway,
+    openai: Provider,
+    openrouter: Provider,
+}
+
+impl House {
+    async fn build(name: &str, swaps: &[(&str, &str)]) -> Self {
+        let [openai, openrouter] = [(); 2].map(|()| Provider::start());
+        let mut environment: Vec<(&str, String)> = KEYS.map(|(name, key)| (name, key.to_owned())).to_vec();
+        let clients = CLIENTS.map(|(tenant, key)| format!("{tenant}={key}")).join(",");
+        environment.extend([
+            ("OPENAI_BASE_URL", format!("{}/v1", openai.url())),
+            ("OPENROUTER_BASE_URL", format!("{}/api/v1", openrouter.url())),
+            ("CLIENT_KEYS", clients),
+        ]);
+        let tenant = json!({
+            "tier": "premium", "unlimited": ["request_usd", "day_usd"],
+            "limits": {"requests_per_minute": 1_000_000, "requests_per_hour": 1_000_000, "requests_per_day": 1_000_000,
+                "expensive_per_minute": 1_000_000},
+        });
+        let (acme, other) = (format!("acme: {tenant}"), format!("test-tenant: {tenant}"));
+        let mut all = vec![
+            ("acme: {tier: premium}", acme.as_str()),
+            ("test-tenant: {tier: standard}", other.as_str()),
+            // A fault stands behind the model's name, where a request says it and not the provider as a whole.
+            ("- model: gpt-4o-mini\n", "- model: gpt-4o-mini*\n"),
+            ("{model: gpt-4o-mini, input", "{model: \"gpt-4o-mini*\", input"),
+            ("{model: openrouter/openai/gpt-4o-mini, input", "{model: \"openrouter/openai/gpt-4o-mini*\", input"),
+            // Minutes as seconds.
+            ("per_try_idle_timeout: 120s", "per_try_idle_timeout: 1s"),
+        ];
+        all.extend(swaps);
+        Self { gateway: Gateway::production(name, &environment, &all).await, openai, openrouter }
+    }
+
+    async fn of(&self, tenant: &str, asked: &Chat) -> Answer {
+        self.gateway.ask(request(tenant, asked)).await
+    }
+
+    /// The other tenant is served by the provider that it prefers, and no breaker was ever opened.
+    async fn is_unharmed(&self, after: &str) {
+        let answer = self.of("test-tenant", &hello()).await;
+        assert_eq!(
+            (answer.status, answer.header("x-ai-provider")),
+            (200, Some("openai")),
+            "after {after}: {}",
+            answer.text()
+        );
+        for provider in ["openai", "openrouter"] {
+            assert_eq!(self.ejections(provider).await, 0, "{provider} was ejected by {after}");
+        }
+    }
+
+    async fn ejections(&self, provider: &str) -> u64 {
+        self.gateway.plain_stat(&format!("cluster.{provider}.outlier_detection.ejections_enforced_total")).await
+    }
+
+    async fn many(&self, asked: &Chat) -> Vec<Answer> {
+        let addr = self.gateway.addr;
+        let asked = (0..AT_ONCE).map(|_| tokio::spawn(ask(addr, request("acme", asked))));
+        let mut answers = Vec::new();
+        for answer in asked.collect::<Vec<_>>() {
+            answers.push(answer.await.unwrap());
+        }
+        answers
+    }
+
+    /// Leaves as soon as an answer has begun, or with `wait` before that.
+    async fn leave(&self, asked: &Chat, wait: Option<Duration>) {
+        let mut connection = Connection::open(self.gateway.addr).await;
+        let sent = connection.send(request("acme", asked));
+        match wait {
+            Some(wait) => assert!(tokio::time::timeout(wait, sent).await.is_err(), "an answer came"),
+            None => drop(next_piece(sent.await.unwrap().body_mut()).await),
+        }
+    }
+}
+
+fn request(tenant: &str, asked: &Chat) -> Request<Body> {
+    let (_, key) = CLIENTS.iter().find(|(name, _)| *name == tenant).unwrap();
+    asked.clone().anonymous().header("authorization", &format!("Bearer {key}")).request()
+}
+
+fn hello() -> Chat {
+    chat("")
+}
+
+/// One that the provider answers so.
+fn faulty(knobs: &str) -> Chat {
+    hello().model(&format!("gpt-4o-mini+{knobs}"))
+}
+
+/// Twelve ways to make a provider look as if it failed, each many times, at once and again.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_tenant_opens_a_breaker_for_the_others() {
+    let house = House::build("breakers-twelve-ways", &[]).await;
+    house.is_unharmed("nothing").await;
+    let served = |answers: Vec<Answer>, way: &str| {
+        assert!(answers.iter().all(|answer| answer.status == 200 && !answer.broken), "{way}: {answers:?}");
+    };
+    for _ in 0..2 {
+        let way = "answers in one piece that take longer than a stream may keep silent";
+        served(house.many(&faulty("delay_ms=2500")).await, way);
+        house.is_unharmed(way).await;
+
+        let way = "streams that begin too late";
+        let given_up = house.many(&faulty("delay_ms=2500").stream()).await;
+        assert!(given_up.iter().all(|answer| answer.status == 504), "{given_up:?}");
+        house.is_unharmed(way).await;
+
+        let way = "streams that stop";
+        let stopped = house.many(&faulty("tokens=9,hang_after=2").stream()).await;
+        assert!(stopped.iter().all(|answer| answer.status == 200 && answer.broken), "{stopped:?}");
+        house.is_unharmed(way).await;
+
+        let way = "bodies that a provider chokes on";
+        for status in [500, 501, 502, 503, 504, 520, 529] {
+            let choked = house.many(&faulty(&format!("status={status}"))).await;
+            assert!(choked.iter().all(|answer| answer.status == status), "{choked:?}");
+        }
+        house.is_unharmed(way).await;
+
+        let way = "a quota used up";
+        let limited = house.many(&faulty("status=429")).await;
+        assert!(limited.iter().all(|answer| answer.status == 429), "{limited:?}");
+        house.is_unharmed(way).await;
+
+        let way = "refusals of every other kind";
+        for status in [400, 401, 402, 403, 404, 405, 408, 409, 413, 421, 422, 425, 426, 451, 499] {
+            house.many(&faulty(&format!("status={status}"))).await;
+        }
+        house.is_unharmed(way).await;
+
+        let way = "streams that are left in the middle";
+        for _ in 0..AT_ONCE {
+            house.leave(&faulty("tokens=100,gap_ms=20").stream(), None).await;
+        }
+        house.is_unharmed(way).await;
+
+        let way = "requests that are left before an answer";
+        for asked in [faulty("delay_ms=2500"), faulty("delay_ms=2500").stream()] {
+            for _ in 0..AT_ONCE {
+                house.leave(&asked, Some(Duration::from_millis(150))).await;
+            }
+        }
+        house.is_unharmed(way).await;
+
+        let way = "answers that trickle";
+        served(house.many(&faulty("tokens=10,gap_ms=200").stream()).await, way);
+        house.is_unharmed(way).await;
+
+        let way = "huge answers, as good ones and as errors";
+        served(house.many(&faulty("big=3000000")).await, way);
+        house.many(&faulty("big=3000000,failed=400")).await;
+        house.is_unharmed(way).await;
+
+        let way = "answers that break off one after the other";
+        for asked in [faulty("tokens=9,cut=2").stream(), faulty("cut=2")] {
+            for _ in 0..AT_ONCE {
+                assert!(house.of("acme", &asked).await.broken);
+            }
+        }
+        house.is_unharmed(way).await;
+
+        let way = "headers that tell Envoy to hurry, or what to retry";
+        let slow = faulty("delay_ms=300");
+        for (name, value) in [
+            ("x-envoy-upstream-rq-timeout-ms", "1"),
+            ("x-envoy-upstream-rq-per-try-timeout-ms", "1"),
+            ("x-envoy-upstream-stream-duration-ms", "1"),
+            ("x-envoy-expected-rq-timeout-ms", "1"),
+            ("x-envoy-hedge-on-per-try-timeout", "true"),
+            ("x-envoy-retry-on", "5xx,retriable-4xx"),
+            ("x-envoy-max-retries", "9"),
+            ("x-envoy-immediate-health-check-fail", "true"),
+            ("x-nexus-stream", "1"),
+            ("x-nexus-own-failure", "0"),
+            ("grpc-timeout", "1m"),
+            ("expect", "100-continue"),
+            ("te", "trailers"),
+        ] {
+            served(house.many(&slow.clone().header(name, value)).await, name);
+        }
+        house.is_unharmed(way).await;
+    }
+    assert_eq!(house.gateway.dead_vms().await, 0);
+    let health = house.gateway.ask(get("/api/ai/health")).await.json();
+    assert_eq!(health["providers"]["openai"]["state"], "healthy", "{health}");
+}
+
+/// A provider that fails everybody is failing, whoever asks next: with one tenant alone, and with two that both fail.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_fails_everybody_is_ejected_after_five_failures() {
+    for (name, tenants) in [("breakers-one-fails", &["acme"][..]), ("breakers-two-fail", &["acme", "test-tenant"])] {
+        let house = House::build(name, &[]).await;
+        for tenant in tenants {
+            assert_eq!(house.of(tenant, &hello()).await.header("x-ai-provider"), Some("openai"));
+        }
+        house.openai.behave("status=500");
+        let fail = async || {
+            for tenant in tenants {
+                assert_eq!(house.of(tenant, &hello()).await.header("x-ai-provider"), Some("openrouter"));
+            }
+            house.ejections("openai").await
+        };
+        eventually("an open breaker", fail, |ejections| *ejections == 1).await;
+        // Of the others' failures none was needed but the one that tells them apart.
+        let asked = house.openai.ledger().requests.len();
+        assert!(asked <= 1 + 5 + 2 * tenants.len(), "{asked} requests");
+    }
+}
+
+/// What can't be reached fails for everybody at once, and no tenant can feign it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_cannot_be_reached_is_ejected_after_five_failures() {
+    let mut house = House::build("breakers-refused", &[]).await;
+    for tenant in ["acme", "test-tenant"] {
+        assert_eq!(house.of(tenant, &hello()).await.header("x-ai-provider"), Some("openai"));
+    }
+    house.openai.stop();
+    for _ in 0..5 {
+        assert_eq!(house.of("acme", &hello()).await.header("x-ai-provider"), Some("openrouter"));
+    }
+    assert_eq!(house.ejections("openai").await, 1);
+}
+
+/// Where each tenant has a quota of its own at the provider, or nobody shares one, an operator may have it count.
+#[tokio::test(flavor = "multi_thread")]
+async fn rate_limits_open_a_breaker_only_where_the_operator_says_so() {
+    for (name, swap, ejections) in [
+        ("breakers-429-no", &[][..], 0),
+        ("breakers-429-yes", &[("safe_regex: {regex: '5\\d\\d'}", "safe_regex: {regex: '5\\d\\d|429'}")], 1),
+    ] {
+        let house = House::build(name, swap).await;
+        house.openai.behave("status=429");
+        for _ in 0..6 {
+            assert_eq!(house.of("acme", &hello()).await.header("x-ai-provider"), Some("openrouter"));
+        }
+        assert_eq!(house.ejections("openai").await, ejections, "{name}");
+    }
+}
+
+/// The operator's own account is refused: the next provider answers, the operator learns of it, and no client is told of a
+/// budget or a key that isn't its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_account_goes_on_to_the_next_provider_and_is_never_the_clients() {
+    let house = House::build("breakers-account", &[]).await;
+    let refusals = async |provider: &str, code: &str| {
+        let labels = [("provider", provider), ("code", code)];
+        house.gateway.stats().await.sum("ai_gateway_provider_account_refusals_total", &labels)
+    };
+    for status in ["401", "402"] {
+        house.openai.behave(&format!("status={status}"));
+        house.openrouter.behave("");
+        let answer = house.of("acme", &hello()).await;
+        assert_eq!((answer.status, answer.header("x-ai-provider")), (200, Some("openrouter")), "{}", answer.text());
+        house.openrouter.behave(&format!("status={status}"));
+        let answer = house.of("acme", &hello()).await;
+        assert_eq!((answer.status, answer.code().as_str()), (503, "provider_unavailable"), "{}", answer.text());
+        assert_eq!(answer.header("x-should-retry"), Some("false"));
+        assert!(answer.text().contains(&format!("it answered {status}")), "{}", answer.text());
+        let record = house.gateway.record_of(&answer).await;
+        assert_eq!((&record["outcome"], &record["cost_nanousd"]), (&json!("provider_unavailable"), &json!(0)));
+        let seen = async || [refusals("openai", status).await, refusals("openrouter", status).await];
+        // The chain of two is asked four times in turn: the first, and then the last again and again.
+        let counted =
+            eventually("refusals of the account", seen, |[openai, openrouter]| *openai >= 2 && *openrouter >= 1).await;
+        assert_eq!(counted, [2, 3], "{status}");
+        assert!(house.gateway.complaints().contains("account_refused"), "the log says so");
+    }
+    // A 403 of OpenRouter's is about what the client wrote: it hears why.
+    house.openai.behave("status=403");
+    house.openrouter.behave("status=403");
+    let answer = house.of("acme", &hello()).await;
+    assert_eq!((answer.status, answer.header("x-ai-provider")), (403, Some("openrouter")), "{}", answer.text());
+    let seen = async || [refusals("openai", "403").await, refusals("openrouter", "403").await];
+    eventually("openai's refusal", seen, |seen| *seen == [1, 0]).await;
+    assert_eq!(house.ejections("openai").await, 0);
+}
+
+/// Whatever path a client makes up, it is the client's mistake: nothing of its windows is used, no provider failed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_path_that_no_route_serves_takes_no_window_and_blames_no_provider() {
+    let house = House::build("breakers-paths", &[]).await;
+    let paths = [
+        "/v1/chat/completions/",
+        "//v1//chat/completions/",
+        "/V1/chat/completions",
+        "/v1/Chat/Completions",
+        "/x/v1/messages",
+        "/openai/v1/chat/completions",
+        "/v1/chat/completions/x/../",
+        "/v1/%63hat/completions/",
+        "/x/v1/responses",
+        "/v1/embeddings/",
+        "/x/v1/chat/completions?api-version=1",
+    ];
+    let left = async || {
+        let answer = house.of("acme", &hello()).await;
+        let left: u64 = answer.header("x-ratelimit-remaining-requests").unwrap().parse().unwrap();
+        left
+    };
+    let before = left().await;
+    let (mut served, mut judged) = (1, 0);
+    for path in paths {
+        for asked in [hello(), hello().stream()] {
+            let mut request = request("acme", &asked.field("max_tokens", 9));
+            *request.uri_mut() = path.parse().unwrap();
+            let answer = house.gateway.ask(request).await;
+            if answer.status == 200 {
+                // A spelling that is served is an exchange like any other.
+                served += 1;
+                continue;
+            }
+            assert!((400..500).contains(&answer.status), "{path}: {}", answer.status);
+            let id = answer.request_id().to_owned();
+            let line = async || house.gateway.lines().into_iter().find(|line| line["request_id"] == id.as_str());
+            let line = eventually("its line in the log", line, |line| line.is_some()).await.unwrap();
+            // What the filter doesn't take for an API has no record.
+            if line.get("v").is_some() {
+                judged += 1;
+                let told = ["outcome", "provider", "cost_nanousd"].map(|name| line[name].clone());
+                assert_eq!(told, [json!("invalid_request"), json!("none"), json!(0)], "{path}: {line}");
+            }
+        }
+    }
+    assert!(judged >= 8, "{judged} of them were read as API calls");
+    let used = before.saturating_sub(left().await);
+    assert!(used <= served, "{used} places are taken in the window, and {served} requests were sent on");
+    let stats = house.gateway.stats().await;
+    for status in ["provider_unavailable", "provider_error", "provider_rejected"] {
+        assert_eq!(stats.sum("ai_gateway_requests_total", &[("status", status)]), 0);
+    }
+    assert!(stats.sum("ai_gateway_requests_total", &[("status", "invalid_request"), ("provider", "none")]) > 0);
+    assert_eq!(stats.sum("ai_gateway_reserved_nanousd", &[]), 0);
+}
