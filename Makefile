@@ -155,6 +155,12 @@ unit: | need-rust need-python ## Unit and property tests of the core and the ada
 e2e: $(WASM) $(IMAGE)/index.json $(REGISTRY) provider checker $(RATELIMIT) $(FUNC_E) $(ENVOY_PATH) $(PROMLINT) $(DEBIAN_STAMP) $(PROMETHEUS) $(VENV)/tests.stamp | need-rust ## End to end: func-e, real Envoy, the official SDKs, real servers
 	@$(with_envoy) CHECK=$(CHECK) RATELIMIT=$(RATELIMIT) IMAGE=$(IMAGE):$(VERSION) ORAS=$(ORAS) REGISTRY=$(REGISTRY) PYTHON=$(VENV)/bin/python PROMLINT=$(PROMLINT) DEBIAN=$(DEBIAN) PROMETHEUS=$(PROMETHEUS) cargo test $(LOCKED) --test gateway $(TESTS)
 
+# Twice as many busy loops as there are processors, so that each waits for the other two thirds of its time.
+STRESS := 2
+.PHONY: test-stress
+test-stress: ## e2e with every processor busy with something else, by itself and bounded (TESTS=… for a part, TIMES=5 for several)
+	@python3 tests/stress.py --per-processor $(STRESS) --times $(or $(TIMES),1) $(MAKE) e2e
+
 .PHONY: cluster-outages
 cluster-outages: $(WASM) provider checker $(RATELIMIT) $(FUNC_E) $(ENVOY_PATH) $(DEBIAN_STAMP) | need-rust ## Two Envoys that share limits, with their service and its Redis killed and slow for 20 s, in every mode
 	@$(with_envoy) CHECK=$(CHECK) RATELIMIT=$(RATELIMIT) DEBIAN=$(DEBIAN) cargo test $(LOCKED) --test gateway -- --ignored --nocapture cluster::outages
