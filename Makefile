@@ -63,7 +63,7 @@ FUNC_E_HOME := $(CURDIR)/target/func-e
 # `env` and not `export`: make would hand the variables to cargo too, and a changed environment rebuilds.
 with_envoy = env FUNC_E=$(FUNC_E) ENVOY_PATH=$(ENVOY_PATH) FUNC_E_HOME=$(FUNC_E_HOME) WASM=$(WASM) PROVIDER=$(PROVIDER)
 
-DEBIAN_PACKAGES := postgresql-15 postgresql-client-15 libpq5 rsyslog rsyslog-pgsql libestr0 libfastjson4 liblognorm5 \
+DEBIAN_PACKAGES := postgresql-15 postgresql-client-15 libpq5 \
 	redis-server redis-tools libjemalloc2 liblzf1 libatomic1
 # Another list is unpacked anew.
 DEBIAN_STAMP := $(DEBIAN)/stamp-$(firstword $(shell echo $(DEBIAN_PACKAGES) | cksum))
@@ -157,6 +157,12 @@ unit: | need-rust need-python ## Unit and property tests of the core and the ada
 .PHONY: e2e
 e2e: $(WASM) $(IMAGE)/index.json $(REGISTRY) provider checker $(RATELIMIT) $(FUNC_E) $(ENVOY_PATH) $(PROMLINT) $(DEBIAN_STAMP) $(PROMETHEUS) $(VENV)/tests.stamp $(CLIENTS)/stamp $(GO_CLIENT) | need-rust ## End to end: func-e, real Envoy, the official SDKs, real servers
 	@$(with_envoy) CHECK=$(CHECK) RATELIMIT=$(RATELIMIT) IMAGE=$(IMAGE):$(VERSION) ORAS=$(ORAS) REGISTRY=$(REGISTRY) PYTHON=$(VENV)/bin/python CLIENTS=$(CLIENTS) GO_CLIENT=$(GO_CLIENT) PROMLINT=$(PROMLINT) DEBIAN=$(DEBIAN) PROMETHEUS=$(PROMETHEUS) cargo test $(LOCKED) --test gateway $(TESTS)
+
+# Twice as many busy loops as there are processors, so that each waits for the other two thirds of its time.
+STRESS := 2
+.PHONY: test-stress
+test-stress: ## e2e with every processor busy with something else, by itself and bounded (TESTS=… for a part, TIMES=5 for several)
+	@python3 tests/stress.py --per-processor $(STRESS) --times $(or $(TIMES),1) $(MAKE) e2e
 
 .PHONY: cluster-outages
 cluster-outages: $(WASM) provider checker $(RATELIMIT) $(FUNC_E) $(ENVOY_PATH) $(DEBIAN_STAMP) | need-rust ## Two Envoys that share limits, with their service and its Redis killed and slow for 20 s, in every mode
@@ -397,10 +403,10 @@ fuzz-build: | need-rust need-python need-c++
 # Elsewhere than on Debian 12 these tests are left out, and say so.
 $(DEBIAN_STAMP):
 	@rm -rf $(@D) && mkdir -p $(@D)/packages
-	@echo "unpacking Debian's postgresql-15, rsyslog and redis-server"
+	@echo "unpacking Debian's postgresql-15 and redis-server"
 	@cd $(@D)/packages && { apt-get download $(DEBIAN_PACKAGES) >log 2>&1 || { [ $$(id -u) = 0 ] && apt-get update >>log 2>&1 && apt-get download $(DEBIAN_PACKAGES) >>log 2>&1; }; } \
 		&& for package in *.deb; do dpkg-deb -x $$package $(@D); done \
-		|| { tail -n 2 $(@D)/packages/log >&2; echo "no postgresql-15, rsyslog and redis-server from Debian here: the tests that need them are SKIPPED" >&2; }
+		|| { tail -n 2 $(@D)/packages/log >&2; echo "no postgresql-15 and redis-server from Debian here: the tests that need them are SKIPPED" >&2; }
 	@touch $@
 
 $(PILOT): $(wildcard tests/istio/*) | need-go

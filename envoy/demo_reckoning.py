@@ -130,6 +130,17 @@ def invoices(select, series):
     return owed == counted
 
 
+def unread(select, prometheus):
+    """Prints how many lines of the access log PostgreSQL could not read, and tells whether there is none, and Prometheus knows."""
+    count = int(select("select count(*) from ai_gateway.unread"))
+    print(f"  lines that are no record      {count:>4}")
+    known = lambda: json.loads(got(f"{prometheus}/api/v1/query?query=ai_gateway_records_unread"))["data"]["result"]
+    if prometheus and [series["value"][1] for series in until(known, bool, 30)] != [str(count)]:
+        print("  Prometheus says something else of them")
+        return False
+    return count == 0
+
+
 # What was charged of exchanges whose usage was told must be what was billed. All else is an estimate, or nothing.
 TOLD, BROKEN, NOTHING = "usage was told", "  attempts of these that broke off", "an error without usage: not charged"
 ESTIMATED = {

@@ -76,15 +76,27 @@ impl<'a> Object<'a> {
     }
 }
 
+/// No text is longer: clients and providers may write megabytes, and a shipper takes lines of so many bytes.
+const MOST_BYTES: usize = 256;
+
 pub fn quoted(out: &mut String, text: &str) {
-    if words::is_plain(text.as_bytes()) {
+    if text.len() <= MOST_BYTES && words::is_plain(text.as_bytes()) {
         out.push('"');
         out.push_str(text);
         out.push('"');
     } else {
-        // A string always serialises.
-        out.push_str(&serde_json::to_string(text).unwrap_or_default());
+        out.push_str(&escaped(text));
     }
+}
+
+/// A text that is cut says so. NUL, of which PostgreSQL's jsonb knows nothing, is the replacement character.
+#[cold]
+fn escaped(text: &str) -> String {
+    let end = (0..=MOST_BYTES).rev().find(|end| text.is_char_boundary(*end));
+    let kept = end.and_then(|end| text.get(..end)).filter(|_| text.len() > MOST_BYTES);
+    let text = kept.map_or_else(|| text.to_owned(), |kept| format!("{kept}…"));
+    // A string always serialises.
+    serde_json::to_string(&text.replace('\0', "\u{fffd}")).unwrap_or_default()
 }
 
 fn digits(out: &mut String, number: u64) {
@@ -109,6 +121,24 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
+    fn as_kept(text: &str) -> String {
+        text.replace('\0', "\u{fffd}")
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_characters() {
+        let quoted = |text: &str| {
+            let mut out = String::new();
+            quoted(&mut out, text);
+            serde_json::from_str::<String>(&out).unwrap()
+        };
+        for text in ["x".repeat(256), "é".repeat(128), format!("{}\0", "x".repeat(255))] {
+            assert_eq!(quoted(&text), as_kept(&text));
+        }
+        assert_eq!(quoted(&"x".repeat(257)), format!("{}…", "x".repeat(256)));
+        assert_eq!(quoted(&"漢".repeat(1_000_000)), format!("{}…", "漢".repeat(85)));
+    }
+
     proptest! {
         #[test]
         fn what_is_written_is_read(number: u64, text: String, flag: bool, items: Vec<String>) {
@@ -121,6 +151,8 @@ mod tests {
             object.maybe_text("no_text", None);
             object.list("items", items.iter(), |out, item| quoted(out, item));
             object.end();
+            let [text, items] = [vec![text], items].map(|texts| texts.into_iter().map(|text| as_kept(&text)).collect::<Vec<_>>());
+            let text = &text[0];
             let expected = json!({"number": number, "text": text, "flag": flag, "no_number": null, "no_text": null, "items": items});
             prop_assert_eq!(serde_json::from_str::<Value>(&out).unwrap(), expected);
         }

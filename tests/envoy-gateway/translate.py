@@ -154,9 +154,11 @@ def written(found):
 
 
 def start_registry(directory, children):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    # Bound, not listened on, and shared from now on: the registry may have the port, and nobody else is given it.
+    kept = socket.socket()
+    kept.bind(("127.0.0.1", 0))
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    port = kept.getsockname()[1]
     configuration = {"version": 0.1, "storage": {"filesystem": {"rootdirectory": str(directory / "images")}}, "http": {"addr": f"127.0.0.1:{port}"}}
     (directory / "registry.json").write_text(json.dumps(configuration))
     children.start("registry", [os.environ["REGISTRY"], "serve", str(directory / "registry.json")], dict(os.environ))
@@ -164,7 +166,7 @@ def start_registry(directory, children):
     _, _, version = os.environ["IMAGE"].rpartition(":")
     image = f"127.0.0.1:{port}/team/nexus-ai-gateway:{version}"
     subprocess.run([os.environ["ORAS"], "copy", "--no-tty", "--from-oci-layout", os.environ["IMAGE"], "--to-plain-http", image], check=True, stdout=subprocess.DEVNULL)
-    return port
+    return port, kept
 
 
 def main():
@@ -175,7 +177,7 @@ def main():
         directory = pathlib.Path(directory)
         children = Children(directory)
         try:
-            registry = start_registry(directory, children)
+            registry, kept = start_registry(directory, children)
             for mode in ("bare", "held"):
                 (directory / mode).mkdir()
                 found = translated(mode, registry, directory / mode)

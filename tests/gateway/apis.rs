@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
@@ -290,7 +289,7 @@ async fn a_gigabyte_streams_by_and_leaves_no_trace_in_memory() {
             post("/v1/responses", "large", "tokens=5", &json!({"model": "gpt-5-mini", "input": "hi", "stream": true}));
         assert_eq!(swallow(&gateway, small).await.0, 200);
     }
-    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    gateway.polls(3).await;
     let before = eventually("the VM's memory", memory, |bytes| bytes.is_some_and(|bytes| bytes > 0)).await.unwrap();
 
     let bound = 900_000_000;
@@ -306,7 +305,7 @@ async fn a_gigabyte_streams_by_and_leaves_no_trace_in_memory() {
     assert!(status == 200 && length > 100_000_000, "{status}, {length} bytes");
     exact(&gateway, &id).await;
 
-    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    gateway.polls(3).await;
     let after = memory().await.unwrap();
     assert!(after < before + (1 << 20), "{before} bytes before, {after} after");
 }

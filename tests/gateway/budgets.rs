@@ -14,7 +14,7 @@ const CALLERS: usize = 64;
 pub async fn away_from_midnight() {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     let left = 86_400 - since.as_secs() % 86_400;
-    if left < 120 {
+    if left < 300 {
         tokio::time::sleep(Duration::from_secs(left + 1)).await;
     }
 }

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
 
-use crate::envoy::{free_ports, wasm};
+use crate::envoy::{free_ports, ports_in_a_row, wasm};
 use crate::{postgres, prometheus};
 
 /// The vocabulary, without `internal_error`, which nobody can ask for. `tenant_missing` is Envoy's own here: its
@@ -34,12 +33,6 @@ const OUTCOMES: [&str; 18] = [
     "token_rate_limited",
 ];
 
-/// The first of four ports in a row that are free, below those that clients are given.
-fn four_in_a_row() -> u16 {
-    let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
-    (20_000..30_000).step_by(4).find(|first| (*first..first + 4).all(free)).expect("four free ports")
-}
-
 #[test]
 fn in_the_demo_everything_happens_and_all_who_count_agree() {
     // It writes under target/ of its own tree, where a `make demo` may be at work.
@@ -55,11 +48,19 @@ fn in_the_demo_everything_happens_and_all_who_count_agree() {
             }
         }
     }
-    let names = ["GATEWAY_PORT", "ADMIN_PORT", "EJECTED_PORT", "PROBE_PORT", "PROMETHEUS_PORT", "POSTGRES_PORT"];
+    let names = [
+        "GATEWAY_PORT",
+        "ADMIN_PORT",
+        "EJECTED_PORT",
+        "PROBE_PORT",
+        "PROMETHEUS_PORT",
+        "POSTGRES_PORT",
+        "RECORDS_PORT",
+    ];
     let said = Command::new("python3")
         .arg(top.join("envoy/demo"))
-        .envs(names.into_iter().zip(free_ports::<6>().map(|port| port.to_string())))
-        .env("PROVIDER_PORT", four_in_a_row().to_string())
+        .envs(names.into_iter().zip(free_ports::<7>().map(|port| port.to_string())))
+        .env("PROVIDER_PORT", ports_in_a_row(4).to_string())
         .env("WASM", wasm())
         .env("FUNC_E", std::env::var_os("FUNC_E").expect("FUNC_E: run `make e2e`"))
         .env("FUNC_E_STATE_HOME", top.join("func-e"))
@@ -87,6 +88,7 @@ fn in_the_demo_everything_happens_and_all_who_count_agree() {
     if postgres::debian().is_some() {
         assert_eq!(figures("PostgreSQL"), records);
         assert!(reckoning.contains("as in Envoy's stats"), "{told}");
+        assert_eq!(figures("lines that are no record"), Some(vec!["0"]), "{told}");
     }
 
     let log = fs::read_to_string(top.join("target/demo/access.log")).unwrap();

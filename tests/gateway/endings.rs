@@ -1,7 +1,5 @@
 //! Every way an exchange can end, each settled once: one record, no reservation left, no connection counted.
 
-use std::time::Duration;
-
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Frame};
 use serde_json::{Value, json};
@@ -152,10 +150,10 @@ async fn absurd_usage() {
     }
 }
 
-/// Waits until the provider has this many requests.
-async fn arrived(gateway: &Gateway, count: usize) {
-    let look = async || gateway.provider().ledger().requests.len();
-    eventually("requests at the provider", look, |requests| *requests >= count).await;
+/// Waits until the provider has read a request to its end.
+async fn arrived(gateway: &Gateway) {
+    let look = async || gateway.provider().ledger().requests.iter().any(|entry| !entry.model.is_empty());
+    eventually("a request at the provider", look, |arrived| *arrived).await;
 }
 
 /// Endings by a client that leaves: before anything was sent on, before, during and after the answer.
@@ -170,10 +168,7 @@ async fn endings_by_the_client() {
         if pieces == 0 {
             tokio::select! {
                 _ = sent => panic!("{case}: an answer"),
-                () = async {
-                    arrived(&gateway, 1).await;
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                } => {}
+                () = arrived(&gateway) => {}
             }
             drop(connection);
             return Vec::new();
@@ -195,7 +190,7 @@ async fn endings_by_the_client() {
     let mut connection = Connection::open(gateway.addr).await;
     tokio::select! {
         _ = connection.send(chat("upload").request_of(half)) => panic!("upload: an answer"),
-        () = tokio::time::sleep(Duration::from_millis(300)) => {}
+        _ = eventually("an open request", async || gateway.open_requests().await, |open| *open == 1) => {}
     }
     drop(connection);
     check(&gateway, "upload", &unused("client_closed")).await;
@@ -232,18 +227,22 @@ async fn endings_by_the_client() {
 #[tokio::test(flavor = "multi_thread")]
 async fn endings_by_timeout() {
     let cases = ["waiting", "waiting-stream", "middle"];
-    let gateway = gateway("endings-timeout", "1s", &cases).await;
-    for (case, asked) in [("waiting", chat("waiting")), ("waiting-stream", chat("waiting-stream").stream())] {
-        let answer = gateway.ask(asked.sim("hang").request()).await;
+    let gateway = gateway("endings-timeout", "4s", &cases).await;
+    let asked = [chat("waiting"), chat("waiting-stream").stream()].map(|asked| asked.sim("hang").request());
+    let [waiting, streaming] = asked.map(|asked| gateway.ask(asked));
+    let mut connection = Connection::open(gateway.addr).await;
+    let middle = async {
+        let asked = chat("middle").stream().sim("hang_after=3");
+        whole(connection.send(asked.request()).await.unwrap()).await
+    };
+    let (waiting, streaming, middle) = tokio::join!(waiting, streaming, middle);
+    for (case, answer) in [("waiting", waiting), ("waiting-stream", streaming)] {
         assert_eq!((answer.status, answer.code().as_str()), (504, "provider_unavailable"), "{case}");
         let told = Told { outcome: "provider_unavailable", source: "estimated", exact: false };
         let record = check(&gateway, case, &told).await;
         assert_eq!(record["status"], 504, "{case}: {record}");
     }
-    let mut connection = Connection::open(gateway.addr).await;
-    let asked = chat("middle").stream().sim("hang_after=3");
-    let answer = whole(connection.send(asked.request()).await.unwrap()).await;
-    assert_eq!((answer.status, answer.broken), (200, true));
+    assert_eq!((middle.status, middle.broken), (200, true));
     check(&gateway, "middle", &estimated("provider_aborted")).await;
 }
 

@@ -8,11 +8,13 @@ use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use hyper::Request;
 use serde_json::{Value, json};
-use simulated_provider::{Entry, Provider, price_entries};
+use simulated_provider::{Entry, Port, Provider, price_entries};
 
 use crate::client::{Answer, PATIENCE, ask, eventually, get};
 
@@ -278,11 +280,21 @@ impl Gateway {
         self.records().into_iter().filter(|record| record["tenant"] == tenant).collect()
     }
 
-    /// The records of this tenant, once there are as many. A moment later there are still no more.
+    /// What has ended before is in the access log afterwards: a later request's line is, and the file is written in order.
+    pub async fn written(&self) {
+        static NTH: AtomicUsize = AtomicUsize::new(0);
+        let path = format!("/later-{}", NTH.fetch_add(1, Ordering::Relaxed));
+        self.ask(get(&path)).await;
+        let line = format!("\"{path}\"");
+        let look = async || fs::read_to_string(self.access_log()).unwrap_or_default().contains(&line);
+        eventually("the line of a later request", look, |written| *written).await;
+    }
+
+    /// The records of this tenant, once there are as many; and there are no more.
     pub async fn wait_records_of(&self, tenant: &str, count: usize) -> Vec<Value> {
         let look = async || self.records_of(tenant);
         eventually(&format!("{count} records of {tenant}"), look, |records| records.len() >= count).await;
-        tokio::time::sleep(Duration::from_millis(60)).await;
+        self.written().await;
         let records = self.records_of(tenant);
         assert_eq!(records.len(), count, "records of {tenant}: {records:#?}");
         records
@@ -325,6 +337,18 @@ impl Gateway {
         sum
     }
 
+    /// How many requests Envoy has open, whosever they are.
+    pub async fn open_requests(&self) -> u64 {
+        self.plain_stat("http.gateway.downstream_rq_active").await
+    }
+
+    /// Waits until the filter has asked Envoy's admin so many times more, which it does once in a second.
+    pub async fn polls(&self, more: u64) {
+        let asked = async || self.plain_stat("cluster.admin.upstream_rq_completed").await;
+        let before = asked().await;
+        eventually(&format!("{more} questions to the admin"), asked, |now| *now >= before + more).await;
+    }
+
     /// The stats once the gauges, which are set once a second, say that this tenant has spent as much and holds no
     /// reservation, and that no exchange is open.
     pub async fn settled(&self, tenant: &str, spent: u64) -> Stats {
@@ -364,10 +388,21 @@ impl Gateway {
     }
 }
 
-/// Ports that were free a moment ago.
+/// Ports that nobody else is given until this process ends, for servers that can't tell which one they have taken.
 pub fn free_ports<const N: usize>() -> [u16; N] {
-    let sockets = [(); N].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
-    sockets.map(|socket| socket.local_addr().unwrap().port())
+    [(); N].map(|()| keep(Port::free().unwrap()))
+}
+
+/// The first of so many in a row.
+pub fn ports_in_a_row(count: u16) -> u16 {
+    Port::row(count).unwrap().into_iter().map(keep).next().unwrap()
+}
+
+fn keep(port: Port) -> u16 {
+    static KEPT: Mutex<Vec<Port>> = Mutex::new(Vec::new());
+    let number = port.number();
+    KEPT.lock().unwrap().push(port);
+    number
 }
 
 /// The labels and values of each series.
@@ -416,6 +451,13 @@ pub fn leashed(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", LEASH, "leash"]).arg(program).process_group(0).stdin(Stdio::piped());
     command
+}
+
+/// Without a warning, and with the shell that holds the leash.
+pub fn killed(mut leash: Child) {
+    let group = format!("-{}", leash.id());
+    assert!(Command::new("kill").args(["-KILL", "--", &group]).status().unwrap().success());
+    leash.wait().unwrap();
 }
 
 /// Envoy through func-e, or by itself where only its path is known.

@@ -416,7 +416,7 @@ async fn ten_thousand_hostile_requests() {
     // Each was told once, in words of the closed vocabulary; what the client read is what was written down.
     let alive = async || gateway.stats().await.sum("ai_gateway_active_connections", &[]);
     eventually("no open exchange", alive, |open| *open == 0).await;
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    gateway.written().await;
     let mut told: HashMap<String, Vec<String>> = HashMap::new();
     for record in gateway.records() {
         let outcome = record["outcome"].as_str().expect("an outcome").to_owned();

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use simulated_provider::Sum;
@@ -47,15 +46,13 @@ pub async fn crowd(gateway: &Gateway, tenant: &str, offered: usize) -> [usize; 2
 #[tokio::test(flavor = "multi_thread")]
 async fn of_5000_requests_by_64_connections_exactly_500_pass() {
     let tenant = |run: usize| format!("crowd-{run}");
-    let limited = json!({"limits": {"requests_per_minute": LIMIT}});
+    // An hour, so that no machine is too slow for its window.
+    let limited = json!({"limits": {"requests_per_hour": LIMIT}});
     let tenants: serde_json::Map<String, Value> = (0..RUNS).map(|run| (tenant(run), limited.clone())).collect();
     let gateway = Gateway::start(Setup::new("limits", policy(Value::Object(tenants)))).await;
     for run in 0..RUNS {
         gateway.provider().clear();
-        let began = Instant::now();
         let [passed, refused] = crowd(&gateway, &tenant(run), OFFERED).await;
-        let took = began.elapsed();
-        assert!(took < Duration::from_secs(55), "the window would have moved on: {took:?}");
         let Sum { requests, billed_requests, cost_nanousd, .. } = gateway.provider().settled_ledger(PATIENCE).sum();
         assert_eq!((requests, billed_requests), (LIMIT as u64, LIMIT as u64), "run {run}: what reached the provider");
         assert_eq!((passed, refused), (LIMIT, OFFERED - LIMIT), "run {run}: what the clients saw");

@@ -1,6 +1,6 @@
 """llama.cpp's own HTTP server on a model that it gets written first.
 
-Usage: llama_serve.py DIRECTORY. Prints `listening http://…` when it answers, and serves for ever.
+Usage: llama_serve.py DIRECTORY PORT. Serves for ever.
 """
 
 import os
@@ -18,12 +18,11 @@ llama_model.write(MODEL)
 params = xllamacpp.CommonParams()
 params.model.path = MODEL
 params.hostnames = ["127.0.0.1"]
-params.port = 0
+params.port = int(sys.argv[2])
 params.n_ctx = 2048
 params.n_parallel = 4
 params.cpuparams.n_threads = 1
 params.cpuparams_batch.n_threads = 1
 params.warmup = False
 server = xllamacpp.Server(params)
-print(f"listening {server.listening_address}", flush=True)
 threading.Event().wait()

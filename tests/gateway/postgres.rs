@@ -1,176 +1,45 @@
-//! Usage records in a real PostgreSQL, brought there by a real rsyslog from Envoy's access log: nothing is lost and nothing
-//! comes twice, whoever goes away in between.
+//! Usage records in a real PostgreSQL, brought there from Envoy's access log: nothing is lost, nothing comes twice, and no line
+//! stops those behind it, whoever goes away in between and whatever stands in it.
 
-use std::fs;
+mod database;
+mod lines;
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::Command;
 
-use serde_json::json;
+use http_body_util::{BodyExt, Full};
+use serde_json::{Value, json};
 
-use crate::client::{PATIENCE, chat, eventually};
-use crate::envoy::{Gateway, Setup, free_ports, free_tenant, leashed, policy};
+use crate::client::{PATIENCE, ask, chat, eventually, get};
+use crate::envoy::{Gateway, Setup, free_tenant, killed, policy};
 use crate::prometheus::panels;
 
-/// Debian's packages, as they were unpacked: `DEBIAN` names the folder.
-pub fn debian() -> Option<PathBuf> {
-    std::env::var_os("DEBIAN").map(PathBuf::from).filter(|folder| folder.join("usr/sbin/rsyslogd").exists())
+use database::Database;
+pub use database::debian;
+
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    folder
 }
 
-/// PostgreSQL refuses to run as root: then everything of it belongs to `nobody`, in a folder where that may be.
-struct Database {
-    root: PathBuf,
-    data: PathBuf,
-    port: u16,
-    _leash: Option<Child>,
+fn skipped() {
+    println!("SKIPPED: no PostgreSQL of Debian here");
 }
 
-fn is_root() -> bool {
-    fs::metadata("/proc/self").is_ok_and(|process| std::os::unix::fs::MetadataExt::uid(&process) == 0)
-}
-
-fn run(command: &mut Command) -> String {
-    let output = command.output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {said}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-impl Database {
-    fn new(debian: &Path) -> Self {
-        let [port] = free_ports();
-        let home = std::env::temp_dir().join(format!("nexus-postgres-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&home);
-        fs::create_dir_all(home.join("data")).unwrap();
-        let root = if is_root() {
-            run(Command::new("cp").arg("-r").arg(debian).arg(home.join("root")));
-            run(Command::new("chown").args(["-R", "65534:65534"]).arg(&home));
-            home.join("root")
-        } else {
-            debian.to_owned()
-        };
-        let database = Self { root, data: home.join("data"), port, _leash: None };
-        let mut initdb = database.program("initdb");
-        run(initdb.args(["-U", "ai_gateway", "-A", "trust", "--no-sync", "-D"]).arg(&database.data));
-        database
-    }
-
-    fn bin(&self, name: &str) -> PathBuf {
-        self.root.join("usr/lib/postgresql/15/bin").join(name)
-    }
-
-    fn program(&self, name: &str) -> Command {
-        let mut command = if is_root() {
-            let mut command = Command::new("setpriv");
-            command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(self.bin(name));
-            command
-        } else {
-            Command::new(self.bin(name))
-        };
-        command.env("LD_LIBRARY_PATH", libraries(&self.root)).current_dir(std::env::temp_dir());
-        command
-    }
-
-    async fn start(&mut self) {
-        let options = format!("-p {} -k {} -c fsync=off", self.port, self.data.display());
-        let mut start = self.program("pg_ctl");
-        start
-            .args(["start", "-w", "-t", "30", "-o", &options, "-l"])
-            .arg(self.data.join("log"))
-            .arg("-D")
-            .arg(&self.data);
-        // The server must not hold this process's pipes.
-        let started = start.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
-        assert!(started.success(), "{}", fs::read_to_string(self.data.join("log")).unwrap_or_default());
-    }
-
-    fn stop(&self) {
-        run(self.program("pg_ctl").args(["stop", "-w", "-m", "immediate", "-D"]).arg(&self.data));
-    }
-
-    fn ask(&self, database: &str, sql: &str) -> String {
-        let mut psql = self.program("psql");
-        psql.args([
-            "-h",
-            "127.0.0.1",
-            "-U",
-            "ai_gateway",
-            "-v",
-            "ON_ERROR_STOP=1",
-            "-qAt",
-            "-p",
-            &self.port.to_string(),
-        ]);
-        run(psql.args(["-d", database, "-c", sql])).trim().to_owned()
-    }
-
-    fn figures(&self, sql: &str) -> u64 {
-        self.ask("ai_gateway", sql).parse().unwrap_or(0)
-    }
-}
-
-impl Drop for Database {
-    fn drop(&mut self) {
-        let _ = self.program("pg_ctl").args(["stop", "-m", "immediate", "-D"]).arg(&self.data).output();
-        let _ = fs::remove_dir_all(self.data.parent().unwrap());
-    }
-}
-
-fn libraries(root: &Path) -> String {
-    format!("{0}/usr/lib/x86_64-linux-gnu:{0}/usr/lib/aarch64-linux-gnu", root.display())
-}
-
-fn shipper(debian: &Path, work: &Path, access_log: &Path, port: u16) -> Child {
-    fs::create_dir_all(work).unwrap();
-    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy/postgres/rsyslog.conf");
-    let mut conf = fs::read_to_string(shipped).unwrap();
-    for (mark, old, new) in [
-        ("WORK", "/var/spool/rsyslog".to_owned(), work.display().to_string()),
-        ("ACCESS_LOG", "/var/log/envoy/access.log".to_owned(), access_log.display().to_string()),
-        ("CONNINFO", "ai_gateway@localhost/".to_owned(), format!("ai_gateway@127.0.0.1:{port}/")),
-    ] {
-        let line = conf.lines().find(|line| line.ends_with(&format!("#= {mark}"))).expect(mark).to_owned();
-        conf = conf.replace(&line, &line.replace(&old, &new));
-    }
-    let path = work.join("rsyslog.conf");
-    fs::write(&path, conf).unwrap();
-    let modules = ["x86_64", "aarch64"].map(|arch| debian.join(format!("usr/lib/{arch}-linux-gnu/rsyslog")));
-    let modules = modules.iter().find(|folder| folder.exists()).expect("rsyslog's modules");
-    let log = fs::File::create(work.join("rsyslog.log")).unwrap();
-    leashed(debian.join("usr/sbin/rsyslogd"))
-        .args(["-n", "-f"])
-        .arg(&path)
-        .arg("-i")
-        .arg(work.join("pid"))
-        .arg("-M")
-        .arg(modules)
-        .env("LD_LIBRARY_PATH", libraries(debian))
-        .stdout(log.try_clone().unwrap())
-        .stderr(log)
-        .spawn()
-        .unwrap()
-}
-
-/// PostgreSQL is away for ten seconds and crashes on the way out, rsyslog is killed; the sum in SQL is the ledger's.
+/// PostgreSQL crashes and is away for a while, the shipper is killed; the sum in SQL is the ledger's.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_record_comes_to_postgresql_once() {
-    let Some(debian) = debian() else {
-        println!("SKIPPED: no PostgreSQL and rsyslog of Debian here");
-        return;
-    };
+    let Some(debian) = debian() else { return skipped() };
     let gateway =
         Gateway::start(Setup::new("postgres", policy(json!({"acme": free_tenant(), "o'neil": free_tenant()})))).await;
-    let mut database = Database::new(&debian);
-    database.start().await;
-    database.ask("postgres", "create database ai_gateway");
-    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy/postgres/schema.sql");
-    let schema = fs::read_to_string(schema).unwrap();
-    database.ask("ai_gateway", &schema);
-    database.ask("ai_gateway", &schema);
-    let work = Path::new(env!("CARGO_TARGET_TMPDIR")).join("postgres-rsyslog");
-    let _ = fs::remove_dir_all(&work);
-    let log = gateway.access_log();
-    let mut shippers = vec![shipper(&debian, &work, &log, database.port)];
+    let database = Database::start_new(&debian, "postgres");
+    let (log, told) = (gateway.access_log(), folder("postgres-shipper").join("told"));
+    let shipper = database.shipper(&log, &told);
 
     let mut asked = 0;
     let mut load = async |times: u32| {
@@ -181,40 +50,36 @@ async fn every_record_comes_to_postgresql_once() {
             gateway.ask(chat.request()).await;
             gateway.ask(chat.model("no-such-model").request()).await;
             asked += 2;
-            tokio::time::sleep(Duration::from_millis(20)).await;
         }
+        asked
     };
-    load(40).await;
-    let rows = "select count(*) from ai_gateway.exchanges";
-    eventually("the first rows", async || database.figures(rows), |rows| *rows == 80).await;
-    // Away for ten seconds, and requests go on.
-    database.stop();
+    let all = load(40).await;
+    eventually("the first rows", async || database.rows(), |rows| *rows == all).await;
+    database.crash();
     load(100).await;
-    tokio::time::sleep(Duration::from_secs(6)).await;
-    // The shipper dies as well, with what it had not brought yet.
-    let pid = fs::read_to_string(work.join("pid")).unwrap();
-    run(Command::new("kill").args(["-KILL", pid.trim()]));
-    shippers.clear();
-    fs::remove_file(work.join("pid")).unwrap();
+    let complains = async || fs::read_to_string(&told).unwrap().contains("again in");
+    eventually("a shipper that waits", complains, |complains| *complains).await;
+    killed(shipper);
     load(20).await;
-    database.start().await;
-    shippers.push(shipper(&debian, &work, &log, database.port));
+    database.start();
+    let _shipper = database.shipper(&log, &told);
     load(20).await;
+    gateway.written().await;
 
-    let all = asked;
-    eventually("all rows", async || database.figures(rows), |rows| *rows >= all).await;
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    assert_eq!(database.figures(rows), all, "nothing twice");
+    // The last line is the last to come: what is there with it is all that comes.
+    let all = load(1).await;
+    eventually("all rows", async || database.rows(), |rows| *rows >= all).await;
+    assert_eq!((database.rows(), database.unread()), (all, 0), "nothing twice");
     let billed = gateway.provider().settled_ledger(PATIENCE).sum();
-    assert_eq!(database.figures("select sum(cost_nanousd) from ai_gateway.exchanges"), billed.cost_nanousd);
+    assert_eq!(database.figure("select sum(cost_nanousd) from ai_gateway.exchanges"), billed.cost_nanousd);
     let of = |tenant: &str| format!("select sum(cost_nanousd) from ai_gateway.invoices where tenant = '{tenant}'");
-    assert_eq!(database.figures(&of("acme")) + database.figures(&of("o''neil")), billed.cost_nanousd);
+    assert_eq!(database.figure(&of("acme")) + database.figure(&of("o''neil")), billed.cost_nanousd);
     // The finance dashboard tells the same.
     let panels = panels("postgresql");
     assert_eq!(panels.len(), 2);
     for panel in panels {
         let sum = format!(r#"select round(sum("Cost") * 1e9) from ({}) as shown"#, panel["query"].as_str().unwrap());
-        assert_eq!(database.figures(&sum), billed.cost_nanousd, "{}", panel["panel"]);
+        assert_eq!(database.figure(&sum), billed.cost_nanousd, "{}", panel["panel"]);
     }
     let outcomes = database.ask("ai_gateway", "select distinct outcome from ai_gateway.exchanges order by 1");
     assert_eq!(outcomes, "model_unpriced\nsuccess");
@@ -228,12 +93,10 @@ fn months(database: &Database, log: &str) {
     let (_, after) = rest.split_once('"').unwrap();
     let line = |time: &str| format!(r#"select ai_gateway.record('{before}"time":"{time}"{after}')"#);
     // Months are those of UTC, wherever the shipper is; a shipper needs no right to the table.
-    let shipper = "create role shipper login; grant usage on schema ai_gateway to shipper; set role shipper";
     let times = ["2024-12-31T23:59:59.999Z", "2025-01-01T00:00:00.000Z", "2025-01-01T00:00:00.000Z"];
     let lines = times.map(|time| format!("set timezone = 'Asia/Tokyo'; {}", line(time))).join("; ");
-    database.ask("ai_gateway", &format!("{shipper}; {lines}"));
-    let rows = "select count(*) from ai_gateway.exchanges";
-    let of = |month: &str| database.figures(&format!("{rows}_{month}"));
+    database.ask("ai_gateway", &format!("set role shipper; {lines}"));
+    let of = |month: &str| database.figure(&format!("select count(*) from ai_gateway.exchanges_{month}"));
     assert_eq!((of("2024_12"), of("2025_01")), (1, 1));
     // Ten shippers come to a new month at once, each with a line of an older one in the same transaction.
     std::thread::scope(|scope| {
@@ -246,10 +109,119 @@ fn months(database: &Database, log: &str) {
     });
     assert_eq!((of("2025_01"), of("2025_02")), (11, 10));
 
-    let now = database.figures(rows);
+    let now = database.rows();
     let forget =
         |end: &str| database.ask("ai_gateway", &format!("select ai_gateway.forget(now() - '{end}'::timestamptz)"));
     assert_eq!(forget("2024-12-31T23:59:00Z"), "");
     assert_eq!(forget("2025-02-28T23:59:00Z"), "exchanges_2024_12\nexchanges_2025_01");
-    assert_eq!(database.figures(rows), now - 12);
+    assert_eq!(database.rows(), now - 12);
+}
+
+/// A log in which anything may stand, among records: each is a row or is kept as unread, once, though PostgreSQL may only read for
+/// a while, cuts every connection again and again, and the log is rotated.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_line_is_lost_and_none_stops_those_behind_it() {
+    let Some(debian) = debian() else { return skipped() };
+    let database = Database::start_new(&debian, "hostile-lines");
+    let folder = folder("hostile-lines");
+    let (log, told) = (folder.join("access.log"), folder.join("told"));
+    let mut shipper = database.shipper(&log, &told);
+    let superuser = |sql: &str| database.ask("postgres", sql);
+
+    let (mut rows, mut unread, mut cost) = (0, 0, 0_u128);
+    for round in 0..6 {
+        match round {
+            1 => superuser("alter database ai_gateway set default_transaction_read_only = on"),
+            2 => {
+                let waits = async || fs::read_to_string(&told).unwrap().contains("read-only transaction");
+                eventually("a shipper that waits", waits, |waits| *waits).await;
+                superuser("alter database ai_gateway reset default_transaction_read_only")
+            }
+            4 => {
+                killed(shipper);
+                shipper = database.shipper(&log, &told);
+                String::new()
+            }
+            _ => String::new(),
+        };
+        let mut file = File::options().create(true).append(true).open(&log).unwrap();
+        for (nth, line) in lines::of(round).into_iter().enumerate() {
+            file.write_all(&line.bytes).unwrap();
+            file.write_all(b"\n").unwrap();
+            match line.cost {
+                Some(nano) => (rows, cost) = (rows + 1, cost + u128::from(nano)),
+                None => unread += 1,
+            }
+            if nth % 25 == 0 {
+                superuser("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'shipper'");
+            }
+        }
+        // What another round writes goes to a new file.
+        fs::rename(&log, folder.join(format!("access.log.{}", 9 - round))).unwrap();
+    }
+    let come = async || (database.rows(), database.unread());
+    eventually("all lines", come, |come| *come == (rows, unread)).await;
+    let sum = |of: &str| database.ask("ai_gateway", &format!("select sum(cost_nanousd) from ai_gateway.{of}"));
+    assert_eq!((sum("exchanges"), sum("invoices")), (cost.to_string(), cost.to_string()));
+
+    // A shipper that knows of nothing brings all of it again, and nothing changes.
+    killed(shipper);
+    database.ask("ai_gateway", "delete from ai_gateway.logs");
+    let _shipper = database.shipper(&log, &told);
+    let files = async || database.figure("select count(*) from ai_gateway.logs");
+    eventually("every file", files, |files| *files == 6).await;
+    assert_eq!(come().await, (rows, unread));
+
+    // Prometheus is told, by the shipped exporter; and after an update the lines are tried anew.
+    let (_exporter, port) = database.exporter();
+    let page = async || {
+        let asked = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok();
+        if asked { Some(ask(SocketAddr::from(([127, 0, 0, 1], port)), get("/metrics")).await) } else { None }
+    };
+    let page = eventually("the exporter", page, |page| page.as_ref().is_some_and(|page| page.status == 200)).await;
+    let page = page.unwrap().text();
+    assert!(page.contains(&format!("\nai_gateway_records_unread {unread}\n")), "{page}");
+    let promlint = std::env::var_os("PROMLINT").expect("PROMLINT: run `make e2e`");
+    let metrics = folder.join("metrics");
+    fs::write(&metrics, &page).unwrap();
+    let check = Command::new(promlint).stdin(File::open(metrics).unwrap()).output().unwrap();
+    assert!(check.status.success() && check.stdout.is_empty(), "{}", String::from_utf8_lossy(&check.stdout));
+    assert_eq!(database.figure("select ai_gateway.reread()"), 0);
+    assert_eq!(come().await, (rows, unread));
+}
+
+/// Names that clients and providers make up, through the gateway: every exchange is a row, and PostgreSQL's sum is the provider's.
+#[tokio::test(flavor = "multi_thread")]
+async fn odd_names_become_rows() {
+    let Some(debian) = debian() else { return skipped() };
+    let mut policy = policy(json!({"acme": free_tenant()}));
+    policy["prices"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"model": "odd*", "input_usd_per_1m_tokens": "1", "output_usd_per_1m_tokens": "2"}));
+    let gateway = Gateway::start(Setup::new("odd-names", policy)).await;
+    let database = Database::start_new(&debian, "odd-names");
+    let _shipper = database.shipper(&gateway.access_log(), &folder("odd-names-shipper").join("told"));
+    for name in lines::ODD {
+        let body = String::from_utf8(chat("acme").model("MODEL").body()).unwrap();
+        for body in [body.replace("MODEL", name), body.replace("MODEL", &format!("odd{name}"))] {
+            gateway.ask(chat("acme").request_with(body)).await;
+        }
+        let headers = chat("acme").model("odd").header("x-ai-role", "chat");
+        gateway.ask(headers.sim(&format!("answer_model={}", name.replace(['\\', ';', ','], ""))).request()).await;
+    }
+    let mut raw = chat("acme").model("oddBYTES").body();
+    let at = raw.windows(5).position(|bytes| bytes == b"BYTES").unwrap();
+    raw.splice(at..at + 5, [0xff, 0xfe, 0x80]);
+    gateway.ask(chat("acme").request_of(Full::from(raw).boxed())).await;
+    gateway.written().await;
+    let records: Vec<Value> = gateway.records();
+    eventually("all rows", async || database.rows(), |rows| *rows >= records.len() as u64).await;
+    assert_eq!((database.rows(), database.unread()), (records.len() as u64, 0));
+    let charged: u64 = records.iter().map(|record| record["cost_nanousd"].as_u64().unwrap()).sum();
+    let billed = gateway.provider().settled_ledger(PATIENCE).sum().cost_nanousd;
+    assert!(billed > 0);
+    assert_eq!((charged, database.figure("select sum(cost_nanousd) from ai_gateway.invoices")), (billed, billed));
+    let longest = gateway.records().iter().map(|record| record.to_string().len()).max().unwrap();
+    assert!(longest < 8_192, "{longest} bytes of a record");
 }

@@ -6,7 +6,6 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
 use hyper::Method;
 use simulated_provider::Provider;
@@ -182,12 +181,10 @@ async fn stopped_by_a_signal_it_loses_no_record() {
         let asked = chat("acme").anonymous().header("authorization", &format!("Bearer {CLIENT}"));
         assert_eq!(ask(addr, asked.request()).await.status, 200);
     }
-    let told = Instant::now();
     let group = format!("-{}", started.id());
     assert!(Command::new("kill").args(["-TERM", "--", &group]).status().unwrap().success());
     assert!(lines.last().unwrap().unwrap().contains("stopped"));
     started.wait().unwrap();
-    assert!(told.elapsed() < Duration::from_secs(8));
     let records = fs::read_to_string(top.join("target/production/access.log")).unwrap();
     assert_eq!(records.lines().filter(|line| line.contains("gpt-4o-mini")).count(), 5, "{records}");
 }

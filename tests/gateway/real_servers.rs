@@ -2,16 +2,16 @@
 //! can be told to have.
 
 use std::fs::{self, File};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::Child;
+use std::process::{Child, Command};
 
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use serde_json::{Value, json};
 
-use crate::client::{Answer, ask, chat, get, next_piece};
-use crate::envoy::{Gateway, Setup, free_tenant, leashed, policy, started};
+use crate::client::{Answer, ask, chat, eventually, get, next_piece};
+use crate::envoy::{Gateway, Setup, free_ports, free_tenant, leashed, policy, started};
 use crate::sdk::{python, script};
 
 struct Server {
@@ -26,30 +26,37 @@ fn directory(name: &str) -> PathBuf {
     dir
 }
 
-async fn llama() -> Server {
-    let dir = directory("llama");
-    let log = dir.join("llama.log");
-    let mut command = leashed(python());
-    command.arg(script("llama_serve.py")).arg(&dir).env("PYTHONDONTWRITEBYTECODE", "1");
+/// A server that is told its port, and its log.
+async fn serve(name: &str, command: impl FnOnce(&Path, u16) -> Command) -> Server {
+    let dir = directory(name);
+    let [port] = free_ports();
+    let log = dir.join("server.log");
     let out = File::create(&log).unwrap();
-    let leash = command.stdout(out.try_clone().unwrap()).stderr(out).spawn().expect("a shell");
-    let listening = || {
-        let text = fs::read_to_string(&log).ok()?;
-        text.lines().find_map(|line| line.strip_prefix("listening http://")?.parse().ok())
+    let leash = command(&dir, port).stdout(out.try_clone().unwrap()).stderr(out).spawn().expect("a shell");
+    let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    started(&log, name, || TcpStream::connect(addr).ok()).await;
+    Server { addr, _leash: leash }
+}
+
+async fn llama() -> Server {
+    let command = |dir: &Path, port: u16| {
+        let mut command = leashed(python());
+        command.arg(script("llama_serve.py")).arg(dir).arg(port.to_string()).env("PYTHONDONTWRITEBYTECODE", "1");
+        command
     };
-    Server { addr: started(&log, "llama.cpp's port", listening).await, _leash: leash }
+    let server = serve("llama", command).await;
+    let ready = async || ask(server.addr, get("/health")).await.status;
+    eventually("llama.cpp's model", ready, |status| *status == 200).await;
+    server
 }
 
 async fn llmock() -> Server {
-    let log = directory("llmock").join("llmock.log");
-    let addr = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
-    let mut command = leashed(python().with_file_name("llmock"));
-    command.args(["serve", "--host", "127.0.0.1", "--port", &addr.port().to_string()]);
-    let out = File::create(&log).unwrap();
-    let leash = command.stdout(out.try_clone().unwrap()).stderr(out).spawn().expect("a shell");
-    let listening = || std::net::TcpStream::connect(addr).ok();
-    started(&log, "llmock's port", listening).await;
-    Server { addr, _leash: leash }
+    let command = |_: &Path, port: u16| {
+        let mut command = leashed(python().with_file_name("llmock"));
+        command.args(["serve", "--host", "127.0.0.1", "--port", &port.to_string()]);
+        command
+    };
+    serve("llmock", command).await
 }
 
 /// What the record must say of this usage.

@@ -42,8 +42,9 @@ async fn change(gateway: &mut Gateway, mut policy: Value, accepted: bool, write:
     }
 }
 
-fn limited(per_minute: u64) -> Value {
-    policy(json!({"acme": {"limits": {"requests_per_minute": per_minute}}}))
+/// By the hour, so that no machine is too slow for its window.
+fn limited(per_hour: u64) -> Value {
+    policy(json!({"acme": {"limits": {"requests_per_hour": per_hour}}}))
 }
 
 /// Asks so many times, on connections of their own, so that both workers are met; those that passed.
@@ -68,7 +69,7 @@ async fn changed_limits_keep_the_counts() {
     gateway.settled("acme", spent).await;
 
     update(&mut gateway, limited(10), true).await;
-    assert_eq!(passing(&gateway, 8).await, 4, "10 a minute, of which 6 were used before the change");
+    assert_eq!(passing(&gateway, 8).await, 4, "10 an hour, of which 6 were used before the change");
     update(&mut gateway, limited(5), true).await;
     assert_eq!(passing(&gateway, 3).await, 0);
     update(&mut gateway, limited(12), true).await;
@@ -91,9 +92,10 @@ async fn an_exchange_outlives_a_change() {
     let setup = Setup { dynamic: true, ..Setup::new("reload-open", limited(20)) };
     let mut gateway = Gateway::start(setup).await;
     let mut connection = Connection::open(gateway.addr).await;
-    let asked = chat("acme").stream().sim("tokens=4; gap_ms=400");
+    let asked = chat("acme").stream().sim("tokens=4; hold_after=2");
     let answer = connection.send(asked.request()).await.expect("an answer");
     update(&mut gateway, limited(10), true).await;
+    gateway.provider().let_go();
     let answer = crate::client::whole(answer).await;
     assert!(!answer.broken && answer.text().ends_with("data: [DONE]\n\n"), "{answer:?}");
     let record = gateway.wait_records_of("acme", 1).await.remove(0);
@@ -306,7 +308,7 @@ async fn a_killed_vm_comes_back_with_its_books() {
         reloads().await >= 1
     };
     eventually("a VM on each worker", alive, |alive| *alive).await;
-    assert_eq!(passing(&gateway, 8).await, 4, "10 a minute, of which 6 were used before the crash");
+    assert_eq!(passing(&gateway, 8).await, 4, "10 an hour, of which 6 were used before the crash");
     let billed = gateway.provider().settled_ledger(PATIENCE).sum();
     assert_eq!(billed.requests, 10);
     gateway.settled("acme", billed.cost_nanousd).await;

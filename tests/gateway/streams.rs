@@ -1,7 +1,7 @@
 //! What the client of a stream gets, byte for byte and at once: what the provider sent, less the usage that was not
 //! asked for.
 
-use std::time::Duration;
+use std::time::Instant;
 
 use serde_json::json;
 use tokio::sync::OnceCell;
@@ -156,16 +156,25 @@ async fn no_event_waits_for_the_next() {
     }
 }
 
-/// Events come one by one, as they are made, and not in one lump at the end.
+/// What the record says of an answer's times is what its client has seen.
 #[tokio::test(flavor = "multi_thread")]
-async fn events_keep_their_distance() {
+async fn the_first_byte_has_its_own_time() {
     let gateway = gateway().await;
-    let answer = gateway.ask(chat("acme").stream().sim("tokens=4; gap_ms=300").request()).await;
-    let (first, last) = (answer.arrivals[0].1, answer.arrivals[answer.arrivals.len() - 1].1);
-    let (ends, spread) = (answer.arrivals.len(), last - first);
-    // Six gaps of 0.3 s lie between the first event and `[DONE]`.
-    assert!(ends >= 5 && spread > Duration::from_millis(900), "{ends} pieces over {spread:?}");
-    let record = gateway.record_of(&answer).await;
-    let told = record["first_byte_ms"].as_u64().zip(record["duration_ms"].as_u64());
-    assert!(told.is_some_and(|(first, all)| first + 900 < all), "{record}");
+    let began = Instant::now();
+    let mut connection = Connection::open(gateway.addr).await;
+    let asked = chat("acme").stream().sim("hang_after=2");
+    let answer = tokio::time::timeout(PATIENCE, connection.send(asked.request())).await.expect("a head");
+    let answer = answer.expect("an answer");
+    let id = answer.headers()["x-request-id"].to_str().unwrap().to_owned();
+    let mut body = answer.into_body();
+    assert!(next_piece(&mut body).await.is_some());
+    let first = began.elapsed();
+    gateway.polls(2).await;
+    let all = began.elapsed();
+    drop((body, connection));
+    let record = gateway.record_with_id(&id).await;
+    let [first_byte, duration] =
+        ["first_byte_ms", "duration_ms"].map(|field| u128::from(record[field].as_u64().unwrap()));
+    assert!(first_byte <= first.as_millis() + 1, "{first:?}: {record}");
+    assert!(duration + 2 >= first_byte + (all - first).as_millis(), "{first:?}, {all:?}: {record}");
 }

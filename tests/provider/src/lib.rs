@@ -16,6 +16,7 @@ mod framing;
 pub mod knobs;
 pub mod ledger;
 mod playback;
+mod port;
 pub mod prices;
 pub mod refusal;
 mod request;
@@ -32,12 +33,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 
 pub use api::Api;
 pub use books::{Bill, Books};
 pub use ledger::{Ending, Entry, Ledger, Sum};
+pub use port::Port;
 pub use prices::{DEFAULT_RATES, PRICES, Rates, price_entries};
 pub use server::{CASES, Manners, Setup, serve};
 
@@ -46,9 +48,9 @@ pub struct Provider {
     pub addr: SocketAddr,
     setup: Setup,
     runtime: Option<Runtime>,
-    /// The port, while nobody listens on it. A free port might be given to a client that tries to connect to it, and then that
+    /// Also while nobody listens on it. A free port might be given to a client that tries to connect to it, and then that
     /// client is connected to itself.
-    kept: Option<TcpSocket>,
+    _port: Option<Port>,
 }
 
 impl Provider {
@@ -75,17 +77,11 @@ impl Provider {
     }
 
     pub fn with(addr: SocketAddr, setup: Setup) -> io::Result<Self> {
-        let listener = std::net::TcpListener::bind(addr)?;
-        listener.set_nonblocking(true)?;
-        let addr = listener.local_addr()?;
-        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().thread_name("provider").build()?;
-        let kept = setup.clone();
-        let listener = {
-            let _guard = runtime.enter();
-            TcpListener::from_std(listener)?
-        };
-        runtime.spawn(server::serve(listener, setup));
-        Ok(Self { addr, setup: kept, runtime: Some(runtime), kept: None })
+        // A port that was named may be kept already, by who named it.
+        let port = if addr == SocketAddr::from((Ipv4Addr::LOCALHOST, 0)) { Some(Port::free()?) } else { None };
+        let addr = port.as_ref().map_or(addr, Port::addr);
+        let (addr, runtime) = listen(addr, setup.clone())?;
+        Ok(Self { addr, setup, runtime: Some(runtime), _port: port })
     }
 
     pub fn url(&self) -> String {
@@ -116,27 +112,44 @@ impl Provider {
         self.setup.manners.turn(knobs);
     }
 
+    /// Lets one answer go on that is held by `hold_after`, or the next that will be.
+    pub fn let_go(&self) {
+        self.setup.released.notify_one();
+    }
+
     /// Refuses connections from now on, and breaks off those that there are.
     pub fn stop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
             // Open connections end with their tasks. On a thread that may wait: a test's own may not.
             let ended = std::thread::spawn(|| runtime.shutdown_timeout(Duration::from_millis(200)));
             let _ = ended.join();
-            self.kept = TcpSocket::new_v4().ok().filter(|socket| socket.bind(self.addr).is_ok());
         }
     }
 
     /// Listens where it did before, with the books that it had.
     pub fn restart(&mut self) -> io::Result<()> {
         self.stop();
-        self.kept = None;
-        *self = Self::with(self.addr, self.setup.clone())?;
+        let (_, runtime) = listen(self.addr, self.setup.clone())?;
+        self.runtime = Some(runtime);
         Ok(())
     }
 
     pub fn clear(&self) {
         self.setup.books.clear();
     }
+}
+
+fn listen(addr: SocketAddr, setup: Setup) -> io::Result<(SocketAddr, Runtime)> {
+    let listener = std::net::TcpListener::bind(addr)?;
+    listener.set_nonblocking(true)?;
+    let addr = listener.local_addr()?;
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().thread_name("provider").build()?;
+    let listener = {
+        let _guard = runtime.enter();
+        TcpListener::from_std(listener)?
+    };
+    runtime.spawn(server::serve(listener, setup));
+    Ok((addr, runtime))
 }
 
 impl Drop for Provider {

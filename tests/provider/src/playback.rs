@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
 use hyper::body::{Body, Bytes, Frame, SizeHint};
-use tokio::time::Sleep;
+use tokio::sync::Notify;
 
 use crate::books::Bill;
 use crate::ledger::Ending;
@@ -21,12 +21,14 @@ pub struct Playback {
     bill: Option<Bill>,
     /// Set when a break is to be a TCP RST.
     rst: Option<Arc<AtomicBool>>,
-    pause: Option<Pin<Box<Sleep>>>,
+    pause: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// Told when the provider lets go.
+    released: Option<Arc<Notify>>,
 }
 
 impl Playback {
     pub fn new(steps: Steps, length: Option<u64>) -> Self {
-        Self { steps: steps.peekable(), length, bill: None, rst: None, pause: None }
+        Self { steps: steps.peekable(), length, bill: None, rst: None, pause: None, released: None }
     }
 
     pub fn billed(self, bill: Bill) -> Self {
@@ -35,6 +37,10 @@ impl Playback {
 
     pub fn break_by(&mut self, rst: Option<Arc<AtomicBool>>) {
         self.rst = rst;
+    }
+
+    pub fn hold_until(&mut self, released: Arc<Notify>) {
+        self.released = Some(released);
     }
 
     fn end(&mut self, ending: Ending, delivered: bool) {
@@ -72,6 +78,10 @@ impl Body for Playback {
                     return Poll::Pending;
                 }
                 Some(Step::Wait(duration)) => self.pause = Some(Box::pin(tokio::time::sleep(duration))),
+                Some(Step::Hold) => {
+                    let released = self.released.clone().unwrap_or_default();
+                    self.pause = Some(Box::pin(async move { released.notified().await }));
+                }
                 Some(Step::Break { delivered }) => {
                     self.end(Ending::Cut, delivered);
                     if let Some(rst) = &self.rst {

@@ -25,6 +25,8 @@ pub enum Step {
     /// Lets the connection write what it has before the next bytes come.
     Flush,
     Wait(Duration),
+    /// Waits until the provider lets go.
+    Hold,
     /// Breaks the connection (HTTP/2: the stream) off. `delivered`: nothing was left to send.
     Break {
         delivered: bool,

@@ -15,6 +15,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
 use crate::answer::Answer;
 use crate::api::Api;
@@ -45,6 +46,8 @@ pub struct Setup {
     pub cases: Option<PathBuf>,
     /// Knobs of every request that doesn't turn them itself.
     pub manners: Manners,
+    /// For the answers that are held.
+    pub released: Arc<Notify>,
 }
 
 /// How the provider as a whole behaves just now: knobs, which a test may turn while it runs.
@@ -66,7 +69,12 @@ impl Manners {
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { books: Books::default(), cases: std::env::var_os(CASES).map(PathBuf::from), manners: Manners::default() }
+        Self {
+            books: Books::default(),
+            cases: std::env::var_os(CASES).map(PathBuf::from),
+            manners: Manners::default(),
+            released: Arc::default(),
+        }
     }
 }
 
@@ -150,7 +158,9 @@ async fn respond(request: Request<Incoming>, setup: Setup, rst: Arc<AtomicBool>)
         let refusal = Refusal::new(status, format!("the simulated provider answers {status}, as it was asked to"));
         return Ok(refuse(bill, &Refusal { retry_after: knobs.retry_after, ..refusal }, api));
     }
-    Ok(work.respond(bill, rst, &head.headers))
+    let mut response = work.respond(bill, rst, &head.headers);
+    response.body_mut().hold_until(Arc::clone(&setup.released));
+    Ok(response)
 }
 
 /// Such a request may come under any path.

@@ -83,6 +83,9 @@ impl Stream {
             return self.finish(end);
         }
         let Some(event) = self.events.next() else { return self.close() };
+        if self.knobs.hold_after == Some(self.sent) {
+            self.steps.push_back(Step::Hold);
+        }
         wait(&mut self.steps, if self.sent == 0 { self.knobs.first_ms } else { self.knobs.gap_ms });
         let line_end = match (self.knobs.crlf, self.knobs.cr) {
             (true, _) => "\r\n",

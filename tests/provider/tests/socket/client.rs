@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use simulated_provider::{Entry, Ledger, Provider};
 
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 pub fn open(provider: &Provider, method: &str, path: &str, headers: &str, body: &str) -> TcpStream {
     let mut socket = TcpStream::connect(provider.addr).expect("a connection");

@@ -46,6 +46,8 @@ fn a_provider_comes_back_where_it_was_with_its_books() {
     let mut provider = Provider::start();
     assert_eq!(status(&provider, "", &body("tiny", "")), "HTTP/1.1 200 OK");
     let mut under_way = open(&provider, "POST", CHAT, "x-sim: gap_ms=60000\r\n", &body("tiny", r#","stream":true"#));
+    // It has begun to answer.
+    under_way.read_exact(&mut [0; 12]).expect("a status");
     provider.stop();
     assert!(TcpStream::connect(provider.addr).is_err(), "nobody listens");
     let mut rest = Vec::new();
