@@ -405,7 +405,7 @@ async fn checks_that_fail_take_a_provider_out() {
     house.openai.stop();
     let gateway = &house.gateway;
     let state = async || {
-        let health = gateway.ask(get("/api/ai/health")).await.json();
+        let health = ask(gateway.probe, get("/api/ai/health")).await.json();
         [&health["status"], &health["providers"]["openai"]["state"]].map(|word| word.as_str().unwrap_or("").to_owned())
     };
     eventually("failing checks", state, |state| *state == ["degraded", "failing_checks"]).await;
@@ -417,7 +417,7 @@ async fn checks_that_fail_take_a_provider_out() {
     eventually("known to be down, it isn't tried first", attempts, |attempts| *attempts == 1).await;
     house.openai.restart().unwrap();
     let gateway = &house.gateway;
-    let state = async || gateway.ask(get("/api/ai/health")).await.json()["status"].clone();
+    let state = async || ask(gateway.probe, get("/api/ai/health")).await.json()["status"].clone();
     eventually("checks that pass again", state, |state| *state == "healthy").await;
 }
 
@@ -525,8 +525,8 @@ async fn a_provider_killed_under_load_costs_no_answer_once_its_breaker_is_open()
 
 /// What the pages say of the first provider: its state, and the gauge of its breaker.
 async fn shown(gateway: &Gateway) -> (String, Option<u64>) {
-    let health = gateway.ask(get("/api/ai/health")).await.json();
-    let metrics = gateway.ask(get("/api/ai/metrics")).await.text();
+    let health = ask(gateway.probe, get("/api/ai/health")).await.json();
+    let metrics = ask(gateway.probe, get("/api/ai/metrics")).await.text();
     let gauge =
         metrics.lines().find_map(|line| line.strip_prefix("ai_gateway_circuit_breaker_state{provider=\"openai\"} "));
     let state = health["providers"]["openai"]["state"].as_str().unwrap_or_default().to_owned();

@@ -11,7 +11,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use serde_json::{Value, json};
 
-use crate::client::{Answer, Body, CHAT};
+use crate::client::{Answer, Body, CHAT, ask, eventually, get};
 use crate::envoy::{Gateway, Setup, free_tenant, policy};
 
 /// A provider that answers every request alike, and keeps each head as it came.
@@ -234,6 +234,16 @@ async fn no_key_of_somebody_elses_hides_the_one_that_counts() {
         refused(&gateway.ask(asked(CHAT, &headers, &chat_body())).await);
     }
     assert_eq!(openai.heads().len(), 0);
+
+    // A program that ends TLS on this machine would bring everybody from here.
+    for page in ["/api/ai/health", "/api/ai/metrics"] {
+        assert_eq!(gateway.ask(get(page)).await.status, 401, "{page}");
+        let mut known = get(page);
+        known.headers_mut().insert("x-api-key", ACME.parse().unwrap());
+        assert_eq!(gateway.ask(known).await.status, 404, "{page}");
+        let shown = async || ask(gateway.probe, get(page)).await.status;
+        eventually("the page at the probes' listener", shown, |status| *status == 200).await;
+    }
 }
 
 /// By hand, with every provider's key set: Envoy itself says no until somebody has made a key.

@@ -132,7 +132,7 @@ fn the_rendering_is_its_owners_alone() {
 async fn stopped_by_a_signal_it_loses_no_record() {
     const CLIENT: &str = "0123456789abcdef-acme";
     let openai = Provider::start();
-    let [gateway, admin, ejected, probe] = free_ports();
+    let [gateway, admin, ejected, probe_port] = free_ports();
     // It writes under target/ of its own tree, where a `make production` may be at work.
     let top = Path::new(env!("CARGO_TARGET_TMPDIR")).join("production-stopped");
     let _ = fs::remove_dir_all(&top);
@@ -144,8 +144,13 @@ async fn stopped_by_a_signal_it_loses_no_record() {
     let production = |program: &mut Command| {
         program
             .envs(
-                [("GATEWAY_PORT", gateway), ("ADMIN_PORT", admin), ("EJECTED_PORT", ejected), ("PROBE_PORT", probe)]
-                    .map(|(name, port)| (name, port.to_string())),
+                [
+                    ("GATEWAY_PORT", gateway),
+                    ("ADMIN_PORT", admin),
+                    ("EJECTED_PORT", ejected),
+                    ("PROBE_PORT", probe_port),
+                ]
+                .map(|(name, port)| (name, port.to_string())),
             )
             .env("WASM", wasm())
             .env("FUNC_E", std::env::var_os("FUNC_E").expect("FUNC_E: run `make e2e`"))
@@ -174,7 +179,7 @@ async fn stopped_by_a_signal_it_loses_no_record() {
     let head = async || {
         let mut probe = get("/api/ai/health");
         *probe.method_mut() = Method::HEAD;
-        ask(addr, probe).await.status
+        ask(([127, 0, 0, 1], probe_port).into(), probe).await.status
     };
     eventually("the answer to a probe", head, |status| *status == 200).await;
     for _ in 0..5 {

@@ -11,8 +11,12 @@ const WELL: &str = r#"{"cluster_statuses":[{"name":"provider","host_statuses":[{
 const OUT: &str =
     r#"{"cluster_statuses":[{"name":"provider","host_statuses":[{"health_status":{"failed_outlier_check":true}}]}]}"#;
 
+fn status() -> Value {
+    json!({"cluster": "admin", "allow": ["127.0.0.0/8", "::1"]})
+}
+
 fn gateway() -> Gateway {
-    Gateway::configured(&with_key("status", json!({"cluster": "admin", "allow": ["127.0.0.0/8", "::1"]})))
+    Gateway::configured(&with_key("status", status()))
 }
 
 /// A request from this machine, or from elsewhere.
@@ -190,7 +194,7 @@ fn of_two_workers_at_once_one_asks() {
 #[test]
 fn a_configuration_that_drains_leaves_the_new_ones_knowledge_alone() {
     let gateway = gateway();
-    let mut changed = with_key("status", json!({"cluster": "admin"}));
+    let mut changed = with_key("status", status());
     changed["providers"]["second"] = json!({"cluster": "second"});
     assert!(gateway.configure(changed.to_string().as_bytes()));
     let health = || {
@@ -228,16 +232,21 @@ fn the_pages_are_shown_where_the_operator_says_and_nowhere_else() {
         (json!({"cluster": "admin", "filter_chain": "probe", "allow": local}), "probes", "none"),
         (json!({"cluster": "admin", "filter_chain": "probe", "allow": []}), "probe", "403"),
     ] {
-        let gateway = Gateway::configured(&with_key("status", status.clone()));
-        let stream = gateway.stream();
-        stream.attribute("source.address", b"127.0.0.1:4711");
-        stream.attribute("xds.filter_chain_name", chain.as_bytes());
-        let action = stream.request_headers(&[(":method", "GET"), (":path", HEALTH)], true);
-        let became = match (action, stream.reply()) {
-            (Action::Continue, None) => "none".to_owned(),
-            (_, Some(reply)) => reply.header(":status").unwrap().to_owned(),
-            _ => "asked".to_owned(),
-        };
+        let configuration = with_key("status", status.clone());
+        // Each in a host of its own.
+        let became = std::thread::spawn(move || {
+            let gateway = Gateway::configured(&configuration);
+            let stream = gateway.stream();
+            stream.attribute("source.address", b"127.0.0.1:4711");
+            stream.attribute("xds.filter_chain_name", chain.as_bytes());
+            let action = stream.request_headers(&[(":method", "GET"), (":path", HEALTH)], true);
+            match (action, stream.reply()) {
+                (Action::Continue, None) => "none".to_owned(),
+                (_, Some(reply)) => reply.header(":status").unwrap().to_owned(),
+                _ => "asked".to_owned(),
+            }
+        });
+        let became = became.join().unwrap();
         assert_eq!(became, expected, "{status} by `{chain}`");
     }
 }
