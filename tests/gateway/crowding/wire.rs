@@ -151,17 +151,15 @@ impl Wire {
         self.send(&frame(DATA, END_STREAM, stream, body)).await;
     }
 
-    /// As many unfinished bodies as Envoy bears at a time, each as long as it bears, until so many were begun. The first come
-    /// all at once, whatever number was agreed upon.
-    pub async fn pour(&mut self, head: &[(&str, &str)], most: usize, each: usize) {
-        const AT_ONCE: usize = 128;
+    /// So many unfinished bodies at a time, each as long as Envoy bears it, until `most` were begun.
+    pub async fn pour(&mut self, head: &[(&str, &str)], at_once: usize, most: usize, each: usize) {
         const STILL: u32 = 20;
         let filling = vec![b'x'; 16_384];
         let mut sent: BTreeMap<u32, usize> = BTreeMap::new();
-        for _ in 0..AT_ONCE {
+        for _ in 0..at_once {
             self.begin(head).await;
         }
-        let (mut begun, mut still) = (AT_ONCE, 0);
+        let (mut begun, mut still) = (at_once, 0);
         while !self.ended && still < STILL {
             let mut moved = false;
             for stream in self.streams.keys().copied().collect::<Vec<_>>() {
@@ -180,7 +178,7 @@ impl Wire {
             }
             self.take(if moved { Duration::from_millis(1) } else { Duration::from_millis(50) }).await;
             // What was refused makes room for the next.
-            while self.streams.len() < 32 && begun < most && !self.ended {
+            while self.streams.len() < at_once && begun < most && !self.ended {
                 self.begin(head).await;
                 begun += 1;
                 moved = true;
