@@ -22,6 +22,9 @@ const END_HEADERS: u8 = 4;
 
 const INITIAL_WINDOW_SIZE: u16 = 4;
 
+/// A window that never shuts.
+pub const WIDE: u32 = 0x7fff_0000;
+
 /// Nothing that works takes longer to move a byte.
 const STUCK: Duration = Duration::from_secs(2);
 const BEGINNING: &[u8] = br#"{"model":"gpt-4o-mini","max_tokens":1,"messages":[{"role":"user","content":""#;
@@ -61,7 +64,7 @@ impl Wire {
         let hello = [
             &b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..],
             &frame(SETTINGS, 0, 0, &settings),
-            &frame(WINDOW_UPDATE, 0, 0, &0x7fff_0000_u32.to_be_bytes()),
+            &frame(WINDOW_UPDATE, 0, 0, &WIDE.to_be_bytes()),
         ];
         socket.write_all(&hello.concat()).await.expect("a preface");
         let mut wire = Self {
