@@ -173,13 +173,15 @@ SINCE_1_40 := failover:: production demo:: native::
 # CVE-2026-26330: Envoy itself crashes when a call of its `ratelimit` filter at a stream's end fails.
 CRASHES_1.36.4 := cluster::outages
 CRASHES_1.37.0 := cluster::outages
+# While a head is held, it overlooks that a route lets a body be larger than its HTTP/2 stream's window.
+LACKS_1.36.4 := the_largest_request_passes_by_http_2
 .PHONY: matrix
 matrix: ## e2e on older Envoys, one after another, without what needs 1.40 (make matrix-1.36.4 for one)
 	@$(MAKE) --keep-going $(OLDER_ENVOYS:$(TOOLS)/envoy-%/envoy=matrix-%)
 
 matrix-%: $(TOOLS)/envoy-%/envoy
 	@echo "== Envoy $*"
-	@$(MAKE) e2e ENVOY_PATH=$< TESTS="-- $(patsubst %,--skip %,$(SINCE_1_40) $(CRASHES_$*))"
+	@$(MAKE) e2e ENVOY_PATH=$< TESTS="-- $(patsubst %,--skip %,$(SINCE_1_40) $(CRASHES_$*) $(LACKS_$*))"
 
 .PHONY: cost
 cost: $(WASM) empty $(if $(VERBOSE),$(NAMED)) | need-rust ## Host calls, bytes, instructions and memory of an exchange, exactly, held to budgets (VERBOSE=1: by callback and function)

@@ -22,6 +22,9 @@ const END_HEADERS: u8 = 4;
 
 const INITIAL_WINDOW_SIZE: u16 = 4;
 
+/// A window that never shuts.
+pub const WIDE: u32 = 0x7fff_0000;
+
 /// Nothing that works takes longer to move a byte.
 const STUCK: Duration = Duration::from_secs(2);
 const BEGINNING: &[u8] = br#"{"model":"gpt-4o-mini","max_tokens":1,"messages":[{"role":"user","content":""#;
@@ -61,7 +64,7 @@ impl Wire {
         let hello = [
             &b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..],
             &frame(SETTINGS, 0, 0, &settings),
-            &frame(WINDOW_UPDATE, 0, 0, &0x7fff_0000_u32.to_be_bytes()),
+            &frame(WINDOW_UPDATE, 0, 0, &WIDE.to_be_bytes()),
         ];
         socket.write_all(&hello.concat()).await.expect("a preface");
         let mut wire = Self {
@@ -151,17 +154,15 @@ impl Wire {
         self.send(&frame(DATA, END_STREAM, stream, body)).await;
     }
 
-    /// As many unfinished bodies as Envoy bears at a time, each as long as it bears, until so many were begun. The first come
-    /// all at once, whatever number was agreed upon.
-    pub async fn pour(&mut self, head: &[(&str, &str)], most: usize, each: usize) {
-        const AT_ONCE: usize = 128;
+    /// So many unfinished bodies at a time, each as long as Envoy bears it, until `most` were begun.
+    pub async fn pour(&mut self, head: &[(&str, &str)], at_once: usize, most: usize, each: usize) {
         const STILL: u32 = 20;
         let filling = vec![b'x'; 16_384];
         let mut sent: BTreeMap<u32, usize> = BTreeMap::new();
-        for _ in 0..AT_ONCE {
+        for _ in 0..at_once {
             self.begin(head).await;
         }
-        let (mut begun, mut still) = (AT_ONCE, 0);
+        let (mut begun, mut still) = (at_once, 0);
         while !self.ended && still < STILL {
             let mut moved = false;
             for stream in self.streams.keys().copied().collect::<Vec<_>>() {
@@ -180,7 +181,7 @@ impl Wire {
             }
             self.take(if moved { Duration::from_millis(1) } else { Duration::from_millis(50) }).await;
             // What was refused makes room for the next.
-            while self.streams.len() < 32 && begun < most && !self.ended {
+            while self.streams.len() < at_once && begun < most && !self.ended {
                 self.begin(head).await;
                 begun += 1;
                 moved = true;
