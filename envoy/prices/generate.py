@@ -313,6 +313,14 @@ def price_of_litellm(raw):
     return whole | ({"service_tiers": by_tier} if by_tier else {})
 
 
+def output_of_litellm(raw):
+    """The most that a model writes at once, `None` where that isn't known or where prompt and output share one context: a
+    request would have no room for a prompt beside it."""
+    most, context = raw.get("max_output_tokens"), raw.get("max_input_tokens")
+    writes = raw.get("mode") in ("chat", "completion", "responses")
+    return int(most) if writes and most and context and 2 * most <= context else None
+
+
 def effective(price, service_tier, border):
     """The rates a request of just above `border` input tokens pays, and which of them are written somewhere."""
     served = price.get("service_tiers", {}).get(service_tier, {})
@@ -468,7 +476,18 @@ class Catalogue:
         for name, price in sorted(named):
             for day, fields in price:
                 begins = {"from": day.isoformat()} if day else {}
-                self.entries.append({"model": f"{label}/{name}"} | begins | fields)
+                self.entries.append({"model": f"{label}/{name}"} | begins | fields | self.longest_output(label, name, names))
+
+    def longest_output(self, label, name, names):
+        """What the model writes at most, as litellm knows it; of a `*` the least of what it stands for."""
+        beginning = name.removesuffix("*")
+        known = [
+            litellm_name
+            for other, litellm_name in names.items()
+            if litellm_name and (other.startswith(beginning) if name.endswith("*") else other == name)
+        ]
+        longest = [most for litellm_name in known if (most := output_of_litellm(self.litellm[litellm_name]))]
+        return {"max_output_tokens": min(longest)} if known and len(longest) == len(known) else {}
 
     def add_beginnings(self, label, provider, of_library, history, lookup):
         found = []
@@ -553,7 +572,9 @@ class Catalogue:
         yield f"| all {len(PROVIDERS)} | {' | '.join(map(str, sums))} |"
         yield "\nA known name is an id or an exact match of genai-prices, or a name that litellm has for the provider."
         yield "Each was looked up by genai-prices' own match function and by the plugin's rule in the finished entries:"
-        yield "the prices are the same for all of them, or this file would not have been written. Names that"
+        yield "the prices are the same for all of them, or this file would not have been written."
+        bounded = len({entry["model"] for entry in self.entries if "max_output_tokens" in entry})
+        yield f"What a model writes at most is litellm's figure, for {bounded} of these names. Names that"
         yield f"genai-prices has no price for, and that a `*` catches all the same: {code(self.too_wide) or 'none'}."
 
         yield "\n## Dropped\n"

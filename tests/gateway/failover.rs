@@ -280,6 +280,9 @@ async fn restricted_data_goes_nowhere_else_when_its_provider_fails() {
     let mut house = House::build("failover-restricted").await;
     let answer = house.ask(&restricted()).await;
     assert_eq!(told(&answer), (200, Some("local"), Some("gpt-4o-mini")));
+    // Said in the body it holds as well, and the provider doesn't see it.
+    let by_body = house.ask(&hello().field("sensitivity", "restricted").field("role", "chat")).await;
+    assert_eq!(told(&by_body), (200, Some("local"), Some("gpt-4o-mini")));
     for manners in ["status=500", "reset", "hang", "status=429", "cut=1"] {
         house.local.behave(manners);
         house.ask(&if manners == "hang" { restricted().stream() } else { restricted() }).await;

@@ -177,6 +177,14 @@ async fn a_request_without_a_bound_is_given_one_that_fits() {
     assert_eq!(record["output_tokens"], bound, "the provider kept to it");
     assert!(entry.cost_nanousd <= 100_000);
 
+    // As servers of one's own spell it: the same bound, and never what was written.
+    for written in [-1, 0] {
+        let answer = gateway.ask(asked.clone().field("max_tokens", written).request()).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let entry = gateway.entry_of(&gateway.record_of(&answer).await).expect("an entry");
+        assert!(entry.output_bound.is_some_and(|bound| bound > 100 && bound * 600 <= 100_000), "{written}");
+    }
+
     let refused = gateway.ask(asked.field("max_completion_tokens", 5_000).request()).await;
     assert_eq!((refused.status, refused.code().as_str()), (402, "request_budget_exceeded"));
 }
