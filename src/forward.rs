@@ -127,6 +127,11 @@ impl Unclear {
     }
 }
 
+/// Whether a flag of `anthropic-beta` is in the table. The official SDK's own list is held against it.
+pub fn knows_beta(flag: &str) -> bool {
+    betas::known(flag.as_bytes()).is_some()
+}
+
 impl Allowed {
     /// Whether a header needs no entry, whatever the API.
     pub fn passes_anyhow(name: &str) -> bool {

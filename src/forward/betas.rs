@@ -15,20 +15,32 @@ pub enum Flag {
 
 use Flag::{Costs, Harmless};
 
-const FLAGS: [(&str, Flag); 44] = [
+const FLAGS: [(&str, Flag); 61] = [
     // Six times the price, or twice above 200,000 tokens.
     ("fast-mode", Costs),
     ("context-1m", Costs),
     // Input by an id, from the operator's one account.
     ("files-api", Costs),
     ("agent-memory", Costs),
+    ("message-threads", Costs),
     ("user-profiles", Costs),
     // Containers, by the hour.
     ("code-execution", Costs),
     ("skills", Costs),
     // Data to addresses of the client's choice.
     ("mcp-client", Costs),
+    ("mcp-tunnels", Costs),
+    ("telemetry-destinations", Costs),
+    ("webhooks", Costs),
     ("web-fetch", Costs),
+    // The operator's account itself.
+    ("admin-user-sign-out", Costs),
+    ("analytics-usage-cost", Costs),
+    ("ce-claude-code-managed-settings", Costs),
+    ("ce-plugins", Costs),
+    ("ce-user-management", Costs),
+    ("spend-limit-reads", Costs),
+    ("user-profiles-billing", Costs),
     // Other models.
     ("advisor-tool", Costs),
     ("server-side-fallback", Costs),
@@ -48,8 +60,12 @@ const FLAGS: [(&str, Flag); 44] = [
     ("dev-full-thinking", Harmless),
     ("effort", Harmless),
     ("extended-cache-ttl", Harmless),
+    ("experimental-claude-tag", Harmless),
     ("fine-grained-tool-streaming", Harmless),
+    ("inline-tools", Harmless),
     ("interleaved-thinking", Harmless),
+    ("mid-conversation-output-config", Harmless),
+    ("mid-conversation-system-clear-at", Harmless),
     ("mid-conversation-tool-changes", Harmless),
     ("model-context-window-exceeded", Harmless),
     ("oauth", Harmless),
@@ -63,6 +79,8 @@ const FLAGS: [(&str, Flag); 44] = [
     ("structured-outputs", Harmless),
     ("summarize-connector-text", Harmless),
     ("task-budgets", Harmless),
+    ("thinking-binding-controls", Harmless),
+    ("thinking-display-updates", Harmless),
     ("thinking-token-count", Harmless),
     ("token-counting", Harmless),
     ("token-efficient-tools", Harmless),

@@ -113,6 +113,7 @@ def routed(ports, log, files):
     subprocess.run([TOP / "envoy" / "production", "--render", target], env=environment, check=True)
     text = cut(target.read_text(), "\n  # Health and metrics for probes", "\n  # The stand-in for every provider")
     text = marked(text, "ACCESS_LOG", "/dev/stdout", json.dumps(str(log)))
+    text = marked(text, "FORWARD", "{}", "{headers: [x-sim]}")
     return with_tenants(text)
 
 
