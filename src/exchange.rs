@@ -23,13 +23,16 @@ use std::rc::Rc;
 
 mod answer;
 mod ending;
+mod models;
 mod offer;
 mod opening;
+mod side;
 
 use offer::{Offer, Wish, chain};
 use opening::too_large;
 
 pub use ending::{Checked, Closed, Ending, Experience, Settlement};
+pub use side::{Passage, Side};
 
 pub struct Exchange {
     started: UnixNanos,

@@ -55,6 +55,7 @@ pub struct Policy {
     pub routes: Routes,
     /// The operator's paths, then the built-in ones.
     pub paths: Vec<Route>,
+    pub free_paths: Vec<path::FreeRoute>,
     pub allowed: Allowed,
     pub prices: PriceTable,
     pub expensive: Expensive,
@@ -260,6 +261,13 @@ impl ProviderPolicy {
             return Some(path::templated(template, model));
         }
         path::rebased(&self.base_path, if schema.own { CHAT_PATH } else { called }, renamed)
+    }
+}
+
+impl ProviderPolicy {
+    /// Where a path is here that costs nothing.
+    pub fn free_path(&self, called: &str) -> Option<String> {
+        path::rebased(&self.base_path, called, None)
     }
 }
 

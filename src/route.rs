@@ -129,6 +129,14 @@ impl Routes {
         !self.models.is_empty()
     }
 
+    pub fn models(&self) -> &[Model] {
+        &self.models
+    }
+
+    pub fn virtual_names(&self) -> impl Iterator<Item = &str> {
+        self.virtuals.keys().map(String::as_str)
+    }
+
     pub fn model(&self, name: &str) -> Option<&Model> {
         self.models.iter().find(|model| model.model.matches(name))
     }

@@ -177,7 +177,7 @@ fn garbled(header: &str) -> Rejection {
 }
 
 /// What nobody in front of the filter has inflated.
-fn compressed(encoding: &[u8]) -> Rejection {
+pub(super) fn compressed(encoding: &[u8]) -> Rejection {
     let encoding = String::from_utf8_lossy(encoding);
     let message = format!(
         "The request's body is compressed (`{}`), which is not read here. Send it as it is, without a `content-encoding`: \

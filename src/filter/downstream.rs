@@ -10,11 +10,13 @@ use super::root::Plugin;
 use super::status::{self, Asked};
 use super::waiting::Place;
 use crate::attempt::blame::Who;
-use crate::exchange::{AnswerHead, Around, Demand, Exchange, Opening, Settlement, Step, SwapStarved};
+use crate::exchange::{AnswerHead, Around, Demand, Exchange, Opening, Passage, Settlement, Side, Step, SwapStarved};
+use crate::headers::Headers;
 use crate::host::exchange_facts::Origin;
 use crate::host::{cells, chain, exchange_facts, http, lines};
 use crate::limit::Decision;
-use crate::llm::meter::Passage;
+use crate::llm::meter;
+use crate::llm::path::Free;
 use crate::llm::request::{self, Edit};
 use crate::outcome::{Outcome, Reply, rate_limit_headers};
 use crate::record::Record;
@@ -58,6 +60,32 @@ impl Downstream {
     fn reply(reply: &Reply) -> Action {
         http::reply(reply);
         Action::Pause
+    }
+
+    /// What is no exchange: what costs nothing is a tenant's all the same, and the gateway tells its models itself.
+    fn aside(&self, headers: &Headers) -> Action {
+        let policy = &self.plugin.policy;
+        let side = match Side::of(policy, headers) {
+            None => return Action::Continue,
+            Some(Err(reply)) => return Self::reply(&reply),
+            Some(Ok(side)) => side,
+        };
+        if side.what == Free::Models {
+            return match side.models(policy, headers, exchange_facts::now()) {
+                Ok(page) => status::page(page),
+                Err(reply) => Self::reply(&reply),
+            };
+        }
+        match side.passage(policy, headers, exchange_facts::cluster().as_deref()) {
+            Ok(Passage { cut, plan }) => {
+                http::cut(&cut);
+                if let Some(plan) = plan {
+                    exchange_facts::set_plan(&plan);
+                }
+                Action::Continue
+            }
+            Err(reply) => Self::reply(&reply),
+        }
     }
 
     /// Refuses what never came to the cell: the client learns where its windows stand all the same.
@@ -213,7 +241,7 @@ impl HttpContext for Downstream {
             }
         }
         match Exchange::open(&self.plugin.policy, &headers, exchange_facts::now()) {
-            Opening::Aside => Action::Continue,
+            Opening::Aside => self.aside(&headers),
             Opening::Refuse(exchange, reply) => {
                 self.exchange = Some(exchange);
                 self.refuse(reply)
@@ -351,12 +379,12 @@ impl HttpContext for Downstream {
             let passage = exchange.answer_body(&piece, last, exchange_facts::now);
             if edits && !whole {
                 let passed = match passage {
-                    Passage::Unchanged => piece,
-                    Passage::Replaced(passed) => passed,
+                    meter::Passage::Unchanged => piece,
+                    meter::Passage::Replaced(passed) => passed,
                 };
                 http::replace(BufferType::HttpResponseBody, wanted, &[]);
                 http::append(BufferType::HttpResponseBody, &passed);
-            } else if let Passage::Replaced(passed) = passage {
+            } else if let meter::Passage::Replaced(passed) = passage {
                 http::replace(BufferType::HttpResponseBody, wanted, &passed);
             }
             if done >= size {

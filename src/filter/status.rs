@@ -81,6 +81,11 @@ fn unavailable(page: Page) -> Action {
     reply(503, JSON, json!({"status": "unknown", "error": error}).to_string().into_bytes())
 }
 
+/// A page that is known at once.
+pub fn page(body: Vec<u8>) -> Action {
+    reply(200, JSON, body)
+}
+
 fn reply(status: u32, content_type: &str, body: Vec<u8>) -> Action {
     let headers = vec![("content-type", content_type.to_owned()), ("cache-control", "no-store".to_owned())];
     http::send(status, &headers, &body);

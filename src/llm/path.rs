@@ -4,7 +4,8 @@
 //! server behind us might: escapes decoded, slashes merged, a trailing one dropped. A spelling that a provider accepts
 //! must not be a way around the limits.
 
-use super::schema::{self, Schema};
+use super::schema::{self, Dialect, Schema};
+use std::borrow::Cow;
 
 /// A path as a pattern: segments, of which `*` stands for any one, `**` at the beginning for any number, and
 /// `{model}` for the model's name (of one or more segments), also before a fixed ending such as `:generateContent`.
@@ -101,6 +102,70 @@ pub fn called(routes: &[Route], method: &[u8], path: &[u8]) -> Option<Called> {
     Some(Called { schema: route.schema?, model, streams: route.streams })
 }
 
+/// What costs nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Free {
+    /// A response that was made before: it is fetched, cancelled, deleted.
+    Stored,
+    /// How many tokens a request would have.
+    Counts,
+    /// Which models there are.
+    Models,
+}
+
+#[derive(Clone, Debug)]
+pub struct FreeRoute {
+    methods: &'static [&'static str],
+    pattern: PathPattern,
+    what: Free,
+    dialect: Dialect,
+}
+
+/// A request that costs nothing.
+#[derive(Clone, Debug)]
+pub struct FreePath {
+    pub what: Free,
+    pub dialect: Dialect,
+    pub model: Option<String>,
+}
+
+const FREE: [(&[&str], &str, Free, Dialect); 12] = [
+    (&["GET", "DELETE"], "**/v1/responses/*", Free::Stored, Dialect::OpenAi),
+    (&["GET"], "**/v1/responses/*/input_items", Free::Stored, Dialect::OpenAi),
+    (&["POST"], "**/v1/responses/*/cancel", Free::Stored, Dialect::OpenAi),
+    (&["POST"], "**/v1/responses/input_tokens", Free::Counts, Dialect::OpenAi),
+    (&["POST"], "**/v1/messages/count_tokens", Free::Counts, Dialect::Anthropic),
+    (&["POST"], "**/models/{model}:countTokens", Free::Counts, Dialect::Gemini),
+    (&["GET"], "**/v1/models", Free::Models, Dialect::OpenAi),
+    (&["GET"], "**/v1/models/{model}", Free::Models, Dialect::OpenAi),
+    (&["GET"], "**/v1beta/models", Free::Models, Dialect::Gemini),
+    (&["GET"], "**/v1beta/models/{model}", Free::Models, Dialect::Gemini),
+    (&["GET"], "**/v1beta/openai/models", Free::Models, Dialect::OpenAi),
+    (&["GET"], "**/api/tags", Free::Models, Dialect::Ollama),
+];
+
+pub fn free_routes() -> Vec<FreeRoute> {
+    let route = |(methods, pattern, what, dialect): (_, &str, _, _)| {
+        Some(FreeRoute { methods, pattern: PathPattern::new(pattern)?, what, dialect })
+    };
+    FREE.into_iter().filter_map(route).collect()
+}
+
+/// Whether a request is one of those. It is asked of what no route for money matches; what the operator's `paths` say is none
+/// of the gateway's (`left`) is none of these either.
+pub fn free(routes: &[FreeRoute], left: &[Route], method: &[u8], path: &[u8]) -> Option<FreePath> {
+    let path = decoded(path.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default());
+    let segments: Vec<&[u8]> = path.split(|byte| *byte == b'/').filter(|part| !matches!(*part, b"" | b".")).collect();
+    let fits = |route: &&FreeRoute| route.methods.iter().any(|known| known.as_bytes() == method);
+    let (route, model) =
+        routes.iter().filter(fits).find_map(|route| Some((route, route.pattern.matches(&segments)?)))?;
+    if left.iter().any(|route| route.schema.is_none() && route.pattern.matches(&segments).is_some()) {
+        return None;
+    }
+    let model = (!model.is_empty()).then(|| String::from_utf8_lossy(&model).into_owned());
+    Some(FreePath { what: route.what, dialect: route.dialect, model })
+}
+
 /// With its escapes decoded.
 pub fn decoded(path: &[u8]) -> Vec<u8> {
     let hex = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
@@ -128,6 +193,8 @@ pub fn templated(template: &str, model: &str) -> String {
 /// the client's path, and what it is called there. `None` if the client wrote it so that it can't be found again.
 pub fn rebased(base_path: &str, path: &str, renamed: Option<(&str, &str)>) -> Option<String> {
     let (path, query) = path.split_at_checked(path.find('?').unwrap_or(path.len()))?;
+    let path = usual(path);
+    let path = &*path;
     let path = match renamed {
         Some((asked, there)) if asked != there => {
             // As a whole segment, or up to a fixed ending of one: a short name may stand inside of others.
@@ -143,6 +210,16 @@ pub fn rebased(base_path: &str, path: &str, renamed: Option<(&str, &str)>) -> Op
     };
     let versioned = path.strip_prefix("/v1").filter(|rest| rest.starts_with('/'));
     Some(versioned.map_or_else(|| path.clone(), |rest| [base_path, rest].concat()) + query)
+}
+
+/// OpenAI's API as it is usually written, where the client's base URL has another beginning or none, or a slash behind it.
+fn usual(path: &str) -> Cow<'_, str> {
+    const OPENAI: [&str; 4] = ["/chat/completions", "/completions", "/responses", "/embeddings"];
+    let trimmed = path.strip_suffix('/').unwrap_or(path);
+    let api = ["/openai/v1", "/v1beta/openai", ""]
+        .into_iter()
+        .find_map(|beginning| trimmed.strip_prefix(beginning).filter(|api| OPENAI.contains(api)));
+    api.map_or(Cow::Borrowed(trimmed), |api| Cow::Owned(["/v1", api].concat()))
 }
 
 /// As one segment of a path.
@@ -224,6 +301,16 @@ mod tests {
         let rebase = |path: &str, renamed| rebased("/api/v1", path, renamed);
         assert_eq!(rebase("/v1/chat/completions?x=1", None).unwrap(), "/api/v1/chat/completions?x=1");
         assert_eq!(rebase("/v1beta/models/m:generateContent", None).unwrap(), "/v1beta/models/m:generateContent");
+        for path in [
+            "/v1/chat/completions/",
+            "/chat/completions",
+            "/openai/v1/chat/completions",
+            "/v1beta/openai/chat/completions/",
+        ] {
+            assert_eq!(rebase(path, None).unwrap(), "/api/v1/chat/completions", "{path}");
+        }
+        assert_eq!(rebase("/v1/messages/?beta=true", None).unwrap(), "/api/v1/messages?beta=true");
+        assert_eq!(rebase("/mine/chat/completions", None).unwrap(), "/mine/chat/completions");
         // The name, and not where its letters stand in another word.
         let renamed = Some(("a", "vendor/b"));
         assert_eq!(
@@ -291,6 +378,39 @@ mod tests {
             let expected = (path == "/v1/chat").then_some("cohere_chat");
             assert_eq!(schema(path), expected, "{path}");
         }
+    }
+
+    #[test]
+    fn what_costs_nothing_is_known_by_method_and_path() {
+        let routes = free_routes();
+        assert_eq!(routes.len(), FREE.len());
+        for (method, path, expected) in [
+            ("GET", "/v1/responses/resp_1", Some(Free::Stored)),
+            ("GET", "/v1/responses/resp_1?stream=true", Some(Free::Stored)),
+            ("DELETE", "/v1/responses/resp%5f1/", Some(Free::Stored)),
+            ("POST", "/v1/responses/resp_1/cancel", Some(Free::Stored)),
+            ("GET", "/v1/responses/resp_1/input_items", Some(Free::Stored)),
+            ("POST", "/v1/responses/resp_1", None),
+            ("POST", "/v1/responses/compact", None),
+            ("POST", "/v1/messages/count_tokens?beta=true", Some(Free::Counts)),
+            ("POST", "/v1/messages/batches", None),
+            ("POST", "/v1beta/models/gemini-2.5-flash:countTokens", Some(Free::Counts)),
+            ("POST", "/v1beta/models/gemini-2.5-flash:batchGenerateContent", None),
+            ("GET", "/v1/models", Some(Free::Models)),
+            ("GET", "/v1/models/openai/gpt-4o", Some(Free::Models)),
+            ("DELETE", "/v1/models/mine", None),
+            ("GET", "/v1beta/models", Some(Free::Models)),
+            ("GET", "/api/tags", Some(Free::Models)),
+            ("GET", "/", None),
+        ] {
+            let found = free(&routes, &[], method.as_bytes(), path.as_bytes()).map(|found| found.what);
+            assert_eq!(found, expected, "{method} {path}");
+        }
+        let named = free(&routes, &[], b"GET", b"/v1/models/openai/gpt-4o").unwrap().model;
+        assert_eq!(named.as_deref(), Some("openai/gpt-4o"));
+        let left = [Route { pattern: PathPattern::new("/v1/models").unwrap(), schema: None, streams: None }];
+        assert!(free(&routes, &left, b"GET", b"/v1/models").is_none(), "the operator's own");
+        assert!(free(&routes, &left, b"GET", b"/v1/models/m").is_some());
     }
 
     #[test]

@@ -100,6 +100,7 @@ pub(super) fn policy(config: Config) -> Checked<Policy> {
         providers,
         routes,
         paths,
+        free_paths: crate::llm::path::free_routes(),
         allowed,
         prices,
         expensive: Expensive { models: config.expensive.models, over: config.expensive.over_usd.map(|usd| usd.0) },

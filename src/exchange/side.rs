@@ -1,0 +1,140 @@
+//! Requests that cost nothing, and are no less a tenant's: token counts, lists of models, and what is asked of a response
+//! that was paid when it was made.
+//!
+//! Trade-off: no cell is asked, no answer read and no record written. But the operator's key goes with them, so whoever
+//! sends one must be known, its head is cut like any other, and no provider gets a text that it may not see.
+
+use super::models;
+use super::opening::compressed;
+use crate::attempt;
+use crate::attempt::blame::Who;
+use crate::forward::Cut;
+use crate::headers::Headers;
+use crate::llm::path::{self, Free, FreePath};
+use crate::llm::schema::{self, Dialect, Schema};
+use crate::name::is_printable;
+use crate::outcome::{Outcome, Rejection, Reply};
+use crate::policy::{Policy, TenantIx};
+use crate::route::Sensitivity;
+use crate::tenant::Identity;
+use crate::units::UnixNanos;
+
+/// One of these requests, whose tenant is known.
+#[derive(Debug)]
+pub struct Side {
+    pub what: Free,
+    pub dialect: Dialect,
+    pub tenant: TenantIx,
+    /// The model that the path names.
+    pub model: Option<String>,
+}
+
+/// How one goes on.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Passage {
+    pub cut: Cut,
+    /// For the attempt, where the route's cluster is a provider that this filter chooses from.
+    pub plan: Option<String>,
+}
+
+impl Side {
+    /// Looks at the head of a request that is no exchange; `None`: it is none of these either.
+    pub fn of(policy: &Policy, headers: &Headers) -> Option<Result<Self, Reply>> {
+        let [method, path] = [":method", ":path"].map(|name| headers.get(name).unwrap_or_default());
+        let FreePath { what, dialect, model } = path::free(&policy.free_paths, &policy.paths, method, path)?;
+        let tenant = identified(policy, headers).map_err(|rejection| replied(rejection, dialect, headers));
+        Some(tenant.map(|tenant| Self { what, dialect, tenant, model }))
+    }
+
+    /// The list of models, or the one that was asked for.
+    pub fn models(&self, policy: &Policy, headers: &Headers, now: UnixNanos) -> Result<Vec<u8>, Reply> {
+        let tenant = policy.tenant_policy(self.tenant);
+        let one = self.model.as_deref();
+        tenant.and_then(|tenant| models::page(policy, tenant, self.dialect, one, now)).ok_or_else(|| {
+            let name = one.filter(|name| is_printable(name)).unwrap_or_default();
+            let message = format!("The model `{name}` is not served here, or not to this tenant.");
+            replied(Rejection::plain(Outcome::ModelNotFound, message), self.dialect, headers)
+        })
+    }
+
+    /// What becomes of it where the route leads to this cluster.
+    pub fn passage(&self, policy: &Policy, headers: &Headers, cluster: Option<&str>) -> Result<Passage, Reply> {
+        self.judged(policy, headers, cluster).map_err(|rejection| replied(rejection, self.dialect, headers))
+    }
+
+    fn judged(&self, policy: &Policy, headers: &Headers, cluster: Option<&str>) -> Result<Passage, Rejection> {
+        if let Some(encoding) = headers.all("content-encoding").find(|name| !name.eq_ignore_ascii_case(b"identity")) {
+            return Err(compressed(encoding));
+        }
+        let path = String::from_utf8_lossy(headers.get(":path").unwrap_or_default()).into_owned();
+        let cut = policy
+            .allowed
+            .cut(headers, self.dialect, &path)
+            .map_err(|unclear| Rejection::plain(Outcome::InvalidRequest, unclear.message()))?;
+        let path = cut.set.iter().find(|(name, _)| name == ":path").map_or(path, |(_, path)| path.clone());
+        let Some(provider) = policy.provider(cluster) else { return Ok(Passage { cut, plan: None }) };
+        let floor = policy
+            .tenant_policy(self.tenant)
+            .and_then(|tenant| tenant.rules.sensitivity)
+            .unwrap_or(Sensitivity::Public);
+        let sensitivity = stated_sensitivity(policy, headers)?.unwrap_or(policy.default_sensitivity).max(floor);
+        if !provider.reach.may_see(sensitivity) {
+            let message = format!("The provider of this path may not see {} data.", sensitivity.name());
+            return Err(Rejection::plain(Outcome::ModelNotAllowed, message));
+        }
+        let schema = if policy.routes.choose() { spoken(self.dialect) } else { None };
+        let leg = schema.and_then(|_| provider.free_path(&path)).map(|path| attempt::Leg {
+            provider: provider.name.clone(),
+            path,
+            length: headers.number("content-length").unwrap_or(0),
+            edits: Vec::new(),
+        });
+        let who = policy.tenant_policy(self.tenant).map_or_else(Who::default, |tenant| Who::of(&tenant.name));
+        let plan = schema.zip(leg).map(|(schema, leg)| attempt::plan(schema, &cut.kept, &[leg], who));
+        Ok(Passage { cut, plan })
+    }
+}
+
+fn identified(policy: &Policy, headers: &Headers) -> Result<TenantIx, Rejection> {
+    let name = &policy.tenant_header;
+    let tenant = match Identity::of(headers, name) {
+        Identity::One(tenant) => policy.tenant(tenant),
+        Identity::Missing => {
+            let message = format!("The request names no tenant: the header `{name}` is missing.");
+            return Err(Rejection::plain(Outcome::TenantMissing, message));
+        }
+        Identity::Unusable | Identity::Garbled => None,
+    };
+    tenant.ok_or_else(|| Rejection::plain(Outcome::TenantUnknown, "The tenant is not known to this gateway."))
+}
+
+fn stated_sensitivity(policy: &Policy, headers: &Headers) -> Result<Option<Sensitivity>, Rejection> {
+    let name = &policy.sensitivity_header;
+    let stated = match Identity::of(headers, name) {
+        Identity::Missing if headers.get(name).is_none() => return Ok(None),
+        Identity::Missing => None,
+        Identity::One(stated) => Sensitivity::named(stated),
+        Identity::Unusable | Identity::Garbled => None,
+    };
+    let unclear =
+        || Rejection::plain(Outcome::InvalidRequest, format!("`{name}` must be given once, with a known value."));
+    stated.map(Some).ok_or_else(unclear)
+}
+
+/// The API that the path belongs to.
+fn spoken(dialect: Dialect) -> Option<&'static Schema> {
+    schema::named(match dialect {
+        Dialect::OpenAi => "openai_responses",
+        Dialect::Anthropic => "anthropic_messages",
+        Dialect::Gemini => "gemini_generate",
+        Dialect::Aws => "bedrock_converse",
+        Dialect::Cohere => "cohere_chat",
+        Dialect::Ollama => "ollama_chat",
+    })
+}
+
+/// As a reply to a request that has no exchange.
+pub fn replied(rejection: Rejection, dialect: Dialect, headers: &Headers) -> Reply {
+    let id = headers.get("x-request-id").and_then(|id| std::str::from_utf8(id.get(..128).unwrap_or(id)).ok());
+    rejection.in_dialect(dialect, id.filter(|id| is_printable(id)).unwrap_or_default())
+}
