@@ -138,3 +138,65 @@ pub fn replied(rejection: Rejection, dialect: Dialect, headers: &Headers) -> Rep
     let id = headers.get("x-request-id").and_then(|id| std::str::from_utf8(id.get(..128).unwrap_or(id)).ok());
     rejection.in_dialect(dialect, id.filter(|id| is_printable(id)).unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn policy() -> Policy {
+        let configuration = json!({
+            "tenants": {"acme": {"tier": "premium"}},
+            "providers": {
+                "openai": {"cluster": "openai", "sensitivity": "internal", "base_path": "/api/v1"},
+                "anthropic": {"cluster": "anthropic", "sensitivity": "restricted", "apis": ["anthropic_messages"]},
+            },
+            "models": [{"model": "gpt-4o", "providers": [{"provider": "openai"}]}],
+            "prices": [{"model": "gpt-4o", "input_usd_per_1m_tokens": "1", "output_usd_per_1m_tokens": "1"}],
+        });
+        Policy::read(configuration.to_string().as_bytes()).unwrap()
+    }
+
+    fn passage(method: &str, path: &str, cluster: &str, more: &[(&str, &str)]) -> Result<Passage, (u32, Outcome)> {
+        let head = [(":method", method), (":path", path), ("x-tenant-id", "acme")];
+        let headers = Headers::of(&[&head[..], more].concat());
+        let policy = policy();
+        let side = Side::of(&policy, &headers).expect("one of these");
+        side.and_then(|side| side.passage(&policy, &headers, Some(cluster)))
+            .map_err(|reply| (reply.status, reply.outcome))
+    }
+
+    #[test]
+    fn the_attempt_at_the_routes_provider_gets_its_path_and_nobody_elses() {
+        let passage = passage("GET", "/v1/responses/resp_1", "openai", &[("authorization", "Bearer mine")]).unwrap();
+        let plan = passage.plan.unwrap();
+        let attempt = attempt::Attempt::of(&plan, "openai").unwrap();
+        assert_eq!((&*attempt.leg.path, attempt.leg.length), ("/api/v1/responses/resp_1", 0));
+        assert_eq!(attempt::Attempt::of(&plan, "anthropic"), None);
+        assert_eq!(passage.cut.remove, ["authorization"], "the head is cut as any other");
+    }
+
+    #[test]
+    fn no_text_is_counted_by_a_provider_that_may_not_see_it() {
+        let counted = |cluster, level| {
+            passage("POST", "/v1/messages/count_tokens", cluster, &[("x-ai-sensitivity", level)]).map(|_| ())
+        };
+        assert_eq!(counted("openai", "internal"), Ok(()));
+        assert_eq!(counted("openai", "restricted"), Err((403, Outcome::ModelNotAllowed)));
+        assert_eq!(counted("anthropic", "restricted"), Ok(()));
+        assert_eq!(counted("anthropic", "secret"), Err((400, Outcome::InvalidRequest)));
+        assert_eq!(counted("anthropic", ""), Err((400, Outcome::InvalidRequest)));
+    }
+
+    #[test]
+    fn whoever_is_not_known_gets_nothing() {
+        let refused = |more: &[(&str, &str)]| {
+            let headers = Headers::of(&[&[(":method", "GET"), (":path", "/v1/models")][..], more].concat());
+            Side::of(&policy(), &headers).unwrap().map(|_| ()).map_err(|reply| reply.outcome)
+        };
+        assert_eq!(refused(&[]), Err(Outcome::TenantMissing));
+        assert_eq!(refused(&[("x-tenant-id", "other")]), Err(Outcome::TenantUnknown));
+        assert_eq!(refused(&[("x-tenant-id", "acme"), ("x-tenant-id", "acme")]), Err(Outcome::TenantUnknown));
+        assert_eq!(refused(&[("x-tenant-id", "acme")]), Ok(()));
+    }
+}

@@ -144,7 +144,7 @@ async fn claude_code_does_a_task_and_says_why_not() {
     const MODEL: &str = "claude-sonnet-4-5";
     run("task", AGENT, MODEL).await.did_its_task();
     run("key", NOBODY, MODEL).await.gave_up("Invalid API key", 401, 1);
-    run("model", AGENT, "claude-nothing").await.gave_up("issue with the selected model (claude-nothing)", 404, 1);
+    run("model", AGENT, "claude-nothing").await.gave_up("issue with the selected model (claude-nothing)", 404, 2);
     run("budget", POOR, MODEL).await.gave_up("The daily budget of $0.000001 has no room", 402, 1);
     run("rate", HOURLY, MODEL).await.gave_up("Rate limit reached: 1 requests per hour", 429, 1);
 }

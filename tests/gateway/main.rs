@@ -42,6 +42,7 @@ mod prometheus;
 mod real_servers;
 mod reload;
 mod sdk;
+mod sides;
 mod smoke;
 mod splitting;
 mod status;
