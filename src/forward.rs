@@ -12,6 +12,7 @@ use crate::headers::Headers;
 use crate::llm::schema::Dialect;
 use crate::price::Pattern;
 use names::Class;
+use query::Does;
 
 /// What the operator lets pass beside the tables.
 #[derive(Clone, Debug, Default)]
@@ -174,7 +175,8 @@ impl Allowed {
         if betas {
             self.cut_betas(headers, &mut cut);
         }
-        if let Some(path) = query::rebuilt(path, dialect, &self.query, &mut cut.left_out)? {
+        let does = if headers.get(":method") == Some(b"GET") { Does::Reads } else { Does::Makes };
+        if let Some(path) = query::rebuilt(path, dialect, does, &self.query, &mut cut.left_out)? {
             cut.set.push((":path".to_owned(), path));
         }
         Ok(cut)

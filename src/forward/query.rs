@@ -10,21 +10,45 @@ use crate::llm::schema::Dialect::{self, Anthropic, Gemini, OpenAi};
 enum Value {
     OneOf(&'static [&'static str]),
     Plain,
+    /// One of a list: the parameter may come again.
+    Item,
+}
+
+/// A parameter: of which API, how it is called, and how it is written.
+struct Parameter(Dialect, &'static str, &'static str, Value);
+
+/// What the request does: most parameters choose how something stored is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Does {
+    Makes,
+    Reads,
 }
 
 /// A row a parameter. What Google's servers take of any request (`fields`, `alt=proto`, `key`, `access_token`,
 /// `prettyPrint`, `quotaUser`, each with or without a `$`) hides the usage, or names another account.
-const PARAMETERS: [(Dialect, &str, Value); 3] = [
+const PARAMETERS: [Parameter; 3] = [
     // Azure's; the version decides which fields there are.
-    (OpenAi, "api-version", Value::Plain),
-    (Anthropic, "beta", Value::OneOf(&["true"])),
-    (Gemini, "alt", Value::OneOf(&["sse", "json"])),
+    Parameter(OpenAi, "api-version", "api-version", Value::Plain),
+    Parameter(Anthropic, "beta", "beta", Value::OneOf(&["true"])),
+    Parameter(Gemini, "alt", "alt", Value::OneOf(&["sse", "json"])),
+];
+
+/// Of a response that was stored. To a request that makes something they are nobody's.
+const OF_WHAT_IS_STORED: [Parameter; 7] = [
+    Parameter(OpenAi, "stream", "stream", Value::OneOf(&["true", "false"])),
+    Parameter(OpenAi, "starting_after", "starting_after", Value::Plain),
+    Parameter(OpenAi, "include[]", "include%5B%5D", Value::Item),
+    Parameter(OpenAi, "include", "include", Value::Item),
+    Parameter(OpenAi, "after", "after", Value::Plain),
+    Parameter(OpenAi, "limit", "limit", Value::Plain),
+    Parameter(OpenAi, "order", "order", Value::OneOf(&["asc", "desc"])),
 ];
 
 /// The path with the query that goes on, where it is another than the client's.
 pub fn rebuilt(
     path: &str,
     dialect: Dialect,
+    does: Does,
     more: &[String],
     left_out: &mut LeftOut,
 ) -> Result<Option<String>, Unclear> {
@@ -45,19 +69,22 @@ pub fn rebuilt(
         let (written, value) = parameter.split_once('=').unwrap_or((parameter, ""));
         let name = decoded(written.as_bytes());
         let is_it = |known: &str| known.as_bytes().eq_ignore_ascii_case(&name);
-        let of_api = PARAMETERS.iter().find(|(of, known, _)| *of == dialect && is_it(known));
-        let passes = match of_api {
-            Some((_, known, allowed)) => plain(value, allowed).map(|value| (*known, value)),
-            None => more.iter().find(|known| is_it(known)).and_then(|known| Some((known.as_str(), whole(value)?))),
+        let stored: &[Parameter] = if does == Does::Reads { &OF_WHAT_IS_STORED } else { &[] };
+        let of_api = PARAMETERS.iter().chain(stored).find(|Parameter(of, known, ..)| *of == dialect && is_it(known));
+        let of_operator = || more.iter().map(String::as_str).find(|known| is_it(known));
+        let (known, passes) = match of_api {
+            Some(Parameter(_, known, _, Value::Item)) if seen.contains(known) => (None, plain(value, &Value::Item)),
+            Some(Parameter(_, known, _, allowed)) => (Some(*known), plain(value, allowed)),
+            None => (of_operator(), of_operator().and_then(|_| whole(value))),
         };
-        let known =
-            of_api.map(|(_, known, _)| *known).or_else(|| more.iter().map(String::as_str).find(|known| is_it(known)));
         if let Some(known) = known {
             if seen.contains(&known) {
                 return Err(Unclear::Twice(known.to_owned()));
             }
             seen.push(known);
         }
+        let name = of_api.map(|Parameter(_, _, written, _)| *written).or_else(of_operator).unwrap_or_default();
+        let passes = passes.map(|value| (name, value));
         match passes {
             Some((name, value)) => {
                 new.push(if new.len() == bare.len() { '?' } else { '&' });
@@ -75,7 +102,7 @@ fn plain(value: &str, allowed: &Value) -> Option<String> {
     let value = String::from_utf8(decoded(value.as_bytes())).ok()?;
     let passes = match allowed {
         Value::OneOf(known) => known.contains(&value.as_str()),
-        Value::Plain => value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)),
+        Value::Plain | Value::Item => value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)),
     };
     passes.then_some(value)
 }

@@ -1,5 +1,6 @@
 use super::*;
 use Dialect::{Anthropic, Aws, Gemini, OpenAi};
+use proptest::prelude::*;
 
 fn allowed() -> Allowed {
     Allowed { own: vec!["x-tenant-id".to_owned()], ..Allowed::default() }
@@ -120,6 +121,19 @@ fn a_query_has_what_its_api_knows_and_nothing_else() {
     }
 }
 
+/// Of a stored response, a client chooses how it is shown; to what makes one, the same words are nobody's.
+#[test]
+fn what_is_read_may_be_asked_for_in_parts() {
+    let query = "/v1/responses/r?stream=true&starting_after=3&include[]=a.b&include%5B%5D=c&limit=5&fields=x";
+    let get = cut(&allowed(), OpenAi, query, &[(":method", "GET")]);
+    let kept = "/v1/responses/r?stream=true&starting_after=3&include%5B%5D=a.b&include%5B%5D=c&limit=5";
+    assert_eq!(get.set, [(":path".to_owned(), kept.to_owned())]);
+    let post = cut(&allowed(), OpenAi, query, &[(":method", "POST")]);
+    assert_eq!(post.set, [(":path".to_owned(), "/v1/responses/r".to_owned())]);
+    let twice = Headers::of(&[(":method", "GET")]);
+    assert!(allowed().cut(&twice, OpenAi, "/p?stream=true&stream=false").is_err());
+}
+
 #[test]
 fn a_parameter_that_is_given_twice_is_refused() {
     for query in ["alt=sse&alt=proto", "alt=proto&%61lt=sse", "alt=sse&ALT=sse"] {
@@ -212,4 +226,17 @@ fn what_is_written_down_is_bounded() {
     let cut = cut(&allowed(), OpenAi, &path, &[]);
     assert_eq!((dropped(&cut), cut.left_out.dropped_names.len()), (vec![("query", 40)], MOST_NAMES));
     assert!(cut.left_out.dropped_names.iter().all(|name| name.len() <= MOST_NAME_BYTES + 1 && name.is_ascii()));
+}
+
+proptest! {
+    /// What goes on says nothing new to whoever reads it again, and has no parameter but the known ones.
+    #[test]
+    fn a_query_that_was_made_anew_is_left_as_it_is(query in "[a-zA-Z0-9%=&;#$.+-]{0,60}|(alt|%61lt|fields|key)=(sse|json|proto)[&;%26]{1,3}(alt|beta)=x") {
+        let path = format!("/p?{query}");
+        if let Ok(first) = allowed().cut(&Headers::default(), Gemini, &path) {
+            let sent = first.set.first().map_or(path, |(_, path)| path.clone());
+            prop_assert!(["/p", "/p?alt=sse", "/p?alt=json"].contains(&sent.as_str()), "{}", sent);
+            prop_assert_eq!(allowed().cut(&Headers::default(), Gemini, &sent).unwrap(), Cut::default());
+        }
+    }
 }
