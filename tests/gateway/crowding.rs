@@ -15,7 +15,6 @@ use tokio::net::TcpStream;
 
 use crate::client::{Answer, CHAT, Chat, ask, ask_h2, chat, eventually, get};
 use crate::envoy::{Gateway, Setup, free_tenant, policy};
-use wire::{WIDE, Wire};
 
 const KEY: &str = "0123456789abcdef-acme";
 
@@ -205,20 +204,6 @@ async fn a_full_heap_is_told_as_the_gateways_own_trouble() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_heap_is_told_as_the_gateways_own_trouble_in_production() {
     tells_of_a_full_heap(House::production("crowding-heap-production", &FULL).await).await;
-}
-
-/// Of HTTP/2's streams those that hold the most are ended first; small ones go on, and nobody's provider has failed.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_full_heap_ends_the_streams_that_hold_the_most() {
-    let full =
-        [("scaling_threshold: 0.85, saturation_threshold: 0.95", "scaling_threshold: 0, saturation_threshold: 0.001")];
-    let house = House::demo("crowding-reset", json!({}), &full).await;
-    let mut wire = Wire::open(house.gateway.addr, WIDE).await;
-    wire.pour(&house.head("tokens=1"), 1, 1, 1 << 20).await;
-    assert_eq!(wire.open_streams(), 0, "the stream went on");
-    let record = house.gateway.wait_records_of("acme", 1).await.remove(0);
-    assert_eq!((&record["outcome"], &record["cost_nanousd"]), (&json!("internal_error"), &json!(0)), "{record}");
-    assert_eq!(house.ask(&house.chat()).await.status, 200);
 }
 
 /// Bodies that are still coming, over the wire: who begins too many is told so, and each that ends makes room.

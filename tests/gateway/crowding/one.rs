@@ -18,10 +18,12 @@ const MOST: u64 = 64 << 20;
 const SHUT: u32 = 0;
 
 /// Minutes as seconds: the same order of things, in the time of a test.
-const SOON: [(&str, &str); 4] = [
+const SOON: [(&str, &str); 5] = [
     ("request_headers_timeout: 10s", "request_headers_timeout: 1s"),
     ("request_timeout: 60s", "request_timeout: 4s"),
     ("stream_idle_timeout: 300s", "stream_idle_timeout: 4s"),
+    // Of the routes, where an answer may be silent for longer than a request.
+    ("idle_timeout: 900s", "idle_timeout: 4s"),
     ("idle_timeout: 60s", "idle_timeout: 2s"),
 ];
 
