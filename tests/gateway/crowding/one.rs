@@ -197,5 +197,5 @@ async fn one_connection_at_its_worst_holds_little_and_ends() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_connection_at_its_worst_holds_little_and_ends_in_production() {
-    House::production("crowding-one-production", &SOON).await.bears_one_connection().await;
+    House::production("crowding-one-production", &SOON).await.serving().await.bears_one_connection().await;
 }
