@@ -17,7 +17,7 @@ pub const OWN_FAILURE: &str = "x-nexus-own-failure";
 
 /// For how long a good answer to another tenant speaks for a provider.
 const SPEAKS_NANOS: u64 = 600_000_000_000;
-/// How old the note of a tenant that is served may become. Each answer would be a write, otherwise.
+/// How old the note of a tenant that is served may become. Each tick would be a write, otherwise.
 const STALE_NANOS: u64 = 10_000_000_000;
 
 /// A tenant, by the hash of its name.
@@ -47,20 +47,35 @@ impl Two {
         self.0.iter().filter(|seen| seen.who != than && seen.at.0 > 0).map(|seen| seen.at).max()
     }
 
-    /// Notes it, if what is noted is older than `stale`; whether it was.
-    fn note(&mut self, who: Who, now: UnixNanos, stale: u64) -> bool {
+    /// This tenant's, or the older of two others'.
+    fn slot(&mut self, who: Who) -> &mut Seen {
         let [first, second] = &mut self.0;
-        let slot = match (first.who == who, second.who == who) {
+        match (first.who == who, second.who == who) {
             (true, _) => first,
             (_, true) => second,
-            _ if first.at.0 <= second.at.0 => first,
+            _ if first.at <= second.at => first,
             _ => second,
-        };
+        }
+    }
+
+    /// Notes it, if what is noted is older than `stale`; whether it was.
+    fn note(&mut self, who: Who, now: UnixNanos, stale: u64) -> bool {
+        let slot = self.slot(who);
         if slot.at.0.abs_diff(now.0) < stale {
             return false;
         }
         *slot = Seen { who, at: now };
         true
+    }
+
+    /// Of what both know, the latest.
+    fn learn(&mut self, other: &Self) {
+        for seen in other.0 {
+            let slot = self.slot(seen.who);
+            if slot.at < seen.at {
+                *slot = seen;
+            }
+        }
     }
 }
 
@@ -74,6 +89,11 @@ pub struct Known {
 const VERSION: u8 = 1;
 
 impl Known {
+    /// Takes in who was served as another worker knows it.
+    pub fn learn(&mut self, other: &Self) {
+        self.served.learn(&other.served);
+    }
+
     /// A tenant got a good answer. Whether that is worth a note.
     pub fn served(&mut self, who: Who, now: UnixNanos) -> bool {
         self.served.note(who, now, STALE_NANOS)
@@ -175,6 +195,23 @@ mod tests {
             }
         }
         assert!(notes <= 22, "{notes} notes in 100 seconds: each is a write");
+    }
+
+    #[test]
+    fn workers_learn_from_each_other_who_was_served() {
+        let [acme, beta, gamma, _] = tenants();
+        let mut known = Known::default();
+        known.served(acme, at(5));
+        known.failed(gamma, at(5));
+        let mut other = Known::default();
+        other.served(beta, at(7));
+        other.served(acme, at(3));
+        known.learn(&other);
+        let mut expected = Known::default();
+        expected.served(acme, at(5));
+        expected.served(beta, at(7));
+        expected.failed(gamma, at(5));
+        assert_eq!(known, expected);
     }
 
     #[test]

@@ -149,6 +149,7 @@ impl RootContext for Root {
         if let Mode::Downstream(plugin) = &self.mode {
             plugin.densities.merge(&plugin.stats);
             plugin.stats.memory();
+            plugin.served.publish();
             let now = exchange_facts::now();
             plugin.levels.publish(&plugin.policy, &plugin.stats, now);
             if let Some(status) = &plugin.policy.status

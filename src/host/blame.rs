@@ -1,33 +1,48 @@
 //! What all workers know of who is served where, and who fails: [`crate::attempt::blame`].
 //!
-//! A good answer costs a write when what is known of its tenant is old, and otherwise a look at this worker's own copy.
+//! Trade-off: a good answer is noted in this worker's own memory, and told to the others at the next tick. So an exchange costs
+//! nothing more, and others know of it a second late.
 
 use crate::attempt::blame::{Known, Who};
 use crate::units::UnixNanos;
 use proxy_wasm::hostcalls;
 use std::cell::RefCell;
 
-/// Rounds of a swap. Whoever loses them all leaves it to the next answer.
+/// Rounds of a swap. Whoever loses them all leaves it to the next tick, or failure.
 const ATTEMPTS: u32 = 4;
 
 /// By provider: there are as many as the configuration has.
 #[derive(Default)]
 pub struct Served {
-    known: RefCell<Vec<(String, Known)>>,
+    known: RefCell<Vec<Provider>>,
+}
+
+struct Provider {
+    name: String,
+    known: Known,
+    /// Whether others don't know it yet.
+    fresh: bool,
 }
 
 impl Served {
     /// A tenant got a good answer.
     pub fn note(&self, provider: &str, who: Who, now: UnixNanos) {
         let Ok(mut all) = self.known.try_borrow_mut() else { return };
-        if !all.iter().any(|(name, _)| name == provider) {
-            all.push((provider.to_owned(), Known::default()));
+        if !all.iter().any(|ours| ours.name == provider) {
+            all.push(Provider { name: provider.to_owned(), known: Known::default(), fresh: false });
         }
-        let ours = all.iter_mut().find(|(name, _)| name == provider);
-        if let Some((_, ours)) = ours
-            && ours.served(who, now)
-        {
-            *ours = swap(provider, |known| known.served(who, now)).1;
+        if let Some(ours) = all.iter_mut().find(|ours| ours.name == provider) {
+            ours.fresh |= ours.known.served(who, now);
+        }
+    }
+
+    /// Tells the other workers.
+    pub fn publish(&self) {
+        let Ok(mut all) = self.known.try_borrow_mut() else { return };
+        for ours in all.iter_mut().filter(|ours| ours.fresh) {
+            ours.fresh = false;
+            let known = ours.known;
+            ours.known = swap(&ours.name, |theirs| theirs.learn(&known)).1;
         }
     }
 }
@@ -37,17 +52,18 @@ pub fn failed(provider: &str, who: Who, now: UnixNanos) -> bool {
     swap(provider, |known| known.failed(who, now)).0
 }
 
-fn swap(provider: &str, change: impl Fn(&mut Known) -> bool) -> (bool, Known) {
+fn swap<T>(provider: &str, change: impl Fn(&mut Known) -> T) -> (T, Known) {
     let key = format!("nexus:served:{provider}");
-    let mut last = (false, Known::default());
-    for _ in 0..ATTEMPTS {
+    let mut left = ATTEMPTS;
+    loop {
         let (bytes, cas) = hostcalls::get_shared_data(&key).unwrap_or_default();
         let mut known = Known::decode(&bytes.unwrap_or_default());
-        last = (change(&mut known), known);
+        let changed = change(&mut known);
         // An impossible number makes the host insert only if the key is absent.
-        if hostcalls::set_shared_data(&key, Some(&known.encode()), Some(cas.unwrap_or(u32::MAX))).is_ok() {
-            break;
+        let stored = hostcalls::set_shared_data(&key, Some(&known.encode()), Some(cas.unwrap_or(u32::MAX))).is_ok();
+        left = left.saturating_sub(1);
+        if stored || left == 0 {
+            return (changed, known);
         }
     }
-    last
 }

@@ -121,6 +121,7 @@ fn failures_of_one_tenant_are_not_the_providers_while_it_serves_others() {
     let served = crate::host::blame::Served::default();
     let now = with(|host| host.clock);
     served.note("openai", crate::attempt::blame::Who::of("beta"), UnixNanos(now.0 + 1));
+    served.publish();
     with(|host| host.clock = UnixNanos(now.0 + 2));
     for status in ["500", "503", "429"] {
         assert!(blamed(&gateway, "acme", &[(":status", status)]), "{status}");
