@@ -27,7 +27,6 @@ pub struct ToolCaller {
 /// A request as it came.
 #[derive(Clone, Debug)]
 pub struct Asked {
-    pub path: String,
     pub encoded: bool,
     pub body: Value,
 }
@@ -71,7 +70,7 @@ async fn answer(request: Request<Incoming>, command: &str, asked: Arc<Mutex<Vec<
         Some("responses") => responses(&body, call),
         _ => chat(&body, call),
     };
-    asked.lock().unwrap().push(Asked { path, encoded, body });
+    asked.lock().unwrap().push(Asked { encoded, body });
     Ok(if stream { reply("text/event-stream", events) } else { reply("application/json", whole.to_string()) })
 }
 
