@@ -113,9 +113,7 @@ impl fmt::Display for Malformed {
             Why::Unexpected(byte @ b' '..=b'~') => write!(f, "unexpected `{}`", char::from(byte)),
             Why::Unexpected(byte) => write!(f, "unexpected byte 0x{byte:02x}"),
             Why::Trailing => f.write_str("something follows the document"),
-            Why::Truncated => f.write_str(
-                "the document ends too early (cut off on its way, or compressed and larger than may be inflated)",
-            ),
+            Why::Truncated => f.write_str("the document ends too early"),
         }
     }
 }

@@ -234,14 +234,8 @@ fn numbers_are_counts_by_value() {
 fn a_fault_is_told_at_its_byte() {
     for (document, text) in [
         (&b"{\"model\":\"x\",}"[..], "invalid JSON at byte 13: unexpected `}`"),
-        (
-            b"",
-            "invalid JSON at byte 0: the document ends too early (cut off on its way, or compressed and larger than may be inflated)",
-        ),
-        (
-            b"{\"a\":1",
-            "invalid JSON at byte 6: the document ends too early (cut off on its way, or compressed and larger than may be inflated)",
-        ),
+        (b"", "invalid JSON at byte 0: the document ends too early"),
+        (b"{\"a\":1", "invalid JSON at byte 6: the document ends too early"),
         (b"[1.]", "invalid JSON at byte 3: unexpected `]`"),
         (b"01", "invalid JSON at byte 1: something follows the document"),
         (b"{} {}", "invalid JSON at byte 3: something follows the document"),
