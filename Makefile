@@ -543,7 +543,7 @@ $(VENV)/tests.stamp: tests/requirements.txt | $(VENV)/bin/pip
 $(CLIENTS)/stamp: tests/clients/package.json tests/clients/package-lock.json
 	@echo "installing Claude Code, Codex and Vercel's AI SDK"
 	@mkdir -p $(@D) && cp $^ $(@D)
-	@npm ci --silent --ignore-scripts --no-audit --no-fund --prefix $(@D) \
+	@{ npm ci --silent --ignore-scripts --no-audit --no-fund --prefix $(@D) && cd $(@D) && node node_modules/@anthropic-ai/claude-code/install.cjs; } \
 		|| { echo "no clients from npm here: the tests that need them are SKIPPED" >&2; rm -rf $(@D)/node_modules; }
 	@[ ! -d $(@D)/node_modules ] || touch $@
 

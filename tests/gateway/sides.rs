@@ -129,7 +129,6 @@ async fn what_nobody_serves_is_refused_in_the_words_of_its_api() {
     for (path, place, word) in [
         ("/v1/responses/compact", "/error/code", json!("not_found")),
         ("/v1/files", "/error/type", json!("invalid_request_error")),
-        ("/openai/deployments/gpt-4o/chat/completions?api-version=1", "/error/code", json!("not_found")),
         ("/v1/messages/batches", "/error/type", json!("not_found_error")),
         ("/v1/messages/batches", "/type", json!("error")),
         ("/v1beta/models/gemini-2.5-flash:predictLongRunning", "/error/status", json!("NOT_FOUND")),
