@@ -8,6 +8,8 @@ import time
 import urllib.parse
 import urllib.request
 
+# Seconds until all who count have heard of everything, on a machine that is busy with something else.
+PATIENCE = 120
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -75,10 +77,10 @@ def until(look, holds, seconds):
 
 def settled(admin, access_log, ledgers):
     """Waits until no exchange is open anywhere; then the records and the ledgers' entries."""
-    until(lambda: total(stats(admin), "ai_gateway_active_connections"), lambda count: count == 0, 30)
-    entries = until(ledgers, lambda entries: all(entry["ending"] != "open" for entry in entries), 10)
+    until(lambda: total(stats(admin), "ai_gateway_active_connections"), lambda count: count == 0, PATIENCE)
+    entries = until(ledgers, lambda entries: all(entry["ending"] != "open" for entry in entries), PATIENCE)
     expected = of_stats(admin).exchanges
-    return until(lambda: records(access_log), lambda lines: len(lines) >= expected, 10), entries
+    return until(lambda: records(access_log), lambda lines: len(lines) >= expected, PATIENCE), entries
 
 
 def beside_each_other(lines, others, seconds):
@@ -135,7 +137,7 @@ def unread(select, prometheus):
     count = int(select("select count(*) from ai_gateway.unread"))
     print(f"  lines that are no record      {count:>4}")
     known = lambda: json.loads(got(f"{prometheus}/api/v1/query?query=ai_gateway_records_unread"))["data"]["result"]
-    if prometheus and [series["value"][1] for series in until(known, bool, 30)] != [str(count)]:
+    if prometheus and [series["value"][1] for series in until(known, bool, PATIENCE)] != [str(count)]:
         print("  Prometheus says something else of them")
         return False
     return count == 0

@@ -15,6 +15,8 @@ import urllib.parse
 import urllib.request
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
+# Seconds for a program to get ready, on a machine that is busy with something else.
+PATIENCE = 120
 CA_FILES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem")
 
 
@@ -155,11 +157,11 @@ class Children:
                 fail(f"{name} ended with {child.returncode}; the end of {log.relative_to(TOP)}:\n{tail}")
 
     def wait_for(self, what, ready):
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE
         while not ready():
             self.insist_alive()
             if time.monotonic() > deadline:
-                fail(f"{what} is not ready after 30 s; see {self.out.relative_to(TOP)}/")
+                fail(f"{what} is not ready after {PATIENCE} s; see {self.out.relative_to(TOP)}/")
             time.sleep(0.05)
 
     def end(self, name):

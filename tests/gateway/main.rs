@@ -36,6 +36,7 @@ mod istio;
 mod limits;
 mod names;
 mod native;
+mod neighbours;
 mod postgres;
 mod production;
 mod prometheus;

@@ -14,7 +14,7 @@ use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 
 use crate::client::{PATIENCE, ask, chat, eventually, get};
-use crate::envoy::{Gateway, Setup, free_tenant, killed, policy};
+use crate::envoy::{Gateway, Setup, free_tenant, policy};
 use crate::prometheus::panels;
 
 use database::Database;
@@ -59,7 +59,7 @@ async fn every_record_comes_to_postgresql_once() {
     load(100).await;
     let complains = async || fs::read_to_string(&told).unwrap().contains("again in");
     eventually("a shipper that waits", complains, |complains| *complains).await;
-    killed(shipper);
+    shipper.kill();
     load(20).await;
     database.start();
     let _shipper = database.shipper(&log, &told);
@@ -138,7 +138,7 @@ async fn no_line_is_lost_and_none_stops_those_behind_it() {
                 superuser("alter database ai_gateway reset default_transaction_read_only")
             }
             4 => {
-                killed(shipper);
+                shipper.kill();
                 shipper = database.shipper(&log, &told);
                 String::new()
             }
@@ -165,7 +165,7 @@ async fn no_line_is_lost_and_none_stops_those_behind_it() {
     assert_eq!((sum("exchanges"), sum("invoices")), (cost.to_string(), cost.to_string()));
 
     // A shipper that knows of nothing brings all of it again, and nothing changes.
-    killed(shipper);
+    shipper.kill();
     database.ask("ai_gateway", "delete from ai_gateway.logs");
     let _shipper = database.shipper(&log, &told);
     let files = async || database.figure("select count(*) from ai_gateway.logs");
@@ -207,8 +207,9 @@ async fn odd_names_become_rows() {
         for body in [body.replace("MODEL", name), body.replace("MODEL", &format!("odd{name}"))] {
             gateway.ask(chat("acme").request_with(body)).await;
         }
-        let headers = chat("acme").model("odd").header("x-ai-role", "chat");
-        gateway.ask(headers.sim(&format!("answer_model={}", name.replace(['\\', ';', ','], ""))).request()).await;
+        // Of the provider, as far as a header can tell it.
+        let name = name.replace(|letter: char| !letter.is_ascii() || ";,\\".contains(letter), "");
+        gateway.ask(chat("acme").model("odd").sim(&format!("answer_model={name}")).request()).await;
     }
     let mut raw = chat("acme").model("oddBYTES").body();
     let at = raw.windows(5).position(|bytes| bytes == b"BYTES").unwrap();
@@ -219,9 +220,9 @@ async fn odd_names_become_rows() {
     eventually("all rows", async || database.rows(), |rows| *rows >= records.len() as u64).await;
     assert_eq!((database.rows(), database.unread()), (records.len() as u64, 0));
     let charged: u64 = records.iter().map(|record| record["cost_nanousd"].as_u64().unwrap()).sum();
-    let billed = gateway.provider().settled_ledger(PATIENCE).sum().cost_nanousd;
-    assert!(billed > 0);
-    assert_eq!((charged, database.figure("select sum(cost_nanousd) from ai_gateway.invoices")), (billed, billed));
+    assert!(charged > 0);
+    assert_eq!(database.figure("select sum(cost_nanousd) from ai_gateway.invoices"), charged);
+    gateway.settled("acme", charged).await;
     let longest = gateway.records().iter().map(|record| record.to_string().len()).max().unwrap();
     assert!(longest < 8_192, "{longest} bytes of a record");
 }

@@ -94,6 +94,11 @@ fn sum(entries: &[&Entry], figure: impl Fn(&Entry) -> u64) -> f64 {
     entries.iter().map(|entry| figure(entry)).sum::<u64>() as f64
 }
 
+#[expect(clippy::float_arithmetic, reason = "Prometheus knows nothing but floats")]
+fn seconds(milliseconds: u64) -> f64 {
+    milliseconds as f64 / 1e3
+}
+
 const FROM: &str = r#"job="ai-gateway""#;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -194,8 +199,8 @@ async fn prometheus_tells_what_the_provider_billed() {
     let quick = durations.iter().filter(|ms| **ms <= 2_500).count();
     prometheus.tells(&took("bucket", r#", le="2.5""#), quick as f64, 0.0).await;
     // Envoy keeps no more of a sum than two digits.
-    let sum = durations.iter().sum::<u64>() as f64 / 1e3;
-    prometheus.tells(&took("sum", ""), sum, sum / 5.0).await;
+    let sum = durations.iter().sum::<u64>();
+    prometheus.tells(&took("sum", ""), seconds(sum), seconds(sum / 5)).await;
 
     // The rules hold in a real Prometheus: half of the requests for gpt-4o failed, and one budget is nearly spent.
     let half = r#"provider_model:ai_gateway_requests_success:ratio_rate5m{provider="simulated", model="gpt-4o"}"#;

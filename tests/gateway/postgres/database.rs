@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::envoy::{free_ports, leashed};
+use crate::envoy::{free_ports, killed, leashed};
 
 /// Debian's packages, as they were unpacked: `DEBIAN` names the folder.
 pub fn debian() -> Option<PathBuf> {
@@ -18,6 +18,15 @@ pub struct Database {
     root: PathBuf,
     data: PathBuf,
     port: u16,
+}
+
+/// For as long as this is, or until it is killed.
+pub struct Running(Child);
+
+impl Running {
+    pub fn kill(self) {
+        killed(self.0);
+    }
 }
 
 fn is_root() -> bool {
@@ -56,7 +65,8 @@ impl Database {
         let mut initdb = database.program("initdb");
         run(initdb.args(["-U", "ai_gateway", "-A", "trust", "--no-sync", "-D"]).arg(&database.data));
         database.start();
-        database.ask("postgres", "create database ai_gateway; create role shipper login");
+        database.ask("postgres", "create database ai_gateway");
+        database.ask("postgres", "create role shipper login");
         let schema = fs::read_to_string(shipped("schema.sql")).unwrap();
         // Over itself, as over an older one.
         database.ask("ai_gateway", &schema);
@@ -133,15 +143,15 @@ impl Database {
     }
 
     /// Its complaints go to `told`.
-    pub fn shipper(&self, access_log: &Path, told: &Path) -> Child {
+    pub fn shipper(&self, access_log: &Path, told: &Path) -> Running {
         let told = fs::File::create(told).unwrap();
-        self.shipped_program("bring").arg(access_log).arg(self.url()).stderr(told).spawn().unwrap()
+        Running(self.shipped_program("bring").arg(access_log).arg(self.url()).stderr(told).spawn().unwrap())
     }
 
-    pub fn exporter(&self) -> (Child, u16) {
+    pub fn exporter(&self) -> (Running, u16) {
         let [port] = free_ports();
         let mut exporter = self.shipped_program("exporter");
-        (exporter.args(["--listen", &format!("127.0.0.1:{port}"), &self.url()]).spawn().unwrap(), port)
+        (Running(exporter.args(["--listen", &format!("127.0.0.1:{port}"), &self.url()]).spawn().unwrap()), port)
     }
 }
 

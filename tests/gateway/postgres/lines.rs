@@ -105,7 +105,7 @@ pub fn of(round: usize) -> Vec<Line> {
     }
     // Half a line, and one that was begun before another.
     let whole = next().to_string().into_bytes();
-    unreadable(whole[..whole.len() / 2].to_vec());
+    unreadable(whole[..whole.len() - 10].to_vec());
     unreadable([&whole[..100], &whole].concat());
     let of_round = |bytes: &[u8]| [bytes, round.to_string().as_bytes()].concat();
     for bytes in [
@@ -114,7 +114,7 @@ pub fn of(round: usize) -> Vec<Line> {
         b"\"x\"",
         b"{\"v\":1,",
         b"\xff\xfe\x80",
-        b"\0\0\0",
+        b"\0\0",
         b"{\"v\":1,\"a\":\"\0\xed\xa0\x80",
         b"'",
         b"\\'",

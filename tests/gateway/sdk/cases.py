@@ -21,14 +21,14 @@ time.sleep = naps.append
 
 @contextlib.contextmanager
 def slept_in_earnest(least):
-    """It takes as long as this, in seconds of the clock."""
+    """It takes as long as this at least, in seconds of the clock. How often it slept, who counts what was sent says."""
     time.sleep, started = sleep, time.monotonic()
     try:
         yield
     finally:
         time.sleep = naps.append
     took = time.monotonic() - started
-    assert least <= took <= least + 10, took
+    assert least <= took, took
 
 
 def used(headers, **counts):
