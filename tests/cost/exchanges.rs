@@ -316,7 +316,13 @@ fn answered(client: &mut Passing, way: Way, exchange: &Exchange, sent: &[u8]) ->
     let attempt = way.cluster.map(|root| {
         let context = client.vm.new_context(root);
         // The route takes these out (`request_headers_to_remove`).
-        client.vm.host().stream.request.headers.retain(|(name, _)| !["x-tenant-id", "x-ai-role"].contains(&name.as_str()));
+        client
+            .vm
+            .host()
+            .stream
+            .request
+            .headers
+            .retain(|(name, _)| !["x-tenant-id", "x-ai-role"].contains(&name.as_str()));
         client.vm.host().stream.attributes.insert("upstream.request_attempt_count".to_owned(), one());
         let mut provider = Passing { vm: client.vm, context };
         provider.head(true, sent.is_empty());
