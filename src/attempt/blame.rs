@@ -43,7 +43,7 @@ struct Two([Seen; 2]);
 
 impl Two {
     /// When it last happened to another tenant.
-    fn to_another(&self, than: Who) -> Option<UnixNanos> {
+    fn last_of_another(&self, than: Who) -> Option<UnixNanos> {
         self.0.iter().filter(|seen| seen.who != than && seen.at.0 > 0).map(|seen| seen.at).max()
     }
 
@@ -101,9 +101,9 @@ impl Known {
 
     /// A tenant's request was answered by a failure: whether that is the tenant's own.
     pub fn failed(&mut self, who: Who, now: UnixNanos) -> bool {
-        let failed_another = self.failed.to_another(who);
+        let failed_another = self.failed.last_of_another(who);
         self.failed.note(who, now, 0);
-        let Some(served) = self.served.to_another(who) else { return false };
+        let Some(served) = self.served.last_of_another(who) else { return false };
         served.0.abs_diff(now.0) <= SPEAKS_NANOS && failed_another.is_none_or(|failed| failed < served)
     }
 

@@ -58,8 +58,7 @@ fn another_tenant_has_places_of_its_own() {
     let other = gateway.stream();
     let headers = HEAD.map(|(name, value)| (name, if name == "x-tenant-id" { "beta" } else { value }));
     other.request_headers(&headers, false);
-    assert_eq!(other.reply(), None);
-    drop((waiting, other));
+    assert_eq!((other.reply(), waiting.reply()), (None, None));
 }
 
 /// What a place may end with, each on a request that holds the only one.
