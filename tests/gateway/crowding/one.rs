@@ -58,7 +58,7 @@ impl House {
         over.store(true, Ordering::Relaxed);
         watch.await.unwrap();
         let grown = peak.load(Ordering::Relaxed) - before;
-        println!("{name}: {:.1} MiB at most", grown as f64 / f64::from(1 << 20));
+        println!("{name}: {} KiB at most", grown >> 10);
         assert!(grown < MOST, "{name}: {grown} bytes");
         self.all_ends().await;
         drop(held);
