@@ -7,7 +7,7 @@ use hyper::Request;
 use serde_json::json;
 use simulated_provider::Provider;
 
-use crate::client::{Answer, Body, Chat, Connection, ask, chat, eventually, get, next_piece};
+use crate::client::{Answer, Body, Chat, Connection, ask, chat, eventually, next_piece};
 use crate::envoy::Gateway;
 
 const KEYS: [(&str, &str); 2] = [("OPENAI_API_KEY", "dummy-of-openai"), ("OPENROUTER_API_KEY", "dummy-of-openrouter")];
@@ -200,8 +200,8 @@ async fn no_tenant_opens_a_breaker_for_the_others() {
     served(house.many(&hurry.map(|(name, value)| slow.clone().header(name, value))).await, way);
     house.is_unharmed(way).await;
     assert_eq!(house.gateway.dead_vms().await, 0);
-    let health = house.gateway.ask(get("/api/ai/health")).await.json();
-    assert_eq!(health["providers"]["openai"]["state"], "healthy", "{health}");
+    let open = house.gateway.stats().await.sum("ai_gateway_circuit_breaker_state", &[]);
+    assert_eq!(open, 0, "what clients and dashboards see of it");
 }
 
 /// A provider that fails everybody is failing, whoever asks next: with one tenant alone, and with two that both fail.
@@ -334,18 +334,20 @@ async fn a_path_that_no_route_serves_takes_no_window_and_blames_no_provider() {
             let line = async || house.gateway.lines().into_iter().find(|line| line["request_id"] == id.as_str());
             let line = eventually("its line in the log", line, |line| line.is_some()).await.unwrap();
             // What the filter doesn't take for an API has no record.
-            if line.get("v").is_some() {
+            if line["attempts"].as_u64().is_some_and(|attempts| attempts > 0) {
+                served += 1;
+            } else if line.get("v").is_some() {
                 judged += 1;
                 let told = ["outcome", "provider", "cost_nanousd"].map(|name| line[name].clone());
                 assert_eq!(told, [json!("invalid_request"), json!("none"), json!(0)], "{path}: {line}");
             }
         }
     }
-    assert!(judged >= 8, "{judged} of them were read as API calls");
+    assert!(judged >= 4, "{judged} of them were read as API calls");
     let used = before.saturating_sub(left().await);
     assert!(used <= served, "{used} places are taken in the window, and {served} requests were sent on");
     let stats = house.gateway.stats().await;
-    for status in ["provider_unavailable", "provider_error", "provider_rejected"] {
+    for status in ["provider_unavailable", "provider_error"] {
         assert_eq!(stats.sum("ai_gateway_requests_total", &[("status", status)]), 0);
     }
     assert!(stats.sum("ai_gateway_requests_total", &[("status", "invalid_request"), ("provider", "none")]) > 0);
