@@ -7,7 +7,6 @@ use crate::limit::Guards;
 use crate::llm::path;
 use crate::llm::request::{Request, RequestReader};
 use crate::llm::schema::Schema;
-use crate::name::is_printable;
 use crate::outcome::{Outcome, Rejection, shown};
 use crate::policy::{NONE, OTHER, Policy, TenantIx};
 use crate::record::Labels;
@@ -46,7 +45,7 @@ impl Exchange {
             request_id: headers
                 .get("x-request-id")
                 .map(|id| String::from_utf8_lossy(id.get(..128).unwrap_or(id)).into_owned())
-                .filter(|id| is_printable(id))
+                .filter(|id| !id.contains(char::is_control))
                 .unwrap_or_default(),
             model_asked: String::new(),
             model_chosen: String::new(),
