@@ -182,7 +182,7 @@ impl Exchange {
         let answer = json!({"object": "list", "data": [{"id": "gpt-4o-mini", "object": "model"}]});
         Self {
             method: "GET",
-            path: "/v1/models",
+            path: "/v1/files",
             body: Vec::new(),
             answer: pieces(answer.to_string().into()),
             outcome: None,
