@@ -50,7 +50,9 @@ async fn apart(gateway: &Gateway, attack: &[u8], of_victim: &[u8], what: &str) {
         }
         let refused = wire.answer().await.unwrap_or_else(|| panic!("{what}: no answer"));
         assert!(refused.status == 400 && refused.header("x-injected").is_none(), "{what}: {refused:?}");
-        assert!(refused.text().contains("invalid_request"), "{what}: {refused:?}");
+        let said = refused.text();
+        // Envoy's own words for a path that it refuses are Gemini's there.
+        assert!(said.contains("invalid_request") || said.contains("INVALID_ARGUMENT"), "{what}: {said}");
         if refused.header("connection") == Some("close") {
             // Envoy closes behind it: there is no answer to steal, and a proxy in front asks on another connection.
             assert!(wire.answer().await.is_none(), "{what}: an answer behind the last one");
