@@ -31,7 +31,8 @@ fn configuration(mode: &str, provider: u16, dir: &Path) -> Value {
     here(manager, by_its_name(&mut istio["routes"], "http.80"), dir);
     let mut asks = false;
     for filter in manager["http_filters"].as_array_mut().unwrap() {
-        for (_, issuer) in filter["typed_config"]["providers"].as_object_mut().into_iter().flatten() {
+        let issuers = filter.pointer_mut("/typed_config/providers").and_then(Value::as_object_mut);
+        for (_, issuer) in issuers.into_iter().flatten() {
             issuer["local_jwks"] = json!({"inline_string": KEYS});
             asks = true;
         }
