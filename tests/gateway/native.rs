@@ -142,8 +142,8 @@ fn cases() -> Vec<Case> {
 /// Envoy's filter stands on the provider's side of ours, so both read what the provider sent.
 async fn gateway() -> Gateway {
     let prices: Value = json_of(&fixtures().join("prices.json"));
-    let policy =
-        json!({"tenants": {"acme": free_tenant()}, "prices": prices, "limits": {"requests_per_minute": 100_000}});
+    let policy = json!({"tenants": {"acme": free_tenant()}, "prices": prices, "limits": {"requests_per_minute": 100_000},
+        "forward": {"headers": ["x-sim"]}});
     let manager = json!({
         "name": "envoy.filters.http.ai_protocol_manager",
         "typed_config": {
