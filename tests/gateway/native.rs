@@ -143,7 +143,7 @@ fn cases() -> Vec<Case> {
 async fn gateway() -> Gateway {
     let prices: Value = json_of(&fixtures().join("prices.json"));
     let policy = json!({"tenants": {"acme": free_tenant()}, "prices": prices, "limits": {"requests_per_minute": 100_000},
-        "forward": {"headers": ["x-sim"]}});
+        "forward": {"headers": ["x-sim", "x-api"]}});
     let manager = json!({
         "name": "envoy.filters.http.ai_protocol_manager",
         "typed_config": {
