@@ -276,6 +276,9 @@ def main(out):
     cell = 5 * (8 + constants["SLOTS"] * 4) + 2 * 24 + 8 + 32 * 8 + 8
     write("configuration", "cell-empty", b"NXC\x01" + bytes(cell))
     write("configuration", "cell-full", b"NXC\x01" + b"\xff" * cell)
+    latest = 5 * constants["SLOTS"] * 2
+    write("configuration", "cell-second", b"NXC\x02" + bytes(cell + latest))
+    write("configuration", "cell-second-full", b"NXC\x02" + b"\xff" * (cell + latest))
     write("configuration", "density-empty", b"NXD\x01" + bytes(constants["BUCKETS"] * 16))
     write("configuration", "density", b"NXD\x01" + b"\x00\x20\x00\x00\x00\x08\x00\x00" * (constants["BUCKETS"] * 2))
     (out / "words.dict").write_text("".join(f'"{word}"\n"\\"{word}\\":"\n' for word in words()))
