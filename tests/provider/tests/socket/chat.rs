@@ -221,7 +221,9 @@ async fn http2_by_prior_knowledge() {
     assert!(error.is_some(), "the stream is reset, the connection is not");
     assert_eq!(events, 2);
     ask("reset").await.expect_err("a reset stream");
-    drop(ask("tokens=9; hang_after=1").await.expect("an answer"));
+    let mut left = ask("tokens=9; hang_after=1").await.expect("an answer").into_body();
+    left.frame().await.expect("an event").expect("its bytes");
+    drop(left);
 
     let ledger = provider.settled_ledger(PATIENCE);
     let endings: Vec<_> = ledger.requests.iter().map(|entry| entry.ending).collect();
