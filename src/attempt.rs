@@ -35,6 +35,17 @@ pub struct Leg {
     pub edits: Vec<Edit>,
 }
 
+/// Who may serve a request, for Envoy and for the attempts.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Chain {
+    /// In the order in which they are tried.
+    pub clusters: Vec<String>,
+    /// For the attempts: [`plan`].
+    pub plan: String,
+    /// Whether a stream was asked for: of these, silence is a failure.
+    pub stream: bool,
+}
+
 /// Writes a plan: a line for the API, then one for each provider in the order of the chain, and at its end whose request it
 /// is, in the place of a provider's name nothing. Strings of JSON hold no tab and no line's end, nor do names; a provider whose
 /// path has one gets no line, and so no request.

@@ -3,10 +3,12 @@
 //! Trade-off: the order of things stands in this one file, and every callback is one call into it. Each phase owns
 //! exactly what it needs, so nothing can be settled that was not admitted, and nothing twice.
 
+use crate::attempt::Chain;
 use crate::attempt::blame::Who;
 use crate::forward::Cut;
 use crate::headers::Headers;
-use crate::limit::{Admitted, Ask, Bound, Decision, Guards, Reservation, Shares, Standing};
+use crate::limit::{Admitted, Ask, Bound, Decision, Guards, Reservation, Shares, Standing, SwapStarved};
+use crate::llm::brings::Items;
 use crate::llm::estimate::Sizes;
 use crate::llm::estimate::density::Density;
 use crate::llm::meter::Meter;
@@ -15,7 +17,7 @@ use crate::llm::schema::{BoundField, Schema};
 use crate::llm::usage::{Count, Usage, UsageSource};
 use crate::outcome::{Crowd, Outcome, Rejection, Reply};
 use crate::policy::{OTHER, Policy, ReportedCost, Starved, TenantIx};
-use crate::price::{Items, Tariff};
+use crate::price::Tariff;
 use crate::record::{Labels, Record};
 use crate::route::{ProviderIx, Sensitivity};
 use crate::units::{NanoUsd, Tokens, UnixNanos};
@@ -31,7 +33,7 @@ mod side;
 use offer::{Offer, Wish, chain};
 use opening::too_large;
 
-pub use ending::{Checked, Closed, Ending, Experience, Settlement};
+pub use ending::{Closed, Ending, Settlement};
 pub use side::{Passage, Side};
 
 pub struct Exchange {
@@ -169,16 +171,6 @@ pub enum Step {
     Refuse(Reply),
 }
 
-#[derive(Debug, PartialEq, Eq)]
-pub struct Chain {
-    /// In the order in which they are tried.
-    pub clusters: Vec<String>,
-    /// For the attempts: [`crate::attempt`].
-    pub plan: String,
-    /// Whether a stream was asked for: of these, silence is a failure.
-    pub stream: bool,
-}
-
 /// What is known around a request when its end has come.
 #[derive(Clone, Copy)]
 pub struct Around<'a> {
@@ -192,10 +184,6 @@ pub struct Around<'a> {
     pub service_away: bool,
     pub now: UnixNanos,
 }
-
-/// The compare-and-swap lost too often to be worth another try.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SwapStarved;
 
 /// The head of an answer, whoever made it.
 pub struct AnswerHead<'a> {
@@ -333,7 +321,7 @@ impl Exchange {
             expensive_model: policy.expensive.is_model(&model),
             expensive_over: policy.expensive.over,
             lease_seconds: policy.lease_seconds,
-            shares: policy.shared.as_ref().map_or(Shares::WHOLE, |shared| shared.shares(around.service_away)),
+            shares: policy.replicas.as_ref().map_or(Shares::WHOLE, |shared| shared.shares(around.service_away)),
         };
         self.model_chosen = model;
         Ok((Plan { request, legs, bound, routed: policy.routes.choose() }, ask))

@@ -2,6 +2,7 @@
 
 pub mod downstream;
 pub mod levels;
+mod plugin;
 pub mod root;
 pub mod status;
 

@@ -10,7 +10,7 @@ mod query;
 
 use crate::headers::Headers;
 use crate::llm::schema::Dialect;
-use crate::price::Pattern;
+use crate::name::Pattern;
 use names::Class;
 use query::Does;
 

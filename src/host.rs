@@ -5,12 +5,15 @@
 //! any other status the SDK itself panics, so what matters is to call nothing outside its phase.
 
 pub mod admin;
+pub mod attributes;
 pub mod blame;
 pub mod breakers;
 pub mod cells;
 pub mod chain;
+pub mod clock;
 pub mod densities;
-pub mod exchange_facts;
+pub mod ending;
+pub mod filter_state;
 pub mod http;
 pub mod lines;
 mod pairs;

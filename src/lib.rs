@@ -7,7 +7,7 @@
 //! 3. [`tenant`], [`llm`]: whose request it is, and what it asks for ([`json`] reads it as it comes).
 //! 4. [`forward`]: what of its head may go on to a provider.
 //! 5. [`policy`] (from [`config`]), [`route`], [`price`]: what is allowed, who may serve it, what it may cost.
-//! 6. [`limit`]: the tenant's cell admits or refuses everything at once; [`host`] swaps it in shared data. [`shared`]: where
+//! 6. [`limit`]: the tenant's cell admits or refuses everything at once; [`host`] swaps it in shared data. [`replicas`]: where
 //!    several Envoys have the same limits.
 //! 7. [`attempt`]: each provider that Envoy tries gets the request as it wants it.
 //! 8. [`llm::meter`]: reads the answer as it passes.
@@ -23,12 +23,16 @@
 )]
 
 pub mod attempt;
+pub mod breaker;
+pub mod calendar;
 pub mod config;
 pub mod exchange;
 
 #[cfg(test)]
 mod fake_host;
 mod filter;
+#[cfg(test)]
+mod floors;
 pub mod forward;
 pub mod headers;
 mod host;
@@ -36,12 +40,13 @@ pub mod json;
 pub mod limit;
 pub mod llm;
 pub mod name;
+pub mod network;
 pub mod outcome;
 pub mod policy;
 pub mod price;
 pub mod record;
+pub mod replicas;
 pub mod route;
-pub mod shared;
 pub mod tenant;
 pub mod units;
 pub mod view;

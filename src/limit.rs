@@ -4,6 +4,7 @@
 //! admits or refuses against every limit at once. Separate keys would contend less, and charge half a decision.
 
 pub mod budget;
+mod bytes;
 pub mod cell;
 pub mod lease;
 pub mod window;
@@ -115,6 +116,10 @@ pub enum Bound {
     /// The client left it open: it becomes what the tenant may still spend, between these two.
     Open { at_least: Tokens, at_most: Tokens },
 }
+
+/// The compare-and-swap lost too often to be worth another try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SwapStarved;
 
 /// What a request asks of its tenant's cell: its worst case, before anything is spent.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,7 @@
 //! What is known of the providers' APIs: the paths they are called by, the request's fields, the answer's usage, the
 //! framing of streams.
 
+pub mod brings;
 pub mod estimate;
 pub mod eventstream;
 pub mod form;

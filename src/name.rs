@@ -2,6 +2,8 @@
 //!
 //! A name goes into headers, labels, keys and records. So one rule holds for all of them, and for decoded escapes as well.
 
+use std::fmt;
+
 /// The longest name that a client may write; the operator's are shorter.
 pub const LONGEST: usize = 256;
 
@@ -13,6 +15,33 @@ pub fn is_printable(text: &str) -> bool {
 /// Whether a client may name something by it.
 pub fn is_name(text: &str) -> bool {
     !text.is_empty() && text.len() <= LONGEST && is_printable(text)
+}
+
+/// A model's name, or the beginning of one and a `*`. Before the name may stand a provider's label and a slash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern(Box<str>);
+
+impl Pattern {
+    /// `None` if a `*` stands anywhere but at the end.
+    pub fn new(text: &str) -> Option<Self> {
+        let name = text.strip_suffix('*').unwrap_or(text);
+        (!name.contains('*')).then(|| Self(text.into()))
+    }
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+    pub fn matches(&self, model: &str) -> bool {
+        match self.0.strip_suffix('*') {
+            Some(prefix) => model.starts_with(prefix),
+            None => *self.0 == *model,
+        }
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 #[cfg(test)]

@@ -5,10 +5,14 @@
 //! cost each worker's VM their names.
 
 mod build;
+mod flaw;
 mod forward;
+mod prices;
 mod providers;
+mod replicas;
 mod routes;
 mod rules;
+mod tenants;
 
 use std::rc::Rc;
 
@@ -21,12 +25,12 @@ use crate::forward::Allowed;
 use crate::limit::Rules;
 use crate::llm::path::{self, Route};
 use crate::llm::schema::Schema;
-pub use crate::price::Pattern;
+pub use crate::name::Pattern;
+use crate::network::Network;
 use crate::price::PriceTable;
+use crate::replicas::Replicas;
 use crate::route::{ProviderIx, Reach, Routes, Sensitivity};
-use crate::shared::Shared;
 use crate::units::{NanoUsd, Tokens};
-use crate::view::Network;
 
 /// The tenant that unknown ones share.
 pub const DEFAULT_TENANT: &str = "default";
@@ -73,7 +77,7 @@ pub struct Policy {
     pub status: Option<StatusPages>,
     pub tenant_labels: TenantLabels,
     pub tiers: Vec<(Rc<str>, Rc<Terms>)>,
-    pub shared: Option<Shared>,
+    pub replicas: Option<Replicas>,
 }
 
 /// What the stats call a tenant.

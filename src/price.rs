@@ -5,22 +5,18 @@
 
 pub mod tariff;
 
-use std::fmt;
 use std::rc::Rc;
 
 use hashbrown::HashMap;
 
 use crate::llm::schema::BoundField;
+use crate::name::Pattern;
 use crate::units::{Tokens, UnixNanos};
 
-pub use tariff::{Brings, Ceiling, Items, Rates, Schedule, Tariff, Writes};
+pub use tariff::{Ceiling, Rates, Schedule, Tariff};
 
 /// The label of a model that has no entry in the table: labels come from the configuration only.
 pub const OTHER_MODEL: &str = "other";
-
-/// A model's name, or the beginning of one and a `*`. Before the name may stand a provider's label and a slash.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pattern(Box<str>);
 
 /// The place of a price in the table, in the order of the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,29 +72,6 @@ pub enum NotAdded {
     /// The same model, from the same day on.
     SameModelAs(PriceIx),
     Full,
-}
-
-impl Pattern {
-    /// `None` if a `*` stands anywhere but at the end.
-    pub fn new(text: &str) -> Option<Self> {
-        let name = text.strip_suffix('*').unwrap_or(text);
-        (!name.contains('*')).then(|| Self(text.into()))
-    }
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-    pub fn matches(&self, model: &str) -> bool {
-        match self.0.strip_suffix('*') {
-            Some(prefix) => model.starts_with(prefix),
-            None => *self.0 == *model,
-        }
-    }
-}
-
-impl fmt::Display for Pattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
 }
 
 impl PriceTable {

@@ -3,9 +3,9 @@
 
 mod line;
 
+use crate::calendar::rfc3339;
 use crate::forward::LeftOut;
 use crate::limit::Guards;
-use crate::limit::budget::rfc3339;
 use crate::llm::usage::{Usage, UsageSource};
 use crate::outcome::Outcome;
 use crate::units::{NanoUsd, UnixNanos};

@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 use serde::Deserialize;
 
 use crate::llm::schema::Schema;
-use crate::price::Pattern;
+use crate::name::Pattern;
 use crate::units::Tokens;
 
 /// How far data may travel: a provider sees what is at most as sensitive as it may see.

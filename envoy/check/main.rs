@@ -5,6 +5,7 @@
 //! here finds the configurations in a file, and the place in the file that the reader means.
 
 mod plugins;
+mod ratelimit;
 mod reading;
 mod schema;
 mod yaml;
@@ -12,7 +13,6 @@ mod yaml;
 use std::process::ExitCode;
 
 use nexus_ai_gateway::policy::Policy;
-use nexus_ai_gateway::shared;
 use plugins::{Finding, Verdict, check};
 
 fn main() -> ExitCode {
@@ -26,17 +26,17 @@ fn main() -> ExitCode {
             println!("{:#}", schema::schema());
             true
         }
-        [asked, file] if asked == "--ratelimit" => ratelimit(file),
+        [asked, file] if asked == "--ratelimit" => print_ratelimit(file),
         files => files.iter().filter(|file| policies(file, |line| println!("{line}")).is_none()).count() == 0,
     };
     if all_right { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// What the rate limit service is configured with, by the limits that the file's gateway shares.
-fn ratelimit(file: &str) -> bool {
+fn print_ratelimit(file: &str) -> bool {
     let Some(policies) = policies(file, |_| {}) else { return false };
-    let shared = policies.iter().filter(|policy| policy.shared.is_some()).map(shared::service_configuration);
-    let mut written: Vec<_> = shared.collect();
+    let mut written: Vec<_> =
+        policies.iter().filter(|policy| policy.replicas.is_some()).map(ratelimit::configuration).collect();
     // Gateways that share the same limits are one to the service.
     written.dedup();
     match written.as_slice() {

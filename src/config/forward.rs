@@ -3,7 +3,7 @@
 use super::keyed::keyed;
 use super::{HeaderName, Name};
 use crate::forward::UnknownBetas;
-use crate::price::Pattern;
+use crate::name::Pattern;
 use serde::Deserialize;
 
 /// Everything else that a client sends is dropped and counted. What the gateway's own Envoy adds behind the filter, a

@@ -6,7 +6,7 @@ use super::keyed::keyed;
 use super::rated::rated;
 use super::{Date, Name, Named, Usd, UsdPer1m, WrittenRates, written};
 use crate::llm::schema::BoundField;
-use crate::price::Pattern;
+use crate::name::Pattern;
 use serde::Deserialize;
 
 rated! {

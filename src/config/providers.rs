@@ -4,7 +4,7 @@ use super::keyed::keyed;
 #[cfg(feature = "schema")]
 use super::schema;
 use super::{Name, Named, written, yes};
-use crate::price::Pattern;
+use crate::name::Pattern;
 use crate::route::Sensitivity;
 use serde::Deserialize;
 

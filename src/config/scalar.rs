@@ -6,9 +6,9 @@ use std::rc::Rc;
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
-use crate::limit::budget::Calendar;
+use crate::calendar::Calendar;
 use crate::name;
-use crate::price::Pattern;
+use crate::name::Pattern;
 use crate::units::{NanoUsd, PicoUsdPerToken, UnixNanos};
 
 /// A name that becomes a label, a header value or a part of a key.

@@ -10,7 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use super::named::Named;
 use super::scalar::{Budget, Date, HeaderName, Limit, Name, Usd, UsdPer1m};
 use crate::llm::schema;
-use crate::price::Pattern;
+use crate::name::Pattern;
 
 /// No blank at either end, no control character and no `;`.
 const NAME: &str = r"^[^\s;\x00-\x1f\x7f-\x9f](?:[^;\x00-\x1f\x7f-\x9f]*[^\s;\x00-\x1f\x7f-\x9f])?$";

@@ -5,7 +5,7 @@ use super::OUTPUT_TOKENS;
 use super::keyed::keyed;
 use super::{Budget, Limit, Name, Named, Usd, written};
 use crate::limit::Guard;
-use crate::price::Pattern;
+use crate::name::Pattern;
 use crate::route::Sensitivity;
 use serde::Deserialize;
 

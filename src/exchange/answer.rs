@@ -6,7 +6,7 @@ use crate::llm::meter::{Form, Meter, Passage};
 use crate::llm::schema::Dialect;
 use crate::outcome::{Outcome, Rejection, Reply, rate_limit_headers};
 use crate::policy::{OTHER, Policy};
-use crate::shared;
+use crate::replicas;
 use crate::units::UnixNanos;
 
 impl Passed {
@@ -46,9 +46,9 @@ impl Exchange {
         };
         let mut standing = open.standing;
         let mut passed = Passed::default();
-        if let (Some(_), Some(rules)) = (&policy.shared, policy.rules(open.tenant)) {
-            standing = shared::standing(rules, head.headers, standing);
-            passed.remove.extend(shared::STANDING);
+        if let (Some(_), Some(rules)) = (&policy.replicas, policy.rules(open.tenant)) {
+            standing = replicas::standing(rules, head.headers, standing);
+            passed.remove.extend(replicas::STANDING);
         }
         let status = head.headers.number(":status").unwrap_or(0);
         // What Envoy refuses by itself takes no place in a window, and tells of none.
@@ -101,10 +101,11 @@ impl Exchange {
             return Passed::default();
         };
         let (rules, headers) = (policy.rules(open.tenant), head.headers);
-        let refusal = rules.filter(|_| !away).and_then(|rules| shared::refusal(rules, headers, &open.reservation, now));
+        let refusal =
+            rules.filter(|_| !away).and_then(|rules| replicas::refusal(rules, headers, &open.reservation, now));
         let rejection = match refusal {
             Some(refusal) => {
-                let standing = rules.map_or(open.standing, |rules| shared::standing(rules, headers, open.standing));
+                let standing = rules.map_or(open.standing, |rules| replicas::standing(rules, headers, open.standing));
                 Rejection::limit(&refusal, &standing)
             }
             None => {
@@ -116,17 +117,17 @@ impl Exchange {
         let reply = rejection.in_dialect(self.schema.dialect, &self.request_id);
         let mut passed = Passed::default();
         passed.replace(reply, head.end_of_stream);
-        passed.remove.extend(shared::STANDING);
-        passed.remove.push(shared::REFUSED_BY);
+        passed.remove.extend(replicas::STANDING);
+        passed.remove.push(replicas::REFUSED_BY);
         passed
     }
 
     /// What the service is asked of this exchange, if Envoys share limits.
-    pub fn shared_question(&self, policy: &Policy) -> Vec<shared::State> {
-        match (&self.phase, &policy.shared) {
+    pub fn shared_question(&self, policy: &Policy) -> Vec<replicas::State> {
+        match (&self.phase, &policy.replicas) {
             (Phase::Open(open), Some(_)) => policy
                 .tenant_policy(open.tenant)
-                .map(|tenant| shared::question(tenant, &open.reservation))
+                .map(|tenant| replicas::question(&tenant.name, &tenant.tier, &tenant.rules, &open.reservation))
                 .unwrap_or_default(),
             _ => Vec::new(),
         }

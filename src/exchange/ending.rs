@@ -8,10 +8,11 @@ use std::rc::Rc;
 use super::{Answer, Leg, Open};
 use crate::attempt::Failed;
 use crate::limit::Reservation;
-use crate::llm::estimate::density::{Density, Lesson, Measured};
-use crate::llm::estimate::{self, Sizes};
-use crate::llm::meter::{Generated, Reading};
-use crate::llm::usage::{Told, Usage, UsageSource};
+use crate::llm::estimate;
+use crate::llm::estimate::density::Density;
+use crate::llm::estimate::experience::Experience;
+use crate::llm::meter::Reading;
+use crate::llm::usage::{Told, UsageSource};
 use crate::outcome::Outcome;
 use crate::policy::{Policy, ReportedCost, TenantIx};
 use crate::record::{FailedAttempt, Record};
@@ -82,35 +83,6 @@ pub(super) const fn unread(ending: &Ending) -> Outcome {
         _ if ending.has(Ending::OVERLOADED) => Outcome::InternalError,
         _ if ending.status == 0 || ending.has(Ending::CLIENT_GONE) => Outcome::ClientClosed,
         _ => Outcome::InternalError,
-    }
-}
-
-/// What an answer that told its usage teaches about the next that doesn't.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Experience {
-    pub lesson: Lesson,
-    /// What would have been charged for, had it told nothing, against what it told.
-    pub input: Checked,
-    pub output: Checked,
-}
-
-/// An estimate held against what was reported; sums of many are the estimates' error, signed and not.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Checked {
-    pub estimated: Tokens,
-    pub reported: Tokens,
-    pub off_by: Tokens,
-}
-
-impl Checked {
-    const fn of(estimated: Tokens, reported: Tokens) -> Self {
-        Self { estimated, reported, off_by: Tokens(estimated.0.abs_diff(reported.0)) }
-    }
-
-    pub const fn add(&mut self, more: Self) {
-        self.estimated = self.estimated.plus(more.estimated);
-        self.reported = self.reported.plus(more.reported);
-        self.off_by = self.off_by.plus(more.off_by);
     }
 }
 
@@ -256,34 +228,6 @@ impl Open {
 /// What an answer in one piece came to of which only the beginning was sent: text, but for what commonly frames it.
 fn whole_of(length: u64, density: Density) -> Tokens {
     density.output.tokens(length.saturating_sub(density.frame_bytes))
-}
-
-impl Experience {
-    /// Only texts teach: pictures and sounds have no bytes to measure their tokens by.
-    fn of(
-        sizes: &Sizes,
-        generated: Generated,
-        in_one_piece: bool,
-        shown: Tokens,
-        likely_input: Tokens,
-        usage: &Usage,
-    ) -> Option<Self> {
-        let Generated::Text { text, body } = generated else { return None };
-        let spoken = usage.audio_output_tokens.plus(usage.image_output_tokens);
-        if sizes.attachments > 0 || spoken > Tokens(0) {
-            return None;
-        }
-        let input = Measured { bytes: sizes.text_bytes(), tokens: usage.input_tokens.0 };
-        let output = Measured { bytes: text, tokens: usage.output_tokens.0 };
-        let frame = Measured { bytes: body.saturating_sub(text), tokens: 1 };
-        let frame = if in_one_piece { frame } else { Measured::default() };
-        let shown = if usage.output_tokens == Tokens(0) { Tokens(0) } else { shown };
-        Some(Self {
-            lesson: Lesson { input, output, frame },
-            input: Checked::of(likely_input, usage.input_tokens),
-            output: Checked::of(shown, usage.output_tokens),
-        })
-    }
 }
 
 /// How an exchange ended whose answer had begun. A usage that came says that the answer was whole: SDKs hang up on

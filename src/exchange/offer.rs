@@ -5,14 +5,15 @@
 
 use std::rc::Rc;
 
-use super::{Around, Chain, Leg, Open};
-use crate::attempt::{self, blame::Who};
+use super::{Around, Leg, Open};
+use crate::attempt::{self, Chain, blame::Who};
 use crate::limit::Bound;
+use crate::llm::brings::Brings;
 use crate::llm::request::{BY_ROLE, Edit, Request};
 use crate::llm::schema::{BoundField, Output, Schema, is_anthropics};
 use crate::outcome::{Outcome, Rejection, shown};
 use crate::policy::{Policy, ProviderPolicy, TenantPolicy};
-use crate::price::{Brings, Ceiling, Quote};
+use crate::price::{Ceiling, Quote};
 use crate::route::{Bounds, ProviderIx, Sensitivity, Unserved};
 use crate::units::{NanoUsd, Tokens};
 

@@ -6,22 +6,22 @@
 //! With `held_heads: false` only bodies are held. The head has gone on when the decision falls, so what the decision may
 //! need of it is done up front, and a provider may answer before it was asked anything.
 
-use super::root::Plugin;
+use super::plugin::Plugin;
 use super::status::{self, Asked};
 use super::waiting::Place;
 use crate::attempt::blame::Who;
-use crate::exchange::{AnswerHead, Around, Demand, Exchange, Opening, Passage, Settlement, Side, Step, SwapStarved};
+use crate::exchange::{AnswerHead, Around, Demand, Exchange, Opening, Passage, Settlement, Side, Step};
 use crate::headers::Headers;
-use crate::host::exchange_facts::Origin;
-use crate::host::{cells, chain, exchange_facts, http, lines};
-use crate::limit::Decision;
+use crate::host::attributes::Origin;
+use crate::host::{attributes, cells, chain, clock, ending, filter_state, http, lines};
+use crate::limit::{Decision, SwapStarved};
 use crate::llm::meter;
 use crate::llm::path::Free;
 use crate::llm::request::{self, Edit};
 use crate::outcome::{Outcome, Reply, rate_limit_headers};
 use crate::record::Record;
+use crate::replicas;
 use crate::route::ProviderIx;
-use crate::shared;
 use crate::units::{NanoUsd, UnixNanos};
 use log::Level;
 use proxy_wasm::traits::{Context, HttpContext};
@@ -71,16 +71,16 @@ impl Downstream {
             Some(Ok(side)) => side,
         };
         if side.what == Free::Models {
-            return match side.models(policy, headers, exchange_facts::now()) {
+            return match side.models(policy, headers, clock::now()) {
                 Ok(page) => status::page(page),
                 Err(reply) => Self::reply(&reply),
             };
         }
-        match side.passage(policy, headers, exchange_facts::cluster().as_deref()) {
+        match side.passage(policy, headers, attributes::cluster().as_deref()) {
             Ok(Passage { cut, plan }) => {
                 http::cut(&cut);
                 if let Some(plan) = plan {
-                    exchange_facts::set_plan(&plan);
+                    filter_state::set_plan(&plan);
                 }
                 Action::Continue
             }
@@ -99,7 +99,7 @@ impl Downstream {
         let tenant = self.exchange.as_ref().and_then(Exchange::tenant).and_then(|ix| policy.tenant_policy(ix));
         tenant.map_or_else(Vec::new, |tenant| {
             let mut cell = cells::read(&tenant.name).unwrap_or_default();
-            rate_limit_headers(&cell.standing_at(&tenant.rules, policy.lease_seconds, exchange_facts::now()))
+            rate_limit_headers(&cell.standing_at(&tenant.rules, policy.lease_seconds, clock::now()))
         })
     }
 
@@ -112,9 +112,9 @@ impl Downstream {
             return beyond(exchange);
         }
         let received = exchange.received();
-        let now = exchange_facts::now();
+        let now = clock::now();
         let routed = plugin.policy.routes.choose();
-        self.cluster = if routed { None } else { exchange_facts::cluster() };
+        self.cluster = if routed { None } else { attributes::cluster() };
         let around = Around {
             cluster: self.cluster.as_deref(),
             is_open: &|ProviderIx(at)| plugin.breakers.is_open(at.into(), now),
@@ -135,7 +135,7 @@ impl Downstream {
                 self.cluster = route.clusters.into_iter().next();
             }
         }
-        exchange_facts::share(&exchange.shared_question(&plugin.policy));
+        filter_state::share(&exchange.shared_question(&plugin.policy));
         plugin.stats.opened(plugin.policy.provider_label(self.cluster.as_deref()));
         if plugin.policy.held_heads {
             ask_for_plain_text();
@@ -168,7 +168,7 @@ fn ask(plugin: &Plugin, demand: &Demand, now: UnixNanos) -> Result<Decision, Swa
         (decision, store)
     });
     plugin.stats.swapped(&swap);
-    if plugin.is_first_of(demand.tenant) || (swap.forgot && plugin.policy.shared.is_some()) {
+    if plugin.mark_seen(demand.tenant) || (swap.forgot && plugin.policy.replicas.is_some()) {
         cells::begin_to_tell(&tenant.name, charged, swap.forgot);
     }
     plugin.levels.touch(demand.tenant);
@@ -179,7 +179,7 @@ fn settle(plugin: &Plugin, settlement: &Settlement, now: UnixNanos) {
     let Some(tenant) = plugin.policy.tenant_policy(settlement.tenant) else { return };
     let Settlement { reservation, cost, tokens, withdrawn, .. } = settlement;
     let lease = plugin.policy.lease_seconds;
-    let tells = plugin.policy.shared.is_some() && !withdrawn && !plugin.service_away(now);
+    let tells = plugin.policy.replicas.is_some() && !withdrawn && !plugin.service_away(now);
     let swap = cells::swap(&tenant.name, cells::SETTLE_ATTEMPTS, |cell| {
         cell.settle(reservation, *cost, *tokens, lease, now);
         if *withdrawn {
@@ -189,7 +189,7 @@ fn settle(plugin: &Plugin, settlement: &Settlement, now: UnixNanos) {
     });
     if let Ok(Some(charged)) = swap.outcome {
         let told = cells::tell(&tenant.name, charged.ever);
-        exchange_facts::share(&shared::told(&tenant.rules, told, charged, *tokens));
+        filter_state::share(&replicas::told(&tenant.rules, told, charged, *tokens));
     }
     plugin.stats.swapped(&swap);
     plugin.levels.touch(settlement.tenant);
@@ -240,7 +240,7 @@ impl HttpContext for Downstream {
                 return Action::Pause;
             }
         }
-        match Exchange::open(&self.plugin.policy, &headers, exchange_facts::now()) {
+        match Exchange::open(&self.plugin.policy, &headers, clock::now()) {
             Opening::Aside => self.aside(&headers),
             Opening::Refuse(exchange, reply) => {
                 self.exchange = Some(exchange);
@@ -326,9 +326,9 @@ impl HttpContext for Downstream {
         let headers = http::response_headers();
         // The router leaves its mark on what a provider answered; without it (`suppress_envoy_headers`), Envoy is asked.
         let marked = headers.get("x-envoy-upstream-service-time").is_some();
-        let origin = if marked { Origin::Provider } else { exchange_facts::origin() };
+        let origin = if marked { Origin::Provider } else { attributes::origin() };
         let from_provider = origin == Origin::Provider;
-        self.answered_by = if exchange.has_choice() { exchange_facts::cluster() } else { None };
+        self.answered_by = if exchange.has_choice() { attributes::cluster() } else { None };
         let cluster = self.answered_by.as_deref();
         let head = AnswerHead { headers: &headers, from_provider, cluster, end_of_stream };
         let policy = &self.plugin.policy;
@@ -340,8 +340,8 @@ impl HttpContext for Downstream {
                 }
                 Err(reply) => return self.refuse(reply),
             },
-            Origin::Refused | Origin::Unasked if policy.shared.is_some() => {
-                exchange.turned_away(policy, &head, origin == Origin::Unasked, exchange_facts::now())
+            Origin::Refused | Origin::Unasked if policy.replicas.is_some() => {
+                exchange.turned_away(policy, &head, origin == Origin::Unasked, clock::now())
             }
             _ => exchange.answer_head(policy, &head),
         };
@@ -376,7 +376,7 @@ impl HttpContext for Downstream {
             let piece = if wanted == 0 { Vec::new() } else { http::body(BufferType::HttpResponseBody, from, wanted) };
             done = done.saturating_add(wanted);
             let last = end_of_stream && done >= size;
-            let passage = exchange.answer_body(&piece, last, exchange_facts::now);
+            let passage = exchange.answer_body(&piece, last, clock::now);
             if edits && !whole {
                 let passed = match passage {
                     meter::Passage::Unchanged => piece,
@@ -398,9 +398,9 @@ impl HttpContext for Downstream {
         self.place = None;
         let Some(exchange) = self.exchange.take() else { return };
         let plugin = Rc::clone(&self.plugin);
-        let now = exchange_facts::now();
+        let now = clock::now();
         let (first, last) = (self.cluster.as_deref(), self.answered_by.take());
-        let ending = exchange_facts::ending(exchange.told(), first, last, exchange.has_choice());
+        let ending = ending::ending(exchange.told(), first, last, exchange.has_choice());
         let opened = exchange.is_open();
         let closed = exchange.close(&plugin.policy, &ending, now);
         if let Some(settlement) = &closed.settlement {
@@ -433,5 +433,5 @@ fn tell(plugin: &Plugin, record: &Record) {
         );
     }
     plugin.stats.count(record, plugin.policy.tenant_label(&record.labels.tenant));
-    exchange_facts::publish(&record.to_json());
+    filter_state::publish(&record.to_json());
 }

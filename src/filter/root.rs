@@ -1,77 +1,21 @@
 //! The plugin as configured on one worker: reads the configuration, hands it to each stream.
 
 use super::downstream::Downstream;
-use super::levels::LevelGauges;
+use super::plugin::Plugin;
 use super::upstream::Upstream;
-use super::waiting::Waiting;
-use super::watched::{ONE_IN, Watched};
-use crate::host::blame::Served;
-use crate::host::breakers::Breakers;
-use crate::host::densities::Densities;
-use crate::host::stats::Stats;
-use crate::host::{admin, exchange_facts};
-use crate::policy::{self, ConfigError, Policy, TenantIx};
-use crate::units::UnixNanos;
+use super::watched::Watched;
+use crate::breaker::{self, State};
+use crate::host::{admin, clock};
+use crate::policy::{self, ConfigError, Policy};
 use crate::view;
-use crate::view::health::{self, State};
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{BufferType, ContextType};
-use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
 /// How old a tenant's gauges may be.
 const GAUGE_PERIOD: Duration = Duration::from_secs(1);
-
-/// What every stream of this worker shares. A stream keeps the configuration that it began with.
-pub struct Plugin {
-    pub policy: Policy,
-    pub stats: Stats,
-    pub levels: LevelGauges,
-    pub densities: Densities,
-    pub breakers: Breakers,
-    pub waiting: Rc<Waiting>,
-    pub served: Served,
-    /// By tenant, if Envoys share limits: whether this worker has seen it.
-    seen: Vec<Cell<bool>>,
-    /// Streams until the next that is watched.
-    unwatched: Cell<u32>,
-}
-
-impl Plugin {
-    fn new(policy: Policy) -> Self {
-        let seen = if policy.shared.is_some() { vec![Cell::new(false); policy.tenants.len()] } else { Vec::new() };
-        Self {
-            waiting: Rc::new(Waiting::new(&policy)),
-            policy,
-            seen,
-            stats: Stats::default(),
-            levels: LevelGauges::default(),
-            densities: Densities::default(),
-            breakers: Breakers::default(),
-            served: Served::default(),
-            unwatched: Cell::new(ONE_IN),
-        }
-    }
-
-    /// Whether the service by which Envoys share limits is known to be away: the one that is watched after the providers.
-    pub fn service_away(&self, now: UnixNanos) -> bool {
-        self.policy.shared.is_some() && self.breakers.is_open(self.policy.providers.len(), now)
-    }
-
-    /// Whether this worker sees a tenant for the first time whose limits other Envoys share.
-    pub fn is_first_of(&self, tenant: TenantIx) -> bool {
-        let seen = usize::try_from(tenant.0).ok().and_then(|at| self.seen.get(at));
-        seen.is_some_and(|seen| !seen.replace(true))
-    }
-
-    fn is_to_be_watched(&self) -> bool {
-        let left = self.unwatched.get().saturating_sub(1);
-        self.unwatched.set(if left == 0 { ONE_IN } else { left });
-        left == 0
-    }
-}
 
 /// What this plugin is, by its configuration.
 #[derive(Default)]
@@ -111,13 +55,13 @@ impl Context for Root {
     /// The admin has told the state of the providers, or its time is up.
     fn on_http_call_response(&mut self, _call: u32, headers: usize, size: usize, _trailers: usize) {
         let Mode::Downstream(plugin) = &self.mode else { return };
-        let clusters = admin::answer(headers, size, health::MOST_BYTES);
-        let Some(seen) = clusters.and_then(|clusters| health::seen(&plugin.policy, &clusters)) else {
+        let clusters = admin::answer(headers, size, breaker::MOST_BYTES);
+        let Some(seen) = clusters.and_then(|clusters| breaker::seen(&plugin.policy, &clusters)) else {
             return plugin.stats.poll_failed();
         };
-        let now = exchange_facts::now();
+        let now = clock::now();
         plugin.breakers.tell(&plugin.policy, &seen, now);
-        if plugin.policy.shared.is_some() {
+        if plugin.policy.replicas.is_some() {
             plugin.stats.service_away(plugin.service_away(now));
         }
         for (provider, seen) in plugin.policy.providers.iter().zip(&seen) {
@@ -150,7 +94,7 @@ impl RootContext for Root {
             plugin.densities.merge(&plugin.stats);
             plugin.stats.memory();
             plugin.served.publish();
-            let now = exchange_facts::now();
+            let now = clock::now();
             plugin.levels.publish(&plugin.policy, &plugin.stats, now);
             if let Some(status) = &plugin.policy.status
                 && plugin.breakers.is_mine_to_ask(&plugin.policy, now)
@@ -166,7 +110,7 @@ impl RootContext for Root {
             Mode::Unconfigured => None,
             Mode::Downstream(plugin) => {
                 let plugin = Rc::clone(plugin);
-                if plugin.is_to_be_watched() {
+                if plugin.take_turn() {
                     Some(Box::new(Watched::new(plugin)))
                 } else {
                     Some(Box::new(Downstream::new(plugin)))

@@ -1,10 +1,12 @@
 //! The gateway's own pages: health and metrics, made of what Envoy's admin answers while the request waits.
 
-use super::root::Plugin;
+use super::plugin::Plugin;
+use crate::breaker;
 use crate::headers::Headers;
-use crate::host::{admin, exchange_facts, http};
+use crate::host::{admin, attributes, clock, http};
+use crate::network;
 use crate::policy::StatusPages;
-use crate::view::{self, Page, health, metrics};
+use crate::view::{Page, health, metrics};
 use proxy_wasm::types::Action;
 use serde_json::json;
 
@@ -26,12 +28,12 @@ pub fn ask(plugin: &Plugin, headers: &Headers) -> Asked {
     let Some(StatusPages { cluster, filter_chain, allow }) = &plugin.policy.status else { return Asked::No };
     let [method, path] = [":method", ":path"].map(|name| headers.get(name).unwrap_or_default());
     let Some(page) = Page::called(method, path) else { return Asked::No };
-    if filter_chain.as_deref().is_some_and(|chain| exchange_facts::filter_chain() != chain) {
+    if filter_chain.as_deref().is_some_and(|chain| attributes::filter_chain() != chain) {
         return Asked::No;
     }
     // A proxy in front speaks for others: its own address says nothing of who asks.
     let forwarded = headers.get("x-forwarded-for").is_some();
-    if forwarded || !view::may_see(allow, &exchange_facts::source()) {
+    if forwarded || !network::is_in_one(allow, &attributes::source()) {
         let message = "This page is only for the addresses under `status.allow`, and not through a proxy.";
         let error = json!({"message": message, "type": "permission_error", "param": null, "code": "not_allowed"});
         return Asked::Replied(reply(403, JSON, json!({"error": error}).to_string().into_bytes()));
@@ -48,7 +50,7 @@ impl Pending {
         let Self(page) = self;
         let replied = match page {
             Page::Health => {
-                admin::answer(headers, size, health::MOST_BYTES).and_then(|clusters| told(plugin, &clusters))
+                admin::answer(headers, size, breaker::MOST_BYTES).and_then(|clusters| told(plugin, &clusters))
             }
             Page::Metrics => admin::answer(headers, size, metrics::MOST_BYTES).map(|stats| {
                 let page = metrics::page(&String::from_utf8_lossy(&stats));
@@ -62,8 +64,8 @@ impl Pending {
 }
 
 fn told(plugin: &Plugin, clusters: &[u8]) -> Option<Action> {
-    let seen = health::seen(&plugin.policy, clusters)?;
-    let now = exchange_facts::now();
+    let seen = breaker::seen(&plugin.policy, clusters)?;
+    let now = clock::now();
     // All workers may know it as well, and this client the beginning of a state that is new.
     plugin.breakers.tell(&plugin.policy, &seen, now);
     let (status, body) = health::page(&plugin.policy, &seen, &plugin.breakers.known(), now);

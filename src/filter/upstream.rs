@@ -5,7 +5,7 @@
 
 use crate::attempt::blame::OWN_FAILURE;
 use crate::attempt::{self, Attempt, Failed};
-use crate::host::{blame, exchange_facts, http, lines};
+use crate::host::{attributes, blame, clock, filter_state, http, lines};
 use crate::llm::meter::Meter;
 use crate::llm::request;
 use crate::llm::schema::Dialect;
@@ -42,16 +42,16 @@ impl Upstream {
     /// Whether Envoy's circuit breaker is told that a failure is not this provider's: the request failed at another one before,
     /// or others are served well here.
     fn is_own_failure(&self, attempt: &Attempt) -> bool {
-        let failed_elsewhere = exchange_facts::failed()
+        let failed_elsewhere = filter_state::failed()
             .iter()
             .any(|failed| failed.provider != *self.provider && failed.refused.is_none_or(|status| status == 429));
-        let own = |tenant| blame::failed(&self.provider, tenant, exchange_facts::now());
+        let own = |tenant| blame::failed(&self.provider, tenant, clock::now());
         failed_elsewhere || attempt.tenant.is_some_and(own)
     }
 
     fn tell(&mut self) {
         if let Some(Failing { number, status, meter, .. }) = self.failing.take() {
-            exchange_facts::add_failed(&Failed::of(number, &self.provider, status, Some(meter.read())).line());
+            filter_state::add_failed(&Failed::of(number, &self.provider, status, Some(meter.read())).line());
         }
     }
 }
@@ -60,7 +60,7 @@ impl Context for Upstream {}
 
 impl HttpContext for Upstream {
     fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
-        let plan = exchange_facts::plan();
+        let plan = filter_state::plan();
         let Some(attempt) = plan.as_deref().and_then(|plan| Attempt::of(plan, &self.provider)) else {
             lines::say(
                 Level::Error,
@@ -112,7 +112,7 @@ impl HttpContext for Upstream {
         if !attempt::may_be_retried(status) {
             return Action::Continue;
         }
-        let nth = exchange_facts::attempts();
+        let nth = attributes::attempts();
         // What a provider says of that itself counts for nothing.
         if matches!(status, 429 | 500..) && self.is_own_failure(attempt) {
             http::set_response_header(&headers, OWN_FAILURE, "1");
@@ -127,7 +127,7 @@ impl HttpContext for Upstream {
             http::remove_response_header("retry-after");
         }
         if end_of_stream {
-            exchange_facts::add_failed(&Failed::of(nth, &self.provider, status, None).line());
+            filter_state::add_failed(&Failed::of(nth, &self.provider, status, None).line());
             return Action::Continue;
         }
         let meter = attempt.meter(headers.get("content-type"), headers.get("content-encoding"));

@@ -1,17 +1,14 @@
 //! What the filter itself costs: of some streams, how long its callbacks took together.
 //!
-//! Trade-off: looking at the clock twice a callback is a cost of its own, so one stream in [`ONE_IN`] is watched, and
+//! Trade-off: looking at the clock twice a callback is a cost of its own, so one stream in [`super::plugin::ONE_IN`] is watched, and
 //! the others know nothing of it. Envoy's part (making a context, crossing over) is not seen from in here.
 
 use super::downstream::Downstream;
-use super::root::Plugin;
-use crate::host::exchange_facts;
+use super::plugin::Plugin;
+use crate::host::clock;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 use std::rc::Rc;
-
-/// At a request a second, every minute has a sample.
-pub const ONE_IN: u32 = 64;
 
 pub struct Watched {
     plugin: Rc<Plugin>,
@@ -25,9 +22,9 @@ impl Watched {
     }
 
     fn timed<T>(&mut self, callback: impl FnOnce(&mut Downstream) -> T) -> T {
-        let began = exchange_facts::now();
+        let began = clock::now();
         let done = callback(&mut self.stream);
-        self.nanoseconds = self.nanoseconds.saturating_add(exchange_facts::now().since(began));
+        self.nanoseconds = self.nanoseconds.saturating_add(clock::now().since(began));
         done
     }
 }

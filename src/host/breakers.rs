@@ -7,9 +7,9 @@
 //! key the two would forget each other's answers every second. A key is never given back, but is small, and lists change
 //! by hand.
 
+use crate::breaker::{self, Known, Seen};
 use crate::policy::Policy;
 use crate::units::UnixNanos;
-use crate::view::health::{self, Known, Seen};
 use proxy_wasm::hostcalls;
 use std::cell::RefCell;
 
@@ -62,7 +62,7 @@ impl Breakers {
 }
 
 fn key(policy: &Policy) -> String {
-    format!("nexus:providers:{:016x}", health::fingerprint(policy))
+    format!("nexus:providers:{:016x}", breaker::fingerprint(policy))
 }
 
 /// An impossible number makes the host insert only if the key is absent.

@@ -4,7 +4,7 @@
 //! and values under 1 kB. The decision is a closure, because a lost race must decide again on what the winner left.
 
 use super::lines;
-use crate::exchange::SwapStarved;
+use crate::limit::SwapStarved;
 use crate::limit::cell::Cell;
 use crate::units::NanoUsd;
 use log::Level;

@@ -4,8 +4,8 @@
 //! into a header, from which Envoy's own `header_to_metadata` makes it, and removes it: two filters of the configuration
 //! instead of a route for each chain.
 
-use super::{exchange_facts, http};
-use crate::exchange::Chain;
+use super::{filter_state, http};
+use crate::attempt::Chain;
 
 /// As the configuration's `header_to_metadata` reads it.
 const ROUTE: &str = "x-nexus-route";
@@ -17,7 +17,7 @@ pub fn publish(chain: &Chain) {
     if chain.stream {
         http::set_request_header(STREAM, "1");
     }
-    exchange_facts::set_plan(&chain.plan);
+    filter_state::set_plan(&chain.plan);
 }
 
 /// A `google.protobuf.Value`: the list of `{name: <cluster>}`.

@@ -4,8 +4,8 @@
 //! and what the others did is known a second later; an estimate bears that, money would not.
 
 use super::stats::Stats;
-use crate::exchange::{Checked, Experience};
 use crate::llm::estimate::density::{BUCKETS, Density, Learned, Lesson, bucket};
+use crate::llm::estimate::experience::{Checked, Experience};
 use crate::record::Labels;
 use hashbrown::HashMap;
 use proxy_wasm::hostcalls;

@@ -3,7 +3,7 @@
 //! Trade-off: a fault comes with every request, and a log that repeats it a thousand times a second hides all else. So
 //! each kind of line comes at most once a minute from a worker, and says how many were left out.
 
-use super::exchange_facts;
+use super::clock;
 use crate::units::UnixNanos;
 use hashbrown::HashMap;
 use log::Level;
@@ -24,7 +24,7 @@ thread_local! {
 
 /// `kind` stands in the line, so that it can be searched and alerted on.
 pub fn say(level: Level, kind: &'static str, line: impl Display) {
-    let now = exchange_facts::now();
+    let now = clock::now();
     let left_out = SAID.with(|said| {
         let mut said = said.try_borrow_mut().ok()?;
         match said.get_mut(kind) {

@@ -7,9 +7,9 @@ mod metric;
 mod series;
 
 use super::cells::Swap;
-use crate::exchange::Checked;
 use crate::forward::{Kind, LeftOut};
 use crate::limit::Levels;
+use crate::llm::estimate::experience::Checked;
 use crate::llm::usage::UsageSource;
 use crate::record::{FailedAttempt, Record};
 use metric::Metric;

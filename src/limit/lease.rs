@@ -4,7 +4,7 @@
 //! size, and let the reservations of a VM that died lapse by themselves, a lease (to the minute) after they were made.
 //! A minute lies wholly in one day and one month, so each budget finds its own reservations in the same ring.
 
-use super::cell::{put, take, take_u64};
+use super::bytes::{put, take, take_u64};
 use crate::units::{NanoUsd, UnixNanos};
 
 const SLOT_SECONDS: u64 = 60;

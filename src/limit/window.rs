@@ -4,7 +4,7 @@
 //! let bursts through. A ring of sub-windows, each counted whole until the latest arrival in it is as old as the window is
 //! long, never lets one through, and tells nobody to wait for longer than that.
 
-use super::cell::{put, put_all, take_bytes, take_u64};
+use super::bytes::{put, put_all, take_bytes, take_u64};
 use crate::units::UnixNanos;
 
 /// Sub-windows of a window.

@@ -5,6 +5,7 @@
 //! hold), the settlement aims at the middle (a bill should be fair).
 
 pub mod density;
+pub mod experience;
 
 use super::meter::Generated;
 use super::schema::Schema;

@@ -9,13 +9,14 @@ mod fields;
 pub use edit::{Edit, spliced};
 use fields::Fields;
 
+use super::brings::{Items, Writes};
 use super::estimate::Sizes;
 use super::form::{self, FormReader};
 use super::path::Called;
 use super::schema::{Asked, CACHING, Item, Output, Schema, Slot, is_anthropics};
 use crate::json::{Container, Malformed, Scanner};
 use crate::name;
-use crate::price::{Items, Writes};
+
 use crate::units::Tokens;
 use std::fmt;
 

@@ -1,6 +1,6 @@
 //! What the operator lets pass to providers: names that the tables don't have, each once.
 
-use super::build::{Checked, flaw};
+use super::flaw::{Checked, flaw};
 use crate::config::{self, HeaderName};
 use crate::forward::Allowed;
 

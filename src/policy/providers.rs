@@ -1,12 +1,12 @@
 //! Providers and paths: where a request may go, what is spoken there, and who may ask the gateway about it.
 
-use super::build::{Checked, flaw, not_reserved, under};
+use super::flaw::{Checked, flaw, not_reserved, under};
 use super::{NONE, OTHER, ProviderPolicy, StatusPages};
 use crate::config::{self, Named};
 use crate::llm::path::{self, PathPattern, Route};
 use crate::llm::schema::{self, Schema};
+use crate::network::{Network, loopback};
 use crate::route::Reach;
-use crate::view::{Network, loopback};
 
 pub(super) fn read(mut written: Named<config::Provider>) -> Checked<Vec<ProviderPolicy>> {
     // Envoy hands a map over in no order, and not every worker need get the same.

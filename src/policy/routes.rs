@@ -2,8 +2,9 @@
 
 use hashbrown::HashMap;
 
-use super::build::{Checked, END_OF_TIME, flaw, under};
+use super::flaw::{Checked, flaw, under};
 use super::{OTHER, ProviderPolicy};
+use crate::calendar::END_OF_TIME;
 use crate::config::{self, Named};
 use crate::llm::request::BY_ROLE;
 use crate::price::{PriceTable, Quote};

@@ -364,5 +364,5 @@ fn the_tenants_label_can_be_cut_down() {
 #[test]
 fn who_needs_no_part_of_a_limit_need_not_know_whether_the_service_is_there() {
     let shared = r#""shared":{"cluster":"ratelimit","replicas":2,"requests_away":"allow","budgets_away":"allow"}"#;
-    assert!(read(&with(shared)).shared.is_some());
+    assert!(read(&with(shared)).replicas.is_some());
 }

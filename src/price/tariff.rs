@@ -3,6 +3,7 @@
 //! Trade-off: providers have dozens of rates. All of them are resolved once, when the configuration is read: a rate that
 //! is not written is that of the kind it is a part of, never zero, so that a cost is one sum over a flat record.
 
+use crate::llm::brings::{Brings, Writes};
 use crate::llm::usage::Usage;
 use crate::units::{NanoUsd, PicoUsdPerToken, Tokens, product};
 
@@ -38,33 +39,6 @@ pub struct Tariff {
     pub standard: Schedule,
     /// By the name that answers give the tier that served them.
     pub service_tiers: Vec<(Box<str>, Schedule)>,
-}
-
-/// What a request asks for by the piece.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Items {
-    pub images: u64,
-    pub search_units: u64,
-}
-
-/// What of a request's input a provider may write into a cache, at a rate of its own.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Writes {
-    Nothing,
-    /// For minutes.
-    Short,
-    /// For an hour.
-    #[default]
-    Long,
-}
-
-/// What a request has with it that decides which rates it may be charged by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Brings {
-    /// Pictures or sounds.
-    pub attachments: bool,
-    pub writes: Writes,
-    pub items: Items,
 }
 
 /// What the worst case of a request is reckoned with, before it is known which kinds its tokens will be.

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::llm::brings::{Brings, Items, Writes};
 use crate::llm::usage::Usage;
 use crate::units::{NanoUsd, PicoUsdPerToken, Tokens};
 

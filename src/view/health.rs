@@ -1,236 +1,11 @@
-//! The state of each provider, from Envoy's own view of its endpoints.
-//!
-//! Trade-off: what is shared between workers is a few bytes a provider, not Envoy's answer: since when it has been so, and
-//! who asked last. One worker a second asks; the others read.
+//! The page that says how the providers are.
 
-use serde::Deserialize;
 use serde_json::{Map, json};
 
-use crate::limit::budget::rfc3339;
+use crate::breaker::{Known, Seen, Standing, State};
+use crate::calendar::rfc3339;
 use crate::policy::Policy;
 use crate::units::UnixNanos;
-
-/// Larger answers are not read: that is thousands of endpoints.
-pub const MOST_BYTES: usize = 4 << 20;
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum State {
-    /// Envoy doesn't know it, or was not asked yet.
-    #[default]
-    Unknown,
-    Healthy,
-    /// The outlier detection has taken every endpoint out: the circuit breaker is open.
-    Ejected,
-    /// No endpoint passes its active health checks.
-    FailingChecks,
-    /// Left out for want of its key.
-    NoKey,
-}
-
-impl State {
-    const ALL: [Self; 5] = [Self::Unknown, Self::Healthy, Self::Ejected, Self::FailingChecks, Self::NoKey];
-
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Unknown => "unknown",
-            Self::Healthy => "healthy",
-            Self::Ejected => "ejected",
-            Self::FailingChecks => "failing_checks",
-            Self::NoKey => "no_key",
-        }
-    }
-
-    fn byte(self) -> u8 {
-        Self::ALL.iter().position(|state| *state == self).and_then(|at| u8::try_from(at).ok()).unwrap_or(0)
-    }
-}
-
-/// A provider as Envoy sees it now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
-    pub state: State,
-    healthy: usize,
-    total: usize,
-}
-
-#[derive(Deserialize)]
-struct Clusters {
-    cluster_statuses: Vec<Cluster>,
-}
-
-#[derive(Deserialize)]
-struct Cluster {
-    name: String,
-    #[serde(default)]
-    host_statuses: Vec<Endpoint>,
-}
-
-#[derive(Deserialize)]
-struct Endpoint {
-    #[serde(default)]
-    priority: u32,
-    #[serde(default)]
-    health_status: Health,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Health {
-    failed_active_health_check: bool,
-    failed_outlier_check: bool,
-    pending_dynamic_removal: bool,
-    pending_active_hc: bool,
-    eds_health_status: String,
-}
-
-impl Health {
-    /// What discovery says of an endpoint counts, too.
-    fn is_unfit(&self) -> bool {
-        let said = matches!(self.eds_health_status.as_str(), "UNHEALTHY" | "DRAINING" | "TIMEOUT");
-        self.failed_active_health_check || self.pending_active_hc || self.pending_dynamic_removal || said
-    }
-}
-
-/// The providers of `policy`, in its order, from Envoy's `/clusters?format=json`, and behind them the service by which Envoys
-/// share limits, if they do. `None` if that can't be read.
-pub fn seen(policy: &Policy, clusters: &[u8]) -> Option<Vec<Seen>> {
-    let Clusters { cluster_statuses } = serde_json::from_slice(clusters).ok()?;
-    let of = |name: &str| cluster_statuses.iter().find(|cluster| cluster.name == name);
-    let seen = policy.providers.iter().map(|provider| match of(&provider.cluster) {
-        _ if !provider.reach.has_key => Seen { state: State::NoKey, ..Seen::default() },
-        Some(cluster) => cluster.seen(),
-        None => Seen::default(),
-    });
-    let service = policy.shared.as_ref().map(|shared| of(&shared.cluster).map_or_else(Seen::default, Cluster::seen));
-    Some(seen.chain(service).collect())
-}
-
-impl Cluster {
-    /// Endpoints behind the first are stand-ins: they answer for a provider that is gone.
-    fn seen(&self) -> Seen {
-        let first = self.host_statuses.iter().map(|endpoint| endpoint.priority).min().unwrap_or(0);
-        let endpoints = || self.host_statuses.iter().filter(|endpoint| endpoint.priority == first);
-        let total = endpoints().count();
-        let ejected = endpoints().filter(|endpoint| endpoint.health_status.failed_outlier_check).count();
-        let unfit =
-            |endpoint: &&Endpoint| !endpoint.health_status.failed_outlier_check && endpoint.health_status.is_unfit();
-        let healthy = total.saturating_sub(ejected).saturating_sub(endpoints().filter(unfit).count());
-        let state = match (total, healthy, ejected) {
-            (0, ..) => State::Unknown,
-            (_, 1.., _) => State::Healthy,
-            (_, _, ejected) if ejected == total => State::Ejected,
-            _ => State::FailingChecks,
-        };
-        Seen { state, healthy, total }
-    }
-}
-
-/// What all workers know of the providers, in the order of the policy.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Known {
-    /// When somebody asked last, answered or not.
-    pub asked: UnixNanos,
-    /// When the states were told.
-    pub told: UnixNanos,
-    pub providers: Vec<Standing>,
-}
-
-/// A state, and the second (Unix) since when it has been so.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
-    pub state: State,
-    pub since: u64,
-}
-
-/// How many have a state.
-fn watched(policy: &Policy) -> usize {
-    policy.providers.len().saturating_add(usize::from(policy.shared.is_some()))
-}
-
-const VERSION: u8 = 1;
-const PER_PROVIDER: usize = 9;
-
-/// What is older is no knowledge any more.
-const STALE_SECONDS: u64 = 5;
-/// Ticks come once a second, and a little early now and then.
-const PERIOD_NANOS: u64 = 900_000_000;
-
-impl Known {
-    /// Of an unknown version: nothing.
-    pub fn decode(bytes: &[u8], policy: &Policy) -> Self {
-        Self::read(bytes, policy).unwrap_or_default()
-    }
-
-    fn read(bytes: &[u8], policy: &Policy) -> Option<Self> {
-        let (version, rest) = bytes.split_first()?;
-        let (asked, rest) = rest.split_first_chunk::<8>()?;
-        let (told, rest) = rest.split_first_chunk::<8>()?;
-        if *version != VERSION || rest.len() != watched(policy).saturating_mul(PER_PROVIDER) {
-            return None;
-        }
-        let standing = |entry: &[u8]| {
-            let (state, since) = entry.split_first()?;
-            let state = *State::ALL.get(usize::from(*state))?;
-            Some(Standing { state, since: u64::from_le_bytes(*since.first_chunk::<8>()?) })
-        };
-        let providers = rest.chunks(PER_PROVIDER).map(standing).collect::<Option<Vec<_>>>()?;
-        let time = |bytes: &[u8; 8]| UnixNanos(u64::from_le_bytes(*bytes));
-        Some(Self { asked: time(asked), told: time(told), providers })
-    }
-
-    pub fn encode(&self, policy: &Policy) -> Vec<u8> {
-        let mut bytes = vec![VERSION];
-        for number in [self.asked.0, self.told.0] {
-            bytes.extend(number.to_le_bytes());
-        }
-        for at in 0..watched(policy) {
-            let Standing { state, since } = self.providers.get(at).copied().unwrap_or_default();
-            bytes.push(state.byte());
-            bytes.extend(since.to_le_bytes());
-        }
-        bytes
-    }
-
-    /// Whether it is time to ask again; an asker that died is replaced at the next tick.
-    pub fn is_due(&self, now: UnixNanos) -> bool {
-        apart(now, self.asked) >= PERIOD_NANOS
-    }
-
-    /// Takes in what Envoy told. A state that stays keeps its beginning.
-    pub fn tell(&mut self, seen: &[Seen], now: UnixNanos) {
-        let seconds = now.0 / 1_000_000_000;
-        let standing = |(at, seen): (usize, &Seen)| match self.providers.get(at) {
-            Some(before) if before.state == seen.state => *before,
-            _ => Standing { state: seen.state, since: seconds },
-        };
-        self.providers = seen.iter().enumerate().map(standing).collect();
-        self.told = now;
-    }
-
-    /// Whether a provider's circuit breaker is known to be open. What is not known is tried.
-    pub fn is_open(&self, provider: usize, now: UnixNanos) -> bool {
-        let fresh = apart(now, self.told) <= STALE_SECONDS.saturating_mul(1_000_000_000);
-        let state = self.providers.get(provider).map(|standing| standing.state);
-        fresh && matches!(state, Some(State::Ejected | State::FailingChecks))
-    }
-}
-
-/// A clock that was set back must not make what is old look new until it has caught up.
-fn apart(now: UnixNanos, then: UnixNanos) -> u64 {
-    now.0.abs_diff(then.0)
-}
-
-/// FNV-1a over what makes the providers these and no others, so that no configuration reads the states of another's.
-pub fn fingerprint(policy: &Policy) -> u64 {
-    let bytes = policy.providers.iter().flat_map(|provider| {
-        let key = u8::from(provider.reach.has_key);
-        provider.name.bytes().chain([0]).chain(provider.cluster.bytes()).chain([0, key])
-    });
-    let service = policy.shared.as_ref().map_or("", |shared| &shared.cluster);
-    bytes
-        .chain(service.bytes())
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
-}
 
 /// The page: its status and its JSON.
 pub fn page(policy: &Policy, seen: &[Seen], known: &Known, now: UnixNanos) -> (u32, Vec<u8>) {
@@ -260,6 +35,7 @@ pub fn page(policy: &Policy, seen: &[Seen], known: &Known, now: UnixNanos) -> (u
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::breaker::seen;
     use serde_json::Value;
 
     fn policy() -> Policy {
@@ -293,23 +69,6 @@ mod tests {
     const SICK: &str = r#"{"failed_active_health_check":true,"eds_health_status":"HEALTHY"}"#;
     const NOON: UnixNanos = UnixNanos(1_800_000_000_000_000_000);
 
-    fn states(a: &str, b: &str) -> Vec<&'static str> {
-        seen(&policy(), &clusters(a, b)).unwrap().iter().map(|seen| seen.state.name()).collect()
-    }
-
-    #[test]
-    fn a_state_is_what_envoy_says_of_the_real_endpoints() {
-        assert_eq!(states(WELL, WELL), ["healthy", "healthy", "unknown", "no_key"]);
-        assert_eq!(states(OUT, SICK), ["ejected", "failing_checks", "unknown", "no_key"]);
-        assert_eq!(
-            states(r#"{"eds_health_status":"DRAINING"}"#, "{}"),
-            ["failing_checks", "healthy", "unknown", "no_key"]
-        );
-        for nonsense in ["", "[]", "no", "{\"cluster_statuses\":7}"] {
-            assert_eq!(seen(&policy(), nonsense.as_bytes()), None, "{nonsense}");
-        }
-    }
-
     #[test]
     fn the_page_says_it_all() {
         let policy = policy();
@@ -325,30 +84,5 @@ mod tests {
         assert_eq!(told["providers"]["d"]["state"], "no_key");
         let (status, told) = page(OUT, SICK);
         assert_eq!((status, &told["status"]), (503, &json!("unhealthy")));
-    }
-
-    #[test]
-    fn what_is_known_survives_the_bytes_and_keeps_its_beginning() {
-        let policy = policy();
-        let at = |seconds: u64| UnixNanos(NOON.0 + seconds * 1_000_000_000);
-        let mut known = Known { asked: NOON, ..Known::default() };
-        known.tell(&seen(&policy, &clusters(WELL, OUT)).unwrap(), NOON);
-        known.tell(&seen(&policy, &clusters(OUT, OUT)).unwrap(), at(60));
-        let since: Vec<_> = known.providers.iter().map(|standing| standing.since).collect();
-        assert_eq!(since, [1_800_000_060, 1_800_000_000, 1_800_000_000, 1_800_000_000]);
-        let bytes = known.encode(&policy);
-        assert_eq!(Known::decode(&bytes, &policy), known);
-        let open = |now| [0, 1, 2, 9].map(|provider| known.is_open(provider, now));
-        assert_eq!(open(at(61)), [true, true, false, false]);
-        assert_eq!(open(at(66)), [false; 4], "too old to be knowledge");
-        let back = UnixNanos(NOON.0 - 3_600_000_000_000);
-        assert!(known.is_due(back) && open(back) == [false; 4], "the clock was set back");
-        assert!(known.is_due(at(1)) && !Known { asked: at(1), ..known.clone() }.is_due(at(1)));
-        for cut in 0..bytes.len() {
-            assert_eq!(Known::decode(&bytes[..cut], &policy), Known::default());
-        }
-        let mut other = bytes.clone();
-        other[0] ^= 1;
-        assert_eq!(Known::decode(&other, &policy), Known::default(), "another version");
     }
 }

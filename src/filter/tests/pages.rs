@@ -100,7 +100,7 @@ fn an_admin_that_fails_is_a_503_that_says_so() {
 #[test]
 fn an_answer_that_is_too_large_is_not_read() {
     let gateway = gateway();
-    for (path, most) in [(HEALTH, crate::view::health::MOST_BYTES), (METRICS, crate::view::metrics::MOST_BYTES)] {
+    for (path, most) in [(HEALTH, crate::breaker::MOST_BYTES), (METRICS, crate::view::metrics::MOST_BYTES)] {
         let (stream, number) = asked(&gateway, path);
         let before = with(|host| host.calls.get(&Call::GetBuffer).copied());
         gateway.tell(number, Some((200, &vec![b' '; most + 1])));

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::fake_host::Call;
-use crate::filter::watched::ONE_IN;
+use crate::filter::plugin::ONE_IN;
 use proxy_wasm::types::LogLevel;
 
 fn chunks(text: &str, sizes: usize) -> Vec<&[u8]> {

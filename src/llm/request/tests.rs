@@ -1,8 +1,8 @@
 use super::*;
 use crate::json::Field;
+use crate::llm::brings::Writes;
 use crate::llm::estimate::density::Density;
 use crate::llm::schema::{self, BoundField};
-use crate::price::Writes;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

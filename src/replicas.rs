@@ -3,20 +3,17 @@
 //!
 //! Trade-off: the service adds and compares, and takes nothing back. So requests are counted by it before the call, and
 //! exactly; tokens and money are only looked at before the call, and counted at the end, when they are known. What is
-//! under way meanwhile is bounded by each Envoy's share: [`Shared::in_flight`].
+//! under way meanwhile is bounded by each Envoy's share: [`Replicas::in_flight`].
 //!
 //! A budget of $0.000001 and one of $1,000,000 don't fit the same unit of a service whose limits have 32 bits. So each
 //! budget has its own, a power of ten of nano-USD: the smallest in which it is at most [`MOST_UNITS`]. What is told are the
 //! whole units that the tenant's charges of all time have passed since the last time: no remainder is lost or rounded up, and
 //! what was charged while the service was away is told by the next answer after it.
 
-use crate::config::{self, Away};
+use crate::calendar::{Calendar, rfc3339};
 use crate::headers::Headers;
-use crate::limit::budget::{Calendar, rfc3339};
 use crate::limit::{Charged, Guard, Level, Refusal, Reservation, Rules, Share, Shares, Standing};
-use crate::policy::{Policy, TenantPolicy};
 use crate::units::{NanoUsd, Tokens, UnixNanos};
-use std::fmt::Write;
 
 /// A budget in the unit in which it is counted.
 const MOST_UNITS: u64 = 1_000_000_000;
@@ -25,7 +22,7 @@ const MOST_HITS: u64 = MOST_UNITS - 1;
 
 /// The service as the configuration knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shared {
+pub struct Replicas {
     /// Leads to it. Its health says whether it is away.
     pub cluster: String,
     /// What reservations under way may hold of a budget here.
@@ -38,20 +35,7 @@ pub struct Shared {
 /// A name in filter state and what stands there for Envoy's `ratelimit` filters.
 pub type State = (&'static str, String);
 
-impl Shared {
-    pub fn new(written: &config::Shared) -> Self {
-        let config::Shared { replicas, in_flight_percent, requests_away, budgets_away, cluster } = written;
-        let replicas = u32::try_from(*replicas).unwrap_or(u32::MAX);
-        let in_flight_percent = u32::try_from(*in_flight_percent).unwrap_or(100);
-        let part = |away| if away == Away::Local { Share { part: 1, of: replicas } } else { Share::WHOLE };
-        Self {
-            in_flight: Share { part: in_flight_percent, of: replicas.saturating_mul(100) },
-            requests_away: part(*requests_away),
-            budgets_away: part(*budgets_away),
-            cluster: (*cluster.0).to_owned(),
-        }
-    }
-
+impl Replicas {
     pub const fn shares(&self, away: bool) -> Shares {
         if !away {
             return Shares { in_flight: self.in_flight, ..Shares::WHOLE };
@@ -64,13 +48,13 @@ impl Shared {
 }
 
 /// What the service is asked before the call.
-pub fn question(tenant: &TenantPolicy, reservation: &Reservation) -> Vec<State> {
-    let mut states = vec![("nexus_tenant", (*tenant.name).to_owned()), ("nexus_tier", (*tenant.tier).to_owned())];
+pub fn question(tenant: &str, tier: &str, rules: &Rules, reservation: &Reservation) -> Vec<State> {
+    let mut states = vec![("nexus_tenant", tenant.to_owned()), ("nexus_tier", tier.to_owned())];
     if reservation.expensive {
         states.push(("nexus_expensive", Guard::ExpensivePerMinute.name().to_owned()));
     }
     for (guard, name) in [(Guard::DayUsd, "nexus_day"), (Guard::MonthUsd, "nexus_month")] {
-        if let Some(limit) = tenant.rules.get(guard).limit {
+        if let Some(limit) = rules.get(guard).limit {
             states.push((name, period(guard, limit, reservation.at)));
         }
     }
@@ -95,7 +79,7 @@ pub fn told(rules: &Rules, before: NanoUsd, charged: Charged, tokens: Tokens) ->
 }
 
 /// Nano-USD to one hit of the service.
-fn unit(limit: u64) -> u64 {
+pub fn unit(limit: u64) -> u64 {
     let mut unit: u64 = 1;
     while limit.checked_div(unit).is_some_and(|units| units > MOST_UNITS) {
         unit = unit.saturating_mul(10);
@@ -117,7 +101,7 @@ fn period(guard: Guard, limit: u64, at: UnixNanos) -> String {
 }
 
 /// The service refuses above its figure. What is counted at the end is refused from the limit on, for by then it is spent.
-fn figure(guard: Guard, limit: u64) -> u32 {
+pub fn figure(guard: Guard, limit: u64) -> u32 {
     let figure = match guard {
         Guard::DayUsd | Guard::MonthUsd => limit.checked_div(unit(limit)).unwrap_or(0).saturating_sub(1),
         Guard::TokensPerMinute => limit.saturating_sub(1),
@@ -188,67 +172,6 @@ pub fn refusal(rules: &Rules, headers: &Headers, reservation: &Reservation, now:
     // Envoy has rounded it up, and a client that waits for less than a minute only should.
     let retry_ms = Some(retry.saturating_mul(1_000).saturating_sub(1));
     Some(Refusal { guard, limit, used: limit, reserved: 0, left: 0, needed, retry_ms, in_flight: false })
-}
-
-/// The service's configuration: each tier's limits for its tenants, then the tenants that have their own.
-pub fn service_configuration(policy: &Policy) -> String {
-    let mut out = "# Written by `make ratelimit-config` from the plugin's configuration: change that.\ndomain: nexus\ndescriptors:\n".to_owned();
-    for guard in Guard::ALL.into_iter().filter(|guard| *guard != Guard::RequestUsd) {
-        // Writing to a string never fails.
-        let _ = limit(&mut out, policy, guard);
-    }
-    out
-}
-
-fn limit(out: &mut String, policy: &Policy, guard: Guard) -> std::fmt::Result {
-    writeln!(out, "- key: limit\n  value: {}\n  descriptors:", guard.name())?;
-    for (tier, rules) in &policy.tiers {
-        let rule = rules.get(guard);
-        let own = policy.tenants.iter().filter(|tenant| tenant.tier == *tier && tenant.rules.get(guard) != rule);
-        let own: Vec<_> = own.collect();
-        if rule.limit.is_none() && own.is_empty() {
-            continue;
-        }
-        writeln!(out, "  - key: tier\n    value: {}\n    descriptors:", quoted(tier))?;
-        if rule.limit.is_some() {
-            writeln!(out, "    - key: tenant")?;
-            figures(out, guard, rules)?;
-        }
-        for tenant in own {
-            writeln!(out, "    - key: tenant\n      value: {}", quoted(&tenant.name))?;
-            figures(out, guard, &tenant.rules)?;
-        }
-    }
-    Ok(())
-}
-
-fn figures(out: &mut String, guard: Guard, rules: &Rules) -> std::fmt::Result {
-    let rule = rules.get(guard);
-    // A tenant without a limit in a tier with one: found, and nothing is counted.
-    let Some(limit) = rule.limit else { return Ok(()) };
-    let (figure, name) = (figure(guard, limit), guard.name());
-    let budget = matches!(guard, Guard::DayUsd | Guard::MonthUsd);
-    let window = match guard {
-        // The days and months are named; these windows only have to be longer.
-        Guard::MonthUsd => "year",
-        Guard::DayUsd => "week",
-        Guard::RequestsPerHour => "hour",
-        Guard::RequestsPerDay => "day",
-        _ => "minute",
-    };
-    let indent = if budget { "        " } else { "      " };
-    if budget {
-        writeln!(out, "      descriptors:\n      - key: period\n        value: \"{}:*\"", unit(limit))?;
-    }
-    if rule.audit {
-        writeln!(out, "{indent}shadow_mode: true")?;
-    }
-    writeln!(out, "{indent}rate_limit: {{name: {name}, unit: {window}, requests_per_unit: {figure}}}")
-}
-
-/// A string of JSON is one of YAML.
-fn quoted(text: &str) -> String {
-    serde_json::to_string(text).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,0 +1,58 @@
+//! What Envoy knows of the stream at hand: its attributes.
+
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::Bytes;
+
+pub(super) fn attribute(path: [&str; 2]) -> Option<Bytes> {
+    hostcalls::get_property(path.to_vec()).ok().flatten()
+}
+
+pub(super) fn number(path: [&str; 2]) -> Option<u64> {
+    let bytes = attribute(path)?;
+    Some(u64::from_le_bytes(*bytes.first_chunk::<8>()?))
+}
+
+/// The cluster that the route chose.
+pub fn cluster() -> Option<String> {
+    attribute(["xds", "cluster_name"]).and_then(|name| String::from_utf8(name).ok()).filter(|name| !name.is_empty())
+}
+
+/// Where the request comes from: an address and a port.
+pub fn source() -> String {
+    attribute(["source", "address"]).map(|source| String::from_utf8_lossy(&source).into_owned()).unwrap_or_default()
+}
+
+/// By which of the listener's filter chains the connection came in.
+pub fn filter_chain() -> String {
+    let name = attribute(["xds", "filter_chain_name"]);
+    name.map(|name| String::from_utf8_lossy(&name).into_owned()).unwrap_or_default()
+}
+
+/// Who made the answer at hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    Provider,
+    /// Envoy, in the provider's stead.
+    Envoy,
+    /// A `ratelimit` filter of Envoy's: its service refused, or could not be asked.
+    Refused,
+    Unasked,
+}
+
+pub fn origin() -> Origin {
+    match attribute(["response", "code_details"]).as_deref() {
+        Some(b"via_upstream") => Origin::Provider,
+        Some(b"request_rate_limited") => Origin::Refused,
+        Some(b"rate_limiter_error") => Origin::Unasked,
+        _ => Origin::Envoy,
+    }
+}
+
+pub(super) fn status() -> u64 {
+    number(["response", "code"]).unwrap_or(0)
+}
+
+/// Attempts at a provider so far, the one at hand included.
+pub fn attempts() -> u64 {
+    number(["upstream", "request_attempt_count"]).unwrap_or(0)
+}

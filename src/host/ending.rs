@@ -1,0 +1,35 @@
+//! How the stream at hand ended, as far as Envoy knows.
+
+use super::attributes::{attempts, attribute, cluster, number, status};
+use super::filter_state::failed;
+use crate::exchange::{Ending, Told};
+
+/// In `on_log`: how the stream ended. An attribute costs as much as a good part of the decision, so none is asked for that
+/// is known already. `first` is the cluster of the first attempt, `last` that of the answer, if they are known; attempts
+/// leave what they cost only where there was a choice of providers.
+pub fn ending(told: Told, first: Option<&str>, last: Option<String>, routed: bool) -> Ending {
+    if let Told::Refused { status } = told {
+        return Ending { status, ..Ending::default() };
+    }
+    let failed = if routed { failed() } else { Vec::new() };
+    let (status, complete, sent) = match told {
+        Told::Answered { status, complete } => (status, complete, true),
+        _ => (status(), false, attribute(["upstream", "address"]).is_some_and(|address| !address.is_empty())),
+    };
+    let attempts = attempts();
+    let first = || first.map(str::to_owned);
+    let cluster = match last {
+        Some(last) => Some(last),
+        None if attempts <= 1 && !routed => first().or_else(cluster),
+        // A retry may have chosen another.
+        None => cluster().or_else(first),
+    };
+    Ending {
+        failed,
+        status,
+        flags: if complete { 0 } else { number(["response", "flags"]).unwrap_or(0) },
+        cluster,
+        sent,
+        attempts,
+    }
+}

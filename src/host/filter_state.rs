@@ -1,0 +1,62 @@
+//! What the filter leaves with Envoy for others that see the same stream: its attempts, Envoy's `ratelimit` filters and
+//! the access log.
+
+use super::attributes::attribute;
+use super::lines;
+use crate::attempt::Failed;
+use crate::replicas::State;
+use log::Level;
+use proxy_wasm::hostcalls;
+
+/// Where the access log finds the record: `%FILTER_STATE(wasm.nexus_record:PLAIN)%`.
+const RECORD: &str = "nexus_record";
+/// What is set under a name is read under that name in `wasm.`, by attempts as well.
+const PLAN: &str = "nexus_plan";
+const PLAN_STATE: &str = "wasm.nexus_plan";
+const FAILED: &str = "nexus_failed_attempts";
+const FAILED_STATE: &str = "wasm.nexus_failed_attempts";
+
+pub fn set_plan(plan: &str) {
+    set(PLAN, plan);
+}
+
+/// What the exchange has planned for its attempts.
+pub fn plan() -> Option<String> {
+    state(PLAN_STATE)
+}
+
+/// One more attempt that failed and told what it used.
+pub fn add_failed(line: &str) {
+    let before = state(FAILED_STATE).unwrap_or_default();
+    set(FAILED, &if before.is_empty() { line.to_owned() } else { [&before, "\n", line].concat() });
+}
+
+/// The attempts that have failed so far.
+pub fn failed() -> Vec<Failed> {
+    state(FAILED_STATE).as_deref().map(Failed::all).unwrap_or_default()
+}
+
+fn state(name: &'static str) -> Option<String> {
+    attribute(["filter_state", name]).and_then(|state| String::from_utf8(state).ok())
+}
+
+fn set(name: &'static str, value: &str) {
+    if let Err(status) = hostcalls::set_property(vec![name], Some(value.as_bytes())) {
+        lines::say(
+            Level::Warn,
+            name,
+            format_args!(
+                "Envoy would not keep this of an exchange ({status:?}): its record, or what its attempts need, is missing. Envoy 1.36 or newer is needed"
+            ),
+        );
+    }
+}
+
+/// For Envoy's `ratelimit` filters.
+pub fn share(states: &[State]) {
+    states.iter().for_each(|(name, value)| set(name, value));
+}
+
+pub fn publish(record: &str) {
+    set(RECORD, record);
+}

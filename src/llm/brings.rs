@@ -1,0 +1,28 @@
+//! What a request has with it that decides which rates it may be charged by.
+
+/// What a request asks for by the piece.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Items {
+    pub images: u64,
+    pub search_units: u64,
+}
+
+/// What of a request's input a provider may write into a cache, at a rate of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Writes {
+    Nothing,
+    /// For minutes.
+    Short,
+    /// For an hour.
+    #[default]
+    Long,
+}
+
+/// What a request has with it that decides which rates it may be charged by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Brings {
+    /// Pictures or sounds.
+    pub attachments: bool,
+    pub writes: Writes,
+    pub items: Items,
+}

@@ -1,0 +1,87 @@
+//! The table of prices: every rate resolved, each model once from each day on.
+
+use std::rc::Rc;
+
+use super::OTHER;
+use super::flaw::{Checked, flaw, in_range, not_reserved, under};
+use crate::calendar::END_OF_TIME;
+use crate::config::{self, OUTPUT_TOKENS, UnpricedPolicy, WrittenRates};
+use crate::price::{NotAdded, Price, PriceIx, PriceTable, Schedule, Tariff, Unpriced};
+use crate::units::Tokens;
+
+fn schedule(base: WrittenRates, above: &[config::Above], path: &str) -> Checked<Schedule> {
+    let Some(rates) = base.rates() else {
+        let missing = if base.input.is_none() { "input" } else { "output" };
+        return flaw(path, format!("`{missing}_usd_per_1m_tokens` is missing; write \"0\" for what costs nothing"));
+    };
+    let mut schedule = Schedule { base: rates, above: Vec::with_capacity(above.len()) };
+    for (at, border) in above.iter().enumerate() {
+        let tokens = Tokens(border.input_tokens);
+        if schedule.above.last().is_some_and(|(before, _)| *before >= tokens) {
+            return flaw(
+                format!("{path}.above[{at}].input_tokens"),
+                "the borders must rise, each above the one before",
+            );
+        }
+        schedule.above.push((tokens, border.written_rates().over(base).rates().unwrap_or(rates)));
+    }
+    Ok(schedule)
+}
+
+fn tariff(price: &config::Price, path: &str) -> Checked<Tariff> {
+    let base = price.written_rates();
+    let standard = schedule(base, &price.above, path)?;
+    let mut service_tiers = Vec::with_capacity(price.service_tiers.entries.len());
+    for (name, tier) in &price.service_tiers.entries {
+        let path = under(&format!("{path}.service_tiers"), name);
+        service_tiers.push(((**name).into(), schedule(tier.written_rates().over(base), &tier.above, &path)?));
+    }
+    Ok(Tariff { standard, service_tiers })
+}
+
+pub(super) fn read(written: &[config::Price], unpriced: &config::Unpriced) -> Checked<PriceTable> {
+    if written.is_empty() {
+        return flaw("prices", "no prices: at least one model must have a price (`*` stands for every model)");
+    }
+    let mut table = PriceTable::default();
+    for (at, price) in written.iter().enumerate() {
+        let path = || format!("prices[{at}].model");
+        let model = price.model.as_str();
+        not_reserved(path, model, &[OTHER])?;
+        if let Some(most) = price.max_output_tokens {
+            in_range(&format!("prices[{at}].max_output_tokens"), most, OUTPUT_TOKENS)?;
+        }
+        let price = Price {
+            model: price.model.clone(),
+            from: price.from.map(|date| date.0).unwrap_or_default(),
+            tariff: Rc::new(tariff(price, &format!("prices[{at}]"))?),
+            bound_field: price.output_bound_field,
+            max_output: price.max_output_tokens.map(Tokens),
+        };
+        match table.add(price) {
+            Ok(_) => {}
+            Err(NotAdded::SameModelAs(PriceIx(first))) => {
+                return flaw(path(), format!("`{model}` has a price already, at prices[{first}]"));
+            }
+            Err(NotAdded::Full) => return flaw("prices", format!("too many: at most {} are allowed", u16::MAX)),
+        }
+    }
+    let policy = match (unpriced.policy, &unpriced.model) {
+        (UnpricedPolicy::Deny, None) => Unpriced::Deny,
+        (UnpricedPolicy::Allow, None) => Unpriced::Allow,
+        (UnpricedPolicy::Deny | UnpricedPolicy::Allow, Some(_)) => {
+            return flaw("unpriced.model", "only the policy `price_as` takes a model");
+        }
+        (UnpricedPolicy::PriceAs, None) => {
+            return flaw("unpriced", "the policy `price_as` needs a `model` that has a price");
+        }
+        (UnpricedPolicy::PriceAs, Some(config::Name(model))) => {
+            if table.find(model, END_OF_TIME).is_none() {
+                return flaw("unpriced.model", format!("`{model}` has no price itself; name a model under `prices`"));
+            }
+            Unpriced::PriceAs((**model).into())
+        }
+    };
+    table.set_unpriced(policy);
+    Ok(table)
+}
