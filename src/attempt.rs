@@ -184,7 +184,7 @@ impl Failed {
             let _ = write!(line, "/{status}");
         }
         let _ = write!(line, "\t{provider}\t{tier}");
-        for count in usage.iter().flat_map(Usage::counts) {
+        for (_, count) in usage.iter().flat_map(Usage::named) {
             let _ = write!(line, "\t{count}");
         }
         line

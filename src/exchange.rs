@@ -14,9 +14,9 @@ use crate::llm::estimate::density::Density;
 use crate::llm::meter::Meter;
 use crate::llm::request::{Edit, Request, RequestReader};
 use crate::llm::schema::{BoundField, Schema};
-use crate::llm::usage::{Count, Usage, UsageSource};
+use crate::llm::usage::Count;
 use crate::outcome::{Crowd, Outcome, Rejection, Reply};
-use crate::policy::{OTHER, Policy, ReportedCost, Starved, TenantIx};
+use crate::policy::{OTHER, Policy, Starved, TenantIx};
 use crate::price::Tariff;
 use crate::record::{Labels, Record};
 use crate::route::{ProviderIx, Sensitivity};
@@ -24,12 +24,14 @@ use crate::units::{NanoUsd, Tokens, UnixNanos};
 use std::rc::Rc;
 
 mod answer;
+mod charge;
 mod ending;
 mod models;
 mod offer;
 mod opening;
 mod side;
 
+use ending::{Came, Sent};
 use offer::{Offer, Wish, chain};
 use opening::too_large;
 
@@ -408,78 +410,45 @@ impl Exchange {
         let Self {
             started, schema, mut labels, cut, request_id, model_asked, model_chosen, stream, audit, phase, ..
         } = self;
-        let mut record = Record {
-            labels: labels.clone(),
-            outcome: Outcome::ClientClosed,
+        let Came { outcome, refused_by, status, provider, sent, bill, settlement, experience } = match phase {
+            Phase::Refused(outcome, refused_by) => Came { refused_by, ..Came::of(outcome) },
+            Phase::Early(outcome) => {
+                let provider = ending.cluster.as_deref().map(|cluster| policy.provider(Some(cluster)));
+                let label = provider.map(|provider| provider.map_or(OTHER, |provider| &provider.name).to_owned());
+                Came { provider: label, ..Came::of(outcome) }
+            }
+            Phase::Reading { .. } | Phase::Asking { .. } | Phase::Over => Came::of(ending::unread(ending)),
+            Phase::Open(open) => open.close(policy, ending, stream, started),
+        };
+        if let Some(provider) = provider {
+            labels.provider = provider;
+        }
+        let admitted = sent.is_some();
+        let (mut reserved, mut first_byte_ms) = (NanoUsd::ZERO, None);
+        if let Some(Sent { reserved: held, first_byte, model }) = sent {
+            reserved = held;
+            first_byte_ms = first_byte.map(|nanos| nanos / 1_000_000);
+            labels.model = model.unwrap_or(labels.model);
+        }
+        let record = Record {
+            labels,
+            outcome,
             started,
             request_id,
             api: schema.name,
             model_asked,
             model_chosen,
-            model_answered: String::new(),
             stream,
-            status: ending.status,
+            status: status.unwrap_or(ending.status),
             attempts: ending.attempts,
-            usage: Usage::default(),
-            usage_source: UsageSource::None,
-            usage_mismatch: false,
-            service_tier: None,
-            cost: NanoUsd::ZERO,
-            failed_attempts: Vec::new(),
-            account_refusals: Vec::new(),
-            provider_cost: None,
-            provider_cost_differs: false,
-            reserved: NanoUsd::ZERO,
-            refused_by: None,
+            bill,
+            reserved,
+            refused_by,
             audit,
             left_out: cut.left_out,
             duration_ms: now.since(started) / 1_000_000,
-            first_byte_ms: None,
-            admitted: false,
-        };
-        let (settlement, experience) = match phase {
-            Phase::Refused(outcome, limit) => {
-                record.outcome = outcome;
-                record.refused_by = limit;
-                (None, None)
-            }
-            Phase::Early(outcome) => {
-                record.outcome = outcome;
-                if ending.cluster.is_some() {
-                    let provider = policy.provider(ending.cluster.as_deref());
-                    provider.map_or(OTHER, |provider| &provider.name).clone_into(&mut record.labels.provider);
-                }
-                (None, None)
-            }
-            Phase::Reading { .. } | Phase::Asking { .. } | Phase::Over => {
-                record.outcome = ending::unread(ending);
-                (None, None)
-            }
-            Phase::Open(open) if let Some((outcome, limit)) = open.withdrawn => {
-                record.outcome = outcome;
-                record.refused_by = limit;
-                record.status = outcome.status().into();
-                (Some(open.withdrawn()), None)
-            }
-            Phase::Open(open) if let Some(outcome) = ending.unsent().filter(|_| open.answer.is_none()) => {
-                record.outcome = outcome;
-                (Some(open.withdrawn()), None)
-            }
-            Phase::Open(open) => {
-                let provider = policy.provider(ending.cluster.as_deref());
-                provider.map_or(OTHER, |provider| &provider.name).clone_into(&mut labels.provider);
-                let charged = provider.map_or(ReportedCost::Compare, |provider| provider.reported_cost);
-                record.labels = labels;
-                record.admitted = true;
-                record.reserved = open.reservation.cost;
-                let first_byte = open.answer.as_ref().and_then(|answer| answer.first_byte);
-                record.first_byte_ms = first_byte.map(|at| at.since(started) / 1_000_000);
-                if let Some(leg) = open.leg(policy, ending.cluster.as_deref()) {
-                    record.labels.model.clone_from(&leg.label);
-                }
-                let (settlement, experience) = open.settle(policy, ending, stream, charged, &mut record);
-                (Some(settlement), experience)
-            }
+            first_byte_ms,
+            admitted,
         };
         Closed { settlement, experience, record }
     }

@@ -2,13 +2,15 @@
 //! Never a prompt, an answer or a key.
 
 mod line;
+pub mod metric;
+pub mod series;
 
 use crate::calendar::rfc3339;
 use crate::forward::LeftOut;
 use crate::limit::Guards;
 use crate::llm::usage::{Usage, UsageSource};
 use crate::outcome::Outcome;
-use crate::units::{NanoUsd, UnixNanos};
+use crate::units::{NanoUsd, Tokens, UnixNanos};
 use line::{Object, quoted};
 
 /// Values for labels: from the configuration only, so that no client can add a series.
@@ -34,10 +36,28 @@ pub struct Record {
     pub model_asked: String,
     /// What that was taken for: an alias's or a role's model, or the cheapest of several.
     pub model_chosen: String,
-    pub model_answered: String,
     pub stream: bool,
     pub status: u64,
     pub attempts: u64,
+    pub bill: Bill,
+    pub reserved: NanoUsd,
+    /// The limit or budget that had no room.
+    pub refused_by: Option<&'static str>,
+    pub audit: Guards,
+    /// What of its head did not go on, and what went on unknown.
+    pub left_out: LeftOut,
+    pub duration_ms: u64,
+    /// Until the answer's first body byte reached the filter.
+    pub first_byte_ms: Option<u64>,
+    /// Whether the request was sent on (and so holds a gauge and a reservation).
+    pub admitted: bool,
+}
+
+/// What was used, and what it cost. Nothing, where no request was sent on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bill {
+    /// As the answer names it.
+    pub model: String,
     pub usage: Usage,
     pub usage_source: UsageSource,
     /// The provider's counts don't add up to its own total.
@@ -54,17 +74,6 @@ pub struct Record {
     pub provider_cost: Option<NanoUsd>,
     /// By more than a rounding from what the prices here say.
     pub provider_cost_differs: bool,
-    pub reserved: NanoUsd,
-    /// The limit or budget that had no room.
-    pub refused_by: Option<&'static str>,
-    pub audit: Guards,
-    /// What of its head did not go on, and what went on unknown.
-    pub left_out: LeftOut,
-    pub duration_ms: u64,
-    /// Until the answer's first body byte reached the filter.
-    pub first_byte_ms: Option<u64>,
-    /// Whether the request was sent on (and so holds a gauge and a reservation).
-    pub admitted: bool,
 }
 
 /// An attempt that failed, and that its provider billed.
@@ -94,14 +103,22 @@ impl FailedAttempt {
     }
 }
 
-impl Record {
-    pub fn usage_is_reported(&self) -> bool {
-        self.usage_source == UsageSource::Reported
-    }
-
+impl Bill {
     /// What the tenant is charged: the answer, and what failed before it.
     pub fn charged(&self) -> NanoUsd {
         self.failed_attempts.iter().fold(self.cost, |sum, failed| sum.plus(failed.cost))
+    }
+
+    /// Its tokens, those of failed attempts included.
+    pub fn tokens(&self) -> Tokens {
+        let tokens = |sum: Tokens, failed: &FailedAttempt| sum.plus(failed.usage.total_tokens);
+        self.failed_attempts.iter().fold(self.usage.total_tokens, tokens)
+    }
+}
+
+impl Record {
+    pub fn usage_is_reported(&self) -> bool {
+        self.bill.usage_source == UsageSource::Reported
     }
 
     /// One line of JSON, without the line's end.
@@ -118,33 +135,22 @@ impl Record {
         line.text("model", &self.labels.model);
         line.text("model_asked", &self.model_asked);
         line.text("model_chosen", &self.model_chosen);
-        line.text("model_answered", &self.model_answered);
+        line.text("model_answered", &self.bill.model);
         line.flag("stream", self.stream);
         line.text("outcome", self.outcome.code());
         line.number("status", self.status);
         line.number("attempts", self.attempts);
-        line.number("input_tokens", self.usage.input_tokens.0);
-        line.number("output_tokens", self.usage.output_tokens.0);
-        line.number("total_tokens", self.usage.total_tokens.0);
-        line.number("cached_input_tokens", self.usage.cached_input_tokens.0);
-        line.number("cache_creation_input_tokens", self.usage.cache_creation_input_tokens.0);
-        line.number("cache_creation_1h_input_tokens", self.usage.cache_creation_1h_input_tokens.0);
-        line.number("reasoning_tokens", self.usage.reasoning_tokens.0);
-        line.number("audio_input_tokens", self.usage.audio_input_tokens.0);
-        line.number("image_input_tokens", self.usage.image_input_tokens.0);
-        line.number("audio_output_tokens", self.usage.audio_output_tokens.0);
-        line.number("image_output_tokens", self.usage.image_output_tokens.0);
-        line.number("images", self.usage.images);
-        line.number("search_units", self.usage.search_units);
-        line.number("web_searches", self.usage.web_searches);
-        line.text("usage_source", self.usage_source.name());
-        line.flag("usage_mismatch", self.usage_mismatch);
-        line.maybe_text("service_tier", self.service_tier.as_deref());
-        line.number("cost_nanousd", self.charged().0);
-        if !self.failed_attempts.is_empty() {
-            line.list("failed_attempts", self.failed_attempts.iter(), |out, failed| failed.write(out));
+        for (name, count) in self.bill.usage.named() {
+            line.number(name, count);
         }
-        line.maybe_number("provider_cost_nanousd", self.provider_cost.map(|cost| cost.0));
+        line.text("usage_source", self.bill.usage_source.name());
+        line.flag("usage_mismatch", self.bill.usage_mismatch);
+        line.maybe_text("service_tier", self.bill.service_tier.as_deref());
+        line.number("cost_nanousd", self.bill.charged().0);
+        if !self.bill.failed_attempts.is_empty() {
+            line.list("failed_attempts", self.bill.failed_attempts.iter(), |out, failed| failed.write(out));
+        }
+        line.maybe_number("provider_cost_nanousd", self.bill.provider_cost.map(|cost| cost.0));
         line.number("reserved_nanousd", self.reserved.0);
         line.maybe_text("refused_by", self.refused_by);
         line.list("audit", self.audit.iter(), |out, guard| quoted(out, guard.name()));

@@ -3,8 +3,9 @@
 #[cfg(feature = "schema")]
 use super::OUTPUT_TOKENS;
 use super::keyed::keyed;
-use super::rated::rated;
+use super::rated::{rated, rated_struct};
 use super::{Date, Name, Named, Usd, UsdPer1m, WrittenRates, written};
+use crate::llm::kind::kinds;
 use crate::llm::schema::BoundField;
 use crate::name::Pattern;
 use serde::Deserialize;

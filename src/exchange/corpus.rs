@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::limit::cell::Cell;
+use crate::llm::usage::UsageSource;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -168,13 +169,13 @@ fn faults(case: &Case, record: &Record) -> Vec<String> {
         }
     };
     check("outcome", record.outcome.code().to_owned(), expect.outcome.clone());
-    check("source", record.usage_source.name().to_owned(), expect.source.clone());
+    check("source", record.bill.usage_source.name().to_owned(), expect.source.clone());
     if expect.source != "estimated" {
         check("usage", format!("{:?}", usage(record)), format!("{:?}", expect.usage));
-        check("cost", record.cost.0.to_string(), expect.cost_nanousd.unwrap_or(0).to_string());
+        check("cost", record.bill.cost.0.to_string(), expect.cost_nanousd.unwrap_or(0).to_string());
     }
     if let Some([least, most]) = expect.output_between {
-        let output = record.usage.output_tokens.0;
+        let output = record.bill.usage.output_tokens.0;
         check(
             "output",
             if (least..=most).contains(&output) { "between".to_owned() } else { output.to_string() },
@@ -182,13 +183,13 @@ fn faults(case: &Case, record: &Record) -> Vec<String> {
         );
     }
     if let Some(model) = &expect.model_answered {
-        check("model", record.model_answered.clone(), model.clone());
+        check("model", record.bill.model.clone(), model.clone());
     }
-    check("mismatch", record.usage_mismatch.to_string(), expect.mismatch.to_string());
+    check("mismatch", record.bill.usage_mismatch.to_string(), expect.mismatch.to_string());
     if let Some(tier) = &expect.service_tier {
-        check("service tier", format!("{:?}", record.service_tier.as_deref()), format!("{:?}", Some(&**tier)));
+        check("service tier", format!("{:?}", record.bill.service_tier.as_deref()), format!("{:?}", Some(&**tier)));
     }
-    let theirs = record.provider_cost.map(|cost| cost.0);
+    let theirs = record.bill.provider_cost.map(|cost| cost.0);
     check("provider's cost", format!("{theirs:?}"), format!("{:?}", expect.provider_cost_nanousd));
     faults
 }
@@ -249,18 +250,21 @@ fn a_case_cut_anywhere_is_never_free_after_output_nor_more_than_its_whole() {
         for cut in 0..bytes.len() {
             let record = case.told(&policy, &[&bytes[..cut]], false).unwrap();
             // A first byte is taken for a token until it is known better.
-            if shown > Tokens(1) && record.usage.output_tokens == Tokens(0) && whole.usage.output_tokens > Tokens(0) {
+            if shown > Tokens(1)
+                && record.bill.usage.output_tokens == Tokens(0)
+                && whole.bill.usage.output_tokens > Tokens(0)
+            {
                 faults.push(format!("{}: cut at {cut}: output is forgotten", case.name));
             }
-            shown = shown.max(record.usage.output_tokens);
-            let reported = record.usage_source == UsageSource::Reported;
-            if reported && !corrected && record.usage.total_tokens > whole.usage.total_tokens {
+            shown = shown.max(record.bill.usage.output_tokens);
+            let reported = record.bill.usage_source == UsageSource::Reported;
+            if reported && !corrected && record.bill.usage.total_tokens > whole.bill.usage.total_tokens {
                 faults.push(format!("{}: cut at {cut}: more than the whole", case.name));
             }
             if cut > 0
-                && record.usage.total_tokens == Tokens(0)
-                && record.usage.images + record.usage.search_units == 0
-                && whole.usage.total_tokens > Tokens(0)
+                && record.bill.usage.total_tokens == Tokens(0)
+                && record.bill.usage.images + record.bill.usage.search_units == 0
+                && whole.bill.usage.total_tokens > Tokens(0)
             {
                 faults.push(format!("{}: cut at {cut}: free", case.name));
             }

@@ -1,22 +1,20 @@
-//! How an exchange ended, what that is called, and what it costs.
-//!
-//! Trade-off: an ending that tells its usage is charged exactly. One that doesn't is charged an estimate that leans
-//! towards what the provider will bill: a client that walks away must not find that cheaper than to stay.
+//! How an exchange ended, what that is called, and what becomes of its reservation.
 
 use std::rc::Rc;
 
+use super::charge::{Answered, Charge, Evidence, Request};
 use super::{Answer, Leg, Open};
 use crate::attempt::Failed;
 use crate::limit::Reservation;
-use crate::llm::estimate;
-use crate::llm::estimate::density::Density;
 use crate::llm::estimate::experience::Experience;
+use crate::llm::estimate::{self, Sizes};
 use crate::llm::meter::Reading;
-use crate::llm::usage::{Told, UsageSource};
+use crate::llm::schema::Schema;
+use crate::llm::usage::UsageSource;
 use crate::outcome::Outcome;
-use crate::policy::{Policy, ReportedCost, TenantIx};
-use crate::record::{FailedAttempt, Record};
-use crate::units::{NanoUsd, Tokens};
+use crate::policy::{OTHER, Policy, ReportedCost, TenantIx};
+use crate::record::{Bill, FailedAttempt, Record};
+use crate::units::{NanoUsd, Tokens, UnixNanos};
 
 /// What Envoy knows once the stream is over.
 #[derive(Clone, Debug, Default)]
@@ -45,6 +43,16 @@ impl Ending {
         self.flags & flags != 0
     }
 
+    /// Whoever walks away from a request under way doesn't know what it came to. Between two attempts nothing is under way.
+    fn left_under_way(&self) -> Evidence {
+        let under_way = self.sent && self.failed.iter().all(|failed| failed.number < self.attempts);
+        if under_way && self.has(Self::CLIENT_GONE | Self::GAVE_UP) {
+            Evidence::LeftUnderWay
+        } else {
+            Evidence::Unanswered
+        }
+    }
+
     /// What Envoy called it that answered by itself and sent nothing on: no route leads there (404, 426, another
     /// `direct_response`), or a filter behind this one refuses. That is between the client and Envoy, and says nothing of a provider.
     pub(super) const fn unsent(&self) -> Option<Outcome> {
@@ -67,6 +75,45 @@ pub struct Settlement {
     pub tokens: Tokens,
     /// The request was never sent on: the windows forget it, too.
     pub withdrawn: bool,
+}
+
+/// What a phase came to, for the record and the books.
+pub(super) struct Came {
+    pub outcome: Outcome,
+    /// The limit or budget that had no room.
+    pub refused_by: Option<&'static str>,
+    /// Where the client got another than Envoy says.
+    pub status: Option<u64>,
+    /// The label of whoever was asked, if anybody was.
+    pub provider: Option<String>,
+    pub sent: Option<Sent>,
+    pub bill: Bill,
+    pub settlement: Option<Settlement>,
+    pub experience: Option<Experience>,
+}
+
+/// Of a request that was sent on.
+pub(super) struct Sent {
+    pub reserved: NanoUsd,
+    /// Nanoseconds until the answer's first byte.
+    pub first_byte: Option<u64>,
+    /// The label of the model that was asked last.
+    pub model: Option<String>,
+}
+
+impl Came {
+    pub(super) fn of(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            refused_by: None,
+            status: None,
+            provider: None,
+            sent: None,
+            bill: Bill::default(),
+            settlement: None,
+            experience: None,
+        }
+    }
 }
 
 pub struct Closed {
@@ -94,99 +141,87 @@ impl Open {
     }
 
     /// What the exchange came to: the last thing that happens to a reservation.
-    pub(super) fn settle(
-        self,
-        policy: &Policy,
-        ending: &Ending,
-        stream: bool,
-        charged: ReportedCost,
-        record: &mut Record,
-    ) -> (Settlement, Option<Experience>) {
-        let (sizes, most_output) = (self.sizes, self.most_output);
+    pub(super) fn close(self, policy: &Policy, ending: &Ending, stream: bool, started: UnixNanos) -> Came {
+        if let Some((outcome, refused_by)) = self.withdrawn {
+            let status = Some(outcome.status().into());
+            return Came { refused_by, status, settlement: Some(self.withdrawn()), ..Came::of(outcome) };
+        }
+        if self.answer.is_none()
+            && let Some(outcome) = ending.unsent()
+        {
+            return Came { settlement: Some(self.withdrawn()), ..Came::of(outcome) };
+        }
+        let provider = policy.provider(ending.cluster.as_deref());
         let leg = self.leg(policy, ending.cluster.as_deref());
+        let sent = Sent {
+            reserved: self.reservation.cost,
+            first_byte: self.answer.as_ref().and_then(|answer| answer.first_byte).map(|at| at.since(started)),
+            model: leg.map(|leg| leg.label.clone()),
+        };
+        let provider_name = provider.map_or(OTHER, |provider| &provider.name).to_owned();
+        let charged = provider.map_or(ReportedCost::Compare, |provider| provider.reported_cost);
         let density = leg.map(|leg| leg.density).unwrap_or_default();
         let tariff = leg.map(|leg| Rc::clone(&leg.tariff)).unwrap_or_default();
-        record.failed_attempts = self.failed(policy, ending);
-        record.account_refusals = self.account_refusals(policy, ending);
-        let likely_input = || sizes.input_likely(density);
-        let mut experience = None;
-        let estimated = match self.answer {
+        let request = Request {
+            likely_input: self.sizes.input_likely(density),
+            most_output: self.most_output,
+            items: self.items,
+            stream,
+            background: self.schema.background,
+            density,
+        };
+        let failed_attempts = self.failed(policy, ending);
+        let mut account_refusals = self.account_refusals(policy, ending);
+        let Weighed { outcome, evidence, read, experience } = match self.answer {
             Some(Answer { refused: Some(status), .. }) => {
-                record.outcome = Outcome::ProviderUnavailable;
-                record.account_refusals.push((record.labels.provider.clone(), status));
-                None
+                account_refusals.push((provider_name.clone(), status));
+                Weighed::without_answer(Outcome::ProviderUnavailable, Evidence::AccountRefused)
             }
-            Some(Answer { status, meter, length, .. }) => {
-                let in_one_piece = !stream && !meter.is_stream();
-                let Reading { told, cost, model, service_tier: served, generated, error, finished, uncounted } =
-                    meter.read();
-                let whole = told.is_whole() && (finished || !stream || ending.flags == 0);
-                record.model_answered = model.unwrap_or_default();
-                record.outcome = answered(ending, status, error, whole);
-                record.usage_mismatch = whole && told.mismatch;
-                record.provider_cost = cost;
-                record.service_tier = served;
-                let shown = estimate::output(self.schema, generated, stream, error, density);
-                if whole {
-                    record.usage = told.usage(Tokens::default, Tokens::default);
-                    record.usage_source = UsageSource::Reported;
-                    experience = Experience::of(&sizes, generated, in_one_piece, shown, likely_input(), &record.usage);
-                    None
-                } else if status >= 400 || (error && shown == Tokens(0) && told.is_nothing()) {
-                    // An error and nothing else is no output, under whatever status: providers don't bill for it.
-                    None
-                } else if told.is_whole() {
-                    // It told what it came to until it broke off, or a little before.
-                    Some((told.growing_by(density.output.tokens(uncounted)), shown))
-                } else if in_one_piece && ending.flags != 0 {
-                    // It was generated to its end before it was sent: what was cut off counts too.
-                    Some((told, length.map_or(most_output, |length| whole_of(length, density)).max(shown)))
-                } else if self.schema.background && shown <= Tokens(1) && record.outcome == Outcome::Success {
-                    // It was only accepted, to be generated in the background.
-                    Some((told, most_output))
-                } else {
-                    Some((told, shown))
-                }
-            }
-            None => {
-                record.outcome = match ending {
-                    _ if ending.has(Ending::CLIENT_GONE) => Outcome::ClientClosed,
-                    _ if ending.has(Ending::OVERLOADED) => Outcome::InternalError,
-                    _ => Outcome::ProviderUnavailable,
-                };
-                // Whoever walks away from a request under way doesn't know what it came to. A stream would have
-                // begun to show; an answer in one piece may have been generated to its end, and is billed as such.
-                // Between two attempts nothing is under way.
-                let under_way = ending.sent && ending.failed.iter().all(|failed| failed.number < ending.attempts);
-                let walked_away = under_way && ending.has(Ending::CLIENT_GONE | Ending::GAVE_UP);
-                walked_away.then_some((Told::default(), if stream { Tokens(0) } else { most_output }))
-            }
+            Some(answer) => answer.weighed(self.schema, ending, &self.sizes, &request),
+            None => Weighed::without_answer(unanswered(ending), ending.left_under_way()),
         };
-        if let Some((told, output)) = estimated {
-            record.usage = told.usage(likely_input, || output.min(most_output));
-            record.usage_source = UsageSource::Estimated;
-            // What is sold by the piece was asked for, and made before it was sent.
-            record.usage.images = record.usage.images.max(self.items.images);
-            record.usage.search_units = record.usage.search_units.max(self.items.search_units);
-        }
-        let ours = match record.service_tier.as_deref() {
-            Some(served) => tariff.cost(&record.usage, Some(served)),
-            None => tariff.cost_unserved(&record.usage, self.service_tier.as_deref()),
+        let charge = evidence.charge(&request);
+        let (usage, usage_source) = (charge.usage(), charge.source());
+        let Read { model, service_tier, provider_cost, usage_mismatch } = read;
+        let ours = match service_tier.as_deref() {
+            Some(served) => tariff.cost(&usage, Some(served)),
+            None => tariff.cost_unserved(&usage, self.service_tier.as_deref()),
         };
-        record.cost = match (record.usage_source, record.provider_cost, charged) {
-            (UsageSource::None, ..) => NanoUsd::ZERO,
-            (UsageSource::Reported, Some(theirs), ReportedCost::Charge) => theirs,
+        let cost = match (&charge, provider_cost, charged) {
+            (Charge::Nothing, ..) => NanoUsd::ZERO,
+            (Charge::Reported(_), Some(theirs), ReportedCost::Charge) => theirs,
             _ => ours,
         };
         // Providers round, too; and an estimate is no price to hold theirs against.
-        record.provider_cost_differs = record.usage_source == UsageSource::Reported
-            && record.provider_cost.is_some_and(|theirs| theirs.0.abs_diff(ours.0) > 1);
-        let tokens = |sum: Tokens, failed: &FailedAttempt| sum.plus(failed.usage.total_tokens);
-        let tokens = record.failed_attempts.iter().fold(record.usage.total_tokens, tokens);
-        let cost = record.charged();
-        let settlement =
-            Settlement { tenant: self.tenant, reservation: self.reservation, cost, tokens, withdrawn: false };
-        (settlement, experience)
+        let provider_cost_differs =
+            usage_source == UsageSource::Reported && provider_cost.is_some_and(|theirs| theirs.0.abs_diff(ours.0) > 1);
+        let bill = Bill {
+            model,
+            usage,
+            usage_source,
+            usage_mismatch,
+            service_tier,
+            cost,
+            failed_attempts,
+            account_refusals,
+            provider_cost,
+            provider_cost_differs,
+        };
+        let settlement = Settlement {
+            tenant: self.tenant,
+            reservation: self.reservation,
+            cost: bill.charged(),
+            tokens: bill.tokens(),
+            withdrawn: false,
+        };
+        Came {
+            provider: Some(provider_name),
+            sent: Some(sent),
+            bill,
+            settlement: Some(settlement),
+            experience,
+            ..Came::of(outcome)
+        }
     }
 
     /// The last attempt's answer, if one came, was metered as it passed.
@@ -225,9 +260,71 @@ impl Open {
     }
 }
 
-/// What an answer in one piece came to of which only the beginning was sent: text, but for what commonly frames it.
-fn whole_of(length: u64, density: Density) -> Tokens {
-    density.output.tokens(length.saturating_sub(density.frame_bytes))
+impl Answer {
+    /// What was read of it, and what that proves.
+    fn weighed(self, schema: &'static Schema, ending: &Ending, sizes: &Sizes, request: &Request) -> Weighed {
+        let Self { status, meter, length, .. } = self;
+        let (stream, non_streaming) = (request.stream, !request.stream && !meter.is_stream());
+        let Reading { told, cost, model, service_tier, generated, error, finished, uncounted } = meter.read();
+        let is_final = told.is_whole() && (finished || !stream || ending.flags == 0);
+        let outcome = answered(ending, status, error, is_final);
+        let shown = estimate::output(schema, generated, stream, error, request.density);
+        let experience = if is_final {
+            let usage = told.usage(Tokens::default, Tokens::default);
+            Experience::of(sizes, generated, non_streaming, shown, request.likely_input, &usage)
+        } else {
+            None
+        };
+        let answered = Answered {
+            status,
+            reported: told,
+            is_final,
+            shown,
+            uncounted,
+            error,
+            non_streaming,
+            broke_off: ending.flags != 0,
+            length,
+            success: outcome == Outcome::Success,
+        };
+        let usage_mismatch = is_final && told.mismatch;
+        let read = Read { model: model.unwrap_or_default(), service_tier, provider_cost: cost, usage_mismatch };
+        Weighed { outcome, evidence: Evidence::Answered(answered), read, experience }
+    }
+}
+
+/// What is known of an answer, and what its ending is called.
+struct Weighed {
+    outcome: Outcome,
+    evidence: Evidence,
+    read: Read,
+    experience: Option<Experience>,
+}
+
+/// What an answer says beside its usage.
+#[derive(Default)]
+struct Read {
+    model: String,
+    service_tier: Option<String>,
+    provider_cost: Option<NanoUsd>,
+    usage_mismatch: bool,
+}
+
+impl Weighed {
+    fn without_answer(outcome: Outcome, evidence: Evidence) -> Self {
+        Self { outcome, evidence, read: Read::default(), experience: None }
+    }
+}
+
+/// How an exchange ended that was sent on, and got no answer.
+const fn unanswered(ending: &Ending) -> Outcome {
+    if ending.has(Ending::CLIENT_GONE) {
+        Outcome::ClientClosed
+    } else if ending.has(Ending::OVERLOADED) {
+        Outcome::InternalError
+    } else {
+        Outcome::ProviderUnavailable
+    }
 }
 
 /// How an exchange ended whose answer had begun. A usage that came says that the answer was whole: SDKs hang up on

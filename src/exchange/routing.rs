@@ -4,6 +4,7 @@ use super::*;
 use crate::attempt::{self, Attempt, Failed};
 use crate::limit::cell::Cell;
 use crate::llm::request::spliced;
+use crate::llm::usage::Usage;
 use crate::route::Sensitivity;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -379,10 +380,10 @@ fn a_provider_that_refuses_the_gateways_account_is_never_taken_for_the_gateway()
             assert!(message.contains(provider) && message.contains(&status.to_string()), "{message}");
             let record = closed.record;
             assert_eq!(
-                (record.outcome, record.status, record.cost),
+                (record.outcome, record.status, record.bill.cost),
                 (Outcome::ProviderUnavailable, 503, NanoUsd::ZERO)
             );
-            assert_eq!(record.account_refusals, [(provider.to_owned(), status)], "counted once");
+            assert_eq!(record.bill.account_refusals, [(provider.to_owned(), status)], "counted once");
         }
         // Any other refusal is about the request, and the provider's own words.
         for status in [400, 404, 408, 422] {
@@ -406,7 +407,7 @@ fn refusals_of_the_account_are_counted_when_another_provider_answers() {
     }
     let (passed, closed) = answered_by(&policy, &Asked::chat(&hello("gpt-4o-mini")), "c_local", 200, failed);
     assert_eq!((passed.body, closed.record.outcome), (None, Outcome::Success));
-    assert_eq!(closed.record.account_refusals, [("openai".to_owned(), 402)]);
+    assert_eq!(closed.record.bill.account_refusals, [("openai".to_owned(), 402)]);
 }
 
 /// A router whose 403 is about the words of a request says so to the client; one that answers 404 for want of a contract needn't.
@@ -452,7 +453,7 @@ fn the_stand_in_is_told_as_unavailable_in_the_clients_dialect() {
         assert_eq!(body["error"][key], told, "{body}");
         let closed =
             exchange.close(&policy, &Ending { status: 503, attempts: 4, sent: true, ..Ending::default() }, NOON);
-        assert_eq!((closed.record.outcome, closed.record.cost), (Outcome::ProviderUnavailable, NanoUsd::ZERO));
+        assert_eq!((closed.record.outcome, closed.record.bill.cost), (Outcome::ProviderUnavailable, NanoUsd::ZERO));
     }
 }
 

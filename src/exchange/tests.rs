@@ -1,6 +1,7 @@
 use super::*;
 use crate::limit::cell::Cell;
 use crate::llm::meter::Passage;
+use crate::llm::usage::UsageSource;
 
 const NOON: UnixNanos = UnixNanos(1_800_000_000_000_000_000);
 const POLICY: &str = r#"{
@@ -226,16 +227,16 @@ fn every_ending_is_settled_once_and_called_by_its_name() {
             ..Ending::default()
         };
         let Closed { settlement, record, .. } = exchange.close(&policy, &ending, NOON);
-        assert_eq!((record.outcome, record.usage_source), (outcome, source), "{name}");
+        assert_eq!((record.outcome, record.bill.usage_source), (outcome, source), "{name}");
         // The estimate of the input grows with the body, which says `stream` or doesn't.
         let tolerance = if source == Estimated { 700 } else { 0 };
-        assert!(record.cost.0.abs_diff(cost) <= tolerance, "{name}: {} instead of {cost}", record.cost.0);
+        assert!(record.bill.cost.0.abs_diff(cost) <= tolerance, "{name}: {} instead of {cost}", record.bill.cost.0);
         assert_eq!(record.labels.provider, "openai", "{name}");
         let Settlement { reservation, cost, tokens, .. } = settlement.unwrap();
         assert_eq!((cell.levels(NOON, 900).reserved, record.reserved), (reservation.cost, reservation.cost), "{name}");
         cell.settle(&reservation, cost, tokens, 900, NOON);
         let levels = cell.levels(NOON, 900);
-        assert_eq!((levels.reserved, levels.spent_today), (NanoUsd(0), record.cost), "{name}");
+        assert_eq!((levels.reserved, levels.spent_today), (NanoUsd(0), record.bill.cost), "{name}");
     }
 }
 
@@ -262,7 +263,7 @@ fn what_envoy_answers_by_itself_takes_no_place_and_blames_no_provider() {
         assert_eq!((passed.set, passed.body), (vec![], None), "{status}");
         let ending = Ending { status, cluster: to(cluster), ..Ending::default() };
         let Closed { settlement, record, .. } = exchange.close(&policy, &ending, NOON);
-        assert_eq!((record.outcome, record.status, record.cost), (outcome, status, NanoUsd::ZERO));
+        assert_eq!((record.outcome, record.status, record.bill.cost), (outcome, status, NanoUsd::ZERO));
         assert_eq!((record.labels.provider.as_str(), record.admitted), ("none", false), "{status}");
         let Settlement { reservation, cost, tokens, withdrawn, .. } = settlement.unwrap();
         assert!(withdrawn, "{status}");
@@ -315,7 +316,7 @@ fn a_cheap_tier_is_charged_only_where_the_answer_says_that_it_served() {
         let reserved = cell.levels(NOON, 900).reserved;
         answer(&policy, &mut exchange, 200, "text/event-stream", text);
         let ending = Ending { status: 200, flags, sent: true, ..Ending::default() };
-        (exchange.close(&policy, &ending, NOON).record.cost.0, reserved.0)
+        (exchange.close(&policy, &ending, NOON).record.bill.cost.0, reserved.0)
     };
     let delta = "data: {\"choices\":[{\"delta\":{\"content\":\"12345678\"}}]}\n\n";
     let served = USAGE.replacen('{', "data: {\"service_tier\":\"flex\",", 1) + "\n\ndata: [DONE]\n\n";
@@ -328,7 +329,7 @@ fn a_cheap_tier_is_charged_only_where_the_answer_says_that_it_served() {
         let (mut exchange, mut cell, _) = sent(&policy, &body);
         answer(&policy, &mut exchange, 200, "text/event-stream", delta);
         let ending = Ending { status: 200, flags: 1 << 14, sent: true, ..Ending::default() };
-        (exchange.close(&policy, &ending, NOON).record.cost.0, cell.levels(NOON, 900).reserved.0)
+        (exchange.close(&policy, &ending, NOON).record.bill.cost.0, cell.levels(NOON, 900).reserved.0)
     };
     assert_eq!((cut, reserved), (cut_standard, reserved_standard));
 }
@@ -343,7 +344,7 @@ fn a_provider_that_refuses_the_usage_option_is_not_asked_by_it() {
     answer(&policy, &mut exchange, 200, "text/event-stream", "");
     assert_eq!(exchange.answer_body(alone.as_bytes(), true, || NOON), Passage::Unchanged);
     let record = exchange.close(&policy, &Ending { status: 200, ..Ending::default() }, NOON).record;
-    assert_eq!((record.cost, record.usage_source), (NanoUsd(4_500), UsageSource::Reported));
+    assert_eq!((record.bill.cost, record.bill.usage_source), (NanoUsd(4_500), UsageSource::Reported));
 }
 
 #[test]
@@ -360,7 +361,7 @@ fn a_providers_own_figure_is_compared_and_charged_only_where_that_is_wanted() {
         answer(&policy, &mut exchange, 200, "application/json", &told(cost));
         let ending = Ending { status: 200, cluster: Some("openai_cluster".to_owned()), ..Ending::default() };
         let record = exchange.close(&policy, &ending, NOON).record;
-        assert_eq!((record.cost.0, record.provider_cost_differs), (charged, differs), "{wanted} {cost}");
+        assert_eq!((record.bill.cost.0, record.bill.provider_cost_differs), (charged, differs), "{wanted} {cost}");
     }
 }
 
@@ -378,7 +379,7 @@ fn a_background_response_is_charged_at_its_bound_when_it_is_accepted() {
     let accepted = r#"{"id":"resp_1","status":"queued","error":null,"usage":null,"output":[]}"#;
     answer(&policy, &mut exchange, 200, "application/json", accepted);
     let record = exchange.close(&policy, &Ending { status: 200, ..Ending::default() }, NOON).record;
-    assert_eq!((record.usage.output_tokens, record.usage_source), (Tokens(700), UsageSource::Estimated));
+    assert_eq!((record.bill.usage.output_tokens, record.bill.usage_source), (Tokens(700), UsageSource::Estimated));
     let headers = called("GET", "/v1/responses/resp_1", &[("x-tenant-id", "acme")]);
     assert!(matches!(Exchange::open(&policy, &headers, NOON), Opening::Aside));
 }

@@ -175,21 +175,22 @@ fn ask(plugin: &Plugin, demand: &Demand, now: UnixNanos) -> Result<Decision, Swa
     swap.outcome
 }
 
-fn settle(plugin: &Plugin, settlement: &Settlement, now: UnixNanos) {
+/// The last of a reservation: it is consumed by its settlement, however often the swap is repeated.
+fn settle(plugin: &Plugin, settlement: Settlement, now: UnixNanos) {
     let Some(tenant) = plugin.policy.tenant_policy(settlement.tenant) else { return };
     let Settlement { reservation, cost, tokens, withdrawn, .. } = settlement;
     let lease = plugin.policy.lease_seconds;
     let tells = plugin.policy.replicas.is_some() && !withdrawn && !plugin.service_away(now);
     let swap = cells::swap(&tenant.name, cells::SETTLE_ATTEMPTS, |cell| {
-        cell.settle(reservation, *cost, *tokens, lease, now);
-        if *withdrawn {
-            cell.withdraw(reservation);
+        cell.settle(&reservation, cost, tokens, lease, now);
+        if withdrawn {
+            cell.withdraw(&reservation);
         }
         (tells.then(|| cell.charged(reservation.at)), true)
     });
     if let Ok(Some(charged)) = swap.outcome {
         let told = cells::tell(&tenant.name, charged.ever);
-        filter_state::share(&replicas::told(&tenant.rules, told, charged, *tokens));
+        filter_state::share(&replicas::told(&tenant.rules, told, charged, tokens));
     }
     plugin.stats.swapped(&swap);
     plugin.levels.touch(settlement.tenant);
@@ -403,7 +404,7 @@ impl HttpContext for Downstream {
         let ending = ending::ending(exchange.told(), first, last, exchange.has_choice());
         let opened = exchange.is_open();
         let closed = exchange.close(&plugin.policy, &ending, now);
-        if let Some(settlement) = &closed.settlement {
+        if let Some(settlement) = closed.settlement {
             settle(&plugin, settlement, now);
         }
         if opened {
@@ -422,7 +423,7 @@ impl HttpContext for Downstream {
 }
 
 fn tell(plugin: &Plugin, record: &Record) {
-    for (provider, status) in &record.account_refusals {
+    for (provider, status) in &record.bill.account_refusals {
         lines::say(
             Level::Warn,
             "account_refused",

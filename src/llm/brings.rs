@@ -26,3 +26,22 @@ pub struct Brings {
     pub writes: Writes,
     pub items: Items,
 }
+
+impl Brings {
+    /// What any request may come to.
+    pub(crate) const fn any(&self) -> bool {
+        true
+    }
+
+    pub(crate) fn writes(&self) -> bool {
+        self.writes != Writes::Nothing
+    }
+
+    pub(crate) fn writes_long(&self) -> bool {
+        self.writes == Writes::Long
+    }
+
+    pub(crate) const fn has_attachments(&self) -> bool {
+        self.attachments
+    }
+}

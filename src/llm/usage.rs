@@ -3,96 +3,79 @@
 //! Trade-off: providers differ in what includes what. Native counts are kept as they come (the last non-null value
 //! wins) and made canonical once, at the end, so that a stream's corrections and repeats can't be summed.
 
+use super::kind::kinds;
 use crate::json::Decimal;
 use crate::units::{NanoUsd, Tokens};
 
-/// Inclusive counts, as Envoy's own usage contract has them: cached and created tokens are part of the input,
-/// reasoning tokens part of the output, and so are those of sounds and pictures. Items are counted beside the tokens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Usage {
-    pub input_tokens: Tokens,
-    pub output_tokens: Tokens,
-    pub total_tokens: Tokens,
-    pub cached_input_tokens: Tokens,
-    /// Of every lifetime.
-    pub cache_creation_input_tokens: Tokens,
-    /// Those of them that the provider keeps for an hour.
-    pub cache_creation_1h_input_tokens: Tokens,
-    pub reasoning_tokens: Tokens,
-    pub audio_input_tokens: Tokens,
-    pub image_input_tokens: Tokens,
-    pub audio_output_tokens: Tokens,
-    pub image_output_tokens: Tokens,
-    pub images: u64,
-    pub search_units: u64,
-    pub web_searches: u64,
+macro_rules! usage {
+    (() parts: [$(($part:ident $(less $inner:ident)?, $side:ident, $($of_part:tt)*),)*] pieces: [$(($piece:ident, $($of_piece:tt)*),)*]) => {
+        /// Inclusive counts, as Envoy's own usage contract has them: cached and created tokens are part of the input,
+        /// reasoning tokens part of the output, and so are those of sounds and pictures. Created tokens are those of every
+        /// lifetime. Pieces are counted beside the tokens.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct Usage {
+            pub input_tokens: Tokens,
+            pub output_tokens: Tokens,
+            pub total_tokens: Tokens,
+            $(pub $part: Tokens,)*
+            $(pub $piece: u64,)*
+        }
+
+        impl Usage {
+            /// All counts, each with its name.
+            pub const fn named(&self) -> [(&'static str, u64); KINDS] {
+                [
+                    ("input_tokens", self.input_tokens.0),
+                    ("output_tokens", self.output_tokens.0),
+                    ("total_tokens", self.total_tokens.0),
+                    $((stringify!($part), self.$part.0),)*
+                    $((stringify!($piece), self.$piece),)*
+                ]
+            }
+
+            /// Of counts in the order of [`Self::named`].
+            pub fn from_counts(counts: &[u64]) -> Option<Self> {
+                let mut counts = counts.iter().copied();
+                let usage = Self {
+                    input_tokens: Tokens(counts.next()?),
+                    output_tokens: Tokens(counts.next()?),
+                    total_tokens: Tokens(counts.next()?),
+                    $($part: Tokens(counts.next()?),)*
+                    $($piece: counts.next()?,)*
+                };
+                counts.next().is_none().then_some(usage)
+            }
+
+            /// Two halves and what comes by the piece.
+            const fn of(halves: Halves, items: &Self) -> Self {
+                Self {
+                    input_tokens: halves.input.input_tokens,
+                    output_tokens: halves.output.output_tokens,
+                    total_tokens: halves.input.input_tokens.plus(halves.output.output_tokens),
+                    $($part: halves.$side.$part,)*
+                    $($piece: items.$piece,)*
+                }
+            }
+        }
+
+        /// How many counts there are: those of the parts and pieces, the two sides and their sum.
+        pub const KINDS: usize = 3 $(+ { let _ = stringify!($part); 1 })* $(+ { let _ = stringify!($piece); 1 })*;
+    };
 }
+kinds!(usage());
 
-impl Usage {
-    /// All counts, in the order of the fields.
-    pub const fn counts(&self) -> [u64; 14] {
-        [
-            self.input_tokens.0,
-            self.output_tokens.0,
-            self.total_tokens.0,
-            self.cached_input_tokens.0,
-            self.cache_creation_input_tokens.0,
-            self.cache_creation_1h_input_tokens.0,
-            self.reasoning_tokens.0,
-            self.audio_input_tokens.0,
-            self.image_input_tokens.0,
-            self.audio_output_tokens.0,
-            self.image_output_tokens.0,
-            self.images,
-            self.search_units,
-            self.web_searches,
-        ]
-    }
-
-    pub fn from_counts(counts: &[u64]) -> Option<Self> {
-        let &[
-            input_tokens,
-            output_tokens,
-            total_tokens,
-            cached_input_tokens,
-            cache_creation_input_tokens,
-            cache_creation_1h_input_tokens,
-            reasoning_tokens,
-            audio_input_tokens,
-            image_input_tokens,
-            audio_output_tokens,
-            image_output_tokens,
-            images,
-            search_units,
-            web_searches,
-        ] = counts
-        else {
-            return None;
-        };
-        Some(Self {
-            input_tokens: Tokens(input_tokens),
-            output_tokens: Tokens(output_tokens),
-            total_tokens: Tokens(total_tokens),
-            cached_input_tokens: Tokens(cached_input_tokens),
-            cache_creation_input_tokens: Tokens(cache_creation_input_tokens),
-            cache_creation_1h_input_tokens: Tokens(cache_creation_1h_input_tokens),
-            reasoning_tokens: Tokens(reasoning_tokens),
-            audio_input_tokens: Tokens(audio_input_tokens),
-            image_input_tokens: Tokens(image_input_tokens),
-            audio_output_tokens: Tokens(audio_output_tokens),
-            image_output_tokens: Tokens(image_output_tokens),
-            images,
-            search_units,
-            web_searches,
-        })
-    }
+#[derive(Clone, Copy)]
+struct Halves {
+    input: Usage,
+    output: Usage,
 }
 
 /// Where the counts of an exchange come from; a label and a field of the record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum UsageSource {
     Reported,
     Estimated,
+    #[default]
     None,
 }
 
@@ -344,17 +327,7 @@ impl Told {
     pub fn usage(&self, input: impl FnOnce() -> Tokens, output: impl FnOnce() -> Tokens) -> Usage {
         let input = self.input.unwrap_or_else(|| Usage { input_tokens: input(), ..Usage::default() });
         let output = self.output.unwrap_or_else(|| Usage { output_tokens: output(), ..Usage::default() });
-        Usage {
-            total_tokens: input.input_tokens.plus(output.output_tokens),
-            output_tokens: output.output_tokens,
-            reasoning_tokens: output.reasoning_tokens,
-            audio_output_tokens: output.audio_output_tokens,
-            image_output_tokens: output.image_output_tokens,
-            images: self.items.images,
-            search_units: self.items.search_units,
-            web_searches: self.items.web_searches,
-            ..input
-        }
+        Usage::of(Halves { input, output }, &self.items)
     }
 }
 

@@ -3,28 +3,51 @@
 //! Trade-off: providers have dozens of rates. All of them are resolved once, when the configuration is read: a rate that
 //! is not written is that of the kind it is a part of, never zero, so that a cost is one sum over a flat record.
 
-use crate::llm::brings::{Brings, Writes};
+use crate::llm::brings::{Brings, Items};
+use crate::llm::kind::kinds;
 use crate::llm::usage::Usage;
 use crate::units::{NanoUsd, PicoUsdPerToken, Tokens, product};
 
-/// One rate for each kind of token and item.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Rates {
-    pub input: PicoUsdPerToken,
-    pub cached_input: PicoUsdPerToken,
-    pub cache_creation: PicoUsdPerToken,
-    pub cache_creation_1h: PicoUsdPerToken,
-    pub audio_input: PicoUsdPerToken,
-    pub image_input: PicoUsdPerToken,
-    pub output: PicoUsdPerToken,
-    pub reasoning: PicoUsdPerToken,
-    pub audio_output: PicoUsdPerToken,
-    pub image_output: PicoUsdPerToken,
-    pub request: NanoUsd,
-    pub image: NanoUsd,
-    pub search_unit: NanoUsd,
-    pub web_search: NanoUsd,
+macro_rules! rates {
+    (() parts: [$(($part:ident $(less $inner:ident)?, $side:ident, $rate:ident, $key:ident, $whole:ident, $may:ident),)*]
+        pieces: [$(($piece:ident, $price:ident, $piece_key:ident),)*]) => {
+        /// One rate for each kind of token and piece, and for the request itself.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct Rates {
+            pub input: PicoUsdPerToken,
+            pub output: PicoUsdPerToken,
+            $(pub $rate: PicoUsdPerToken,)*
+            pub request: NanoUsd,
+            $(pub $price: NanoUsd,)*
+        }
+
+        impl Rates {
+            /// What a call costs: exact in pico-USD, then rounded up once.
+            pub fn cost(&self, usage: &Usage) -> NanoUsd {
+                let mut sides = Sides {
+                    input: Side { left: usage.input_tokens, sum: 0 },
+                    output: Side { left: usage.output_tokens, sum: 0 },
+                };
+                $(sides.$side.claim(self.$rate, usage.$part $(.less(usage.$inner))?);)*
+                let tokens = sides.input.rest(self.input).saturating_add(sides.output.rest(self.output));
+                let pieces = pieces(self.request, 1)$(.saturating_add(pieces(self.$price, usage.$piece)))*;
+                nano_usd(tokens.saturating_add(pieces))
+            }
+
+            /// The dearest of each side that a request can turn out to be charged by.
+            /// Writing a provider's cache may cost more than plain input, and what is cached is the provider's secret until
+            /// it answers: the worst case counts the dearest kind that is possible for all of it.
+            fn dearest(&self, brings: Brings) -> Ceiling {
+                let mut dearest = Ceiling { input: self.input, output: self.output, fixed: NanoUsd::ZERO };
+                $(if brings.$may() {
+                    dearest.$side = dearest.$side.max(self.$rate);
+                })*
+                dearest
+            }
+        }
+    };
 }
+kinds!(rates());
 
 /// The rates of a service tier: those of short contexts, and others for what has more input.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -70,60 +93,36 @@ fn pieces(price: NanoUsd, count: u64) -> u128 {
 }
 
 impl Rates {
-    /// What a call costs: exact in pico-USD, then rounded up once.
-    pub fn cost(&self, usage: &Usage) -> NanoUsd {
-        let created = usage.cache_creation_input_tokens;
-        let created_1h = usage.cache_creation_1h_input_tokens;
-        let input = [
-            (self.cached_input, usage.cached_input_tokens),
-            (self.cache_creation_1h, created_1h),
-            (self.cache_creation, created.less(created_1h)),
-            (self.audio_input, usage.audio_input_tokens),
-            (self.image_input, usage.image_input_tokens),
-        ];
-        let output = [
-            (self.reasoning, usage.reasoning_tokens),
-            (self.audio_output, usage.audio_output_tokens),
-            (self.image_output, usage.image_output_tokens),
-        ];
-        let items = pieces(self.request, 1)
-            .saturating_add(pieces(self.image, usage.images))
-            .saturating_add(pieces(self.search_unit, usage.search_units))
-            .saturating_add(pieces(self.web_search, usage.web_searches));
-        nano_usd(
-            side(self.input, usage.input_tokens, &input)
-                .saturating_add(side(self.output, usage.output_tokens, &output))
-                .saturating_add(items),
-        )
-    }
-
-    /// The dearest that a request can turn out to be charged by.
-    /// Writing a provider's cache may cost more than plain input, and what is cached is the provider's secret until it
-    /// answers: the worst case counts the dearest kind that is possible for all of it.
-    fn ceiling(&self, Brings { attachments, writes, items }: Brings) -> Ceiling {
-        let written = match writes {
-            Writes::Nothing => self.input,
-            Writes::Short => self.cache_creation,
-            Writes::Long => self.cache_creation.max(self.cache_creation_1h),
-        };
-        let text = self.input.max(self.cached_input).max(written);
-        let input = if attachments { text.max(self.audio_input).max(self.image_input) } else { text };
-        let output = self.output.max(self.reasoning).max(self.audio_output).max(self.image_output);
-        let items = pieces(self.image, items.images).saturating_add(pieces(self.search_unit, items.search_units));
-        Ceiling { input, output, fixed: nano_usd(pieces(self.request, 1).saturating_add(items)) }
+    fn ceiling(&self, brings: Brings) -> Ceiling {
+        let Items { images, search_units } = brings.items;
+        let items = pieces(self.image, images).saturating_add(pieces(self.search_unit, search_units));
+        Ceiling { fixed: nano_usd(pieces(self.request, 1).saturating_add(items)), ..self.dearest(brings) }
     }
 }
 
-/// One side of a call: its parts at their own rates, and what is left of the whole at the plain one. Parts may overlap
-/// (a sound that was cached): a token costs what the first that claims it does.
-fn side(plain: PicoUsdPerToken, whole: Tokens, parts: &[(PicoUsdPerToken, Tokens)]) -> u128 {
-    let (mut left, mut sum) = (whole, 0_u128);
-    for (rate, tokens) in parts {
-        let tokens = (*tokens).min(left);
-        left = left.less(tokens);
-        sum = sum.saturating_add(rate.of(tokens));
+/// A side of a call: what of it no part has claimed yet, and what those that did cost. Parts may overlap (a sound that was
+/// cached): a token costs what the first that claims it does.
+struct Side {
+    left: Tokens,
+    sum: u128,
+}
+
+struct Sides {
+    input: Side,
+    output: Side,
+}
+
+impl Side {
+    fn claim(&mut self, rate: PicoUsdPerToken, tokens: Tokens) {
+        let tokens = tokens.min(self.left);
+        self.left = self.left.less(tokens);
+        self.sum = self.sum.saturating_add(rate.of(tokens));
     }
-    sum.saturating_add(plain.of(left))
+
+    /// What the whole side costs, the rest of it at the plain rate.
+    fn rest(&self, plain: PicoUsdPerToken) -> u128 {
+        self.sum.saturating_add(plain.of(self.left))
+    }
 }
 
 impl Schedule {

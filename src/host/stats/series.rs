@@ -4,9 +4,10 @@
 //! and its id kept. A request counts in a dozen series: label values are looked up once and are numbers from then on,
 //! so that finding an id neither builds a name nor hashes one. Values come from the configuration, which bounds both maps.
 
-use super::metric::{LABELS, Metric};
+use crate::record::metric::{Form, LABELS, Metric};
 use hashbrown::HashMap;
 use proxy_wasm::hostcalls;
+use proxy_wasm::types::MetricType;
 use std::rc::Rc;
 
 /// A label's value, as its place among all of them, from 1; 0 stands where a metric has no further label.
@@ -43,7 +44,7 @@ impl Series {
         if let Some(id) = self.ids.get(&key) {
             return Some(*id);
         }
-        let (kind, name, labels) = metric.spec();
+        let (form, name, labels) = metric.spec();
         let mut full = String::with_capacity(160);
         for (label, Value(place)) in labels.iter().zip(values) {
             let text = self.texts.get(usize::try_from(place.checked_sub(1)?).ok()?)?;
@@ -52,7 +53,12 @@ impl Series {
             }
         }
         full.push_str(name);
-        let id = hostcalls::define_metric(kind, &full).ok()?;
+        let form = match form {
+            Form::Counter => MetricType::Counter,
+            Form::Gauge => MetricType::Gauge,
+            Form::Histogram => MetricType::Histogram,
+        };
+        let id = hostcalls::define_metric(form, &full).ok()?;
         self.ids.insert(key, id);
         Some(id)
     }

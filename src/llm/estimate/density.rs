@@ -29,9 +29,14 @@ const OUTPUT: (u64, u64) = (250, 16_000);
 const PRIOR_FRAME: BytesPerToken = BytesPerToken(512_000);
 const FRAME: (u64, u64) = (0, 16_000_000);
 
+impl Density {
+    /// Of a model that nothing is known of yet.
+    pub const PRIOR: Self = Self { input: PRIOR, output: PRIOR, frame_bytes: PRIOR_FRAME.0.div_ceil(1_000) };
+}
+
 impl Default for Density {
     fn default() -> Self {
-        Self { input: PRIOR, output: PRIOR, frame_bytes: PRIOR_FRAME.0.div_ceil(1_000) }
+        Self::PRIOR
     }
 }
 

@@ -1,7 +1,14 @@
-//! The stats, each with its kind and its labels: what the README's table says, in one place.
+//! The stats, each with its form and its labels: what the manual's table says, in one place.
 
-use proxy_wasm::types::MetricType;
-use proxy_wasm::types::MetricType::{Counter, Gauge, Histogram};
+use Form::{Counter, Gauge, Histogram};
+
+/// What Envoy keeps of a stat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    Counter,
+    Gauge,
+    Histogram,
+}
 
 /// A stat of the gateway, without the values of its labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,8 +56,8 @@ pub enum Metric {
 pub const LABELS: usize = 5;
 
 impl Metric {
-    /// Its kind, its name, and its labels in the order in which their values are given.
-    pub const fn spec(self) -> (MetricType, &'static str, &'static [&'static str]) {
+    /// Its form, its name, and its labels in the order in which their values are given.
+    pub const fn spec(self) -> (Form, &'static str, &'static [&'static str]) {
         match self {
             Self::Requests => {
                 (Counter, "ai_gateway_requests_total", &["provider", "model", "role", "tenant", "status"])

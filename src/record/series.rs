@@ -1,0 +1,307 @@
+//! In which series a record counts, and by how much.
+
+use super::metric::Metric;
+use super::{FailedAttempt, Record};
+use crate::forward::{Kind, LeftOut};
+use crate::llm::kind::kinds;
+use crate::llm::usage::{Usage, UsageSource};
+use crate::units::Tokens;
+
+/// What takes the counts: Envoy's stats, or the list of a test. A label's text is looked up once for all series of a record.
+pub trait Sink {
+    type Label: Copy;
+
+    fn label(&mut self, text: &str) -> Self::Label;
+
+    /// Counts up.
+    fn add(&mut self, metric: Metric, labels: &[Self::Label], amount: u64);
+
+    /// Sets a gauge, or takes a histogram's sample.
+    fn record(&mut self, metric: Metric, labels: &[Self::Label], value: u64);
+}
+
+/// `tenant` is what the configuration has the stats call the tenant.
+pub fn count<S: Sink>(record: &Record, tenant: &str, sink: &mut S) {
+    let labels = &record.labels;
+    let [provider, model, role, tenant, status] =
+        [&labels.provider, &labels.model, &labels.role, tenant, record.outcome.code()].map(|text| sink.label(text));
+    let of = [provider, model];
+    sink.add(Metric::Requests, &[provider, model, role, tenant, status], 1);
+    charged(sink, record, of, tenant);
+    sink.add(Metric::Retries, &of, record.attempts.saturating_sub(1));
+    for attempt in &record.bill.failed_attempts {
+        failed(sink, attempt, tenant);
+    }
+    for (provider, status) in &record.bill.account_refusals {
+        let labels = [sink.label(&status.to_string()), sink.label(provider)];
+        sink.add(Metric::AccountRefusals, &labels, 1);
+    }
+    refused(sink, record, tenant);
+    left_out(sink, &record.left_out);
+    kinds(sink, record, of);
+    pace(sink, record, of);
+    sink.record(Metric::Duration, &[provider, model, status], record.duration_ms);
+}
+
+fn tokens<S: Sink>(sink: &mut S, usage: &Usage, [provider, model]: [S::Label; 2], tenant: S::Label) {
+    for (direction, tokens) in [("input", usage.input_tokens), ("output", usage.output_tokens)] {
+        let direction = sink.label(direction);
+        sink.add(Metric::Tokens, &[direction, provider, model, tenant], tokens.0);
+    }
+}
+
+fn charged<S: Sink>(sink: &mut S, record: &Record, of: [S::Label; 2], tenant: S::Label) {
+    let [provider, model] = of;
+    tokens(sink, &record.bill.usage, of, tenant);
+    sink.add(Metric::Cost, &[provider, model, tenant], record.bill.cost.0);
+    if record.admitted {
+        let source = sink.label(record.bill.usage_source.name());
+        sink.add(Metric::Usage, &[source, provider, model], 1);
+        sink.add(Metric::Spend, &[source, provider, model], record.bill.cost.0);
+    }
+    sink.add(Metric::UsageMismatch, &of, u64::from(record.bill.usage_mismatch));
+    // The provider's own bill, beside ours.
+    if let Some(cost) = record.bill.provider_cost {
+        sink.add(Metric::ProviderCost, &of, cost.0);
+        sink.add(Metric::ProviderCostDiffers, &of, u64::from(record.bill.provider_cost_differs));
+    }
+}
+
+/// Whoever billed it, before another answered.
+fn failed<S: Sink>(sink: &mut S, failed: &FailedAttempt, tenant: S::Label) {
+    let FailedAttempt { provider, model, usage, cost } = failed;
+    let of = [sink.label(provider), sink.label(model)];
+    let [provider, model] = of;
+    tokens(sink, usage, of, tenant);
+    sink.add(Metric::Cost, &[provider, model, tenant], cost.0);
+    let source = sink.label(UsageSource::Reported.name());
+    sink.add(Metric::Spend, &[source, provider, model], cost.0);
+}
+
+fn refused<S: Sink>(sink: &mut S, record: &Record, tenant: S::Label) {
+    if let Some(limit) = record.refused_by {
+        let limit = sink.label(limit);
+        sink.add(Metric::LimitRefusals, &[limit, tenant], 1);
+    }
+    for guard in record.audit.iter() {
+        let limit = sink.label(guard.name());
+        sink.add(Metric::AuditRefusals, &[limit, tenant], 1);
+    }
+}
+
+/// Parts of a head that no provider gets.
+fn left_out<S: Sink>(sink: &mut S, left_out: &LeftOut) {
+    if left_out == &LeftOut::default() {
+        return;
+    }
+    for (kind, count) in Kind::ALL.into_iter().zip(left_out.dropped) {
+        let kind = sink.label(kind.name());
+        sink.add(Metric::Dropped, &[kind], count.into());
+    }
+    sink.add(Metric::UnknownBetas, &[], left_out.unknown_betas.len() as u64);
+}
+
+/// How a stream came: when it began, how long it went on, and what each token took.
+fn pace<S: Sink>(sink: &mut S, record: &Record, of: [S::Label; 2]) {
+    let Some(first) = record.first_byte_ms.filter(|_| record.stream) else { return };
+    sink.record(Metric::TimeToFirstToken, &of, first);
+    let streamed = record.duration_ms.saturating_sub(first);
+    sink.record(Metric::StreamDuration, &of, streamed);
+    // The first token came with the beginning.
+    let rest = record.bill.usage.output_tokens.0.saturating_sub(1);
+    if let Some(each) = streamed.saturating_mul(1_000).checked_div(rest).filter(|_| record.usage_is_reported()) {
+        sink.record(Metric::TimePerOutputToken, &of, each);
+    }
+}
+
+macro_rules! parts {
+    (() parts: [$(($part:ident $(less $inner:ident)?, $side:ident, $rate:ident, $key:ident, $whole:ident, $may:ident),)*]
+        pieces: [$($piece:tt,)*]) => {
+        /// The parts of a side, each under its count's name. A part of a part counts in that.
+        fn parts(usage: &Usage) -> impl Iterator<Item = (&'static str, Tokens)> {
+            let parts = [$((stringify!($part), usage.$part, matches!(stringify!($whole), "input" | "output")),)*];
+            parts.into_iter().filter(|(.., of_a_side)| *of_a_side).map(|(name, tokens, _)| (name, tokens))
+        }
+    };
+}
+kinds!(parts());
+
+/// Parts of the input and the output that have names of their own.
+fn kinds<S: Sink>(sink: &mut S, record: &Record, [provider, model]: [S::Label; 2]) {
+    for (name, tokens) in parts(&record.bill.usage) {
+        if tokens.0 > 0 {
+            let kind = sink.label(name.strip_suffix("_tokens").unwrap_or(name));
+            sink.add(Metric::TokensByKind, &[kind, provider, model], tokens.0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limit::{Guard, Guards};
+    use crate::outcome::Outcome;
+    use crate::record::{Bill, Labels};
+    use crate::units::{NanoUsd, UnixNanos};
+
+    /// What was counted, a line each.
+    #[derive(Default)]
+    struct Lines {
+        texts: Vec<String>,
+        lines: Vec<String>,
+    }
+
+    impl Lines {
+        fn write(&mut self, metric: Metric, labels: &[usize], amount: u64) {
+            let (_, name, names) = metric.spec();
+            assert_eq!(names.len(), labels.len(), "{name}");
+            let labels: Vec<_> = labels.iter().map(|at| self.texts[*at].as_str()).collect();
+            self.lines.push(format!("{} {} {amount}", name.trim_start_matches("ai_gateway_"), labels.join(",")));
+        }
+    }
+
+    impl Sink for Lines {
+        type Label = usize;
+
+        fn label(&mut self, text: &str) -> usize {
+            self.texts.push(text.to_owned());
+            self.texts.len() - 1
+        }
+
+        fn add(&mut self, metric: Metric, labels: &[usize], amount: u64) {
+            if amount > 0 {
+                self.write(metric, labels, amount);
+            }
+        }
+
+        fn record(&mut self, metric: Metric, labels: &[usize], value: u64) {
+            self.write(metric, labels, value);
+        }
+    }
+
+    fn record() -> Record {
+        Record {
+            labels: Labels {
+                tenant: "acme".to_owned(),
+                role: "chat".to_owned(),
+                model: "m".to_owned(),
+                provider: "p".to_owned(),
+            },
+            outcome: Outcome::Success,
+            started: UnixNanos(0),
+            request_id: String::new(),
+            api: "openai_chat",
+            model_asked: String::new(),
+            model_chosen: String::new(),
+            stream: false,
+            status: 200,
+            attempts: 1,
+            bill: Bill::default(),
+            reserved: NanoUsd(0),
+            refused_by: None,
+            audit: Guards::default(),
+            left_out: LeftOut::default(),
+            duration_ms: 70,
+            first_byte_ms: None,
+            admitted: false,
+        }
+    }
+
+    fn counted(record: &Record) -> Vec<String> {
+        let mut lines = Lines::default();
+        count(record, "ACME", &mut lines);
+        lines.lines
+    }
+
+    #[test]
+    fn a_refusal_counts_by_its_code_and_its_limit_and_costs_nothing() {
+        let mut audit = Guards::default();
+        audit.insert(Guard::DayUsd);
+        let refused =
+            Record { outcome: Outcome::RateLimited, refused_by: Some("requests_per_minute"), audit, ..record() };
+        assert_eq!(
+            counted(&refused),
+            [
+                "requests_total p,m,chat,ACME,rate_limited 1",
+                "limit_refusals_total requests_per_minute,ACME 1",
+                "audit_refusals_total day_usd,ACME 1",
+                "request_duration_ms p,m,rate_limited 70",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_streamed_answer_counts_its_tokens_by_side_and_kind_its_money_by_source_and_its_pace() {
+        let usage = Usage {
+            input_tokens: Tokens(100),
+            output_tokens: Tokens(11),
+            cached_input_tokens: Tokens(40),
+            cache_creation_input_tokens: Tokens(20),
+            cache_creation_1h_input_tokens: Tokens(5),
+            reasoning_tokens: Tokens(3),
+            ..Usage::default()
+        };
+        let streamed = Record {
+            stream: true,
+            bill: Bill {
+                usage,
+                usage_source: UsageSource::Reported,
+                cost: NanoUsd(9),
+                provider_cost: Some(NanoUsd(8)),
+                provider_cost_differs: true,
+                ..Bill::default()
+            },
+            first_byte_ms: Some(20),
+            admitted: true,
+            ..record()
+        };
+        assert_eq!(
+            counted(&streamed),
+            [
+                "requests_total p,m,chat,ACME,success 1",
+                "tokens_total input,p,m,ACME 100",
+                "tokens_total output,p,m,ACME 11",
+                "cost_nanousd_total p,m,ACME 9",
+                "usage_total reported,p,m 1",
+                "spend_nanousd_total reported,p,m 9",
+                "provider_cost_nanousd_total p,m 8",
+                "provider_cost_differs_total p,m 1",
+                "tokens_by_kind_total cached_input,p,m 40",
+                "tokens_by_kind_total cache_creation_input,p,m 20",
+                "tokens_by_kind_total reasoning,p,m 3",
+                "time_to_first_token_ms p,m 20",
+                "stream_duration_ms p,m 50",
+                "time_per_output_token_us p,m 5000",
+                "request_duration_ms p,m,success 70",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_attempt_that_was_billed_before_the_answer_counts_under_its_own_provider() {
+        let failed = FailedAttempt {
+            provider: "q".to_owned(),
+            model: "n".to_owned(),
+            usage: Usage { input_tokens: Tokens(7), ..Usage::default() },
+            cost: NanoUsd(6),
+        };
+        let lines = counted(&Record {
+            attempts: 2,
+            bill: Bill {
+                failed_attempts: vec![failed],
+                account_refusals: vec![("q".to_owned(), 402)],
+                ..Bill::default()
+            },
+            ..record()
+        });
+        for line in [
+            "retries_total p,m 1",
+            "tokens_total input,q,n,ACME 7",
+            "cost_nanousd_total q,n,ACME 6",
+            "spend_nanousd_total reported,q,n 6",
+            "provider_account_refusals_total 402,q 1",
+        ] {
+            assert!(lines.iter().any(|counted| counted == line), "{line}: {lines:#?}");
+        }
+    }
+}
