@@ -28,9 +28,12 @@ pub enum Guard {
     MonthUsd,
 }
 
+/// How many there are; a guard that is missing in [`Guard::ALL`] doesn't compile.
+const GUARDS: usize = Guard::MonthUsd as usize + 1;
+
 impl Guard {
     /// In the order they are checked: the cheapest fact for a client to act on is named first.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; GUARDS] = [
         Self::RequestsPerMinute,
         Self::RequestsPerHour,
         Self::RequestsPerDay,
@@ -72,7 +75,7 @@ pub struct Rule {
 
 /// One rule for every guard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Rules([Rule; 8]);
+pub struct Rules([Rule; GUARDS]);
 
 impl Rules {
     pub fn get(&self, guard: Guard) -> Rule {
@@ -94,17 +97,17 @@ impl Rules {
 
 /// A set of guards, for those an audit would have refused by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Guards(u8);
+pub struct Guards([bool; GUARDS]);
 
 impl Guards {
     pub fn insert(&mut self, guard: Guard) {
-        self.0 |= 1u8.wrapping_shl(u32::try_from(guard.index()).unwrap_or(0));
+        if let Some(slot) = self.0.get_mut(guard.index()) {
+            *slot = true;
+        }
     }
 
     pub fn iter(self) -> impl Iterator<Item = Guard> {
-        Guard::ALL
-            .into_iter()
-            .filter(move |guard| self.0.wrapping_shr(u32::try_from(guard.index()).unwrap_or(0)) & 1 == 1)
+        Guard::ALL.into_iter().zip(self.0).filter(|(_, is_in)| *is_in).map(|(guard, _)| guard)
     }
 }
 
@@ -179,7 +182,7 @@ impl Share {
         if self.is_whole() { limit } else { self.part_of(limit) }
     }
 
-    /// Apart from [`Self::of`], which stands in several places and where an Envoy is alone never comes here.
+    /// A function of its own: [`Self::of`] is inlined in several places, and an Envoy that is alone never needs this.
     #[inline(never)]
     fn part_of(self, limit: u64) -> u64 {
         let part = u128::from(limit).saturating_mul(self.part.into()).checked_div(self.of.into());
@@ -213,7 +216,7 @@ impl Ask {
     }
 }
 
-/// What was set aside for one admitted request. Settlement consumes it, so it is settled once and only once.
+/// What was set aside for one admitted request. It has no copy, and its settlement consumes it: it is settled once.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "a reservation that is not settled holds the tenant's budget until its lease lapses"]
 pub struct Reservation {

@@ -19,6 +19,7 @@ pub(super) enum Charge {
 
 /// What is known of an answer when its stream is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there is one for each request, and it lives for a moment")]
 pub(super) enum Evidence {
     /// The provider refused the gateway's own account.
     AccountRefused,
@@ -49,6 +50,8 @@ pub(super) struct Answered {
     pub length: Option<u64>,
     /// Its outcome is a success.
     pub success: bool,
+    /// It says that it is still to come.
+    pub accepted: bool,
 }
 
 /// What the request could have come to.
@@ -88,7 +91,10 @@ impl Evidence {
             // A stream would have begun to show; an answer in one piece may have been generated to its end.
             Self::LeftUnderWay => (Told::default(), if request.stream { Tokens(0) } else { request.most_output }),
             Self::Answered(answer) if answer.is_final => {
-                return Charge::Reported(answer.reported.usage(Tokens::default, Tokens::default));
+                let usage = answer.reported.usage(Tokens::default, Tokens::default);
+                // Of these no answer tells: they came with the request.
+                let images = usage.images.max(request.items.given_images);
+                return Charge::Reported(Usage { images, characters: request.items.characters, ..usage });
             }
             // An error and nothing else is no output, under whatever status: providers don't bill for it.
             Self::Answered(answer) if answer.is_a_mere_error() => return Charge::Nothing,
@@ -97,7 +103,8 @@ impl Evidence {
         let usage = reported.usage(|| request.likely_input, || output.min(request.most_output));
         // What is sold by the piece was asked for, and made before it was sent.
         Charge::Estimated(Usage {
-            images: usage.images.max(request.items.images),
+            images: usage.images.max(request.items.images).max(request.items.given_images),
+            characters: request.items.characters,
             search_units: usage.search_units.max(request.items.search_units),
             ..usage
         })
@@ -124,7 +131,7 @@ impl Answered {
             // It was generated to its end before it was sent: what was cut off counts too.
             let whole = self.length.map_or(request.most_output, |length| whole_of(length, request.density));
             whole.max(self.shown)
-        } else if request.background && self.shown <= Tokens(1) && self.success {
+        } else if request.background && self.accepted && self.shown <= Tokens(1) && self.success {
             // It was only accepted, to be generated in the background.
             request.most_output
         } else {
@@ -146,7 +153,7 @@ mod tests {
     const REQUEST: Request = Request {
         likely_input: Tokens(100),
         most_output: Tokens(1_000),
-        items: Items { images: 0, search_units: 0 },
+        items: Items { images: 0, given_images: 0, search_units: 0, characters: 0 },
         stream: false,
         background: false,
         density: Density::PRIOR,
@@ -210,7 +217,7 @@ mod tests {
             ),
             (
                 "accepted for later",
-                told(Answered { shown: Tokens(1), ..one }),
+                told(Answered { shown: Tokens(1), accepted: true, ..one }),
                 Request { background: true, ..REQUEST },
                 ("estimated", 100, 1_000),
             ),
@@ -227,7 +234,7 @@ mod tests {
 
     #[test]
     fn what_was_asked_for_by_the_piece_is_charged_where_no_report_says_otherwise() {
-        let request = Request { items: Items { images: 3, search_units: 0 }, ..REQUEST };
+        let request = Request { items: Items { images: 3, ..Items::default() }, ..REQUEST };
         assert_eq!(Evidence::LeftUnderWay.charge(&request).usage().images, 3);
         let told = reported(&[(Count::Images, 1)]);
         let answer = Answered { status: 200, reported: told, is_final: true, ..Answered::default() };

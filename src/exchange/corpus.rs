@@ -150,13 +150,14 @@ fn frame(line: &Value) -> Vec<u8> {
     .concat()
 }
 
+const PIECES: [&str; 6] =
+    ["images", "search_units", "web_searches", "file_searches", "container_sessions", "audio_seconds"];
+
 /// The record's usage by name, without zeros.
 fn usage(record: &Record) -> BTreeMap<String, u64> {
     let line: Value = serde_json::from_str(&record.to_json()).unwrap();
     let line = line.as_object().unwrap();
-    let counts = line.iter().filter(|(name, _)| {
-        name.ends_with("_tokens") || ["images", "search_units", "web_searches"].contains(&name.as_str())
-    });
+    let counts = line.iter().filter(|(name, _)| name.ends_with("_tokens") || PIECES.contains(&name.as_str()));
     counts.filter_map(|(name, count)| Some((name.clone(), count.as_u64().filter(|count| *count > 0)?))).collect()
 }
 
@@ -263,7 +264,7 @@ fn a_case_cut_anywhere_is_never_free_after_output_nor_more_than_its_whole() {
             }
             if cut > 0
                 && record.bill.usage.total_tokens == Tokens(0)
-                && record.bill.usage.images + record.bill.usage.search_units == 0
+                && record.bill.usage.images + record.bill.usage.search_units + record.bill.usage.audio_seconds == 0
                 && whole.bill.usage.total_tokens > Tokens(0)
             {
                 faults.push(format!("{}: cut at {cut}: free", case.name));

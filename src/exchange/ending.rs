@@ -265,7 +265,9 @@ impl Answer {
     fn weighed(self, schema: &'static Schema, ending: &Ending, sizes: &Sizes, request: &Request) -> Weighed {
         let Self { status, meter, length, .. } = self;
         let (stream, non_streaming) = (request.stream, !request.stream && !meter.is_stream());
-        let Reading { told, cost, model, service_tier, generated, error, finished, uncounted } = meter.read();
+        let Reading { told, cost, model, service_tier, generated, error, is_blank, accepted, finished, uncounted } =
+            meter.read();
+        let error = error || (is_blank && ending.flags == 0 && status < 300);
         let is_final = told.is_whole() && (finished || !stream || ending.flags == 0);
         let outcome = answered(ending, status, error, is_final);
         let shown = estimate::output(schema, generated, stream, error, request.density);
@@ -286,6 +288,7 @@ impl Answer {
             broke_off: ending.flags != 0,
             length,
             success: outcome == Outcome::Success,
+            accepted,
         };
         let usage_mismatch = is_final && told.mismatch;
         let read = Read { model: model.unwrap_or_default(), service_tier, provider_cost: cost, usage_mismatch };

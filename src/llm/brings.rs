@@ -3,8 +3,13 @@
 /// What a request asks for by the piece.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Items {
+    /// Pictures to be made.
     pub images: u64,
+    /// Pictures that come with it, where they are sold by the piece.
+    pub given_images: u64,
     pub search_units: u64,
+    /// Of a text to be read out.
+    pub characters: u64,
 }
 
 /// What of a request's input a provider may write into a cache, at a rate of its own.

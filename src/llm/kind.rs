@@ -30,6 +30,10 @@ macro_rules! kinds {
                 (images, image, image_usd),
                 (search_units, search_unit, search_unit_usd),
                 (web_searches, web_search, web_search_usd),
+                (file_searches, file_search, file_search_usd),
+                (container_sessions, container_session, container_session_usd),
+                (audio_seconds, audio_second, audio_second_usd),
+                (characters, character, character_usd),
             ]
         }
     };

@@ -4,6 +4,8 @@
 //! client are the bytes of an unfinished event held back, because an event can be kept from the client only whole.
 
 mod alike;
+mod distinct;
+mod seen;
 mod sieve;
 
 use std::mem;
@@ -11,10 +13,11 @@ use std::mem;
 use super::eventstream::{self, EventStream, Wrapped};
 use super::framing::{Data, Sse};
 use super::schema::{Fact, Schema};
-use super::usage::{Count, Native, Told, reported_usd};
-use crate::json::{Container, Decimal, Found, Hit, Number, Scanner};
+use super::usage::{Count, Told};
+use crate::json::Scanner;
 use crate::units::NanoUsd;
 use alike::Alike;
+use seen::Seen;
 use sieve::{Sieve, Withheld};
 
 /// What the answer's head says of its body.
@@ -32,6 +35,8 @@ pub enum Form {
     Encoded,
     /// Of a type that isn't known.
     Opaque,
+    /// A page for people: a login, a console, a proxy's error. No API answers in HTML.
+    Page,
 }
 
 impl Form {
@@ -49,6 +54,8 @@ impl Form {
             Self::Binary
         } else if is(&["application/json", "application/x-ndjson", "application/ndjson", "application/jsonl"]) {
             Self::Json
+        } else if is(&["text/html", "application/xhtml+xml"]) {
+            Self::Page
         } else if essence.get(..5).is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/")) {
             Self::Text
         } else {
@@ -78,8 +85,12 @@ pub struct Reading {
     pub model: Option<String>,
     pub service_tier: Option<String>,
     pub generated: Generated,
-    /// An error stood in the answer, or in an event of it.
+    /// An error stood in the answer, or in an event of it; or it was a page for people.
     pub error: bool,
+    /// Neither text nor usage came, nor a word on why: if that is all of it, it is no answer of a model.
+    pub is_blank: bool,
+    /// The answer says that it is still to come: in a queue, or in progress.
+    pub accepted: bool,
     /// What was told is the whole, wherever the answer broke off.
     pub finished: bool,
     /// Bytes of text that came after the last count of the output.
@@ -119,39 +130,15 @@ enum Framing {
     Binary { frames: EventStream, wrapped: Option<Wrapped> },
 }
 
-/// Facts of the whole answer.
-#[derive(Default)]
-struct Seen {
-    native: Native,
-    cost: Option<NanoUsd>,
-    model: Option<String>,
-    service_tier: Option<String>,
-    output_bytes: u64,
-    error: bool,
-    finished: bool,
-    /// Of `output_bytes`, those that came before the last count of the output.
-    counted_bytes: u64,
-    modality: Modality,
-}
-
-/// The object of a modality's count, while it is read.
-#[derive(Default)]
-struct Modality {
-    kind: Option<Kind>,
-    tokens: Option<u64>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Audio,
-    Image,
-}
-
 /// Facts of the current document: the event, or the whole JSON body.
 #[derive(Clone, Copy, Default)]
 struct Event {
     choices_empty: bool,
     usage: bool,
+    /// Its usage has a count of nothing where the input stood, and counts of a cache that may be it.
+    input_is_nothing: bool,
+    cache_counts: bool,
+    finished: bool,
     /// Its data began otherwise than an object: `[DONE]`, which is never the usage.
     not_an_object: bool,
     begun: bool,
@@ -206,7 +193,7 @@ impl Meter {
                 let wrapped = schema.wrapped.then(Wrapped::default);
                 Framing::Binary { frames: EventStream::default(), wrapped }
             }
-            Form::Json | Form::Text | Form::Encoded | Form::Opaque => Framing::None,
+            Form::Json | Form::Text | Form::Encoded | Form::Opaque | Form::Page => Framing::None,
         };
         Self {
             schema,
@@ -224,7 +211,7 @@ impl Meter {
     /// A count that the answer's head told.
     pub fn told(&mut self, count: Count, value: Option<u64>) {
         if value.is_some() {
-            self.seen.native.set(count, value);
+            self.seen.counts.set(count, value);
         }
     }
 
@@ -240,11 +227,15 @@ impl Meter {
     /// Reads the next bytes; `last` when no more can come.
     pub fn feed(&mut self, chunk: &[u8], last: bool) -> Passage {
         self.body_bytes = self.body_bytes.saturating_add(chunk.len() as u64);
-        if !self.begun && self.form == Form::EventStream {
+        if !self.begun && matches!(self.form, Form::EventStream | Form::Json | Form::Opaque | Form::Text) {
             let content = chunk.trim_ascii_start();
             self.begun = !content.is_empty();
-            if content.starts_with(b"{") {
-                return self.in_one_piece(chunk, content);
+            match (self.form, content) {
+                (Form::EventStream, [b'{', ..]) => return self.in_one_piece(chunk, content),
+                // Under whatever type it came.
+                (_, [b'<', ..]) if !self.schema.takes_forms => self.form = Form::Page,
+                (Form::Json, _) if is_event_stream(content) => self.become_event_stream(),
+                _ => {}
             }
         }
         match (self.form, &self.framing) {
@@ -252,7 +243,7 @@ impl Meter {
             (Form::Binary, _) => self.frames(chunk),
             (Form::Json, _) => self.documents(chunk),
             (Form::Text, _) => self.seen.generated(chunk.len() as u64),
-            (Form::Encoded | Form::Opaque, _) => {}
+            (Form::Encoded | Form::Opaque | Form::Page, _) => {}
         }
         Passage::Unchanged
     }
@@ -269,6 +260,13 @@ impl Meter {
         }
         blanks.extend_from_slice(chunk);
         Passage::Replaced(blanks)
+    }
+
+    /// Events under the head of one document, as some relays send them.
+    fn become_event_stream(&mut self) {
+        self.form = Form::EventStream;
+        self.scanner = Scanner::new(self.schema.event);
+        self.framing = Framing::Sse { lines: Sse::new(), alike: Alike::default() };
     }
 
     fn documents(&mut self, chunk: &[u8]) {
@@ -352,10 +350,11 @@ impl Meter {
         let broken = scanner.finish(&mut |hit| seen.hit(event, &hit)).is_err() && *form == Form::Json;
         seen.finished |= event.ends_the_stream();
         if broken {
-            seen.native.forget_sums();
+            seen.counts.forget_sums();
         }
         let generated = match self.form {
             _ if self.body_bytes == 0 => Generated::Nothing,
+            Form::Page => Generated::Nothing,
             Form::Encoded | Form::Opaque => {
                 Generated::Opaque { bytes: self.body_bytes, encoded: self.form == Form::Encoded }
             }
@@ -366,85 +365,27 @@ impl Meter {
                 Generated::Text { text: self.seen.output_bytes, body: self.body_bytes }
             }
         };
+        let told = self.seen.native(self.schema.contract).of_text(self.seen.output_bytes);
+        let readable = matches!(self.form, Form::Json | Form::EventStream | Form::Binary);
+        let is_blank = told.is_nothing() && (self.body_bytes == 0 || readable && self.seen.is_blank());
         Reading {
-            told: self.seen.native.canonical(self.schema.contract).of_text(self.seen.output_bytes),
-            cost: self.seen.cost,
+            told,
+            error: self.seen.error || self.form == Form::Page,
+            is_blank,
+            accepted: self.seen.accepted,
+            cost: self.seen.cost(),
+            service_tier: self.seen.service_tier(),
             model: self.seen.model,
-            service_tier: self.seen.service_tier,
             generated,
-            error: self.seen.error,
             finished: self.seen.finished || !self.schema.grows,
             uncounted: self.seen.output_bytes.saturating_sub(self.seen.counted_bytes),
         }
     }
 }
 
-impl Seen {
-    fn hit(&mut self, event: &mut Event, hit: &Hit<'_, Fact>) {
-        match (hit.key, hit.found) {
-            (Fact::Model, Found::Text { text, .. }) => keep(&mut self.model, text),
-            (Fact::ServiceTier, Found::Text { text, .. }) => keep(&mut self.service_tier, text),
-            (Fact::Kind, Found::Text { text, .. }) => {
-                self.error |= matches!(text, "error" | "failed" | "response.failed");
-            }
-            (Fact::Error, found) => self.error |= !matches!(found, Found::Null | Found::Closed { .. }),
-            (Fact::Choices, Found::Closed { container: Container::Array, empty }) => event.choices_empty = empty,
-            (Fact::Usage, Found::Opened(Container::Object)) => event.usage = true,
-            (Fact::Output, Found::Size(size)) => self.generated(size),
-            (Fact::Arguments, Found::Closed { .. }) => self.generated(hit.to.saturating_sub(hit.from)),
-            // The last count wins: streams repeat and correct theirs. What isn't a count changes nothing.
-            (Fact::Count(count), Found::Number(Number::Whole(value))) => {
-                self.native.set(count, Some(value));
-                if count == Count::Output {
-                    self.counted_bytes = self.output_bytes;
-                }
-            }
-            (Fact::Finish, Found::Text { .. }) => self.finished = true,
-            (Fact::Embedding, Found::Opened(_)) if self.native.get(Count::Output).is_none() => {
-                self.native.set(Count::Output, Some(0));
-            }
-            (Fact::Each(count), Found::Opened(Container::Object) | Found::Size(_)) => self.native.add(count, 1),
-            (Fact::Each(count), Found::Number(Number::Whole(value))) => self.native.add(count, value),
-            (Fact::Cost { places }, Found::Number(number)) => self.cost = cost(number, places),
-            (Fact::Modalities { .. }, Found::Opened(Container::Object)) => self.modality = Modality::default(),
-            (Fact::Modalities { audio, image }, Found::Closed { container: Container::Object, .. }) => {
-                match mem::take(&mut self.modality) {
-                    Modality { kind: Some(Kind::Audio), tokens } => self.native.set(audio, tokens),
-                    Modality { kind: Some(Kind::Image), tokens } => self.native.set(image, tokens),
-                    Modality { kind: None, .. } => {}
-                }
-            }
-            (Fact::Modality, Found::Text { text, .. }) => {
-                self.modality.kind = match text {
-                    "AUDIO" => Some(Kind::Audio),
-                    "IMAGE" => Some(Kind::Image),
-                    _ => None,
-                };
-            }
-            (Fact::ModalityTokens, Found::Number(Number::Whole(tokens))) => self.modality.tokens = Some(tokens),
-            _ => {}
-        }
-    }
-
-    const fn generated(&mut self, bytes: u64) {
-        self.output_bytes = self.output_bytes.saturating_add(bytes);
-    }
-}
-
-fn keep(kept: &mut Option<String>, text: &str) {
-    if kept.as_deref() != Some(text) {
-        *kept = Some(text.to_owned());
-    }
-}
-
-/// A number of units of 10^-`places` USD.
-fn cost(number: Number, unit_places: u64) -> Option<NanoUsd> {
-    let Decimal { significand, places } = match number {
-        Number::Whole(significand) => Decimal { significand, places: 0 },
-        Number::Fraction(decimal) => decimal,
-        Number::Negative => return None,
-    };
-    reported_usd(Decimal { significand, places: places.saturating_add(unit_places) })
+/// By its first byte: of `data`, `event`, `id`, `retry` or a comment. No document of JSON begins with one of these.
+fn is_event_stream(content: &[u8]) -> bool {
+    content.first().is_some_and(|first| b"deir:".contains(first))
 }
 
 #[cfg(test)]

@@ -129,12 +129,13 @@ pub struct FreePath {
     pub model: Option<String>,
 }
 
-const FREE: [(&[&str], &str, Free, Dialect); 12] = [
+const FREE: [(&[&str], &str, Free, Dialect); 13] = [
     (&["GET", "DELETE"], "**/v1/responses/*", Free::Stored, Dialect::OpenAi),
     (&["GET"], "**/v1/responses/*/input_items", Free::Stored, Dialect::OpenAi),
     (&["POST"], "**/v1/responses/*/cancel", Free::Stored, Dialect::OpenAi),
     (&["POST"], "**/v1/responses/input_tokens", Free::Counts, Dialect::OpenAi),
     (&["POST"], "**/v1/messages/count_tokens", Free::Counts, Dialect::Anthropic),
+    (&["POST"], "**/publishers/anthropic/models/count-tokens:rawPredict", Free::Counts, Dialect::Anthropic),
     (&["POST"], "**/models/{model}:countTokens", Free::Counts, Dialect::Gemini),
     (&["GET"], "**/v1/models", Free::Models, Dialect::OpenAi),
     (&["GET"], "**/v1/models/{model}", Free::Models, Dialect::OpenAi),
@@ -237,27 +238,36 @@ fn encoded(name: &str) -> String {
 }
 
 /// Path, schema, and whether the path alone says that the answer is a stream. The most exact of two comes first.
-const BUILT_IN: [(&str, &str, Option<bool>); 36] = [
+const BUILT_IN: [(&str, &str, Option<bool>); 46] = [
     ("/api/ai/chat", "gateway_chat", None),
     ("**/deployments/{model}/chat/completions", "openai_chat", None),
     ("**/chat/completions", "openai_chat", None),
     ("**/deployments/{model}/completions", "openai_completions", None),
     ("**/completions", "openai_completions", None),
     ("**/responses", "openai_responses", None),
+    ("**/responses/compact", "openai_responses", None),
     ("**/api/embeddings", "ollama_embed", None),
     ("**/deployments/{model}/embeddings", "openai_embeddings", None),
     ("**/embeddings", "openai_embeddings", None),
     ("**/deployments/{model}/images/generations", "openai_images", None),
     ("**/images/generations", "openai_images", None),
+    ("**/deployments/{model}/images/edits", "openai_images", None),
     ("**/images/edits", "openai_images", None),
     ("**/images/variations", "openai_images", None),
+    ("**/deployments/{model}/audio/speech", "openai_audio", None),
+    ("**/deployments/{model}/audio/transcriptions", "openai_audio", None),
+    ("**/deployments/{model}/audio/translations", "openai_audio", None),
     ("**/audio/speech", "openai_audio", None),
     ("**/audio/transcriptions", "openai_audio", None),
     ("**/audio/translations", "openai_audio", None),
     ("**/rerank", "rerank", None),
     ("**/v1/messages", "anthropic_messages", None),
+    ("**/publishers/anthropic/models/{model}:rawPredict", "anthropic_messages", Some(false)),
+    ("**/publishers/anthropic/models/{model}:streamRawPredict", "anthropic_messages", Some(true)),
     ("**/models/{model}:generateContent", "gemini_generate", Some(false)),
     ("**/models/{model}:streamGenerateContent", "gemini_generate", Some(true)),
+    ("**/v1/interactions", "gemini_interactions", None),
+    ("**/v1beta/interactions", "gemini_interactions", None),
     ("**/tunedModels/{model}:generateContent", "gemini_generate", Some(false)),
     ("**/tunedModels/{model}:streamGenerateContent", "gemini_generate", Some(true)),
     ("**/models/{model}:embedContent", "gemini_embed", Some(false)),
@@ -268,6 +278,8 @@ const BUILT_IN: [(&str, &str, Option<bool>); 36] = [
     ("**/model/{model}/invoke", "bedrock_invoke", Some(false)),
     ("**/model/{model}/invoke-with-response-stream", "bedrock_invoke", Some(true)),
     ("**/v2/chat", "cohere_chat", None),
+    // LM Studio's own API, whose path ends as Cohere's first one.
+    ("**/api/v1/chat", "lm_studio_chat", None),
     ("**/v1/chat", "cohere_chat", None),
     ("**/v2/embed", "cohere_embed", None),
     ("**/v1/embed", "cohere_embed", None),

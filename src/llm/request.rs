@@ -100,6 +100,8 @@ pub struct Request {
     pub service_tier: Option<String>,
     pub sizes: Sizes,
     documents: u64,
+    pictures: u64,
+    characters: u64,
     /// Just behind the object's opening bracket.
     inside: u64,
     /// The object holds nothing else, so what is put into it ends without a comma.
@@ -242,10 +244,12 @@ impl RequestReader {
             schema,
             model,
             stream: called.streams.or(fields.stream).unwrap_or(schema.streams),
-            choices: fields.choices.unwrap_or(1),
+            choices: fields.choices.unwrap_or(1).saturating_mul(fields.prompts.max(1)),
             service_tier: fields.service_tier,
             sizes,
             documents: fields.documents,
+            pictures: fields.pictures,
+            characters: fields.characters,
             inside,
             empty: before == Before::Known { empty: true },
             model_place,
@@ -325,11 +329,12 @@ impl Request {
     }
 
     pub fn items(&self) -> Items {
+        let asked = Items { given_images: self.pictures, characters: self.characters, ..Items::default() };
         match self.schema.item {
-            None => Items::default(),
-            Some(Item::Image) => Items { images: self.choices, search_units: 0 },
+            None => asked,
+            Some(Item::Image) => Items { images: self.choices, ..asked },
             Some(Item::SearchUnit) => {
-                Items { images: 0, search_units: self.documents.div_ceil(DOCUMENTS_PER_SEARCH).max(1) }
+                Items { search_units: self.documents.div_ceil(DOCUMENTS_PER_SEARCH).max(1), ..asked }
             }
         }
     }

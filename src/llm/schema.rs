@@ -7,6 +7,8 @@ mod anthropic;
 mod bedrock;
 mod cohere;
 mod gemini;
+mod interactions;
+mod lm_studio;
 mod ollama;
 mod openai;
 
@@ -132,6 +134,14 @@ pub enum Asked {
     Tools,
     /// By its name, a list of models that may serve in the place of the one that is priced.
     OtherModels(&'static str),
+    /// By its name, another model that works beside the one that is priced.
+    OtherModel(&'static str),
+    /// A text that is sold by the character.
+    Characters,
+    /// A picture that is sold by the piece.
+    Picture,
+    /// What is completed: of a list, each is answered by itself.
+    Prompts,
     /// For the gateway alone.
     Role,
     Sensitivity,
@@ -173,10 +183,36 @@ pub enum Fact {
     Modality,
     ModalityTokens,
     ServiceTier,
+    /// By what kind of traffic Vertex served it.
+    TrafficType,
+    /// How fast, and where: each has rates of its own.
+    Speed,
+    Region,
+    /// How long a sound was.
+    Seconds,
     /// The provider's own bill, in units of 10^-`places` USD.
     Cost {
         places: u64,
     },
+    /// What a relay's provider bills beside it, in USD, if the key is the operator's own.
+    UpstreamCost,
+    OwnKey,
+    /// What was written into a cache, in objects of an age and a count.
+    WrittenFor,
+    WrittenAge,
+    WrittenTokens,
+    /// A round of several that an answer took, and its counts.
+    Iteration,
+    Iterated(Count),
+    /// An item of the output, which may be the call of a hosted tool.
+    Call,
+    CallId,
+    CallKind,
+    CallStatus,
+    CallAction,
+    CallContainer,
+    /// A search that was made: each different one counts.
+    Query,
 }
 
 /// How a provider of OpenAI's API wants the bound on the output to be called: newer models of OpenAI refuse
@@ -199,7 +235,7 @@ impl BoundField {
     }
 }
 
-pub static ALL: [&Schema; 18] = [
+pub static ALL: [&Schema; 20] = [
     &openai::GATEWAY_CHAT,
     &openai::CHAT,
     &openai::COMPLETIONS,
@@ -213,6 +249,8 @@ pub static ALL: [&Schema; 18] = [
     &anthropic::MESSAGES,
     &gemini::GENERATE,
     &gemini::EMBED,
+    &interactions::INTERACTIONS,
+    &lm_studio::CHAT,
     &bedrock::CONVERSE,
     &bedrock::INVOKE,
     &ollama::CHAT,

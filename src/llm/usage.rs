@@ -33,7 +33,7 @@ macro_rules! usage {
                 ]
             }
 
-            /// Of counts in the order of [`Self::named`].
+            /// Of counts in the order of [`Self::named`]. Pieces at the end may be missing: an older filter knows fewer.
             pub fn from_counts(counts: &[u64]) -> Option<Self> {
                 let mut counts = counts.iter().copied();
                 let usage = Self {
@@ -41,7 +41,7 @@ macro_rules! usage {
                     output_tokens: Tokens(counts.next()?),
                     total_tokens: Tokens(counts.next()?),
                     $($part: Tokens(counts.next()?),)*
-                    $($piece: counts.next()?,)*
+                    $($piece: counts.next().unwrap_or(0),)*
                 };
                 counts.next().is_none().then_some(usage)
             }
@@ -116,9 +116,18 @@ pub enum Count {
     MadeImages,
     SearchUnits,
     WebSearches,
+    FileSearches,
+    ContainerSessions,
+    AudioSeconds,
+    /// Searches as they are seen one by one; a sum that is told counts, if it is larger.
+    SearchCalls,
+    /// What a model that works inside of a tool used, beside the answer's own counts (OpenAI's `tool_usage`).
+    ToolInput,
+    ToolOutput,
+    ToolImageOutput,
 }
 
-const COUNTS: usize = Count::WebSearches as usize + 1;
+const COUNTS: usize = Count::ToolImageOutput as usize + 1;
 
 /// What includes what in a provider's own counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -189,11 +198,14 @@ impl Native {
         let items = Usage {
             images: images.unwrap_or(0),
             search_units: self.or_zero(Count::SearchUnits),
-            web_searches: self.or_zero(Count::WebSearches),
+            web_searches: self.or_zero(Count::WebSearches).max(self.or_zero(Count::SearchCalls)),
+            file_searches: self.or_zero(Count::FileSearches),
+            container_sessions: self.or_zero(Count::ContainerSessions),
+            audio_seconds: self.or_zero(Count::AudioSeconds),
             ..Usage::default()
         };
         // What is sold by the piece needs no tokens.
-        let by_the_piece = images.or(self.get(Count::SearchUnits)).map(|_| 0);
+        let by_the_piece = images.or(self.get(Count::SearchUnits)).or(self.get(Count::AudioSeconds)).map(|_| 0);
         let told = self.get(Count::BilledInput).or(self.get(Count::Input));
         let mut input = told.or(self.get(Count::EachInput));
         let mut output = self.get(Count::BilledOutput).or(self.get(Count::Output));
@@ -215,6 +227,12 @@ impl Native {
         let reasoning = self.or_zero(Count::Reasoning);
         let Sum { output, mismatch } = self.output(contract, input, output, total, reasoning);
         let output = output.or(by_the_piece);
+        // No answer comes from a prompt of nothing: that count is a place holder.
+        let input = input.filter(|input| *input > 0 || contract == Contract::InputOnly || output.unwrap_or(0) == 0);
+        let (input, output) = (
+            input.map(|input| input.saturating_add(self.or_zero(Count::ToolInput))),
+            output.map(|output| output.saturating_add(self.or_zero(Count::ToolOutput))),
+        );
         Told {
             input: input.map(|input| self.input_of(input, cached, created)),
             output: output.map(|output| self.output_of(output)),
@@ -238,7 +256,12 @@ impl Native {
                 Sum { output: told, mismatch: input.is_some() && total.is_some() && rest != told }
             }
             (_, _, None) => {
-                let beside = if contract == Contract::ThoughtsBeside { reasoning } else { 0 };
+                let is_beside = match contract {
+                    Contract::ThoughtsBeside => true,
+                    Contract::CacheIncluded => told.is_some_and(|told| reasoning > told),
+                    Contract::CacheBeside | Contract::InputOnly => false,
+                };
+                let beside = if is_beside { reasoning } else { 0 };
                 // A total below the input is a mismatch; no total, or no input to hold it against, is none.
                 let mismatch = input.is_some() && total.is_some();
                 Sum { output: told.map(|told| told.saturating_add(beside)), mismatch }
@@ -250,6 +273,10 @@ impl Native {
             }
             (Contract::CacheBeside, None, _) => Sum { output: None, mismatch: false },
             (Contract::CacheIncluded, None | Some(0), Some(rest)) => Sum { output: Some(rest), mismatch: false },
+            // More reasoning than output is no part of it, whatever the total leaves out (Perplexity).
+            (Contract::CacheIncluded, Some(told), Some(rest)) if reasoning > told.max(rest) => {
+                Sum { output: Some(told.saturating_add(reasoning)), mismatch: rest != told }
+            }
             (Contract::CacheIncluded, Some(told), Some(rest)) => {
                 let explained = rest == told || rest == told.saturating_add(reasoning);
                 Sum { output: Some(told.max(rest)), mismatch: !explained }
@@ -288,7 +315,7 @@ impl Native {
             output_tokens: Tokens(output),
             reasoning_tokens: part(Count::Reasoning),
             audio_output_tokens: part(Count::AudioOutput),
-            image_output_tokens: part(Count::ImageOutput),
+            image_output_tokens: part(Count::ImageOutput).plus(part(Count::ToolImageOutput)).min(Tokens(output)),
             ..Usage::default()
         }
     }
@@ -319,7 +346,8 @@ impl Told {
     /// A count of nothing beside text that came says that nothing was counted.
     #[must_use]
     pub fn of_text(self, bytes: u64) -> Self {
-        let counted = self.output.is_none_or(|output| output.output_tokens > Tokens(0));
+        let by_the_second = self.items.audio_seconds > 0;
+        let counted = by_the_second || self.output.is_none_or(|output| output.output_tokens > Tokens(0));
         if bytes == 0 || counted { self } else { Self { items: self.items, ..Self::default() } }
     }
 
@@ -428,7 +456,11 @@ mod tests {
         ]);
         let usage = lie.canonical(Contract::CacheIncluded).usage(Tokens::default, Tokens::default);
         assert_eq!((usage.cached_input_tokens, usage.cache_creation_input_tokens), (Tokens(5), Tokens(0)));
-        assert_eq!(usage.reasoning_tokens, Tokens(1));
+        // More reasoning than output is no part of it.
+        assert_eq!((usage.reasoning_tokens, usage.output_tokens), (Tokens(9), Tokens(10)));
+        let lie = native(&[(Count::Input, 5), (Count::Output, 1), (Count::AudioOutput, 9)]);
+        let usage = lie.canonical(Contract::CacheIncluded).usage(Tokens::default, Tokens::default);
+        assert_eq!(usage.audio_output_tokens, Tokens(1));
     }
 
     #[test]

@@ -55,6 +55,7 @@ fn usage(counts: &Value) -> Usage {
         images: count("images"),
         search_units: count("search_units"),
         web_searches: count("web_searches"),
+        ..Usage::default()
     }
 }
 

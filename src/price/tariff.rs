@@ -94,8 +94,10 @@ fn pieces(price: NanoUsd, count: u64) -> u128 {
 
 impl Rates {
     fn ceiling(&self, brings: Brings) -> Ceiling {
-        let Items { images, search_units } = brings.items;
-        let items = pieces(self.image, images).saturating_add(pieces(self.search_unit, search_units));
+        let Items { images, given_images, search_units, characters } = brings.items;
+        let items = pieces(self.image, images.saturating_add(given_images))
+            .saturating_add(pieces(self.search_unit, search_units))
+            .saturating_add(pieces(self.character, characters));
         Ceiling { fixed: nano_usd(pieces(self.request, 1).saturating_add(items)), ..self.dearest(brings) }
     }
 }
@@ -139,9 +141,19 @@ impl Tariff {
         named.map_or(&self.standard, |(_, schedule)| schedule)
     }
 
-    /// By the tier that served.
+    /// By what served. Of several names together (a speed and a region) that have no rates as one, the dearest counts.
     pub fn cost(&self, usage: &Usage, served: Option<&str>) -> NanoUsd {
-        self.schedule(served).rates(usage.input_tokens).cost(usage)
+        let cost = |served| self.schedule(served).rates(usage.input_tokens).cost(usage);
+        match served {
+            Some(names) if names.contains('+') && !self.names(names) => {
+                names.split('+').map(|name| cost(Some(name))).max().unwrap_or_default()
+            }
+            served => cost(served),
+        }
+    }
+
+    fn names(&self, tier: &str) -> bool {
+        self.service_tiers.iter().any(|(name, _)| **name == *tier)
     }
 
     /// Where the answer didn't say what served it: asking for a cheap tier and hanging up must not make it cheap.

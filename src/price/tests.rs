@@ -227,7 +227,7 @@ prop_compose! {
         let [request, image, search_unit, web_search] = pieces.map(NanoUsd);
         Rates {
             input, cached_input, cache_creation, cache_creation_1h, audio_input, image_input, output, reasoning,
-            audio_output, image_output, request, image, search_unit, web_search,
+            audio_output, image_output, request, image, search_unit, web_search, ..Rates::default()
         }
     }
 }
@@ -252,6 +252,7 @@ prop_compose! {
             audio_output_tokens: Tokens(spoken),
             image_output_tokens: Tokens(drawn),
             images, search_units, web_searches,
+            ..Usage::default()
         }
     }
 }
@@ -302,7 +303,7 @@ proptest! {
     #[test]
     fn the_worst_case_covers_every_split_of_the_input(rates in rates(), usage in usage()) {
         let usage = Usage { web_searches: 0, ..usage };
-        let items = Items { images: usage.images, search_units: usage.search_units };
+        let items = Items { images: usage.images, search_units: usage.search_units, ..Items::default() };
         let tariff = Tariff { standard: Schedule { base: rates, above: Vec::new() }, service_tiers: Vec::new() };
         let worst = |usage: &Usage, writes| {
             let ceiling = tariff.ceiling(usage.input_tokens, None, Brings { attachments: true, writes, items });

@@ -28,6 +28,11 @@ pub(super) struct Fields {
     pub(super) attachments: u64,
     pub(super) attached_bytes: u64,
     pub(super) documents: u64,
+    pub(super) pictures: u64,
+    pub(super) characters: u64,
+    /// Prompts of a list, each of which is answered by itself.
+    pub(super) prompts: u64,
+    has_prompts: bool,
     /// The first fault in the order of the body.
     pub(super) fault: Option<Invalid>,
 }
@@ -57,6 +62,10 @@ impl Fields {
         attachments: 0,
         attached_bytes: 0,
         documents: 0,
+        pictures: 0,
+        characters: 0,
+        prompts: 0,
+        has_prompts: false,
         fault: None,
     };
 
@@ -171,6 +180,34 @@ impl Fields {
                     return Err(Invalid::Wrong { field, expected });
                 }
             }
+            Asked::OtherModel(field) => {
+                once(field, hit, false)?;
+                if !matches!(hit.found, Found::Null) {
+                    let expected = "left out: another model than the one that is priced would work and be billed";
+                    return Err(Invalid::Wrong { field, expected });
+                }
+            }
+            Asked::Picture => {
+                once("inputImage", hit, false)?;
+                if let Found::Size(size) = hit.found {
+                    self.pictures = self.pictures.saturating_add(1);
+                    self.attachments = self.attachments.saturating_add(1);
+                    self.attached_bytes = self.attached_bytes.saturating_add(size);
+                }
+            }
+            Asked::Characters => {
+                once("input", hit, false)?;
+                if let Found::Size(size) = hit.found {
+                    self.characters = size;
+                }
+            }
+            // A text, a list of texts, a list of tokens, or a list of lists of tokens.
+            Asked::Prompts if hit.repeated => return Err(Invalid::Repeated("prompt")),
+            Asked::Prompts => match hit.found {
+                Found::Opened(Container::Array) if !self.has_prompts => self.has_prompts = true,
+                Found::Opened(_) | Found::Size(_) => self.prompts = self.prompts.saturating_add(1),
+                _ => {}
+            },
             Asked::Tools => self.tools |= matches!(hit.found, Found::Opened(Container::Object)),
             Asked::Role => {
                 once("role", hit, self.role.is_some())?;

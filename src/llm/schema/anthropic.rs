@@ -9,18 +9,34 @@ static BLOCK: [Field<Asked>; 2] = [
     path("content", &[path("source", &[attachment("data"), attachment("url")])]),
 ];
 
-static REQUEST: [Field<Asked>; 8] = [
+static REQUEST: [Field<Asked>; 9] = [
     ROLE,
     SENSITIVITY,
     asked("model", Asked::Model),
     asked("stream", Asked::Stream),
     asked("max_tokens", Asked::Bound(0)),
     asked("service_tier", Asked::ServiceTier),
-    object("tools", Asked::Tools, &[]),
+    object("tools", Asked::Tools, &[asked("model", Asked::OtherModel("tools[].model"))]),
+    object("fallbacks", Asked::OtherModels("fallbacks"), &[]),
     object("messages", Asked::Needed, &[path("content", &BLOCK)]),
 ];
 
-const INPUT: [Field<Fact>; 6] = [
+/// Rounds that the totals may leave out: compactions, other models inside of a tool, attempts before a fallback.
+static ITERATION: [Field<Fact>; 5] = [
+    told("input_tokens", Fact::Iterated(Count::Input)),
+    told("output_tokens", Fact::Iterated(Count::Output)),
+    told("cache_read_input_tokens", Fact::Iterated(Count::Cached)),
+    told("cache_creation_input_tokens", Fact::Iterated(Count::CacheCreation)),
+    path(
+        "cache_creation",
+        &[
+            told("ephemeral_5m_input_tokens", Fact::Iterated(Count::CacheCreation5m)),
+            told("ephemeral_1h_input_tokens", Fact::Iterated(Count::CacheCreation1h)),
+        ],
+    ),
+];
+
+const INPUT: [Field<Fact>; 9] = [
     count("input_tokens", Count::Input),
     count("cache_read_input_tokens", Count::Cached),
     count("cache_creation_input_tokens", Count::CacheCreation),
@@ -33,13 +49,18 @@ const INPUT: [Field<Fact>; 6] = [
     ),
     path("server_tool_use", &[count("web_search_requests", Count::WebSearches)]),
     told("service_tier", Fact::ServiceTier),
+    told("speed", Fact::Speed),
+    told("inference_geo", Fact::Region),
+    object("iterations", Fact::Iteration, &ITERATION),
 ];
 
-static BEGUN: [Field<Fact>; 6] = INPUT;
+static BEGUN: [Field<Fact>; 9] = INPUT;
 
-pub(super) static USAGE: [Field<Fact>; 7] = {
-    let [input, read, created, by_age, tools, tier] = INPUT;
-    [input, read, created, by_age, tools, tier, count("output_tokens", Count::Output)]
+pub(super) static USAGE: [Field<Fact>; 11] = {
+    let [input, read, created, by_age, tools, tier, speed, region, rounds] = INPUT;
+    let output = count("output_tokens", Count::Output);
+    let details = path("output_tokens_details", &[count("thinking_tokens", Count::Reasoning)]);
+    [input, read, created, by_age, tools, tier, speed, region, rounds, output, details]
 };
 
 pub(super) static ANSWER: [Field<Fact>; 12] = [

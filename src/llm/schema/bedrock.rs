@@ -1,7 +1,7 @@
 //! Bedrock: Converse for all models, InvokeModel in each model's own shape (Anthropic's is read, and of the others what
 //! Bedrock's own headers count). Which model and whether it streams stands in the path. Source: the API reference.
 
-use super::{Asked, Contract, Count, Dialect, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, Small};
+use super::{Asked, Contract, Count, Dialect, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, Small, Want};
 use super::{anthropic, asked, attachment, count, error, object, path, text, told};
 
 static SOURCE: [Field<Asked>; 1] = [path("source", &[attachment("bytes")])];
@@ -25,6 +25,11 @@ static ANSWER: [Field<Fact>; 6] = [
             count("totalTokens", Count::Total),
             count("cacheReadInputTokens", Count::Cached),
             count("cacheWriteInputTokens", Count::CacheCreation),
+            object(
+                "cacheDetails",
+                Fact::WrittenFor,
+                &[told("ttl", Fact::WrittenAge), told("inputTokens", Fact::WrittenTokens)],
+            ),
         ],
     ),
     path("delta", &[text("text"), path("toolUse", &[text("input")]), path("reasoningContent", &[text("text")])]),
@@ -73,7 +78,7 @@ pub static CONVERSE: Schema = Schema {
 };
 
 /// Each family of models calls its bound otherwise.
-static INVOKE_REQUEST: [Field<Asked>; 8] = [
+static INVOKE_REQUEST: [Field<Asked>; 9] = [
     ROLE,
     SENSITIVITY,
     asked("max_tokens", Asked::Bound(0)),
@@ -82,6 +87,8 @@ static INVOKE_REQUEST: [Field<Asked>; 8] = [
     path("inferenceConfig", &[asked("maxTokens", Asked::Bound(0)), asked("max_new_tokens", Asked::Bound(0))]),
     path("textGenerationConfig", &[asked("maxTokenCount", Asked::Bound(0))]),
     path("messages", &[path("content", &[path("source", &[attachment("data")])])]),
+    // Titan's picture, which it bills by the piece.
+    Field { name: "inputImage", key: Some(Asked::Picture), want: Want::Size, inside: &[] },
 ];
 
 pub static INVOKE: Schema = Schema {

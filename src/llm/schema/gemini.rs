@@ -30,7 +30,7 @@ static DETAILS: [Field<Fact>; 2] = [told("modality", Fact::Modality), told("toke
 const INPUT: Fact = Fact::Modalities { audio: Count::AudioInput, image: Count::ImageInput };
 const OUTPUT: Fact = Fact::Modalities { audio: Count::AudioOutput, image: Count::ImageOutput };
 
-static USAGE: [Field<Fact>; 8] = [
+static USAGE: [Field<Fact>; 9] = [
     count("promptTokenCount", Count::Input),
     count("candidatesTokenCount", Count::Output),
     count("thoughtsTokenCount", Count::Reasoning),
@@ -39,6 +39,7 @@ static USAGE: [Field<Fact>; 8] = [
     count("totalTokenCount", Count::Total),
     object("promptTokensDetails", INPUT, &DETAILS),
     object("candidatesTokensDetails", OUTPUT, &DETAILS),
+    told("trafficType", Fact::TrafficType),
 ];
 
 static ANSWER: [Field<Fact>; 4] = [
@@ -49,6 +50,7 @@ static ANSWER: [Field<Fact>; 4] = [
         "candidates",
         &[
             told("finishReason", Fact::Finish),
+            path("groundingMetadata", &[told("webSearchQueries", Fact::Query)]),
             path("content", &[path("parts", &[text("text"), object("functionCall", Fact::Arguments, &[])])]),
         ],
     ),
@@ -94,7 +96,9 @@ static EMBED_ANSWER: [Field<Fact>; 3] = [
     ),
 ];
 
-static EMBED_REQUEST: [Field<Asked>; 2] = [ROLE, SENSITIVITY];
+/// Imagen's pictures are made by as many as are asked for.
+static EMBED_REQUEST: [Field<Asked>; 3] =
+    [ROLE, SENSITIVITY, path("parameters", &[asked("sampleCount", Asked::Choices)])];
 
 pub static EMBED: Schema = Schema {
     name: "gemini_embed",

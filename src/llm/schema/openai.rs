@@ -47,9 +47,21 @@ static MESSAGE: [Field<Fact>; 8] = [
 ];
 static CALL: [Field<Fact>; 2] = [text("name"), text("arguments")];
 
-static INPUT_DETAILS: [Field<Fact>; 4] = [
+/// Written tokens go by five names.
+static INPUT_DETAILS: [Field<Fact>; 9] = [
     count("cached_tokens", Count::Cached),
     count("cache_write_tokens", Count::CacheCreation),
+    count("cache_creation_input_tokens", Count::CacheCreation),
+    count("cache_creation_tokens", Count::CacheCreation),
+    count("cached_creation_tokens", Count::CacheCreation),
+    count("cached_write_tokens", Count::CacheCreation),
+    path(
+        "cache_creation",
+        &[
+            count("ephemeral_5m_input_tokens", Count::CacheCreation5m),
+            count("ephemeral_1h_input_tokens", Count::CacheCreation1h),
+        ],
+    ),
     count("audio_tokens", Count::AudioInput),
     count("image_tokens", Count::ImageInput),
 ];
@@ -61,7 +73,7 @@ static OUTPUT_DETAILS: [Field<Fact>; 3] = [
 ];
 
 /// What providers of OpenAI's chat count: their names for the same thing stand side by side.
-static CHAT_USAGE: [Field<Fact>; 13] = [
+static CHAT_USAGE: [Field<Fact>; 16] = [
     count("prompt_tokens", Count::Input),
     count("completion_tokens", Count::Output),
     count("total_tokens", Count::Total),
@@ -76,6 +88,7 @@ static CHAT_USAGE: [Field<Fact>; 13] = [
     count("cache_read_input_tokens", Count::Cached),
     // Perplexity.
     count("num_search_queries", Count::WebSearches),
+    count("reasoning_tokens", Count::Reasoning),
     // xAI.
     count("num_sources_used", Count::WebSearches),
     told("cost_in_usd_ticks", Fact::Cost { places: 10 }),
@@ -86,6 +99,9 @@ static CHAT_USAGE: [Field<Fact>; 13] = [
         want: Want::Value,
         inside: &[told("total_cost", Fact::Cost { places: 0 })],
     },
+    // OpenRouter, where the key at the model's own provider is the operator's.
+    told("is_byok", Fact::OwnKey),
+    path("cost_details", &[told("upstream_inference_cost", Fact::UpstreamCost)]),
 ];
 
 static CHAT_ANSWER: [Field<Fact>; 7] = [
@@ -93,7 +109,13 @@ static CHAT_ANSWER: [Field<Fact>; 7] = [
     object(
         "choices",
         Fact::Choices,
-        &[path("delta", &MESSAGE), path("message", &MESSAGE), text("text"), told("finish_reason", Fact::Finish)],
+        &[
+            path("delta", &MESSAGE),
+            path("message", &MESSAGE),
+            text("text"),
+            told("finish_reason", Fact::Finish),
+            error("error"),
+        ],
     ),
     error("error"),
     object("usage", Fact::Usage, &CHAT_USAGE),
@@ -114,6 +136,7 @@ static CHAT_EVENT: [Field<Fact>; 8] = [
             path("message", &MESSAGE),
             text("text"),
             told("finish_reason", Fact::Finish),
+            error("error"),
             path("usage", &CHAT_USAGE),
         ],
     ),
@@ -160,7 +183,7 @@ pub static CHAT: Schema = Schema {
 /// The older API knows one spelling, whatever the price says.
 static COMPLETION_BOUNDS: [Slot; 1] = [Slot { nest: None, name: "max_tokens" }];
 
-static COMPLETIONS_REQUEST: [Field<Asked>; 11] = [
+static COMPLETIONS_REQUEST: [Field<Asked>; 12] = [
     ROLE,
     SENSITIVITY,
     OTHER_MODELS,
@@ -170,6 +193,7 @@ static COMPLETIONS_REQUEST: [Field<Asked>; 11] = [
     // `best_of` answers are generated and billed, and at least `n` of them.
     asked("n", Asked::Choices),
     asked("best_of", Asked::Choices),
+    Field { name: "prompt", key: Some(Asked::Prompts), want: Want::Size, inside: &[] },
     asked("max_tokens", Asked::Bound(0)),
     STREAM_OPTIONS,
     asked("service_tier", Asked::ServiceTier),
@@ -208,33 +232,67 @@ static RESPONSES_USAGE: [Field<Fact>; 7] = [
     told("cost_in_usd_ticks", Fact::Cost { places: 10 }),
 ];
 
+/// What a model inside of a tool used, which the totals leave out.
+static TOOL_USAGE: [Field<Fact>; 2] = [
+    path(
+        "image_gen",
+        &[
+            count("input_tokens", Count::ToolInput),
+            count("output_tokens", Count::ToolOutput),
+            path("output_tokens_details", &[count("image_tokens", Count::ToolImageOutput)]),
+        ],
+    ),
+    path("web_search", &[count("num_requests", Count::WebSearches)]),
+];
+
+/// Calls of hosted tools among the items of the output.
+const CALL_ID: Field<Fact> = told("id", Fact::CallId);
+const CALL_KIND: Field<Fact> = told("type", Fact::CallKind);
+const CALL_STATUS: Field<Fact> = told("status", Fact::CallStatus);
+const CALL_ACTION: Field<Fact> = path("action", &[told("type", Fact::CallAction)]);
+const CALL_CONTAINER: Field<Fact> = told("container_id", Fact::CallContainer);
+
 /// The whole answer at the end of a stream, without the texts that the deltas have told already.
-static STREAMED_RESPONSE: [Field<Fact>; 5] = [
+static STREAMED_RESPONSE: [Field<Fact>; 7] = [
     told("model", Fact::Model),
     told("status", Fact::Kind),
     error("error"),
     told("service_tier", Fact::ServiceTier),
     object("usage", Fact::Usage, &RESPONSES_USAGE),
+    path("tool_usage", &TOOL_USAGE),
+    object("output", Fact::Call, &[CALL_ID, CALL_KIND, CALL_STATUS, CALL_ACTION, CALL_CONTAINER]),
 ];
 
-static RESPONSES_EVENT: [Field<Fact>; 6] = [
+static RESPONSES_EVENT: [Field<Fact>; 7] = [
     told("type", Fact::Kind),
     text("delta"),
     varying("sequence_number"),
     varying("obfuscation"),
     path("response", &STREAMED_RESPONSE),
+    object("item", Fact::Call, &[CALL_ID, CALL_KIND, CALL_STATUS, CALL_ACTION, CALL_CONTAINER]),
     error("error"),
 ];
 
-static RESPONSES_ANSWER: [Field<Fact>; 6] = [
+static RESPONSES_ANSWER: [Field<Fact>; 7] = [
     told("model", Fact::Model),
     told("status", Fact::Kind),
     error("error"),
     told("service_tier", Fact::ServiceTier),
     object("usage", Fact::Usage, &RESPONSES_USAGE),
-    path(
+    path("tool_usage", &TOOL_USAGE),
+    object(
         "output",
-        &[path("content", &[text("text"), text("refusal")]), text("arguments"), path("summary", &[text("text")])],
+        Fact::Call,
+        &[
+            path("content", &[text("text"), text("refusal")]),
+            text("arguments"),
+            path("summary", &[text("text")]),
+            CALL_ID,
+            CALL_KIND,
+            CALL_STATUS,
+            CALL_ACTION,
+            CALL_CONTAINER,
+        ],
     ),
 ];
 
@@ -320,17 +378,26 @@ pub static IMAGES: Schema = Schema {
     ..CHAT
 };
 
-static AUDIO_REQUEST: [Field<Asked>; 3] = [ROLE, SENSITIVITY, asked("model", Asked::Model)];
+/// What is read out is sold by the character.
+static AUDIO_REQUEST: [Field<Asked>; 4] = [
+    ROLE,
+    SENSITIVITY,
+    asked("model", Asked::Model),
+    Field { name: "input", key: Some(Asked::Characters), want: Want::Size, inside: &[] },
+];
 
-static AUDIO_ANSWER: [Field<Fact>; 5] = [
+static AUDIO_ANSWER: [Field<Fact>; 6] = [
     told("type", Fact::Kind),
     text("text"),
     text("delta"),
     error("error"),
+    // Of a verbose transcript, which has no usage.
+    told("duration", Fact::Seconds),
     object(
         "usage",
         Fact::Usage,
         &[
+            told("seconds", Fact::Seconds),
             count("input_tokens", Count::Input),
             count("output_tokens", Count::Output),
             count("total_tokens", Count::Total),

@@ -1,0 +1,73 @@
+//! Gemini's Interactions: a model or an agent, in the foreground or not. Agents choose their own models, so a request must name
+//! one. Source: the API reference, `Interaction` and `Usage`.
+
+use super::{Asked, Contract, Count, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, gemini};
+use super::{asked, attachment, count, error, object, path, text, told};
+
+static CONFIG: [Field<Asked>; 1] = [asked("max_output_tokens", Asked::Bound(0))];
+
+static REQUEST: [Field<Asked>; 8] = [
+    ROLE,
+    SENSITIVITY,
+    asked("model", Asked::Model),
+    asked("agent", Asked::OtherModel("agent")),
+    asked("stream", Asked::Stream),
+    object("generation_config", Asked::Nest, &CONFIG),
+    object("tools", Asked::Tools, &[]),
+    path("input", &[attachment("data"), attachment("uri"), path("content", &[attachment("data"), attachment("uri")])]),
+];
+
+static BY_MODALITY: [Field<Fact>; 2] = [told("modality", Fact::Modality), told("tokens", Fact::ModalityTokens)];
+
+static USAGE: [Field<Fact>; 8] = [
+    count("total_input_tokens", Count::Input),
+    count("total_output_tokens", Count::Output),
+    count("total_thought_tokens", Count::Reasoning),
+    count("total_tool_use_tokens", Count::ToolUseInput),
+    count("total_cached_tokens", Count::Cached),
+    count("total_tokens", Count::Total),
+    object(
+        "input_tokens_by_modality",
+        Fact::Modalities { audio: Count::AudioInput, image: Count::ImageInput },
+        &BY_MODALITY,
+    ),
+    object(
+        "output_tokens_by_modality",
+        Fact::Modalities { audio: Count::AudioOutput, image: Count::ImageOutput },
+        &BY_MODALITY,
+    ),
+];
+
+static ANSWER: [Field<Fact>; 5] = [
+    told("model", Fact::Model),
+    told("status", Fact::Kind),
+    error("error"),
+    object("usage", Fact::Usage, &USAGE),
+    path("outputs", &[text("text"), text("summary"), object("arguments", Fact::Arguments, &[])]),
+];
+
+/// The end of a stream brings the interaction, without the texts that came before.
+static EVENT: [Field<Fact>; 4] = [
+    told("event_type", Fact::Kind),
+    error("error"),
+    path("delta", &[text("text"), text("thought"), object("arguments", Fact::Arguments, &[])]),
+    path(
+        "interaction",
+        &[told("model", Fact::Model), told("status", Fact::Kind), object("usage", Fact::Usage, &USAGE)],
+    ),
+];
+
+static BOUNDS: [Slot; 1] = [Slot { nest: Some("generation_config"), name: "max_output_tokens" }];
+
+pub static INTERACTIONS: Schema = Schema {
+    name: "gemini_interactions",
+    request: &REQUEST,
+    needs: None,
+    output: Output::Field(&BOUNDS),
+    background: true,
+    answer: &ANSWER,
+    event: &EVENT,
+    contract: Contract::ThoughtsBeside,
+    grows: false,
+    ..gemini::GENERATE
+};

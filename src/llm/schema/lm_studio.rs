@@ -1,0 +1,49 @@
+//! LM Studio's own API. Source: its REST reference.
+
+use super::{Asked, Contract, Count, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, openai};
+use super::{asked, attachment, count, error, object, path, text, told};
+
+static REQUEST: [Field<Asked>; 7] = [
+    ROLE,
+    SENSITIVITY,
+    asked("model", Asked::Model),
+    asked("stream", Asked::Stream),
+    asked("max_output_tokens", Asked::Bound(0)),
+    object("integrations", Asked::Tools, &[]),
+    path("input", &[attachment("data_url")]),
+];
+
+static STATS: [Field<Fact>; 3] = [
+    count("input_tokens", Count::Input),
+    count("total_output_tokens", Count::Output),
+    count("reasoning_output_tokens", Count::Reasoning),
+];
+
+static ANSWER: [Field<Fact>; 5] = [
+    told("model_instance_id", Fact::Model),
+    error("error"),
+    path("output", &[text("content"), text("output"), object("arguments", Fact::Arguments, &[])]),
+    object("stats", Fact::Usage, &STATS),
+    told("type", Fact::Kind),
+];
+
+/// The end of a stream brings the whole answer once more.
+static EVENT: [Field<Fact>; 4] = [
+    told("type", Fact::Kind),
+    error("error"),
+    text("content"),
+    path("result", &[told("model_instance_id", Fact::Model), object("stats", Fact::Usage, &STATS)]),
+];
+
+static BOUNDS: [Slot; 1] = [Slot { nest: None, name: "max_output_tokens" }];
+
+pub static CHAT: Schema = Schema {
+    name: "lm_studio_chat",
+    request: &REQUEST,
+    output: Output::Field(&BOUNDS),
+    background: false,
+    answer: &ANSWER,
+    event: &EVENT,
+    contract: Contract::CacheIncluded,
+    ..openai::RESPONSES
+};
