@@ -12,7 +12,11 @@ use crate::envoy::Gateway;
 
 const KEYS: [(&str, &str); 2] = [("OPENAI_API_KEY", "dummy-of-openai"), ("OPENROUTER_API_KEY", "dummy-of-openrouter")];
 /// Of the tenants, at the gateway.
-const CLIENTS: [(&str, &str); 2] = [("acme", "0123456789abcdef-acme"), ("test-tenant", "0123456789abcdef-test")];
+const CLIENTS: [(&str, &str); 3] = [
+    ("acme", "0123456789abcdef-acme"),
+    ("friend", "0123456789abcdef-friend"),
+    ("test-tenant", "0123456789abcdef-test"),
+];
 /// Each way is gone this often at once: more than the five failures that open a breaker.
 const AT_ONCE: usize = 8;
 
@@ -37,7 +41,8 @@ impl House {
             "limits": {"requests_per_minute": 1_000_000, "requests_per_hour": 1_000_000, "requests_per_day": 1_000_000,
                 "expensive_per_minute": 1_000_000},
         });
-        let (acme, other) = (format!("acme: {tenant}"), format!("test-tenant: {tenant}"));
+        let acme = format!("acme: {tenant}\n                      friend: {tenant}");
+        let other = format!("test-tenant: {tenant}");
         let mut all = vec![
             ("acme: {tier: premium}", acme.as_str()),
             ("test-tenant: {tier: standard}", other.as_str()),
@@ -76,9 +81,14 @@ impl House {
 
     /// All of these at once, each many times.
     async fn many(&self, asked: &[Chat]) -> Vec<Answer> {
+        self.many_of(&["acme"], asked).await
+    }
+
+    async fn many_of(&self, tenants: &[&str], asked: &[Chat]) -> Vec<Answer> {
         let addr = self.gateway.addr;
-        let each = asked.iter().flat_map(|asked| (0..AT_ONCE).map(move |_| asked));
-        let asked = each.map(|asked| tokio::spawn(ask(addr, request("acme", asked))));
+        let each =
+            asked.iter().flat_map(|asked| (0..AT_ONCE).flat_map(move |_| tenants.iter().map(move |of| (of, asked))));
+        let asked = each.map(|(tenant, asked)| tokio::spawn(ask(addr, request(tenant, asked))));
         let mut answers = Vec::new();
         for answer in asked.collect::<Vec<_>>() {
             answers.push(answer.await.unwrap());
@@ -111,7 +121,7 @@ fn faulty(knobs: &str) -> Chat {
     hello().model(&format!("gpt-4o-mini+{knobs}"))
 }
 
-/// Twelve ways to make a provider look as if it failed, each many times, at once and again.
+/// Fifteen ways to make a provider look as if it failed, each many times, at once and again.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_tenant_opens_a_breaker_for_the_others() {
     let house = House::build("breakers-twelve-ways", &[]).await;
@@ -180,6 +190,32 @@ async fn no_tenant_opens_a_breaker_for_the_others() {
     }
     house.is_unharmed(way).await;
 
+    let way = "answers that break off at once";
+    let broken = house.many(&[faulty("tokens=9,gap_ms=50,cut=2").stream(), faulty("cut=2")]).await;
+    assert!(broken.iter().all(|answer| answer.broken), "{broken:?}");
+    house.is_unharmed(way).await;
+
+    let way = "requests that are hung up on, one after the other and at once";
+    for _ in 0..AT_ONCE {
+        assert_eq!(house.of("acme", &faulty("reset")).await.status, 503);
+    }
+    house.is_unharmed(way).await;
+    let late = [faulty("reset"), faulty("delay_ms=1500,reset"), faulty("delay_ms=300,reset").stream()];
+    let hung_up = house.many_of(&["acme", "friend", "acme"], &late).await;
+    assert!(hung_up.iter().all(|answer| answer.status == 503), "{hung_up:?}");
+    house.is_unharmed(way).await;
+
+    let way = "bodies of two tenants that a provider chokes on";
+    let choked = house.many_of(&["acme", "friend"], &choke).await;
+    assert!(choked.iter().all(|answer| answer.status >= 500), "{choked:?}");
+    house.is_unharmed(way).await;
+    for _ in 0..AT_ONCE {
+        for tenant in ["acme", "friend"] {
+            assert_eq!(house.of(tenant, &faulty("status=500")).await.status, 500);
+        }
+    }
+    house.is_unharmed(way).await;
+
     let way = "headers that tell Envoy to hurry, or what to retry";
     let slow = faulty("delay_ms=300");
     let hurry = [
@@ -226,18 +262,25 @@ async fn a_provider_that_fails_everybody_is_ejected_after_five_failures() {
     }
 }
 
-/// What can't be reached fails for everybody at once, and no tenant can feign it.
+/// That a provider can't be reached is found by its checks, and no request is needed for it: until then each goes on to the
+/// next, and nothing that ends without an answer opens the breaker.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_provider_that_cannot_be_reached_is_ejected_after_five_failures() {
+async fn a_provider_that_cannot_be_reached_is_taken_out_by_its_checks() {
     let mut house = House::build("breakers-refused", &[]).await;
     for tenant in ["acme", "test-tenant"] {
         assert_eq!(house.of(tenant, &hello()).await.header("x-ai-provider"), Some("openai"));
     }
     house.openai.stop();
-    for _ in 0..5 {
+    let alone = async || {
         assert_eq!(house.of("acme", &hello()).await.header("x-ai-provider"), Some("openrouter"));
-    }
-    assert_eq!(house.ejections("openai").await, 1);
+        house.gateway.plain_stat("cluster.openai.membership_healthy").await
+    };
+    eventually("the stand-in alone", alone, |healthy| *healthy == 1).await;
+    let health = async || crate::client::ask(house.gateway.probe, crate::client::get("/api/ai/health")).await.json();
+    let openai = |health: &serde_json::Value| health["providers"]["openai"].clone();
+    let seen = eventually("its state", health, |health| openai(health)["state"] == "failing_checks").await;
+    assert_eq!(openai(&seen)["circuit_breaker"], "open");
+    assert_eq!(house.ejections("openai").await, 0);
 }
 
 /// Where each tenant has a quota of its own at the provider, or nobody shares one, an operator may have it count.
