@@ -41,6 +41,11 @@ impl State {
     fn byte(self) -> u8 {
         Self::ALL.iter().position(|state| *state == self).and_then(|at| u8::try_from(at).ok()).unwrap_or(0)
     }
+
+    /// Whether Envoy sends it nothing: five failures in a row, or checks that fail.
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Ejected | Self::FailingChecks)
+    }
 }
 
 /// A provider as Envoy sees it now.
@@ -209,7 +214,7 @@ impl Known {
     pub fn is_open(&self, provider: usize, now: UnixNanos) -> bool {
         let fresh = apart(now, self.told) <= STALE_SECONDS.saturating_mul(1_000_000_000);
         let state = self.providers.get(provider).map(|standing| standing.state);
-        fresh && matches!(state, Some(State::Ejected | State::FailingChecks))
+        fresh && state.is_some_and(State::is_open)
     }
 }
 

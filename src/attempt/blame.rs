@@ -1,24 +1,27 @@
-//! Whose fault a provider's failure is: its own, or one tenant's.
+//! Whose fault a provider's failure is: its own, or that of those who fail there.
 //!
 //! Envoy's circuit breaker counts failures in a row and knows no tenants: five requests that a provider chokes on, all of one
-//! tenant, would shut it for everybody. So a failure is not counted while the provider serves another tenant well: it is
-//! taken for the request's. As soon as two tenants fail there, or nobody else has been served for a while, it counts. Nor is
-//! one counted of a request that failed at another provider before: a provider that only stands in has served nobody else.
+//! tenant, would shut it for everybody. So a failure is not counted while the provider serves somebody else well: there is a
+//! witness, another tenant that was served and hasn't failed since. However many fail together, one served within the last
+//! minute speaks for the provider; against a single one that fails, one of the last ten minutes does. Nor is a failure counted
+//! of a request that failed at another provider before: a provider that only stands in has served nobody else.
 //!
-//! Trade-off: with one tenant alone nothing tells its bad request from a provider that is down, and then the breaker opens,
-//! as it should for the other case. Who shares a gateway is known after an answer, so a tenant is told from the others by what
-//! was served in the last minutes; a provider that fails only for the one tenant left is asked in vain for as long, and the
-//! next of the chain answers.
+//! Trade-off: where all who were served fail, or are silent for a minute, nothing tells bad requests from a provider that is
+//! down, and then the breaker opens, as it should for the other case. Until then the next of the chain answers.
 
 use crate::units::UnixNanos;
 
 /// The header by which the filter tells Envoy's `error_matcher` that a failure is not the provider's.
 pub const OWN_FAILURE: &str = "x-nexus-own-failure";
 
-/// For how long a good answer to another tenant speaks for a provider.
+/// For how long a good answer to another tenant speaks for a provider, if a single one fails there.
 const SPEAKS_NANOS: u64 = 600_000_000_000;
+/// And if several do.
+const OUTSPEAKS_NANOS: u64 = 60_000_000_000;
 /// How old the note of a tenant that is served may become. Each tick would be a write, otherwise.
 const STALE_NANOS: u64 = 10_000_000_000;
+/// Witnesses that are remembered. So many tenants would have to be served well, and fail together, to silence all others.
+const WITNESSES: usize = 8;
 
 /// A tenant, by the hash of its name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,80 +34,98 @@ impl Who {
     }
 }
 
+/// A tenant that was served, and when it failed last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Seen {
     who: Who,
-    at: UnixNanos,
+    served: UnixNanos,
+    failed: UnixNanos,
 }
 
-/// The last two tenants that something happened to: enough to find another than the one at hand.
+impl Seen {
+    fn is_witness(&self) -> bool {
+        self.served.0 > self.failed.0
+    }
+
+    /// Whether it may make room: it speaks for nobody, or hasn't been served for a while.
+    fn is_free(&self, now: UnixNanos) -> bool {
+        !self.is_witness() || self.served.0.abs_diff(now.0) >= STALE_NANOS
+    }
+}
+
+/// A tenant that failed last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Two([Seen; 2]);
-
-impl Two {
-    /// When it last happened to another tenant.
-    fn last_of_another(&self, than: Who) -> Option<UnixNanos> {
-        self.0.iter().filter(|seen| seen.who != than && seen.at.0 > 0).map(|seen| seen.at).max()
-    }
-
-    /// This tenant's, or the older of two others'.
-    fn slot(&mut self, who: Who) -> &mut Seen {
-        let [first, second] = &mut self.0;
-        match (first.who == who, second.who == who) {
-            (true, _) => first,
-            (_, true) => second,
-            _ if first.at <= second.at => first,
-            _ => second,
-        }
-    }
-
-    /// Notes it, if what is noted is older than `stale`; whether it was.
-    fn note(&mut self, who: Who, now: UnixNanos, stale: u64) -> bool {
-        let slot = self.slot(who);
-        if slot.at.0.abs_diff(now.0) < stale {
-            return false;
-        }
-        *slot = Seen { who, at: now };
-        true
-    }
-
-    /// Of what both know, the latest.
-    fn learn(&mut self, other: &Self) {
-        for seen in other.0 {
-            let slot = self.slot(seen.who);
-            if slot.at < seen.at {
-                *slot = seen;
-            }
-        }
-    }
+struct Failure {
+    who: Who,
+    at: UnixNanos,
 }
 
 /// What is known of one provider.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Known {
-    served: Two,
-    failed: Two,
+    seen: [Seen; WITNESSES],
+    /// The last two that failed: enough to find another than the one at hand.
+    failed: [Failure; 2],
 }
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 impl Known {
     /// Takes in who was served as another worker knows it.
     pub fn learn(&mut self, other: &Self) {
-        self.served.learn(&other.served);
+        for seen in other.seen.iter().filter(|seen| seen.served.0 > 0) {
+            if let Some(slot) = self.slot(seen.who, seen.served) {
+                slot.served = slot.served.max(seen.served);
+                slot.failed = slot.failed.max(seen.failed);
+            }
+        }
     }
 
     /// A tenant got a good answer. Whether that is worth a note.
     pub fn served(&mut self, who: Who, now: UnixNanos) -> bool {
-        self.served.note(who, now, STALE_NANOS)
+        let Some(slot) = self.slot(who, now).filter(|slot| slot.is_free(now)) else { return false };
+        slot.served = now;
+        true
     }
 
-    /// A tenant's request was answered by a failure: whether that is the tenant's own.
+    /// A tenant's request was answered by a failure: whether that is taken for the request's fault.
     pub fn failed(&mut self, who: Who, now: UnixNanos) -> bool {
-        let failed_another = self.failed.last_of_another(who);
-        self.failed.note(who, now, 0);
-        let Some(served) = self.served.last_of_another(who) else { return false };
-        served.0.abs_diff(now.0) <= SPEAKS_NANOS && failed_another.is_none_or(|failed| failed < served)
+        let another =
+            self.failed.iter().filter(|failed| failed.who != who).map(|failed| failed.at).max().unwrap_or_default();
+        self.note_failure(who, now);
+        if let Some(own) = self.seen.iter_mut().find(|seen| seen.who == who) {
+            own.failed = now;
+        }
+        self.seen.iter().filter(|seen| seen.who != who && seen.is_witness()).any(|seen| {
+            let speaks = if another < seen.served { SPEAKS_NANOS } else { OUTSPEAKS_NANOS };
+            seen.served.0.abs_diff(now.0) <= speaks
+        })
+    }
+
+    /// In the place of its own failure before, or of the older of two others'.
+    fn note_failure(&mut self, who: Who, now: UnixNanos) {
+        let [first, second] = &mut self.failed;
+        let slot = match (first.who == who, second.who == who) {
+            (true, _) => first,
+            (_, true) => second,
+            _ if first.at <= second.at => first,
+            _ => second,
+        };
+        *slot = Failure { who, at: now };
+    }
+
+    /// Its own slot, or one that may make room: of those who failed since they were served, then of the one served longest ago.
+    fn slot(&mut self, who: Who, now: UnixNanos) -> Option<&mut Seen> {
+        let is_own = |seen: &Seen| seen.who == who && seen.served.0 > 0;
+        if self.seen.iter().any(is_own) {
+            return self.seen.iter_mut().find(|seen| is_own(seen));
+        }
+        let slot = self.seen.iter_mut().min_by_key(|seen| (seen.is_witness(), seen.served))?;
+        let is_newer = !slot.is_witness() || now >= slot.served;
+        (is_newer && slot.is_free(now)).then(|| {
+            *slot = Seen { who, ..Seen::default() };
+            slot
+        })
     }
 
     /// Of an unknown version: nothing.
@@ -114,24 +135,41 @@ impl Known {
 
     fn read(bytes: &[u8]) -> Option<Self> {
         let (version, mut rest) = bytes.split_first()?;
-        let mut seen = || {
-            let (who, more) = rest.split_first_chunk::<4>()?;
-            let (at, more) = more.split_first_chunk::<8>()?;
-            rest = more;
-            Some(Seen { who: Who(u32::from_le_bytes(*who)), at: UnixNanos(u64::from_le_bytes(*at)) })
-        };
-        let known = Self { served: Two([seen()?, seen()?]), failed: Two([seen()?, seen()?]) };
+        let mut known = Self::default();
+        for seen in &mut known.seen {
+            *seen = Seen { who: who(&mut rest)?, served: time(&mut rest)?, failed: time(&mut rest)? };
+        }
+        for failed in &mut known.failed {
+            *failed = Failure { who: who(&mut rest)?, at: time(&mut rest)? };
+        }
         (*version == VERSION).then_some(known)
     }
 
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = vec![VERSION];
-        for Seen { who, at } in self.served.0.iter().chain(&self.failed.0) {
+        for Seen { who, served, failed } in self.seen {
+            bytes.extend(who.0.to_le_bytes());
+            bytes.extend(served.0.to_le_bytes());
+            bytes.extend(failed.0.to_le_bytes());
+        }
+        for Failure { who, at } in self.failed {
             bytes.extend(who.0.to_le_bytes());
             bytes.extend(at.0.to_le_bytes());
         }
         bytes
     }
+}
+
+fn who(rest: &mut &[u8]) -> Option<Who> {
+    let (who, more) = rest.split_first_chunk::<4>()?;
+    *rest = more;
+    Some(Who(u32::from_le_bytes(*who)))
+}
+
+fn time(rest: &mut &[u8]) -> Option<UnixNanos> {
+    let (at, more) = rest.split_first_chunk::<8>()?;
+    *rest = more;
+    Some(UnixNanos(u64::from_le_bytes(*at)))
 }
 
 #[cfg(test)]
@@ -181,6 +219,46 @@ mod tests {
     }
 
     #[test]
+    fn tenants_who_fail_together_are_not_everybody() {
+        let [acme, beta, gamma, delta] = tenants();
+        let mut known = Known::default();
+        for who in tenants() {
+            known.served(who, at(0));
+        }
+        for second in 1..60 {
+            for who in [acme, beta, gamma] {
+                assert!(known.failed(who, at(second)), "{who:?} at {second}: delta was served");
+            }
+        }
+        // Whoever served nobody for a minute but tenants who failed since is to blame.
+        assert!(!known.failed(acme, at(62)));
+        known.served(delta, at(63));
+        assert!(known.failed(beta, at(64)));
+        // The witness fails, too.
+        assert!(!known.failed(delta, at(65)));
+        assert!(!known.failed(acme, at(66)));
+    }
+
+    #[test]
+    fn so_many_as_are_remembered_cannot_keep_another_witness_out() {
+        let witness = Who::of("witness");
+        let mut known = Known::default();
+        let conspirators: Vec<Who> = (0..WITNESSES).map(|n| Who::of(&format!("conspirator-{n}"))).collect();
+        for round in 0..20 {
+            for &who in &conspirators {
+                known.served(who, at(round * 20));
+            }
+            for &who in &conspirators {
+                known.failed(who, at(round * 20 + 1));
+            }
+            assert!(known.served(witness, at(round * 20 + 2)), "one that failed makes room");
+            for &who in &conspirators {
+                assert!(known.failed(who, at(round * 20 + 3)), "round {round}");
+            }
+        }
+    }
+
+    #[test]
     fn among_many_tenants_there_is_always_another() {
         let all = tenants();
         let mut known = Known::default();
@@ -194,7 +272,7 @@ mod tests {
                 assert!(now.failed(who, at(second)), "{who:?} at {second}");
             }
         }
-        assert!(notes <= 22, "{notes} notes in 100 seconds: each is a write");
+        assert_eq!(notes, 40, "in 100 seconds: each is a write");
     }
 
     #[test]
@@ -212,6 +290,14 @@ mod tests {
         expected.served(beta, at(7));
         expected.failed(gamma, at(5));
         assert_eq!(known, expected);
+        // What is older takes nobody's place.
+        let mut full = Known::default();
+        for n in 0..WITNESSES {
+            full.served(Who::of(&format!("tenant-{n}")), at(100));
+        }
+        let before = full;
+        full.learn(&known);
+        assert_eq!(full, before);
     }
 
     #[test]

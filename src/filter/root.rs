@@ -4,7 +4,7 @@ use super::downstream::Downstream;
 use super::plugin::Plugin;
 use super::upstream::Upstream;
 use super::watched::Watched;
-use crate::breaker::{self, State};
+use crate::breaker;
 use crate::host::{admin, clock};
 use crate::policy::{self, ConfigError, Policy};
 use crate::view;
@@ -66,7 +66,7 @@ impl Context for Root {
         }
         for (provider, seen) in plugin.policy.providers.iter().zip(&seen) {
             if provider.reach.has_key {
-                plugin.stats.breaker(&provider.name, seen.state == State::Ejected);
+                plugin.stats.breaker(&provider.name, seen.state.is_open());
             }
         }
     }

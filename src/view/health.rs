@@ -13,7 +13,7 @@ pub fn page(policy: &Policy, seen: &[Seen], known: &Known, now: UnixNanos) -> (u
     known.tell(seen, now);
     let mut providers = Map::new();
     for ((provider, seen), Standing { state, since }) in policy.providers.iter().zip(seen).zip(&known.providers) {
-        let breaker = if *state == State::Ejected { "open" } else { "closed" };
+        let breaker = if state.is_open() { "open" } else { "closed" };
         let told = json!({
             "state": state.name(),
             "since": rfc3339(UnixNanos(since.saturating_mul(1_000_000_000))),

@@ -1,6 +1,8 @@
 //! A circuit breaker belongs to its provider: what one tenant does, on purpose or by being slow, shuts it for nobody. And it
 //! opens where the provider fails.
 
+mod ways;
+
 use std::time::Duration;
 
 use hyper::Request;
@@ -12,7 +14,11 @@ use crate::envoy::Gateway;
 
 const KEYS: [(&str, &str); 2] = [("OPENAI_API_KEY", "dummy-of-openai"), ("OPENROUTER_API_KEY", "dummy-of-openrouter")];
 /// Of the tenants, at the gateway.
-const CLIENTS: [(&str, &str); 2] = [("acme", "0123456789abcdef-acme"), ("test-tenant", "0123456789abcdef-test")];
+const CLIENTS: [(&str, &str); 3] = [
+    ("acme", "0123456789abcdef-acme"),
+    ("friend", "0123456789abcdef-friend"),
+    ("test-tenant", "0123456789abcdef-test"),
+];
 /// Each way is gone this often at once: more than the five failures that open a breaker.
 const AT_ONCE: usize = 8;
 
@@ -37,7 +43,8 @@ impl House {
             "limits": {"requests_per_minute": 1_000_000, "requests_per_hour": 1_000_000, "requests_per_day": 1_000_000,
                 "expensive_per_minute": 1_000_000},
         });
-        let (acme, other) = (format!("acme: {tenant}"), format!("test-tenant: {tenant}"));
+        let acme = format!("acme: {tenant}\n                      friend: {tenant}");
+        let other = format!("test-tenant: {tenant}");
         let mut all = vec![
             ("acme: {tier: premium}", acme.as_str()),
             ("test-tenant: {tier: standard}", other.as_str()),
@@ -76,9 +83,14 @@ impl House {
 
     /// All of these at once, each many times.
     async fn many(&self, asked: &[Chat]) -> Vec<Answer> {
+        self.many_of(&["acme"], asked).await
+    }
+
+    async fn many_of(&self, tenants: &[&str], asked: &[Chat]) -> Vec<Answer> {
         let addr = self.gateway.addr;
-        let each = asked.iter().flat_map(|asked| (0..AT_ONCE).map(move |_| asked));
-        let asked = each.map(|asked| tokio::spawn(ask(addr, request("acme", asked))));
+        let each =
+            asked.iter().flat_map(|asked| (0..AT_ONCE).flat_map(move |_| tenants.iter().map(move |of| (of, asked))));
+        let asked = each.map(|(tenant, asked)| tokio::spawn(ask(addr, request(tenant, asked))));
         let mut answers = Vec::new();
         for answer in asked.collect::<Vec<_>>() {
             answers.push(answer.await.unwrap());
@@ -111,99 +123,6 @@ fn faulty(knobs: &str) -> Chat {
     hello().model(&format!("gpt-4o-mini+{knobs}"))
 }
 
-/// Twelve ways to make a provider look as if it failed, each many times, at once and again.
-#[tokio::test(flavor = "multi_thread")]
-async fn no_tenant_opens_a_breaker_for_the_others() {
-    let house = House::build("breakers-twelve-ways", &[]).await;
-    house.is_unharmed("nothing").await;
-    let served = |answers: Vec<Answer>, way: &str| {
-        assert!(answers.iter().all(|answer| answer.status == 200 && !answer.broken), "{way}: {answers:?}");
-    };
-    let way = "answers in one piece that take longer than a stream may keep silent";
-    served(house.many(&[faulty("delay_ms=2500")]).await, way);
-    house.is_unharmed(way).await;
-
-    let way = "streams that begin too late";
-    let given_up = house.many(&[faulty("delay_ms=2500").stream()]).await;
-    assert!(given_up.iter().all(|answer| answer.status == 504), "{given_up:?}");
-    house.is_unharmed(way).await;
-
-    let way = "streams that stop";
-    let stopped = house.many(&[faulty("tokens=9,hang_after=2").stream()]).await;
-    assert!(stopped.iter().all(|answer| answer.status == 200 && answer.broken), "{stopped:?}");
-    house.is_unharmed(way).await;
-
-    let way = "bodies that a provider chokes on";
-    let choke = [500, 501, 502, 503, 504, 520, 529].map(|status| faulty(&format!("status={status}")));
-    let choked = house.many(&choke).await;
-    assert!(choked.iter().all(|answer| answer.status >= 500), "{choked:?}");
-    house.is_unharmed(way).await;
-
-    let way = "a quota used up";
-    let limited = house.many(&[faulty("status=429")]).await;
-    assert!(limited.iter().all(|answer| answer.status == 429), "{limited:?}");
-    house.is_unharmed(way).await;
-
-    let way = "refusals of every other kind";
-    let refused = [400, 401, 402, 403, 404, 405, 408, 409, 413, 421, 422, 425, 426, 451, 499];
-    house.many(&refused.map(|status| faulty(&format!("status={status}")))).await;
-    house.is_unharmed(way).await;
-
-    let way = "streams that are left in the middle";
-    for _ in 0..AT_ONCE {
-        house.leave(&faulty("tokens=100,gap_ms=20").stream(), None).await;
-    }
-    house.is_unharmed(way).await;
-
-    let way = "requests that are left before an answer";
-    for asked in [faulty("delay_ms=2500"), faulty("delay_ms=2500").stream()] {
-        for _ in 0..AT_ONCE {
-            house.leave(&asked, Some(Duration::from_millis(150))).await;
-        }
-    }
-    house.is_unharmed(way).await;
-
-    let way = "answers that trickle";
-    served(house.many(&[faulty("tokens=10,gap_ms=200").stream()]).await, way);
-    house.is_unharmed(way).await;
-
-    let way = "huge answers, as good ones and as errors";
-    served(house.many(&[faulty("big=3000000")]).await, way);
-    house.many(&[faulty("big=3000000,failed=400")]).await;
-    house.is_unharmed(way).await;
-
-    let way = "answers that break off one after the other";
-    for asked in [faulty("tokens=9,cut=2").stream(), faulty("cut=2")] {
-        for _ in 0..AT_ONCE {
-            assert!(house.of("acme", &asked).await.broken);
-        }
-    }
-    house.is_unharmed(way).await;
-
-    let way = "headers that tell Envoy to hurry, or what to retry";
-    let slow = faulty("delay_ms=300");
-    let hurry = [
-        ("x-envoy-upstream-rq-timeout-ms", "1"),
-        ("x-envoy-upstream-rq-per-try-timeout-ms", "1"),
-        ("x-envoy-upstream-stream-duration-ms", "1"),
-        ("x-envoy-expected-rq-timeout-ms", "1"),
-        ("x-envoy-hedge-on-per-try-timeout", "true"),
-        ("x-envoy-retry-on", "5xx,retriable-4xx"),
-        ("x-envoy-max-retries", "9"),
-        ("x-envoy-immediate-health-check-fail", "true"),
-        ("x-nexus-stream", "1"),
-        ("x-nexus-own-failure", "0"),
-        ("grpc-timeout", "1m"),
-        ("expect", "100-continue"),
-        ("te", "trailers"),
-    ];
-    served(house.many(&hurry.map(|(name, value)| slow.clone().header(name, value))).await, way);
-    house.is_unharmed(way).await;
-    assert_eq!(house.gateway.dead_vms().await, 0);
-    let open = house.gateway.stats().await.sum("ai_gateway_circuit_breaker_state", &[]);
-    assert_eq!(open, 0, "what clients and dashboards see of it");
-}
-
 /// A provider that fails everybody is failing, whoever asks next: with one tenant alone, and with two that both fail.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provider_that_fails_everybody_is_ejected_after_five_failures() {
@@ -226,18 +145,25 @@ async fn a_provider_that_fails_everybody_is_ejected_after_five_failures() {
     }
 }
 
-/// What can't be reached fails for everybody at once, and no tenant can feign it.
+/// That a provider can't be reached is found by its checks, and no request is needed for it: until then each goes on to the
+/// next, and nothing that ends without an answer opens the breaker.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_provider_that_cannot_be_reached_is_ejected_after_five_failures() {
+async fn a_provider_that_cannot_be_reached_is_taken_out_by_its_checks() {
     let mut house = House::build("breakers-refused", &[]).await;
     for tenant in ["acme", "test-tenant"] {
         assert_eq!(house.of(tenant, &hello()).await.header("x-ai-provider"), Some("openai"));
     }
     house.openai.stop();
-    for _ in 0..5 {
+    let alone = async || {
         assert_eq!(house.of("acme", &hello()).await.header("x-ai-provider"), Some("openrouter"));
-    }
-    assert_eq!(house.ejections("openai").await, 1);
+        house.gateway.plain_stat("cluster.openai.membership_healthy").await
+    };
+    eventually("the stand-in alone", alone, |healthy| *healthy == 1).await;
+    let health = async || crate::client::ask(house.gateway.probe, crate::client::get("/api/ai/health")).await.json();
+    let openai = |health: &serde_json::Value| health["providers"]["openai"].clone();
+    let seen = eventually("its state", health, |health| openai(health)["state"] == "failing_checks").await;
+    assert_eq!(openai(&seen)["circuit_breaker"], "open");
+    assert_eq!(house.ejections("openai").await, 0);
 }
 
 /// Where each tenant has a quota of its own at the provider, or nobody shares one, an operator may have it count.

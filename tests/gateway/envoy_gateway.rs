@@ -59,7 +59,8 @@ fn configuration(mode: &str, provider: u16, dir: &Path) -> Value {
 async fn replayed(mode: &str) {
     let name = format!("envoy-gateway-{mode}");
     let strangers = [("x-api-key", "another"), ("authorization", "Bearer another")];
-    serves(&name, CLUSTER, ("x-api-key", KEY), &strangers, |provider, dir| configuration(mode, provider, dir)).await;
+    let here = |provider, dir: &Path| configuration(mode, provider, dir);
+    serves(&name, CLUSTER, ("x-api-key", KEY), &strangers, mode == "held", here).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

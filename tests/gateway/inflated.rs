@@ -41,7 +41,7 @@ pub fn zstd(blocks: &[(&[u8], usize)]) -> Vec<u8> {
     frame
 }
 
-fn raw_zstd(body: &[u8]) -> Vec<u8> {
+pub fn raw_zstd(body: &[u8]) -> Vec<u8> {
     let blocks: Vec<_> = body.chunks(100_000).map(|block| (block, 1)).collect();
     zstd(&blocks)
 }

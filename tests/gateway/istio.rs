@@ -52,8 +52,8 @@ fn configuration(mode: &str, provider: u16, dir: &Path) -> Value {
 async fn replayed(mode: &str) {
     let name = format!("istio-{mode}");
     let strangers = [NO_TENANT, FOR_ANOTHER, "Bearer another"].map(|token| ("authorization", token));
-    serves(&name, CLUSTER, ("authorization", ACME), &strangers, |provider, dir| configuration(mode, provider, dir))
-        .await;
+    let here = |provider, dir: &Path| configuration(mode, provider, dir);
+    serves(&name, CLUSTER, ("authorization", ACME), &strangers, true, here).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

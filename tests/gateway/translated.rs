@@ -12,6 +12,7 @@ use simulated_provider::Provider;
 
 use crate::client::{PATIENCE, chat};
 use crate::envoy::{Gateway, free_ports, wasm};
+use crate::inflated::{gzip, raw_zstd};
 
 /// What a control plane made of its manifests, for one mode of the filter.
 pub fn told(control_plane: &str, mode: &str) -> Value {
@@ -72,12 +73,14 @@ pub fn bootstrap(mut listener: Value, cluster: Value, stats_config: &Value, admi
 
 /// A call is answered, charged as the provider bills it, and counted under the right labels; a refused one costs nothing; the breaker of
 /// `cluster` is closed; and no other path leads anywhere.
-/// `key` is acme's; by `strangers` nobody is anybody, whatever tenant they name.
+/// `key` is acme's; by `strangers` nobody is anybody, whatever tenant they name. Where the control plane lets Envoy be told more
+/// (`patched`), what it refuses by itself is in the words of the path's API, and compressed requests are inflated.
 pub async fn serves(
     name: &str,
     cluster: &str,
     key: (&'static str, &str),
     strangers: &[(&'static str, &str)],
+    patched: bool,
     configuration: impl FnOnce(u16, &Path) -> Value,
 ) {
     let provider = Provider::start();
@@ -102,6 +105,9 @@ pub async fn serves(
     for stranger in strangers.iter().map(|(name, value)| nobody.clone().header(name, value)).chain([nobody.clone()]) {
         let answer = gateway.ask(stranger.request()).await;
         assert!(matches!(answer.status, 401 | 403), "{answer:?}");
+        // In OpenAI's words, and some clients would try again what isn't said to be final.
+        assert!(answer.json()["error"]["message"].is_string(), "{answer:?}");
+        assert_eq!(answer.header("x-should-retry"), Some("false"), "{answer:?}");
     }
     assert_eq!(gateway.provider().settled_ledger(PATIENCE).sum().billed_requests, billed.billed_requests);
 
@@ -117,4 +123,24 @@ pub async fn serves(
     assert!(breaker.lines().any(is_closed), "{breaker}");
     let elsewhere = gateway.ask(crate::client::get("/elsewhere")).await;
     assert!(matches!(elsewhere.status, 401 | 403 | 404), "{elsewhere:?}");
+    if !patched {
+        return;
+    }
+    for (path, pointer, words) in [
+        ("/v1/messages/batches", "/error/type", ["permission_error", "not_found_error"]),
+        ("/v1beta/models/none:generateContent", "/error/status", ["PERMISSION_DENIED", "NOT_FOUND"]),
+        ("/v1/nothing", "/error/code", ["tenant_unknown", "not_found"]),
+    ] {
+        let answer = gateway.ask(crate::client::get(path)).await;
+        let word = answer.json().pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+        assert!(word.is_some_and(|word| words.contains(&&*word)), "{path}: {answer:?}");
+        assert_eq!(answer.header("x-should-retry"), Some("false"), "{path}: {answer:?}");
+    }
+    let asked = chat("acme");
+    for (encoding, body) in [("gzip", gzip(&asked.body())), ("zstd", raw_zstd(&asked.body()))] {
+        let asked = chat("acme").header("content-encoding", encoding);
+        assert_eq!(gateway.ask(asked.request_with(body.clone())).await.status, 200, "{encoding}");
+        let twice = chat("acme").header("content-encoding", &format!("{encoding}, {encoding}"));
+        assert_eq!(gateway.ask(twice.request_with(body)).await.status, 415, "{encoding} twice");
+    }
 }
