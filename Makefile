@@ -172,7 +172,7 @@ cluster-outages: $(WASM) provider checker $(RATELIMIT) $(FUNC_E) $(ENVOY_PATH) $
 	@$(with_envoy) CHECK=$(CHECK) RATELIMIT=$(RATELIMIT) DEBIAN=$(DEBIAN) cargo test $(LOCKED) --test gateway -- --ignored --nocapture cluster::outages
 
 .PHONY: clients
-clients: $(WASM) $(FUNC_E) $(ENVOY_PATH) $(SLOWER_CLIENTS)/stamp $(AIDER)/stamp $(LANGCHAIN)/stamp | need-rust ## opencode, Gemini CLI, aider, LangChain and LiteLLM: a task, and every refusal (minutes, and a gigabyte once)
+clients: $(WASM) $(FUNC_E) $(ENVOY_PATH) $(SLOWER_CLIENTS)/stamp $(AIDER)/stamp $(LANGCHAIN)/stamp | need-rust ## opencode, Gemini CLI, aider and LangChain: a task, and every refusal (minutes, and a gigabyte once)
 	@$(with_envoy) SLOWER_CLIENTS=$(SLOWER_CLIENTS) AIDER=$(AIDER) LANGCHAIN=$(LANGCHAIN) cargo test $(LOCKED) --test gateway -- --ignored $(or $(TESTS),agents::slower)
 
 # `production.yaml` chooses providers by `priority_group`, and `native` compares with `ai_protocol_manager`: both came with 1.40.

@@ -1,5 +1,5 @@
-"""LangChain's chat models and LiteLLM's SDK against the gateway: a tool, a stream, and what each refusal is to its user.
-usage: cases.py GATEWAY openai|responses|anthropic|google|litellm"""
+"""LangChain's chat models against the gateway: a tool, a stream, and what each refusal is to its user.
+usage: cases.py GATEWAY openai|responses|anthropic|google"""
 
 import importlib
 import json
@@ -60,7 +60,9 @@ class LangChain:
         if API == "google":
             from langchain_google_genai import ChatGoogleGenerativeAI
 
-            return ChatGoogleGenerativeAI(model=model, google_api_key=key, base_url=GATEWAY, max_output_tokens=100)
+            # By itself it sends what was answered with 429 six times.
+            once = {"max_output_tokens": 100, "max_retries": 1}
+            return ChatGoogleGenerativeAI(model=model, google_api_key=key, base_url=GATEWAY, **once)
         from langchain_openai import ChatOpenAI
 
         responses = {"use_responses_api": True} if API == "responses" else {"stream_usage": True}
@@ -90,35 +92,6 @@ class LangChain:
         return [message.usage_metadata["input_tokens"], message.usage_metadata["output_tokens"]]
 
 
-class LiteLlm:
-    def __init__(self, key, model):
-        self.named = {"model": f"openai/{model}", "api_base": f"{GATEWAY}/v1", "api_key": key, "max_tokens": 100}
-
-    def ask(self, messages=None, **more):
-        import litellm
-
-        return litellm.completion(messages=messages or [{"role": "user", "content": PROMPT}], **self.named, **more)
-
-    def task(self):
-        function = {"name": "note", "parameters": {"type": "object", "properties": {"text": {"type": "string"}}}}
-        tools = [{"type": "function", "function": function}]
-        first = self.ask(tools=tools).choices[0].message
-        (call,) = first.tool_calls
-        result = {"role": "tool", "tool_call_id": call.id, "content": "noted"}
-        last = self.ask([{"role": "user", "content": PROMPT}, first.model_dump(), result], tools=tools)
-        return json.loads(call.function.arguments)["text"], last.choices[0].message.content, self.used(last.usage)
-
-    def stream(self):
-        chunks = list(self.ask(stream=True, stream_options={"include_usage": True}))
-        text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
-        (usage,) = [chunk.usage for chunk in chunks if getattr(chunk, "usage", None)]
-        return text, self.used(usage)
-
-    @staticmethod
-    def used(usage):
-        return [usage.prompt_tokens, usage.completion_tokens]
-
-
 def status(error):
     """Of the error, or of what it was made of."""
     while error is not None:
@@ -128,14 +101,13 @@ def status(error):
         error = error.__cause__
 
 
-CLIENT = LiteLlm if API == "litellm" else LangChain
 MODEL = {"anthropic": "claude-sonnet-4-5", "google": "gemini-2.5-flash"}.get(API, "gpt-4o")
 
-tool, answer, used = CLIENT(KEYS["AGENT"], MODEL).task()
+tool, answer, used = LangChain(KEYS["AGENT"], MODEL).task()
 say("tool", tool)
 say("answer", answer)
 say("used", used)
-text, used = CLIENT(KEYS["AGENT"], MODEL).stream()
+text, used = LangChain(KEYS["AGENT"], MODEL).stream()
 say("stream", text)
 say("used by the stream", used)
 
@@ -148,7 +120,7 @@ for case, key, model in (
     try:
         for _ in range(2 if case == "rate" else 1):
             Asked.count = 0
-            CLIENT(key, model).ask()
+            LangChain(key, model).ask()
         say(case, "an answer")
     except Exception as error:
         say(case, {"status": status(error), "message": str(error), "asked": Asked.count, "kind": type(error).__name__})

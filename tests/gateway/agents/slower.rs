@@ -123,10 +123,10 @@ async fn aider_edits_a_file_and_says_why_not() {
     run("rate-full", HOURLY, MODEL).await.showed("Rate limit reached: 1 requests per hour", 429, 10);
 }
 
-/// LangChain's chat models for OpenAI's two APIs, Anthropic's and Gemini's, and LiteLLM's SDK.
+/// LangChain's chat models for OpenAI's two APIs, Anthropic's and Gemini's.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "some minutes: make clients"]
-async fn langchain_and_litellm_do_a_task_and_say_why_not() {
+async fn langchain_does_a_task_and_says_why_not() {
     let Some(venv) = installed("LANGCHAIN") else { return };
     let (stage, gemini) = (Stage::start("langchain").await, Stage::gemini("langchain-gemini").await);
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/slower/cases.py");
