@@ -26,6 +26,9 @@ PRICES_VENV := $(CURDIR)/target/prices-venv
 PRICES := $(CURDIR)/target/prices
 CLIENTS := $(CURDIR)/target/clients
 GO_CLIENT := $(TOOLS)/go-client
+SLOWER_CLIENTS := $(CURDIR)/target/slower-clients
+AIDER := $(SLOWER_CLIENTS)/aider
+LANGCHAIN := $(SLOWER_CLIENTS)/langchain
 GRAFANA_VENV := $(CURDIR)/target/grafana-venv
 GRAFANA := $(CURDIR)/target/grafana
 WASM := $(CURDIR)/target/nexus_ai_gateway.wasm
@@ -167,6 +170,10 @@ test-stress: ## e2e with every processor busy with something else, by itself and
 .PHONY: cluster-outages
 cluster-outages: $(WASM) provider checker $(RATELIMIT) $(FUNC_E) $(ENVOY_PATH) $(DEBIAN_STAMP) | need-rust ## Two Envoys that share limits, with their service and its Redis killed and slow for 20 s, in every mode
 	@$(with_envoy) CHECK=$(CHECK) RATELIMIT=$(RATELIMIT) DEBIAN=$(DEBIAN) cargo test $(LOCKED) --test gateway -- --ignored --nocapture cluster::outages
+
+.PHONY: clients
+clients: $(WASM) $(FUNC_E) $(ENVOY_PATH) $(SLOWER_CLIENTS)/stamp $(AIDER)/stamp $(LANGCHAIN)/stamp | need-rust ## opencode, Gemini CLI, aider and LangChain: a task, and every refusal (minutes, and a gigabyte once)
+	@$(with_envoy) SLOWER_CLIENTS=$(SLOWER_CLIENTS) AIDER=$(AIDER) LANGCHAIN=$(LANGCHAIN) cargo test $(LOCKED) --test gateway -- --ignored $(or $(TESTS),agents::slower)
 
 # `production.yaml` chooses providers by `priority_group`, and `native` compares with `ai_protocol_manager`: both came with 1.40.
 SINCE_1_40 := failover:: production demo:: native::
@@ -546,6 +553,19 @@ $(CLIENTS)/stamp: tests/clients/package.json tests/clients/package-lock.json
 	@{ npm ci --silent --ignore-scripts --no-audit --no-fund --prefix $(@D) && cd $(@D) && node node_modules/@anthropic-ai/claude-code/install.cjs; } \
 		|| { echo "no clients from npm here: the tests that need them are SKIPPED" >&2; rm -rf $(@D)/node_modules; }
 	@[ ! -d $(@D)/node_modules ] || touch $@
+
+# No `npm ci`: it insists on opencode's programs for all platforms, which not every registry has. The lock file holds all the same.
+$(SLOWER_CLIENTS)/stamp: tests/clients/slower/package.json tests/clients/slower/package-lock.json
+	@echo "installing opencode and Gemini CLI"
+	@mkdir -p $(@D) && cp $^ $(@D)
+	@npm install --silent --no-save --ignore-scripts --no-audit --no-fund --prefix $(@D) && cd $(@D) && node node_modules/opencode-ai/postinstall.mjs
+	@touch $@
+
+# They want other versions of the same packages. Names and hashes of all of them are pinned: `uv pip compile --universal --generate-hashes`.
+$(AIDER)/stamp $(LANGCHAIN)/stamp: $(SLOWER_CLIENTS)/%/stamp: tests/clients/slower/%.txt | need-python
+	@echo "installing $*"
+	@python3 -m venv --clear $(@D) && $(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
 
 $(GO_CLIENT): $(wildcard tests/clients/go/*) | need-go
 	@mkdir -p $(@D)

@@ -38,8 +38,10 @@ fn is_by_the_gateway(answer: &Answer) -> bool {
 const COUNT: &str = r#"{"model":"claude-sonnet-4","messages":[{"role":"user","content":"How many?"}]}"#;
 const GEMINI_COUNT: &str = r#"{"contents":[{"role":"user","parts":[{"text":"How many?"}]}]}"#;
 
-const FREE: [(&str, &str, &str); 9] = [
+const FREE: [(&str, &str, &str); 11] = [
     ("GET", "/v1/models", ""),
+    ("GET", "/openai/v1/models", ""),
+    ("GET", "/v1beta/openai/models", ""),
     ("GET", "/v1/models/gpt-4o-mini", ""),
     ("GET", "/v1beta/models", ""),
     ("GET", "/api/tags", ""),
@@ -189,6 +191,7 @@ async fn production_serves_what_is_free_to_those_with_a_key() {
         ("POST", "/v1/messages/count_tokens", COUNT, "/input_tokens", None),
         ("GET", "/v1/responses/resp_7", "", "/id", Some(json!("resp_7"))),
         ("GET", "/v1/models/gpt-4o", "", "/id", Some(json!("gpt-4o"))),
+        ("GET", "/openai/v1/models/gpt-4o", "", "/id", Some(json!("gpt-4o"))),
         ("GET", "/v1/models/claude-sonnet-4-5", "", "/type", Some(json!("model"))),
     ] {
         let nobody = ask(gateway.addr, request(method, path, &[], body)).await;

@@ -1,5 +1,5 @@
 //! A provider that calls a tool: the first turn of a conversation calls the one that it knows, the turn after its result
-//! answers in words. By OpenAI's chat and Responses and by Anthropic's API, as JSON and as events.
+//! answers in words. By OpenAI's chat and Responses, by Anthropic's and by Gemini's API, as JSON and as events.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -32,15 +32,15 @@ pub struct Asked {
 }
 
 impl ToolCaller {
-    /// A shell is told to run `command`, another tool to note the same.
-    pub async fn start(command: &'static str) -> Self {
+    /// A shell is told to run `command`, another tool to note the same; then it says `words`.
+    pub async fn start(command: &'static str, words: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let caller = Self { addr: listener.local_addr().unwrap(), asked: Arc::default() };
         let asked = Arc::clone(&caller.asked);
         tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
                 let asked = Arc::clone(&asked);
-                let serve = service_fn(move |request| answer(request, command, Arc::clone(&asked)));
+                let serve = service_fn(move |request| answer(request, command, words, Arc::clone(&asked)));
                 tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(socket), serve));
             }
         });
@@ -55,7 +55,12 @@ impl ToolCaller {
 
 type Reply = Response<Full<Bytes>>;
 
-async fn answer(request: Request<Incoming>, command: &str, asked: Arc<Mutex<Vec<Asked>>>) -> Result<Reply, Infallible> {
+async fn answer(
+    request: Request<Incoming>,
+    command: &str,
+    words: &str,
+    asked: Arc<Mutex<Vec<Asked>>>,
+) -> Result<Reply, Infallible> {
     if request.method() == Method::GET {
         return Ok(reply("application/json", r#"{"object":"list","data":[]}"#.to_owned()));
     }
@@ -64,11 +69,12 @@ async fn answer(request: Request<Incoming>, command: &str, asked: Arc<Mutex<Vec<
     let body = request.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     let call = if has_result(&body) { None } else { tool(&body).map(|name| (name.clone(), input(&name, command))) };
-    let stream = body["stream"] == json!(true);
+    let stream = body["stream"] == json!(true) || path.ends_with(":streamGenerateContent");
     let (whole, events) = match path.rsplit('/').next() {
-        Some("messages") => anthropic(&body, call),
-        Some("responses") => responses(&body, call),
-        _ => chat(&body, call),
+        Some("messages") => anthropic(&body, call, words),
+        Some("responses") => responses(&body, call, words),
+        Some(model) if model.contains(':') => gemini(call, words),
+        _ => chat(&body, call, words),
     };
     asked.lock().unwrap().push(Asked { encoded, body });
     Ok(if stream { reply("text/event-stream", events) } else { reply("application/json", whole.to_string()) })
@@ -80,11 +86,12 @@ fn reply(content_type: &str, body: String) -> Reply {
 
 /// Whether the conversation holds what a tool came to.
 fn has_result(body: &Value) -> bool {
-    let items = ["messages", "input"].into_iter().filter_map(|list| body[list].as_array()).flatten();
-    let mut items =
-        items.flat_map(|item| std::iter::once(item).chain(item["content"].as_array().into_iter().flatten()));
+    let items = ["messages", "input", "contents"].into_iter().filter_map(|list| body[list].as_array()).flatten();
+    let inside = |item: &'_ Value| ["content", "parts"].map(|list| item[list].as_array().cloned().unwrap_or_default());
+    let mut items = items.flat_map(|item| inside(item).into_iter().flatten().chain([item.clone()]));
     items.any(|item| {
         item["role"] == "tool"
+            || item.get("functionResponse").is_some()
             || item["type"].as_str().is_some_and(|kind| kind == "tool_result" || kind.ends_with("_output"))
     })
 }
@@ -92,14 +99,19 @@ fn has_result(body: &Value) -> bool {
 /// The first of the offered tools that it knows.
 fn tool(body: &Value) -> Option<String> {
     let offered = body["tools"].as_array()?;
+    // Gemini's are declared in lists, inside an item.
+    let declared = offered.iter().filter_map(|tool| tool["functionDeclarations"].as_array()).flatten();
     let name = |tool: &Value| tool["name"].as_str().or_else(|| tool["function"]["name"].as_str()).map(str::to_owned);
-    let known = |name: &String| ["Bash", "exec_command", "note"].contains(&name.as_str());
-    offered.iter().filter_map(name).find(known)
+    let known = |name: &String| [SHELLS, &["exec_command", "note"]].concat().contains(&name.as_str());
+    offered.iter().chain(declared).filter_map(name).find(known)
 }
+
+/// What Claude Code, opencode and Gemini CLI call it.
+const SHELLS: &[&str] = &["Bash", "bash", "run_shell_command"];
 
 fn input(name: &str, command: &str) -> Value {
     match name {
-        "Bash" => json!({"command": command, "description": "Writes a note"}),
+        _ if SHELLS.contains(&name) => json!({"command": command, "description": "Writes a note"}),
         "exec_command" => json!({"cmd": command}),
         _ => json!({"text": command}),
     }
@@ -112,14 +124,14 @@ fn named(events: &[Value]) -> String {
     events.iter().map(named).collect()
 }
 
-fn anthropic(body: &Value, call: Call) -> (Value, String) {
+fn anthropic(body: &Value, call: Call, words: &str) -> (Value, String) {
     let (stop, block, delta) = match call {
         Some((name, input)) => (
             "tool_use",
             json!({"type": "tool_use", "id": "toolu_1", "name": name, "input": input}),
             json!({"type": "input_json_delta", "partial_json": input.to_string()}),
         ),
-        None => ("end_turn", json!({"type": "text", "text": WORDS}), json!({"type": "text_delta", "text": WORDS})),
+        None => ("end_turn", json!({"type": "text", "text": words}), json!({"type": "text_delta", "text": words})),
     };
     let usage = |output: u64| json!({"input_tokens": INPUT, "output_tokens": output});
     let message = |content: Value, stop: Option<&str>, output: u64| {
@@ -133,18 +145,18 @@ fn anthropic(body: &Value, call: Call) -> (Value, String) {
         json!({"type": "content_block_start", "index": 0, "content_block": begun}),
         json!({"type": "content_block_delta", "index": 0, "delta": delta}),
         json!({"type": "content_block_stop", "index": 0}),
-        json!({"type": "message_delta", "delta": {"stop_reason": stop, "stop_sequence": null}, "usage": {"output_tokens": OUTPUT}}),
+        json!({"type": "message_delta", "delta": {"stop_reason": stop, "stop_sequence": null}, "usage": usage(OUTPUT)}),
         json!({"type": "message_stop"}),
     ];
     (message(json!([block]), Some(stop), OUTPUT), named(&events))
 }
 
-fn responses(body: &Value, call: Call) -> (Value, String) {
+fn responses(body: &Value, call: Call, words: &str) -> (Value, String) {
     let item = match call {
         Some((name, input)) => json!({"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": name,
             "arguments": input.to_string(), "status": "completed"}),
         None => json!({"type": "message", "id": "msg_1", "role": "assistant", "status": "completed",
-            "content": [{"type": "output_text", "text": WORDS, "annotations": []}]}),
+            "content": [{"type": "output_text", "text": words, "annotations": []}]}),
     };
     let response = |status: &str, output: Value, usage: Value| {
         json!({"id": "resp_1", "object": "response", "created_at": 1_790_000_000, "status": status, "model": body["model"],
@@ -161,7 +173,7 @@ fn responses(body: &Value, call: Call) -> (Value, String) {
     if item["type"] == "message" {
         events.push(
             json!({"type": "response.output_text.delta", "item_id": "msg_1", "output_index": 0, "content_index": 0,
-            "delta": WORDS, "logprobs": []}),
+            "delta": words, "logprobs": []}),
         );
     }
     events.push(json!({"type": "response.output_item.done", "output_index": 0, "item": item}));
@@ -172,14 +184,14 @@ fn responses(body: &Value, call: Call) -> (Value, String) {
     (done, named(&events))
 }
 
-fn chat(body: &Value, call: Call) -> (Value, String) {
+fn chat(body: &Value, call: Call, words: &str) -> (Value, String) {
     let (finish, message) = match call {
         Some((name, input)) => (
             "tool_calls",
             json!({"role": "assistant", "content": null, "tool_calls": [{"index": 0, "id": "call_1", "type": "function",
                 "function": {"name": name, "arguments": input.to_string()}}]}),
         ),
-        None => ("stop", json!({"role": "assistant", "content": WORDS})),
+        None => ("stop", json!({"role": "assistant", "content": words})),
     };
     let usage = json!({"prompt_tokens": INPUT, "completion_tokens": OUTPUT, "total_tokens": INPUT + OUTPUT});
     let of = |object: &str, choices: Value, usage: Value| {
@@ -195,4 +207,17 @@ fn chat(body: &Value, call: Call) -> (Value, String) {
     let events: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
     let whole = of("chat.completion", json!([{"index": 0, "message": message, "finish_reason": finish}]), usage);
     (whole, events + "data: [DONE]\n\n")
+}
+
+fn gemini(call: Call, words: &str) -> (Value, String) {
+    let part = match call {
+        Some((name, input)) => json!({"functionCall": {"name": name, "args": input}}),
+        None => json!({"text": words}),
+    };
+    let usage = json!({"promptTokenCount": INPUT, "candidatesTokenCount": OUTPUT, "totalTokenCount": INPUT + OUTPUT});
+    let content = json!({"role": "model", "parts": [part]});
+    let whole = json!({"candidates": [{"index": 0, "content": content, "finishReason": "STOP"}],
+        "usageMetadata": usage, "modelVersion": "simulated", "responseId": "response-1"});
+    let events = format!("data: {whole}\n\n");
+    (whole, events)
 }
