@@ -223,16 +223,16 @@ check-istio: $(PILOT) ## The same, and that nothing of it has changed (building 
 	@diff -ru tests/fixtures/istio target/istio || { echo "tests/fixtures/istio is not what make istio writes" >&2; exit 1; }
 
 .PHONY: prices
-prices: $(PRICES_VENV)/prices.stamp ## Write the price catalogue, its report and the costs that the unit tests read
+prices: $(PRICES_VENV)/prices.stamp ## Write the price catalogue and the costs that the unit tests read, and a report to target/prices
 	@mkdir -p $(PRICES)
-	@$(generate_prices) --into envoy/prices
+	@$(generate_prices) --into envoy/prices --report $(PRICES)/REPORT.md
 	@$(ask_prices) envoy/prices/catalogue.json --cases $(PRICES)/oracle-cases.json --fixture tests/fixtures/oracle.json
 
 .PHONY: check-prices
 check-prices: $(PRICES_VENV)/prices.stamp ## The catalogue is what its sources say, and costs are theirs or differ for a known reason
-	@$(generate_prices) --into $(PRICES)
+	@$(generate_prices) --into $(PRICES) --report $(PRICES)/REPORT.md
 	@$(ask_prices) $(PRICES)/catalogue.json --cases $(PRICES)/oracle-cases.json --fixture $(PRICES)/oracle.json
-	@for file in envoy/prices/catalogue.json envoy/prices/REPORT.md tests/fixtures/oracle.json; do \
+	@for file in envoy/prices/catalogue.json tests/fixtures/oracle.json; do \
 		diff -u $$file $(PRICES)/$${file##*/} || { echo "$$file is not what make prices writes" >&2; exit 1; }; \
 	done
 
