@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 
 ENVOY_VERSION := 1.40.0
 FUNC_E_VERSION := v1.6.0
-# It has no releases: the newest commit that its module proxy has. What its source does is relied upon, see README.
+# It has no releases: the newest commit that its module proxy has. What its source does is relied upon, see envoy/manual/high-availability.md.
 RATELIMIT_VERSION := v1.4.1-0.20260122083618-3fb702589d36
 ORAS_VERSION := v1.3.6
 # The same release whose schemas tests/istio reads.
@@ -123,6 +123,10 @@ check-config: checker ## What Envoy would say of a configuration, without Envoy 
 schema: checker ## Write the JSON Schema of the plugin's configuration
 	@$(CHECK) --schema >envoy/schema.json
 
+.PHONY: configuration-reference
+configuration-reference: | need-python ## Write the reference of the manual's page on configuration, from the schema
+	@python3 envoy/manual/configuration.py
+
 .PHONY: ratelimit-config
 ratelimit-config: checker ## Print envoyproxy/ratelimit's configuration for the limits in FILE=… (what check-config reads)
 	@[ -n "$(FILE)" ] || $(call missing,the file with the limits: make ratelimit-config FILE=envoy.yaml)
@@ -134,13 +138,14 @@ fmt: | need-rust ## Format the sources
 	@cargo fmt --manifest-path tests/cost/Cargo.toml --all
 
 .PHONY: lint
-lint: $(WASM) checker $(FUNC_E) $(ENVOY_PATH) | need-rust ## Formatting, clippy natively and for wasm, the schema, every Envoy configuration through Envoy
+lint: $(WASM) checker $(FUNC_E) $(ENVOY_PATH) | need-rust ## Formatting, clippy natively and for wasm, the documents, the schema, every Envoy configuration through Envoy
 	@cargo fmt --all --check
 	@cargo fmt --manifest-path tests/fuzz/Cargo.toml --check
 	@cargo fmt --manifest-path tests/cost/Cargo.toml --all --check
 	@cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
 	@cargo clippy $(LOCKED) --lib --target wasm32-wasip1 -- -D warnings
 	@cargo clippy $(LOCKED) --manifest-path tests/cost/Cargo.toml --workspace -- -D warnings
+	@python3 tests/documents.py --check-config $(CHECK)
 	@$(CHECK) --schema | diff -u envoy/schema.json - || { echo "envoy/schema.json is not what make schema writes" >&2; exit 1; }
 	@$(CHECK) $(wildcard envoy/*.yaml) envoy/istio/wasmplugin.yaml envoy/istio/envoyfilter.yaml envoy/envoy-gateway/extension.yaml
 	@for config in $(wildcard envoy/*.yaml); do \
@@ -230,16 +235,16 @@ check-istio: $(PILOT) ## The same, and that nothing of it has changed (building 
 	@diff -ru tests/fixtures/istio target/istio || { echo "tests/fixtures/istio is not what make istio writes" >&2; exit 1; }
 
 .PHONY: prices
-prices: $(PRICES_VENV)/prices.stamp ## Write the price catalogue, its report and the costs that the unit tests read
+prices: $(PRICES_VENV)/prices.stamp ## Write the price catalogue and the costs that the unit tests read, and a report to target/prices
 	@mkdir -p $(PRICES)
-	@$(generate_prices) --into envoy/prices
+	@$(generate_prices) --into envoy/prices --report $(PRICES)/REPORT.md
 	@$(ask_prices) envoy/prices/catalogue.json --cases $(PRICES)/oracle-cases.json --fixture tests/fixtures/oracle.json
 
 .PHONY: check-prices
 check-prices: $(PRICES_VENV)/prices.stamp ## The catalogue is what its sources say, and costs are theirs or differ for a known reason
-	@$(generate_prices) --into $(PRICES)
+	@$(generate_prices) --into $(PRICES) --report $(PRICES)/REPORT.md
 	@$(ask_prices) $(PRICES)/catalogue.json --cases $(PRICES)/oracle-cases.json --fixture $(PRICES)/oracle.json
-	@for file in envoy/prices/catalogue.json envoy/prices/REPORT.md tests/fixtures/oracle.json; do \
+	@for file in envoy/prices/catalogue.json tests/fixtures/oracle.json; do \
 		diff -u $$file $(PRICES)/$${file##*/} || { echo "$$file is not what make prices writes" >&2; exit 1; }; \
 	done
 

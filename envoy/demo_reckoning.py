@@ -86,7 +86,7 @@ def settled(admin, access_log, ledgers):
 def beside_each_other(lines, others, seconds):
     """Prints what each says in sum, and tells whether it is the same. `others`: who it is, and how they are asked."""
     expected = of_records(lines)
-    print(f"{'':<24}{'exchanges':>10} {'input tokens':>14} {'output tokens':>14} {'charged, USD':>16}")
+    print(f"{'':<24}{'requests':>10} {'input tokens':>14} {'output tokens':>14} {'charged, USD':>16}")
     print(f"  {'access log':<22}{expected}")
     agreed = True
     for name, look in others:
@@ -144,10 +144,10 @@ def unread(select, prometheus):
 
 
 # What was charged of exchanges whose usage was told must be what was billed. All else is an estimate, or nothing.
-TOLD, BROKEN, NOTHING = "usage was told", "  attempts of these that broke off", "an error without usage: not charged"
+TOLD, BROKEN, NOTHING = "usage was reported", "  attempts of these that were truncated", "an error without usage: not charged"
 ESTIMATED = {
-    "success": "estimated: no usage told",
-    "provider_aborted": "estimated: the answer broke off",
+    "success": "estimated: no usage reported",
+    "provider_aborted": "estimated: the answer was truncated",
     "client_closed": "estimated: the client left",
 }
 
@@ -195,7 +195,7 @@ def against_ledgers(lines, entries):
             add(BROKEN, 0, broken)
             if differs:
                 wrong.append(f"{line['request_id']}: charged {charged}, billed {told} nano-dollars")
-    print(f"{'':<40}{'exchanges':>10} {'charged, USD':>14} {'billed, USD':>14}")
+    print(f"{'':<40}{'requests':>10} {'charged, USD':>14} {'billed, USD':>14}")
     for name, (count, charged, bill) in rows.items():
         equal = "equal, each of them" if not wrong else "DIFFERS"
         note = equal if name == TOLD else f"{charged / bill - 1:+.1%}" if charged and bill else ""

@@ -55,69 +55,69 @@ pub const REPLICAS: RangeInclusive<u64> = 1..=10_000;
 #[serde(remote = "Self", deny_unknown_fields, default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Config", extend("required" = ["tenants", "prices"])))]
 pub struct Config {
-    /// Says whose a request is; set by an authentication filter in front.
+    /// The header that says whose a request is. An authentication filter in front must set it.
     pub tenant_header: HeaderName,
-    /// What becomes of a tenant that is not under `tenants`.
+    /// What happens to a request of a tenant that is not under `tenants`.
     pub unknown_tenants: UnknownTenants,
-    /// Says what a request is for.
+    /// The header that says what a request is for: its role.
     pub role_header: HeaderName,
-    /// The roles that are labels; others count as `other`.
+    /// The roles that become label values; others count as `other`.
     pub roles: Vec<Name>,
-    /// Says how sensitive a request's data is.
+    /// The header that says how sensitive a request's data is.
     pub sensitivity_header: HeaderName,
-    /// Of a request that doesn't say.
+    /// The sensitivity of a request that names none.
     pub default_sensitivity: Sensitivity,
-    /// By the label that the stats get.
+    /// The providers, by the label that stats and records show. Clusters that are not named here count as `other`.
     pub providers: Named<Provider>,
     /// Who serves which model. Without any, Envoy's routes choose the provider.
     pub models: Vec<Model>,
-    /// A name that stands for the cheapest of these that fits.
+    /// A name that stands for a list of models: each request gets the cheapest of them that fits.
     #[cfg_attr(feature = "schema", schemars(schema_with = "schema::candidates"))]
     pub virtual_models: Named<Vec<Name>>,
     /// Role → the model of a request that names none.
     pub role_models: Named<Name>,
-    /// Read before the built-in paths.
+    /// Paths of your own, looked up before the built-in ones.
     pub paths: Vec<ApiPath>,
-    /// What of a client's head goes on beside what the APIs need.
+    /// What goes to a provider of a client's headers and query, beside what the APIs need.
     pub forward: Forward,
     /// What models cost; of several entries of one model, the latest that has begun.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub prices: Vec<Price>,
     pub unpriced: Unpriced,
-    /// What the client may write → the model that is sent on.
+    /// The name that a client may write → the model that is sent on.
     pub aliases: Named<Name>,
     /// `low`, `standard`, `premium` and `agent` are there already; what is written here overrides them field by field.
     pub tiers: Named<Tier>,
     /// Who may call.
     #[cfg_attr(feature = "schema", schemars(extend("minProperties" = 1)))]
     pub tenants: Named<Tenant>,
-    /// What every tier starts from.
+    /// The limits that every tier starts from.
     pub limits: Limits,
     pub expensive: Expensive,
-    /// Bounds for requests that bring none, where neither the tenant, its tier nor the model's price has one.
+    /// The output bound of requests that bring none, where neither the tenant, its tier nor the model's price has one.
     pub output: Output,
-    /// Whether a request's head waits for the decision, for which Envoy must have `allow_on_headers_stop_iteration`. Without it
-    /// the head goes on at once and only the body waits.
+    /// Whether a request's headers wait until its body is checked, for which Envoy must have `allow_on_headers_stop_iteration`.
+    /// If `false`, the headers go on at once and only the body waits.
     pub held_heads: bool,
-    /// Must stay below Envoy's buffer limit.
+    /// The largest body of a request. It must stay below Envoy's buffer limit.
     #[cfg_attr(feature = "schema", schemars(range(min = *REQUEST_BYTES.start(), max = *REQUEST_BYTES.end())))]
     pub max_request_bytes: u64,
-    /// How many requests of one tenant may wait for the rest of their bodies at once, on each worker of Envoy's. No limit or
-    /// budget sees them before their end, and Envoy holds all that has come.
+    /// How many requests of one tenant may wait for the rest of their bodies at once, on each worker. No limit or budget sees
+    /// them before their end, and Envoy holds all that has come.
     #[cfg_attr(feature = "schema", schemars(range(min = *WAITING_BODIES.start(), max = *WAITING_BODIES.end())))]
     pub max_waiting_bodies: u64,
-    /// What these may have sent so far, together; less than `max_request_bytes` counts as that much.
+    /// How many bytes those requests may have sent so far, together. Less than `max_request_bytes` counts as that much.
     #[cfg_attr(feature = "schema", schemars(range(min = *WAITING_BYTES.start(), max = *WAITING_BYTES.end())))]
     pub max_waiting_bytes: u64,
-    /// When the reservations of a crashed worker lapse.
+    /// After how long the reservations of a crashed worker lapse.
     #[cfg_attr(feature = "schema", schemars(range(min = *LEASE_SECONDS.start(), max = *LEASE_SECONDS.end())))]
     pub reservation_lease_seconds: u64,
     pub starved: Starved,
-    /// Without it the gateway answers nothing about itself.
+    /// The pages `/api/ai/health` and `/api/ai/metrics`, and the states of the providers. Left out: there are no such pages.
     #[serde(deserialize_with = "written")]
     pub status: Option<Status>,
     pub metrics: Metrics,
-    /// Without it, each Envoy has its limits for itself.
+    /// Several Envoys have the same limits and budgets. Left out: each Envoy has its limits for itself.
     #[serde(deserialize_with = "written")]
     pub shared: Option<Shared>,
 }
@@ -127,19 +127,19 @@ pub struct Config {
 #[serde(remote = "Self", deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Shared"))]
 pub struct Shared {
-    /// Envoys that share them.
+    /// The number of Envoys that share them.
     #[cfg_attr(feature = "schema", schemars(range(min = *REPLICAS.start(), max = *REPLICAS.end())))]
     pub replicas: u64,
-    /// What reservations under way may hold of a budget, on all of them together.
+    /// The part of a budget that requests in flight may hold as reservations, on all Envoys together.
     #[serde(default = "all_of_it")]
     #[cfg_attr(feature = "schema", schemars(range(min = *PERCENT.start(), max = *PERCENT.end())))]
     pub in_flight_percent: u64,
-    /// The cluster of the service; by its health it is known to be away.
+    /// The cluster of the rate limit service. The service counts as unavailable when no endpoint of it is healthy.
     pub cluster: Name,
-    /// What of the windows is this Envoy's own while it is.
+    /// What each Envoy allows of a rate limit while the service is unavailable.
     #[serde(default)]
     pub requests_away: Away,
-    /// The same of the budgets.
+    /// What each Envoy allows of a budget while the service is unavailable.
     #[serde(default)]
     pub budgets_away: Away,
 }
@@ -147,7 +147,11 @@ pub struct Shared {
 /// That nothing shall pass is no choice here: it is Envoy's filters that know first (`failure_mode_deny`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(description = "While the service is away."))]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(description = "While the rate limit service is unavailable.")
+)]
 pub enum Away {
     /// This Envoy's part of the limit: one of `replicas`.
     #[default]
@@ -161,8 +165,9 @@ pub enum Away {
 #[serde(remote = "Self", deny_unknown_fields, default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Metrics"))]
 pub struct Metrics {
+    /// What the label `tenant` says.
     pub tenant_label: TenantLabel,
-    /// Whose names are labels; left out, all tenants'.
+    /// The tenants whose names are label values; others count as `other`. Left out: all tenants.
     #[serde(deserialize_with = "written")]
     pub tenants: Option<Vec<Name>>,
 }
@@ -183,12 +188,13 @@ pub enum TenantLabel {
 #[serde(remote = "Self", deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Status"))]
 pub struct Status {
+    /// The cluster that leads to Envoy's admin.
     pub cluster: Name,
-    /// Only what came in by a filter chain of this name is answered; to all else there are no such pages. Left out: by any.
+    /// The filter chain through which the pages can be asked for; elsewhere there are none. Left out: any.
     #[serde(default, deserialize_with = "written")]
     pub filter_chain: Option<Name>,
-    /// From where. Left out: from this machine where there is a `filter_chain`, else from nowhere, for a program that ends
-    /// TLS on this machine brings everybody's requests from here.
+    /// The networks that may ask for the pages. Left out: this machine where there is a `filter_chain`, else nobody, because a
+    /// program that ends TLS on this machine brings everybody's requests from here.
     #[serde(default, deserialize_with = "written")]
     pub allow: Option<Vec<Name>>,
 }
@@ -201,7 +207,7 @@ pub enum UnknownTenants {
     ShareDefault,
 }
 
-/// What happens to a request whose compare-and-swap loses too often.
+/// What happens to a request whose compare-and-swap on the tenant's cell lost 64 times in a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -214,8 +220,10 @@ pub enum Starved {
 #[serde(remote = "Self", deny_unknown_fields, default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Output"))]
 pub struct Output {
+    /// The output bound of a request that brings none.
     #[cfg_attr(feature = "schema", schemars(range(min = *OUTPUT_TOKENS.start(), max = *OUTPUT_TOKENS.end())))]
     pub default_max_tokens: u64,
+    /// The smallest bound that is given to a request: if the budget pays for less, the request is refused.
     #[cfg_attr(feature = "schema", schemars(range(min = *OUTPUT_TOKENS.start(), max = *OUTPUT_TOKENS.end())))]
     pub min_tokens: u64,
 }
@@ -244,6 +252,7 @@ fn all_of_it() -> u64 {
     schemars(rename = "Upstream", description = "The configuration of the plugin in a provider's cluster.")
 )]
 pub struct Upstream {
+    /// The label of the provider, as under `providers`.
     pub attempt_of: Name,
 }
 

@@ -28,7 +28,56 @@ pub fn schema() -> Value {
         "definitions": definitions,
     });
     without_null(&mut schema);
+    with_defaults(&mut schema);
     schema
+}
+
+/// What the reader takes for a key that is left out, where the types don't tell.
+fn with_defaults(schema: &mut Value) {
+    let tier = |request: &str, day: &str| json!({"budgets": {"request_usd": request, "day_usd": day}});
+    let mut agent = tier("3", "50");
+    agent["limits"] = json!({
+        "requests_per_minute": 120, "requests_per_hour": 3000, "requests_per_day": 20000, "expensive_per_minute": 60
+    });
+    for (definition, key, default) in [
+        ("Config", "tenant_header", json!("x-tenant-id")),
+        ("Config", "unknown_tenants", json!("refuse")),
+        ("Config", "role_header", json!("x-ai-role")),
+        ("Config", "sensitivity_header", json!("x-ai-sensitivity")),
+        ("Config", "default_sensitivity", json!("internal")),
+        ("Config", "unpriced", json!({"policy": "deny"})),
+        ("Config", "starved", json!("deny")),
+        (
+            "Config",
+            "limits",
+            json!({
+                "requests_per_minute": 60, "requests_per_hour": 1000, "requests_per_day": 10000,
+                "expensive_per_minute": 10
+            }),
+        ),
+        (
+            "Config",
+            "tiers",
+            json!({
+                "low": tier("0.002", "0.10"), "standard": tier("0.01", "1"), "premium": tier("0.05", "10"), "agent": agent
+            }),
+        ),
+        ("Tenant", "tier", json!("standard")),
+        ("Provider", "reported_cost", json!("compare")),
+        ("Provider", "key", json!("present")),
+        ("Price", "output_bound_field", json!("max_completion_tokens")),
+        ("Forward", "unknown_betas", json!("count")),
+        ("Metrics", "tenant_label", json!("name")),
+        ("Shared", "requests_away", json!("local")),
+        ("Shared", "budgets_away", json!("local")),
+    ] {
+        let described = &mut schema["definitions"][definition]["properties"][key];
+        // Beside a `$ref` draft 7 looks at nothing else.
+        if let Some(reference) = described.get("$ref").cloned() {
+            *described = json!({"allOf": [{"$ref": reference}]});
+        }
+        described["default"] = default;
+    }
 }
 
 /// The reader takes no `null` anywhere: what may be left out is an `Option` all the same.
@@ -78,6 +127,45 @@ mod tests {
             let said = says(&schema, &serde_json::from_str(&json).expect("JSON"));
             assert_eq!(!said.is_empty(), by_shape, "{message}\n{json}\n{said:#?}");
         }
+    }
+
+    /// What the reader makes of a configuration in which every default is written is what it makes of one without.
+    #[test]
+    fn the_defaults_are_the_readers() {
+        let schema = schema();
+        let with_defaults = |definition: &str, written: Value| {
+            let mut written = written;
+            for (key, about) in schema["definitions"][definition]["properties"].as_object().expect("properties") {
+                if let Some(default) = about.get("default").filter(|default| !default.is_null()) {
+                    written[key] = default.clone();
+                }
+            }
+            written
+        };
+        let configuration = |write: &dyn Fn(&str, Value) -> Value| {
+            let price = json!({"model": "m", "input_usd_per_1m_tokens": "1", "output_usd_per_1m_tokens": "1"});
+            write(
+                "Config",
+                json!({
+                    "tenants": {"acme": write("Tenant", json!({}))},
+                    "prices": [write("Price", price)],
+                    "providers": {"openai": write("Provider", json!({"cluster": "openai", "sensitivity": "internal"}))},
+                    "models": [write("Model", json!({"model": "m", "providers": [{"provider": "openai"}]}))],
+                    "forward": write("Forward", json!({})),
+                    "metrics": write("Metrics", json!({})),
+                    "output": write("Output", json!({})),
+                    "shared": write("Shared", json!({"replicas": 2, "cluster": "ratelimit"})),
+                    "status": {"cluster": "admin"},
+                }),
+            )
+        };
+        let read = |configuration: &Value| {
+            nexus_ai_gateway::policy::Policy::read(configuration.to_string().as_bytes()).expect("a configuration")
+        };
+        let (long, short) = (configuration(&with_defaults), configuration(&|_, written| written));
+        assert!(long.to_string().len() > short.to_string().len() + 1_000, "{long}");
+        let shown = |configuration: &Value| format!("{:#?}", read(configuration));
+        assert_eq!(shown(&long), shown(&short));
     }
 
     #[test]

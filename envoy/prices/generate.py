@@ -124,14 +124,17 @@ DEFAULTS = {
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    arguments.add_argument("--into", type=Path, default=HERE, help="where catalogue.json and REPORT.md go")
-    into = arguments.parse_args().into
+    arguments.add_argument("--into", type=Path, default=HERE, help="where catalogue.json goes")
+    arguments.add_argument("--report", type=Path, required=True, help="where the report goes")
+    asked = arguments.parse_args()
+    into, report = asked.into, asked.report
     catalogue = Catalogue()
     for label in PROVIDERS:
         catalogue.add_provider(label)
     into.mkdir(parents=True, exist_ok=True)
     (into / "catalogue.json").write_text(catalogue.as_json())
-    (into / "REPORT.md").write_text(catalogue.report())
+    report.parent.mkdir(parents=True, exist_ok=True)
+    report.write_text(catalogue.report())
 
 
 # ---- the sources ---------------------------------------------------------------------------------------------------

@@ -12,14 +12,14 @@ use serde::Deserialize;
 #[serde(remote = "Self", deny_unknown_fields, default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Forward"))]
 pub struct Forward {
-    /// More headers that pass, to every provider.
+    /// More headers that pass to every provider.
     pub headers: Vec<HeaderName>,
-    /// More parameters of a query that pass.
+    /// More query parameters that pass.
     pub query: Vec<Name>,
     /// Flags of `anthropic-beta` that pass although they cost more, bring in what a request doesn't show, let another model
     /// serve or send data elsewhere; `*` at the end stands for any date.
     pub betas: Vec<Pattern>,
-    /// Flags that nobody here knows.
+    /// What happens to flags that no table here knows.
     pub unknown_betas: UnknownBetas,
 }
 

@@ -15,17 +15,21 @@ rated! {
     #[serde(remote = "Self", deny_unknown_fields)]
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Price"))]
     pub struct Price {
+        /// The model: a name, or a beginning with `*`; `label/name` for that of one provider, which comes first.
         pub model: Pattern,
-        /// The first day (UTC) that it holds for.
+        /// The first day (UTC) on which the price holds. Of several entries of a model, the latest that has begun counts.
         #[serde(default, deserialize_with = "written")]
         pub from: Option<Date>,
+        /// Other rates for requests with long input.
         #[serde(default)]
         pub above: Vec<Above>,
+        /// Other rates for the service tier that served, by its name in the answer.
         #[serde(default)]
         pub service_tiers: Named<ServiceTier>,
+        /// The field in which an output bound is written (OpenAI chat): some servers know only one of them.
         #[serde(default)]
         pub output_bound_field: BoundField,
-        /// The most that the model writes at once: a request without a bound gets this one, as far as its tenant can pay.
+        /// The most that the model writes at once. A request without an output bound gets this one, if its tenant can pay for it.
         #[serde(default, deserialize_with = "written")]
         #[cfg_attr(feature = "schema", schemars(range(min = *OUTPUT_TOKENS.start(), max = *OUTPUT_TOKENS.end())))]
         pub max_output_tokens: Option<u64>,
@@ -38,6 +42,7 @@ rated! {
     #[serde(remote = "Self", deny_unknown_fields)]
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Above"))]
     pub struct Above {
+        /// The rates hold for all tokens of a request with more input than this.
         pub input_tokens: u64,
     }
 }
@@ -48,6 +53,7 @@ rated! {
     #[serde(remote = "Self", deny_unknown_fields)]
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ServiceTier"))]
     pub struct ServiceTier {
+        /// Other rates for requests with long input, in this tier.
         #[serde(default)]
         pub above: Vec<Above>,
     }
@@ -59,10 +65,12 @@ rated! {
 #[cfg_attr(
     feature = "schema",
     derive(schemars::JsonSchema),
-    schemars(rename = "Unpriced", description = "What becomes of a model that no price matches.")
+    schemars(rename = "Unpriced", description = "What happens to a request for a model that no price matches.")
 )]
 pub struct Unpriced {
+    /// `deny`: 404; `allow`: it costs nothing and counts as `other`; `price_as`: it costs what `model` does.
     pub policy: UnpricedPolicy,
+    /// The model whose price is taken, with `price_as`.
     #[serde(default, deserialize_with = "written")]
     pub model: Option<Name>,
 }

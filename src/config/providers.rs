@@ -14,30 +14,32 @@ use serde::Deserialize;
 pub struct Provider {
     /// The Envoy cluster that leads there.
     pub cluster: Name,
-    /// Whether it takes `stream_options.include_usage`; one that refuses it must tell its usage by itself.
+    /// Whether it accepts `stream_options.include_usage`. A provider that refuses it must report its usage by itself.
     #[serde(default = "yes")]
     pub stream_usage_option: bool,
+    /// What happens to the provider's own figure for what an answer cost: it is compared with ours, or charged.
     #[serde(default)]
     pub reported_cost: ReportedCost,
     /// The most sensitive data that it may see.
     #[serde(default, deserialize_with = "written")]
     pub sensitivity: Option<Sensitivity>,
-    /// What stands in the place of `/v1`.
+    /// What its paths begin with, instead of `/v1`.
     #[serde(default, deserialize_with = "written")]
     #[cfg_attr(feature = "schema", schemars(schema_with = "schema::path"))]
     pub base_path: Option<Name>,
-    /// The APIs that it serves; left out, all of OpenAI's.
+    /// The APIs that it serves. Left out: all of OpenAI's.
     #[serde(default, deserialize_with = "written")]
     #[cfg_attr(feature = "schema", schemars(schema_with = "schema::apis"))]
     pub apis: Option<Vec<Name>>,
-    /// API → its path at this provider, where it is another than OpenAI's; `{model}` is the model's name.
+    /// API → its path at this provider, where that differs from OpenAI's. `{model}` stands for the model's name.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(schema_with = "schema::path_of_each_api"))]
     pub paths: Named<Name>,
+    /// `absent` leaves the provider out.
     #[serde(default)]
     pub key: Key,
-    /// Statuses by which it refuses the gateway's own account, and which the client therefore gets as a 503 that says so. Left
-    /// out: 401, 402 and 403 where the gateway chooses the providers (`models`), none where a client's own key may have gone along.
+    /// The statuses by which it refuses the gateway's own account. The client gets a 503 that says so. Left out: 401, 402 and 403
+    /// where the gateway chooses the providers (`models`), none where a client's own key may have gone along.
     #[serde(default, deserialize_with = "written")]
     #[cfg_attr(feature = "schema", schemars(schema_with = "schema::statuses"))]
     pub account_statuses: Option<Vec<u16>>,
@@ -59,14 +61,16 @@ pub enum Key {
 #[serde(remote = "Self", deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Model"))]
 pub struct Model {
+    /// The model's name, or a pattern.
     pub model: Pattern,
+    /// Who serves it: the first is asked first, the others are its fallbacks.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub providers: Vec<Served>,
-    /// The most tokens of input and output together.
+    /// The most tokens of input and output together. A virtual model skips candidates whose context is too small.
     #[serde(default, deserialize_with = "written")]
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub context_tokens: Option<u64>,
-    /// Whether it can call tools.
+    /// Whether it can call tools. A virtual model skips candidates that can't, if a request offers tools.
     #[serde(default)]
     pub tools: bool,
 }
@@ -75,13 +79,14 @@ pub struct Model {
 #[serde(remote = "Self", deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Served"))]
 pub struct Served {
+    /// A label under `providers`.
     pub provider: Name,
-    /// What this provider calls the model; `*` is the gateway's own name for it.
+    /// What this provider calls the model; `*` in it stands for the gateway's own name. Left out: the same.
     #[serde(default, deserialize_with = "written")]
     pub model: Option<Name>,
 }
 
-/// What becomes of a provider's own figure for what an answer cost.
+/// What happens to a provider's own figure for what an answer cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -96,8 +101,10 @@ pub enum ReportedCost {
 #[serde(remote = "Self", deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ApiPath"))]
 pub struct ApiPath {
+    /// The path: `*` stands for any segment, a leading `**` for any number of them, `{model}` for the model's name.
     #[cfg_attr(feature = "schema", schemars(schema_with = "schema::path_pattern"))]
     pub path: Name,
+    /// The API that is spoken there; `none`: the path is not metered.
     #[cfg_attr(feature = "schema", schemars(schema_with = "schema::api_or_none"))]
     pub api: Name,
     /// Whether the answer is a stream, where neither the body nor the API says.

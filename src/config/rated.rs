@@ -58,15 +58,20 @@ macro_rules! rated_struct {
         $(#[$about])*
         pub struct $name {
             $($(#[$of_field])* pub $field: $type,)*
+            /// A million tokens of input.
             #[serde(default, deserialize_with = "written")]
             pub input_usd_per_1m_tokens: Option<UsdPer1m>,
+            /// A million tokens of output.
             #[serde(default, deserialize_with = "written")]
             pub output_usd_per_1m_tokens: Option<UsdPer1m>,
-            $(#[serde(default, deserialize_with = "written")]
+            $(#[doc = concat!("A million tokens of this kind. Left out: as `", stringify!($whole), "`.")]
+            #[serde(default, deserialize_with = "written")]
             pub $key: Option<UsdPer1m>,)*
+            /// Each request, beside its tokens.
             #[serde(default, deserialize_with = "written")]
             pub request_usd: Option<Usd>,
-            $(#[serde(default, deserialize_with = "written")]
+            $(/// Each one, beside the tokens.
+            #[serde(default, deserialize_with = "written")]
             pub $piece_key: Option<Usd>,)*
         }
 

@@ -13,22 +13,28 @@ use serde::Deserialize;
 #[serde(remote = "Self", deny_unknown_fields, default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Tier"))]
 pub struct Tier {
+    /// Limits that differ from the top-level ones.
     pub limits: Limits,
+    /// The budgets of each tenant of this tier.
     pub budgets: Budgets,
+    /// Limits and budgets that only count and never refuse.
     #[serde(deserialize_with = "written")]
     pub audit: Option<Vec<Guard>>,
+    /// Limits and budgets that don't apply.
     pub unlimited: Vec<Guard>,
-    /// No request of these tenants is less sensitive than this.
+    /// The least sensitivity of these tenants' requests.
     #[serde(deserialize_with = "written")]
     pub sensitivity: Option<Sensitivity>,
+    /// The output bound of requests that bring none.
     pub output: OwnOutput,
 }
 
-/// Bounds for requests that bring none, before those of all.
+/// The output bound of requests that bring none, before that of all tenants.
 #[derive(Debug, Default, Deserialize)]
 #[serde(remote = "Self", deny_unknown_fields, default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "OwnOutput"))]
 pub struct OwnOutput {
+    /// The output bound of a request that brings none.
     #[serde(deserialize_with = "written")]
     #[cfg_attr(feature = "schema", schemars(range(min = *OUTPUT_TOKENS.start(), max = *OUTPUT_TOKENS.end())))]
     pub default_max_tokens: Option<u64>,
@@ -43,25 +49,31 @@ pub struct OwnOutput {
     schemars(rename = "Tenant", description = "What is not written is that of the tier.")
 )]
 pub struct Tenant {
+    /// Its tier: one of `tiers`, or a built-in one.
     #[serde(deserialize_with = "written")]
     pub tier: Option<Name>,
+    /// Limits that differ from the tier's.
     #[serde(deserialize_with = "written")]
     pub limits: Option<Box<Limits>>,
+    /// Budgets that differ from the tier's.
     #[serde(deserialize_with = "written")]
     pub budgets: Option<Box<Budgets>>,
     #[serde(deserialize_with = "written")]
-    /// Which models it may ask for; left out, all.
+    /// The models that it may ask for. Left out: all.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub models: Option<Box<[Pattern]>>,
-    /// Before the table of all tenants.
+    /// Role → model, before the table of all tenants.
     #[serde(deserialize_with = "written")]
     pub role_models: Option<Box<Named<Name>>>,
+    /// Limits and budgets that only count and never refuse.
     #[serde(deserialize_with = "written")]
     pub audit: Option<Box<[Guard]>>,
+    /// Limits and budgets that don't apply.
     pub unlimited: Box<[Guard]>,
-    /// No request of it is less sensitive than this, nor than its tier says.
+    /// The least sensitivity of its requests; the tier's counts, too.
     #[serde(deserialize_with = "written")]
     pub sensitivity: Option<Sensitivity>,
+    /// The output bound of its requests that bring none.
     #[serde(deserialize_with = "written")]
     pub output: Option<Box<OwnOutput>>,
 }
@@ -70,14 +82,19 @@ pub struct Tenant {
 #[serde(remote = "Self", deny_unknown_fields, default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Limits"))]
 pub struct Limits {
+    /// Requests in any rolling minute.
     #[serde(deserialize_with = "written")]
     pub requests_per_minute: Option<Limit>,
+    /// Requests in any rolling hour.
     #[serde(deserialize_with = "written")]
     pub requests_per_hour: Option<Limit>,
+    /// Requests in any rolling day.
     #[serde(deserialize_with = "written")]
     pub requests_per_day: Option<Limit>,
+    /// Tokens of input and output together, in any rolling minute.
     #[serde(deserialize_with = "written")]
     pub tokens_per_minute: Option<Limit>,
+    /// Expensive requests (see `expensive`) in any rolling minute.
     #[serde(deserialize_with = "written")]
     pub expensive_per_minute: Option<Limit>,
 }
@@ -86,10 +103,13 @@ pub struct Limits {
 #[serde(remote = "Self", deny_unknown_fields, default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Budgets"))]
 pub struct Budgets {
+    /// The most that one request may cost.
     #[serde(deserialize_with = "written")]
     pub request_usd: Option<Budget>,
+    /// What may be spent in a day (UTC).
     #[serde(deserialize_with = "written")]
     pub day_usd: Option<Budget>,
+    /// What may be spent in a calendar month (UTC).
     #[serde(deserialize_with = "written")]
     pub month_usd: Option<Budget>,
 }
@@ -99,7 +119,9 @@ pub struct Budgets {
 #[serde(remote = "Self", deny_unknown_fields, default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Expensive"))]
 pub struct Expensive {
+    /// The models whose requests are expensive.
     pub models: Vec<Pattern>,
+    /// Requests whose worst case costs more than this are expensive.
     #[serde(deserialize_with = "written")]
     pub over_usd: Option<Usd>,
 }

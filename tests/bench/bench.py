@@ -335,7 +335,7 @@ def table(results, cases):
 
 
 def summary(results, cases):
-    """For the README: a row a case, medians."""
+    """For the manual: a row a case, medians."""
     names = [name for name in CHATS if any(name in results[case.name] for case in cases) and name != "bare"]
     lines = [f"| processor time by request, µs | bare Envoy | {' | '.join(f'+ {name}' for name in names)} |", "|---|---:" + "|---:" * len(names) + "|"]
     for case in cases:

@@ -218,7 +218,7 @@ async fn a_billed_failure_is_charged_beside_the_answer() {
     }
 }
 
-/// The table of the README, row by row, but for those that are in other modules.
+/// The table of the manual's page on failover, row by row, but for those that are in other modules.
 #[tokio::test(flavor = "multi_thread")]
 async fn failures_end_as_the_table_says() {
     let house = House::build("failover-table").await;

@@ -264,7 +264,7 @@ def explained_by_litellm(price, usage, service_tier, full_name, raw, theirs):
     # The report lists them by this function and of this day; what it doesn't list is no reason.
     listed = any(generate.disagreements(price, rates))
     if listed and equal(cost(rates, tokens, service_tier, FINER), FINER, theirs):
-        return "rates differ: see REPORT.md"
+        return "rates differ: see the report"
     if service_tier and equal(cost(rates, tokens, None, FINER), FINER, theirs):
         return "litellm's rule for this provider has no service tiers"
     if provider == "perplexity":
