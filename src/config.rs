@@ -49,6 +49,8 @@ pub const PERCENT: RangeInclusive<u64> = 1..=100;
 pub const WAITING_BODIES: RangeInclusive<u64> = 1..=65_535;
 /// Less than 64 KiB would refuse what arrives in two pieces.
 pub const WAITING_BYTES: RangeInclusive<u64> = 65_536..=1_073_741_824;
+/// Nothing: every refusal goes out at once.
+pub const REFUSED_BYTES: RangeInclusive<u64> = 0..=1_073_741_824;
 pub const REPLICAS: RangeInclusive<u64> = 1..=10_000;
 
 #[derive(Debug, Deserialize)]
@@ -109,6 +111,10 @@ pub struct Config {
     /// What these may have sent so far, together; less than `max_request_bytes` counts as that much.
     #[cfg_attr(feature = "schema", schemars(range(min = *WAITING_BYTES.start(), max = *WAITING_BYTES.end())))]
     pub max_waiting_bytes: u64,
+    /// A request that is refused while its body is coming gets its refusal when the body has come, for many clients read nothing
+    /// before. What comes is dropped; of more than this, the refusal goes out at once. With `held_heads: false` it always does.
+    #[cfg_attr(feature = "schema", schemars(range(min = *REFUSED_BYTES.start(), max = *REFUSED_BYTES.end())))]
+    pub max_refused_bytes: u64,
     /// When the reservations of a crashed worker lapse.
     #[cfg_attr(feature = "schema", schemars(range(min = *LEASE_SECONDS.start(), max = *LEASE_SECONDS.end())))]
     pub reservation_lease_seconds: u64,
@@ -323,6 +329,7 @@ impl Default for Config {
             max_request_bytes: 4_194_304,
             max_waiting_bodies: 256,
             max_waiting_bytes: 33_554_432,
+            max_refused_bytes: 33_554_432,
             reservation_lease_seconds: 900,
             starved: Starved::Deny,
             status: None,

@@ -70,6 +70,8 @@ pub struct Policy {
     pub held_heads: bool,
     pub max_request_bytes: u64,
     /// Of one tenant, on one worker.
+    /// Of a refused request, what is read for the sake of its client.
+    pub max_refused_bytes: u64,
     pub max_waiting_bodies: u64,
     pub max_waiting_bytes: u64,
     pub lease_seconds: u64,

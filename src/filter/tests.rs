@@ -6,6 +6,7 @@ mod configuration;
 mod failures;
 mod forwarded;
 mod heads;
+mod late;
 mod pages;
 mod requests;
 mod sharing;
