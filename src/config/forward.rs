@@ -16,10 +16,10 @@ pub struct Forward {
     pub headers: Vec<HeaderName>,
     /// More parameters of a query that pass.
     pub query: Vec<Name>,
-    /// Flags of `anthropic-beta` that pass although they cost more, bring in what a request doesn't show, let another model
-    /// serve or send data elsewhere; `*` at the end stands for any date.
+    /// Flags of `anthropic-beta` and `openai-beta` that pass although they cost more, bring in what a request doesn't show, let
+    /// another model serve or send data elsewhere; `*` at the end stands for any date.
     pub betas: Vec<Pattern>,
-    /// Flags that nobody here knows.
+    /// Flags that nobody here knows, and versions of Anthropic's API.
     pub unknown_betas: UnknownBetas,
 }
 
