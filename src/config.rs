@@ -36,6 +36,7 @@ pub use rated::WrittenRates;
 pub use scalar::{Budget, Date, HeaderName, Limit, Name, Usd, UsdPer1m};
 pub use tenants::{Budgets, Expensive, Limits, OwnOutput, Tenant, Tier};
 
+use crate::kept::StoredResponses;
 use crate::route::Sensitivity;
 use crate::units::NanoUsd;
 
@@ -111,6 +112,8 @@ pub struct Config {
     /// What these may have sent so far, together; less than `max_request_bytes` counts as that much.
     #[cfg_attr(feature = "schema", schemars(range(min = *WAITING_BYTES.start(), max = *WAITING_BYTES.end())))]
     pub max_waiting_bytes: u64,
+    /// Responses, their items and conversations that a provider keeps. To a provider all tenants are one.
+    pub stored_responses: StoredResponses,
     /// A request that is refused while its body is coming gets its refusal when the body has come, for many clients read nothing
     /// before. What comes is dropped; of more than this, the refusal goes out at once. With `held_heads: false` it always does.
     #[cfg_attr(feature = "schema", schemars(range(min = *REFUSED_BYTES.start(), max = *REFUSED_BYTES.end())))]
@@ -330,6 +333,7 @@ impl Default for Config {
             max_waiting_bodies: 256,
             max_waiting_bytes: 33_554_432,
             max_refused_bytes: 33_554_432,
+            stored_responses: StoredResponses::Own,
             reservation_lease_seconds: 900,
             starved: Starved::Deny,
             status: None,

@@ -14,7 +14,7 @@ use crate::attempt::blame::Who;
 use crate::exchange::{AnswerHead, Around, Demand, Exchange, Opening, Passage, Settlement, Side, Step};
 use crate::headers::Headers;
 use crate::host::attributes::Origin;
-use crate::host::{attributes, cells, chain, clock, ending, filter_state, http, lines};
+use crate::host::{attributes, cells, chain, clock, ending, filter_state, http, kept, lines};
 use crate::limit::{Decision, SwapStarved};
 use crate::llm::meter;
 use crate::llm::path::Free;
@@ -51,6 +51,8 @@ pub struct Downstream {
     place: Option<Place>,
     /// A refusal that waits for the rest of the body.
     late: Option<Late>,
+    /// No exchange, and for a provider all the same.
+    beside: bool,
 }
 
 impl Downstream {
@@ -65,6 +67,7 @@ impl Downstream {
             page: None,
             place: None,
             late: None,
+            beside: false,
         }
     }
 
@@ -95,8 +98,9 @@ impl Downstream {
                 Err(reply) => self.reply_after(coming, reply, tenant),
             };
         }
-        match side.passage(policy, headers, attributes::cluster().as_deref()) {
+        match side.passage(policy, headers, attributes::cluster().as_deref(), kept::knows) {
             Ok(Passage { cut, plan }) => {
+                self.beside = true;
                 http::cut(&cut);
                 if let Some(plan) = plan {
                     filter_state::set_plan(&plan);
@@ -158,6 +162,7 @@ impl Downstream {
         let around = Around {
             cluster: self.cluster.as_deref(),
             is_open: &|ProviderIx(at)| plugin.breakers.is_open(at.into(), now),
+            knows: &kept::knows,
             density: &|model| plugin.densities.of(model),
             service_away: plugin.service_away(now),
             now,
@@ -228,6 +233,20 @@ fn ask(plugin: &Plugin, demand: &Demand, now: UnixNanos) -> Result<Decision, Swa
     }
     plugin.levels.touch(demand.tenant);
     swap.outcome
+}
+
+/// Before the client has them, on whichever worker it comes with them.
+fn note_ids(plugin: &Plugin, exchange: &mut Exchange) {
+    let tenant = exchange.tenant();
+    let fresh = exchange.fresh_ids();
+    if fresh.is_empty() {
+        return;
+    }
+    if let Some(tenant) = tenant.and_then(|ix| plugin.policy.tenant_policy(ix)) {
+        for id in fresh {
+            kept::note(&tenant.name, *id);
+        }
+    }
 }
 
 /// The last of a reservation: it is consumed by its settlement, however often the swap is repeated.
@@ -374,6 +393,10 @@ impl HttpContext for Downstream {
             late.send();
             return Action::Pause;
         }
+        if self.beside {
+            http::drop_request_trailers();
+            return Action::Continue;
+        }
         if let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.is_reading()) {
             if http::drop_request_trailers() {
                 exchange.came_compressed();
@@ -446,6 +469,7 @@ impl HttpContext for Downstream {
             done = done.saturating_add(wanted);
             let last = end_of_stream && done >= size;
             let passage = exchange.answer_body(&piece, last, clock::now);
+            note_ids(&self.plugin, exchange);
             if edits && !whole {
                 let passed = match passage {
                     meter::Passage::Unchanged => piece,

@@ -10,6 +10,7 @@ mod late;
 mod pages;
 mod requests;
 mod sharing;
+mod stored;
 mod swaps;
 mod waiting;
 

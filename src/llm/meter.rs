@@ -13,6 +13,7 @@ use super::framing::{Data, Sse};
 use super::schema::{Fact, Schema};
 use super::usage::{Count, Native, Told, reported_usd};
 use crate::json::{Container, Decimal, Found, Hit, Number, Scanner};
+use crate::kept::Id;
 use crate::units::NanoUsd;
 use alike::Alike;
 use sieve::{Sieve, Withheld};
@@ -113,6 +114,9 @@ pub struct Meter {
     begun: bool,
 }
 
+/// No response has more items than a model can call tools in a turn.
+const MOST_IDS: usize = 1_000;
+
 enum Framing {
     None,
     Sse { lines: Sse, alike: Alike },
@@ -129,9 +133,19 @@ struct Seen {
     output_bytes: u64,
     error: bool,
     finished: bool,
+    /// If they are wanted.
+    ids: Option<Ids>,
     /// Of `output_bytes`, those that came before the last count of the output.
     counted_bytes: u64,
     modality: Modality,
+}
+
+/// Ids in the answer, each once.
+#[derive(Default)]
+struct Ids {
+    all: Vec<Id>,
+    /// How many of them were asked for.
+    known: usize,
 }
 
 /// The object of a modality's count, while it is read.
@@ -219,6 +233,19 @@ impl Meter {
             body_bytes: 0,
             begun: false,
         }
+    }
+
+    /// Has the answer's ids told by [`Self::fresh_ids`].
+    pub fn with_ids(mut self, wanted: bool) -> Self {
+        self.seen.ids = wanted.then(Ids::default);
+        self
+    }
+
+    /// Those that came since this was asked last.
+    pub fn fresh_ids(&mut self) -> &[Id] {
+        let Some(ids) = &mut self.seen.ids else { return &[] };
+        let known = mem::replace(&mut ids.known, ids.all.len());
+        ids.all.get(known..).unwrap_or_default()
     }
 
     /// A count that the answer's head told.
@@ -382,6 +409,12 @@ impl Meter {
 impl Seen {
     fn hit(&mut self, event: &mut Event, hit: &Hit<'_, Fact>) {
         match (hit.key, hit.found) {
+            (Fact::Id, Found::Text { text, cut: false }) if let Some(ids) = &mut self.ids => {
+                let id = Id::of(text);
+                if ids.all.len() < MOST_IDS && !ids.all.contains(&id) {
+                    ids.all.push(id);
+                }
+            }
             (Fact::Model, Found::Text { text, .. }) => keep(&mut self.model, text),
             (Fact::ServiceTier, Found::Text { text, .. }) => keep(&mut self.service_tier, text),
             (Fact::Kind, Found::Text { text, .. }) => {

@@ -91,6 +91,7 @@ pub(super) fn policy(config: Config) -> Checked<Policy> {
         min_tokens: Tokens(config.output.min_tokens),
         held_heads: config.held_heads,
         max_request_bytes: config.max_request_bytes,
+        stored_responses: config.stored_responses,
         max_refused_bytes: config.max_refused_bytes,
         max_waiting_bodies: config.max_waiting_bodies,
         max_waiting_bytes: config.max_waiting_bytes,

@@ -18,8 +18,9 @@ const STREAM_OPTIONS: Field<Asked> =
 const OTHER_MODELS: Field<Asked> = object("models", Asked::OtherModels("models"), &[]);
 const FALLBACKS: Field<Asked> = object("fallbacks", Asked::OtherModels("fallbacks"), &[]);
 const TOOLS: Field<Asked> = object("tools", Asked::Tools, &[]);
+const STORE: Field<Asked> = asked("store", Asked::Store);
 
-static CHAT_REQUEST: [Field<Asked>; 13] = [
+static CHAT_REQUEST: [Field<Asked>; 14] = [
     asked("model", Asked::Model),
     ROLE,
     SENSITIVITY,
@@ -32,6 +33,7 @@ static CHAT_REQUEST: [Field<Asked>; 13] = [
     TOOLS,
     OTHER_MODELS,
     FALLBACKS,
+    STORE,
     object("messages", Asked::Needed, &[path("content", &PARTS)]),
 ];
 
@@ -185,7 +187,7 @@ pub static COMPLETIONS: Schema = Schema {
     ..CHAT
 };
 
-static RESPONSES_REQUEST: [Field<Asked>; 10] = [
+static RESPONSES_REQUEST: [Field<Asked>; 14] = [
     ROLE,
     SENSITIVITY,
     OTHER_MODELS,
@@ -195,7 +197,25 @@ static RESPONSES_REQUEST: [Field<Asked>; 10] = [
     asked("max_output_tokens", Asked::Bound(0)),
     asked("service_tier", Asked::ServiceTier),
     TOOLS,
-    path("input", &[path("content", &[attachment("image_url"), attachment("file_data")]), attachment("image_url")]),
+    object(
+        "input",
+        Asked::Item,
+        &[
+            path("content", &[attachment("image_url"), attachment("file_data")]),
+            attachment("image_url"),
+            asked("type", Asked::ItemKind),
+            asked("id", Asked::ItemId),
+        ],
+    ),
+    STORE,
+    asked("background", Asked::Background),
+    asked("previous_response_id", Asked::Refers("previous_response_id")),
+    Field {
+        name: "conversation",
+        key: Some(Asked::Refers("conversation")),
+        want: Want::Value,
+        inside: &[asked("id", Asked::Refers("conversation.id"))],
+    },
 ];
 
 static RESPONSES_USAGE: [Field<Fact>; 7] = [
@@ -209,7 +229,8 @@ static RESPONSES_USAGE: [Field<Fact>; 7] = [
 ];
 
 /// The whole answer at the end of a stream, without the texts that the deltas have told already.
-static STREAMED_RESPONSE: [Field<Fact>; 5] = [
+static STREAMED_RESPONSE: [Field<Fact>; 6] = [
+    told("id", Fact::Id),
     told("model", Fact::Model),
     told("status", Fact::Kind),
     error("error"),
@@ -217,16 +238,18 @@ static STREAMED_RESPONSE: [Field<Fact>; 5] = [
     object("usage", Fact::Usage, &RESPONSES_USAGE),
 ];
 
-static RESPONSES_EVENT: [Field<Fact>; 6] = [
+static RESPONSES_EVENT: [Field<Fact>; 7] = [
     told("type", Fact::Kind),
     text("delta"),
     varying("sequence_number"),
     varying("obfuscation"),
     path("response", &STREAMED_RESPONSE),
+    path("item", &[told("id", Fact::Id)]),
     error("error"),
 ];
 
-static RESPONSES_ANSWER: [Field<Fact>; 6] = [
+static RESPONSES_ANSWER: [Field<Fact>; 7] = [
+    told("id", Fact::Id),
     told("model", Fact::Model),
     told("status", Fact::Kind),
     error("error"),
@@ -234,7 +257,12 @@ static RESPONSES_ANSWER: [Field<Fact>; 6] = [
     object("usage", Fact::Usage, &RESPONSES_USAGE),
     path(
         "output",
-        &[path("content", &[text("text"), text("refusal")]), text("arguments"), path("summary", &[text("text")])],
+        &[
+            told("id", Fact::Id),
+            path("content", &[text("text"), text("refusal")]),
+            text("arguments"),
+            path("summary", &[text("text")]),
+        ],
     ),
 ];
 
