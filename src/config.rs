@@ -36,6 +36,7 @@ pub use rated::WrittenRates;
 pub use scalar::{Budget, Date, HeaderName, Limit, Name, Usd, UsdPer1m};
 pub use tenants::{Budgets, Expensive, Limits, OwnOutput, Tenant, Tier};
 
+use crate::kept::StoredResponses;
 use crate::route::Sensitivity;
 use crate::units::NanoUsd;
 
@@ -49,6 +50,8 @@ pub const PERCENT: RangeInclusive<u64> = 1..=100;
 pub const WAITING_BODIES: RangeInclusive<u64> = 1..=65_535;
 /// Less than 64 KiB would refuse what arrives in two pieces.
 pub const WAITING_BYTES: RangeInclusive<u64> = 65_536..=1_073_741_824;
+/// Nothing: every refusal goes out at once.
+pub const REFUSED_BYTES: RangeInclusive<u64> = 0..=1_073_741_824;
 pub const REPLICAS: RangeInclusive<u64> = 1..=10_000;
 
 #[derive(Debug, Deserialize)]
@@ -109,6 +112,12 @@ pub struct Config {
     /// How many bytes those requests may have sent so far, together. Less than `max_request_bytes` counts as that much.
     #[cfg_attr(feature = "schema", schemars(range(min = *WAITING_BYTES.start(), max = *WAITING_BYTES.end())))]
     pub max_waiting_bytes: u64,
+    /// Responses, their items and conversations that a provider keeps. To a provider all tenants are one.
+    pub stored_responses: StoredResponses,
+    /// A request that is refused while its body is coming gets its refusal when the body has come, for many clients read nothing
+    /// before. What comes is dropped; of more than this, the refusal goes out at once. With `held_heads: false` it always does.
+    #[cfg_attr(feature = "schema", schemars(range(min = *REFUSED_BYTES.start(), max = *REFUSED_BYTES.end())))]
+    pub max_refused_bytes: u64,
     /// After how long the reservations of a crashed worker lapse.
     #[cfg_attr(feature = "schema", schemars(range(min = *LEASE_SECONDS.start(), max = *LEASE_SECONDS.end())))]
     pub reservation_lease_seconds: u64,
@@ -332,6 +341,8 @@ impl Default for Config {
             max_request_bytes: 4_194_304,
             max_waiting_bodies: 256,
             max_waiting_bytes: 33_554_432,
+            max_refused_bytes: 33_554_432,
+            stored_responses: StoredResponses::Own,
             reservation_lease_seconds: 900,
             starved: Starved::Deny,
             status: None,

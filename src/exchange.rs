@@ -7,6 +7,7 @@ use crate::attempt::Chain;
 use crate::attempt::blame::Who;
 use crate::forward::Cut;
 use crate::headers::Headers;
+use crate::kept::Id;
 use crate::limit::{Admitted, Ask, Bound, Decision, Guards, Reservation, Shares, Standing, SwapStarved};
 use crate::llm::brings::Items;
 use crate::llm::estimate::Sizes;
@@ -26,6 +27,7 @@ use std::rc::Rc;
 mod answer;
 mod charge;
 mod ending;
+mod kept;
 mod models;
 mod offer;
 mod opening;
@@ -117,6 +119,8 @@ struct Open {
     standing: Standing,
     /// Whether the client does not want the usage event of its stream, should one be asked for.
     hide_usage: bool,
+    /// Whether its tenant may ask for the answer again.
+    note_ids: bool,
     answer: Option<Answer>,
     /// The service that several Envoys share had no room, or was away; by which limit.
     withdrawn: Option<(Outcome, Option<&'static str>)>,
@@ -180,6 +184,8 @@ pub struct Around<'a> {
     pub cluster: Option<&'a str>,
     /// Whether a provider's circuit breaker is known to be open.
     pub is_open: &'a dyn Fn(ProviderIx) -> bool,
+    /// Whether a tenant, by its name, was given what has this id.
+    pub knows: &'a dyn Fn(&str, Id) -> bool,
     /// What is known of a priced model's tokens.
     pub density: &'a dyn Fn(&str) -> Density,
     /// Whether the service is known to be away by which Envoys share limits.
@@ -291,7 +297,7 @@ impl Exchange {
         &mut self,
         policy: &Policy,
         tenant: TenantIx,
-        request: Request,
+        mut request: Request,
         around: Around<'_>,
     ) -> Result<(Plan, Ask), Rejection> {
         self.model_asked.clone_from(&request.model);
@@ -300,6 +306,7 @@ impl Exchange {
         let Some(tenant) = policy.tenant_policy(tenant) else {
             return Err(Rejection::plain(Outcome::InternalError, "The tenant is gone."));
         };
+        kept::judge(policy.stored_responses, self.schema, &mut request, |id| (around.knows)(&tenant.name, id))?;
         let floor = tenant.rules.sensitivity.unwrap_or(Sensitivity::Public);
         let wish = Wish {
             policy,
@@ -382,6 +389,7 @@ impl Exchange {
             most_output: admitted.per_choice.times(request.choices),
             standing,
             hide_usage: request.stream && !request.wants_usage(),
+            note_ids: kept::may_be_kept(policy.stored_responses, self.schema, &request),
             service_tier: request.service_tier,
             answer: None,
             withdrawn: None,

@@ -1,6 +1,7 @@
 //! Envoy's callbacks, thin: bytes in, one call to the core, its answer applied.
 
 pub mod downstream;
+mod late;
 pub mod levels;
 mod plugin;
 pub mod root;

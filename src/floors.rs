@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// From the bottom. A part names only parts of the floors below its own; those of one floor don't know each other.
 const FLOORS: [&[&str]; 14] = [
-    &["units", "json"],
+    &["units", "json", "kept"],
     &["name", "calendar", "network", "headers"],
     &["llm"],
     &["forward", "price", "tenant"],

@@ -128,9 +128,9 @@ impl Unclear {
     }
 }
 
-/// Whether a flag of `anthropic-beta` is in the table. The official SDK's own list is held against it.
-pub fn knows_beta(flag: &str) -> bool {
-    betas::known(flag.as_bytes()).is_some()
+/// Whether a flag of this header is in its table. The official SDKs' own lists are held against it.
+pub fn knows_beta(header: &str, flag: &str) -> bool {
+    betas::LISTS.iter().any(|list| list.header == header && list.known(flag.as_bytes()).is_some())
 }
 
 impl Allowed {
@@ -142,14 +142,14 @@ impl Allowed {
     /// What the listener does to a request of this API.
     pub fn cut(&self, headers: &Headers, dialect: Dialect, path: &str) -> Result<Cut, Unclear> {
         let mut cut = Cut::default();
-        let mut betas = false;
+        let mut flagged = false;
         for (name, value) in headers.iter() {
             match names::class(name) {
                 Some(Class::Any | Class::Envoy) => continue,
                 Some(Class::Api(apis)) if apis.contains(&dialect) => continue,
                 Some(Class::Media) if names::can_be_read(value) => continue,
-                Some(Class::Betas) if dialect == Dialect::Anthropic => {
-                    betas = true;
+                Some(Class::Flags(list)) if dialect == list.dialect => {
+                    flagged = true;
                     continue;
                 }
                 _ => {}
@@ -172,8 +172,10 @@ impl Allowed {
                 cut.left_out.drop(kind, name.as_bytes());
             }
         }
-        if betas {
-            self.cut_betas(headers, &mut cut);
+        if flagged {
+            for list in betas::LISTS.into_iter().filter(|list| list.dialect == dialect) {
+                self.cut_flags(list, headers, &mut cut);
+            }
         }
         let does = if headers.get(":method") == Some(b"GET") { Does::Reads } else { Does::Makes };
         if let Some(path) = query::rebuilt(path, dialect, does, &self.query, &mut cut.left_out)? {
@@ -182,14 +184,14 @@ impl Allowed {
         Ok(cut)
     }
 
-    fn cut_betas(&self, headers: &Headers, cut: &mut Cut) {
+    fn cut_flags(&self, list: &betas::List, headers: &Headers, cut: &mut Cut) {
         let mut kept: Vec<&[u8]> = Vec::new();
         let mut dropped = false;
-        for flag in headers.all(betas::HEADER).flat_map(|value| value.split(|byte| *byte == b',')) {
+        for flag in headers.all(list.header).flat_map(|value| value.split(|byte| *byte == b',')) {
             let flag = flag.trim_ascii();
             let text = String::from_utf8_lossy(flag);
             let allowed = self.betas.iter().any(|pattern| pattern.matches(&text));
-            let known = betas::known(flag);
+            let known = list.known(flag);
             let drops = match known {
                 _ if allowed || flag.is_empty() => false,
                 Some(betas::Flag::Harmless) => false,
@@ -210,10 +212,10 @@ impl Allowed {
             return;
         }
         if kept.is_empty() {
-            cut.remove.push(betas::HEADER.to_owned());
+            cut.remove.push(list.header.to_owned());
         } else {
             let rest = String::from_utf8_lossy(&kept.join(&b',')).into_owned();
-            cut.set.push((betas::HEADER.to_owned(), rest));
+            cut.set.push((list.header.to_owned(), rest));
         }
     }
 }
@@ -235,7 +237,7 @@ pub fn for_attempt(headers: &Headers, dialect: Dialect, kept: &[(String, String)
         let passes = match names::class(name) {
             Some(Class::Any | Class::Media) => true,
             Some(Class::Api(apis)) => apis.contains(&dialect),
-            Some(Class::Betas) => dialect == Dialect::Anthropic,
+            Some(Class::Flags(list)) => dialect == list.dialect,
             Some(Class::Envoy | Class::Credential) | None => false,
         };
         if passes {

@@ -15,6 +15,7 @@ pub mod densities;
 pub mod ending;
 pub mod filter_state;
 pub mod http;
+pub mod kept;
 pub mod lines;
 mod pairs;
 pub mod stats;

@@ -37,6 +37,7 @@ pub mod forward;
 pub mod headers;
 mod host;
 pub mod json;
+pub mod kept;
 pub mod limit;
 pub mod llm;
 pub mod name;

@@ -21,6 +21,8 @@ pub enum Outcome {
     MonthlyBudgetExceeded,
     ModelNotFound,
     ModelUnpriced,
+    /// What a provider may have kept, and is not known to be this tenant's.
+    ResponseNotFound,
     RequestTooLarge,
     UnsupportedEncoding,
     RateLimited,
@@ -56,6 +58,7 @@ impl Outcome {
             Self::MonthlyBudgetExceeded => "monthly_budget_exceeded",
             Self::ModelNotFound => "model_not_found",
             Self::ModelUnpriced => "model_unpriced",
+            Self::ResponseNotFound => "response_not_found",
             Self::RequestTooLarge => "request_too_large",
             Self::UnsupportedEncoding => "unsupported_encoding",
             Self::RateLimited => "rate_limited",
@@ -80,7 +83,7 @@ impl Outcome {
             Self::TenantUnknown | Self::ModelNotAllowed => 403,
             Self::RequestBudgetExceeded | Self::DailyBudgetExceeded | Self::MonthlyBudgetExceeded => 402,
             // What clients take for a wrong name, and show as one.
-            Self::ModelNotFound | Self::ModelUnpriced => 404,
+            Self::ModelNotFound | Self::ModelUnpriced | Self::ResponseNotFound => 404,
             Self::RequestTooLarge => 413,
             Self::UnsupportedEncoding => 415,
             Self::RateLimited | Self::ExpensiveRateLimited | Self::TokenRateLimited | Self::InFlightLimited => 429,
@@ -390,6 +393,7 @@ mod tests {
             (ModelNotAllowed, 403),
             (ModelNotFound, 404),
             (ModelUnpriced, 404),
+            (ResponseNotFound, 404),
             (RequestTooLarge, 413),
             (UnsupportedEncoding, 415),
             (RateLimited, 429),

@@ -22,6 +22,7 @@ use crate::attempt;
 use crate::config::{Config, Upstream, structure};
 pub use crate::config::{ConfigError, ReportedCost, Starved};
 use crate::forward::Allowed;
+use crate::kept::StoredResponses;
 use crate::limit::Rules;
 use crate::llm::path::{self, Route};
 use crate::llm::schema::Schema;
@@ -70,6 +71,9 @@ pub struct Policy {
     pub held_heads: bool,
     pub max_request_bytes: u64,
     /// Of one tenant, on one worker.
+    pub stored_responses: StoredResponses,
+    /// Of a refused request, what is read for the sake of its client.
+    pub max_refused_bytes: u64,
     pub max_waiting_bodies: u64,
     pub max_waiting_bytes: u64,
     pub lease_seconds: u64,

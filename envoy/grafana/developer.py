@@ -17,6 +17,7 @@ MEANINGS = {
     "model_not_allowed": (403, "not among your models", "choose another, or ask for it"),
     "model_not_found": (404, "no provider here serves it", "check its spelling; `/v1/models` may list them"),
     "model_unpriced": (404, "a model without a price", "check its spelling; ask the operator"),
+    "response_not_found": (404, "a stored response that isn't known to be yours", "send the whole conversation again"),
     "request_budget_exceeded": (402, "its worst case costs more than one request may", "lower `max_tokens`, or a cheaper model"),
     "daily_budget_exceeded": (402, "its worst case doesn't fit what is left today", "wait for midnight UTC; a lower `max_tokens` may fit"),
     "monthly_budget_exceeded": (402, "the same, of this month", "ask for more"),

@@ -16,10 +16,10 @@ pub struct Forward {
     pub headers: Vec<HeaderName>,
     /// More query parameters that pass.
     pub query: Vec<Name>,
-    /// Flags of `anthropic-beta` that pass although they cost more, bring in what a request doesn't show, let another model
-    /// serve or send data elsewhere; `*` at the end stands for any date.
+    /// Flags of `anthropic-beta` and `openai-beta` that pass although they cost more, bring in what a request doesn't show, let
+    /// another model serve or send data elsewhere; `*` at the end stands for any date.
     pub betas: Vec<Pattern>,
-    /// What happens to flags that no table here knows.
+    /// What happens to flags that no table here knows, and to unknown versions of Anthropic's API.
     pub unknown_betas: UnknownBetas,
 }
 

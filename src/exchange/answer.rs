@@ -2,6 +2,7 @@
 
 use super::{Answer, AnswerHead, COUNTED_IN_THE_HEAD, Exchange, Passed, Phase};
 use crate::attempt::{self, blame::OWN_FAILURE};
+use crate::kept::Id;
 use crate::llm::meter::{Form, Meter, Passage};
 use crate::llm::schema::Dialect;
 use crate::outcome::{Outcome, Rejection, Reply, rate_limit_headers};
@@ -75,7 +76,7 @@ impl Exchange {
                 passed.remove.push(OWN_FAILURE);
             }
         }
-        let mut meter = Meter::new(open.schema, form, withhold_usage);
+        let mut meter = Meter::new(open.schema, form, withhold_usage).with_ids(open.note_ids);
         if self.schema.dialect == Dialect::Aws {
             for (name, count) in COUNTED_IN_THE_HEAD {
                 meter.told(count, head.headers.number(name));
@@ -186,6 +187,14 @@ impl Exchange {
         match &self.phase {
             Phase::Open(open) => open.answer.as_ref(),
             _ => None,
+        }
+    }
+
+    /// Ids that have come since this was asked last, before they go on: what they stand for is the tenant's.
+    pub fn fresh_ids(&mut self) -> &[Id] {
+        match &mut self.phase {
+            Phase::Open(open) if open.note_ids => open.answer.as_mut().map_or(&[], |answer| answer.meter.fresh_ids()),
+            _ => &[],
         }
     }
 

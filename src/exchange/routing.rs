@@ -102,6 +102,7 @@ impl<'a> Asked<'a> {
         let around = Around {
             cluster: None,
             is_open: &is_open,
+            knows: &|_, _| false,
             density: &|_| Density::default(),
             service_away: false,
             now: NOON,

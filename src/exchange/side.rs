@@ -4,16 +4,18 @@
 //! Trade-off: no cell is asked, no answer read and no record written. But the operator's key goes with them, so whoever
 //! sends one must be known, its head is cut like any other, and no provider gets a text that it may not see.
 
+use super::kept::not_found;
 use super::models;
 use super::opening::compressed;
 use crate::attempt;
 use crate::attempt::blame::Who;
 use crate::forward::Cut;
 use crate::headers::Headers;
+use crate::kept::{Id, StoredResponses};
 use crate::llm::path::{self, Free, FreePath};
 use crate::llm::schema::{self, Dialect, Schema};
 use crate::name::is_printable;
-use crate::outcome::{Outcome, Rejection, Reply};
+use crate::outcome::{Outcome, Rejection, Reply, shown};
 use crate::policy::{Policy, TenantIx};
 use crate::route::Sensitivity;
 use crate::tenant::Identity;
@@ -25,8 +27,8 @@ pub struct Side {
     pub what: Free,
     pub dialect: Dialect,
     pub tenant: TenantIx,
-    /// The model that the path names.
-    pub model: Option<String>,
+    /// The model that the path names, or the response.
+    pub name: Option<String>,
 }
 
 /// How one goes on.
@@ -41,15 +43,15 @@ impl Side {
     /// Looks at the head of a request that is no exchange; `None`: it is none of these either.
     pub fn of(policy: &Policy, headers: &Headers) -> Option<Result<Self, Reply>> {
         let [method, path] = [":method", ":path"].map(|name| headers.get(name).unwrap_or_default());
-        let FreePath { what, dialect, model } = path::free(&policy.free_paths, &policy.paths, method, path)?;
+        let FreePath { what, dialect, name } = path::free(&policy.free_paths, &policy.paths, method, path)?;
         let tenant = identified(policy, headers).map_err(|rejection| replied(rejection, dialect, headers));
-        Some(tenant.map(|tenant| Self { what, dialect, tenant, model }))
+        Some(tenant.map(|tenant| Self { what, dialect, tenant, name }))
     }
 
     /// The list of models, or the one that was asked for.
     pub fn models(&self, policy: &Policy, headers: &Headers, now: UnixNanos) -> Result<Vec<u8>, Reply> {
         let tenant = policy.tenant_policy(self.tenant);
-        let one = self.model.as_deref();
+        let one = self.name.as_deref();
         tenant.and_then(|tenant| models::page(policy, tenant, self.dialect, one, now)).ok_or_else(|| {
             let name = one.filter(|name| is_printable(name)).unwrap_or_default();
             let message = format!("The model `{name}` is not served here, or not to this tenant.");
@@ -58,8 +60,28 @@ impl Side {
     }
 
     /// What becomes of it where the route leads to this cluster.
-    pub fn passage(&self, policy: &Policy, headers: &Headers, cluster: Option<&str>) -> Result<Passage, Reply> {
-        self.judged(policy, headers, cluster).map_err(|rejection| replied(rejection, self.dialect, headers))
+    pub fn passage(
+        &self,
+        policy: &Policy,
+        headers: &Headers,
+        cluster: Option<&str>,
+        knows: impl Fn(&str, Id) -> bool,
+    ) -> Result<Passage, Reply> {
+        let judged = self.is_own(policy, knows).and_then(|()| self.judged(policy, headers, cluster));
+        judged.map_err(|rejection| replied(rejection, self.dialect, headers))
+    }
+
+    /// What was kept for another tenant is, to this one, not there.
+    fn is_own(&self, policy: &Policy, knows: impl Fn(&str, Id) -> bool) -> Result<(), Rejection> {
+        let (Free::Stored, Some(id)) = (self.what, &self.name) else { return Ok(()) };
+        let is_own = match policy.stored_responses {
+            StoredResponses::Any => true,
+            StoredResponses::Refuse => false,
+            StoredResponses::Own => {
+                policy.tenant_policy(self.tenant).is_some_and(|tenant| knows(&tenant.name, Id::of(id)))
+            }
+        };
+        if is_own { Ok(()) } else { Err(not_found(&format!("Response with id '{}' not found.", shown(id)))) }
     }
 
     fn judged(&self, policy: &Policy, headers: &Headers, cluster: Option<&str>) -> Result<Passage, Rejection> {
@@ -162,7 +184,7 @@ mod tests {
         let headers = Headers::of(&[&head[..], more].concat());
         let policy = policy();
         let side = Side::of(&policy, &headers).expect("one of these");
-        side.and_then(|side| side.passage(&policy, &headers, Some(cluster)))
+        side.and_then(|side| side.passage(&policy, &headers, Some(cluster), |_, id| id == Id::of("resp_1")))
             .map_err(|reply| (reply.status, reply.outcome))
     }
 

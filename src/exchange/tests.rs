@@ -20,7 +20,14 @@ fn policy() -> Policy {
 
 /// Nothing is known but where Envoy's route leads.
 pub(super) fn around(cluster: Option<&str>) -> Around<'_> {
-    Around { cluster, is_open: &|_| false, density: &|_| Density::default(), service_away: false, now: NOON }
+    Around {
+        cluster,
+        is_open: &|_| false,
+        knows: &|_, _| false,
+        density: &|_| Density::default(),
+        service_away: false,
+        now: NOON,
+    }
 }
 
 fn head(extra: &[(&str, &str)]) -> Headers {

@@ -301,10 +301,16 @@ unsafe extern "C" fn proxy_http_call(
     status(asked.map(|number| unsafe { *call = number }))
 }
 
-/// The SDK sets it before each answer to a call; here it is that context's turn already.
+/// Until the callback ends. The SDK sets it before each answer to a call, where it is that context's turn already.
 #[unsafe(no_mangle)]
 extern "C" fn proxy_set_effective_context(context: u32) -> Status {
-    with(|host| if host.active == context { Status::Ok } else { Status::BadArgument })
+    with(|host| {
+        if host.active != context && !host.streams.contains_key(&context) {
+            return Status::BadArgument;
+        }
+        host.active = context;
+        Status::Ok
+    })
 }
 
 /// Host calls that the product has no use for. The SDK names them, so that they must be there to link.

@@ -254,6 +254,11 @@ impl Stream {
         self.requested(|id| abi::proxy_on_request_body(id, size, end))
     }
 
+    /// What Envoy holds of the request's body.
+    pub fn held(&self) -> usize {
+        self.passing(|stream| stream.request.buffer.len())
+    }
+
     pub fn request_trailers(&self) -> Action {
         self.request_trailers_of(&["grpc-status"])
     }

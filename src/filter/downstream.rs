@@ -6,6 +6,7 @@
 //! With `held_heads: false` only bodies are held. The head has gone on when the decision falls, so what the decision may
 //! need of it is done up front, and a provider may answer before it was asked anything.
 
+use super::late::Late;
 use super::plugin::Plugin;
 use super::status::{self, Asked};
 use super::waiting::Place;
@@ -13,12 +14,13 @@ use crate::attempt::blame::Who;
 use crate::exchange::{AnswerHead, Around, Demand, Exchange, Opening, Passage, Settlement, Side, Step};
 use crate::headers::Headers;
 use crate::host::attributes::Origin;
-use crate::host::{attributes, cells, chain, clock, ending, filter_state, http, lines};
+use crate::host::{attributes, cells, chain, clock, ending, filter_state, http, kept, lines};
 use crate::limit::{Decision, SwapStarved};
 use crate::llm::meter;
 use crate::llm::path::Free;
 use crate::llm::request::{self, Edit};
 use crate::outcome::{Outcome, Reply, rate_limit_headers};
+use crate::policy::TenantIx;
 use crate::record::Record;
 use crate::replicas;
 use crate::route::ProviderIx;
@@ -33,6 +35,8 @@ const PIECE: usize = 64 * 1024;
 
 pub struct Downstream {
     plugin: Rc<Plugin>,
+    /// By which Envoy knows this stream.
+    id: u32,
     /// `None` before the head, for a request that is none of ours, and once everything is told.
     exchange: Option<Exchange>,
     /// The cluster whose gauge counts this exchange.
@@ -45,11 +49,26 @@ pub struct Downstream {
     page: Option<status::Pending>,
     /// Among the tenant's requests whose bodies are still coming; given back when it is dropped.
     place: Option<Place>,
+    /// A refusal that waits for the rest of the body.
+    late: Option<Late>,
+    /// No exchange, and for a provider all the same.
+    beside: bool,
 }
 
 impl Downstream {
-    pub const fn new(plugin: Rc<Plugin>) -> Self {
-        Self { plugin, exchange: None, cluster: None, answered_by: None, instead: None, page: None, place: None }
+    pub const fn new(plugin: Rc<Plugin>, id: u32) -> Self {
+        Self {
+            plugin,
+            id,
+            exchange: None,
+            cluster: None,
+            answered_by: None,
+            instead: None,
+            page: None,
+            place: None,
+            late: None,
+            beside: false,
+        }
     }
 
     /// Whether this stream is an AI request that is not told yet.
@@ -63,35 +82,60 @@ impl Downstream {
     }
 
     /// What is no exchange: what costs nothing is a tenant's all the same, and the gateway tells its models itself.
-    fn aside(&self, headers: &Headers) -> Action {
-        let policy = &self.plugin.policy;
+    fn aside(&mut self, headers: &Headers, end_of_stream: bool) -> Action {
+        let plugin = Rc::clone(&self.plugin);
+        let policy = &plugin.policy;
+        let coming = if end_of_stream { Coming::Nothing } else { Coming::of(headers) };
         let side = match Side::of(policy, headers) {
             None => return Action::Continue,
-            Some(Err(reply)) => return Self::reply(&reply),
+            Some(Err(reply)) => return self.reply_after(coming, reply, None),
             Some(Ok(side)) => side,
         };
+        let tenant = Some(side.tenant);
         if side.what == Free::Models {
             return match side.models(policy, headers, clock::now()) {
                 Ok(page) => status::page(page),
-                Err(reply) => Self::reply(&reply),
+                Err(reply) => self.reply_after(coming, reply, tenant),
             };
         }
-        match side.passage(policy, headers, attributes::cluster().as_deref()) {
+        match side.passage(policy, headers, attributes::cluster().as_deref(), kept::knows) {
             Ok(Passage { cut, plan }) => {
+                self.beside = true;
                 http::cut(&cut);
                 if let Some(plan) = plan {
                     filter_state::set_plan(&plan);
                 }
                 Action::Continue
             }
-            Err(reply) => Self::reply(&reply),
+            Err(reply) => self.reply_after(coming, reply, tenant),
         }
     }
 
-    /// Refuses what never came to the cell: the client learns where its windows stand all the same.
-    fn refuse(&self, mut reply: Reply) -> Action {
-        reply.headers.extend(self.standing());
+    /// Refuses what is still coming: the reply waits for its end, where it may.
+    fn reply_after(&mut self, coming: Coming, reply: Reply, tenant: Option<TenantIx>) -> Action {
+        let Plugin { policy, waiting, late, .. } = &*self.plugin;
+        let most = policy.max_refused_bytes;
+        let waits = match coming {
+            Coming::Nothing => false,
+            Coming::Known(length) => length <= most,
+            Coming::Unknown => most > 0,
+        };
+        if waits
+            && policy.held_heads
+            && let Ok(mut place) = self.place.take().map_or_else(|| waiting.enter(tenant), Ok)
+            && place.grow(0).is_ok()
+        {
+            self.late = Some(late.begin(self.id, reply, place, most));
+            return Action::Pause;
+        }
         Self::reply(&reply)
+    }
+
+    /// Refuses what never came to the cell: the client learns where its windows stand all the same.
+    fn refuse(&mut self, coming: Coming, mut reply: Reply) -> Action {
+        reply.headers.extend(self.standing());
+        let tenant = self.exchange.as_ref().and_then(Exchange::tenant);
+        self.reply_after(coming, reply, tenant)
     }
 
     fn standing(&self) -> Vec<(&'static str, String)> {
@@ -118,13 +162,14 @@ impl Downstream {
         let around = Around {
             cluster: self.cluster.as_deref(),
             is_open: &|ProviderIx(at)| plugin.breakers.is_open(at.into(), now),
+            knows: &kept::knows,
             density: &|model| plugin.densities.of(model),
             service_away: plugin.service_away(now),
             now,
         };
         let demand = match exchange.end_of_request(&plugin.policy, around) {
             Ok(demand) => demand,
-            Err(reply) => return self.refuse(reply),
+            Err(reply) => return self.refuse(Coming::Nothing, reply),
         };
         let decision = ask(&plugin, &demand, now);
         match exchange.decided(&plugin.policy, decision, now) {
@@ -141,6 +186,21 @@ impl Downstream {
             ask_for_plain_text();
         }
         Action::Continue
+    }
+}
+
+/// What is still to come of a request that is refused.
+#[derive(Clone, Copy)]
+enum Coming {
+    Nothing,
+    /// So many bytes, by its head.
+    Known(u64),
+    Unknown,
+}
+
+impl Coming {
+    fn of(headers: &Headers) -> Self {
+        headers.number("content-length").map_or(Self::Unknown, Self::Known)
     }
 }
 
@@ -173,6 +233,20 @@ fn ask(plugin: &Plugin, demand: &Demand, now: UnixNanos) -> Result<Decision, Swa
     }
     plugin.levels.touch(demand.tenant);
     swap.outcome
+}
+
+/// Before the client has them, on whichever worker it comes with them.
+fn note_ids(plugin: &Plugin, exchange: &mut Exchange) {
+    let tenant = exchange.tenant();
+    let fresh = exchange.fresh_ids();
+    if fresh.is_empty() {
+        return;
+    }
+    if let Some(tenant) = tenant.and_then(|ix| plugin.policy.tenant_policy(ix)) {
+        for id in fresh {
+            kept::note(&tenant.name, *id);
+        }
+    }
 }
 
 /// The last of a reservation: it is consumed by its settlement, however often the swap is repeated.
@@ -242,19 +316,19 @@ impl HttpContext for Downstream {
             }
         }
         match Exchange::open(&self.plugin.policy, &headers, clock::now()) {
-            Opening::Aside => self.aside(&headers),
+            Opening::Aside => self.aside(&headers, end_of_stream),
             Opening::Refuse(exchange, reply) => {
                 self.exchange = Some(exchange);
-                self.refuse(reply)
+                self.refuse(if end_of_stream { Coming::Nothing } else { Coming::of(&headers) }, reply)
             }
             Opening::Read(exchange) => {
                 let exchange = self.exchange.insert(exchange);
                 if !end_of_stream && let Some(tenant) = exchange.tenant() {
-                    match self.plugin.waiting.enter(tenant) {
+                    match self.plugin.waiting.enter(Some(tenant)) {
                         Ok(place) => self.place = Some(place),
                         Err(crowd) => {
                             let reply = exchange.crowded(crowd);
-                            return self.refuse(reply);
+                            return self.refuse(Coming::Nothing, reply);
                         }
                     }
                 }
@@ -278,13 +352,18 @@ impl HttpContext for Downstream {
         if self.page.is_some() {
             return Action::Pause;
         }
+        if let Some(late) = &mut self.late {
+            late.drop_body(buffered, end_of_stream);
+            return Action::Pause;
+        }
         let Some(exchange) = &mut self.exchange else { return Action::Continue };
         if !exchange.is_reading() {
             return beyond(exchange);
         }
         if !end_of_stream && let Some(Err(crowd)) = self.place.as_mut().map(|place| place.grow(buffered)) {
+            // Nothing more of this tenant's may stay unfinished.
             let reply = exchange.crowded(crowd);
-            return self.refuse(reply);
+            return self.refuse(Coming::Nothing, reply);
         }
         loop {
             let done = usize::try_from(exchange.received()).unwrap_or(usize::MAX);
@@ -294,7 +373,11 @@ impl HttpContext for Downstream {
                 break;
             }
             if let Some(reply) = exchange.body(&self.plugin.policy, &piece) {
-                return self.refuse(reply);
+                let action = self.refuse(if end_of_stream { Coming::Nothing } else { Coming::Unknown }, reply);
+                if let Some(late) = &mut self.late {
+                    late.drop_body(buffered, end_of_stream);
+                }
+                return action;
             }
         }
         if end_of_stream { self.decide() } else { Action::Pause }
@@ -305,6 +388,14 @@ impl HttpContext for Downstream {
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
         if self.page.is_some() {
             return Action::Pause;
+        }
+        if let Some(late) = &self.late {
+            late.send();
+            return Action::Pause;
+        }
+        if self.beside {
+            http::drop_request_trailers();
+            return Action::Continue;
         }
         if let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.is_reading()) {
             if http::drop_request_trailers() {
@@ -339,7 +430,7 @@ impl HttpContext for Downstream {
                     passed.set.extend(self.standing());
                     passed
                 }
-                Err(reply) => return self.refuse(reply),
+                Err(reply) => return self.refuse(Coming::Nothing, reply),
             },
             Origin::Refused | Origin::Unasked if policy.replicas.is_some() => {
                 exchange.turned_away(policy, &head, origin == Origin::Unasked, clock::now())
@@ -378,6 +469,7 @@ impl HttpContext for Downstream {
             done = done.saturating_add(wanted);
             let last = end_of_stream && done >= size;
             let passage = exchange.answer_body(&piece, last, clock::now);
+            note_ids(&self.plugin, exchange);
             if edits && !whole {
                 let passed = match passage {
                     meter::Passage::Unchanged => piece,
@@ -397,6 +489,7 @@ impl HttpContext for Downstream {
     /// Called for every ending, also for those that no other callback sees: the one place where an exchange is settled.
     fn on_log(&mut self) {
         self.place = None;
+        self.late = None;
         let Some(exchange) = self.exchange.take() else { return };
         let plugin = Rc::clone(&self.plugin);
         let now = clock::now();

@@ -1,5 +1,6 @@
 //! What the streams of one worker share.
 
+use super::late::Waits;
 use super::levels::LevelGauges;
 use super::waiting::Waiting;
 use crate::host::blame::Served;
@@ -22,6 +23,7 @@ pub struct Plugin {
     pub densities: Densities,
     pub breakers: Breakers,
     pub waiting: Rc<Waiting>,
+    pub late: Rc<Waits>,
     pub served: Served,
     /// By tenant, if Envoys share limits: whether this worker has seen it.
     seen: Vec<Cell<bool>>,
@@ -34,6 +36,7 @@ impl Plugin {
         let seen = if policy.replicas.is_some() { vec![Cell::new(false); policy.tenants.len()] } else { Vec::new() };
         Self {
             waiting: Rc::new(Waiting::new(&policy)),
+            late: Rc::default(),
             policy,
             seen,
             stats: Stats::default(),

@@ -102,18 +102,19 @@ impl RootContext for Root {
             {
                 plugin.stats.poll_failed();
             }
+            plugin.late.tick();
         }
     }
 
-    fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
+    fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
         match &self.mode {
             Mode::Unconfigured => None,
             Mode::Downstream(plugin) => {
                 let plugin = Rc::clone(plugin);
                 if plugin.take_turn() {
-                    Some(Box::new(Watched::new(plugin)))
+                    Some(Box::new(Watched::new(plugin, id)))
                 } else {
-                    Some(Box::new(Downstream::new(plugin)))
+                    Some(Box::new(Downstream::new(plugin, id)))
                 }
             }
             Mode::Upstream(provider) => Some(Box::new(Upstream::new(Rc::clone(provider)))),

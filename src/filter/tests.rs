@@ -6,9 +6,11 @@ mod configuration;
 mod failures;
 mod forwarded;
 mod heads;
+mod late;
 mod pages;
 mod requests;
 mod sharing;
+mod stored;
 mod swaps;
 mod waiting;
 

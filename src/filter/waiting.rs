@@ -20,7 +20,7 @@ struct Held {
 pub struct Waiting {
     most_bodies: u32,
     most_bytes: u32,
-    /// By [`TenantIx`].
+    /// By [`TenantIx`]; the last is of all who are no tenant.
     held: Box<[Cell<Held>]>,
 }
 
@@ -30,16 +30,19 @@ impl Waiting {
         Self {
             most_bodies: within(policy.max_waiting_bodies),
             most_bytes: within(policy.max_waiting_bytes.max(policy.max_request_bytes)),
-            held: vec![Cell::default(); policy.tenants.len()].into(),
+            held: vec![Cell::default(); policy.tenants.len().saturating_add(1)].into(),
         }
     }
 
-    fn of(&self, tenant: TenantIx) -> Option<&Cell<Held>> {
-        self.held.get(usize::try_from(tenant.0).ok()?)
+    fn of(&self, tenant: Option<TenantIx>) -> Option<&Cell<Held>> {
+        match tenant {
+            Some(TenantIx(at)) => self.held.get(usize::try_from(at).ok()?),
+            None => self.held.last(),
+        }
     }
 
     /// A place for one more body of this tenant's, which holds nothing yet.
-    pub fn enter(self: &Rc<Self>, tenant: TenantIx) -> Result<Place, Crowd> {
+    pub fn enter(self: &Rc<Self>, tenant: Option<TenantIx>) -> Result<Place, Crowd> {
         if let Some(cell) = self.of(tenant) {
             let Held { bodies, bytes } = cell.get();
             if bodies >= self.most_bodies {
@@ -55,7 +58,7 @@ impl Waiting {
 #[derive(Debug)]
 pub struct Place {
     waiting: Rc<Waiting>,
-    tenant: TenantIx,
+    tenant: Option<TenantIx>,
     bytes: u32,
 }
 

@@ -17,8 +17,8 @@ pub struct Watched {
 }
 
 impl Watched {
-    pub fn new(plugin: Rc<Plugin>) -> Self {
-        Self { stream: Downstream::new(Rc::clone(&plugin)), plugin, nanoseconds: 0 }
+    pub fn new(plugin: Rc<Plugin>, id: u32) -> Self {
+        Self { stream: Downstream::new(Rc::clone(&plugin), id), plugin, nanoseconds: 0 }
     }
 
     fn timed<T>(&mut self, callback: impl FnOnce(&mut Downstream) -> T) -> T {

@@ -1,9 +1,30 @@
-//! Beta flags of Anthropic's API. Source: the SDKs' type `AnthropicBeta`, and what Claude Code sends.
+//! Flags by which a header changes what a request is. Sources: Anthropic's SDKs' type `AnthropicBeta` and what Claude Code
+//! sends; the values of `OpenAI-Beta` in OpenAI's SDKs, and what Codex sends; the versions in Anthropic's API reference.
 //!
-//! Trade-off: a flag is known without its date. A later date of a flag that costs must not pass for a new one, and one
-//! that is harmless stays so.
+//! Trade-off: a flag is known without its date or version. A later date of a flag that costs must not pass for a new one,
+//! and one that is harmless stays so.
 
-pub const HEADER: &str = "anthropic-beta";
+use crate::llm::schema::Dialect;
+
+/// A header that holds flags, and whose they are.
+#[derive(Debug, PartialEq, Eq)]
+pub struct List {
+    pub header: &'static str,
+    pub dialect: Dialect,
+    flags: &'static [(&'static str, Flag)],
+    /// What stands between a flag and its date or version.
+    before_version: &'static [u8],
+}
+
+pub static ANTHROPIC: List =
+    List { header: "anthropic-beta", dialect: Dialect::Anthropic, flags: &FLAGS, before_version: b"" };
+pub static OPENAI: List =
+    List { header: "openai-beta", dialect: Dialect::OpenAi, flags: &OPENAI_FLAGS, before_version: b"=" };
+/// Of the whole API; it says how answers are written, and another than these may write them so that no meter reads them.
+pub static ANTHROPIC_VERSION: List =
+    List { header: "anthropic-version", dialect: Dialect::Anthropic, flags: &VERSIONS, before_version: b"" };
+
+pub static LISTS: [&List; 3] = [&ANTHROPIC, &OPENAI, &ANTHROPIC_VERSION];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flag {
@@ -86,14 +107,38 @@ const FLAGS: [(&str, Flag); 61] = [
     ("token-efficient-tools", Harmless),
 ];
 
-/// `None`: a flag that no table knows.
-pub fn known(flag: &[u8]) -> Option<Flag> {
-    let is_date = |rest: &[u8]| rest.iter().all(|byte| byte.is_ascii_digit() || *byte == b'-');
-    let is_it = |name: &str| {
-        let (before, rest) = flag.split_at_checked(name.len())?;
-        (before.eq_ignore_ascii_case(name.as_bytes()) && is_date(rest)).then_some(())
-    };
-    FLAGS.iter().find(|(name, _)| is_it(name).is_some()).map(|(_, flag)| *flag)
+const OPENAI_FLAGS: [(&str, Flag); 7] = [
+    // Models that call others, whose work the request doesn't show.
+    ("responses_multi_agent", Costs),
+    ("agents", Costs),
+    // Sessions of the operator's account.
+    ("chatkit_beta", Costs),
+    // Of APIs that the gateway doesn't serve; clients send it with every request.
+    ("assistants", Harmless),
+    ("realtime", Harmless),
+    ("responses", Harmless),
+    ("responses_websockets", Harmless),
+];
+
+const VERSIONS: [(&str, Flag); 2] = [("2023-06-01", Harmless), ("2023-01-01", Harmless)];
+
+impl List {
+    /// `None`: a flag that no table knows.
+    pub fn known(&self, flag: &[u8]) -> Option<Flag> {
+        let is_version = |rest: &[u8]| match rest.strip_prefix(self.before_version) {
+            // After `=`: `v2`, `experimental`, `2026-02-06`.
+            Some(version) if !self.before_version.is_empty() => {
+                version.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
+            }
+            Some(date) => date.iter().all(|byte| byte.is_ascii_digit() || *byte == b'-'),
+            None => rest.is_empty(),
+        };
+        let is_it = |name: &str| {
+            let (before, rest) = flag.split_at_checked(name.len())?;
+            (before.eq_ignore_ascii_case(name.as_bytes()) && is_version(rest)).then_some(())
+        };
+        self.flags.iter().find(|(name, _)| is_it(name).is_some()).map(|(_, flag)| *flag)
+    }
 }
 
 #[cfg(test)]
@@ -116,7 +161,25 @@ mod tests {
             ("fast-mode-x", None),
             ("", None),
         ] {
-            assert_eq!(known(flag.as_bytes()), expected, "{flag}");
+            assert_eq!(ANTHROPIC.known(flag.as_bytes()), expected, "{flag}");
+        }
+        for (flag, expected) in [
+            ("assistants=v2", Some(Harmless)),
+            ("assistants=v3", Some(Harmless)),
+            ("OpenAI-Beta", None),
+            ("responses=experimental", Some(Harmless)),
+            ("responses_websockets=2026-02-06", Some(Harmless)),
+            ("responses_multi_agent=v1", Some(Costs)),
+            ("Responses_Multi_Agent=v9", Some(Costs)),
+            ("responses_multi_agent", Some(Costs)),
+            ("responses_multi_agents=v1", None),
+            ("responses=v1;agents=v1", None),
+            ("assistants2", None),
+        ] {
+            assert_eq!(OPENAI.known(flag.as_bytes()), expected, "{flag}");
+        }
+        for (version, expected) in [("2023-06-01", Some(Harmless)), ("2027-01-01", None), ("", None)] {
+            assert_eq!(ANTHROPIC_VERSION.known(version.as_bytes()), expected, "{version}");
         }
     }
 }

@@ -1,6 +1,10 @@
 //! Headers that may go to a provider, a row each. Sources: what the official SDKs and the coding agents send, and what
 //! Envoy and tracers add on the way.
+//!
+//! By most of them a client says who it is, or which request this is: `x-stainless-*`, `x-fern-*`, `x-goog-api-client`,
+//! `x-codex-*`. Those by whose value a provider does something else are judged by the value as well: `Media` and `Flags`.
 
+use super::betas::{self, List};
 use crate::json::words::same;
 use crate::llm::schema::Dialect::{self, Anthropic, Aws, Cohere, Gemini, OpenAi};
 
@@ -12,14 +16,14 @@ pub enum Class {
     /// Names kinds of answers: passes where all of them can be metered.
     Media,
     /// A list of flags, which have a table of their own.
-    Betas,
+    Flags(&'static List),
     /// For Envoy, from the listener to the router.
     Envoy,
     /// Never the client's. These are only the usual names: what is no row at all doesn't pass either.
     Credential,
 }
 
-use Class::{Any, Api, Betas, Credential, Envoy, Media};
+use Class::{Any, Api, Credential, Envoy, Flags, Media};
 
 type Row = (&'static str, Class);
 
@@ -51,7 +55,7 @@ const ROWS: [Row; 77] = [
     ("tracestate", Any),
     ("user-agent", Any),
     ("x-b3-flags", Any),
-    ("openai-beta", CODEX),
+    ("openai-beta", Flags(&betas::OPENAI)),
     ("traceparent", Any),
     ("x-b3-spanid", Any),
     ("content-type", Any),
@@ -61,7 +65,7 @@ const ROWS: [Row; 77] = [
     ("x-request-id", Any),
     ("authorization", Credential),
     ("x-client-name", Api(&[Cohere])),
-    ("anthropic-beta", Betas),
+    ("anthropic-beta", Flags(&betas::ANTHROPIC)),
     ("content-length", Any),
     ("sec-fetch-mode", Any),
     ("x-goog-api-key", Credential),
@@ -78,7 +82,7 @@ const ROWS: [Row; 77] = [
     ("x-forwarded-host", Envoy),
     ("x-forwarded-port", Envoy),
     ("x-server-timeout", Api(&[Gemini])),
-    ("anthropic-version", CLAUDE),
+    ("anthropic-version", Flags(&betas::ANTHROPIC_VERSION)),
     ("transfer-encoding", Any),
     ("x-b3-parentspanid", Any),
     ("x-codex-window-id", CODEX),

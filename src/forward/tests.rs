@@ -169,6 +169,31 @@ fn a_flag_that_costs_is_taken_out_of_its_list() {
     assert_eq!(dropped(&cut(&strict, Anthropic, "/v1/messages", &costly)), [("beta", 3)]);
 }
 
+/// The same of OpenAI's flags, and of the version of Anthropic's API.
+#[test]
+fn flags_of_every_api_are_judged_and_only_by_their_own_table() {
+    let flags = [("openai-beta", "assistants=v2, responses_multi_agent=v1,new_thing=v1")];
+    let judged = cut(&allowed(), OpenAi, "/v1/responses", &flags);
+    assert_eq!(judged.set, [("openai-beta".to_owned(), "assistants=v2,new_thing=v1".to_owned())]);
+    assert_eq!(
+        (dropped(&judged), &*judged.left_out.unknown_betas),
+        (vec![("beta", 1)], &["new_thing=v1".to_owned()][..])
+    );
+    for harmless in ["assistants=v2", "responses=experimental", "realtime=v1"] {
+        assert_eq!(cut(&allowed(), OpenAi, "/v1/responses", &[("openai-beta", harmless)]), Cut::default());
+    }
+    assert_eq!(cut(&allowed(), Anthropic, "/v1/messages", &[("openai-beta", "assistants=v2")]).remove, ["openai-beta"]);
+    let strict = Allowed { unknown_betas: UnknownBetas::Drop, ..allowed() };
+    assert_eq!(cut(&strict, OpenAi, "/x", &[("openai-beta", "new_thing=v1")]).remove, ["openai-beta"]);
+    let open = Allowed { betas: vec![Pattern::new("responses_multi_agent*").unwrap()], ..allowed() };
+    assert_eq!(cut(&open, OpenAi, "/x", &[("openai-beta", "responses_multi_agent=v1")]), Cut::default());
+
+    let version = |allowed: &Allowed, value| cut(allowed, Anthropic, "/v1/messages", &[("anthropic-version", value)]);
+    assert_eq!(version(&allowed(), "2023-06-01"), Cut::default());
+    assert_eq!(version(&allowed(), "2027-01-01").left_out.unknown_betas, ["2027-01-01"]);
+    assert_eq!(version(&strict, "2027-01-01").remove, ["anthropic-version"]);
+}
+
 #[test]
 fn what_the_operator_lets_pass_reaches_each_attempt_as_the_client_wrote_it() {
     let open = Allowed { headers: vec!["x-team".to_owned()], query: vec!["Deployment".to_owned()], ..allowed() };

@@ -113,6 +113,14 @@ pub fn send(status: u32, headers: &[(&'static str, String)], body: &[u8]) {
     warn_if_refused("reply", hostcalls::send_http_response(status, headers, Some(body)));
 }
 
+/// To another stream than the one whose turn it is, until this callback ends.
+pub fn reply_to(context: u32, refusal: &Reply) {
+    // The stream may have gone.
+    if hostcalls::set_effective_context(context).is_ok() {
+        reply(refusal);
+    }
+}
+
 fn may_answer(value: &str) -> bool {
     value.len() <= LONGEST_VALUE && is_value(value.as_bytes())
 }

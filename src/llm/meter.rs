@@ -15,9 +15,10 @@ use super::framing::{Data, Sse};
 use super::schema::{Fact, Schema};
 use super::usage::{Count, Told};
 use crate::json::Scanner;
+use crate::kept::Id;
 use crate::units::NanoUsd;
 use alike::Alike;
-use seen::Seen;
+use seen::{Ids, Seen};
 use sieve::{Sieve, Withheld};
 
 /// What the answer's head says of its body.
@@ -206,6 +207,19 @@ impl Meter {
             body_bytes: 0,
             begun: false,
         }
+    }
+
+    /// Has the answer's ids told by [`Self::fresh_ids`].
+    pub fn with_ids(mut self, wanted: bool) -> Self {
+        self.seen.ids = wanted.then(Ids::default);
+        self
+    }
+
+    /// Those that came since this was asked last.
+    pub fn fresh_ids(&mut self) -> &[Id] {
+        let Some(ids) = &mut self.seen.ids else { return &[] };
+        let known = mem::replace(&mut ids.known, ids.all.len());
+        ids.all.get(known..).unwrap_or_default()
     }
 
     /// A count that the answer's head told.

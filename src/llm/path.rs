@@ -126,13 +126,15 @@ pub struct FreeRoute {
 pub struct FreePath {
     pub what: Free,
     pub dialect: Dialect,
-    pub model: Option<String>,
+    /// Of the model, or the id of what is stored.
+    pub name: Option<String>,
 }
 
 const FREE: [(&[&str], &str, Free, Dialect); 13] = [
-    (&["GET", "DELETE"], "**/v1/responses/*", Free::Stored, Dialect::OpenAi),
-    (&["GET"], "**/v1/responses/*/input_items", Free::Stored, Dialect::OpenAi),
-    (&["POST"], "**/v1/responses/*/cancel", Free::Stored, Dialect::OpenAi),
+    // The more exact first: `{model}` is an id here, and takes what is behind it.
+    (&["GET"], "**/v1/responses/{model}/input_items", Free::Stored, Dialect::OpenAi),
+    (&["GET", "DELETE"], "**/v1/responses/{model}", Free::Stored, Dialect::OpenAi),
+    (&["POST"], "**/v1/responses/{model}/cancel", Free::Stored, Dialect::OpenAi),
     (&["POST"], "**/v1/responses/input_tokens", Free::Counts, Dialect::OpenAi),
     (&["POST"], "**/v1/messages/count_tokens", Free::Counts, Dialect::Anthropic),
     (&["POST"], "**/publishers/anthropic/models/count-tokens:rawPredict", Free::Counts, Dialect::Anthropic),
@@ -158,13 +160,13 @@ pub fn free(routes: &[FreeRoute], left: &[Route], method: &[u8], path: &[u8]) ->
     let path = decoded(path.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default());
     let segments: Vec<&[u8]> = path.split(|byte| *byte == b'/').filter(|part| !matches!(*part, b"" | b".")).collect();
     let fits = |route: &&FreeRoute| route.methods.iter().any(|known| known.as_bytes() == method);
-    let (route, model) =
+    let (route, name) =
         routes.iter().filter(fits).find_map(|route| Some((route, route.pattern.matches(&segments)?)))?;
     if left.iter().any(|route| route.schema.is_none() && route.pattern.matches(&segments).is_some()) {
         return None;
     }
-    let model = (!model.is_empty()).then(|| String::from_utf8_lossy(&model).into_owned());
-    Some(FreePath { what: route.what, dialect: route.dialect, model })
+    let name = (!name.is_empty()).then(|| String::from_utf8_lossy(&name).into_owned());
+    Some(FreePath { what: route.what, dialect: route.dialect, name })
 }
 
 /// With its escapes decoded.
@@ -418,7 +420,7 @@ mod tests {
             let found = free(&routes, &[], method.as_bytes(), path.as_bytes()).map(|found| found.what);
             assert_eq!(found, expected, "{method} {path}");
         }
-        let named = free(&routes, &[], b"GET", b"/v1/models/openai/gpt-4o").unwrap().model;
+        let named = free(&routes, &[], b"GET", b"/v1/models/openai/gpt-4o").unwrap().name;
         assert_eq!(named.as_deref(), Some("openai/gpt-4o"));
         let left = [Route { pattern: PathPattern::new("/v1/models").unwrap(), schema: None, streams: None }];
         assert!(free(&routes, &left, b"GET", b"/v1/models").is_none(), "the operator's own");

@@ -15,6 +15,7 @@ use super::form::{self, FormReader};
 use super::path::Called;
 use super::schema::{Asked, CACHING, Item, Output, Schema, Slot, is_anthropics};
 use crate::json::{Container, Malformed, Scanner};
+use crate::kept::Id;
 use crate::name;
 
 use crate::units::Tokens;
@@ -112,6 +113,14 @@ pub struct Request {
     nest: Option<Nest>,
     include_usage: Option<(bool, Place)>,
     pub tools: bool,
+    /// Whether the provider is to keep what it makes; left out, the API has its own idea.
+    pub store: Option<bool>,
+    store_place: Option<Place>,
+    pub background: bool,
+    /// What it leans on that a provider has kept: by which field, and what.
+    pub refers: Vec<(&'static str, Id)>,
+    /// The provider is told to keep nothing, whatever the API does by itself.
+    pub keep_nothing: bool,
     pub role: Option<String>,
     pub sensitivity: Option<String>,
     cut: Vec<Cut>,
@@ -257,6 +266,11 @@ impl RequestReader {
             nest: fields.nest,
             include_usage: fields.include_usage,
             tools: fields.tools,
+            store: fields.store.and_then(|(store, _)| store),
+            store_place: fields.store.map(|(_, place)| place),
+            background: fields.background,
+            refers: fields.refers,
+            keep_nothing: false,
             role: fields.role,
             sensitivity: fields.sensitivity,
             cut: fields.cut,

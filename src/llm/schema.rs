@@ -132,6 +132,16 @@ pub enum Asked {
     Attachment,
     Document,
     Tools,
+    /// Whether the provider is to keep what is made.
+    Store,
+    /// Whether it is to be made while nobody waits.
+    Background,
+    /// By the field's name, the id of something that the provider has kept.
+    Refers(&'static str),
+    /// An element of the input, its kind and its id: of some kinds, it stands for what the provider has kept.
+    Item,
+    ItemKind,
+    ItemId,
     /// By its name, a list of models that may serve in the place of the one that is priced.
     OtherModels(&'static str),
     /// By its name, another model that works beside the one that is priced.
@@ -155,6 +165,8 @@ pub enum Asked {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fact {
     Model,
+    /// Under which the provider may have kept the answer, or an item of it.
+    Id,
     Choices,
     /// Generated text, by its size.
     Output,

@@ -51,7 +51,8 @@ const fn openai_type(outcome: Outcome) -> &'static str {
         | Outcome::RequestTooLarge
         | Outcome::UnsupportedEncoding
         | Outcome::ModelNotFound
-        | Outcome::ModelUnpriced => "invalid_request_error",
+        | Outcome::ModelUnpriced
+        | Outcome::ResponseNotFound => "invalid_request_error",
         Outcome::TenantMissing => "authentication_error",
         Outcome::TenantUnknown | Outcome::ModelNotAllowed => "permission_error",
         Outcome::RequestBudgetExceeded | Outcome::DailyBudgetExceeded | Outcome::MonthlyBudgetExceeded => {

@@ -21,6 +21,7 @@ pub(super) fn policy(config: Config) -> Checked<Policy> {
     in_range("output.default_max_tokens", output.default_max_tokens, OUTPUT_TOKENS)?;
     in_range("output.min_tokens", output.min_tokens, OUTPUT_TOKENS)?;
     in_range("max_request_bytes", config.max_request_bytes, REQUEST_BYTES)?;
+    in_range("max_refused_bytes", config.max_refused_bytes, config::REFUSED_BYTES)?;
     in_range("max_waiting_bodies", config.max_waiting_bodies, config::WAITING_BODIES)?;
     in_range("max_waiting_bytes", config.max_waiting_bytes, config::WAITING_BYTES)?;
     in_range("reservation_lease_seconds", config.reservation_lease_seconds, LEASE_SECONDS)?;
@@ -90,6 +91,8 @@ pub(super) fn policy(config: Config) -> Checked<Policy> {
         min_tokens: Tokens(config.output.min_tokens),
         held_heads: config.held_heads,
         max_request_bytes: config.max_request_bytes,
+        stored_responses: config.stored_responses,
+        max_refused_bytes: config.max_refused_bytes,
         max_waiting_bodies: config.max_waiting_bodies,
         max_waiting_bytes: config.max_waiting_bytes,
         lease_seconds: config.reservation_lease_seconds,

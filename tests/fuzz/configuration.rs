@@ -78,6 +78,7 @@ fn exchange(policy: &Policy, tenant: &str, model: &str, cell: &mut Cell) {
     let around = Around {
         cluster: cluster.as_deref(),
         is_open: &|_| false,
+        knows: &|_, _| false,
         density: &|_| Density::default(),
         service_away: false,
         now: NOW,

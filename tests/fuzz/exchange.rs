@@ -102,6 +102,7 @@ fuzz_target!(|input: &[u8]| {
         let around = Around {
             cluster: None,
             is_open: &|_| false,
+            knows: &|_, _| false,
             density: &|_| Density::default(),
             service_away: false,
             now: NOW,

@@ -251,15 +251,23 @@ async fn no_key_of_somebody_elses_hides_the_one_that_counts() {
 
 /// A newer SDK with a flag that nobody has judged is a red test, and no leak.
 #[test]
-fn every_flag_of_the_official_sdk_is_in_the_table() {
-    let list = "import typing, anthropic.types as t; print(*[flag for part in typing.get_args(t.AnthropicBetaParam) for flag in typing.get_args(part)], sep='\\n')";
-    let python = std::env::var_os("PYTHON").expect("PYTHON: run `make e2e`");
-    let output = Command::new(python).args(["-c", list]).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let flags = String::from_utf8(output.stdout).unwrap();
-    let unknown: Vec<_> = flags.lines().filter(|flag| !nexus_ai_gateway::forward::knows_beta(flag)).collect();
-    assert!(flags.lines().count() > 30, "{flags}");
-    assert_eq!(unknown, [""; 0]);
+fn every_flag_of_the_official_sdks_is_in_the_table() {
+    let anthropic = "import typing, anthropic.types as t; print(*[flag for part in typing.get_args(t.AnthropicBetaParam) for flag in typing.get_args(part)], sep='\\n')";
+    // In headers as they are sent, and in the types of what may be sent.
+    let openai = "import re, pathlib, openai\n\
+                  for file in pathlib.Path(openai.__file__).parent.rglob('*.py'):\n    \
+                  text = file.read_text()\n    \
+                  print(*re.findall(r'\"OpenAI-Beta\": \"([^\"]+)\"', text), *re.findall(r'\"(\\w+=v\\d+)\"', text), sep='\\n')";
+    for (header, list, some) in [("anthropic-beta", anthropic, 30), ("openai-beta", openai, 100)] {
+        let output = Command::new(crate::sdk::python()).args(["-c", list]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let flags = String::from_utf8(output.stdout).unwrap();
+        let flags: Vec<_> = flags.lines().filter(|flag| !flag.is_empty()).collect();
+        let knows = |flag: &&&str| !nexus_ai_gateway::forward::knows_beta(header, flag);
+        let unknown: Vec<_> = flags.iter().filter(knows).collect();
+        assert!(flags.len() > some, "{flags:?}");
+        assert_eq!(unknown, [&""; 0]);
+    }
 }
 
 /// By hand, with every provider's key set: Envoy itself says no until somebody has made a key.

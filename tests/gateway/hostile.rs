@@ -32,6 +32,7 @@ const CODES: &[&str] = &[
     "daily_budget_exceeded",
     "monthly_budget_exceeded",
     "model_unpriced",
+    "response_not_found",
     "request_too_large",
     "unsupported_encoding",
     "rate_limited",

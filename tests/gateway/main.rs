@@ -41,6 +41,7 @@ mod postgres;
 mod production;
 mod prometheus;
 mod real_servers;
+mod refused_bodies;
 mod reload;
 mod sdk;
 mod sides;

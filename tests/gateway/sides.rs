@@ -2,7 +2,7 @@
 //! the API that each belongs to.
 
 use http_body_util::{BodyExt as _, Full};
-use hyper::{Method, Request};
+use hyper::Request;
 use serde_json::{Value, json};
 use simulated_provider::Provider;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -15,11 +15,12 @@ use crate::envoy::{Gateway, Setup, free_tenant, policy};
 async fn gateway() -> &'static Gateway {
     static GATEWAY: OnceCell<Gateway> = OnceCell::const_new();
     let start = || {
-        let policy = policy(json!({
+        let mut policy = policy(json!({
             "any": free_tenant(),
             "one": {"unlimited": ["request_usd", "day_usd"], "limits": {"requests_per_minute": 1}},
             "picky": {"models": ["gpt-4o*"]},
         }));
+        policy["stored_responses"] = json!("any");
         Gateway::start(Setup::new("sides", policy))
     };
     GATEWAY.get_or_init(start).await
@@ -166,27 +167,29 @@ async fn an_upgrade_is_refused_for_good_and_says_what_to_do() {
 }
 
 const CLIENT: &str = "nexus-0123456789abcdef";
+const OTHER: &str = "nexus-fedcba9876543210";
 
-async fn production(name: &str, stored: bool) -> (Gateway, [Provider; 2]) {
+async fn production(name: &str, stored: Option<&str>) -> (Gateway, [Provider; 2]) {
     let providers = [(); 2].map(|()| Provider::start());
     let mut environment = vec![
         ("OPENAI_API_KEY", "dummy-of-openai".to_owned()),
         ("ANTHROPIC_API_KEY", "dummy-of-anthropic".to_owned()),
         ("OPENAI_BASE_URL", format!("{}/v1", providers[0].url())),
         ("ANTHROPIC_BASE_URL", format!("{}/v1", providers[1].url())),
-        ("CLIENT_KEYS", format!("acme={CLIENT}")),
+        ("CLIENT_KEYS", format!("acme={CLIENT},beta={OTHER}")),
     ];
-    if stored {
-        environment.push(("STORED_RESPONSES", "1".to_owned()));
+    if let Some(stored) = stored {
+        environment.push(("STORED_RESPONSES", stored.to_owned()));
     }
-    (Gateway::production(name, &environment, &[]).await, providers)
+    let tenants = [("acme: {tier: premium}", "acme: {tier: premium}\n                      beta: {tier: premium}")];
+    (Gateway::production(name, &environment, &tenants).await, providers)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn production_serves_what_is_free_to_those_with_a_key() {
     let bearer = format!("Bearer {CLIENT}");
     let key = [("authorization", &*bearer)];
-    let (gateway, _providers) = production("sides-production", true).await;
+    let (gateway, _providers) = production("sides-production", Some("any")).await;
     for (method, path, body, place, word) in [
         ("POST", "/v1/messages/count_tokens", COUNT, "/input_tokens", None),
         ("GET", "/v1/responses/resp_7", "", "/id", Some(json!("resp_7"))),
@@ -213,14 +216,81 @@ async fn production_serves_what_is_free_to_those_with_a_key() {
     }
 }
 
-/// To OpenAI all tenants are one account: that is the operator's to decide.
+/// What a client asks of a response that is there.
+fn ways(id: &str) -> Vec<(&'static str, String, String)> {
+    let next = json!({"model": "gpt-4o-mini", "input": "go on", "max_output_tokens": 9, "previous_response_id": id});
+    vec![
+        ("GET", format!("/v1/responses/{id}"), String::new()),
+        ("GET", format!("/v1/responses/{id}/input_items"), String::new()),
+        ("POST", format!("/v1/responses/{id}/cancel"), "{}".to_owned()),
+        ("POST", "/v1/responses".to_owned(), next.to_string()),
+        ("DELETE", format!("/v1/responses/{id}"), String::new()),
+    ]
+}
+
+/// To OpenAI all tenants are one account: the gateway tells them apart.
 #[tokio::test(flavor = "multi_thread")]
-async fn stored_responses_are_served_where_the_operator_says_so() {
-    let bearer = format!("Bearer {CLIENT}");
-    let (gateway, _providers) = production("sides-stored", false).await;
-    for method in [Method::GET, Method::DELETE] {
-        let asked = request(method.as_str(), "/v1/responses/resp_7", &[("authorization", &*bearer)], "");
-        let answer = ask(gateway.addr, asked).await;
-        assert_eq!((answer.status, is_by_the_gateway(&answer)), (404, true), "{method}: {}", answer.text());
+async fn stored_responses_are_their_tenants() {
+    let (gateway, _providers) = production("sides-own", None).await;
+    let [acme, beta] = [CLIENT, OTHER].map(|key| format!("Bearer {key}"));
+    // A connection of its own for each: Envoy gives them to both workers.
+    let asked = async |key: &str, method: &str, path: &str, body: &str| {
+        let head = [("authorization", key), ("content-type", "application/json")];
+        ask(gateway.addr, request(method, path, &head, body)).await
+    };
+    let made = async |key: &str, stream: bool| {
+        let body = json!({"model": "gpt-4o-mini", "input": "Hello", "max_output_tokens": 9, "stream": stream});
+        let answer = asked(key, "POST", "/v1/responses", &body.to_string()).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let text = answer.text();
+        let (_, id) = text.split_once("\"id\":\"resp_").or_else(|| text.split_once("\"id\": \"resp_")).expect("an id");
+        format!("resp_{}", id.split('"').next().unwrap())
+    };
+    for stream in [false, true] {
+        let id = made(&acme, stream).await;
+        for round in 0..4 {
+            for (method, path, body) in ways(&id) {
+                let answer = asked(&beta, method, &path, &body).await;
+                assert_eq!((answer.status, &*answer.code()), (404, "response_not_found"), "{method} {path}");
+                assert_eq!(answer.json()["error"]["type"], "invalid_request_error");
+                let answer = asked(&acme, method, &path, &body).await;
+                assert!(
+                    answer.status == 200 || method == "DELETE" || path.ends_with("cancel"),
+                    "{method} {path}: {answer:?}"
+                );
+                assert_ne!(answer.code(), "response_not_found", "{method} {path}, {round}");
+            }
+        }
     }
+    // Neither knows what nobody made.
+    for key in [&acme, &beta] {
+        assert_eq!(asked(key, "GET", "/v1/responses/resp_7", "").await.code(), "response_not_found");
+    }
+    assert_eq!(gateway.dead_vms().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nothing_is_kept_nothing_is_asked_for() {
+    let (gateway, providers) = production("sides-stored", Some("refuse")).await;
+    let bearer = format!("Bearer {CLIENT}");
+    let asked = async |method: &str, path: &str, body: Value| {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        ask(gateway.addr, request(method, path, &[("authorization", &*bearer)], &body)).await
+    };
+    for method in ["GET", "DELETE"] {
+        let answer = asked(method, "/v1/responses/resp_7", Value::Null).await;
+        assert_eq!((answer.status, &*answer.code()), (404, "response_not_found"), "{method}: {}", answer.text());
+    }
+    let body = |more: Value| {
+        let mut body = json!({"model": "gpt-4o-mini", "input": "Hello", "max_output_tokens": 9});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    for more in [json!({"background": true}), json!({"store": true}), json!({"previous_response_id": "resp_7"})] {
+        let answer = asked("POST", "/v1/responses", body(more.clone())).await;
+        assert_eq!((answer.status, &*answer.code()), (400, "invalid_request"), "{more}");
+    }
+    assert_eq!(providers[0].settled_ledger(crate::client::PATIENCE).requests.len(), 0);
+    let plain = async || asked("POST", "/v1/responses", body(json!({}))).await.status;
+    crate::client::eventually("an answer", plain, |status| *status == 200).await;
 }

@@ -228,7 +228,9 @@ fn an_edited_body_says_its_right_length() {
 
 #[test]
 fn a_body_over_the_bound_is_refused_as_soon_as_it_is_known() {
-    let gateway = Gateway::configured(&with_key("max_request_bytes", json!(1_024)));
+    let mut configuration = with_key("max_request_bytes", json!(1_024));
+    configuration["max_refused_bytes"] = json!(0);
+    let gateway = Gateway::configured(&configuration);
     let told = gateway.stream();
     told.request_headers(&head(&[("content-length", "1025")]), false);
     assert_eq!(refusal(&told), ("413".into(), "request_too_large".into()));
@@ -259,7 +261,7 @@ fn the_tenants_name_must_come_once_and_be_text() {
         let stream = gateway.stream();
         let mut headers: Vec<(&str, &[u8])> = vec![(":method", b"POST"), (":path", b"/v1/chat/completions")];
         headers.extend(values.iter().map(|value| ("X-Tenant-ID", *value)));
-        assert_eq!(stream.request_headers(&headers, false), Action::Pause);
+        assert_eq!(stream.request_headers(&headers, true), Action::Pause);
         assert_eq!(refusal(&stream), (status.into(), code.into()), "row {at}");
         stream.end();
         let record = stream.record().unwrap();

@@ -81,6 +81,7 @@ fn every_ending_gives_the_place_back() {
         }),
         ("a refusal in the middle", |stream| {
             stream.request_body(&[b' '; 65_537], false);
+            stream.request_body(b"", true);
             assert_eq!(refusal(stream).1, "request_too_large");
             stream.end();
         }),

@@ -5,6 +5,7 @@ use std::mem;
 use super::Event;
 use super::distinct::Distinct;
 use crate::json::{Container, Decimal, Found, Hit, Number};
+use crate::kept::Id;
 use crate::llm::schema::Fact;
 use crate::llm::usage::{Contract, Count, Native, Told, reported_usd};
 use crate::units::NanoUsd;
@@ -27,12 +28,25 @@ pub(super) struct Seen {
     service_tier: Option<String>,
     speed: Option<String>,
     region: Option<String>,
+    /// If they are wanted.
+    pub ids: Option<Ids>,
     modality: Modality,
     written: Written,
     iterations: Iterations,
     call: Option<Box<Call>>,
     calls: Option<Box<Calls>>,
 }
+
+/// Ids in the answer, each once.
+#[derive(Default)]
+pub(super) struct Ids {
+    pub all: Vec<Id>,
+    /// How many of them were asked for.
+    pub known: usize,
+}
+
+/// No response has more items than a model can call tools in a turn.
+const MOST_IDS: usize = 1_000;
 
 /// The object of a modality's count, while it is read.
 #[derive(Default)]
@@ -171,7 +185,13 @@ impl Seen {
             }
             (Fact::Call, Found::Opened(Container::Object)) => self.call = Some(Box::default()),
             (Fact::Call, Found::Closed { container: Container::Object, .. }) => self.end_of_call(),
-            (Fact::CallId, Found::Text { text, .. }) => self.call(|call| &mut call.id, text),
+            (Fact::Id, Found::Text { text, cut: false }) => self.note(text),
+            (Fact::CallId, Found::Text { text, cut }) => {
+                if !cut {
+                    self.note(text);
+                }
+                self.call(|call| &mut call.id, text);
+            }
             (Fact::CallKind, Found::Text { text, .. }) => self.call(|call| &mut call.kind, text),
             (Fact::CallStatus, Found::Text { text, .. }) => self.call(|call| &mut call.status, text),
             (Fact::CallAction, Found::Text { text, .. }) => self.call(|call| &mut call.action, text),
@@ -182,6 +202,15 @@ impl Seen {
                 }
             }
             _ => {}
+        }
+    }
+
+    fn note(&mut self, text: &str) {
+        if let Some(ids) = &mut self.ids {
+            let id = Id::of(text);
+            if ids.all.len() < MOST_IDS && !ids.all.contains(&id) {
+                ids.all.push(id);
+            }
         }
     }
 

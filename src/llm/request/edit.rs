@@ -37,6 +37,9 @@ impl Request {
             let slot = Slot { nest: Some(STREAM_OPTIONS), name: "include_usage" };
             self.write(slot, "true", self.include_usage.map(|(_, place)| place), &mut edits, &mut front);
         }
+        if self.keep_nothing && self.store != Some(false) {
+            self.write(Slot { nest: None, name: "store" }, "false", self.store_place, &mut edits, &mut front);
+        }
         if !front.is_empty() {
             let comma = if self.empty || emptied { "" } else { "," };
             let place = Place { from: self.inside, to: self.inside };

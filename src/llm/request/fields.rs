@@ -5,6 +5,7 @@
 
 use super::{Behind, Cut, Invalid, Nest, Place, SLOTS, Said, Written};
 use crate::json::{Container, Found, Hit, Number};
+use crate::kept::Id;
 use crate::llm::form;
 use crate::llm::schema::{Asked, Schema, Small};
 use crate::name;
@@ -19,6 +20,10 @@ pub(super) struct Fields {
     pub(super) include_usage: Option<(bool, Place)>,
     pub(super) service_tier: Option<String>,
     pub(super) tools: bool,
+    pub(super) store: Option<(Option<bool>, Place)>,
+    pub(super) background: bool,
+    pub(super) refers: Vec<(&'static str, Id)>,
+    item: InputItem,
     pub(super) role: Option<String>,
     pub(super) sensitivity: Option<String>,
     pub(super) cut: Vec<Cut>,
@@ -37,6 +42,23 @@ pub(super) struct Fields {
     pub(super) fault: Option<Invalid>,
 }
 
+/// An element of the input, while it is read.
+struct InputItem {
+    kind: Kind,
+    id: Option<Id>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// With nothing but an id, it is a reference all the same.
+    Unsaid,
+    Reference,
+    Other,
+}
+
+/// More of them no conversation has, and each is looked up.
+const MOST_REFERENCES: usize = 1_000;
+
 /// What is said of a name that is none.
 pub(super) const NAME: &str = "a string of 1 to 256 bytes without control characters";
 const BY_HEADER: &str = "left out of a form: a header says it";
@@ -53,6 +75,10 @@ impl Fields {
         include_usage: None,
         service_tier: None,
         tools: false,
+        store: None,
+        background: false,
+        refers: Vec::new(),
+        item: InputItem { kind: Kind::Unsaid, id: None },
         role: None,
         sensitivity: None,
         cut: Vec::new(),
@@ -209,6 +235,44 @@ impl Fields {
                 _ => {}
             },
             Asked::Tools => self.tools |= matches!(hit.found, Found::Opened(Container::Object)),
+            Asked::Store => {
+                once("store", hit, self.store.is_some())?;
+                self.store = Some((flag("store", hit)?, place));
+            }
+            Asked::Background => {
+                once("background", hit, false)?;
+                self.background = flag("background", hit)?.unwrap_or(false);
+            }
+            Asked::Refers(field) => {
+                once(field, hit, false)?;
+                if let Some(id) = id(field, hit)? {
+                    self.refer(field, id)?;
+                }
+            }
+            Asked::Item => {
+                once("input", hit, false)?;
+                match hit.found {
+                    Found::Opened(Container::Object) => self.item = InputItem { kind: Kind::Unsaid, id: None },
+                    Found::Closed { container: Container::Object, .. } => {
+                        if let Some(id) = self.item.id.take().filter(|_| self.item.kind != Kind::Other) {
+                            self.refer("input", id)?;
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            Asked::ItemKind => {
+                once("input.type", hit, false)?;
+                self.item.kind = match hit.found {
+                    Found::Null => Kind::Unsaid,
+                    Found::Text { text: "item_reference", .. } => Kind::Reference,
+                    _ => Kind::Other,
+                };
+            }
+            Asked::ItemId => {
+                once("input.id", hit, false)?;
+                self.item.id = id("input.id", hit)?;
+            }
             Asked::Role => {
                 once("role", hit, self.role.is_some())?;
                 self.role = Some(name("role", hit)?);
@@ -230,6 +294,14 @@ impl Fields {
                 self.documents = self.documents.saturating_add(u64::from(one));
             }
         }
+        Ok(())
+    }
+
+    fn refer(&mut self, field: &'static str, id: Id) -> Result<(), Invalid> {
+        if self.refers.len() >= MOST_REFERENCES {
+            return Err(Invalid::Wrong { field, expected: "one of at most 1,000 references" });
+        }
+        self.refers.push((field, id));
         Ok(())
     }
 
@@ -266,6 +338,15 @@ fn name(field: &'static str, hit: &Hit<'_, Asked>) -> Result<String, Invalid> {
     match hit.found {
         Found::Text { text, cut: false } if name::is_name(text) => Ok(text.to_owned()),
         _ => Err(Invalid::Wrong { field, expected: NAME }),
+    }
+}
+
+/// The id of something that the provider may have; `null`, and an empty one, is of nothing.
+fn id(field: &'static str, hit: &Hit<'_, Asked>) -> Result<Option<Id>, Invalid> {
+    match hit.found {
+        Found::Text { text, cut: false } => Ok((!text.is_empty()).then(|| Id::of(text))),
+        Found::Null | Found::Opened(_) | Found::Closed { .. } => Ok(None),
+        _ => Err(Invalid::Wrong { field, expected: "an id of at most 256 bytes" }),
     }
 }
 

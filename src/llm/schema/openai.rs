@@ -18,8 +18,9 @@ const STREAM_OPTIONS: Field<Asked> =
 const OTHER_MODELS: Field<Asked> = object("models", Asked::OtherModels("models"), &[]);
 const FALLBACKS: Field<Asked> = object("fallbacks", Asked::OtherModels("fallbacks"), &[]);
 const TOOLS: Field<Asked> = object("tools", Asked::Tools, &[]);
+const STORE: Field<Asked> = asked("store", Asked::Store);
 
-static CHAT_REQUEST: [Field<Asked>; 13] = [
+static CHAT_REQUEST: [Field<Asked>; 14] = [
     asked("model", Asked::Model),
     ROLE,
     SENSITIVITY,
@@ -32,6 +33,7 @@ static CHAT_REQUEST: [Field<Asked>; 13] = [
     TOOLS,
     OTHER_MODELS,
     FALLBACKS,
+    STORE,
     object("messages", Asked::Needed, &[path("content", &PARTS)]),
 ];
 
@@ -209,7 +211,7 @@ pub static COMPLETIONS: Schema = Schema {
     ..CHAT
 };
 
-static RESPONSES_REQUEST: [Field<Asked>; 10] = [
+static RESPONSES_REQUEST: [Field<Asked>; 14] = [
     ROLE,
     SENSITIVITY,
     OTHER_MODELS,
@@ -219,7 +221,25 @@ static RESPONSES_REQUEST: [Field<Asked>; 10] = [
     asked("max_output_tokens", Asked::Bound(0)),
     asked("service_tier", Asked::ServiceTier),
     TOOLS,
-    path("input", &[path("content", &[attachment("image_url"), attachment("file_data")]), attachment("image_url")]),
+    object(
+        "input",
+        Asked::Item,
+        &[
+            path("content", &[attachment("image_url"), attachment("file_data")]),
+            attachment("image_url"),
+            asked("type", Asked::ItemKind),
+            asked("id", Asked::ItemId),
+        ],
+    ),
+    STORE,
+    asked("background", Asked::Background),
+    asked("previous_response_id", Asked::Refers("previous_response_id")),
+    Field {
+        name: "conversation",
+        key: Some(Asked::Refers("conversation")),
+        want: Want::Value,
+        inside: &[asked("id", Asked::Refers("conversation.id"))],
+    },
 ];
 
 static RESPONSES_USAGE: [Field<Fact>; 7] = [
@@ -253,7 +273,8 @@ const CALL_ACTION: Field<Fact> = path("action", &[told("type", Fact::CallAction)
 const CALL_CONTAINER: Field<Fact> = told("container_id", Fact::CallContainer);
 
 /// The whole answer at the end of a stream, without the texts that the deltas have told already.
-static STREAMED_RESPONSE: [Field<Fact>; 7] = [
+static STREAMED_RESPONSE: [Field<Fact>; 8] = [
+    told("id", Fact::Id),
     told("model", Fact::Model),
     told("status", Fact::Kind),
     error("error"),
@@ -273,7 +294,8 @@ static RESPONSES_EVENT: [Field<Fact>; 7] = [
     error("error"),
 ];
 
-static RESPONSES_ANSWER: [Field<Fact>; 7] = [
+static RESPONSES_ANSWER: [Field<Fact>; 8] = [
+    told("id", Fact::Id),
     told("model", Fact::Model),
     told("status", Fact::Kind),
     error("error"),

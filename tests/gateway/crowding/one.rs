@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 
 use super::House;
 use super::wire::{WIDE, Wire};
-use crate::client::{CHAT, ask, eventually, get};
+use crate::client::{CHAT, PATIENCE, ask, eventually, get};
 
 /// What one connection may add to Envoy's heap, whatever it does.
 const MOST: u64 = 64 << 20;
@@ -65,19 +65,38 @@ impl House {
         assert_eq!(self.gateway.dead_vms().await, 0);
     }
 
-    /// Waits until the heap has come to rest.
+    /// How many answers Envoy has stopped to read, because nobody takes them, and not gone on with.
+    async fn unread(&self) -> u64 {
+        let stat = async |what| {
+            let name = format!("cluster.{}.upstream_flow_control_{what}_reading_total", self.cluster);
+            self.gateway.plain_stat(&name).await
+        };
+        let paused = stat("paused").await;
+        paused.saturating_sub(stat("resumed").await)
+    }
+
+    /// Waits until Envoy reads no more of what the provider sends: of answers that nobody takes, some fit into the sockets.
     async fn is_still(&self) {
-        let mut last = self.allocated().await;
-        let mut still = 0;
-        for _ in 0..200 {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            let now = self.allocated().await;
-            still = if now.abs_diff(last) < 1 << 16 { still + 1 } else { 0 };
+        const LOOKS: u32 = 20;
+        let stat = format!("cluster.{}.upstream_cx_rx_bytes_total", self.cluster);
+        let (mut last, mut still) = (0, 0);
+        let look = async || {
+            let now = self.gateway.plain_stat(&stat).await;
+            still = if now == last { still + 1 } else { 0 };
             last = now;
-            if still == 20 {
-                return;
-            }
-        }
+            still
+        };
+        eventually("an end of what is read", look, |still| *still >= LOOKS).await;
+    }
+
+    /// Envoy holds all that it ever will of so many answers more than these.
+    async fn is_full(&self, before: u64, answers: u64) {
+        eventually(
+            "answers that are read no further",
+            async || self.unread().await,
+            |unread| *unread >= before + answers,
+        )
+        .await;
     }
 
     async fn bears_one_connection(&self) {
@@ -99,6 +118,7 @@ impl House {
         for (name, window) in [("windows that stay shut", SHUT), ("a socket that isn't read", WIDE)] {
             self.bears(&format!("32 long answers, {name}"), async || {
                 let asked = self.gateway.plain_stat(&format!("cluster.{}.upstream_rq_total", self.cluster)).await;
+                let unread = self.unread().await;
                 let mut wire = Wire::open(addr, window).await;
                 let head = self.head(long);
                 for _ in 0..32 {
@@ -107,7 +127,11 @@ impl House {
                 let stat = format!("cluster.{}.upstream_rq_total", self.cluster);
                 let all = async || self.gateway.plain_stat(&stat).await;
                 eventually("all at the provider", all, |count| *count >= asked + 32).await;
-                self.is_still().await;
+                if window == SHUT {
+                    self.is_full(unread, 32).await;
+                } else {
+                    self.is_still().await;
+                }
                 wire
             })
             .await;
@@ -178,7 +202,8 @@ async fn allocated(admin: SocketAddr) -> u64 {
 /// A byte now and then, until there is an answer.
 async fn trickled(socket: &mut TcpStream) -> String {
     let mut answer = vec![0; 1 << 16];
-    for _ in 0..600 {
+    let began = Instant::now();
+    while began.elapsed() < PATIENCE {
         let sent = socket.write_all(b"a").await;
         match tokio::time::timeout(Duration::from_millis(50), socket.read(&mut answer)).await {
             Ok(Ok(count)) if count > 0 => return String::from_utf8_lossy(&answer[..count]).into_owned(),

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+
+use crate::client::PATIENCE;
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
@@ -25,8 +27,8 @@ const INITIAL_WINDOW_SIZE: u16 = 4;
 /// A window that never shuts.
 pub const WIDE: u32 = 0x7fff_0000;
 
-/// Nothing that works takes longer to move a byte.
-const STUCK: Duration = Duration::from_secs(2);
+/// Frames that have come already are here by then.
+const AT_ONCE: Duration = Duration::from_millis(1);
 const BEGINNING: &[u8] = br#"{"model":"gpt-4o-mini","max_tokens":1,"messages":[{"role":"user","content":""#;
 
 pub struct Wire {
@@ -37,6 +39,9 @@ pub struct Wire {
     initial: i64,
     streams: BTreeMap<u32, i64>,
     next: u32,
+    /// Envoy's own settings have come, and answers to as many questions.
+    settled: bool,
+    pongs: usize,
     /// Envoy has closed it, or takes nothing more.
     pub ended: bool,
     pub refused: usize,
@@ -74,10 +79,12 @@ impl Wire {
             initial: 65_535,
             streams: BTreeMap::new(),
             next: 1,
+            settled: false,
+            pongs: 0,
             ended: false,
             refused: 0,
         };
-        wire.take(Duration::from_millis(500)).await;
+        wire.until(|wire| wire.settled).await;
         wire
     }
 
@@ -85,8 +92,24 @@ impl Wire {
         self.streams.len()
     }
 
+    /// Takes what comes until this holds, or nothing more can come.
+    async fn until(&mut self, holds: impl Fn(&Self) -> bool) {
+        let began = Instant::now();
+        while !self.ended && !holds(self) {
+            assert!(began.elapsed() < PATIENCE, "Envoy says nothing");
+            self.take(PATIENCE).await;
+        }
+    }
+
+    /// Envoy has read all that was sent, and what it said to that has come.
+    async fn is_heard(&mut self) {
+        let before = self.pongs;
+        self.send(&frame(PING, 0, 0, &[0; 8])).await;
+        self.until(|wire| wire.pongs > before).await;
+    }
+
     async fn send(&mut self, bytes: &[u8]) {
-        let sent = tokio::time::timeout(STUCK, self.socket.write_all(bytes)).await;
+        let sent = tokio::time::timeout(PATIENCE, self.socket.write_all(bytes)).await;
         self.ended |= !matches!(sent, Ok(Ok(())));
     }
 
@@ -113,6 +136,7 @@ impl Wire {
         let number = |at: usize| i64::from(u32::from_be_bytes(payload[at..at + 4].try_into().unwrap()));
         match kind {
             SETTINGS if flags & ACK == 0 => {
+                self.settled = true;
                 for at in (0..payload.len()).step_by(6) {
                     if payload[at..at + 2] == INITIAL_WINDOW_SIZE.to_be_bytes() {
                         self.initial = number(at + 2);
@@ -121,6 +145,7 @@ impl Wire {
                 self.send(&frame(SETTINGS, ACK, 0, &[])).await;
             }
             PING if flags & ACK == 0 => self.send(&frame(PING, ACK, 0, payload)).await,
+            PING => self.pongs += 1,
             WINDOW_UPDATE if stream == 0 => self.window += number(0),
             WINDOW_UPDATE => {
                 if let Some(window) = self.streams.get_mut(&stream) {
@@ -156,14 +181,13 @@ impl Wire {
 
     /// So many unfinished bodies at a time, each as long as Envoy bears it, until `most` were begun.
     pub async fn pour(&mut self, head: &[(&str, &str)], at_once: usize, most: usize, each: usize) {
-        const STILL: u32 = 20;
         let filling = vec![b'x'; 16_384];
         let mut sent: BTreeMap<u32, usize> = BTreeMap::new();
         for _ in 0..at_once {
             self.begin(head).await;
         }
-        let (mut begun, mut still) = (at_once, 0);
-        while !self.ended && still < STILL {
+        let (mut begun, mut heard) = (at_once, false);
+        while !self.ended && !heard {
             let mut moved = false;
             for stream in self.streams.keys().copied().collect::<Vec<_>>() {
                 let done = sent.entry(stream).or_default();
@@ -179,14 +203,22 @@ impl Wire {
                 self.send(&frame(DATA, 0, stream, piece)).await;
                 moved = true;
             }
-            self.take(if moved { Duration::from_millis(1) } else { Duration::from_millis(50) }).await;
+            // What can't be sent now never can, once Envoy has nothing more to say to what it has read.
+            if moved {
+                self.take(AT_ONCE).await;
+            } else {
+                let (window, refused) = (self.window, self.refused);
+                let open: i64 = self.streams.values().sum();
+                self.is_heard().await;
+                moved = (window, refused, open) != (self.window, self.refused, self.streams.values().sum());
+            }
             // What was refused makes room for the next.
             while self.streams.len() < at_once && begun < most && !self.ended {
                 self.begin(head).await;
                 begun += 1;
                 moved = true;
             }
-            still = if moved { 0 } else { still + 1 };
+            heard = !moved;
         }
     }
 
@@ -200,7 +232,7 @@ impl Wire {
         while !self.ended && sent < most_bytes {
             self.send(&frame(CONTINUATION, 0, stream, &more)).await;
             sent += more.len();
-            self.take(Duration::from_millis(1)).await;
+            self.take(AT_ONCE).await;
         }
         sent
     }

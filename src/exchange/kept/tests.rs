@@ -1,0 +1,188 @@
+use super::super::tests::around;
+use super::super::{AnswerHead, Around, Demand, Exchange, Opening, Step};
+use crate::headers::Headers;
+use crate::kept::Id;
+use crate::limit::cell::Cell;
+use crate::llm::request::spliced;
+use crate::outcome::Outcome;
+use crate::policy::Policy;
+use serde_json::{Value, json};
+
+const OWN: &str = "own";
+
+fn policy(stored: &str) -> Policy {
+    let configuration = json!({
+        "tenants": {"acme": {"tier": "premium"}},
+        "providers": {"openai": {"cluster": "openai"}},
+        "prices": [{"model": "gpt-4o", "input_usd_per_1m_tokens": "1", "output_usd_per_1m_tokens": "1"}],
+        "stored_responses": stored,
+    });
+    Policy::read(configuration.to_string().as_bytes()).unwrap()
+}
+
+/// The exchange of a request that was sent on, and its body as it goes on.
+fn sent(stored: &str, path: &str, body: &Value) -> Result<(Exchange, Value), Outcome> {
+    let policy = policy(stored);
+    let headers = Headers::of(&[(":method", "POST"), (":path", path), ("x-tenant-id", "acme")]);
+    let now = around(None).now;
+    let Opening::Read(mut exchange) = Exchange::open(&policy, &headers, now) else { panic!("was not read") };
+    let body = body.to_string();
+    assert_eq!(exchange.body(&policy, body.as_bytes()), None);
+    // What acme was given.
+    let knows = |tenant: &str, id| tenant == "acme" && [Id::of("resp_own"), Id::of("msg_own")].contains(&id);
+    let around = Around { cluster: Some("openai"), knows: &knows, ..around(None) };
+    let Demand { tenant, ask } = exchange.end_of_request(&policy, around).map_err(|reply| reply.outcome)?;
+    let decision = Cell::default().admit(policy.rules(tenant).unwrap(), &ask, now);
+    match exchange.decided(&policy, Ok(decision), now) {
+        Step::Forward(edits) => {
+            let edited = spliced(body.as_bytes(), &edits);
+            Ok((exchange, serde_json::from_slice(&edited).expect("JSON")))
+        }
+        other => panic!("was not sent on: {other:?}"),
+    }
+}
+
+fn asked(stored: &str, more: Value) -> Result<Value, Outcome> {
+    let mut body = json!({"model": "gpt-4o", "input": "hi", "max_output_tokens": 9});
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    sent(stored, "/v1/responses", &body).map(|(_, body)| body)
+}
+
+/// Every way in which a request can name what a provider keeps, with this id.
+fn references(response: &str, item: &str) -> Vec<Value> {
+    let input = |items: Value| json!({"input": items});
+    vec![
+        json!({"previous_response_id": response}),
+        json!({"conversation": response}),
+        json!({"conversation": {"id": response}}),
+        input(json!([{"type": "item_reference", "id": item}])),
+        input(json!([{"id": item, "type": "item_reference"}])),
+        input(json!([{"id": item}])),
+        input(json!([{"type": null, "id": item}])),
+        input(
+            json!([{"role": "user", "content": "hi"}, {"type": "message", "id": "msg_b", "role": "user"}, {"id": item}]),
+        ),
+    ]
+}
+
+#[test]
+fn a_tenant_goes_on_from_what_it_was_given_and_from_nothing_else() {
+    for own in references("resp_own", "msg_own") {
+        assert!(asked(OWN, own.clone()).is_ok(), "{own}");
+    }
+    for others in references("resp_other", "msg_other") {
+        assert_eq!(asked(OWN, others.clone()), Err(Outcome::ResponseNotFound), "{others}");
+        assert!(asked("any", others.clone()).is_ok(), "{others}");
+        assert_eq!(asked("refuse", others.clone()), Err(Outcome::InvalidRequest), "{others}");
+    }
+    // One of them is enough.
+    let both = json!({"previous_response_id": "resp_own", "input": [{"id": "msg_own"}, {"id": "msg_other"}]});
+    assert_eq!(asked(OWN, both), Err(Outcome::ResponseNotFound));
+}
+
+#[test]
+fn what_refers_to_nothing_passes() {
+    for more in [
+        json!({}),
+        json!({"previous_response_id": null, "conversation": null, "store": null, "background": null}),
+        json!({"previous_response_id": ""}),
+        json!({"store": true}),
+        json!({"store": false}),
+        json!({"background": true}),
+        // Whole items, as clients send them back.
+        json!({"input": [{"type": "message", "id": "msg_b", "role": "assistant", "content": []}, {"type": "reasoning", "id": "rs_b", "summary": []}]}),
+        json!({"metadata": {"previous_response_id": "resp_other", "id": "resp_other"}}),
+    ] {
+        assert!(asked(OWN, more.clone()).is_ok(), "{more}");
+    }
+}
+
+#[test]
+fn what_could_be_read_in_two_ways_is_refused() {
+    let raw = |more: &str| {
+        let policy = policy(OWN);
+        let headers = Headers::of(&[(":method", "POST"), (":path", "/v1/responses"), ("x-tenant-id", "acme")]);
+        let Opening::Read(mut exchange) = Exchange::open(&policy, &headers, around(None).now) else { panic!() };
+        exchange.body(&policy, format!(r#"{{"model":"gpt-4o",{more}}}"#).as_bytes());
+        let knows = |_: &str, id| id == Id::of("resp_own");
+        let demand = exchange.end_of_request(&policy, Around { knows: &knows, ..around(Some("openai")) });
+        demand.map(|_| ()).map_err(|reply| reply.outcome)
+    };
+    assert_eq!(raw(r#""input":"x","previous_response_id":"resp_own""#), Ok(()));
+    assert_eq!(raw(r#""input":"x","previous_response\u005fid":"resp_\u006fwn""#), Ok(()));
+    assert_eq!(raw(r#""input":"x","previous_response\u005fid":"resp_other""#), Err(Outcome::ResponseNotFound));
+    let long = format!(r#""input":"x","previous_response_id":"resp_{}""#, "x".repeat(300));
+    for more in [
+        r#""input":"x","previous_response_id":"resp_own","previous_response_id":"resp_other""#,
+        r#""input":"x","previous_response_id":"resp_own","Previous_Response_Id":"resp_other""#,
+        r#""input":"x","previous_response_id":5"#,
+        r#""input":[{"type":"message","type":"item_reference","id":"msg_other"}]"#,
+        r#""input":[{"type":"item_reference","id":"resp_own","id":"msg_other"}]"#,
+        r#""input":[],"input":[{"id":"msg_other"}]"#,
+        &long,
+    ] {
+        assert_eq!(raw(more), Err(Outcome::InvalidRequest), "{more}");
+    }
+}
+
+#[test]
+fn a_gateway_that_keeps_nothing_says_so_to_the_provider() {
+    for more in [json!({}), json!({"store": null}), json!({"store": false}), json!({"background": false})] {
+        assert_eq!(asked("refuse", more.clone()).map(|body| body["store"].clone()), Ok(json!(false)), "{more}");
+    }
+    for more in [json!({"store": true}), json!({"background": true})] {
+        assert_eq!(asked("refuse", more.clone()), Err(Outcome::InvalidRequest), "{more}");
+    }
+    // Nothing is kept of these unless a request says so.
+    let chat = |more: Value| {
+        let mut body = json!({"model": "gpt-4o", "messages": [], "max_tokens": 9});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        sent("refuse", "/v1/chat/completions", &body).map(|(_, body)| body)
+    };
+    assert_eq!(chat(json!({})).unwrap().get("store"), None);
+    assert_eq!(chat(json!({"store": true})), Err(Outcome::InvalidRequest));
+    assert_eq!(asked(OWN, json!({})).unwrap().get("store"), None);
+}
+
+const WHOLE: &str = r#"{"id":"resp_1","object":"response","status":"completed","output":[{"type":"reasoning","id":"rs_1"},{"type":"message","id":"msg_1","content":[{"type":"output_text","text":"id"}]}],"metadata":{"id":"no"},"previous_response_id":"resp_0"}"#;
+const EVENTS: &str = "event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"id\":\"resp_1\",\"output\":[]}}\n\n\
+    data: {\"type\":\"response.output_item.added\",\"item\":{\"id\":\"msg_1\",\"type\":\"message\"}}\n\n\
+    data: {\"type\":\"response.output_text.delta\",\"item_id\":\"msg_1\",\"delta\":\"hi\"}\n\n\
+    data: {\"type\":\"response.output_item.done\",\"item\":{\"id\":\"msg_1\",\"type\":\"message\"}}\n\n\
+    data: {\"type\":\"response.completed\",\"response\":{\"id\":\"resp_1\",\"status\":\"completed\"}}\n\n";
+
+/// What is noted of an answer that comes in pieces of this size, in the order in which it comes.
+fn noted(stored: &str, path: &str, more: Value, answer: &str, kind: &str, size: usize) -> Vec<Id> {
+    let mut body = json!({"model": "gpt-4o", "input": "hi", "messages": [], "max_output_tokens": 9});
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let (mut exchange, _) = sent(stored, path, &body).unwrap();
+    let headers = Headers::of(&[(":status", "200"), ("content-type", kind)]);
+    let head = AnswerHead { headers: &headers, from_provider: true, cluster: None, end_of_stream: false };
+    exchange.answer_head(&policy(stored), &head);
+    let mut ids = Vec::new();
+    for piece in answer.as_bytes().chunks(size) {
+        exchange.answer_body(piece, false, || around(None).now);
+        ids.extend_from_slice(exchange.fresh_ids());
+    }
+    ids
+}
+
+#[test]
+fn what_an_answer_names_is_noted_before_it_goes_on_and_once() {
+    let of = |ids: &[&str]| ids.iter().map(|id| Id::of(id)).collect::<Vec<_>>();
+    let responses = "/v1/responses";
+    for size in [1, 7, 10_000] {
+        let whole = noted(OWN, responses, json!({}), WHOLE, "application/json", size);
+        assert_eq!(whole, of(&["resp_1", "rs_1", "msg_1"]), "{size}");
+        let events = noted(OWN, responses, json!({"stream": true}), EVENTS, "text/event-stream", size);
+        assert_eq!(events, of(&["resp_1", "msg_1"]), "{size}");
+    }
+    for (stored, path, more) in [
+        (OWN, responses, json!({"store": false})),
+        ("any", responses, json!({})),
+        ("refuse", responses, json!({})),
+        (OWN, "/v1/chat/completions", json!({})),
+    ] {
+        assert_eq!(noted(stored, path, more, WHOLE, "application/json", 10_000), [], "{stored} {path}");
+    }
+}

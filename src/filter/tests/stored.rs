@@ -1,0 +1,120 @@
+//! Responses that a provider keeps: each tenant has its own, whichever worker saw them made.
+
+use super::*;
+
+const MADE: &str = r#"{"id":"resp_1","object":"response","status":"completed","output":[{"type":"message","id":"msg_1","content":[{"type":"output_text","text":"hi"}]}],"usage":{"input_tokens":1,"output_tokens":1,"total_tokens":2}}"#;
+
+fn configured(stored: &str) -> Value {
+    let mut configuration = with_key("stored_responses", json!(stored));
+    configuration["tenants"] = json!({"acme": {}, "beta": {}});
+    configuration
+}
+
+fn asked(gateway: &Gateway, tenant: &str, method: &str, path: &str, body: &str) -> Stream {
+    let stream = gateway.stream();
+    stream.request_headers(&[(":method", method), (":path", path), ("x-tenant-id", tenant)], body.is_empty());
+    if !body.is_empty() {
+        stream.request_body(body.as_bytes(), true);
+    }
+    stream
+}
+
+/// A response of this tenant's, which is answered in these pieces.
+fn made(gateway: &Gateway, tenant: &str, pieces: &[&str]) -> Stream {
+    let stream = asked(gateway, tenant, "POST", "/v1/responses", r#"{"model":"gpt-4o-mini","input":"hi"}"#);
+    stream.answer_headers(&[(":status", "200"), ("content-type", "application/json")], false);
+    for piece in pieces {
+        stream.answer_body(piece.as_bytes(), false);
+    }
+    stream
+}
+
+/// What became of it: passed, or this code.
+fn outcome(stream: &Stream) -> Option<String> {
+    let code = stream.reply().map(|reply| reply.json()["error"]["code"].as_str().unwrap().to_owned());
+    assert_eq!(code.is_none(), stream.upstream().is_some());
+    stream.end();
+    code
+}
+
+const WAYS: [(&str, &str, &str); 6] = [
+    ("GET", "/v1/responses/resp_1", ""),
+    ("GET", "/v1/responses/resp_1?include=x", ""),
+    ("GET", "/v1/responses/resp_1/input_items", ""),
+    ("DELETE", "/v1/responses/resp%5f1", ""),
+    ("POST", "/v1/responses/resp_1/cancel", ""),
+    ("POST", "/v1/responses", r#"{"model":"gpt-4o-mini","input":"go on","previous_response_id":"resp_1"}"#),
+];
+
+#[test]
+fn another_tenants_response_is_not_there() {
+    let gateway = Gateway::configured(&configured("own"));
+    for (method, path, body) in WAYS {
+        assert_eq!(outcome(&asked(&gateway, "acme", method, path, body)).as_deref(), Some("response_not_found"));
+    }
+    let stream = made(&gateway, "acme", &[MADE]);
+    // Another worker, while the answer is not even over.
+    assert!(gateway.configure(configured("own").to_string().as_bytes()));
+    for (method, path, body) in WAYS {
+        assert_eq!(outcome(&asked(&gateway, "acme", method, path, body)), None, "{method} {path}");
+        let other = asked(&gateway, "beta", method, path, body);
+        let reply = other.reply().unwrap();
+        assert_eq!(reply.header(":status"), Some("404"), "{method} {path}");
+        assert_eq!(reply.json()["error"]["type"], "invalid_request_error");
+        assert_eq!(outcome(&other).as_deref(), Some("response_not_found"), "{method} {path}");
+    }
+    stream.end();
+    assert_eq!(refused("beta", "other", "response_not_found"), 1, "the request for a new one is an exchange");
+    for path in
+        ["/v1/responses/resp_1/../resp_1", "/v1/responses/resp_1/x", "/v1/responses/RESP_1", "/v1/responses/resp_1%00"]
+    {
+        assert_eq!(outcome(&asked(&gateway, "acme", "GET", path, "")).as_deref(), Some("response_not_found"), "{path}");
+    }
+}
+
+#[test]
+fn the_operator_may_pass_all_or_none() {
+    for (method, path, body) in WAYS {
+        let any = Gateway::configured(&configured("any"));
+        assert_eq!(outcome(&asked(&any, "beta", method, path, body)), None, "{method} {path}");
+        let none = Gateway::configured(&configured("refuse"));
+        let code = outcome(&asked(&none, "beta", method, path, body)).unwrap();
+        assert_eq!(code, if path == "/v1/responses" { "invalid_request" } else { "response_not_found" });
+    }
+}
+
+#[test]
+fn an_id_is_written_once_and_before_it_passes() {
+    let gateway = Gateway::configured(&configured("own"));
+    let kept = || with(|host| host.keys().iter().filter(|key| key.starts_with("nexus:kept1:")).count());
+    let stream = made(&gateway, "acme", &[&MADE[..20]]);
+    assert_eq!(kept(), 1, "the id of the response has come");
+    stream.answer_body(&MADE.as_bytes()[20..], true);
+    assert_eq!(kept(), 2);
+    stream.end();
+    answered(&admitted(&gateway, BODY));
+    assert_eq!(kept(), 2, "chat completions are kept nowhere");
+    let none = r#"{"model":"gpt-4o-mini","input":"hi","store":false}"#;
+    let stream = asked(&gateway, "beta", "POST", "/v1/responses", none);
+    stream.answer_headers(&[(":status", "200"), ("content-type", "application/json")], false);
+    stream.answer_body(MADE.as_bytes(), true);
+    stream.end();
+    assert_eq!(kept(), 2);
+}
+
+/// Trailers of what is no exchange go to a provider as little as others.
+#[test]
+fn trailers_of_what_is_free_go_nowhere() {
+    for held in [true, false] {
+        let mut configuration = configured("own");
+        configuration["held_heads"] = json!(held);
+        let gateway = Gateway::configured(&configuration);
+        let stream = gateway.stream();
+        let head = [(":method", "POST"), (":path", "/v1/responses/input_tokens"), ("x-tenant-id", "acme")];
+        stream.request_headers(&head, false);
+        stream.request_body(b"{}", false);
+        stream.request_trailers_of(&["openai-organization", "authorization"]);
+        assert_eq!((stream.trailers_left(), stream.reply()), (0, None));
+        stream.end();
+    }
+}
