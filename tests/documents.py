@@ -29,13 +29,13 @@ FOREIGN = set(
     filter_manager_forward_added_data_on_continue gen_ai health_flags include_usage is_negative_hits local_ratelimit max_completion_tokens
     max_tokens message_start openai_base_url request_headers_to_add request_max_retries requires_openai_auth skip_xff_append small_model
     stats_matcher stream_max_retries stream_options use_remote_address vm_reload_failure vm_reload_success account_refused
-    header_left_out""".split()
+    header_left_out max_retries previous_response_id item_reference file_id vector_store_ids""".split()
 )
 
 # What a path of words begins with that is none of the configuration's.
 OTHER_ROOTS = {"ai_gateway", "envoy", "error", "expect", "gen_ai", "http", "metadata", "stream_options", "upstream", "xds"}
 # Files of others'.
-OTHER_FILES = {"opencode.json", "nexus_ai_gateway.wasm", "plugin.wasm"}
+OTHER_FILES = {"opencode.json", "settings.json", "nexus_ai_gateway.wasm", "plugin.wasm"}
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 CODE = re.compile(r"`([^`\n]+)`")
