@@ -88,8 +88,6 @@ pub struct FailedAttempt {
 
 /// The layout's version: a field may be added within one, never renamed or removed.
 const VERSION: u64 = 1;
-/// So many counts stand in every line; those that few answers have stand where they are.
-const ALWAYS: usize = 14;
 /// What most lines fit into without growing.
 const TYPICAL_BYTES: usize = 1_024;
 
@@ -142,11 +140,7 @@ impl Record {
         line.text("outcome", self.outcome.code());
         line.number("status", self.status);
         line.number("attempts", self.attempts);
-        for (nth, (name, count)) in self.bill.usage.named().into_iter().enumerate() {
-            if nth < ALWAYS || count > 0 {
-                line.number(name, count);
-            }
-        }
+        self.bill.usage.each_recorded(|name, count| line.number(name, count));
         line.text("usage_source", self.bill.usage_source.name());
         line.flag("usage_mismatch", self.bill.usage_mismatch);
         line.maybe_text("service_tier", self.bill.service_tier.as_deref());

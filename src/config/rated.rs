@@ -6,7 +6,7 @@ use crate::price::Rates;
 
 macro_rules! written_rates {
     (() parts: [$(($part:ident $(less $inner:ident)?, $side:ident, $rate:ident, $key:ident, $whole:ident, $may:ident),)*]
-        pieces: [$(($piece:ident, $price:ident, $piece_key:ident),)*]) => {
+        pieces: [$(($piece:ident, $price:ident, $piece_key:ident, $rare:literal),)*]) => {
         /// Rates as written. What is not written is that of the kind it is a part of: cached input costs what input does.
         #[derive(Clone, Copy, Debug, Default)]
         pub struct WrittenRates {
@@ -54,7 +54,7 @@ macro_rules! rated {
 macro_rules! rated_struct {
     (($(#[$about:meta])* pub struct $name:ident { $($(#[$of_field:meta])* pub $field:ident: $type:ty,)* })
         parts: [$(($part:ident $(less $inner:ident)?, $side:ident, $rate:ident, $key:ident, $whole:ident, $may:ident),)*]
-        pieces: [$(($piece:ident, $price:ident, $piece_key:ident),)*]) => {
+        pieces: [$(($piece:ident, $price:ident, $piece_key:ident, $rare:literal),)*]) => {
         $(#[$about])*
         pub struct $name {
             $($(#[$of_field])* pub $field: $type,)*

@@ -9,7 +9,8 @@
 /// its rate; the key of its price; the kind whose rate holds where its own isn't written; and the method of
 /// [`super::brings::Brings`] by which a request may come to it.
 ///
-/// `pieces`: the count, its rate, and the key of its price. What isn't priced costs nothing.
+/// `pieces`: the count, its rate, the key of its price, and whether it is left out of a record that has none. What isn't
+/// priced costs nothing.
 macro_rules! kinds {
     ($then:ident $with:tt) => {
         $then! {
@@ -27,13 +28,13 @@ macro_rules! kinds {
                 (image_output_tokens, output, image_output, image_output_usd_per_1m_tokens, output, any),
             ]
             pieces: [
-                (images, image, image_usd),
-                (search_units, search_unit, search_unit_usd),
-                (web_searches, web_search, web_search_usd),
-                (file_searches, file_search, file_search_usd),
-                (container_sessions, container_session, container_session_usd),
-                (audio_seconds, audio_second, audio_second_usd),
-                (characters, character, character_usd),
+                (images, image, image_usd, false),
+                (search_units, search_unit, search_unit_usd, false),
+                (web_searches, web_search, web_search_usd, false),
+                (file_searches, file_search, file_search_usd, true),
+                (container_sessions, container_session, container_session_usd, true),
+                (audio_seconds, audio_second, audio_second_usd, true),
+                (characters, character, character_usd, true),
             ]
         }
     };

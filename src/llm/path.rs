@@ -62,6 +62,16 @@ impl PathPattern {
 
     /// The model that the path names (empty where the pattern has none), or that it doesn't match.
     fn matches(&self, path: &[&[u8]]) -> Option<Vec<u8>> {
+        // Most patterns are told apart by their ends.
+        let last = path.last().copied().unwrap_or_default();
+        let may_end = match self.segments.last() {
+            Some(Segment::Fixed(name)) => last == name.as_bytes(),
+            Some(Segment::Model { ending }) => last.ends_with(ending.as_bytes()),
+            Some(Segment::Any) | None => true,
+        };
+        if !may_end {
+            return None;
+        }
         if !self.anywhere {
             return follow(&self.segments, path);
         }

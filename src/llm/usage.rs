@@ -8,7 +8,7 @@ use crate::json::Decimal;
 use crate::units::{NanoUsd, Tokens};
 
 macro_rules! usage {
-    (() parts: [$(($part:ident $(less $inner:ident)?, $side:ident, $($of_part:tt)*),)*] pieces: [$(($piece:ident, $($of_piece:tt)*),)*]) => {
+    (() parts: [$(($part:ident $(less $inner:ident)?, $side:ident, $($of_part:tt)*),)*] pieces: [$(($piece:ident, $price:ident, $key:ident, $rare:literal),)*]) => {
         /// Inclusive counts, as Envoy's own usage contract has them: cached and created tokens are part of the input,
         /// reasoning tokens part of the output, and so are those of sounds and pictures. Created tokens are those of every
         /// lifetime. Pieces are counted beside the tokens.
@@ -31,6 +31,18 @@ macro_rules! usage {
                     $((stringify!($part), self.$part.0),)*
                     $((stringify!($piece), self.$piece),)*
                 ]
+            }
+
+            /// Those that a record has. Written out, because each request's record goes through them.
+            #[inline(always)]
+            pub fn each_recorded(&self, mut write: impl FnMut(&'static str, u64)) {
+                write("input_tokens", self.input_tokens.0);
+                write("output_tokens", self.output_tokens.0);
+                write("total_tokens", self.total_tokens.0);
+                $(write(stringify!($part), self.$part.0);)*
+                $(if !$rare || self.$piece > 0 {
+                    write(stringify!($piece), self.$piece);
+                })*
             }
 
             /// Of counts in the order of [`Self::named`]. Pieces at the end may be missing: an older filter knows fewer.

@@ -10,7 +10,7 @@ use crate::units::{NanoUsd, PicoUsdPerToken, Tokens, product};
 
 macro_rules! rates {
     (() parts: [$(($part:ident $(less $inner:ident)?, $side:ident, $rate:ident, $key:ident, $whole:ident, $may:ident),)*]
-        pieces: [$(($piece:ident, $price:ident, $piece_key:ident),)*]) => {
+        pieces: [$(($piece:ident, $price:ident, $piece_key:ident, $rare:literal),)*]) => {
         /// One rate for each kind of token and piece, and for the request itself.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub struct Rates {

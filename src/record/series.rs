@@ -5,7 +5,6 @@ use super::{FailedAttempt, Record};
 use crate::forward::{Kind, LeftOut};
 use crate::llm::kind::kinds;
 use crate::llm::usage::{Usage, UsageSource};
-use crate::units::Tokens;
 
 /// What takes the counts: Envoy's stats, or the list of a test. A label's text is looked up once for all series of a record.
 pub trait Sink {
@@ -117,10 +116,12 @@ fn pace<S: Sink>(sink: &mut S, record: &Record, of: [S::Label; 2]) {
 macro_rules! parts {
     (() parts: [$(($part:ident $(less $inner:ident)?, $side:ident, $rate:ident, $key:ident, $whole:ident, $may:ident),)*]
         pieces: [$($piece:tt,)*]) => {
-        /// The parts of a side, each under its count's name. A part of a part counts in that.
-        fn parts(usage: &Usage) -> impl Iterator<Item = (&'static str, Tokens)> {
-            let parts = [$((stringify!($part), usage.$part, matches!(stringify!($whole), "input" | "output")),)*];
-            parts.into_iter().filter(|(.., of_a_side)| *of_a_side).map(|(name, tokens, _)| (name, tokens))
+        /// The parts of a side that there are any of, each under its count's name. A part of a part counts in that.
+        #[inline(always)]
+        fn parts(usage: &Usage, mut count: impl FnMut(&'static str, u64)) {
+            $(if usage.$part.0 > 0 && matches!(stringify!($whole), "input" | "output") {
+                count(stringify!($part), usage.$part.0);
+            })*
         }
     };
 }
@@ -128,12 +129,10 @@ kinds!(parts());
 
 /// Parts of the input and the output that have names of their own.
 fn kinds<S: Sink>(sink: &mut S, record: &Record, [provider, model]: [S::Label; 2]) {
-    for (name, tokens) in parts(&record.bill.usage) {
-        if tokens.0 > 0 {
-            let kind = sink.label(name.strip_suffix("_tokens").unwrap_or(name));
-            sink.add(Metric::TokensByKind, &[kind, provider, model], tokens.0);
-        }
-    }
+    parts(&record.bill.usage, |name, tokens| {
+        let kind = sink.label(name.strip_suffix("_tokens").unwrap_or(name));
+        sink.add(Metric::TokensByKind, &[kind, provider, model], tokens);
+    });
 }
 
 #[cfg(test)]
@@ -142,7 +141,7 @@ mod tests {
     use crate::limit::{Guard, Guards};
     use crate::outcome::Outcome;
     use crate::record::{Bill, Labels};
-    use crate::units::{NanoUsd, UnixNanos};
+    use crate::units::{NanoUsd, Tokens, UnixNanos};
 
     /// What was counted, a line each.
     #[derive(Default)]

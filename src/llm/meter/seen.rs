@@ -33,6 +33,7 @@ pub(super) struct Seen {
     modality: Modality,
     written: Written,
     iterations: Iterations,
+    has_rounds: bool,
     call: Option<Box<Call>>,
     calls: Option<Box<Calls>>,
 }
@@ -120,7 +121,9 @@ impl Seen {
             (Fact::Choices, Found::Closed { container: Container::Array, empty }) => event.choices_empty = empty,
             (Fact::Usage, Found::Opened(Container::Object)) => {
                 event.usage = true;
-                self.iterations = Iterations::default();
+                if mem::take(&mut self.has_rounds) {
+                    self.iterations = Iterations::default();
+                }
             }
             (Fact::Output, Found::Size(size)) => self.text(event, size),
             (Fact::Arguments, Found::Closed { .. }) => self.text(event, hit.to.saturating_sub(hit.from)),
@@ -178,6 +181,7 @@ impl Seen {
                 let this = mem::take(&mut self.iterations.this);
                 // An attempt that wrote nothing is not billed.
                 if this.get(Count::Output).is_some_and(|output| output > 0) {
+                    self.has_rounds = true;
                     for count in ITERATED {
                         self.iterations.sums.add(count, this.get(count).unwrap_or(0));
                     }
@@ -270,6 +274,9 @@ impl Seen {
 
     /// The counts, with the rounds that the totals leave out.
     pub(super) fn native(&self, contract: Contract) -> Told {
+        if !self.has_rounds && self.calls.is_none() {
+            return self.counts.canonical(contract);
+        }
         let mut counts = self.counts;
         for count in ITERATED {
             let sum = self.iterations.sums.get(count).unwrap_or(0);

@@ -1,0 +1,42 @@
+##@ Fuzzing
+
+FUZZ_TARGETS := scanner request form answer exchange configuration
+FUZZ_SECONDS ?= 600
+
+.PHONY: fuzz
+fuzz: fuzz-build ## Every parser against its promises, ten minutes each (FUZZ_SECONDS=…), on from what earlier runs found
+	@broken=; for target in $(FUZZ_TARGETS); do $(call fuzz_one,$$target,$(FUZZ)/corpus/$$target,$(FUZZ_SECONDS)); done; [ -z "$$broken" ]
+
+.PHONY: fuzz-short
+fuzz-short: fuzz-build ## The same from the seeds alone, five seconds each
+	@rm -rf $(FUZZ)/short
+	@broken=; for target in $(FUZZ_TARGETS); do $(call fuzz_one,$$target,$(FUZZ)/short/$$target,5); done; [ -z "$$broken" ]
+
+.PHONY: fuzz-lint
+fuzz-lint: | need-rust need-c++ ## Formatting and clippy of the fuzz targets
+	@cargo fmt --manifest-path tests/fuzz/Cargo.toml --check
+	@$(fuzz_cargo) clippy $(fuzz_arguments) -- -D warnings
+
+# What cargo-fuzz would pass: all of it stable, so neither that nor a nightly toolchain is needed. Without --target, build
+# scripts would get these flags too.
+FUZZ := $(CURDIR)/target/fuzz
+FUZZ_FLAGS := -Cpasses=sancov-module $(addprefix -Cllvm-args=, \
+	-sanitizer-coverage-level=4 -sanitizer-coverage-inline-8bit-counters -sanitizer-coverage-pc-table \
+	-sanitizer-coverage-trace-compares -simplifycfg-branch-fold-threshold=0)
+fuzz_cargo = env RUSTFLAGS="$(FUZZ_FLAGS)" CARGO_TARGET_DIR=$(FUZZ)/build cargo
+fuzz_arguments = $(LOCKED) --release --manifest-path tests/fuzz/Cargo.toml --target "$$(rustc --print host-tuple)"
+# $(1) target, $(2) where the inputs go that found something new, $(3) seconds. What broke a promise stays in findings.
+fuzz_one = mkdir -p $(2) $(FUZZ)/findings/$(1); log=$(FUZZ)/$(1).log; \
+	if $(FUZZ)/bin/$(1) -max_total_time=$(3) -max_len=32768 -timeout=10 -dict=$(FUZZ)/seeds/words.dict \
+		-artifact_prefix=$(FUZZ)/findings/$(1)/ -print_final_stats=1 $(2) $(FUZZ)/seeds/$(1) >$$log 2>&1; then \
+		echo "fuzz $(1): $$(sed -n 's/^Done //p' $$log), $$(sed -n 's/^.[0-9]*[[:space:]]DONE *//p' $$log)"; \
+	else \
+		broken=yes; grep -a -A3 'panicked at' $$log | cut -c -400 >&2 || tail -n 20 $$log >&2; \
+		echo "fuzz $(1): a promise is broken. Again: $(FUZZ:$(CURDIR)/%=%)/bin/$(1) $$(sed -n 's|.*written to $(CURDIR)/||p' $$log)" >&2; \
+	fi
+
+.PHONY: fuzz-build
+fuzz-build: | need-rust need-python need-c++
+	@$(fuzz_cargo) build --quiet $(fuzz_arguments)
+	@mkdir -p $(FUZZ)/bin && cd $(FUZZ)/build/$$(rustc --print host-tuple)/release && cp $(FUZZ_TARGETS) $(FUZZ)/bin
+	@rm -rf $(FUZZ)/seeds && python3 tests/fuzz/seeds.py $(FUZZ)/seeds
