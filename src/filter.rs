@@ -1,5 +1,6 @@
 //! Envoy's callbacks, thin: bytes in, one call to the core, its answer applied.
 
+mod books;
 pub mod downstream;
 mod late;
 pub mod levels;

@@ -6,26 +6,22 @@
 //! With `held_heads: false` only bodies are held. The head has gone on when the decision falls, so what the decision may
 //! need of it is done up front, and a provider may answer before it was asked anything.
 
+mod answer;
+mod aside;
+mod edits;
+
+use super::books;
 use super::late::Late;
 use super::plugin::Plugin;
 use super::status::{self, Asked};
 use super::waiting::Place;
 use crate::attempt::blame::Who;
-use crate::exchange::{AnswerHead, Around, Demand, Exchange, Opening, Passage, Settlement, Side, Step};
+use crate::exchange::{Around, Exchange, Opening, Step};
 use crate::headers::Headers;
-use crate::host::attributes::Origin;
-use crate::host::{attributes, cells, chain, clock, ending, filter_state, http, kept, lines};
-use crate::limit::{Decision, SwapStarved};
-use crate::llm::meter;
-use crate::llm::path::Free;
-use crate::llm::request::{self, Edit};
+use crate::host::{attributes, cells, chain, clock, ending, filter_state, http};
 use crate::outcome::{Outcome, Reply, rate_limit_headers};
 use crate::policy::TenantIx;
-use crate::record::Record;
-use crate::replicas;
 use crate::route::ProviderIx;
-use crate::units::{NanoUsd, UnixNanos};
-use log::Level;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, BufferType};
 use std::rc::Rc;
@@ -79,36 +75,6 @@ impl Downstream {
     fn reply(reply: &Reply) -> Action {
         http::reply(reply);
         Action::Pause
-    }
-
-    /// What is no exchange: what costs nothing is a tenant's all the same, and the gateway tells its models itself.
-    fn aside(&mut self, headers: &Headers, end_of_stream: bool) -> Action {
-        let plugin = Rc::clone(&self.plugin);
-        let policy = &plugin.policy;
-        let coming = if end_of_stream { Coming::Nothing } else { Coming::of(headers) };
-        let side = match Side::of(policy, headers) {
-            None => return Action::Continue,
-            Some(Err(reply)) => return self.reply_after(coming, reply, None),
-            Some(Ok(side)) => side,
-        };
-        let tenant = Some(side.tenant);
-        if side.what == Free::Models {
-            return match side.models(policy, headers, clock::now()) {
-                Ok(page) => status::page(page),
-                Err(reply) => self.reply_after(coming, reply, tenant),
-            };
-        }
-        match side.passage(policy, headers, attributes::cluster().as_deref(), kept::knows) {
-            Ok(Passage { cut, plan }) => {
-                self.beside = true;
-                http::cut(&cut);
-                if let Some(plan) = plan {
-                    filter_state::set_plan(&plan);
-                }
-                Action::Continue
-            }
-            Err(reply) => self.reply_after(coming, reply, tenant),
-        }
     }
 
     /// Refuses what is still coming: the reply waits for its end, where it may.
@@ -171,10 +137,10 @@ impl Downstream {
             Ok(demand) => demand,
             Err(reply) => return self.refuse(Coming::Nothing, reply),
         };
-        let decision = ask(&plugin, &demand, now);
+        let decision = books::ask(&plugin, &demand, now);
         match exchange.decided(&plugin.policy, decision, now) {
             Step::Refuse(reply) => return Self::reply(&reply),
-            Step::Forward(edits) => apply(&edits, received, plugin.policy.held_heads),
+            Step::Forward(edits) => edits::apply(&edits, received, plugin.policy.held_heads),
             Step::Route(route) => {
                 chain::publish(&route);
                 self.cluster = route.clusters.into_iter().next();
@@ -212,88 +178,6 @@ const fn beyond(exchange: &Exchange) -> Action {
 /// The answer must be readable as it passes.
 fn ask_for_plain_text() {
     http::remove_request_header("accept-encoding");
-}
-
-/// Asks the tenant's cell. A refusal changes nothing, so it writes nothing.
-fn ask(plugin: &Plugin, demand: &Demand, now: UnixNanos) -> Result<Decision, SwapStarved> {
-    let ask = &demand.ask;
-    let Some(tenant) = plugin.policy.tenant_policy(demand.tenant) else {
-        return Err(SwapStarved);
-    };
-    let mut charged = NanoUsd::ZERO;
-    let swap = cells::swap(&tenant.name, cells::ADMIT_ATTEMPTS, |cell| {
-        charged = cell.lifetime();
-        let decision = cell.admit(&tenant.rules, ask, now);
-        let store = decision.verdict.is_ok();
-        (decision, store)
-    });
-    plugin.stats.swapped(&swap);
-    if plugin.mark_seen(demand.tenant) || (swap.forgot && plugin.policy.replicas.is_some()) {
-        cells::begin_to_tell(&tenant.name, charged, swap.forgot);
-    }
-    plugin.levels.touch(demand.tenant);
-    swap.outcome
-}
-
-/// Before the client has them, on whichever worker it comes with them.
-fn note_ids(plugin: &Plugin, exchange: &mut Exchange) {
-    let tenant = exchange.tenant();
-    let fresh = exchange.fresh_ids();
-    if fresh.is_empty() {
-        return;
-    }
-    if let Some(tenant) = tenant.and_then(|ix| plugin.policy.tenant_policy(ix)) {
-        for id in fresh {
-            kept::note(&tenant.name, *id);
-        }
-    }
-}
-
-/// The last of a reservation: it is consumed by its settlement, however often the swap is repeated.
-fn settle(plugin: &Plugin, settlement: Settlement, now: UnixNanos) {
-    let Some(tenant) = plugin.policy.tenant_policy(settlement.tenant) else { return };
-    let Settlement { reservation, cost, tokens, withdrawn, .. } = settlement;
-    let lease = plugin.policy.lease_seconds;
-    let tells = plugin.policy.replicas.is_some() && !withdrawn && !plugin.service_away(now);
-    let swap = cells::swap(&tenant.name, cells::SETTLE_ATTEMPTS, |cell| {
-        cell.settle(&reservation, cost, tokens, lease, now);
-        if withdrawn {
-            cell.withdraw(&reservation);
-        }
-        (tells.then(|| cell.charged(reservation.at)), true)
-    });
-    if let Ok(Some(charged)) = swap.outcome {
-        let told = cells::tell(&tenant.name, charged.ever);
-        filter_state::share(&replicas::told(&tenant.rules, told, charged, tokens));
-    }
-    plugin.stats.swapped(&swap);
-    plugin.levels.touch(settlement.tenant);
-    if swap.outcome.is_err() {
-        plugin.stats.lost_settlement();
-        lines::say(
-            Level::Error,
-            "settlement_lost",
-            format_args!(
-                "{cost} USD of tenant {} are in its record and not in its books: its cell changed {} times under our hands, or \
-                 Envoy refuses to write it. See the runbook, AiGatewaySettlementsLost",
-                tenant.name,
-                cells::SETTLE_ATTEMPTS
-            ),
-        );
-    }
-}
-
-/// Splices the edits into the beginning of the buffered body, and corrects its length where the head has one.
-fn apply(edits: &[Edit], received: u64, held_heads: bool) {
-    let Some(last) = edits.last() else { return };
-    let reach = usize::try_from(last.place.to).unwrap_or(usize::MAX);
-    let prefix = http::body(BufferType::HttpRequestBody, 0, reach);
-    let edited = request::spliced(&prefix, edits);
-    let length = received.saturating_sub(prefix.len() as u64).saturating_add(edited.len() as u64);
-    http::replace(BufferType::HttpRequestBody, prefix.len(), &edited);
-    if held_heads {
-        http::correct_content_length(length);
-    }
 }
 
 impl Context for Downstream {
@@ -410,80 +294,11 @@ impl HttpContext for Downstream {
     }
 
     fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
-        let Some(exchange) = &mut self.exchange else { return Action::Continue };
-        let early = exchange.is_reading() && !self.plugin.policy.held_heads;
-        if !exchange.is_open() && !early {
-            return Action::Continue;
-        }
-        let headers = http::response_headers();
-        // The router leaves its mark on what a provider answered; without it (`suppress_envoy_headers`), Envoy is asked.
-        let marked = headers.get("x-envoy-upstream-service-time").is_some();
-        let origin = if marked { Origin::Provider } else { attributes::origin() };
-        let from_provider = origin == Origin::Provider;
-        self.answered_by = if exchange.has_choice() { attributes::cluster() } else { None };
-        let cluster = self.answered_by.as_deref();
-        let head = AnswerHead { headers: &headers, from_provider, cluster, end_of_stream };
-        let policy = &self.plugin.policy;
-        let passed = match origin {
-            _ if early => match exchange.early_answer(&head) {
-                Ok(mut passed) => {
-                    passed.set.extend(self.standing());
-                    passed
-                }
-                Err(reply) => return self.refuse(Coming::Nothing, reply),
-            },
-            Origin::Refused | Origin::Unasked if policy.replicas.is_some() => {
-                exchange.turned_away(policy, &head, origin == Origin::Unasked, clock::now())
-            }
-            _ => exchange.answer_head(policy, &head),
-        };
-        for (name, value) in passed.set {
-            http::set_response_header(&headers, name, &value);
-        }
-        for name in passed.remove {
-            http::remove_response_header(name);
-        }
-        self.instead = passed.body;
-        if self.exchange.as_ref().is_some_and(Exchange::edits_answer) {
-            http::remove_response_header("content-length");
-        }
-        Action::Continue
+        self.answer_head(end_of_stream)
     }
 
     fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
-        if let Some(body) = &mut self.instead {
-            http::replace(BufferType::HttpResponseBody, size, &std::mem::take(body));
-            return Action::Continue;
-        }
-        let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.meters_answer()) else {
-            return Action::Continue;
-        };
-        let edits = exchange.edits_answer();
-        let whole = size <= PIECE;
-        let mut done = 0usize;
-        loop {
-            let wanted = size.saturating_sub(done).min(PIECE);
-            // When editing in several pieces, what was read is drained from the front and comes back at the end.
-            let from = if edits && !whole { 0 } else { done };
-            let piece = if wanted == 0 { Vec::new() } else { http::body(BufferType::HttpResponseBody, from, wanted) };
-            done = done.saturating_add(wanted);
-            let last = end_of_stream && done >= size;
-            let passage = exchange.answer_body(&piece, last, clock::now);
-            note_ids(&self.plugin, exchange);
-            if edits && !whole {
-                let passed = match passage {
-                    meter::Passage::Unchanged => piece,
-                    meter::Passage::Replaced(passed) => passed,
-                };
-                http::replace(BufferType::HttpResponseBody, wanted, &[]);
-                http::append(BufferType::HttpResponseBody, &passed);
-            } else if let meter::Passage::Replaced(passed) = passage {
-                http::replace(BufferType::HttpResponseBody, wanted, &passed);
-            }
-            if done >= size {
-                return Action::Continue;
-            }
-        }
+        self.answer_body(size, end_of_stream)
     }
 
     /// Called for every ending, also for those that no other callback sees: the one place where an exchange is settled.
@@ -498,7 +313,7 @@ impl HttpContext for Downstream {
         let opened = exchange.is_open();
         let closed = exchange.close(&plugin.policy, &ending, now);
         if let Some(settlement) = closed.settlement {
-            settle(&plugin, settlement, now);
+            books::settle(&plugin, settlement, now);
         }
         if opened {
             // Under the cluster it was opened under: a retry may have chosen another since.
@@ -511,21 +326,6 @@ impl HttpContext for Downstream {
         if let Some(experience) = &closed.experience {
             plugin.densities.learn(&closed.record.labels, experience);
         }
-        tell(&plugin, &closed.record);
+        books::tell(&plugin, &closed.record);
     }
-}
-
-fn tell(plugin: &Plugin, record: &Record) {
-    for (provider, status) in &record.bill.account_refusals {
-        lines::say(
-            Level::Warn,
-            "account_refused",
-            format_args!(
-                "{provider} refuses this gateway's account ({status}): its key, its credit, or the region it is called from. See \
-                 the runbook, AiGatewayAccountRefused"
-            ),
-        );
-    }
-    plugin.stats.count(record, plugin.policy.tenant_label(&record.labels.tenant));
-    filter_state::publish(&record.to_json());
 }

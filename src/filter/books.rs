@@ -1,0 +1,96 @@
+//! The order of the money: what a tenant's cell is asked before a request goes on, what it is told at the end, and what the
+//! record says to everybody else.
+
+use super::plugin::Plugin;
+use crate::exchange::{Demand, Exchange, Settlement};
+use crate::host::{cells, filter_state, kept, lines};
+use crate::limit::{Decision, SwapStarved};
+use crate::record::Record;
+use crate::replicas;
+use crate::units::{NanoUsd, UnixNanos};
+use log::Level;
+
+/// Asks the tenant's cell. A refusal changes nothing, so it writes nothing.
+pub(super) fn ask(plugin: &Plugin, demand: &Demand, now: UnixNanos) -> Result<Decision, SwapStarved> {
+    let ask = &demand.ask;
+    let Some(tenant) = plugin.policy.tenant_policy(demand.tenant) else {
+        return Err(SwapStarved);
+    };
+    let mut charged = NanoUsd::ZERO;
+    let swap = cells::swap(&tenant.name, cells::ADMIT_ATTEMPTS, |cell| {
+        charged = cell.lifetime();
+        let decision = cell.admit(&tenant.rules, ask, now);
+        let store = decision.verdict.is_ok();
+        (decision, store)
+    });
+    plugin.stats.swapped(&swap);
+    if plugin.mark_seen(demand.tenant) || (swap.forgot && plugin.policy.replicas.is_some()) {
+        cells::begin_to_tell(&tenant.name, charged, swap.forgot);
+    }
+    plugin.levels.touch(demand.tenant);
+    swap.outcome
+}
+
+/// Before the client has them, on whichever worker it comes with them.
+pub(super) fn note_ids(plugin: &Plugin, exchange: &mut Exchange) {
+    let tenant = exchange.tenant();
+    let fresh = exchange.fresh_ids();
+    if fresh.is_empty() {
+        return;
+    }
+    if let Some(tenant) = tenant.and_then(|ix| plugin.policy.tenant_policy(ix)) {
+        for id in fresh {
+            kept::note(&tenant.name, *id);
+        }
+    }
+}
+
+/// The last of a reservation: it is consumed by its settlement, however often the swap is repeated.
+pub(super) fn settle(plugin: &Plugin, settlement: Settlement, now: UnixNanos) {
+    let Some(tenant) = plugin.policy.tenant_policy(settlement.tenant) else { return };
+    let Settlement { reservation, cost, tokens, withdrawn, .. } = settlement;
+    let lease = plugin.policy.lease_seconds;
+    let tells = plugin.policy.replicas.is_some() && !withdrawn && !plugin.service_away(now);
+    let swap = cells::swap(&tenant.name, cells::SETTLE_ATTEMPTS, |cell| {
+        cell.settle(&reservation, cost, tokens, lease, now);
+        if withdrawn {
+            cell.withdraw(&reservation);
+        }
+        (tells.then(|| cell.charged(reservation.at)), true)
+    });
+    if let Ok(Some(charged)) = swap.outcome {
+        let told = cells::tell(&tenant.name, charged.ever);
+        filter_state::share(&replicas::told(&tenant.rules, told, charged, tokens));
+    }
+    plugin.stats.swapped(&swap);
+    plugin.levels.touch(settlement.tenant);
+    if swap.outcome.is_err() {
+        plugin.stats.lost_settlement();
+        lines::say(
+            Level::Error,
+            "settlement_lost",
+            format_args!(
+                "{cost} USD of tenant {} are in its record and not in its books: its cell changed {} times under our hands, or \
+                 Envoy refuses to write it. See the runbook, AiGatewaySettlementsLost",
+                tenant.name,
+                cells::SETTLE_ATTEMPTS
+            ),
+        );
+    }
+}
+
+/// Counts a record, and leaves it for the access log.
+pub(super) fn tell(plugin: &Plugin, record: &Record) {
+    for (provider, status) in &record.bill.account_refusals {
+        lines::say(
+            Level::Warn,
+            "account_refused",
+            format_args!(
+                "{provider} refuses this gateway's account ({status}): its key, its credit, or the region it is called from. See \
+                 the runbook, AiGatewayAccountRefused"
+            ),
+        );
+    }
+    plugin.stats.count(record, plugin.policy.tenant_label(&record.labels.tenant));
+    filter_state::publish(&record.to_json());
+}

@@ -1,0 +1,90 @@
+//! The answer as it passes: its head gets what the client should know, its body is read, and edited where something is kept
+//! from the client.
+
+use super::{Coming, Downstream, PIECE, books};
+use crate::exchange::{AnswerHead, Exchange};
+use crate::host::attributes::Origin;
+use crate::host::{attributes, clock, http};
+use crate::llm::meter;
+use proxy_wasm::types::{Action, BufferType};
+
+impl Downstream {
+    /// Its head has come, or what Envoy says in its stead.
+    pub(super) fn answer_head(&mut self, end_of_stream: bool) -> Action {
+        let Some(exchange) = &mut self.exchange else { return Action::Continue };
+        let early = exchange.is_reading() && !self.plugin.policy.held_heads;
+        if !exchange.is_open() && !early {
+            return Action::Continue;
+        }
+        let headers = http::response_headers();
+        // The router leaves its mark on what a provider answered; without it (`suppress_envoy_headers`), Envoy is asked.
+        let marked = headers.get("x-envoy-upstream-service-time").is_some();
+        let origin = if marked { Origin::Provider } else { attributes::origin() };
+        let from_provider = origin == Origin::Provider;
+        self.answered_by = if exchange.has_choice() { attributes::cluster() } else { None };
+        let cluster = self.answered_by.as_deref();
+        let head = AnswerHead { headers: &headers, from_provider, cluster, end_of_stream };
+        let policy = &self.plugin.policy;
+        let passed = match origin {
+            _ if early => match exchange.early_answer(&head) {
+                Ok(mut passed) => {
+                    passed.set.extend(self.standing());
+                    passed
+                }
+                Err(reply) => return self.refuse(Coming::Nothing, reply),
+            },
+            Origin::Refused | Origin::Unasked if policy.replicas.is_some() => {
+                exchange.turned_away(policy, &head, origin == Origin::Unasked, clock::now())
+            }
+            _ => exchange.answer_head(policy, &head),
+        };
+        for (name, value) in passed.set {
+            http::set_response_header(&headers, name, &value);
+        }
+        for name in passed.remove {
+            http::remove_response_header(name);
+        }
+        self.instead = passed.body;
+        if self.exchange.as_ref().is_some_and(Exchange::edits_answer) {
+            http::remove_response_header("content-length");
+        }
+        Action::Continue
+    }
+
+    /// The next bytes of its body have come.
+    pub(super) fn answer_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        if let Some(body) = &mut self.instead {
+            http::replace(BufferType::HttpResponseBody, size, &std::mem::take(body));
+            return Action::Continue;
+        }
+        let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.meters_answer()) else {
+            return Action::Continue;
+        };
+        let edits = exchange.edits_answer();
+        let whole = size <= PIECE;
+        let mut done = 0usize;
+        loop {
+            let wanted = size.saturating_sub(done).min(PIECE);
+            // When editing in several pieces, what was read is drained from the front and comes back at the end.
+            let from = if edits && !whole { 0 } else { done };
+            let piece = if wanted == 0 { Vec::new() } else { http::body(BufferType::HttpResponseBody, from, wanted) };
+            done = done.saturating_add(wanted);
+            let last = end_of_stream && done >= size;
+            let passage = exchange.answer_body(&piece, last, clock::now);
+            books::note_ids(&self.plugin, exchange);
+            if edits && !whole {
+                let passed = match passage {
+                    meter::Passage::Unchanged => piece,
+                    meter::Passage::Replaced(passed) => passed,
+                };
+                http::replace(BufferType::HttpResponseBody, wanted, &[]);
+                http::append(BufferType::HttpResponseBody, &passed);
+            } else if let meter::Passage::Replaced(passed) = passage {
+                http::replace(BufferType::HttpResponseBody, wanted, &passed);
+            }
+            if done >= size {
+                return Action::Continue;
+            }
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Keys: where in the shape the value behind one stands.
+
+use super::{Level, Place, Progress};
+use crate::json::{Field, words};
+
+impl<K> Progress<K> {
+    /// The key says where in the shape the next value stands; `None` is one too long for any field.
+    pub(super) fn enter(
+        &mut self,
+        levels: &mut [Level<K>],
+        shape: &'static [Field<K>],
+        in_any_case: bool,
+        anywhere: &'static [Field<K>],
+        key: Option<&[u8]>,
+    ) {
+        self.place = Place::Elsewhere;
+        self.repeated = false;
+        let Some(key) = key else { return };
+        if self.tracked == self.depth {
+            self.enter_followed(levels, shape, in_any_case, key);
+        }
+        if !anywhere.is_empty() && matches!(self.place, Place::Elsewhere) {
+            let begins = |field: &&Field<K>| {
+                let name = field.name.as_bytes();
+                let same = |(a, b): (&u8, &u8)| a | 0x20 == *b;
+                key.len() >= name.len() && key.iter().zip(name).all(same)
+            };
+            self.place = anywhere.iter().find(begins).map_or(Place::Elsewhere, Place::Field);
+        }
+    }
+
+    /// The key of an object that stands in the shape.
+    fn enter_followed(&mut self, levels: &mut [Level<K>], shape: &'static [Field<K>], in_any_case: bool, key: &[u8]) {
+        let Some(object) = levels.get_mut(self.depth.wrapping_sub(1)) else { return };
+        let fields = match object.place {
+            Place::Elsewhere => &[],
+            Place::Root => shape,
+            Place::Field(field) => field.inside,
+        };
+        // Mostly the first byte tells names of one length apart.
+        let is_key = |field: &Field<K>| {
+            let name = field.name.as_bytes();
+            name.len() == key.len() && name.first() == key.first() && words::same(name, key)
+        };
+        let Some((field, bit)) = fields.iter().zip(0..).find(|(field, _)| is_key(field)) else {
+            if in_any_case && let Some(field) = words::in_other_letters(key, fields, |field| field.name) {
+                self.place = Place::Field(field);
+                self.repeated = true;
+            }
+            return;
+        };
+        let bit = 1_u64.checked_shl(bit).unwrap_or(0);
+        self.place = Place::Field(field);
+        self.repeated = object.seen & bit != 0;
+        object.seen |= bit;
+    }
+}
