@@ -18,7 +18,7 @@ use super::waiting::Place;
 use crate::attempt::blame::Who;
 use crate::exchange::{Around, Exchange, Opening, Step};
 use crate::headers::Headers;
-use crate::host::{attributes, cells, chain, clock, ending, filter_state, http};
+use crate::host::{attributes, cells, chain, clock, ending, filter_state, http, kept};
 use crate::outcome::{Outcome, Reply, rate_limit_headers};
 use crate::policy::TenantIx;
 use crate::route::ProviderIx;
