@@ -18,4 +18,5 @@ pub mod http;
 pub mod kept;
 pub mod lines;
 mod pairs;
+mod shared_data;
 pub mod stats;

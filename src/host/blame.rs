@@ -3,9 +3,9 @@
 //! Trade-off: a good answer is noted in this worker's own memory, and told to the others at the next tick. So an exchange costs
 //! nothing more, and others know of it a second late.
 
+use super::shared_data::{self, Change};
 use crate::attempt::blame::{Known, Who};
 use crate::units::UnixNanos;
-use proxy_wasm::hostcalls;
 use std::cell::RefCell;
 
 /// Rounds of a swap. Whoever loses them all leaves it to the next tick, or failure.
@@ -53,17 +53,11 @@ pub fn failed(provider: &str, who: Who, now: UnixNanos) -> bool {
 }
 
 fn swap<T>(provider: &str, change: impl Fn(&mut Known) -> T) -> (T, Known) {
-    let key = format!("nexus:served:{provider}");
-    let mut left = ATTEMPTS;
-    loop {
-        let (bytes, cas) = hostcalls::get_shared_data(&key).unwrap_or_default();
-        let mut known = Known::decode(&bytes.unwrap_or_default());
-        let changed = change(&mut known);
-        // An impossible number makes the host insert only if the key is absent.
-        let stored = hostcalls::set_shared_data(&key, Some(&known.encode()), Some(cas.unwrap_or(u32::MAX))).is_ok();
-        left = left.saturating_sub(1);
-        if stored || left == 0 {
-            return (changed, known);
-        }
-    }
+    let (mut left, mut latest) = (None, Known::default());
+    shared_data::swap(&format!("nexus:served:{provider}"), ATTEMPTS, |bytes| {
+        latest = Known::decode(&bytes.unwrap_or_default());
+        left = Some(change(&mut latest));
+        Change::Store((), latest.encode())
+    });
+    (left.unwrap_or_else(|| change(&mut latest)), latest)
 }

@@ -7,10 +7,10 @@
 //! key the two would forget each other's answers every second. A key is never given back, but is small, and lists change
 //! by hand.
 
+use super::shared_data::{self, Change};
 use crate::breaker::{self, Known, Seen};
 use crate::policy::Policy;
 use crate::units::UnixNanos;
-use proxy_wasm::hostcalls;
 use std::cell::RefCell;
 
 /// Rounds of the swap: whoever loses them all leaves it to the next tick.
@@ -32,26 +32,28 @@ impl Breakers {
 
     /// Reads what the others know; whether it falls to this worker to ask anew.
     pub fn is_mine_to_ask(&self, policy: &Policy, now: UnixNanos) -> bool {
-        let (known, cas) = read(policy);
-        let mine = known.is_due(now) && {
-            let asked = Known { asked: now, ..known.clone() };
-            hostcalls::set_shared_data(&key(policy), Some(&asked.encode(policy)), Some(cas)).is_ok()
-        };
+        let mut known = Known::default();
+        let asked = shared_data::swap(&key(policy), 1, |bytes| {
+            known = decoded(bytes, policy);
+            if known.is_due(now) {
+                Change::Store(true, Known { asked: now, ..known.clone() }.encode(policy))
+            } else {
+                Change::Keep(false)
+            }
+        });
         self.learn(known);
-        mine
+        asked.value.unwrap_or(false)
     }
 
     /// What the admin told.
     pub fn tell(&self, policy: &Policy, seen: &[Seen], now: UnixNanos) {
-        for _ in 0..ATTEMPTS {
-            let (mut known, cas) = read(policy);
+        let mut known = Known::default();
+        shared_data::swap(&key(policy), ATTEMPTS, |bytes| {
+            known = decoded(bytes, policy);
             known.tell(seen, now);
-            let stored = hostcalls::set_shared_data(&key(policy), Some(&known.encode(policy)), Some(cas)).is_ok();
-            self.learn(known);
-            if stored {
-                return;
-            }
-        }
+            Change::Store((), known.encode(policy))
+        });
+        self.learn(known);
     }
 
     fn learn(&self, known: Known) {
@@ -65,8 +67,6 @@ fn key(policy: &Policy) -> String {
     format!("nexus:providers:{:016x}", breaker::fingerprint(policy))
 }
 
-/// An impossible number makes the host insert only if the key is absent.
-fn read(policy: &Policy) -> (Known, u32) {
-    let (bytes, cas) = hostcalls::get_shared_data(&key(policy)).unwrap_or_default();
-    (Known::decode(&bytes.unwrap_or_default(), policy), cas.unwrap_or(u32::MAX))
+fn decoded(bytes: Option<Vec<u8>>, policy: &Policy) -> Known {
+    Known::decode(&bytes.unwrap_or_default(), policy)
 }

@@ -3,12 +3,12 @@
 //! Trade-off: a swap at each answer would cost as much as the settlement. What a worker learned waits for its next tick,
 //! and what the others did is known a second later; an estimate bears that, money would not.
 
+use super::shared_data::{self, Change};
 use super::stats::Stats;
 use crate::llm::estimate::density::{BUCKETS, Density, Learned, Lesson, bucket};
 use crate::llm::estimate::experience::{Checked, Experience};
 use crate::record::Labels;
 use hashbrown::HashMap;
-use proxy_wasm::hostcalls;
 use std::cell::RefCell;
 use std::mem;
 
@@ -57,7 +57,7 @@ impl Densities {
             return model.density;
         }
         // A worker that starts, or starts again, knows what the others know.
-        let known = Model { density: read(model).0.density(), ..Model::default() };
+        let known = Model { density: read(model).density(), ..Model::default() };
         let density = known.density;
         models.insert(model.to_owned(), known);
         density
@@ -84,7 +84,7 @@ impl Densities {
                 stats.checked(name, "output", &mem::take(&mut model.output));
                 model.merge(name);
             } else if model.age.is_multiple_of(TICKS_TO_READ) {
-                model.density = read(name).0.density();
+                model.density = read(name).density();
             }
         }
     }
@@ -92,22 +92,23 @@ impl Densities {
 
 impl Model {
     fn merge(&mut self, name: &str) {
-        for _ in 0..ATTEMPTS {
-            let (mut learned, cas) = read(name);
+        let merged = shared_data::swap(&key(name), ATTEMPTS, |bytes| {
+            let mut learned = decoded(bytes);
             for (bucket, lesson) in self.fresh.iter().enumerate() {
                 learned.add(bucket, lesson);
             }
-            // An impossible value makes the host insert only if the key is absent.
-            let cas = Some(cas.unwrap_or(u32::MAX));
-            if hostcalls::set_shared_data(&key(name), Some(&learned.encode()), cas).is_ok() {
-                *self = Self { density: learned.density(), age: self.age, ..Self::default() };
-                return;
-            }
+            Change::Store(learned.density(), learned.encode())
+        });
+        if let Some(density) = merged.value {
+            *self = Self { density, age: self.age, ..Self::default() };
         }
     }
 }
 
-fn read(model: &str) -> (Learned, Option<u32>) {
-    let (bytes, cas) = hostcalls::get_shared_data(&key(model)).unwrap_or_default();
-    (bytes.as_deref().and_then(Learned::decode).unwrap_or_default(), cas)
+fn read(model: &str) -> Learned {
+    decoded(shared_data::read(&key(model)))
+}
+
+fn decoded(bytes: Option<Vec<u8>>) -> Learned {
+    bytes.as_deref().and_then(Learned::decode).unwrap_or_default()
 }
