@@ -227,7 +227,7 @@ pub fn rebased(base_path: &str, path: &str, renamed: Option<(&str, &str)>) -> Op
 
 /// OpenAI's API as it is usually written, where the client's base URL has another beginning or none, or a slash behind it.
 fn usual(path: &str) -> Cow<'_, str> {
-    const OPENAI: [&str; 4] = ["/chat/completions", "/completions", "/responses", "/embeddings"];
+    const OPENAI: [&str; 5] = ["/chat/completions", "/completions", "/responses", "/responses/compact", "/embeddings"];
     let trimmed = path.strip_suffix('/').unwrap_or(path);
     let api = ["/openai/v1", "/v1beta/openai", ""]
         .into_iter()

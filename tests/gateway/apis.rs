@@ -35,11 +35,17 @@ fn cases() -> Vec<(String, Value)> {
     cases
 }
 
+/// What is counted beside the tokens.
+const PIECES: [&str; 6] =
+    ["images", "search_units", "web_searches", "file_searches", "container_sessions", "audio_seconds"];
+
 /// The counts of a record, without zeros.
 fn usage(record: &Value) -> BTreeMap<&str, u64> {
-    let counts = record.as_object().unwrap().iter().filter(|(name, _)| {
-        name.ends_with("_tokens") || ["images", "search_units", "web_searches"].contains(&name.as_str())
-    });
+    let counts = record
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter(|(name, _)| name.ends_with("_tokens") || PIECES.contains(&name.as_str()));
     counts.filter_map(|(name, count)| Some((name.as_str(), count.as_u64().filter(|count| *count > 0)?))).collect()
 }
 

@@ -130,7 +130,7 @@ async fn openais_api_is_served_under_the_base_urls_that_clients_have() {
 async fn what_nobody_serves_is_refused_in_the_words_of_its_api() {
     let gateway = gateway().await;
     for (path, place, word) in [
-        ("/v1/responses/compact", "/error/code", json!("not_found")),
+        ("/v1/threads", "/error/code", json!("not_found")),
         ("/v1/files", "/error/type", json!("invalid_request_error")),
         ("/v1/messages/batches", "/error/type", json!("not_found_error")),
         ("/v1/messages/batches", "/type", json!("error")),
@@ -258,7 +258,9 @@ async fn stored_responses_are_their_tenants() {
                     answer.status == 200 || method == "DELETE" || path.ends_with("cancel"),
                     "{method} {path}: {answer:?}"
                 );
-                assert_ne!(answer.code(), "response_not_found", "{method} {path}, {round}");
+                if answer.status != 200 {
+                    assert_ne!(answer.code(), "response_not_found", "{method} {path}, {round}");
+                }
             }
         }
     }
