@@ -36,11 +36,12 @@ run-cluster: $(WASM) provider checker $(FUNC_E) $(ENVOY_PATH) $(RATELIMIT) $(DEB
 	@$(with_envoy) DEBIAN=$(DEBIAN) CHECK=$(CHECK) RATELIMIT=$(RATELIMIT) envoy/cluster
 
 .PHONY: test
-test: ## lint, check-prometheus, check-grafana, unit, cost, e2e and a short run of the fuzz targets
+test: ## lint, check-prometheus, check-grafana, unit, check-shapes, cost, e2e and a short run of the fuzz targets
 	@$(MAKE) lint
 	@$(MAKE) check-prometheus
 	@$(MAKE) check-grafana
 	@$(MAKE) unit
+	@$(MAKE) check-shapes
 	@$(MAKE) cost
 	@$(MAKE) e2e
 	@$(MAKE) fuzz-short

@@ -8,6 +8,7 @@ mod plugins;
 mod ratelimit;
 mod reading;
 mod schema;
+mod tables;
 mod yaml;
 
 use std::process::ExitCode;
@@ -24,6 +25,10 @@ fn main() -> ExitCode {
         }
         [asked] if asked == "--schema" => {
             println!("{:#}", schema::schema());
+            true
+        }
+        [asked] if asked == "--tables" => {
+            println!("{:#}", tables::tables());
             true
         }
         [asked, file] if asked == "--ratelimit" => print_ratelimit(file),

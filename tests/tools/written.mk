@@ -17,6 +17,10 @@ check-prometheus: $(PROMTOOL) ## Scrape configuration, rules and alerts through 
 	@[ ! -x $(PROMTOOL) ] || $(PROMTOOL) check config envoy/prometheus/prometheus.yml
 	@[ ! -x $(PROMTOOL) ] || $(PROMTOOL) test rules tests/prometheus/alerts.test.yml
 
+.PHONY: check-shapes
+check-shapes: checker $(VENV)/tests.stamp ## Every count in the types of seven official SDKs is in a table of the filter, or ignored for a reason
+	@$(VENV)/bin/python tests/tools/shapes.py $(CHECK)
+
 .PHONY: istio
 istio: $(PILOT) ## Hold the manifests against the schemas that Istio and Envoy Gateway publish, and write what Istio's pilot makes of them
 	@mkdir -p tests/fixtures/istio

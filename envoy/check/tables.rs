@@ -1,0 +1,26 @@
+//! The tables of the APIs, as JSON: which fields of a request and of an answer the filter knows, by their paths.
+
+use nexus_ai_gateway::json::Field;
+use nexus_ai_gateway::llm::schema;
+use serde_json::{Map, Value, json};
+
+pub fn tables() -> Value {
+    let table = |schema: &schema::Schema| {
+        let fields = json!({
+            "request": paths(schema.request),
+            "answer": paths(schema.answer),
+            "event": paths(schema.event),
+        });
+        (schema.name.to_owned(), fields)
+    };
+    Value::Object(schema::ALL.into_iter().map(table).collect::<Map<_, _>>())
+}
+
+fn paths<K: Copy>(fields: &[Field<K>]) -> Vec<String> {
+    let mut out = Vec::new();
+    for field in fields {
+        out.push(field.name.to_owned());
+        out.extend(paths(field.inside).into_iter().map(|inner| [field.name, ".", &inner].concat()));
+    }
+    out
+}
