@@ -16,7 +16,7 @@ use crate::llm::meter::{Form, Meter, Reading};
 use crate::llm::request::{Edit, Place};
 use crate::llm::schema::{self, Schema};
 use crate::llm::usage::Usage;
-use crate::units::Tokens;
+use crate::units::{Tokens, UnixNanos};
 
 /// Where a provider's `retry-after` waits while another provider may be tried at once.
 pub const RETRY_AFTER: &str = "x-nexus-retry-after";
@@ -152,7 +152,7 @@ pub const fn may_be_retried(status: u64) -> bool {
     matches!(status, 401..=403 | 429 | EJECTED | 500..)
 }
 
-/// An attempt that was answered by a failure.
+/// An attempt that was answered by a failure, or given up while its provider was at work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failed {
     /// The first attempt is 1.
@@ -163,25 +163,41 @@ pub struct Failed {
     /// What it reported. Without a report, nothing says that it was billed.
     pub usage: Option<Usage>,
     pub service_tier: Option<String>,
+    /// When nobody waited for it any more. Its provider may go on, and bills what it made.
+    pub given_up: Option<UnixNanos>,
 }
 
 impl Failed {
+    pub fn given_up(number: u64, provider: &str, at: UnixNanos) -> Self {
+        Self {
+            number,
+            provider: provider.to_owned(),
+            refused: None,
+            usage: None,
+            service_tier: None,
+            given_up: Some(at),
+        }
+    }
+
     pub fn of(number: u64, provider: &str, status: u64, reading: Option<Reading>) -> Self {
         let usage =
             |reading: &Reading| reading.told.is_whole().then(|| reading.told.usage(Tokens::default, Tokens::default));
         let usage = reading.as_ref().and_then(usage);
         let service_tier = reading.and_then(|reading| reading.service_tier);
         let refused = (status < 500).then_some(status);
-        Self { number, provider: provider.to_owned(), refused, usage, service_tier }
+        Self { number, provider: provider.to_owned(), refused, usage, service_tier, given_up: None }
     }
 
     /// One more line for the filter state that all attempts of a request share.
     pub fn line(&self) -> String {
-        let Self { number, provider, refused, usage, service_tier } = self;
+        let Self { number, provider, refused, usage, service_tier, given_up } = self;
         let tier = service_tier.as_deref().unwrap_or_default().replace(['\t', '\n'], " ");
         let mut line = number.to_string();
         if let Some(status) = refused {
             let _ = write!(line, "/{status}");
+        }
+        if let Some(at) = given_up {
+            let _ = write!(line, "@{}", at.0);
         }
         let _ = write!(line, "\t{provider}\t{tier}");
         for (_, count) in usage.iter().flat_map(Usage::named) {
@@ -194,15 +210,20 @@ impl Failed {
     pub fn all(lines: &str) -> Vec<Self> {
         let failed = |line: &str| {
             let mut fields = line.split('\t');
-            let (number, refused) = match fields.next()?.split_once('/') {
+            let first = fields.next()?;
+            let (first, given_up) = match first.split_once('@') {
+                Some((first, at)) => (first, Some(UnixNanos(at.parse().ok()?))),
+                None => (first, None),
+            };
+            let (number, refused) = match first.split_once('/') {
                 Some((number, status)) => (number.parse().ok()?, Some(status.parse().ok()?)),
-                None => (line.split('\t').next()?.parse().ok()?, None),
+                None => (first.parse().ok()?, None),
             };
             let provider = fields.next()?.to_owned();
             let service_tier = fields.next().filter(|tier| !tier.is_empty()).map(str::to_owned);
             let counts = fields.map(|count| count.parse().ok()).collect::<Option<Vec<u64>>>()?;
             let usage = if counts.is_empty() { None } else { Some(Usage::from_counts(&counts)?) };
-            Some(Self { number, provider, refused, usage, service_tier })
+            Some(Self { number, provider, refused, usage, service_tier, given_up })
         };
         lines.split('\n').filter_map(failed).collect()
     }

@@ -116,6 +116,9 @@ struct Open {
     sizes: Sizes,
     items: Items,
     most_output: Tokens,
+    /// It is to be answered while nobody waits.
+    detached: bool,
+    hides_input: bool,
     standing: Standing,
     /// Whether the client does not want the usage event of its stream, should one be asked for.
     hide_usage: bool,
@@ -133,6 +136,8 @@ struct Answer {
     /// As the head announced it.
     length: Option<u64>,
     first_byte: Option<UnixNanos>,
+    /// Comments, a role and other heads are no output.
+    first_output: Option<UnixNanos>,
     /// Its last byte has passed: whatever happens to the stream from now on, the provider has answered.
     complete: bool,
     /// By this status the provider refused the gateway's own account; `status` is what the client got.
@@ -186,8 +191,8 @@ pub struct Around<'a> {
     pub is_open: &'a dyn Fn(ProviderIx) -> bool,
     /// Whether a tenant, by its name, was given what has this id.
     pub knows: &'a dyn Fn(&str, Id) -> bool,
-    /// What is known of a priced model's tokens.
-    pub density: &'a dyn Fn(&str) -> Density,
+    /// What is known of a priced model's tokens, when a tenant asks for it.
+    pub density: &'a dyn Fn(&str, &str) -> Density,
     /// Whether the service is known to be away by which Envoys share limits.
     pub service_away: bool,
     pub now: UnixNanos,
@@ -387,6 +392,11 @@ impl Exchange {
             sizes: request.sizes,
             items: request.items(),
             most_output: admitted.per_choice.times(request.choices),
+            detached: request.background,
+            hides_input: request.tools
+                || request.sizes.attachments > 0
+                || !request.refers.is_empty()
+                || self.schema.may_hide_input(),
             standing,
             hide_usage: request.stream && !request.wants_usage(),
             note_ids: kept::may_be_kept(policy.stored_responses, self.schema, &request),
@@ -426,16 +436,17 @@ impl Exchange {
                 Came { provider: label, ..Came::of(outcome) }
             }
             Phase::Reading { .. } | Phase::Asking { .. } | Phase::Over => Came::of(ending::unread(ending)),
-            Phase::Open(open) => open.close(policy, ending, stream, started),
+            Phase::Open(open) => open.close(policy, ending, stream, started, now),
         };
         if let Some(provider) = provider {
             labels.provider = provider;
         }
         let admitted = sent.is_some();
-        let (mut reserved, mut first_byte_ms) = (NanoUsd::ZERO, None);
-        if let Some(Sent { reserved: held, first_byte, model }) = sent {
+        let (mut reserved, mut first_byte_ms, mut first_token_ms) = (NanoUsd::ZERO, None, None);
+        if let Some(Sent { reserved: held, first_byte, first_output, model }) = sent {
             reserved = held;
             first_byte_ms = first_byte.map(|nanos| nanos / 1_000_000);
+            first_token_ms = first_output.map(|nanos| nanos / 1_000_000);
             labels.model = model.unwrap_or(labels.model);
         }
         let record = Record {
@@ -456,6 +467,7 @@ impl Exchange {
             left_out: cut.left_out,
             duration_ms: now.since(started) / 1_000_000,
             first_byte_ms,
+            first_token_ms,
             admitted,
         };
         Closed { settlement, experience, record }

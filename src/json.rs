@@ -32,6 +32,14 @@ pub struct Field<K: 'static> {
     pub inside: &'static [Field<K>],
 }
 
+impl<K> Field<K> {
+    /// The last of the fields of an object may have no name: it stands for each key that the others don't name, so that what a
+    /// table doesn't know is told, too. What it is found by is its value, and all that is in it, if it leads to itself.
+    pub const fn is_rest(&self) -> bool {
+        self.name.is_empty()
+    }
+}
+
 /// What is wanted of a field that is a string; anything else is always reported the same way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Want {

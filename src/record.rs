@@ -49,6 +49,8 @@ pub struct Record {
     pub duration_ms: u64,
     /// Until the answer's first body byte reached the filter.
     pub first_byte_ms: Option<u64>,
+    /// Until its first output did: a comment, a ping or a role is none.
+    pub first_token_ms: Option<u64>,
     /// Whether the request was sent on (and so holds a gauge and a reservation).
     pub admitted: bool,
 }
@@ -62,6 +64,10 @@ pub struct Bill {
     pub usage_source: UsageSource,
     /// The provider's counts don't add up to its own total.
     pub usage_mismatch: bool,
+    /// More was reported than the request could have come to, or a cost far from ours: what was charged stands in its place.
+    pub usage_implausible: bool,
+    /// An API that always reports its usage didn't, on a whole answer.
+    pub usage_unreported: bool,
     /// Of what was served, if the answer said so.
     pub service_tier: Option<String>,
     /// Of the answer.
@@ -76,13 +82,15 @@ pub struct Bill {
     pub provider_cost_differs: bool,
 }
 
-/// An attempt that failed, and that its provider billed.
+/// An attempt that failed or was given up, and that its provider billed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailedAttempt {
     pub provider: String,
     /// The `model` label of its price.
     pub model: String,
     pub usage: Usage,
+    /// Estimated, where it was given up.
+    pub source: UsageSource,
     pub cost: NanoUsd,
 }
 
@@ -98,6 +106,7 @@ impl FailedAttempt {
         line.text("model", &self.model);
         line.number("input_tokens", self.usage.input_tokens.0);
         line.number("output_tokens", self.usage.output_tokens.0);
+        line.text("usage_source", self.source.name());
         line.number("cost_nanousd", self.cost.0);
         line.end();
     }
@@ -143,6 +152,13 @@ impl Record {
         self.bill.usage.each_recorded(|name, count| line.number(name, count));
         line.text("usage_source", self.bill.usage_source.name());
         line.flag("usage_mismatch", self.bill.usage_mismatch);
+        for (name, flag) in
+            [("usage_implausible", self.bill.usage_implausible), ("usage_unreported", self.bill.usage_unreported)]
+        {
+            if flag {
+                line.flag(name, true);
+            }
+        }
         line.maybe_text("service_tier", self.bill.service_tier.as_deref());
         line.number("cost_nanousd", self.bill.charged().0);
         if !self.bill.failed_attempts.is_empty() {
@@ -161,6 +177,9 @@ impl Record {
         }
         line.number("duration_ms", self.duration_ms);
         line.maybe_number("first_byte_ms", self.first_byte_ms);
+        if let Some(first) = self.first_token_ms.filter(|first| Some(*first) != self.first_byte_ms) {
+            line.number("first_token_ms", first);
+        }
         line.end();
         out
     }

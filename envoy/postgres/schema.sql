@@ -236,14 +236,14 @@ with failed as (
   select time, tenant, attempt.*
   from ai_gateway.exchanges,
     jsonb_to_recordset(line->'failed_attempts')
-      as attempt (provider text, model text, input_tokens numeric, output_tokens numeric, cost_nanousd numeric)
+      as attempt (provider text, model text, input_tokens numeric, output_tokens numeric, usage_source text, cost_nanousd numeric)
 ), billed as (
   select
     time, tenant, provider, model, 1 as requests, input_tokens, output_tokens, usage_source,
     cost_nanousd - coalesce((select sum((one->>'cost_nanousd')::numeric) from jsonb_array_elements(line->'failed_attempts') as one), 0) as cost_nanousd
   from ai_gateway.exchanges
   union all
-  select time, tenant, provider, model, 0, input_tokens, output_tokens, 'reported', cost_nanousd from failed
+  select time, tenant, provider, model, 0, input_tokens, output_tokens, coalesce(usage_source, 'reported'), cost_nanousd from failed
 )
 select
   date_trunc('month', time at time zone 'UTC')::date as month,

@@ -83,8 +83,15 @@ impl Exchange {
             }
         }
         let length = head.headers.number("content-length");
-        let mut answer =
-            Answer { status, meter, length, first_byte: None, complete: head.end_of_stream, refused: None };
+        let mut answer = Answer {
+            status,
+            meter,
+            length,
+            first_byte: None,
+            first_output: None,
+            complete: head.end_of_stream,
+            refused: None,
+        };
         if let Some(provider) = provider.filter(|provider| policy.refuses_account(provider, status)) {
             let reply = account_refused(&provider.name, status).in_dialect(self.schema.dialect, &self.request_id);
             answer.refused = Some(status);
@@ -206,10 +213,16 @@ impl Exchange {
         let Some(answer) = &mut open.answer else {
             return Passage::Unchanged;
         };
-        if answer.first_byte.is_none() && !bytes.is_empty() {
-            answer.first_byte = Some(now());
-        }
         answer.complete |= last;
-        answer.meter.feed(bytes, last)
+        let passage = answer.meter.feed(bytes, last);
+        let begins = answer.first_byte.is_none() && !bytes.is_empty();
+        let shows = answer.first_output.is_none() && answer.meter.has_output();
+        // The host is asked for the time once for both, if they come together.
+        if begins || shows {
+            let now = now();
+            answer.first_byte = answer.first_byte.or(Some(now));
+            answer.first_output = answer.first_output.or(shows.then_some(now));
+        }
+        passage
     }
 }

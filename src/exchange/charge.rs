@@ -1,11 +1,12 @@
 //! What a request that was sent on is charged for, from what is known of its answer: a pure table of cases.
 //!
 //! An answer that reports its usage is charged exactly. One that doesn't is charged an estimate that leans towards what
-//! the provider will bill: a client that walks away must not find that cheaper than to stay.
+//! the provider will bill: a client that walks away must not find that cheaper than to stay. What was seen is never capped by
+//! what was promised. What was not is bounded by what was reserved, and by the time that there was for it.
 
 use crate::llm::brings::Items;
 use crate::llm::estimate::density::Density;
-use crate::llm::usage::{Told, Usage, UsageSource};
+use crate::llm::usage::{Most, Side, Told, Usage, UsageSource};
 use crate::units::Tokens;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +14,10 @@ pub(super) enum Charge {
     /// What the provider reported.
     Reported(Usage),
     Estimated(Usage),
+    /// What was reported can't be true: what was reserved, as far as the report went beyond.
+    Implausible(Usage),
+    /// An API that always reports its usage didn't, on a whole answer: what there was time for, as far as it was reserved.
+    Unreported(Usage),
     /// Nothing that a provider bills for.
     Nothing,
 }
@@ -25,8 +30,10 @@ pub(super) enum Evidence {
     AccountRefused,
     /// No answer came, and nothing was under way when the client left or Envoy gave up.
     Unanswered,
-    /// No answer came: the client left, or Envoy gave up, while a provider was at work.
-    LeftUnderWay,
+    /// No answer came: the client left, or Envoy gave up, while a provider had been at work for so many nanoseconds.
+    LeftUnderWay {
+        after: u64,
+    },
     Answered(Answered),
 }
 
@@ -37,8 +44,15 @@ pub(super) struct Answered {
     /// What it reported, and whether that is the last word.
     pub reported: Told,
     pub is_final: bool,
-    /// What its text is taken for.
+    /// What its text is taken for, with what is likely hidden behind it.
     pub shown: Tokens,
+    /// Of these, what passed as text.
+    pub seen: Tokens,
+    /// What strings in it are taken for that no table knows.
+    pub stray: Tokens,
+    /// Nanoseconds until the first output, or until the end; and until the end.
+    pub silent: u64,
+    pub elapsed: u64,
     /// Bytes of text after the last report.
     pub uncounted: u64,
     /// It has an error in it, or is one.
@@ -58,19 +72,65 @@ pub(super) struct Answered {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Request {
     pub likely_input: Tokens,
+    /// As reserved.
+    pub most_input: Tokens,
     pub most_output: Tokens,
     pub items: Items,
     /// A stream was asked for.
     pub stream: bool,
     /// The API may accept a request and answer it later.
     pub background: bool,
+    /// It is to be answered while nobody waits, so it goes on whoever leaves.
+    pub detached: bool,
+    /// It may have input that its body doesn't show.
+    pub hides_input: bool,
+    /// The API always reports its usage.
+    pub reports: bool,
     pub density: Density,
+}
+
+/// The longest context that is sold, read in more than one round.
+const HIDDEN_INPUT: Tokens = Tokens(4_000_000);
+/// Prompts that the provider adds (for tools, for thinking, for search), or a few words that it says beyond its bound.
+const ADDED_INPUT: Tokens = Tokens(16_384);
+const ADDED_OUTPUT: Tokens = Tokens(4_096);
+
+impl Request {
+    /// What may have been written in so many nanoseconds that nobody saw. Of a stream, its silence.
+    pub(super) fn unseen(&self, nanos: u64) -> Tokens {
+        let pace = self.density.pace;
+        let written = match (self.detached, self.stream) {
+            (true, _) => self.most_output,
+            (false, true) => pace.silent(nanos),
+            (false, false) => pace.tokens(nanos),
+        };
+        written.min(self.most_output)
+    }
+
+    /// What it could have come to, given what was seen and how long it took.
+    pub(super) fn most(&self, seen: Tokens, nanos: u64) -> Most {
+        // A reservation takes three bytes for a token; none has less than one. Rounds of hosted tools each have a bound.
+        let input = self.most_input.times(4).plus(ADDED_INPUT);
+        let rounds = if self.hides_input { 8 } else { 2 };
+        let output = self.most_output.max(seen.times(8)).max(self.density.pace.tokens(nanos));
+        Most {
+            input: Side {
+                believed: if self.hides_input { input.max(HIDDEN_INPUT) } else { input },
+                instead: self.most_input,
+            },
+            output: Side { believed: output.times(rounds).plus(ADDED_OUTPUT), instead: self.most_output.max(seen) },
+            images: self.items.images.max(self.items.given_images),
+            search_units: self.items.search_units,
+        }
+    }
 }
 
 impl Charge {
     pub(super) fn usage(&self) -> Usage {
         match self {
-            Self::Reported(usage) | Self::Estimated(usage) => *usage,
+            Self::Reported(usage) | Self::Estimated(usage) | Self::Implausible(usage) | Self::Unreported(usage) => {
+                *usage
+            }
             Self::Nothing => Usage::default(),
         }
     }
@@ -78,7 +138,8 @@ impl Charge {
     pub(super) const fn source(&self) -> UsageSource {
         match self {
             Self::Reported(_) => UsageSource::Reported,
-            Self::Estimated(_) => UsageSource::Estimated,
+            // The words of the source are a contract, and no provider stands behind these: flags beside it say why.
+            Self::Estimated(_) | Self::Implausible(_) | Self::Unreported(_) => UsageSource::Estimated,
             Self::Nothing => UsageSource::None,
         }
     }
@@ -89,25 +150,38 @@ impl Evidence {
         let (reported, output) = match self {
             Self::AccountRefused | Self::Unanswered => return Charge::Nothing,
             // A stream would have begun to show; an answer in one piece may have been generated to its end.
-            Self::LeftUnderWay => (Told::default(), if request.stream { Tokens(0) } else { request.most_output }),
-            Self::Answered(answer) if answer.is_final => {
-                let usage = answer.reported.usage(Tokens::default, Tokens::default);
-                // Of these no answer tells: they came with the request.
-                let images = usage.images.max(request.items.given_images);
-                return Charge::Reported(Usage { images, characters: request.items.characters, ..usage });
-            }
+            Self::LeftUnderWay { after } => (Told::default(), request.unseen(*after)),
             // An error and nothing else is no output, under whatever status: providers don't bill for it.
-            Self::Answered(answer) if answer.is_a_mere_error() => return Charge::Nothing,
-            Self::Answered(answer) => (answer.so_far(request.density), answer.output(request)),
+            Self::Answered(answer) if !answer.is_final && answer.is_a_mere_error() => return Charge::Nothing,
+            Self::Answered(answer) => {
+                let reported = answer.reported.within(&request.most(answer.seen, answer.elapsed));
+                if answer.is_final {
+                    let usage = reported.usage(Tokens::default, Tokens::default);
+                    // Of these no answer tells: they came with the request.
+                    let images = usage.images.max(request.items.given_images);
+                    let usage = Usage { images, characters: request.items.characters, ..usage };
+                    return if reported.implausible { Charge::Implausible(usage) } else { Charge::Reported(usage) };
+                }
+                (answer.so_far(reported, request.density), answer.output(request))
+            }
         };
-        let usage = reported.usage(|| request.likely_input, || output.min(request.most_output));
+        let unreported = matches!(self, Self::Answered(answer) if answer.is_unreported(request));
+        let input = if unreported { request.most_input } else { request.likely_input };
+        let usage = reported.usage(|| input, || output);
         // What is sold by the piece was asked for, and made before it was sent.
-        Charge::Estimated(Usage {
+        let usage = Usage {
             images: usage.images.max(request.items.images).max(request.items.given_images),
             characters: request.items.characters,
             search_units: usage.search_units.max(request.items.search_units),
             ..usage
-        })
+        };
+        if reported.implausible {
+            Charge::Implausible(usage)
+        } else if unreported {
+            Charge::Unreported(usage)
+        } else {
+            Charge::Estimated(usage)
+        }
     }
 }
 
@@ -117,26 +191,35 @@ impl Answered {
     }
 
     /// A report that broke off, or came a little before the end, and what came since.
-    fn so_far(&self, density: Density) -> Told {
-        if self.reported.is_whole() {
-            self.reported.growing_by(density.output.tokens(self.uncounted))
-        } else {
-            self.reported
-        }
+    fn so_far(&self, reported: Told, density: Density) -> Told {
+        if reported.is_whole() { reported.growing_by(density.output.tokens(self.uncounted)) } else { reported }
+    }
+
+    /// A whole answer of an API that always reports its usage: whoever had it left out hides what it came to.
+    fn is_unreported(&self, request: &Request) -> bool {
+        request.reports && self.success && !self.broke_off && self.reported.is_nothing()
     }
 
     /// What an answer came to that didn't report it.
     fn output(&self, request: &Request) -> Tokens {
-        if self.non_streaming && self.broke_off {
-            // It was generated to its end before it was sent: what was cut off counts too.
-            let whole = self.length.map_or(request.most_output, |length| whole_of(length, request.density));
-            whole.max(self.shown)
-        } else if request.background && self.accepted && self.shown <= Tokens(1) && self.success {
-            // It was only accepted, to be generated in the background.
+        let guessed = self.shown.plus(self.stray);
+        let is_only_accepted = request.background && self.accepted && self.shown <= Tokens(1) && self.success;
+        let unseen = if is_only_accepted || (request.detached && !self.error) {
+            // It is generated in the background, whoever looks.
             request.most_output
+        } else if self.non_streaming && self.broke_off {
+            // It was generated to its end before it was sent: what was cut off counts too.
+            let in_time = || request.density.pace.tokens(self.elapsed);
+            self.length.map_or_else(in_time, |length| whole_of(length, request.density))
+        } else if self.is_unreported(request) {
+            request.density.pace.tokens(self.elapsed)
+        } else if request.stream {
+            // What is thought before the first word is hidden in most answers.
+            guessed.plus(request.density.pace.silent(self.silent))
         } else {
-            self.shown
-        }
+            guessed
+        };
+        unseen.max(guessed).min(request.most_output).max(self.seen)
     }
 }
 
@@ -146,98 +229,4 @@ fn whole_of(length: u64, density: Density) -> Tokens {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::llm::usage::{Contract, Count, Native};
-
-    const REQUEST: Request = Request {
-        likely_input: Tokens(100),
-        most_output: Tokens(1_000),
-        items: Items { images: 0, given_images: 0, search_units: 0, characters: 0 },
-        stream: false,
-        background: false,
-        density: Density::PRIOR,
-    };
-    const STREAM: Request = Request { stream: true, ..REQUEST };
-
-    fn reported(counts: &[(Count, u64)]) -> Told {
-        let mut native = Native::default();
-        counts.iter().for_each(|(count, value)| native.set(*count, Some(*value)));
-        native.canonical(Contract::CacheIncluded)
-    }
-
-    /// The source, the input and the output.
-    fn charged(evidence: Evidence, request: &Request) -> (&'static str, u64, u64) {
-        let charge = evidence.charge(request);
-        (charge.source().name(), charge.usage().input_tokens.0, charge.usage().output_tokens.0)
-    }
-
-    #[test]
-    fn every_way_an_answer_can_end_has_its_charge() {
-        let whole = reported(&[(Count::Input, 7), (Count::Output, 9)]);
-        let half = reported(&[(Count::Input, 7)]);
-        let ok = Answered { status: 200, shown: Tokens(40), success: true, ..Answered::default() };
-        let streamed = Answered { non_streaming: false, ..ok };
-        let one = Answered { non_streaming: true, ..ok };
-        let told = Evidence::Answered;
-        for (case, evidence, request, expected) in [
-            ("our account is refused", Evidence::AccountRefused, REQUEST, ("none", 0, 0)),
-            ("nobody was at work", Evidence::Unanswered, REQUEST, ("none", 0, 0)),
-            ("left before an answer in one piece", Evidence::LeftUnderWay, REQUEST, ("estimated", 100, 1_000)),
-            ("left before a stream began", Evidence::LeftUnderWay, STREAM, ("estimated", 100, 0)),
-            ("reported", told(Answered { reported: whole, is_final: true, ..one }), REQUEST, ("reported", 7, 9)),
-            ("a status of failure", told(Answered { status: 500, ..one }), REQUEST, ("none", 0, 0)),
-            ("an error alone", told(Answered { error: true, shown: Tokens(0), ..one }), REQUEST, ("none", 0, 0)),
-            ("an error after text", told(Answered { error: true, ..streamed }), STREAM, ("estimated", 100, 40)),
-            (
-                "an error after half a report",
-                told(Answered { error: true, shown: Tokens(0), reported: half, ..one }),
-                REQUEST,
-                ("estimated", 7, 0),
-            ),
-            (
-                "a report that broke off",
-                told(Answered { reported: whole, uncounted: 8, broke_off: true, ..streamed }),
-                STREAM,
-                ("estimated", 7, 11),
-            ),
-            ("no report", told(streamed), STREAM, ("estimated", 100, 40)),
-            ("half a report", told(Answered { reported: half, ..streamed }), STREAM, ("estimated", 7, 40)),
-            (
-                "cut off, of known length",
-                told(Answered { broke_off: true, length: Some(2_048), ..one }),
-                REQUEST,
-                ("estimated", 100, 384),
-            ),
-            (
-                "cut off, of unknown length",
-                told(Answered { broke_off: true, ..one }),
-                REQUEST,
-                ("estimated", 100, 1_000),
-            ),
-            (
-                "accepted for later",
-                told(Answered { shown: Tokens(1), accepted: true, ..one }),
-                Request { background: true, ..REQUEST },
-                ("estimated", 100, 1_000),
-            ),
-            (
-                "refused for later",
-                told(Answered { shown: Tokens(1), success: false, ..one }),
-                Request { background: true, ..REQUEST },
-                ("estimated", 100, 1),
-            ),
-        ] {
-            assert_eq!(charged(evidence, &request), expected, "{case}");
-        }
-    }
-
-    #[test]
-    fn what_was_asked_for_by_the_piece_is_charged_where_no_report_says_otherwise() {
-        let request = Request { items: Items { images: 3, ..Items::default() }, ..REQUEST };
-        assert_eq!(Evidence::LeftUnderWay.charge(&request).usage().images, 3);
-        let told = reported(&[(Count::Images, 1)]);
-        let answer = Answered { status: 200, reported: told, is_final: true, ..Answered::default() };
-        assert_eq!(Evidence::Answered(answer).charge(&request).usage().images, 1);
-    }
-}
+mod tests;

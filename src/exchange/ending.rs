@@ -44,10 +44,11 @@ impl Ending {
     }
 
     /// Whoever walks away from a request under way doesn't know what it came to. Between two attempts nothing is under way.
-    fn left_under_way(&self) -> Evidence {
-        let under_way = self.sent && self.failed.iter().all(|failed| failed.number < self.attempts);
+    fn left_under_way(&self, after: u64) -> Evidence {
+        let under_way =
+            self.sent && self.failed.iter().all(|failed| failed.number < self.attempts || failed.given_up.is_some());
         if under_way && self.has(Self::CLIENT_GONE | Self::GAVE_UP) {
-            Evidence::LeftUnderWay
+            Evidence::LeftUnderWay { after }
         } else {
             Evidence::Unanswered
         }
@@ -95,8 +96,9 @@ pub(super) struct Came {
 /// Of a request that was sent on.
 pub(super) struct Sent {
     pub reserved: NanoUsd,
-    /// Nanoseconds until the answer's first byte.
+    /// Nanoseconds until the answer's first byte, and until its first output.
     pub first_byte: Option<u64>,
+    pub first_output: Option<u64>,
     /// The label of the model that was asked last.
     pub model: Option<String>,
 }
@@ -141,7 +143,14 @@ impl Open {
     }
 
     /// What the exchange came to: the last thing that happens to a reservation.
-    pub(super) fn close(self, policy: &Policy, ending: &Ending, stream: bool, started: UnixNanos) -> Came {
+    pub(super) fn close(
+        self,
+        policy: &Policy,
+        ending: &Ending,
+        stream: bool,
+        started: UnixNanos,
+        now: UnixNanos,
+    ) -> Came {
         if let Some((outcome, refused_by)) = self.withdrawn {
             let status = Some(outcome.status().into());
             return Came { refused_by, status, settlement: Some(self.withdrawn()), ..Came::of(outcome) };
@@ -156,6 +165,7 @@ impl Open {
         let sent = Sent {
             reserved: self.reservation.cost,
             first_byte: self.answer.as_ref().and_then(|answer| answer.first_byte).map(|at| at.since(started)),
+            first_output: self.answer.as_ref().and_then(|answer| answer.first_output).map(|at| at.since(started)),
             model: leg.map(|leg| leg.label.clone()),
         };
         let provider_name = provider.map_or(OTHER, |provider| &provider.name).to_owned();
@@ -164,21 +174,26 @@ impl Open {
         let tariff = leg.map(|leg| Rc::clone(&leg.tariff)).unwrap_or_default();
         let request = Request {
             likely_input: self.sizes.input_likely(density),
+            most_input: self.sizes.input_at_most(density),
             most_output: self.most_output,
             items: self.items,
             stream,
             background: self.schema.background,
+            detached: self.detached,
+            hides_input: self.hides_input,
+            reports: self.schema.always_reports(),
             density,
         };
-        let failed_attempts = self.failed(policy, ending);
+        let sent_at = began(&self.reservation, ending.failed.iter().filter(|failed| failed.number < ending.attempts));
+        let failed_attempts = self.failed(policy, ending, &request);
         let mut account_refusals = self.account_refusals(policy, ending);
         let Weighed { outcome, evidence, read, experience } = match self.answer {
             Some(Answer { refused: Some(status), .. }) => {
                 account_refusals.push((provider_name.clone(), status));
                 Weighed::without_answer(Outcome::ProviderUnavailable, Evidence::AccountRefused)
             }
-            Some(answer) => answer.weighed(self.schema, ending, &self.sizes, &request),
-            None => Weighed::without_answer(unanswered(ending), ending.left_under_way()),
+            Some(answer) => answer.weighed(self.schema, ending, &self.sizes, &request, [sent_at, now]),
+            None => Weighed::without_answer(unanswered(ending), ending.left_under_way(now.since(sent_at))),
         };
         let charge = evidence.charge(&request);
         let (usage, usage_source) = (charge.usage(), charge.source());
@@ -187,11 +202,14 @@ impl Open {
             Some(served) => tariff.cost(&usage, Some(served)),
             None => tariff.cost_unserved(&usage, self.service_tier.as_deref()),
         };
+        let believes = provider_cost.is_none_or(|theirs| is_near(theirs, ours));
         let cost = match (&charge, provider_cost, charged) {
             (Charge::Nothing, ..) => NanoUsd::ZERO,
-            (Charge::Reported(_), Some(theirs), ReportedCost::Charge) => theirs,
+            (Charge::Reported(_), Some(theirs), ReportedCost::Charge) if believes => theirs,
             _ => ours,
         };
+        let usage_implausible =
+            matches!(charge, Charge::Implausible(_)) || (charged == ReportedCost::Charge && !believes);
         // Providers round, too; and an estimate is no price to hold theirs against.
         let provider_cost_differs =
             usage_source == UsageSource::Reported && provider_cost.is_some_and(|theirs| theirs.0.abs_diff(ours.0) > 1);
@@ -200,6 +218,8 @@ impl Open {
             usage,
             usage_source,
             usage_mismatch,
+            usage_implausible,
+            usage_unreported: matches!(charge, Charge::Unreported(_)),
             service_tier,
             cost,
             failed_attempts,
@@ -224,10 +244,11 @@ impl Open {
         }
     }
 
-    /// The last attempt's answer, if one came, was metered as it passed.
+    /// The last attempt's answer, if one came, was metered as it passed; and if none came, whoever left it is charged for it.
     fn before_the_answer<'a>(&self, ending: &'a Ending) -> impl Iterator<Item = &'a Failed> {
         let answered = self.answer.is_some();
-        ending.failed.iter().filter(move |failed| !answered || failed.number < ending.attempts)
+        let is_over = move |failed: &&Failed| failed.number < ending.attempts || !answered && failed.given_up.is_none();
+        ending.failed.iter().filter(is_over)
     }
 
     /// Providers that refused the gateway's own account before another answered, and by which status.
@@ -240,40 +261,84 @@ impl Open {
         self.before_the_answer(ending).filter_map(refusal).collect()
     }
 
-    /// What failed attempts cost.
-    fn failed(&self, policy: &Policy, ending: &Ending) -> Vec<FailedAttempt> {
+    /// What failed attempts cost: what they told, or, given up, what there was time for.
+    fn failed(&self, policy: &Policy, ending: &Ending, request: &Request) -> Vec<FailedAttempt> {
         let cost = |failed: &Failed| {
             let named = |leg: &&Leg| {
                 let provider = leg.provider.and_then(|ix| policy.provider_at(ix));
                 provider.is_some_and(|provider| provider.name == failed.provider)
             };
             let leg = self.legs.iter().find(named)?;
-            let usage = failed.usage?;
+            let request = Request {
+                likely_input: self.sizes.input_likely(leg.density),
+                most_input: self.sizes.input_at_most(leg.density),
+                density: leg.density,
+                ..*request
+            };
+            let (usage, source) = match (failed.usage, failed.given_up) {
+                (Some(usage), _) => (usage.within(&request.most(Tokens(0), 0)), UsageSource::Reported),
+                (None, Some(at)) => {
+                    let earlier = ending.failed.iter().filter(|earlier| earlier.number < failed.number);
+                    let left = Evidence::LeftUnderWay { after: at.since(began(&self.reservation, earlier)) };
+                    (left.charge(&request).usage(), UsageSource::Estimated)
+                }
+                (None, None) => return None,
+            };
             let cost = match failed.service_tier.as_deref() {
                 Some(served) => leg.tariff.cost(&usage, Some(served)),
                 None => leg.tariff.cost_unserved(&usage, self.service_tier.as_deref()),
             };
             let (provider, model) = (failed.provider.clone(), leg.label.clone());
-            Some(FailedAttempt { provider, model, usage, cost })
+            Some(FailedAttempt { provider, model, usage, source, cost })
         };
         self.before_the_answer(ending).filter_map(cost).collect()
     }
 }
 
+/// When an attempt began, at the earliest: when the one before it was given up.
+fn began<'a>(reservation: &Reservation, earlier: impl Iterator<Item = &'a Failed>) -> UnixNanos {
+    earlier
+        .filter_map(|failed| failed.given_up)
+        .fold(reservation.at, |latest, at| if at.0 > latest.0 { at } else { latest })
+}
+
 impl Answer {
     /// What was read of it, and what that proves.
-    fn weighed(self, schema: &'static Schema, ending: &Ending, sizes: &Sizes, request: &Request) -> Weighed {
-        let Self { status, meter, length, .. } = self;
+    fn weighed(
+        self,
+        schema: &'static Schema,
+        ending: &Ending,
+        sizes: &Sizes,
+        request: &Request,
+        [sent, now]: [UnixNanos; 2],
+    ) -> Weighed {
+        let Self { status, meter, length, first_byte, first_output, .. } = self;
         let (stream, non_streaming) = (request.stream, !request.stream && !meter.is_stream());
-        let Reading { told, cost, model, service_tier, generated, error, is_blank, accepted, finished, uncounted } =
-            meter.read();
+        let Reading {
+            told,
+            cost,
+            model,
+            service_tier,
+            generated,
+            error,
+            is_blank,
+            accepted,
+            finished,
+            uncounted,
+            stray,
+        } = meter.read();
         let error = error || (is_blank && ending.flags == 0 && status < 300);
         let is_final = told.is_whole() && (finished || !stream || ending.flags == 0);
         let outcome = answered(ending, status, error, is_final);
         let shown = estimate::output(schema, generated, stream, error, request.density);
-        let experience = if is_final {
+        let seen = estimate::seen(generated, request.density);
+        let elapsed = now.since(sent);
+        let is_plausible = !told.within(&request.most(seen, elapsed)).implausible;
+        let experience = if is_final && is_plausible {
             let usage = told.usage(Tokens::default, Tokens::default);
-            Experience::of(sizes, generated, non_streaming, shown, request.likely_input, &usage)
+            // An answer in one piece is written before it is sent, however slowly it is read.
+            let took = first_byte.filter(|_| non_streaming).map_or(elapsed, |at| at.since(sent));
+            Experience::of(sizes, generated, non_streaming, shown, request.likely_input, &usage, took)
         } else {
             None
         };
@@ -282,6 +347,10 @@ impl Answer {
             reported: told,
             is_final,
             shown,
+            seen,
+            stray: request.density.output.tokens(stray),
+            silent: first_output.unwrap_or(now).since(sent),
+            elapsed,
             uncounted,
             error,
             non_streaming,
@@ -316,6 +385,16 @@ struct Read {
 impl Weighed {
     fn without_answer(outcome: Outcome, evidence: Evidence) -> Self {
         Self { outcome, evidence, read: Read::default(), experience: None }
+    }
+}
+
+/// A provider's own figure is believed up to ten times ours, or down to a tenth. Where ours is nothing, there is no price to
+/// hold it against: then up to what no answer costs.
+fn is_near(theirs: NanoUsd, ours: NanoUsd) -> bool {
+    const MOST_UNPRICED: NanoUsd = NanoUsd(100_000_000_000);
+    match ours {
+        NanoUsd::ZERO => theirs <= MOST_UNPRICED,
+        _ => theirs.0 <= ours.0.saturating_mul(10) && ours.0 <= theirs.0.saturating_mul(10).saturating_add(10),
     }
 }
 

@@ -216,7 +216,7 @@ impl Wish<'_> {
             Quote::Denied => return None,
         };
         let label = quote.label().to_owned();
-        let density = (self.around.density)(&label);
+        let density = (self.around.density)(&label, &self.tenant.name);
         let ask_usage = self.schema.usage_option && policy.is_none_or(|policy| policy.stream_usage_option);
         Some(Leg { provider, model, path, label, tariff, bound_field, max_output, density, ask_usage })
     }

@@ -103,7 +103,7 @@ impl<'a> Asked<'a> {
             cluster: None,
             is_open: &is_open,
             knows: &|_, _| false,
-            density: &|_| Density::default(),
+            density: &|_, _| Density::default(),
             service_away: false,
             now: NOON,
         };
@@ -287,6 +287,7 @@ fn failed_attempts_that_told_usage_are_charged_once() {
             refused: None,
             usage: Some(usage(1_000, 100)),
             service_tier: None,
+            given_up: None,
         };
         assert_eq!(Failed::all(&failed.line()), std::slice::from_ref(&failed));
         failed
@@ -323,6 +324,39 @@ fn failed_attempts_that_told_usage_are_charged_once() {
     assert_eq!(close(true, 2, vec![failed(1, "openai"), failed(2, "local")]).0, answer + openai);
     assert_eq!(close(false, 2, vec![failed(1, "openai"), failed(2, "openrouter")]).0, openai + openrouter);
     assert_eq!(close(true, 2, vec![failed(1, "a stranger")]).0, answer);
+}
+
+/// It was sent, nobody knows what it came to, and its provider goes on.
+#[test]
+fn an_attempt_that_was_given_up_is_charged_at_its_own_price_for_the_time_it_had() {
+    const SECOND: u64 = 1_000_000_000;
+    let policy = policy();
+    let attempts = |failed: Vec<Failed>, attempts, answered: bool| {
+        let (mut exchange, _) = Asked::chat(&hello("gpt-4o-mini")).sent(&policy).unwrap();
+        if answered {
+            let headers = Headers::of(&[(":status", "200"), ("content-type", "application/json")]);
+            let head =
+                AnswerHead { headers: &headers, from_provider: true, cluster: Some("c_local"), end_of_stream: false };
+            exchange.answer_head(&policy, &head);
+            let answer = br#"{"choices":[],"usage":{"prompt_tokens":100,"completion_tokens":10,"total_tokens":110}}"#;
+            exchange.answer_body(answer, true, || NOON);
+        }
+        let ending = Ending { status: 200, sent: true, flags: 1 << 14, attempts, failed, ..Ending::default() };
+        let record = exchange.close(&policy, &ending, UnixNanos(NOON.0 + 30 * SECOND)).record;
+        record.bill.failed_attempts
+    };
+    let given_up =
+        |number, provider, tenths: u64| Failed::given_up(number, provider, UnixNanos(NOON.0 + tenths * SECOND / 10));
+    let all = attempts(vec![given_up(1, "openai", 1), given_up(2, "openrouter", 3)], 3, true);
+    let told: Vec<_> =
+        all.iter().map(|attempt| (&*attempt.provider, attempt.usage.output_tokens.0, attempt.source.name())).collect();
+    assert_eq!(told, [("openai", 25, "estimated"), ("openrouter", 50, "estimated")]);
+    assert!(all.iter().all(|attempt| attempt.cost > NanoUsd::ZERO && attempt.usage.input_tokens > Tokens(0)));
+    // The last one is the exchange's own, whether it left or answered.
+    assert_eq!(attempts(vec![given_up(1, "openai", 1)], 1, false), []);
+    assert_eq!(attempts(vec![given_up(1, "openai", 1)], 1, true), []);
+    let line = given_up(1, "openai", 1).line();
+    assert_eq!(Failed::all(&line), [given_up(1, "openai", 1)]);
 }
 
 /// Whoever leaves while Envoy waits for its next attempt leaves nothing that is being generated.

@@ -24,7 +24,7 @@ pub(super) fn around(cluster: Option<&str>) -> Around<'_> {
         cluster,
         is_open: &|_| false,
         knows: &|_, _| false,
-        density: &|_| Density::default(),
+        density: &|_, _| Density::default(),
         service_away: false,
         now: NOON,
     }
@@ -233,7 +233,7 @@ fn every_ending_is_settled_once_and_called_by_its_name() {
             attempts: 1,
             ..Ending::default()
         };
-        let Closed { settlement, record, .. } = exchange.close(&policy, &ending, NOON);
+        let Closed { settlement, record, .. } = exchange.close(&policy, &ending, UnixNanos(NOON.0 + 1_000_000_000));
         assert_eq!((record.outcome, record.bill.usage_source), (outcome, source), "{name}");
         // The estimate of the input grows with the body, which says `stream` or doesn't.
         let tolerance = if source == Estimated { 700 } else { 0 };

@@ -129,7 +129,7 @@ impl Downstream {
             cluster: self.cluster.as_deref(),
             is_open: &|ProviderIx(at)| plugin.breakers.is_open(at.into(), now),
             knows: &kept::knows,
-            density: &|model| plugin.densities.of(model),
+            density: &|model, tenant| plugin.densities.of(model, tenant),
             service_away: plugin.service_away(now),
             now,
         };

@@ -23,6 +23,7 @@ pub struct Upstream {
     /// Until its edits are made.
     attempt: Option<Attempt>,
     edited: bool,
+    answered: bool,
     failing: Option<Failing>,
 }
 
@@ -36,7 +37,7 @@ struct Failing {
 
 impl Upstream {
     pub const fn new(provider: Rc<str>) -> Self {
-        Self { provider, attempt: None, edited: false, failing: None }
+        Self { provider, attempt: None, edited: false, answered: false, failing: None }
     }
 
     /// Whether Envoy's circuit breaker is told that a failure is not this provider's: the request failed at another one before,
@@ -44,6 +45,7 @@ impl Upstream {
     fn is_own_failure(&self, attempt: &Attempt) -> bool {
         let failed_elsewhere = filter_state::failed()
             .iter()
+            .filter(|failed| failed.given_up.is_none())
             .any(|failed| failed.provider != *self.provider && failed.refused.is_none_or(|status| status == 429));
         let own = |tenant| blame::failed(&self.provider, tenant, clock::now());
         failed_elsewhere || attempt.tenant.is_some_and(own)
@@ -56,7 +58,17 @@ impl Upstream {
     }
 }
 
-impl Context for Upstream {}
+impl Context for Upstream {
+    /// An attempt that ends without an answer was given up, if its provider had it: whoever hangs up bills nothing. Which
+    /// attempt comes next, or whether the client has left, the exchange knows.
+    fn on_done(&mut self) -> bool {
+        if self.attempt.is_some() && !self.answered && attributes::is_connected() && !attributes::was_hung_up() {
+            let failed = Failed::given_up(attributes::attempts(), &self.provider, clock::now());
+            filter_state::add_failed(&failed.line());
+        }
+        true
+    }
+}
 
 impl HttpContext for Upstream {
     fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
@@ -106,6 +118,7 @@ impl HttpContext for Upstream {
     }
 
     fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
+        self.answered = true;
         let Some(attempt) = &self.attempt else { return Action::Continue };
         let headers = http::response_headers();
         let status = headers.number(":status").unwrap_or(0);

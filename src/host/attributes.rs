@@ -56,3 +56,14 @@ pub(super) fn status() -> u64 {
 pub fn attempts() -> u64 {
     number(["upstream", "request_attempt_count"]).unwrap_or(0)
 }
+
+/// In an attempt: whether its request went to a connection. The address of the host that was chosen says less.
+pub fn is_connected() -> bool {
+    attribute(["upstream", "local_address"]).is_some_and(|address| !address.is_empty())
+}
+
+/// In an attempt: whether the provider reset it, or its connection failed or ended (UR, UF, UC).
+pub fn was_hung_up() -> bool {
+    const HUNG_UP: u64 = 1 << 4 | 1 << 5 | 1 << 6;
+    number(["response", "flags"]).is_some_and(|flags| flags & HUNG_UP != 0)
+}

@@ -5,7 +5,7 @@
 
 use super::shared_data::{self, Change};
 use super::stats::Stats;
-use crate::llm::estimate::density::{BUCKETS, Density, Learned, Lesson, bucket};
+use crate::llm::estimate::density::{self, BUCKETS, Bucket, Density, Learned, Voice};
 use crate::llm::estimate::experience::{Checked, Experience};
 use crate::record::Labels;
 use hashbrown::HashMap;
@@ -19,9 +19,9 @@ pub struct Densities {
 }
 
 struct Model {
-    density: Density,
+    known: density::Densities,
     /// Since the last tick.
-    fresh: [Lesson; BUCKETS],
+    fresh: [Bucket; BUCKETS],
     input: Checked,
     output: Checked,
     changed: bool,
@@ -32,8 +32,8 @@ struct Model {
 impl Default for Model {
     fn default() -> Self {
         Self {
-            density: Density::default(),
-            fresh: [Lesson::default(); BUCKETS],
+            known: density::Densities::default(),
+            fresh: [Bucket::default(); BUCKETS],
             input: Checked::default(),
             output: Checked::default(),
             changed: false,
@@ -51,14 +51,15 @@ fn key(model: &str) -> String {
 }
 
 impl Densities {
-    pub fn of(&self, model: &str) -> Density {
+    pub fn of(&self, model: &str, tenant: &str) -> Density {
         let Ok(mut models) = self.models.try_borrow_mut() else { return Density::default() };
+        let voice = Voice::of(tenant);
         if let Some(model) = models.get(model) {
-            return model.density;
+            return model.known.of(voice);
         }
         // A worker that starts, or starts again, knows what the others know.
-        let known = Model { density: read(model).density(), ..Model::default() };
-        let density = known.density;
+        let known = Model { known: read(model).densities(), ..Model::default() };
+        let density = known.known.of(voice);
         models.insert(model.to_owned(), known);
         density
     }
@@ -66,8 +67,9 @@ impl Densities {
     pub fn learn(&self, labels: &Labels, experience: &Experience) {
         let Ok(mut models) = self.models.try_borrow_mut() else { return };
         let model = models.entry_ref(labels.model.as_str()).or_default();
-        if let Some(fresh) = model.fresh.get_mut(bucket(&labels.tenant)) {
-            fresh.add(&experience.lesson);
+        let voice = Voice::of(&labels.tenant);
+        if let Some(fresh) = model.fresh.get_mut(voice.bucket) {
+            fresh.learn(voice, &experience.lesson);
             model.changed = true;
         }
         model.input.add(experience.input);
@@ -84,7 +86,7 @@ impl Densities {
                 stats.checked(name, "output", &mem::take(&mut model.output));
                 model.merge(name);
             } else if model.age.is_multiple_of(TICKS_TO_READ) {
-                model.density = read(name).density();
+                model.known = read(name).densities();
             }
         }
     }
@@ -94,13 +96,13 @@ impl Model {
     fn merge(&mut self, name: &str) {
         let merged = shared_data::swap(&key(name), ATTEMPTS, |bytes| {
             let mut learned = decoded(bytes);
-            for (bucket, lesson) in self.fresh.iter().enumerate() {
-                learned.add(bucket, lesson);
+            for (at, fresh) in self.fresh.iter().enumerate() {
+                learned.add(at, fresh);
             }
-            Change::Store(learned.density(), learned.encode())
+            Change::Store(learned.densities(), learned.encode())
         });
-        if let Some(density) = merged.value {
-            *self = Self { density, age: self.age, ..Self::default() };
+        if let Some(known) = merged.value {
+            *self = Self { known, age: self.age, ..Self::default() };
         }
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod density;
 pub mod experience;
+pub mod pace;
 
 use super::meter::Generated;
 use super::schema::Schema;
@@ -43,6 +44,14 @@ impl Sizes {
     /// For the settlement of an answer without usage.
     pub fn input_likely(&self, density: Density) -> Tokens {
         self.tokens(density.input)
+    }
+}
+
+/// Of those, the ones whose text passed: nothing that was promised makes them fewer.
+pub fn seen(generated: Generated, density: Density) -> Tokens {
+    match generated {
+        Generated::Text { text, .. } => density.of_text().tokens(text),
+        Generated::Nothing | Generated::Broken(_) | Generated::Opaque { .. } => Tokens(0),
     }
 }
 

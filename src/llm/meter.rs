@@ -18,7 +18,7 @@ use crate::json::Scanner;
 use crate::kept::Id;
 use crate::units::NanoUsd;
 use alike::Alike;
-use seen::{Ids, Seen};
+use seen::{Ids, Seen, Ways};
 use sieve::{Sieve, Withheld};
 
 /// What the answer's head says of its body.
@@ -96,6 +96,8 @@ pub struct Reading {
     pub finished: bool,
     /// Bytes of text that came after the last count of the output.
     pub uncounted: u64,
+    /// Bytes of strings in the answer that no table knows: they may be text.
+    pub stray: u64,
 }
 
 /// How much was generated, as far as its size tells.
@@ -140,6 +142,7 @@ struct Event {
     input_is_nothing: bool,
     cache_counts: bool,
     finished: bool,
+    reasoned: Ways,
     /// Its data began otherwise than an object: `[DONE]`, which is never the usage.
     not_an_object: bool,
     begun: bool,
@@ -231,6 +234,14 @@ impl Meter {
 
     pub const fn is_stream(&self) -> bool {
         self.form.is_stream()
+    }
+
+    /// Whether output has come, and not only heads, names and comments.
+    pub const fn has_output(&self) -> bool {
+        match self.form {
+            Form::Json | Form::EventStream | Form::Binary => self.seen.output_bytes > 0 || self.seen.stray_bytes > 0,
+            Form::Text | Form::Encoded | Form::Opaque | Form::Page => self.body_bytes > 0,
+        }
     }
 
     /// Whether the body may come out shorter than it went in.
@@ -393,6 +404,7 @@ impl Meter {
             generated,
             finished: self.seen.finished || !self.schema.grows,
             uncounted: self.seen.output_bytes.saturating_sub(self.seen.counted_bytes),
+            stray: self.seen.stray_bytes,
         }
     }
 }

@@ -3,6 +3,10 @@
 //! Trade-off: providers differ in what includes what. Native counts are kept as they come (the last non-null value
 //! wins) and made canonical once, at the end, so that a stream's corrections and repeats can't be summed.
 
+mod plausible;
+
+pub use plausible::{Most, Side};
+
 use super::kind::kinds;
 use crate::json::Decimal;
 use crate::units::{NanoUsd, Tokens};
@@ -169,6 +173,8 @@ pub struct Told {
     items: Usage,
     /// The provider's total is not the sum of its parts.
     pub mismatch: bool,
+    /// More than the request could have come to was reported: what is here stands in its place.
+    pub implausible: bool,
 }
 
 /// More than any answer can hold: a larger count is a provider's mistake, and must not drain a budget.
@@ -202,7 +208,7 @@ impl Native {
 
     pub fn canonical(&self, contract: Contract) -> Told {
         if self.counts.iter().flatten().any(|count| *count > PLAUSIBLE) {
-            return Told::default();
+            return Told { implausible: true, ..Told::default() };
         }
         let by_tokens = self.get(Count::Input).or(self.get(Count::Output)).is_some();
         let made = self.get(Count::MadeImages).filter(|_| !by_tokens);
@@ -250,6 +256,7 @@ impl Native {
             output: output.map(|output| self.output_of(output)),
             items,
             mismatch,
+            implausible: false,
         }
     }
 

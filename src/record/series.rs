@@ -4,7 +4,7 @@ use super::metric::Metric;
 use super::{FailedAttempt, Record};
 use crate::forward::{Kind, LeftOut};
 use crate::llm::kind::kinds;
-use crate::llm::usage::{Usage, UsageSource};
+use crate::llm::usage::Usage;
 
 /// What takes the counts: Envoy's stats, or the list of a test. A label's text is looked up once for all series of a record.
 pub trait Sink {
@@ -59,6 +59,14 @@ fn charged<S: Sink>(sink: &mut S, record: &Record, of: [S::Label; 2], tenant: S:
         sink.add(Metric::Spend, &[source, provider, model], record.bill.cost.0);
     }
     sink.add(Metric::UsageMismatch, &of, u64::from(record.bill.usage_mismatch));
+    for (metric, flag) in [
+        (Metric::UsageImplausible, record.bill.usage_implausible),
+        (Metric::UsageUnreported, record.bill.usage_unreported),
+    ] {
+        if flag {
+            sink.add(metric, &of, 1);
+        }
+    }
     // The provider's own bill, beside ours.
     if let Some(cost) = record.bill.provider_cost {
         sink.add(Metric::ProviderCost, &of, cost.0);
@@ -68,12 +76,12 @@ fn charged<S: Sink>(sink: &mut S, record: &Record, of: [S::Label; 2], tenant: S:
 
 /// Whoever billed it, before another answered.
 fn failed<S: Sink>(sink: &mut S, failed: &FailedAttempt, tenant: S::Label) {
-    let FailedAttempt { provider, model, usage, cost } = failed;
+    let FailedAttempt { provider, model, usage, source, cost } = failed;
     let of = [sink.label(provider), sink.label(model)];
     let [provider, model] = of;
     tokens(sink, usage, of, tenant);
     sink.add(Metric::Cost, &[provider, model, tenant], cost.0);
-    let source = sink.label(UsageSource::Reported.name());
+    let source = sink.label(source.name());
     sink.add(Metric::Spend, &[source, provider, model], cost.0);
 }
 
@@ -102,7 +110,7 @@ fn left_out<S: Sink>(sink: &mut S, left_out: &LeftOut) {
 
 /// How a stream came: when it began, how long it went on, and what each token took.
 fn pace<S: Sink>(sink: &mut S, record: &Record, of: [S::Label; 2]) {
-    let Some(first) = record.first_byte_ms.filter(|_| record.stream) else { return };
+    let Some(first) = record.first_token_ms.filter(|_| record.stream) else { return };
     sink.record(Metric::TimeToFirstToken, &of, first);
     let streamed = record.duration_ms.saturating_sub(first);
     sink.record(Metric::StreamDuration, &of, streamed);
@@ -202,6 +210,7 @@ mod tests {
             left_out: LeftOut::default(),
             duration_ms: 70,
             first_byte_ms: None,
+            first_token_ms: None,
             admitted: false,
         }
     }
@@ -250,7 +259,8 @@ mod tests {
                 provider_cost_differs: true,
                 ..Bill::default()
             },
-            first_byte_ms: Some(20),
+            first_byte_ms: Some(4),
+            first_token_ms: Some(20),
             admitted: true,
             ..record()
         };
@@ -282,6 +292,7 @@ mod tests {
             provider: "q".to_owned(),
             model: "n".to_owned(),
             usage: Usage { input_tokens: Tokens(7), ..Usage::default() },
+            source: UsageSource::Estimated,
             cost: NanoUsd(6),
         };
         let lines = counted(&Record {
@@ -297,7 +308,7 @@ mod tests {
             "retries_total p,m 1",
             "tokens_total input,q,n,ACME 7",
             "cost_nanousd_total q,n,ACME 6",
-            "spend_nanousd_total reported,q,n 6",
+            "spend_nanousd_total estimated,q,n 6",
             "provider_account_refusals_total 402,q 1",
         ] {
             assert!(lines.iter().any(|counted| counted == line), "{line}: {lines:#?}");

@@ -113,7 +113,7 @@ fn moved(number: &str, places: u32) -> Option<String> {
 }
 
 /// What each metric is, by its name on the page.
-const HELP: [(&str, &str); 35] = [
+const HELP: [(&str, &str); 37] = [
     ("ai_gateway_requests_total", "Requests, by how they ended."),
     ("ai_gateway_tokens_total", "Tokens of input and output."),
     ("ai_gateway_cost_usd_total", "What was charged."),
@@ -125,13 +125,15 @@ const HELP: [(&str, &str); 35] = [
     ("ai_gateway_spent_this_month_usd", "Spent since the first of the month, UTC."),
     ("ai_gateway_budget_today_usd", "What the day's budget is."),
     ("ai_gateway_budget_this_month_usd", "What the month's budget is."),
-    ("ai_gateway_time_to_first_token_seconds", "Of streams, until their first byte."),
+    ("ai_gateway_time_to_first_token_seconds", "Of streams, until their first output."),
     ("ai_gateway_time_per_output_token_seconds", "Of streams, for each token behind the first."),
-    ("ai_gateway_stream_duration_seconds", "Of streams, from their first byte to their end."),
+    ("ai_gateway_stream_duration_seconds", "Of streams, from their first output to their end."),
     ("ai_gateway_tokens_by_kind_total", "Parts of the tokens of input and output."),
     ("ai_gateway_usage_total", "Answers, by where their usage comes from."),
     ("ai_gateway_spend_usd_total", "What was charged, by where the usage comes from."),
     ("ai_gateway_usage_mismatch_total", "Answers whose counts don't add up to the provider's own total."),
+    ("ai_gateway_usage_implausible_total", "Answers that report more than their request could have come to."),
+    ("ai_gateway_usage_unreported_total", "Whole answers without a usage, of APIs that always report it."),
     ("ai_gateway_provider_cost_usd_total", "What providers say that they will bill."),
     ("ai_gateway_provider_cost_differs_total", "Answers whose provider says another price."),
     ("ai_gateway_limit_refusals_total", "Refused requests, by the limit or budget that had no room."),

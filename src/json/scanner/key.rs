@@ -43,6 +43,10 @@ impl<K> Progress<K> {
             name.len() == key.len() && name.first() == key.first() && words::same(name, key)
         };
         let Some((field, bit)) = fields.iter().zip(0..).find(|(field, _)| is_key(field)) else {
+            if let Some(rest) = fields.last().filter(|field| field.is_rest()) {
+                self.place = Place::Field(rest);
+                return;
+            }
             if in_any_case && let Some(field) = words::in_other_letters(key, fields, |field| field.name) {
                 self.place = Place::Field(field);
                 self.repeated = true;

@@ -44,6 +44,7 @@ impl Experience {
         shown: Tokens,
         likely_input: Tokens,
         usage: &Usage,
+        nanos: u64,
     ) -> Option<Self> {
         let Generated::Text { text, body } = generated else { return None };
         let spoken = usage.audio_output_tokens.plus(usage.image_output_tokens);
@@ -54,9 +55,10 @@ impl Experience {
         let output = Measured { bytes: text, tokens: usage.output_tokens.0 };
         let frame = Measured { bytes: body.saturating_sub(text), tokens: 1 };
         let frame = if in_one_piece { frame } else { Measured::default() };
+        let pace = Measured { bytes: usage.output_tokens.0, tokens: (nanos / 1_000_000).max(1) };
         let shown = if usage.output_tokens == Tokens(0) { Tokens(0) } else { shown };
         Some(Self {
-            lesson: Lesson { input, output, frame },
+            lesson: Lesson { input, output, frame, pace },
             input: Checked::of(likely_input, usage.input_tokens),
             output: Checked::of(shown, usage.output_tokens),
         })

@@ -23,6 +23,8 @@ pub struct Alike {
     data: Option<usize>,
     /// The event says something each time it comes, or did not come in one piece.
     unlike: bool,
+    /// It has a text that may stand in it under another name, too.
+    reasoned: bool,
 }
 
 /// Bytes that may differ, quotes excluded: those of the data, and of the block once that is learnt.
@@ -71,6 +73,7 @@ impl Alike {
         self.found = 0;
         self.data = None;
         self.unlike = !whole;
+        self.reasoned = false;
     }
 
     /// A piece of the event's data, at `from` of the block.
@@ -82,6 +85,11 @@ impl Alike {
     pub fn hit(&mut self, hit: &Hit<'_, Fact>) {
         match (hit.key, hit.found) {
             (Fact::Output, Found::Size(_)) => self.gap(hit, Varies::GeneratedText),
+            // The same text under another name must be held against the first.
+            (Fact::Reasoned(_), Found::Size(_)) if !self.reasoned => {
+                self.reasoned = true;
+                self.gap(hit, Varies::GeneratedText);
+            }
             (Fact::Varying, Found::Size(_)) => self.gap(hit, Varies::Text),
             (Fact::Varying, Found::Number(_)) => self.gap(hit, Varies::Digits),
             (Fact::Model | Fact::ServiceTier | Fact::Kind, Found::Text { .. })

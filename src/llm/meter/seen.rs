@@ -21,6 +21,8 @@ pub(super) struct Seen {
     pub output_bytes: u64,
     /// Of `output_bytes`, those that came before the last count of the output.
     pub counted_bytes: u64,
+    /// Of strings that no table knows.
+    pub stray_bytes: u64,
     cost: Option<NanoUsd>,
     /// What the provider of the provider bills, where the key is the operator's own.
     upstream_cost: Option<NanoUsd>,
@@ -94,6 +96,26 @@ struct Calls {
     queries: Distinct,
 }
 
+/// Of a sound's eight hundred bytes or so, and of a picture's megabyte in its thousand tokens, those that count as one of text.
+const MEDIA_BYTES: u64 = 200;
+const MOST_MEDIA: u64 = 6_400;
+
+/// Sizes of the same text under its several names, in one event.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Ways([u64; 3]);
+
+impl Ways {
+    /// By how much the longest has grown.
+    fn more(&mut self, way: u8, size: u64) -> u64 {
+        let longest = |ways: &[u64; 3]| ways.iter().copied().max().unwrap_or(0);
+        let before = longest(&self.0);
+        if let Some(so_far) = self.0.get_mut(usize::from(way)) {
+            *so_far = so_far.saturating_add(size);
+        }
+        longest(&self.0).saturating_sub(before)
+    }
+}
+
 const ITERATED: [Count; 6] =
     [Count::Input, Count::Output, Count::Cached, Count::CacheCreation, Count::CacheCreation5m, Count::CacheCreation1h];
 
@@ -126,6 +148,10 @@ impl Seen {
                 }
             }
             (Fact::Output, Found::Size(size)) => self.text(event, size),
+            (Fact::Reasoned(way), Found::Size(size)) => {
+                let more = event.reasoned.more(way, size);
+                self.text(event, more);
+            }
             (Fact::Arguments, Found::Closed { .. }) => self.text(event, hit.to.saturating_sub(hit.from)),
             (Fact::Count(count), Found::Number(number)) => self.count(event, count, number),
             (Fact::Finish, Found::Text { text, .. }) => {
@@ -158,6 +184,8 @@ impl Seen {
                 };
             }
             (Fact::ModalityTokens, Found::Number(Number::Whole(tokens))) => self.modality.tokens = Some(tokens),
+            (Fact::Stray, Found::Size(size)) => self.stray(event, size),
+            (Fact::Media, Found::Size(size)) => self.stray(event, (size / MEDIA_BYTES).min(MOST_MEDIA)),
             _ => self.rare(hit),
         }
     }
@@ -318,13 +346,24 @@ impl Seen {
 
     /// Neither text nor an end, nor anybody's name.
     pub(super) fn is_blank(&self) -> bool {
-        self.output_bytes == 0 && !self.finished && !self.error && self.model.is_none() && !self.accepted
+        self.output_bytes == 0
+            && self.stray_bytes == 0
+            && !self.finished
+            && !self.error
+            && self.model.is_none()
+            && !self.accepted
     }
 
     /// Text after what looked like the end: that was a preview, or the end of another choice.
     pub(super) const fn generated(&mut self, bytes: u64) {
         self.output_bytes = self.output_bytes.saturating_add(bytes);
         self.finished &= bytes == 0;
+    }
+
+    /// What may be text is no reason to doubt a count of nothing, but tells that the stream goes on.
+    const fn stray(&mut self, event: &Event, bytes: u64) {
+        self.stray_bytes = self.stray_bytes.saturating_add(bytes);
+        self.finished = event.finished || (self.finished && bytes == 0);
     }
 
     /// The end may stand before the text in one event.

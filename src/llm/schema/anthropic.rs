@@ -2,7 +2,7 @@
 //! is in the last `message_delta`. Source: the API reference, "Streaming Messages".
 
 use super::{Asked, Contract, Count, Dialect, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, Small};
-use super::{asked, attachment, count, error, object, path, text, told};
+use super::{REST, asked, attachment, count, error, known, object, path, text, told};
 
 static BLOCK: [Field<Asked>; 2] = [
     path("source", &[attachment("data"), attachment("url")]),
@@ -63,15 +63,53 @@ pub(super) static USAGE: [Field<Fact>; 11] = {
     [input, read, created, by_age, tools, tier, speed, region, rounds, output, details]
 };
 
+/// What a server's tools brought is no output: it is read, and counted as input.
+static BLOCK_ANSWERED: [Field<Fact>; 16] = [
+    text("text"),
+    text("thinking"),
+    text("name"),
+    object("input", Fact::Arguments, &[]),
+    known("type"),
+    known("id"),
+    known("tool_use_id"),
+    known("signature"),
+    known("data"),
+    known("content"),
+    known("citations"),
+    known("caller"),
+    known("file_id"),
+    known("server_name"),
+    known("is_error"),
+    REST,
+];
+
 pub(super) static ANSWER: [Field<Fact>; 12] = [
     told("type", Fact::Kind),
     told("model", Fact::Model),
     error("error"),
     path("message", &[told("model", Fact::Model), object("usage", Fact::Usage, &BEGUN)]),
     object("usage", Fact::Usage, &USAGE),
-    path("content_block", &[text("name"), text("text")]),
-    path("delta", &[text("text"), text("thinking"), text("partial_json")]),
-    path("content", &[text("text"), text("thinking"), text("name"), object("input", Fact::Arguments, &[])]),
+    path("content_block", &BLOCK_ANSWERED),
+    path(
+        "delta",
+        &[
+            text("text"),
+            text("thinking"),
+            text("partial_json"),
+            known("type"),
+            // It grows with what is thought, which is told beside it, or hidden: then time bounds it.
+            known("signature"),
+            known("citation"),
+            known("stop_reason"),
+            known("stop_sequence"),
+            known("stop_details"),
+            known("container"),
+            known("context_management"),
+            known("role"),
+            REST,
+        ],
+    ),
+    path("content", &BLOCK_ANSWERED),
     // Bedrock says so in the last event of a streamed InvokeModel.
     path(
         "amazon-bedrock-invocationMetrics",

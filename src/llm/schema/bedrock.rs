@@ -2,7 +2,7 @@
 //! Bedrock's own headers count). Which model and whether it streams stands in the path. Source: the API reference.
 
 use super::{Asked, Contract, Count, Dialect, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, Small, Want};
-use super::{anthropic, asked, attachment, count, error, object, path, text, told};
+use super::{REST, anthropic, asked, attachment, count, error, known, media, object, path, text, told};
 
 static SOURCE: [Field<Asked>; 1] = [path("source", &[attachment("bytes")])];
 static BLOCK: [Field<Asked>; 3] = [path("image", &SOURCE), path("document", &SOURCE), path("video", &SOURCE)];
@@ -32,7 +32,17 @@ static ANSWER: [Field<Fact>; 6] = [
             ),
         ],
     ),
-    path("delta", &[text("text"), path("toolUse", &[text("input")]), path("reasoningContent", &[text("text")])]),
+    path(
+        "delta",
+        &[
+            text("text"),
+            path("toolUse", &[text("input"), REST]),
+            path("reasoningContent", &[text("text"), known("signature"), known("redactedContent"), REST]),
+            known("citation"),
+            known("image"),
+            REST,
+        ],
+    ),
     path(
         "output",
         &[path(
@@ -41,8 +51,21 @@ static ANSWER: [Field<Fact>; 6] = [
                 "content",
                 &[
                     text("text"),
-                    path("toolUse", &[text("name"), object("input", Fact::Arguments, &[])]),
-                    path("reasoningContent", &[path("reasoningText", &[text("text")])]),
+                    path(
+                        "toolUse",
+                        &[text("name"), object("input", Fact::Arguments, &[]), known("toolUseId"), known("type")],
+                    ),
+                    path(
+                        "reasoningContent",
+                        &[
+                            path("reasoningText", &[text("text"), known("signature"), REST]),
+                            known("redactedContent"),
+                            REST,
+                        ],
+                    ),
+                    path("citationsContent", &[path("content", &[text("text"), REST]), known("citations"), REST]),
+                    path("image", &[known("format"), path("source", &[media("bytes")])]),
+                    REST,
                 ],
             )],
         )],

@@ -2,7 +2,7 @@
 //! also what Jina, Voyage and others answer. Source: the API references.
 
 use super::{Asked, Contract, Count, Dialect, Fact, Field, Item, Output, ROLE, SENSITIVITY, Schema, Slot, Small, Want};
-use super::{asked, attachment, count, error, object, path, text, told};
+use super::{REST, asked, attachment, count, error, known, object, path, text, told};
 
 static REQUEST: [Field<Asked>; 6] = [
     ROLE,
@@ -26,11 +26,23 @@ static COUNTS: [Field<Fact>; 2] = [
     path("tokens", &[count("input_tokens", Count::Input), count("output_tokens", Count::Output)]),
 ];
 
-static MESSAGE: [Field<Fact>; 4] = [
-    Field { name: "content", key: Some(Fact::Output), want: Want::Size, inside: &[text("text"), text("thinking")] },
+static MESSAGE: [Field<Fact>; 7] = [
+    Field {
+        name: "content",
+        key: Some(Fact::Output),
+        want: Want::Size,
+        inside: &[text("text"), text("thinking"), known("type"), REST],
+    },
     text("tool_plan"),
-    path("tool_calls", &[path("function", &[text("name"), text("arguments")])]),
-    path("citations", &[]),
+    path(
+        "tool_calls",
+        &[path("function", &[text("name"), text("arguments"), REST]), known("id"), known("type"), known("index"), REST],
+    ),
+    // Pieces of the text, and where they come from.
+    known("citations"),
+    known("role"),
+    known("id"),
+    REST,
 ];
 
 static ANSWER: [Field<Fact>; 7] = [

@@ -2,7 +2,7 @@
 //! field are the same field (protobuf's JSON). Source: the API reference, `GenerateContentResponse.UsageMetadata`.
 
 use super::{Asked, Contract, Count, Dialect, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, Small};
-use super::{asked, attachment, count, error, object, path, text, told};
+use super::{REST, asked, attachment, count, error, known, media, object, path, text, told};
 
 static PARTS: [Field<Asked>; 4] = [
     path("inlineData", &[attachment("data")]),
@@ -42,6 +42,22 @@ static USAGE: [Field<Fact>; 9] = [
     told("trafficType", Fact::TrafficType),
 ];
 
+static ANSWERED: [Field<Fact>; 12] = [
+    text("text"),
+    object("functionCall", Fact::Arguments, &[]),
+    path("executableCode", &[text("code"), known("language"), known("id"), REST]),
+    path("inlineData", &[media("data"), known("mimeType"), known("displayName"), REST]),
+    // What a sandbox said, a server's tools, and signatures of what was thought: none is written by the model.
+    known("codeExecutionResult"),
+    known("toolCall"),
+    known("toolResponse"),
+    known("fileData"),
+    known("thoughtSignature"),
+    known("videoMetadata"),
+    known("partMetadata"),
+    REST,
+];
+
 static ANSWER: [Field<Fact>; 4] = [
     told("modelVersion", Fact::Model),
     error("error"),
@@ -51,7 +67,7 @@ static ANSWER: [Field<Fact>; 4] = [
         &[
             told("finishReason", Fact::Finish),
             path("groundingMetadata", &[told("webSearchQueries", Fact::Query)]),
-            path("content", &[path("parts", &[text("text"), object("functionCall", Fact::Arguments, &[])])]),
+            path("content", &[path("parts", &ANSWERED)]),
         ],
     ),
 ];

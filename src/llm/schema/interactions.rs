@@ -2,7 +2,7 @@
 //! one. Source: the API reference, `Interaction` and `Usage`.
 
 use super::{Asked, Contract, Count, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, gemini};
-use super::{asked, attachment, count, error, object, path, text, told};
+use super::{REST, asked, attachment, count, error, known, media, object, path, text, told};
 
 static CONFIG: [Field<Asked>; 1] = [asked("max_output_tokens", Asked::Bound(0))];
 
@@ -50,7 +50,23 @@ static ANSWER: [Field<Fact>; 5] = [
 static EVENT: [Field<Fact>; 4] = [
     told("event_type", Fact::Kind),
     error("error"),
-    path("delta", &[text("text"), text("thought"), object("arguments", Fact::Arguments, &[])]),
+    path(
+        "delta",
+        &[
+            text("text"),
+            text("thought"),
+            object("arguments", Fact::Arguments, &[]),
+            media("data"),
+            known("type"),
+            known("id"),
+            known("name"),
+            known("mime_type"),
+            known("signature"),
+            known("annotations"),
+            known("result"),
+            REST,
+        ],
+    ),
     path(
         "interaction",
         &[told("model", Fact::Model), told("status", Fact::Kind), object("usage", Fact::Usage, &USAGE)],

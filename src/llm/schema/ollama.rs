@@ -2,7 +2,7 @@
 //! is not counted at all: then the input is estimated. Source: the API reference.
 
 use super::{Asked, Contract, Count, Dialect, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, Small};
-use super::{asked, attachment, count, error, object, path, text, told};
+use super::{REST, asked, attachment, count, error, known, object, path, text, told};
 
 static OPTIONS: [Field<Asked>; 1] = [asked("num_predict", Asked::Bound(0))];
 
@@ -26,6 +26,10 @@ static ANSWER: [Field<Fact>; 7] = [
             text("content"),
             text("thinking"),
             path("tool_calls", &[path("function", &[text("name"), object("arguments", Fact::Arguments, &[])])]),
+            known("role"),
+            known("tool_name"),
+            path("images", &[]),
+            REST,
         ],
     ),
     count("prompt_eval_count", Count::Input),

@@ -2,7 +2,7 @@
 //! them. Sources: the providers' API references.
 
 use super::{Asked, Contract, Count, Dialect, Fact, Field, Item, Output, ROLE, SENSITIVITY, Schema, Slot, Small, Want};
-use super::{asked, attachment, count, error, object, path, text, told, varying};
+use super::{REST, STRAYS, asked, attachment, count, error, known, media, object, path, reasoned, text, told, varying};
 
 static PARTS: [Field<Asked>; 4] = [
     path("image_url", &[attachment("url")]),
@@ -37,17 +37,55 @@ static CHAT_REQUEST: [Field<Asked>; 14] = [
     object("messages", Asked::Needed, &[path("content", &PARTS)]),
 ];
 
-static MESSAGE: [Field<Fact>; 8] = [
-    Field { name: "content", key: Some(Fact::Output), want: Want::Size, inside: &[text("text")] },
-    text("reasoning_content"),
-    text("reasoning"),
+/// The same reasoning comes under up to three names at once.
+static MESSAGE: [Field<Fact>; 19] = [
+    Field {
+        name: "content",
+        key: Some(Fact::Output),
+        want: Want::Size,
+        inside: &[text("text"), known("type"), known("index"), path("image_url", &[media("url")]), REST],
+    },
+    known("role"),
+    reasoned("reasoning_content", 0),
+    reasoned("reasoning", 1),
+    path(
+        "reasoning_details",
+        &[
+            reasoned("text", 2),
+            reasoned("summary", 2),
+            known("type"),
+            known("id"),
+            known("format"),
+            known("index"),
+            known("signature"),
+            known("data"),
+            REST,
+        ],
+    ),
     text("refusal"),
-    path("audio", &[text("transcript")]),
-    path("tool_calls", &[path("function", &CALL)]),
+    path("audio", &[text("transcript"), media("data"), known("id"), known("expires_at"), REST]),
+    path("tool_calls", &TOOL_CALL),
     path("function_call", &CALL),
-    path("thinking", &[text("text")]),
+    path("thinking", &[text("text"), known("type"), known("signature"), REST]),
+    path("images", &[known("type"), known("index"), path("image_url", &[media("url")]), REST]),
+    // What was found, not written; LiteLLM's copies of what stands beside them; the ids of what a tool keeps.
+    known("annotations"),
+    known("provider_specific_fields"),
+    known("thinking_blocks"),
+    known("reasoning_signature"),
+    known("id"),
+    known("name"),
+    known("obfuscation"),
+    REST,
 ];
-static CALL: [Field<Fact>; 2] = [text("name"), text("arguments")];
+static TOOL_CALL: [Field<Fact>; 6] =
+    [path("function", &CALL), known("id"), known("type"), known("index"), known("extra_content"), REST];
+static CALL: [Field<Fact>; 4] = [
+    text("name"),
+    Field { name: "arguments", key: Some(Fact::Output), want: Want::Size, inside: &STRAYS },
+    known("thought_signature"),
+    REST,
+];
 
 /// Written tokens go by five names.
 static INPUT_DETAILS: [Field<Fact>; 9] = [
@@ -286,7 +324,7 @@ static STREAMED_RESPONSE: [Field<Fact>; 8] = [
 
 static RESPONSES_EVENT: [Field<Fact>; 7] = [
     told("type", Fact::Kind),
-    text("delta"),
+    Field { name: "delta", key: Some(Fact::Output), want: Want::Size, inside: &STRAYS },
     varying("sequence_number"),
     varying("obfuscation"),
     path("response", &STREAMED_RESPONSE),
@@ -306,14 +344,34 @@ static RESPONSES_ANSWER: [Field<Fact>; 8] = [
         "output",
         Fact::Call,
         &[
-            path("content", &[text("text"), text("refusal")]),
+            path(
+                "content",
+                &[text("text"), text("refusal"), known("type"), known("annotations"), known("logprobs"), REST],
+            ),
             text("arguments"),
-            path("summary", &[text("text")]),
+            path("summary", &[text("text"), known("type"), REST]),
             CALL_ID,
             CALL_KIND,
             CALL_STATUS,
+            // What it looks for; the query is written, what it finds is not.
             CALL_ACTION,
             CALL_CONTAINER,
+            media("result"),
+            known("role"),
+            known("call_id"),
+            known("name"),
+            known("encrypted_content"),
+            known("results"),
+            known("outputs"),
+            known("output"),
+            known("phase"),
+            known("server_label"),
+            known("tools"),
+            known("output_format"),
+            known("quality"),
+            known("size"),
+            known("background"),
+            REST,
         ],
     ),
 ];

@@ -1,0 +1,207 @@
+use super::*;
+use crate::llm::usage::{Contract, Count, Native};
+
+const SECOND: u64 = 1_000_000_000;
+
+const REQUEST: Request = Request {
+    likely_input: Tokens(100),
+    most_input: Tokens(150),
+    most_output: Tokens(1_000),
+    items: Items { images: 0, given_images: 0, search_units: 0, characters: 0 },
+    stream: false,
+    background: false,
+    detached: false,
+    hides_input: false,
+    reports: false,
+    density: Density::PRIOR,
+};
+const STREAM: Request = Request { stream: true, ..REQUEST };
+
+fn reported(counts: &[(Count, u64)]) -> Told {
+    let mut native = Native::default();
+    counts.iter().for_each(|(count, value)| native.set(*count, Some(*value)));
+    native.canonical(Contract::CacheIncluded)
+}
+
+/// The source, the input and the output.
+fn charged(evidence: Evidence, request: &Request) -> (&'static str, u64, u64) {
+    let charge = evidence.charge(request);
+    (charge.source().name(), charge.usage().input_tokens.0, charge.usage().output_tokens.0)
+}
+
+fn ok() -> Answered {
+    Answered {
+        status: 200,
+        shown: Tokens(40),
+        seen: Tokens(40),
+        success: true,
+        elapsed: 60 * SECOND,
+        ..Answered::default()
+    }
+}
+
+#[test]
+fn every_way_an_answer_can_end_has_its_charge() {
+    let whole = reported(&[(Count::Input, 7), (Count::Output, 9)]);
+    let half = reported(&[(Count::Input, 7)]);
+    let streamed = ok();
+    let one = Answered { non_streaming: true, ..ok() };
+    let told = Evidence::Answered;
+    let left = Evidence::LeftUnderWay { after: 60 * SECOND };
+    for (case, evidence, request, expected) in [
+        ("our account is refused", Evidence::AccountRefused, REQUEST, ("none", 0, 0)),
+        ("nobody was at work", Evidence::Unanswered, REQUEST, ("none", 0, 0)),
+        ("left before an answer in one piece", left, REQUEST, ("estimated", 100, 1_000)),
+        ("reported", told(Answered { reported: whole, is_final: true, ..one }), REQUEST, ("reported", 7, 9)),
+        ("a status of failure", told(Answered { status: 500, ..one }), REQUEST, ("none", 0, 0)),
+        (
+            "an error alone",
+            told(Answered { error: true, shown: Tokens(0), seen: Tokens(0), ..one }),
+            REQUEST,
+            ("none", 0, 0),
+        ),
+        ("an error after text", told(Answered { error: true, ..streamed }), STREAM, ("estimated", 100, 40)),
+        (
+            "an error after half a report",
+            told(Answered { error: true, shown: Tokens(0), seen: Tokens(0), reported: half, ..one }),
+            REQUEST,
+            ("estimated", 7, 0),
+        ),
+        (
+            "a report that broke off",
+            told(Answered { reported: whole, uncounted: 8, broke_off: true, ..streamed }),
+            STREAM,
+            ("estimated", 7, 11),
+        ),
+        ("no report", told(streamed), STREAM, ("estimated", 100, 40)),
+        ("half a report", told(Answered { reported: half, ..streamed }), STREAM, ("estimated", 7, 40)),
+        (
+            "cut off, of known length",
+            told(Answered { broke_off: true, length: Some(2_048), ..one }),
+            REQUEST,
+            ("estimated", 100, 384),
+        ),
+        ("cut off, of unknown length", told(Answered { broke_off: true, ..one }), REQUEST, ("estimated", 100, 1_000)),
+        (
+            "accepted for later",
+            told(Answered { shown: Tokens(1), seen: Tokens(0), accepted: true, ..one }),
+            Request { background: true, ..REQUEST },
+            ("estimated", 100, 1_000),
+        ),
+        (
+            "refused for later",
+            told(Answered { shown: Tokens(1), seen: Tokens(0), success: false, ..one }),
+            Request { background: true, ..REQUEST },
+            ("estimated", 100, 1),
+        ),
+    ] {
+        assert_eq!(charged(evidence, &request), expected, "{case}");
+    }
+}
+
+/// A bound that its provider doesn't read bounds nothing that was seen to pass.
+#[test]
+fn what_was_seen_is_never_capped_by_what_was_promised() {
+    let bounded = Request { most_output: Tokens(1), ..STREAM };
+    for (case, answer, output) in [
+        ("text beyond the bound", Answered { shown: Tokens(1_000), seen: Tokens(1_000), ..ok() }, 1_000),
+        ("what is likely hidden behind it", Answered { shown: Tokens(9_000), seen: Tokens(1_000), ..ok() }, 1_000),
+        ("what can't be read", Answered { shown: Tokens(1_000), seen: Tokens(0), ..ok() }, 1),
+        ("strings that no table knows", Answered { stray: Tokens(1_000), ..ok() }, 40),
+    ] {
+        assert_eq!(charged(Evidence::Answered(answer), &bounded).2, output, "{case}");
+    }
+    let strays = Answered { stray: Tokens(500), ..ok() };
+    assert_eq!(charged(Evidence::Answered(strays), &STREAM).2, 540, "within the bound they count");
+}
+
+#[test]
+fn what_was_not_seen_is_bounded_by_time_and_by_the_reservation() {
+    let most = Request { most_output: Tokens(64_000), ..REQUEST };
+    let stream = Request { stream: true, ..most };
+    let detached = Request { detached: true, ..stream };
+    let left = |seconds| Evidence::LeftUnderWay { after: seconds * SECOND };
+    let silent =
+        |seconds| Evidence::Answered(Answered { shown: Tokens(1), seen: Tokens(0), silent: seconds * SECOND, ..ok() });
+    let cut = |seconds| {
+        let answer = Answered { non_streaming: true, broke_off: true, elapsed: seconds * SECOND, ..ok() };
+        Evidence::Answered(answer)
+    };
+    for (case, evidence, request, output) in [
+        ("an answer in one piece left after three seconds", left(3), most, 750),
+        ("and after ten minutes", left(600), most, 64_000),
+        ("one that began, and was cut", cut(3), most, 750),
+        ("a stream left before it could begin", left(1), stream, 0),
+        ("a stream that thinks, left after ten seconds", left(10), stream, 2_000),
+        ("a stream that showed a role and nothing else", silent(10), stream, 2_001),
+        ("a stream that began at once", silent(0), stream, 1),
+        ("what is made in the background", left(1), detached, 64_000),
+        ("and what of it began to be read", silent(0), detached, 64_000),
+    ] {
+        assert_eq!(charged(evidence, &request).2, output, "{case}");
+    }
+}
+
+#[test]
+fn a_report_that_cannot_be_true_costs_no_more_than_the_reservation() {
+    let tools = Request { hides_input: true, ..REQUEST };
+    let answered = |input, output, seen| {
+        let told = reported(&[(Count::Input, input), (Count::Output, output)]);
+        Answered { reported: told, is_final: true, seen: Tokens(seen), elapsed: SECOND, ..ok() }
+    };
+    let flag = |charge: Charge| matches!(charge, Charge::Implausible(_));
+    for (case, answer, request, expected) in [
+        ("all that was reserved", answered(150, 1_000, 0), REQUEST, (150, 1_000, false)),
+        ("a bound that is not kept to a token", answered(150, 1_100, 0), REQUEST, (150, 1_100, false)),
+        ("prompts of the provider's own", answered(9_000, 10, 0), REQUEST, (9_000, 10, false)),
+        ("a billion of output", answered(7, 999_999_999, 40), REQUEST, (7, 1_000, true)),
+        ("text that passed beyond the bound", answered(7, 9_999_999, 5_000), REQUEST, (7, 5_000, true)),
+        ("a million of input for a line", answered(999_999, 9, 40), REQUEST, (150, 9, true)),
+        ("a million of input by a file", answered(999_999, 9, 40), tools, (999_999, 9, false)),
+        ("a billion of input by a file", answered(999_999_999, 9, 40), tools, (150, 9, true)),
+        ("more than is read at all", answered(u64::MAX, 9, 40), REQUEST, (0, 0, true)),
+    ] {
+        let charge = Evidence::Answered(answer).charge(&request);
+        let usage = charge.usage();
+        if case != "more than is read at all" {
+            assert_eq!((usage.input_tokens.0, usage.output_tokens.0, flag(charge)), expected, "{case}");
+        }
+        assert_eq!(charge.source().name(), if expected.2 { "estimated" } else { "reported" }, "{case}");
+    }
+    // Beyond all counting, nothing was told, and what passed is charged.
+    let nothing = Answered { is_final: false, ..answered(u64::MAX, 9, 40) };
+    assert_eq!(Evidence::Answered(nothing).charge(&REQUEST), {
+        let usage = Usage {
+            input_tokens: Tokens(100),
+            output_tokens: Tokens(40),
+            total_tokens: Tokens(140),
+            ..Usage::default()
+        };
+        Charge::Implausible(usage)
+    });
+}
+
+#[test]
+fn who_has_the_usage_left_out_is_charged_what_there_was_time_for() {
+    let reports = Request { reports: true, ..REQUEST };
+    let whole = Answered { elapsed: 2 * SECOND, ..ok() };
+    let charge = Evidence::Answered(whole).charge(&reports);
+    assert!(matches!(charge, Charge::Unreported(_)));
+    assert_eq!((charge.usage().input_tokens, charge.usage().output_tokens), (Tokens(150), Tokens(500)));
+    for (case, answer, request) in [
+        ("an API that needn't", whole, REQUEST),
+        ("one that broke off", Answered { broke_off: true, success: false, ..whole }, reports),
+        ("one that told a half", Answered { reported: reported(&[(Count::Input, 7)]), ..whole }, reports),
+    ] {
+        assert!(matches!(Evidence::Answered(answer).charge(&request), Charge::Estimated(_)), "{case}");
+    }
+}
+
+#[test]
+fn what_was_asked_for_by_the_piece_is_charged_where_no_report_says_otherwise() {
+    let request = Request { items: Items { images: 3, ..Items::default() }, ..REQUEST };
+    assert_eq!(Evidence::LeftUnderWay { after: 0 }.charge(&request).usage().images, 3);
+    let told = reported(&[(Count::Images, 1)]);
+    let answer = Answered { reported: told, is_final: true, ..ok() };
+    assert_eq!(Evidence::Answered(answer).charge(&request).usage().images, 1);
+}

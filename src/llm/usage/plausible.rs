@@ -1,0 +1,110 @@
+//! Reports that can't be true: what a request could have come to, and what is charged in the place of more.
+//!
+//! Trade-off: a bound that is too tight would charge too little of an answer that is true, so it lies well above what was
+//! asked for. What lies beyond is no count at all, and what was reserved stands in its place: a lie, or a bug, costs a tenant
+//! no more than the request might have.
+
+use super::{Told, Usage};
+use crate::units::Tokens;
+
+/// Of one half: the most that is believed, and what stands in the place of more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Side {
+    pub believed: Tokens,
+    pub instead: Tokens,
+}
+
+/// What a request could have come to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Most {
+    pub input: Side,
+    pub output: Side,
+    /// As it was asked for by the piece.
+    pub images: u64,
+    pub search_units: u64,
+}
+
+/// No answer has more pictures, searches or sandboxes.
+const PIECES: u64 = 1_000;
+/// What is thought about a search.
+const SEARCH_ROUND: u64 = 1_024;
+/// Two days of sound.
+const SECONDS: u64 = 172_800;
+
+impl Told {
+    /// What can be true of it.
+    #[must_use]
+    pub fn within(mut self, most: &Most) -> Self {
+        if let Some(told) = self.input.filter(|told| told.input_tokens > most.input.believed) {
+            self.implausible = true;
+            let input_tokens = most.input.instead.min(told.input_tokens);
+            self.input = Some(Usage { input_tokens, ..Usage::default() });
+        }
+        // Each search is a round of its own.
+        let rounds = Tokens(self.items.web_searches.min(PIECES).saturating_mul(SEARCH_ROUND));
+        let believed = most.output.believed.plus(rounds);
+        if let Some(told) = self.output.filter(|told| told.output_tokens > believed) {
+            self.implausible = true;
+            let output_tokens = most.output.instead.min(told.output_tokens);
+            self.output = Some(Usage { output_tokens, ..Usage::default() });
+        }
+        for (pieces, believed, instead) in [
+            (&mut self.items.images, PIECES, most.images),
+            (&mut self.items.search_units, PIECES, most.search_units),
+            (&mut self.items.web_searches, PIECES, 0),
+            (&mut self.items.file_searches, PIECES, 0),
+            (&mut self.items.container_sessions, PIECES, 0),
+            (&mut self.items.audio_seconds, SECONDS, 0),
+        ] {
+            if *pieces > believed.max(instead) {
+                self.implausible = true;
+                *pieces = instead;
+            }
+        }
+        self
+    }
+}
+
+impl Usage {
+    /// The same of a usage that an attempt told which failed.
+    #[must_use]
+    pub fn within(self, most: &Most) -> Self {
+        let told = Told { input: Some(self), output: Some(self), items: self, ..Told::default() }.within(most);
+        told.usage(Tokens::default, Tokens::default)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Contract, Count, Native};
+    use super::*;
+
+    const MOST: Most = Most {
+        input: Side { believed: Tokens(1_000), instead: Tokens(100) },
+        output: Side { believed: Tokens(500), instead: Tokens(50) },
+        images: 2,
+        search_units: 0,
+    };
+
+    #[test]
+    fn what_lies_beyond_the_possible_is_replaced_by_what_was_reserved() {
+        for (case, input, output, searches, expected) in [
+            ("possible", 1_000, 500, 1, (1_000, 500, 1, false)),
+            ("too much input", 1_001, 500, 0, (100, 500, 0, true)),
+            ("too much output", 10, 501, 0, (10, 50, 0, true)),
+            ("both", 999_999_999, 999_999_999, 0, (100, 50, 0, true)),
+            ("searches without end", 10, 5, 1_001, (10, 5, 0, true)),
+        ] {
+            let mut native = Native::default();
+            for (count, value) in [(Count::Input, input), (Count::Output, output), (Count::WebSearches, searches)] {
+                native.set(count, Some(value));
+            }
+            native.set(Count::Reasoning, Some(output / 2));
+            let told = native.canonical(Contract::CacheIncluded).within(&MOST);
+            let usage = told.usage(Tokens::default, Tokens::default);
+            let came = (usage.input_tokens.0, usage.output_tokens.0, usage.web_searches, told.implausible);
+            assert_eq!(came, expected, "{case}");
+            assert!(usage.reasoning_tokens <= usage.output_tokens, "{case}");
+        }
+    }
+}
