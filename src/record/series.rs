@@ -148,7 +148,7 @@ mod tests {
     use super::*;
     use crate::limit::{Guard, Guards};
     use crate::outcome::Outcome;
-    use crate::record::{Bill, Labels};
+    use crate::record::{Bill, Labels, UsageSource};
     use crate::units::{NanoUsd, Tokens, UnixNanos};
 
     /// What was counted, a line each.
