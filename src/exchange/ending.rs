@@ -2,8 +2,10 @@
 
 use std::rc::Rc;
 
+mod attempts;
+
 use super::charge::{Answered, Charge, Evidence, Request};
-use super::{Answer, Leg, Open};
+use super::{Answer, Open};
 use crate::attempt::Failed;
 use crate::limit::Reservation;
 use crate::llm::estimate::experience::Experience;
@@ -13,8 +15,9 @@ use crate::llm::schema::Schema;
 use crate::llm::usage::UsageSource;
 use crate::outcome::Outcome;
 use crate::policy::{OTHER, Policy, ReportedCost, TenantIx};
-use crate::record::{Bill, FailedAttempt, Record};
+use crate::record::{Bill, Record};
 use crate::units::{NanoUsd, Tokens, UnixNanos};
+use attempts::began;
 
 /// What Envoy knows once the stream is over.
 #[derive(Clone, Debug, Default)]
@@ -243,63 +246,6 @@ impl Open {
             ..Came::of(outcome)
         }
     }
-
-    /// The last attempt's answer, if one came, was metered as it passed; and if none came, whoever left it is charged for it.
-    fn before_the_answer<'a>(&self, ending: &'a Ending) -> impl Iterator<Item = &'a Failed> {
-        let answered = self.answer.is_some();
-        let is_over = move |failed: &&Failed| failed.number < ending.attempts || !answered && failed.given_up.is_none();
-        ending.failed.iter().filter(is_over)
-    }
-
-    /// Providers that refused the gateway's own account before another answered, and by which status.
-    fn account_refusals(&self, policy: &Policy, ending: &Ending) -> Vec<(String, u64)> {
-        let refusal = |failed: &Failed| {
-            let provider = policy.providers.iter().find(|provider| provider.name == failed.provider)?;
-            let status = failed.refused.filter(|status| policy.refuses_account(provider, *status))?;
-            Some((failed.provider.clone(), status))
-        };
-        self.before_the_answer(ending).filter_map(refusal).collect()
-    }
-
-    /// What failed attempts cost: what they told, or, given up, what there was time for.
-    fn failed(&self, policy: &Policy, ending: &Ending, request: &Request) -> Vec<FailedAttempt> {
-        let cost = |failed: &Failed| {
-            let named = |leg: &&Leg| {
-                let provider = leg.provider.and_then(|ix| policy.provider_at(ix));
-                provider.is_some_and(|provider| provider.name == failed.provider)
-            };
-            let leg = self.legs.iter().find(named)?;
-            let request = Request {
-                likely_input: self.sizes.input_likely(leg.density),
-                most_input: self.sizes.input_at_most(leg.density),
-                density: leg.density,
-                ..*request
-            };
-            let (usage, source) = match (failed.usage, failed.given_up) {
-                (Some(usage), _) => (usage.within(&request.most(Tokens(0), 0)), UsageSource::Reported),
-                (None, Some(at)) => {
-                    let earlier = ending.failed.iter().filter(|earlier| earlier.number < failed.number);
-                    let left = Evidence::LeftUnderWay { after: at.since(began(&self.reservation, earlier)) };
-                    (left.charge(&request).usage(), UsageSource::Estimated)
-                }
-                (None, None) => return None,
-            };
-            let cost = match failed.service_tier.as_deref() {
-                Some(served) => leg.tariff.cost(&usage, Some(served)),
-                None => leg.tariff.cost_unserved(&usage, self.service_tier.as_deref()),
-            };
-            let (provider, model) = (failed.provider.clone(), leg.label.clone());
-            Some(FailedAttempt { provider, model, usage, source, cost })
-        };
-        self.before_the_answer(ending).filter_map(cost).collect()
-    }
-}
-
-/// When an attempt began, at the earliest: when the one before it was given up.
-fn began<'a>(reservation: &Reservation, earlier: impl Iterator<Item = &'a Failed>) -> UnixNanos {
-    earlier
-        .filter_map(|failed| failed.given_up)
-        .fold(reservation.at, |latest, at| if at.0 > latest.0 { at } else { latest })
 }
 
 impl Answer {

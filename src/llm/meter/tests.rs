@@ -287,3 +287,62 @@ fn what_cannot_be_read_is_taken_by_its_size() {
     let size = Generated::Opaque { bytes: 400, encoded: true };
     assert_eq!((client.len(), told(&reading), reading.generated), (400, None, size));
 }
+
+/// Below a delta, what no table knows may be text; what one knows to be none is none; and the same text counts once.
+#[test]
+fn every_string_below_a_delta_counts_unless_a_table_knows_it() {
+    let chat = |delta: &str| format!(r#"data: {{"id":"x","choices":[{{"index":0,"delta":{{{delta}}}}}]}}"#);
+    let messages = |delta: &str| format!(r#"data: {{"type":"content_block_delta","index":0,"delta":{{{delta}}}}}"#);
+    let gemini = |part: &str| format!(r#"data: {{"candidates":[{{"content":{{"parts":[{{{part}}}]}}}}]}}"#);
+    for (api, event, text, stray) in [
+        ("openai_chat", chat(r#""role":"assistant","content":"12345""#), 5, 0),
+        (
+            "openai_chat",
+            chat(r#""tool_calls":[{"index":0,"id":"call_1","type":"custom","custom":{"input":"12345"}}]"#),
+            0,
+            5,
+        ),
+        (
+            "openai_chat",
+            chat(r#""reasoning_details":[{"type":"reasoning.text","id":"r1","text":"12345","index":0}]"#),
+            5,
+            0,
+        ),
+        (
+            "openai_chat",
+            chat(r#""reasoning":"12345","reasoning_details":[{"type":"reasoning.text","text":"12345"}]"#),
+            5,
+            0,
+        ),
+        ("openai_chat", chat(r#""reasoning":"12345","reasoning_content":"12345","content":"123""#), 8, 0),
+        ("openai_chat", chat(r#""next_year":{"deep":[{"words":["12","345"]}],"number":7}"#), 0, 5),
+        ("openai_chat", chat(r#""reasoning_details":[{"type":"reasoning.encrypted","data":"aGVsbG8"}]"#), 0, 0),
+        ("anthropic_messages", messages(r#""type":"text_delta","text":"12345""#), 5, 0),
+        ("anthropic_messages", messages(r#""type":"compaction_delta","content":"12345""#), 0, 5),
+        ("anthropic_messages", messages(r#""type":"signature_delta","signature":"aGVsbG8""#), 0, 0),
+        ("gemini_generate", gemini(r#""text":"12345","thoughtSignature":"aGVsbG8""#), 5, 0),
+        ("gemini_generate", gemini(r#""executableCode":{"language":"PYTHON","code":"12345"}"#), 5, 0),
+        ("gemini_generate", gemini(r#""someNewPart":{"words":"12345"}"#), 0, 5),
+        ("openai_responses", r#"data: {"type":"response.new.delta","item_id":"x","delta":"12345"}"#.to_owned(), 5, 0),
+        ("openai_responses", r#"data: {"type":"response.new.delta","delta":{"words":"12345"}}"#.to_owned(), 0, 5),
+    ] {
+        // Each event twice: the second one is like the first.
+        let body = format!("{event}\n\n{event}\n\n");
+        let cuts: Vec<usize> = (0..body.len()).collect();
+        for cuts in [&[][..], &cuts] {
+            let reading = passed_of(schema::named(api).unwrap(), body.as_bytes(), cuts, Form::EventStream, false).1;
+            let Generated::Text { text: read, .. } = reading.generated else { panic!("{event}") };
+            assert_eq!((read, reading.stray), (2 * text, 2 * stray), "{event}");
+        }
+    }
+}
+
+#[test]
+fn the_first_output_is_neither_a_comment_nor_a_role() {
+    let role = r#"data: {"choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}"#;
+    let mut meter = Meter::new(chat(), Form::EventStream, false);
+    for (piece, shows) in [(": OPENROUTER PROCESSING", false), (role, false), (CONTENT, true)] {
+        meter.feed(format!("{piece}\n\n").as_bytes(), false);
+        assert_eq!(meter.has_output(), shows, "{piece}");
+    }
+}
