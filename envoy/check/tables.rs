@@ -18,7 +18,8 @@ pub fn tables() -> Value {
 
 fn paths<K: Copy>(fields: &[Field<K>]) -> Vec<String> {
     let mut out = Vec::new();
-    for field in fields {
+    // What stands for all others leads to itself.
+    for field in fields.iter().filter(|field| !field.is_rest()) {
         out.push(field.name.to_owned());
         out.extend(paths(field.inside).into_iter().map(|inner| [field.name, ".", &inner].concat()));
     }
