@@ -37,6 +37,7 @@ pub use scalar::{Budget, Date, HeaderName, Limit, Name, Usd, UsdPer1m};
 pub use tenants::{Budgets, Expensive, Limits, OwnOutput, Tenant, Tier};
 
 use crate::kept::StoredResponses;
+use crate::llm::stance::{Stance, Stances};
 use crate::route::Sensitivity;
 use crate::units::NanoUsd;
 
@@ -114,6 +115,14 @@ pub struct Config {
     pub max_waiting_bytes: u64,
     /// Responses, their items and conversations that a provider keeps. To a provider all tenants are one.
     pub stored_responses: StoredResponses,
+    /// Fields of a request that no table of its API knows. One that holds a model's name or a URL is refused, unless this says
+    /// `pass`.
+    pub unknown_fields: Stance,
+    /// Tools, run by a provider, of a kind that is not known.
+    pub unknown_tools: Stance,
+    /// What the price of a model says nothing of: tools that are sold by the piece, dearer service tiers, speeds and regions, and
+    /// input that only an id stands for where no price says `context_tokens`.
+    pub unpriced_levers: Stance,
     /// A request that is refused while its body is coming gets its refusal when the body has come, for many clients read nothing
     /// before. What comes is dropped; of more than this, the refusal goes out at once. With `held_heads: false` it always does.
     #[cfg_attr(feature = "schema", schemars(range(min = *REFUSED_BYTES.start(), max = *REFUSED_BYTES.end())))]
@@ -343,6 +352,9 @@ impl Default for Config {
             max_waiting_bytes: 33_554_432,
             max_refused_bytes: 33_554_432,
             stored_responses: StoredResponses::Own,
+            unknown_fields: Stances::default().unknown_fields,
+            unknown_tools: Stances::default().unknown_tools,
+            unpriced_levers: Stances::default().unpriced_levers,
             reservation_lease_seconds: 900,
             starved: Starved::Deny,
             status: None,

@@ -28,6 +28,7 @@ mod answer;
 mod charge;
 mod ending;
 mod kept;
+mod levers;
 mod models;
 mod offer;
 mod opening;
@@ -323,7 +324,9 @@ impl Exchange {
             sensitivity: self.sensitivity.unwrap_or(policy.default_sensitivity).max(floor),
             around,
         };
-        let Offer { model, legs, input, ceiling, bound, .. } = wish.best()?;
+        let fields = wish.unknown_fields()?;
+        let Offer { model, legs, noted, input, ceiling, bound, .. } = wish.best()?;
+        noted.iter().chain(fields).for_each(|name| self.cut.left_out.unknown_field(name));
         if let Some(leg) = legs.first() {
             self.labels.model.clone_from(&leg.label);
         }
@@ -400,7 +403,7 @@ impl Exchange {
             standing,
             hide_usage: request.stream && !request.wants_usage(),
             note_ids: kept::may_be_kept(policy.stored_responses, self.schema, &request),
-            service_tier: request.service_tier,
+            service_tier: request.rates.name(),
             answer: None,
             withdrawn: None,
         }));

@@ -55,6 +55,8 @@ pub struct LeftOut {
     /// Names, never values; not the credentials', which SDKs send with every request.
     pub dropped_names: Vec<String>,
     pub unknown_betas: Vec<String>,
+    /// Of its body: fields that went on unknown, and levers that have no price.
+    pub unknown_fields: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +106,11 @@ impl LeftOut {
             Kind::Query => note(&mut self.dropped_names, "?", name),
             Kind::Beta => note(&mut self.dropped_names, "beta ", name),
         }
+    }
+
+    /// Of the body.
+    pub fn unknown_field(&mut self, name: &str) {
+        note(&mut self.unknown_fields, "", name.as_bytes());
     }
 
     fn pass_unknown_beta(&mut self, name: &[u8]) {

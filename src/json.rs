@@ -51,6 +51,9 @@ pub enum Want {
     Presence,
 }
 
+/// As the last of an object's fields: every key that none before it has. The key is told, and then its value.
+pub const OTHERS: &str = "*";
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Container {
     Object,
@@ -59,6 +62,8 @@ pub enum Container {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found<'a> {
+    /// The key of one of [`OTHERS`], whose value follows; cut, if it is long.
+    Named(&'a str),
     /// `cut`: the string goes on behind `text`.
     Text {
         text: &'a str,

@@ -11,4 +11,6 @@ pub mod meter;
 pub mod path;
 pub mod request;
 pub mod schema;
+pub mod stance;
+pub mod tools;
 pub mod usage;

@@ -26,6 +26,7 @@ use crate::kept::StoredResponses;
 use crate::limit::Rules;
 use crate::llm::path::{self, Route};
 use crate::llm::schema::Schema;
+use crate::llm::stance::Stances;
 pub use crate::name::Pattern;
 use crate::network::Network;
 use crate::price::PriceTable;
@@ -113,6 +114,7 @@ pub struct Terms {
     pub sensitivity: Option<Sensitivity>,
     /// The bound of a request that brings none.
     pub default_max_tokens: Option<Tokens>,
+    pub stances: Stances,
 }
 
 impl std::ops::Deref for Terms {

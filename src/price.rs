@@ -13,7 +13,7 @@ use crate::llm::schema::BoundField;
 use crate::name::Pattern;
 use crate::units::{Tokens, UnixNanos};
 
-pub use tariff::{Ceiling, Rates, Schedule, Tariff};
+pub use tariff::{Ceiling, Rates, Schedule, Sells, Tariff};
 
 /// The label of a model that has no entry in the table: labels come from the configuration only.
 pub const OTHER_MODEL: &str = "other";

@@ -168,8 +168,9 @@ impl Record {
         line.number("reserved_nanousd", self.reserved.0);
         line.maybe_text("refused_by", self.refused_by);
         line.list("audit", self.audit.iter(), |out, guard| quoted(out, guard.name()));
+        let LeftOut { dropped_names, unknown_betas, unknown_fields, .. } = &self.left_out;
         for (name, texts) in
-            [("dropped", &self.left_out.dropped_names), ("unknown_betas", &self.left_out.unknown_betas)]
+            [("dropped", dropped_names), ("unknown_betas", unknown_betas), ("unknown_fields", unknown_fields)]
         {
             if !texts.is_empty() {
                 line.list(name, texts.iter(), |out, text| quoted(out, text));

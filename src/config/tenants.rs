@@ -5,6 +5,7 @@ use super::OUTPUT_TOKENS;
 use super::keyed::keyed;
 use super::{Budget, Limit, Name, Named, Usd, written};
 use crate::limit::Guard;
+use crate::llm::stance::Stance;
 use crate::name::Pattern;
 use crate::route::Sensitivity;
 use serde::Deserialize;
@@ -25,6 +26,15 @@ pub struct Tier {
     /// The least sensitivity of these tenants' requests.
     #[serde(deserialize_with = "written")]
     pub sensitivity: Option<Sensitivity>,
+    /// Fields of these tenants' requests that no table of the API knows.
+    #[serde(deserialize_with = "written")]
+    pub unknown_fields: Option<Stance>,
+    /// Tools of these tenants' requests, run by a provider, of a kind that is not known.
+    #[serde(deserialize_with = "written")]
+    pub unknown_tools: Option<Stance>,
+    /// What these tenants' requests ask for, and the price of their model says nothing of.
+    #[serde(deserialize_with = "written")]
+    pub unpriced_levers: Option<Stance>,
     /// The output bound of requests that bring none.
     pub output: OwnOutput,
 }
@@ -73,6 +83,15 @@ pub struct Tenant {
     /// The least sensitivity of its requests; the tier's counts, too.
     #[serde(deserialize_with = "written")]
     pub sensitivity: Option<Sensitivity>,
+    /// Fields of its requests that no table of the API knows.
+    #[serde(deserialize_with = "written")]
+    pub unknown_fields: Option<Stance>,
+    /// Tools of its requests, run by a provider, of a kind that is not known.
+    #[serde(deserialize_with = "written")]
+    pub unknown_tools: Option<Stance>,
+    /// What its requests ask for, and the price of their model says nothing of.
+    #[serde(deserialize_with = "written")]
+    pub unpriced_levers: Option<Stance>,
     /// The output bound of its requests that bring none.
     #[serde(deserialize_with = "written")]
     pub output: Option<Box<OwnOutput>>,

@@ -159,12 +159,16 @@ impl Evidence {
                     let usage = reported.usage(Tokens::default, Tokens::default);
                     // Of these no answer tells: they came with the request.
                     let images = usage.images.max(request.items.given_images);
-                    let usage = Usage { images, characters: request.items.characters, ..usage };
+                    let web_searches = usage.web_searches.max(request.items.untold_searches);
+                    let usage = Usage { images, web_searches, characters: request.items.characters, ..usage };
                     return if reported.implausible { Charge::Implausible(usage) } else { Charge::Reported(usage) };
                 }
                 (answer.so_far(reported, request.density), answer.output(request))
             }
         };
+        // What hosted tools did is seen in a stream as it goes on; of an answer in one piece, at its end.
+        let unseen = matches!(self, Self::LeftUnderWay { .. }) && !request.stream;
+        let hosted = if unseen { request.items } else { Items::default() };
         let unreported = matches!(self, Self::Answered(answer) if answer.is_unreported(request));
         let input = if unreported { request.most_input } else { request.likely_input };
         let usage = reported.usage(|| input, || output);
@@ -173,6 +177,9 @@ impl Evidence {
             images: usage.images.max(request.items.images).max(request.items.given_images),
             characters: request.items.characters,
             search_units: usage.search_units.max(request.items.search_units),
+            web_searches: usage.web_searches.max(hosted.web_searches).max(request.items.untold_searches),
+            file_searches: usage.file_searches.max(hosted.file_searches),
+            container_sessions: usage.container_sessions.max(hosted.container_sessions),
             ..usage
         };
         if reported.implausible {

@@ -70,6 +70,8 @@ fn policy() -> Policy {
         serde_json::from_str(&std::fs::read_to_string(fixtures().join("prices.json")).unwrap()).unwrap();
     let policy = serde_json::json!({
         "tenants": {"t": {"unlimited": ["request_usd", "day_usd"]}},
+        // What is counted is the question here, of tools without a price, too.
+        "unpriced_levers": "pass",
         "prices": prices,
     });
     Policy::read(policy.to_string().as_bytes()).unwrap_or_else(|error| panic!("{error}"))

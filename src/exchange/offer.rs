@@ -13,7 +13,7 @@ use crate::llm::request::{BY_ROLE, Edit, Request};
 use crate::llm::schema::{BoundField, Output, Schema, is_anthropics};
 use crate::outcome::{Outcome, Rejection, shown};
 use crate::policy::{Policy, ProviderPolicy, TenantPolicy};
-use crate::price::{Ceiling, Quote};
+use crate::price::{Ceiling, Quote, Tariff};
 use crate::route::{Bounds, ProviderIx, Sensitivity, Unserved};
 use crate::units::{NanoUsd, Tokens};
 
@@ -35,6 +35,8 @@ pub(super) struct Offer {
     pub(super) model: String,
     /// Never empty.
     pub(super) legs: Vec<Leg>,
+    /// What it asks for that has no price, where that passes.
+    pub(super) noted: Vec<String>,
     pub(super) input: Tokens,
     /// Of the dearest leg.
     pub(super) ceiling: Ceiling,
@@ -108,16 +110,19 @@ impl Wish<'_> {
             return Err(Rejection::plain(Outcome::ModelNotAllowed, message));
         }
         let legs = if self.policy.routes.choose() { self.chosen(model)? } else { vec![self.given(model)?] };
+        let (legs, noted) = self.priced(model, legs)?;
         let Self { request, .. } = self;
         let input = legs.iter().map(|leg| request.sizes.input_at_most(leg.density)).max().unwrap_or_default();
-        let (tier, attachments) = (request.service_tier.as_deref(), request.sizes.attachments > 0);
+        let (tier, attachments) = (request.rates.name(), request.sizes.attachments > 0);
         let brings = |leg: &Leg| Brings { attachments, writes: request.writes(&leg.model), items: request.items() };
-        let ceiling =
-            legs.iter().map(|leg| leg.tariff.ceiling(input, tier, brings(leg))).fold(Ceiling::default(), Ceiling::max);
+        let ceiling = legs
+            .iter()
+            .map(|leg| leg.tariff.ceiling(input, tier.as_deref(), brings(leg)))
+            .fold(Ceiling::default(), Ceiling::max);
         let bound = self.bound(model, &legs, input);
         let (Bound::Client(output) | Bound::Open { at_most: output, .. }) = bound;
         let worst = ceiling.worst_case(input, output.times(request.choices));
-        Ok(Offer { model: model.to_owned(), legs, input, ceiling, bound, worst })
+        Ok(Offer { model: model.to_owned(), legs, noted, input, ceiling, bound, worst })
     }
 
     /// What is known of the output before it is made.
@@ -212,7 +217,7 @@ impl Wish<'_> {
             Quote::Priced { price } => (Rc::clone(&price.tariff), price.bound_field, price.max_output),
             // Another model's price, not its length.
             Quote::PricedAs { price } => (Rc::clone(&price.tariff), price.bound_field, None),
-            Quote::Free => (Rc::default(), BoundField::default(), None),
+            Quote::Free => (Rc::new(Tariff::free()), BoundField::default(), None),
             Quote::Denied => return None,
         };
         let label = quote.label().to_owned();

@@ -332,7 +332,7 @@ fn a_cheap_tier_is_charged_only_where_the_answer_says_that_it_served() {
     assert_eq!((told, untold), (2_250, 4_500));
     let (cut, _) = cost(delta, 1 << 14);
     let (cut_standard, reserved_standard) = {
-        let body = body.replace("\"flex\"", "\"what\"");
+        let body = body.replace("\"flex\"", "\"batch\"");
         let (mut exchange, mut cell, _) = sent(&policy, &body);
         answer(&policy, &mut exchange, 200, "text/event-stream", delta);
         let ending = Ending { status: 200, flags: 1 << 14, sent: true, ..Ending::default() };

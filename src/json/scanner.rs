@@ -229,7 +229,7 @@ impl<K: Copy> Scanner<K> {
         };
         match (self.progress.expected, byte) {
             (Expected::Value | Expected::ElementOrEnd, _) => return self.value(token, byte, after, found),
-            (Expected::Key | Expected::KeyOrEnd, b'"') => return Ok(self.key(after)),
+            (Expected::Key | Expected::KeyOrEnd, b'"') => return Ok(self.key(after, found)),
             (Expected::Colon, b':') => self.progress.expected = Expected::Value,
             // The elements of an array share a place: the last one has left it as it was.
             (Expected::CommaOrEnd, b',') => match self.container() {
@@ -250,7 +250,7 @@ impl<K: Copy> Scanner<K> {
     }
 
     /// Behind the quote that opens a key. Nearly every one stands whole in the piece at hand, and a colon behind it.
-    fn key<'b>(&mut self, after: &'b [u8]) -> &'b [u8] {
+    fn key<'b>(&mut self, after: &'b [u8], found: &mut impl FnMut(Hit<'_, K>)) -> &'b [u8] {
         let Some((key, behind)) = words::whole_string(after) else {
             let keep = self.innermost().is_some() || !self.anywhere.is_empty();
             self.begin_string(true, keep);
@@ -259,6 +259,9 @@ impl<K: Copy> Scanner<K> {
         };
         let Self { shape, in_any_case, anywhere, progress, levels, .. } = self;
         progress.enter(levels, shape, *in_any_case, anywhere, if key.len() <= MAX_TEXT { Some(key) } else { None });
+        if progress.is_other() {
+            self.report_name(key, found);
+        }
         self.pass(key.len().saturating_add(2));
         match behind {
             [b':', behind @ ..] => {

@@ -10,6 +10,13 @@ pub struct Items {
     pub search_units: u64,
     /// Of a text to be read out.
     pub characters: u64,
+    /// Of hosted tools, at most.
+    pub web_searches: u64,
+    pub file_searches: u64,
+    pub container_sessions: u64,
+    pub tool_images: u64,
+    /// Searches that no answer tells of: those that the request asks for count.
+    pub untold_searches: u64,
 }
 
 /// What of a request's input a provider may write into a cache, at a rate of its own.

@@ -5,15 +5,22 @@
 
 mod edit;
 mod fields;
+mod rates;
+mod tool;
+mod unknown;
+mod value;
 
 pub use edit::{Edit, spliced};
 use fields::Fields;
+use rates::Rates;
+use unknown::Unknown;
 
 use super::brings::{Items, Writes};
 use super::estimate::Sizes;
 use super::form::{self, FormReader};
 use super::path::Called;
 use super::schema::{Asked, CACHING, Item, Output, Schema, Slot, is_anthropics};
+use super::tools::{Hosted, Kind, Piece};
 use crate::json::{Container, Malformed, Scanner};
 use crate::kept::Id;
 use crate::name;
@@ -74,8 +81,15 @@ pub enum Invalid {
     NotAnObject,
     Form(form::Fault),
     Missing(&'static str),
+    /// Of another API by what it has.
+    Elsewhere,
+    /// The provider would take it from a prompt that it has kept.
+    ModelOfPrompt,
     Repeated(&'static str),
-    Wrong { field: &'static str, expected: &'static str },
+    Wrong {
+        field: &'static str,
+        expected: &'static str,
+    },
 }
 
 impl fmt::Display for Invalid {
@@ -85,6 +99,14 @@ impl fmt::Display for Invalid {
             Self::NotAnObject => f.write_str("the body must be a JSON object"),
             Self::Form(fault) => write!(f, "the form {fault}"),
             Self::Missing(field) => write!(f, "the field `{field}` is missing"),
+            Self::Elsewhere => f.write_str(
+                "the field `messages` is missing; `input` belongs to the Responses API, so either send `messages` or set the \
+                 client to `/v1/responses`",
+            ),
+            Self::ModelOfPrompt => f.write_str(
+                "the field `model` is missing; this gateway needs it beside `prompt` too, for what a request may cost must be \
+                 known before it is sent",
+            ),
             Self::Repeated(field) => write!(f, "the field `{field}` is given more than once, or in other letters"),
             Self::Wrong { field, expected } => write!(f, "the field `{field}` must be {expected}"),
         }
@@ -98,7 +120,15 @@ pub struct Request {
     pub model: String,
     pub stream: bool,
     pub choices: u64,
-    pub service_tier: Option<String>,
+    pub rates: Rates,
+    /// Fields that no table knows.
+    pub unknown: Unknown,
+    /// Tools that a provider runs.
+    pub hosted: Vec<Hosted>,
+    /// How many calls of them there may be in all.
+    all_calls: Option<u64>,
+    /// Models that are to work inside of tools.
+    pub tool_models: Vec<String>,
     pub sizes: Sizes,
     documents: u64,
     pictures: u64,
@@ -236,25 +266,30 @@ impl RequestReader {
         let model_in_path = called.model.is_some();
         let (model, model_place) = match (called.model, fields.model) {
             (Some(model), _) if !name::is_name(&model) => {
-                return Err(Invalid::Wrong { field: "model", expected: fields::NAME });
+                return Err(Invalid::Wrong { field: "model", expected: value::NAME });
             }
             (Some(model), _) => (model, None),
             (None, Some((model, place))) => (model, (!is_form).then_some(place)),
             (None, None) if schema.own => (BY_ROLE.to_owned(), None),
+            (None, None) if fields.stored_prompt => return Err(Invalid::ModelOfPrompt),
             (None, None) => return Err(Invalid::Missing("model")),
         };
         if let Some(needed) = schema.needs
             && !fields.needed
         {
-            return Err(Invalid::Missing(needed));
+            return Err(if fields.misplaced { Invalid::Elsewhere } else { Invalid::Missing(needed) });
         }
         let sizes = Sizes { body_bytes, attached_bytes: fields.attached_bytes, attachments: fields.attachments };
         Ok(Request {
             schema,
             model,
             stream: called.streams.or(fields.stream).unwrap_or(schema.streams),
-            choices: fields.choices.unwrap_or(1).saturating_mul(fields.prompts.max(1)),
-            service_tier: fields.service_tier,
+            choices: fields.choices.unwrap_or(1).saturating_mul(fields.prompts.max(1)).saturating_mul(fields.frames),
+            rates: fields.rates,
+            unknown: fields.unknown,
+            hosted: fields.tools.hosted,
+            all_calls: fields.tools.all_calls,
+            tool_models: fields.tools.models,
             sizes,
             documents: fields.documents,
             pictures: fields.pictures,
@@ -265,7 +300,7 @@ impl RequestReader {
             bounds: fields.bounds,
             nest: fields.nest,
             include_usage: fields.include_usage,
-            tools: fields.tools,
+            tools: fields.tools.any,
             store: fields.store.and_then(|(store, _)| store),
             store_place: fields.store.map(|(_, place)| place),
             background: fields.background,
@@ -342,8 +377,28 @@ impl Request {
         self.include_usage.is_some_and(|(asked, _)| asked)
     }
 
+    /// Adds what a hosted tool may come to.
+    fn uses(&self, tool: &Hosted, items: &mut Items) {
+        let Some(piece) = tool.kind.and_then(Kind::piece) else { return };
+        let count = match piece {
+            Piece::WebSearch => &mut items.web_searches,
+            Piece::FileSearch => &mut items.file_searches,
+            Piece::Container => &mut items.container_sessions,
+            Piece::Picture => &mut items.tool_images,
+        };
+        let most = tool.most.into_iter().chain(self.all_calls).min();
+        let uses = count.saturating_add(piece.uses(most));
+        *count = self.all_calls.map_or(uses, |all| uses.min(all));
+        if tool.is_untold() {
+            items.untold_searches = items.untold_searches.saturating_add(1);
+        }
+    }
+
     pub fn items(&self) -> Items {
-        let asked = Items { given_images: self.pictures, characters: self.characters, ..Items::default() };
+        let mut asked = Items { given_images: self.pictures, characters: self.characters, ..Items::default() };
+        for tool in &self.hosted {
+            self.uses(tool, &mut asked);
+        }
         match self.schema.item {
             None => asked,
             Some(Item::Image) => Items { images: self.choices, ..asked },

@@ -13,7 +13,7 @@ mod ollama;
 mod openai;
 
 use super::usage::{Contract, Count};
-use crate::json::{Field, Want};
+use crate::json::{Field, OTHERS, Want};
 
 /// An API: its requests are admitted and its answers metered. Everything else steps aside.
 #[derive(Clone, Copy, Debug)]
@@ -137,13 +137,33 @@ pub enum Asked {
     /// The object that a slot stands in.
     Nest,
     IncludeUsage,
+    /// A tier, a speed, a region: each may have rates of its own.
     ServiceTier,
+    Speed,
+    Region,
     /// The field that the schema needs.
     Needed,
     /// A picture or a sound, or where it can be had.
     Attachment,
     Document,
+    /// A tool that is offered; what holds of all of them stands beside.
     Tools,
+    /// The kind of a tool, where a member says it and where the member is it.
+    ToolKind,
+    ToolMember,
+    /// How often it may be used, and all that a provider runs together.
+    ToolMost,
+    AllToolsMost,
+    /// Another model that works inside of it.
+    ToolModel,
+    /// Where it runs.
+    ToolPlace,
+    /// Whether it is used at all.
+    ToolMode,
+    /// By its name, an object that has the provider search; what it sells stands at its members.
+    Search(&'static str),
+    /// A relay's own additions.
+    Plugins,
     /// Whether the provider is to keep what is made.
     Store,
     /// Whether it is to be made while nobody waits.
@@ -162,6 +182,18 @@ pub enum Asked {
     Characters,
     /// A picture that is sold by the piece.
     Picture,
+    /// A prompt that the provider has kept, and what a model it names.
+    StoredPrompt,
+    /// A field that must be left out, and why.
+    Never(&'static str, &'static str),
+    /// How many pictures are made in one, and whether it moves.
+    Frames,
+    Format,
+    /// A field of the request that no table knows, and what it holds.
+    Unknown,
+    InUnknown,
+    /// What belongs to another API.
+    Misplaced,
     /// What is completed: of a list, each is answered by itself.
     Prompts,
     /// For the gateway alone.
@@ -241,6 +273,8 @@ pub enum Fact {
     CallStatus,
     CallAction,
     CallContainer,
+    /// The container that the code of an answer ran in, each once.
+    Container,
     /// A search that was made: each different one counts.
     Query,
 }
@@ -313,6 +347,46 @@ const fn asked(name: &'static str, key: Asked) -> Field<Asked> {
     Field { name, key: Some(key), want: Want::Value, inside: &[] }
 }
 
+/// All fields of a request that its API is known to have: those that decide something, and those that cost nothing. What has none
+/// of these names is told as unknown. Sources: the types of the official SDKs, the references of those who speak the API as well.
+macro_rules! fields {
+    ([$($field:expr,)*] free [$($name:literal)*]) => {
+        &[$($field,)* $($crate::llm::schema::free($name),)* $crate::llm::schema::UNKNOWN]
+    };
+}
+use fields;
+
+const fn free(name: &'static str) -> Field<Asked> {
+    path(name, &[])
+}
+
+const UNKNOWN: Field<Asked> = Field { name: OTHERS, key: Some(Asked::Unknown), want: Want::Value, inside: &IN_UNKNOWN };
+static IN_UNKNOWN: [Field<Asked>; 1] =
+    [Field { name: OTHERS, key: Some(Asked::InUnknown), want: Want::Value, inside: &IN_UNKNOWN }];
+
+const fn never(name: &'static str, why: &'static str) -> Field<Asked> {
+    asked(name, Asked::Never(name, why))
+}
+
+/// What a tool may say of itself, in all APIs that have a list of them.
+const TOOL: [Field<Asked>; 4] = [
+    asked("type", Asked::ToolKind),
+    asked("max_uses", Asked::ToolMost),
+    asked("model", Asked::ToolModel),
+    path("environment", &[asked("type", Asked::ToolPlace)]),
+];
+static TOOLS_INSIDE: [Field<Asked>; 4] = TOOL;
+const TOOLS: Field<Asked> = object("tools", Asked::Tools, &TOOLS_INSIDE);
+
+/// Of lists whose tools are named by the member that holds them.
+static TOOL_MEMBERS: [Field<Asked>; 1] = [others(Asked::ToolMember)];
+const TOOLS_BY_MEMBER: Field<Asked> = object("tools", Asked::Tools, &TOOL_MEMBERS);
+
+/// Whatever else an object has.
+const fn others(key: Asked) -> Field<Asked> {
+    Field { name: OTHERS, key: Some(key), want: Want::Value, inside: &[] }
+}
+
 const fn attachment(name: &'static str) -> Field<Asked> {
     Field { name, key: Some(Asked::Attachment), want: Want::Size, inside: &[] }
 }
@@ -373,7 +447,12 @@ mod tests {
 
     /// Fields of fields.
     fn depth<K>(fields: &[Field<K>]) -> usize {
-        fields.iter().filter(|field| !field.is_rest()).map(|field| 1 + depth(field.inside)).max().unwrap_or(0)
+        fields
+            .iter()
+            .filter(|field| !field.is_rest() && field.name != OTHERS)
+            .map(|field| 1 + depth(field.inside))
+            .max()
+            .unwrap_or(0)
     }
 
     #[test]
@@ -392,6 +471,17 @@ mod tests {
                 let is_it = |field: &&Field<Asked>| field.name == name && field.key == Some(key);
                 assert_eq!(schema.request.iter().filter(is_it).count(), 1, "{}: {name}", schema.name);
             }
+        }
+    }
+
+    #[test]
+    fn every_request_has_a_table_of_all_fields_each_of_them_once() {
+        for schema in ALL {
+            for (at, field) in schema.request.iter().enumerate() {
+                let again = schema.request.iter().skip(at + 1).any(|other| other.name == field.name);
+                assert!(!again, "{}: {}", schema.name, field.name);
+            }
+            assert_eq!(schema.request.last().and_then(|field| field.key), Some(Asked::Unknown), "{}", schema.name);
         }
     }
 

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::calendar::END_OF_TIME;
 use crate::config::{self, Config, LEASE_SECONDS, Named, OUTPUT_TOKENS, REQUEST_BYTES, TenantLabel};
+use crate::llm::stance::Stances;
 use crate::price::{PriceTable, Quote};
 use crate::route::Routes;
 use crate::units::Tokens;
@@ -66,7 +67,12 @@ pub(super) fn policy(config: Config) -> Checked<Policy> {
     )?;
     let aliases = aliases(config.aliases, &providers, &prices, &routes)?;
     let min_tokens = config.output.min_tokens;
-    let tiers = tenants::tiers(&config.limits, &config.tiers, min_tokens)?;
+    let stances = Stances {
+        unknown_fields: config.unknown_fields,
+        unknown_tools: config.unknown_tools,
+        unpriced_levers: config.unpriced_levers,
+    };
+    let tiers = tenants::tiers(&config.limits, &config.tiers, stances, min_tokens)?;
     let (tenants, tenant_index, default_tenant) =
         tenants::read(config.tenants, config.unknown_tenants, &tiers, &roles, min_tokens)?;
     Ok(Policy {

@@ -6,7 +6,7 @@ use super::OTHER;
 use super::flaw::{Checked, flaw, in_range, not_reserved, under};
 use crate::calendar::END_OF_TIME;
 use crate::config::{self, OUTPUT_TOKENS, UnpricedPolicy, WrittenRates};
-use crate::price::{NotAdded, Price, PriceIx, PriceTable, Schedule, Tariff, Unpriced};
+use crate::price::{NotAdded, Price, PriceIx, PriceTable, Schedule, Sells, Tariff, Unpriced};
 use crate::units::Tokens;
 
 fn schedule(base: WrittenRates, above: &[config::Above], path: &str) -> Checked<Schedule> {
@@ -36,7 +36,14 @@ fn tariff(price: &config::Price, path: &str) -> Checked<Tariff> {
         let path = under(&format!("{path}.service_tiers"), name);
         service_tiers.push(((**name).into(), schedule(tier.written_rates().over(base), &tier.above, &path)?));
     }
-    Ok(Tariff { standard, service_tiers })
+    let sells = Sells {
+        web_searches: base.web_search.is_some(),
+        file_searches: base.file_search.is_some(),
+        containers: base.container_session.is_some(),
+        pictures: base.image.is_some() || base.image_output.is_some(),
+        all: false,
+    };
+    Ok(Tariff { standard, service_tiers, sells })
 }
 
 pub(super) fn read(written: &[config::Price], unpriced: &config::Unpriced) -> Checked<PriceTable> {

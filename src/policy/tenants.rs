@@ -10,6 +10,7 @@ use super::rules::Layer;
 use super::{DEFAULT_TENANT, NONE, OTHER, TenantIx, TenantPolicy, Terms};
 use crate::config::{self, Config, Named, OUTPUT_TOKENS, UnknownTenants};
 use crate::limit::{Guard, Rules};
+use crate::llm::stance::{Stance, Stances};
 use crate::route::Sensitivity;
 use crate::units::Tokens;
 
@@ -19,6 +20,7 @@ const DEFAULT_TIER: &str = "standard";
 pub(super) fn tiers(
     limits: &config::Limits,
     written: &Named<config::Tier>,
+    stances: Stances,
     min_tokens: u64,
 ) -> Checked<Named<Rc<Terms>>> {
     let builtin = Config::default();
@@ -29,10 +31,11 @@ pub(super) fn tiers(
     let mut tiers = Named::default();
     for name in builtin.tiers.names().chain(added) {
         let path = || under("tiers", name);
-        let mut terms = Terms { rules: base, ..Terms::default() };
+        let mut terms = Terms { rules: base, stances, ..Terms::default() };
         for tier in [builtin.tiers.get(name), written.get(name)].into_iter().flatten() {
             Layer::from(tier).apply(&mut terms.rules, path)?;
             terms.add(tier.sensitivity, Some(&tier.output), min_tokens, path)?;
+            terms.stand([tier.unknown_fields, tier.unknown_tools, tier.unpriced_levers]);
         }
         // A new tier inherits no budget, and must not spend without end because nobody thought of one.
         let lifted = written.get(name).map(|tier| tier.unlimited.as_slice()).unwrap_or_default();
@@ -47,6 +50,16 @@ pub(super) fn tiers(
 }
 
 impl Terms {
+    /// What is written over what holds so far: of fields, of tools, of levers without a price.
+    fn stand(&mut self, [fields, tools, levers]: [Option<Stance>; 3]) {
+        let before = self.stances;
+        self.stances = Stances {
+            unknown_fields: fields.unwrap_or(before.unknown_fields),
+            unknown_tools: tools.unwrap_or(before.unknown_tools),
+            unpriced_levers: levers.unwrap_or(before.unpriced_levers),
+        };
+    }
+
     /// What a tier or a tenant writes beside its rules. Of two floors the stricter holds.
     fn add(
         &mut self,
@@ -118,6 +131,10 @@ pub(super) fn read(
         }
         if tenant.sensitivity.is_some() || tenant.output.is_some() {
             Rc::make_mut(&mut rules).add(tenant.sensitivity, tenant.output.as_deref(), min_tokens, path)?;
+        }
+        let stances = [tenant.unknown_fields, tenant.unknown_tools, tenant.unpriced_levers];
+        if stances.iter().any(Option::is_some) {
+            Rc::make_mut(&mut rules).stand(stances);
         }
         let role_models = tenant.role_models.map(|models| models.entries);
         let unknown = |(role, _): &&(Rc<str>, config::Name)| !roles.iter().any(|known| **known == **role);

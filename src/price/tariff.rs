@@ -5,6 +5,7 @@
 
 use crate::llm::brings::{Brings, Items};
 use crate::llm::kind::kinds;
+use crate::llm::tools::{PICTURE_TOKENS, Piece};
 use crate::llm::usage::Usage;
 use crate::units::{NanoUsd, PicoUsdPerToken, Tokens, product};
 
@@ -62,6 +63,18 @@ pub struct Tariff {
     pub standard: Schedule,
     /// By the name that answers give the tier that served them.
     pub service_tiers: Vec<(Box<str>, Schedule)>,
+    pub sells: Sells,
+}
+
+/// Which hosted tools a price says something of, were it that they cost nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sells {
+    pub web_searches: bool,
+    pub file_searches: bool,
+    pub containers: bool,
+    pub pictures: bool,
+    /// Nothing that its model is used for costs anything.
+    pub all: bool,
 }
 
 /// What the worst case of a request is reckoned with, before it is known which kinds its tokens will be.
@@ -94,10 +107,16 @@ fn pieces(price: NanoUsd, count: u64) -> u128 {
 
 impl Rates {
     fn ceiling(&self, brings: Brings) -> Ceiling {
-        let Items { images, given_images, search_units, characters } = brings.items;
+        let Items { images, given_images, search_units, characters, .. } = brings.items;
+        let Items { web_searches, file_searches, container_sessions, tool_images, .. } = brings.items;
+        let drawn = self.image_output.of(Tokens(PICTURE_TOKENS.saturating_mul(tool_images)));
         let items = pieces(self.image, images.saturating_add(given_images))
             .saturating_add(pieces(self.search_unit, search_units))
-            .saturating_add(pieces(self.character, characters));
+            .saturating_add(pieces(self.character, characters))
+            .saturating_add(pieces(self.web_search, web_searches))
+            .saturating_add(pieces(self.file_search, file_searches))
+            .saturating_add(pieces(self.container_session, container_sessions))
+            .saturating_add(pieces(self.image, tool_images).max(drawn));
         Ceiling { fixed: nano_usd(pieces(self.request, 1).saturating_add(items)), ..self.dearest(brings) }
     }
 }
@@ -164,9 +183,41 @@ impl Tariff {
     /// Neither a cheaper tier nor cheaper rates above a border lower the worst case: another tier may serve, and the input
     /// may turn out below the border.
     pub fn ceiling(&self, input: Tokens, asked: Option<&str>, brings: Brings) -> Ceiling {
-        let schedules = [&self.standard, self.schedule(asked)];
-        let rates = schedules.into_iter().flat_map(|schedule| [&schedule.base, schedule.rates(input)]);
-        rates.map(|rates| rates.ceiling(brings)).fold(Ceiling::default(), Ceiling::max)
+        let ceiling = |schedule: &Schedule| {
+            [&schedule.base, schedule.rates(input)]
+                .map(|rates| rates.ceiling(brings))
+                .into_iter()
+                .fold(Ceiling::default(), Ceiling::max)
+        };
+        let several = asked.filter(|names| names.contains('+') && !self.names(names));
+        let alone =
+            several.into_iter().flat_map(|names| names.split('+')).map(|name| ceiling(self.schedule(Some(name))));
+        alone.fold(ceiling(&self.standard).max(ceiling(self.schedule(asked))), Ceiling::max)
+    }
+
+    /// Whether a hosted tool has a price.
+    pub const fn sells(&self, piece: Piece) -> bool {
+        let Sells { web_searches, file_searches, containers, pictures, all } = self.sells;
+        all || match piece {
+            Piece::WebSearch => web_searches,
+            Piece::FileSearch => file_searches,
+            Piece::Container => containers,
+            Piece::Picture => pictures,
+        }
+    }
+
+    /// Whether a dearer rate has a price, by itself or with others.
+    pub fn rates_as(&self, name: &str) -> bool {
+        self.sells.all || self.service_tiers.iter().any(|(known, _)| known.split('+').any(|known| known == name))
+    }
+
+    pub const fn is_free(&self) -> bool {
+        self.sells.all
+    }
+
+    /// Of what costs nothing.
+    pub fn free() -> Self {
+        Self { sells: Sells { all: true, ..Sells::default() }, ..Self::default() }
     }
 }
 

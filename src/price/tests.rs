@@ -13,7 +13,8 @@ fn price(model: &str, input: u64) -> Price {
 
 fn from(model: &str, input: u64, from: UnixNanos) -> Price {
     let base = Rates { input: PicoUsdPerToken(input), ..Rates::default() };
-    let tariff = Tariff { standard: Schedule { base, above: Vec::new() }, service_tiers: Vec::new() };
+    let tariff =
+        Tariff { standard: Schedule { base, above: Vec::new() }, service_tiers: Vec::new(), sells: Sells::default() };
     Price {
         model: Pattern::new(model).unwrap(),
         from,
@@ -120,6 +121,7 @@ fn a_long_context_and_a_served_tier_have_rates_of_their_own() {
     let tariff = Tariff {
         standard: Schedule { base: rates(10), above },
         service_tiers: vec![("flex".into(), Schedule { base: rates(4), above: Vec::new() })],
+        sells: Sells::default(),
     };
     let cost = |thousands: u64, tier| {
         tariff.cost(&Usage { input_tokens: Tokens(thousands * 1_000), ..Usage::default() }, tier).0
@@ -258,7 +260,11 @@ prop_compose! {
 }
 
 fn ceiling(rates: Rates) -> Ceiling {
-    let tariff = Tariff { standard: Schedule { base: rates, above: Vec::new() }, service_tiers: Vec::new() };
+    let tariff = Tariff {
+        standard: Schedule { base: rates, above: Vec::new() },
+        service_tiers: Vec::new(),
+        sells: Sells::default(),
+    };
     tariff.ceiling(Tokens(0), None, Brings::default())
 }
 
@@ -304,7 +310,7 @@ proptest! {
     fn the_worst_case_covers_every_split_of_the_input(rates in rates(), usage in usage()) {
         let usage = Usage { web_searches: 0, ..usage };
         let items = Items { images: usage.images, search_units: usage.search_units, ..Items::default() };
-        let tariff = Tariff { standard: Schedule { base: rates, above: Vec::new() }, service_tiers: Vec::new() };
+        let tariff = Tariff { standard: Schedule { base: rates, above: Vec::new() }, service_tiers: Vec::new(), sells: Sells::default() };
         let worst = |usage: &Usage, writes| {
             let ceiling = tariff.ceiling(usage.input_tokens, None, Brings { attachments: true, writes, items });
             ceiling.worst_case(usage.input_tokens, usage.output_tokens).plus(NanoUsd(1))

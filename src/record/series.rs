@@ -106,6 +106,7 @@ fn left_out<S: Sink>(sink: &mut S, left_out: &LeftOut) {
         sink.add(Metric::Dropped, &[kind], count.into());
     }
     sink.add(Metric::UnknownBetas, &[], left_out.unknown_betas.len() as u64);
+    sink.add(Metric::UnknownFields, &[], left_out.unknown_fields.len() as u64);
 }
 
 /// How a stream came: when it began, how long it went on, and what each token took.

@@ -113,7 +113,7 @@ fn moved(number: &str, places: u32) -> Option<String> {
 }
 
 /// What each metric is, by its name on the page.
-const HELP: [(&str, &str); 37] = [
+const HELP: [(&str, &str); 38] = [
     ("ai_gateway_requests_total", "Requests, by how they ended."),
     ("ai_gateway_tokens_total", "Tokens of input and output."),
     ("ai_gateway_cost_usd_total", "What was charged."),
@@ -140,6 +140,7 @@ const HELP: [(&str, &str); 37] = [
     ("ai_gateway_audit_refusals_total", "What audited limits would have refused."),
     ("ai_gateway_retries_total", "Attempts beyond the first, by who answered in the end."),
     ("ai_gateway_provider_account_refusals_total", "Attempts that a provider refused for the gateway's own account."),
+    ("ai_gateway_unknown_fields_total", "Fields, tools and tiers of requests that passed without a price."),
     ("ai_gateway_cell_races_total", "Races for a tenant's cell that were lost and run again."),
     ("ai_gateway_cell_starved_total", "Decisions that lost every race."),
     ("ai_gateway_cell_unknown_version_total", "Cells that could not be read and began anew."),

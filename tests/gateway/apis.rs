@@ -53,6 +53,7 @@ fn usage(record: &Value) -> BTreeMap<&str, u64> {
 async fn every_case_of_the_corpus_comes_through_envoy_as_it_says() {
     let mut policy = policy(json!({"corpus": free_tenant()}));
     policy["prices"] = json_of(&fixtures().join("prices.json"));
+    policy["unpriced_levers"] = json!("pass");
     let setup = Setup { any_path: true, ..Setup::new("corpus", policy) };
     let gateway = Gateway::start(setup).await;
     let (mut expected, mut refused) = (HashMap::new(), 0);

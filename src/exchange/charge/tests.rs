@@ -3,11 +3,22 @@ use crate::llm::usage::{Contract, Count, Native};
 
 const SECOND: u64 = 1_000_000_000;
 
+const NO_ITEMS: Items = Items {
+    images: 0,
+    given_images: 0,
+    search_units: 0,
+    characters: 0,
+    web_searches: 0,
+    file_searches: 0,
+    container_sessions: 0,
+    tool_images: 0,
+    untold_searches: 0,
+};
 const REQUEST: Request = Request {
     likely_input: Tokens(100),
     most_input: Tokens(150),
     most_output: Tokens(1_000),
-    items: Items { images: 0, given_images: 0, search_units: 0, characters: 0 },
+    items: NO_ITEMS,
     stream: false,
     background: false,
     detached: false,

@@ -1,7 +1,7 @@
 //! Keys: where in the shape the value behind one stands.
 
 use super::{Level, Place, Progress};
-use crate::json::{Field, words};
+use crate::json::{Field, OTHERS, words};
 
 impl<K> Progress<K> {
     /// The key says where in the shape the next value stands; `None` is one too long for any field.
@@ -15,17 +15,38 @@ impl<K> Progress<K> {
     ) {
         self.place = Place::Elsewhere;
         self.repeated = false;
-        let Some(key) = key else { return };
+        let Some(key) = key else {
+            if self.tracked == self.depth {
+                self.enter_others(levels, shape);
+            }
+            return;
+        };
         if self.tracked == self.depth {
             self.enter_followed(levels, shape, in_any_case, key);
         }
-        if !anywhere.is_empty() && matches!(self.place, Place::Elsewhere) {
+        if !anywhere.is_empty() && (matches!(self.place, Place::Elsewhere) || self.is_other()) {
             let begins = |field: &&Field<K>| {
                 let name = field.name.as_bytes();
                 let same = |(a, b): (&u8, &u8)| a | 0x20 == *b;
                 key.len() >= name.len() && key.iter().zip(name).all(same)
             };
-            self.place = anywhere.iter().find(begins).map_or(Place::Elsewhere, Place::Field);
+            self.place = anywhere.iter().find(begins).map_or(self.place, Place::Field);
+        }
+    }
+
+    pub(super) fn is_other(&self) -> bool {
+        matches!(self.place, Place::Field(field) if field.name == OTHERS)
+    }
+
+    /// A key that is too long for any name may be one of an object's others.
+    fn enter_others(&mut self, levels: &[Level<K>], shape: &'static [Field<K>]) {
+        let fields = match levels.get(self.depth.wrapping_sub(1)).map(|object| object.place) {
+            None | Some(Place::Elsewhere) => &[],
+            Some(Place::Root) => shape,
+            Some(Place::Field(field)) => field.inside,
+        };
+        if let Some(others) = fields.last().filter(|field| field.name == OTHERS) {
+            self.place = Place::Field(others);
         }
     }
 
@@ -50,6 +71,8 @@ impl<K> Progress<K> {
             if in_any_case && let Some(field) = words::in_other_letters(key, fields, |field| field.name) {
                 self.place = Place::Field(field);
                 self.repeated = true;
+            } else if let Some(others) = fields.last().filter(|field| field.name == OTHERS) {
+                self.place = Place::Field(others);
             }
             return;
         };

@@ -200,6 +200,9 @@ impl<K: Copy> Scanner<K> {
             self.progress.expected = Expected::Colon;
             let Self { shape, in_any_case, anywhere, progress, levels, .. } = self;
             progress.enter(levels, shape, *in_any_case, anywhere, if size > kept as u64 { None } else { Some(text) });
+            if progress.is_other() {
+                self.report_name(text, found);
+            }
         } else {
             self.string_is_read(keep, text, size, found);
         }

@@ -118,7 +118,16 @@ impl<K: Copy> Scanner<K> {
     }
 
     pub(super) fn is_wanted(&self) -> bool {
-        matches!(self.progress.place, Place::Field(_))
+        matches!(self.progress.place, Place::Field(field) if field.key.is_some())
+    }
+
+    #[cold]
+    pub(super) fn report_name(&self, key: &[u8], found: &mut impl FnMut(Hit<'_, K>)) {
+        let name = key.get(..MAX_TEXT).unwrap_or(key).utf8_chunks().next().map_or("", |chunk| chunk.valid());
+        if let Place::Field(&Field { key: Some(key), .. }) = self.progress.place {
+            let Progress { offset, member, .. } = self.progress;
+            found(Hit { key, found: Found::Named(name), from: offset, to: offset, member, repeated: false });
+        }
     }
 
     pub(super) fn container(&self) -> Container {

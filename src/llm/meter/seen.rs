@@ -228,6 +228,11 @@ impl Seen {
             (Fact::CallStatus, Found::Text { text, .. }) => self.call(|call| &mut call.status, text),
             (Fact::CallAction, Found::Text { text, .. }) => self.call(|call| &mut call.action, text),
             (Fact::CallContainer, Found::Text { text, .. }) => self.call(|call| &mut call.container, text),
+            (Fact::Container, Found::Text { text, .. }) if !text.is_empty() => {
+                if self.calls.get_or_insert_default().containers.insert(text) {
+                    self.counts.add(Count::ContainerSessions, 1);
+                }
+            }
             (Fact::Query, Found::Text { text, .. }) if !text.is_empty() => {
                 if self.calls.get_or_insert_default().queries.insert(text) {
                     self.counts.add(Count::SearchCalls, 1);
@@ -264,10 +269,13 @@ impl Seen {
             return;
         }
         match &*call.kind {
+            "x_search_call" => self.counts.add(Count::SearchCalls, 1),
             // To open a page of a result, or to search in it, is no search.
             "web_search_call" if matches!(&*call.action, "" | "search") => self.counts.add(Count::SearchCalls, 1),
             "file_search_call" => self.counts.add(Count::FileSearches, 1),
-            "code_interpreter_call" if calls.containers.insert(&call.container) => {
+            // A shell of the client's own has none.
+            "shell_call" if call.container.is_empty() => {}
+            "code_interpreter_call" | "shell_call" if calls.containers.insert(&call.container) => {
                 self.counts.add(Count::ContainerSessions, 1);
             }
             _ => {}

@@ -3,13 +3,16 @@
 //! Trade-off: a field that is given twice is refused, even where all providers known today agree about which one counts:
 //! the price must be that of what is generated.
 
+use super::rates::{Rates, Said as _};
+use super::tool::Tools;
+use super::unknown::Unknown;
+use super::value::{NAME, count, flag, id, name, once, said};
 use super::{Behind, Cut, Invalid, Nest, Place, SLOTS, Said, Written};
-use crate::json::{Container, Found, Hit, Number};
+use crate::json::{Container, Found, Hit};
 use crate::kept::Id;
 use crate::llm::form;
-use crate::llm::schema::{Asked, Schema, Small};
+use crate::llm::schema::{Asked, Schema};
 use crate::name;
-use crate::units::Tokens;
 
 pub(super) struct Fields {
     pub(super) model: Option<(String, Place)>,
@@ -18,8 +21,8 @@ pub(super) struct Fields {
     pub(super) bounds: [Option<Written>; SLOTS],
     pub(super) nest: Option<Nest>,
     pub(super) include_usage: Option<(bool, Place)>,
-    pub(super) service_tier: Option<String>,
-    pub(super) tools: bool,
+    pub(super) rates: Rates,
+    pub(super) tools: Tools,
     pub(super) store: Option<(Option<bool>, Place)>,
     pub(super) background: bool,
     pub(super) refers: Vec<(&'static str, Id)>,
@@ -30,6 +33,8 @@ pub(super) struct Fields {
     pub(super) caches: bool,
     pub(super) caches_long: bool,
     pub(super) needed: bool,
+    pub(super) stored_prompt: bool,
+    pub(super) misplaced: bool,
     pub(super) attachments: u64,
     pub(super) attached_bytes: u64,
     pub(super) documents: u64,
@@ -38,6 +43,9 @@ pub(super) struct Fields {
     /// Prompts of a list, each of which is answered by itself.
     pub(super) prompts: u64,
     has_prompts: bool,
+    /// Pictures in each picture that moves.
+    pub(super) frames: u64,
+    pub(super) unknown: Unknown,
     /// The first fault in the order of the body.
     pub(super) fault: Option<Invalid>,
 }
@@ -59,9 +67,9 @@ enum Kind {
 /// More of them no conversation has, and each is looked up.
 const MOST_REFERENCES: usize = 1_000;
 
-/// What is said of a name that is none.
-pub(super) const NAME: &str = "a string of 1 to 256 bytes without control characters";
 const BY_HEADER: &str = "left out of a form: a header says it";
+/// Of a moving picture, where the request doesn't say.
+const FRAMES: u64 = 9;
 /// A URL this long holds the picture itself; a shorter one only points at it.
 const INLINE_BYTES: u64 = 2_048;
 
@@ -73,8 +81,8 @@ impl Fields {
         bounds: [None; SLOTS],
         nest: None,
         include_usage: None,
-        service_tier: None,
-        tools: false,
+        rates: Rates { service_tier: None, speed: None, region: None },
+        tools: Tools::NONE,
         store: None,
         background: false,
         refers: Vec::new(),
@@ -85,6 +93,8 @@ impl Fields {
         caches: false,
         caches_long: false,
         needed: false,
+        stored_prompt: false,
+        misplaced: false,
         attachments: 0,
         attached_bytes: 0,
         documents: 0,
@@ -92,6 +102,8 @@ impl Fields {
         characters: 0,
         prompts: 0,
         has_prompts: false,
+        frames: 1,
+        unknown: Unknown::NONE,
         fault: None,
     };
 
@@ -175,12 +187,9 @@ impl Fields {
                 let asked = flag("stream_options.include_usage", hit)?.unwrap_or(false);
                 self.include_usage = Some((asked, place));
             }
-            Asked::ServiceTier => {
-                once("service_tier", hit, self.service_tier.is_some())?;
-                if let Found::Text { text, .. } = hit.found {
-                    self.service_tier = Some(text.to_owned());
-                }
-            }
+            Asked::ServiceTier => self.rates.service_tier.hit("service_tier", hit)?,
+            Asked::Speed => self.rates.speed.hit("speed", hit)?,
+            Asked::Region => self.rates.region.hit("inference_geo", hit)?,
             Asked::Needed => {
                 let field = schema.needs.unwrap_or_default();
                 once(field, hit, false)?;
@@ -206,6 +215,23 @@ impl Fields {
                     return Err(Invalid::Wrong { field, expected });
                 }
             }
+            Asked::Never(field, expected) => {
+                once(field, hit, false)?;
+                if !matches!(hit.found, Found::Null) {
+                    return Err(Invalid::Wrong { field, expected });
+                }
+            }
+            Asked::Frames => {
+                once("frame_count", hit, false)?;
+                self.frames = self.frames.max(count("frame_count", hit)?.unwrap_or(1));
+            }
+            Asked::Format => {
+                once("output_format", hit, false)?;
+                if matches!(hit.found, Found::Text { text: "gif", .. }) {
+                    self.frames = self.frames.max(FRAMES);
+                }
+            }
+            Asked::Unknown | Asked::InUnknown => self.unknown.hit(hit),
             Asked::OtherModel(field) => {
                 once(field, hit, false)?;
                 if !matches!(hit.found, Found::Null) {
@@ -227,6 +253,14 @@ impl Fields {
                     self.characters = size;
                 }
             }
+            Asked::StoredPrompt => {
+                once("prompt", hit, false)?;
+                self.stored_prompt |= !matches!(hit.found, Found::Null);
+            }
+            Asked::Misplaced => {
+                once("input", hit, false)?;
+                self.misplaced |= !matches!(hit.found, Found::Null);
+            }
             // A text, a list of texts, a list of tokens, or a list of lists of tokens.
             Asked::Prompts if hit.repeated => return Err(Invalid::Repeated("prompt")),
             Asked::Prompts => match hit.found {
@@ -234,7 +268,16 @@ impl Fields {
                 Found::Opened(_) | Found::Size(_) => self.prompts = self.prompts.saturating_add(1),
                 _ => {}
             },
-            Asked::Tools => self.tools |= matches!(hit.found, Found::Opened(Container::Object)),
+            Asked::Tools
+            | Asked::Plugins
+            | Asked::Search(_)
+            | Asked::ToolMember
+            | Asked::ToolKind
+            | Asked::ToolMost
+            | Asked::ToolModel
+            | Asked::ToolPlace
+            | Asked::ToolMode
+            | Asked::AllToolsMost => self.tools.hit(schema.dialect, hit)?,
             Asked::Store => {
                 once("store", hit, self.store.is_some())?;
                 self.store = Some((flag("store", hit)?, place));
@@ -325,60 +368,5 @@ impl Fields {
             }
             _ => Err(Invalid::Wrong { field, expected: "an object" }),
         }
-    }
-}
-
-/// Refuses a repetition, by the same name or another spelling: the value checked here must be the one that the provider
-/// will use.
-fn once(field: &'static str, hit: &Hit<'_, Asked>, before: bool) -> Result<(), Invalid> {
-    if hit.repeated || before { Err(Invalid::Repeated(field)) } else { Ok(()) }
-}
-
-fn name(field: &'static str, hit: &Hit<'_, Asked>) -> Result<String, Invalid> {
-    match hit.found {
-        Found::Text { text, cut: false } if name::is_name(text) => Ok(text.to_owned()),
-        _ => Err(Invalid::Wrong { field, expected: NAME }),
-    }
-}
-
-/// The id of something that the provider may have; `null`, and an empty one, is of nothing.
-fn id(field: &'static str, hit: &Hit<'_, Asked>) -> Result<Option<Id>, Invalid> {
-    match hit.found {
-        Found::Text { text, cut: false } => Ok((!text.is_empty()).then(|| Id::of(text))),
-        Found::Null | Found::Opened(_) | Found::Closed { .. } => Ok(None),
-        _ => Err(Invalid::Wrong { field, expected: "an id of at most 256 bytes" }),
-    }
-}
-
-/// A flag that may be left `null`.
-fn flag(field: &'static str, hit: &Hit<'_, Asked>) -> Result<Option<bool>, Invalid> {
-    match hit.found {
-        Found::Bool(flag) => Ok(Some(flag)),
-        Found::Null => Ok(None),
-        _ => Err(Invalid::Wrong { field, expected: "true or false" }),
-    }
-}
-
-/// A count that may be left `null`.
-fn count(field: &'static str, hit: &Hit<'_, Asked>) -> Result<Option<u64>, Invalid> {
-    match hit.found {
-        Found::Number(Number::Whole(count @ 1..)) => Ok(Some(count)),
-        Found::Null => Ok(None),
-        _ => Err(Invalid::Wrong { field, expected: "a whole number of at least 1" }),
-    }
-}
-
-/// What a bound says: some SDKs write `null` for none, and each API has its own idea of 0 and of what is less.
-fn said(schema: &Schema, field: &'static str, hit: &Hit<'_, Asked>) -> Result<Said, Invalid> {
-    let small = match hit.found {
-        Found::Number(Number::Whole(0)) => schema.zero,
-        Found::Number(Number::Negative) => schema.negative,
-        _ => return Ok(count(field, hit)?.map_or(Said::Null, |count| Said::Tokens(Tokens(count)))),
-    };
-    match small {
-        Small::Open => Ok(Said::Over),
-        Small::Nothing => Ok(Said::Tokens(Tokens(0))),
-        Small::Either => Ok(Said::Kept),
-        Small::Refused => Err(Invalid::Wrong { field, expected: "a whole number of at least 1" }),
     }
 }

@@ -72,6 +72,23 @@ fn wrong_requests_say_which_field_and_what_would_be_right() {
     }
 }
 
+/// Two reports of users that went looking for a bug where a word would have done.
+#[test]
+fn a_request_of_another_api_or_of_a_stored_prompt_is_told_what_to_do() {
+    let said = |schema: &str, body: &str| {
+        let mut reader = reader(schema);
+        reader.feed(body.as_bytes());
+        reader.finish(body.len() as u64).map(|request| request.model).map_err(|invalid| invalid.to_string())
+    };
+    let elsewhere = said("openai_chat", r#"{"model":"a","instructions":"x","input":[{"role":"user"}],"stream":true}"#);
+    assert!(elsewhere.unwrap_err().contains("`input` belongs to the Responses API"));
+    assert_eq!(said("openai_chat", r#"{"model":"a","input":null}"#), Err("the field `messages` is missing".to_owned()));
+    let stored = said("openai_responses", r#"{"prompt":{"id":"pmpt_1","version":"2"},"input":"x"}"#);
+    assert!(stored.unwrap_err().contains("needs it beside `prompt` too"));
+    assert_eq!(said("openai_responses", r#"{"model":"a","prompt":{"id":"pmpt_1"}}"#), Ok("a".to_owned()));
+    assert_eq!(said("openai_responses", r#"{"prompt":null}"#), Err("the field `model` is missing".to_owned()));
+}
+
 /// A name comes back in headers and records: written raw or as an escape, in a body, a path or a form, it must stay in its line.
 #[test]
 fn a_name_with_a_control_character_is_none() {
@@ -119,7 +136,10 @@ fn a_field_that_ends_at_a_nul_is_refused() {
 #[test]
 fn a_field_in_other_letters_is_refused() {
     let is_read = |field: &&Field<Asked>| {
-        !matches!(field.key, None | Some(Asked::Attachment | Asked::Document | Asked::Tools | Asked::Nest))
+        !matches!(
+            field.key,
+            None | Some(Asked::Attachment | Asked::CacheWrite | Asked::Document | Asked::Tools | Asked::Nest)
+        )
     };
     let mut refused = 0;
     for schema in schema::ALL {

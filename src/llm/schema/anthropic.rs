@@ -1,25 +1,41 @@
 //! Anthropic's messages. The start of a stream tells the input, and an output that is only a place holder: what counts
 //! is in the last `message_delta`. Source: the API reference, "Streaming Messages".
 
-use super::{Asked, Contract, Count, Dialect, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, Small};
-use super::{REST, asked, attachment, count, error, known, object, path, text, told};
+use super::{
+    Asked, Contract, Count, Dialect, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, Small, TOOLS, TOOLS_INSIDE,
+};
+use super::{REST, asked, attachment, count, error, fields, known, object, path, text, told};
 
-static BLOCK: [Field<Asked>; 2] = [
+static BLOCK: [Field<Asked>; 3] = [
+    // A tool that joins in the middle.
+    path("tool", &[object("definition", Asked::Tools, &TOOLS_INSIDE)]),
     path("source", &[attachment("data"), attachment("url")]),
     path("content", &[path("source", &[attachment("data"), attachment("url")])]),
 ];
 
-static REQUEST: [Field<Asked>; 9] = [
+static REQUEST: &[Field<Asked>] = fields! {
+    [
     ROLE,
     SENSITIVITY,
     asked("model", Asked::Model),
     asked("stream", Asked::Stream),
     asked("max_tokens", Asked::Bound(0)),
     asked("service_tier", Asked::ServiceTier),
-    object("tools", Asked::Tools, &[asked("model", Asked::OtherModel("tools[].model"))]),
+    asked("speed", Asked::Speed),
+    asked("inference_geo", Asked::Region),
+    TOOLS,
     object("fallbacks", Asked::OtherModels("fallbacks"), &[]),
-    object("messages", Asked::Needed, &[path("content", &BLOCK)]),
-];
+    object("messages", Asked::Needed, &[path("content", &BLOCK)]),]
+    free [
+        "compaction" "container" "context_management" "diagnostics" "mcp_servers" "metadata" "output_config"
+        "output_format" "stop_sequences" "system"
+        "temperature" "thinking" "thread" "tool_choice" "top_k" "top_p" "user_profile_id"
+        // Whom it bills, and at less.
+        "billing_policy" "fallback_credit_token"
+        // In bodies for Bedrock and Vertex.
+        "anthropic_beta" "anthropic_version"
+    ]
+};
 
 /// Rounds that the totals may leave out: compactions, other models inside of a tool, attempts before a fallback.
 static ITERATION: [Field<Fact>; 5] = [
@@ -63,6 +79,9 @@ pub(super) static USAGE: [Field<Fact>; 11] = {
     [input, read, created, by_age, tools, tier, speed, region, rounds, output, details]
 };
 
+/// Where code ran; a stream tells it at its end.
+const CONTAINER: Field<Fact> = path("container", &[told("id", Fact::Container)]);
+
 /// What a server's tools brought is no output: it is read, and counted as input.
 static BLOCK_ANSWERED: [Field<Fact>; 16] = [
     text("text"),
@@ -83,11 +102,12 @@ static BLOCK_ANSWERED: [Field<Fact>; 16] = [
     REST,
 ];
 
-pub(super) static ANSWER: [Field<Fact>; 12] = [
+pub(super) static ANSWER: [Field<Fact>; 13] = [
     told("type", Fact::Kind),
     told("model", Fact::Model),
     error("error"),
-    path("message", &[told("model", Fact::Model), object("usage", Fact::Usage, &BEGUN)]),
+    path("message", &[told("model", Fact::Model), CONTAINER, object("usage", Fact::Usage, &BEGUN)]),
+    CONTAINER,
     object("usage", Fact::Usage, &USAGE),
     path("content_block", &BLOCK_ANSWERED),
     path(
@@ -103,7 +123,7 @@ pub(super) static ANSWER: [Field<Fact>; 12] = [
             known("stop_reason"),
             known("stop_sequence"),
             known("stop_details"),
-            known("container"),
+            CONTAINER,
             known("context_management"),
             known("role"),
             REST,
@@ -126,7 +146,7 @@ static BOUNDS: [Slot; 1] = [Slot { nest: None, name: "max_tokens" }];
 pub static MESSAGES: Schema = Schema {
     name: "anthropic_messages",
     dialect: Dialect::Anthropic,
-    request: &REQUEST,
+    request: REQUEST,
     needs: Some("messages"),
     takes_forms: false,
     streams: false,

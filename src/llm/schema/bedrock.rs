@@ -1,18 +1,39 @@
 //! Bedrock: Converse for all models, InvokeModel in each model's own shape (Anthropic's is read, and of the others what
 //! Bedrock's own headers count). Which model and whether it streams stands in the path. Source: the API reference.
 
-use super::{Asked, Contract, Count, Dialect, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, Small, Want};
-use super::{REST, anthropic, asked, attachment, count, error, known, media, object, path, text, told};
+use super::{
+    Asked, Contract, Count, Dialect, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, Small, TOOLS,
+    TOOLS_BY_MEMBER, Want,
+};
+use super::{REST, anthropic, asked, attachment, count, error, fields, known, media, object, path, text, told};
 
 static SOURCE: [Field<Asked>; 1] = [path("source", &[attachment("bytes")])];
 static BLOCK: [Field<Asked>; 3] = [path("image", &SOURCE), path("document", &SOURCE), path("video", &SOURCE)];
 
-static REQUEST: [Field<Asked>; 4] = [
+static ADDITIONAL: &[Field<Asked>] = fields! {
+    [asked("speed", Asked::Speed), asked("inference_geo", Asked::Region),]
+    free [
+        "anthropic_beta" "inferenceConfig" "output_config" "reasoning" "reasoningConfig" "reasoning_config" "reasoning_effort"
+        "thinking" "tool_choice" "top_k" "topK"
+    ]
+};
+
+static REQUEST: &[Field<Asked>] = fields! {
+    [
     ROLE,
     SENSITIVITY,
     object("inferenceConfig", Asked::Nest, &[asked("maxTokens", Asked::Bound(0))]),
-    object("messages", Asked::Needed, &[path("content", &BLOCK)]),
-];
+    path("serviceTier", &[asked("type", Asked::ServiceTier)]),
+    path("performanceConfig", &[asked("latency", Asked::Speed)]),
+    path("toolConfig", &[TOOLS_BY_MEMBER]),
+    // Whatever the model knows beside.
+    path("additionalModelRequestFields", ADDITIONAL),
+    object("messages", Asked::Needed, &[path("content", &BLOCK)]),]
+    free [
+        "system" "guardrailConfig" "promptVariables" "additionalModelResponseFieldPaths" "requestMetadata" "outputConfig"
+        "projectIdentifier"
+    ]
+};
 
 static ANSWER: [Field<Fact>; 6] = [
     error("error"),
@@ -79,7 +100,7 @@ static BOUNDS: [Slot; 1] = [Slot { nest: Some("inferenceConfig"), name: "maxToke
 pub static CONVERSE: Schema = Schema {
     name: "bedrock_converse",
     dialect: Dialect::Aws,
-    request: &REQUEST,
+    request: REQUEST,
     needs: None,
     takes_forms: false,
     streams: false,
@@ -101,7 +122,8 @@ pub static CONVERSE: Schema = Schema {
 };
 
 /// Each family of models calls its bound otherwise.
-static INVOKE_REQUEST: [Field<Asked>; 9] = [
+static INVOKE_REQUEST: &[Field<Asked>] = fields! {
+    [
     ROLE,
     SENSITIVITY,
     asked("max_tokens", Asked::Bound(0)),
@@ -109,14 +131,26 @@ static INVOKE_REQUEST: [Field<Asked>; 9] = [
     asked("maxTokens", Asked::Bound(0)),
     path("inferenceConfig", &[asked("maxTokens", Asked::Bound(0)), asked("max_new_tokens", Asked::Bound(0))]),
     path("textGenerationConfig", &[asked("maxTokenCount", Asked::Bound(0))]),
+    TOOLS,
     path("messages", &[path("content", &[path("source", &[attachment("data")])])]),
     // Titan's picture, which it bills by the piece.
-    Field { name: "inputImage", key: Some(Asked::Picture), want: Want::Size, inside: &[] },
-];
+    Field { name: "inputImage", key: Some(Asked::Picture), want: Want::Size, inside: &[] },]
+    free [
+        "anthropic_beta" "anthropic_version" "container" "context_management" "metadata" "output_config" "output_format"
+        "stop_sequences" "system"
+        "temperature" "thinking" "tool_choice" "top_k" "top_p" "mcp_servers"
+        // Titan's, Nova's, Llama's, Mistral's, Cohere's.
+        "inputText" "embeddingConfig" "embeddingTypes" "dimensions" "normalize" "taskType" "textToImageParams"
+        "imageGenerationConfig" "singleEmbeddingParams"
+        "schemaVersion" "toolConfig" "prompt" "images" "stop" "truncate" "texts" "input_type" "embedding_types" "inputs"
+        "output_dimension" "query" "documents" "top_n"
+        "api_version" "message" "chat_history" "preamble" "k" "p" "seed" "frequency_penalty" "presence_penalty"
+    ]
+};
 
 pub static INVOKE: Schema = Schema {
     name: "bedrock_invoke",
-    request: &INVOKE_REQUEST,
+    request: INVOKE_REQUEST,
     wrapped: true,
     own: false,
     output: Output::Unwritten,

@@ -1,17 +1,30 @@
 //! Cohere's chat (second version, and the first one's shapes where they differ), embeddings and rerankings; the last is
 //! also what Jina, Voyage and others answer. Source: the API references.
 
-use super::{Asked, Contract, Count, Dialect, Fact, Field, Item, Output, ROLE, SENSITIVITY, Schema, Slot, Small, Want};
-use super::{REST, asked, attachment, count, error, known, object, path, text, told};
+use super::{
+    Asked, Contract, Count, Dialect, Fact, Field, Item, Output, ROLE, SENSITIVITY, Schema, Slot, Small, TOOLS, Want,
+};
+use super::{REST, asked, attachment, count, error, fields, known, object, path, text, told};
 
-static REQUEST: [Field<Asked>; 6] = [
+static REQUEST: &[Field<Asked>] = fields! {
+    [
     ROLE,
     SENSITIVITY,
     asked("model", Asked::Model),
     asked("stream", Asked::Stream),
     asked("max_tokens", Asked::Bound(0)),
-    path("messages", &[path("content", &[path("image_url", &[attachment("url")])])]),
-];
+    TOOLS,
+    path("messages", &[path("content", &[path("image_url", &[attachment("url")])])]),]
+    free [
+        "strict_tools" "documents" "citation_options" "response_format" "safety_mode" "stop_sequences" "temperature" "seed"
+        "frequency_penalty"
+        "presence_penalty" "k" "p" "logprobs" "tool_choice" "thinking" "priority"
+        // The first version.
+        "message" "chat_history" "preamble" "preamble_override" "prompt_truncation" "raw_prompting" "citation_quality"
+        "tool_results" "force_single_step"
+        "max_input_tokens"
+    ]
+};
 
 /// `billed_units` are what is charged, `tokens` what was counted.
 static COUNTS: [Field<Fact>; 2] = [
@@ -61,7 +74,7 @@ static BOUNDS: [Slot; 1] = [Slot { nest: None, name: "max_tokens" }];
 pub static CHAT: Schema = Schema {
     name: "cohere_chat",
     dialect: Dialect::Cohere,
-    request: &REQUEST,
+    request: REQUEST,
     needs: None,
     takes_forms: false,
     streams: false,
@@ -82,7 +95,13 @@ pub static CHAT: Schema = Schema {
     compressed_stream_bytes_per_token: 14,
 };
 
-static EMBED_REQUEST: [Field<Asked>; 4] = [ROLE, SENSITIVITY, asked("model", Asked::Model), attachment("images")];
+static EMBED_REQUEST: &[Field<Asked>] = fields! {
+    [
+    ROLE, SENSITIVITY, asked("model", Asked::Model), attachment("images"),]
+    free [
+        "input_type" "texts" "inputs" "max_tokens" "output_dimension" "embedding_types" "truncate" "priority"
+    ]
+};
 
 static EMBED_ANSWER: [Field<Fact>; 2] = [
     object(
@@ -102,7 +121,7 @@ static EMBED_ANSWER: [Field<Fact>; 2] = [
 
 pub static EMBED: Schema = Schema {
     name: "cohere_embed",
-    request: &EMBED_REQUEST,
+    request: EMBED_REQUEST,
     output: Output::None,
     answer: &EMBED_ANSWER,
     event: &EMBED_ANSWER,
@@ -110,8 +129,14 @@ pub static EMBED: Schema = Schema {
     ..CHAT
 };
 
-static RERANK_REQUEST: [Field<Asked>; 4] =
-    [ROLE, SENSITIVITY, asked("model", Asked::Model), object("documents", Asked::Document, &[])];
+static RERANK_REQUEST: &[Field<Asked>] = fields! {
+    [
+    ROLE, SENSITIVITY, asked("model", Asked::Model), object("documents", Asked::Document, &[]),]
+    free [
+        "query" "top_n" "top_k" "max_tokens_per_doc" "max_chunks_per_doc" "relevant_spans" "priority" "rank_fields"
+        "return_documents" "truncation" "truncate"
+    ]
+};
 
 static RERANK_ANSWER: [Field<Fact>; 4] = [
     told("model", Fact::Model),
@@ -122,7 +147,7 @@ static RERANK_ANSWER: [Field<Fact>; 4] = [
 
 pub static RERANK: Schema = Schema {
     name: "rerank",
-    request: &RERANK_REQUEST,
+    request: RERANK_REQUEST,
     output: Output::None,
     item: Some(Item::SearchUnit),
     answer: &RERANK_ANSWER,

@@ -1,8 +1,10 @@
 //! Gemini, on Google AI Studio and Vertex. Which model and whether it streams stands in the path; both spellings of a
 //! field are the same field (protobuf's JSON). Source: the API reference, `GenerateContentResponse.UsageMetadata`.
 
-use super::{Asked, Contract, Count, Dialect, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, Small};
-use super::{REST, asked, attachment, count, error, known, media, object, path, text, told};
+use super::{
+    Asked, Contract, Count, Dialect, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, Small, TOOLS_BY_MEMBER,
+};
+use super::{REST, asked, attachment, count, error, fields, known, media, object, path, text, told};
 
 static PARTS: [Field<Asked>; 4] = [
     path("inlineData", &[attachment("data")]),
@@ -18,13 +20,25 @@ static CONFIG: [Field<Asked>; 4] = [
     asked("candidate_count", Asked::Choices),
 ];
 
-static REQUEST: [Field<Asked>; 5] = [
+static REQUEST: &[Field<Asked>] = fields! {
+    [
     ROLE,
     SENSITIVITY,
     object("generationConfig", Asked::Nest, &CONFIG),
     object("generation_config", Asked::Nest, &CONFIG),
-    object("contents", Asked::Needed, &[path("parts", &PARTS)]),
-];
+    asked("serviceTier", Asked::ServiceTier),
+    asked("service_tier", Asked::ServiceTier),
+    TOOLS_BY_MEMBER,
+    asked("cachedContent", Asked::CacheWrite),
+    asked("cached_content", Asked::CacheWrite),
+    object("contents", Asked::Needed, &[path("parts", &PARTS)]),]
+    free [
+        "safetySettings" "safety_settings" "systemInstruction" "system_instruction" "toolConfig" "tool_config" "labels"
+        "modelArmorConfig"
+        "model_armor_config" "store" "model" "automaticFunctionCalling" "continuationToken" "continuation_token"
+        "automaticContinuation"
+    ]
+};
 
 static DETAILS: [Field<Fact>; 2] = [told("modality", Fact::Modality), told("tokenCount", Fact::ModalityTokens)];
 const INPUT: Fact = Fact::Modalities { audio: Count::AudioInput, image: Count::ImageInput };
@@ -77,7 +91,7 @@ static BOUNDS: [Slot; 1] = [Slot { nest: Some("generationConfig"), name: "maxOut
 pub static GENERATE: Schema = Schema {
     name: "gemini_generate",
     dialect: Dialect::Gemini,
-    request: &REQUEST,
+    request: REQUEST,
     needs: Some("contents"),
     takes_forms: false,
     streams: false,
@@ -113,12 +127,19 @@ static EMBED_ANSWER: [Field<Fact>; 3] = [
 ];
 
 /// Imagen's pictures are made by as many as are asked for.
-static EMBED_REQUEST: [Field<Asked>; 3] =
-    [ROLE, SENSITIVITY, path("parameters", &[asked("sampleCount", Asked::Choices)])];
+static EMBED_REQUEST: &[Field<Asked>] = fields! {
+    [
+    ROLE, SENSITIVITY, path("parameters", &[asked("sampleCount", Asked::Choices)]),]
+    free [
+        "content" "taskType" "task_type" "title" "outputDimensionality" "output_dimensionality" "requests" "instances"
+        "model"
+        "embedContentConfig" "embed_content_config" "contents" "labels"
+    ]
+};
 
 pub static EMBED: Schema = Schema {
     name: "gemini_embed",
-    request: &EMBED_REQUEST,
+    request: EMBED_REQUEST,
     needs: None,
     output: Output::None,
     answer: &EMBED_ANSWER,

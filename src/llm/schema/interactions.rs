@@ -1,21 +1,32 @@
 //! Gemini's Interactions: a model or an agent, in the foreground or not. Agents choose their own models, so a request must name
 //! one. Source: the API reference, `Interaction` and `Usage`.
 
-use super::{Asked, Contract, Count, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, gemini};
-use super::{REST, asked, attachment, count, error, known, media, object, path, text, told};
+use super::{Asked, Contract, Count, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, TOOLS, gemini};
+use super::{REST, asked, attachment, count, error, fields, free, known, media, object, path, text, told};
 
 static CONFIG: [Field<Asked>; 1] = [asked("max_output_tokens", Asked::Bound(0))];
 
-static REQUEST: [Field<Asked>; 8] = [
+static REQUEST: &[Field<Asked>] = fields! {
+    [
     ROLE,
     SENSITIVITY,
     asked("model", Asked::Model),
     asked("agent", Asked::OtherModel("agent")),
     asked("stream", Asked::Stream),
     object("generation_config", Asked::Nest, &CONFIG),
-    object("tools", Asked::Tools, &[]),
-    path("input", &[attachment("data"), attachment("uri"), path("content", &[attachment("data"), attachment("uri")])]),
-];
+    TOOLS,
+    asked("service_tier", Asked::ServiceTier),
+    free("previous_interaction_id"),
+    free("cached_content"),
+    free("environment"),
+    asked("background", Asked::Background),
+    path("input", &[attachment("data"), attachment("uri"), path("content", &[attachment("data"), attachment("uri")])]),]
+    free [
+        "agent_config" "continuation_token" "labels" "response_format" "response_mime_type" "response_modalities"
+        "safety_settings"
+        "store" "system_instruction" "webhook_config"
+    ]
+};
 
 static BY_MODALITY: [Field<Fact>; 2] = [told("modality", Fact::Modality), told("tokens", Fact::ModalityTokens)];
 
@@ -77,7 +88,7 @@ static BOUNDS: [Slot; 1] = [Slot { nest: Some("generation_config"), name: "max_o
 
 pub static INTERACTIONS: Schema = Schema {
     name: "gemini_interactions",
-    request: &REQUEST,
+    request: REQUEST,
     needs: None,
     output: Output::Field(&BOUNDS),
     background: true,

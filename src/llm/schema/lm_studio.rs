@@ -1,17 +1,22 @@
 //! LM Studio's own API. Source: its REST reference.
 
 use super::{Asked, Contract, Count, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, openai};
-use super::{asked, attachment, count, error, object, path, text, told};
+use super::{asked, attachment, count, error, fields, free, object, path, text, told};
 
-static REQUEST: [Field<Asked>; 7] = [
+static REQUEST: &[Field<Asked>] = fields! {
+    [
     ROLE,
     SENSITIVITY,
     asked("model", Asked::Model),
     asked("stream", Asked::Stream),
     asked("max_output_tokens", Asked::Bound(0)),
-    object("integrations", Asked::Tools, &[]),
-    path("input", &[attachment("data_url")]),
-];
+    object("integrations", Asked::Tools, &[asked("type", Asked::ToolKind)]),
+    free("previous_response_id"),
+    path("input", &[attachment("data_url")]),]
+    free [
+        "system_prompt" "temperature" "top_p" "top_k" "min_p" "repeat_penalty" "reasoning" "context_length" "store"
+    ]
+};
 
 static STATS: [Field<Fact>; 3] = [
     count("input_tokens", Count::Input),
@@ -39,7 +44,7 @@ static BOUNDS: [Slot; 1] = [Slot { nest: None, name: "max_output_tokens" }];
 
 pub static CHAT: Schema = Schema {
     name: "lm_studio_chat",
-    request: &REQUEST,
+    request: REQUEST,
     output: Output::Field(&BOUNDS),
     background: false,
     answer: &ANSWER,

@@ -1,19 +1,24 @@
 //! Ollama's own API: newline-delimited JSON, streamed unless the client says otherwise. What its cache held of the prompt
 //! is not counted at all: then the input is estimated. Source: the API reference.
 
-use super::{Asked, Contract, Count, Dialect, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, Small};
-use super::{REST, asked, attachment, count, error, known, object, path, text, told};
+use super::{Asked, Contract, Count, Dialect, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, Small, TOOLS};
+use super::{REST, asked, attachment, count, error, fields, known, object, path, text, told};
 
 static OPTIONS: [Field<Asked>; 1] = [asked("num_predict", Asked::Bound(0))];
 
-static CHAT_REQUEST: [Field<Asked>; 6] = [
+static CHAT_REQUEST: &[Field<Asked>] = fields! {
+    [
     ROLE,
     SENSITIVITY,
     asked("model", Asked::Model),
     asked("stream", Asked::Stream),
     object("options", Asked::Nest, &OPTIONS),
-    object("messages", Asked::Needed, &[attachment("images")]),
-];
+    TOOLS,
+    object("messages", Asked::Needed, &[attachment("images")]),]
+    free [
+        "think" "logprobs" "top_logprobs" "format" "keep_alive" "truncate" "shift"
+    ]
+};
 
 static ANSWER: [Field<Fact>; 7] = [
     told("model", Fact::Model),
@@ -41,7 +46,7 @@ static BOUNDS: [Slot; 1] = [Slot { nest: Some("options"), name: "num_predict" }]
 pub static CHAT: Schema = Schema {
     name: "ollama_chat",
     dialect: Dialect::Ollama,
-    request: &CHAT_REQUEST,
+    request: CHAT_REQUEST,
     needs: None,
     takes_forms: false,
     streams: true,
@@ -62,22 +67,33 @@ pub static CHAT: Schema = Schema {
     compressed_stream_bytes_per_token: 22,
 };
 
-static GENERATE_REQUEST: [Field<Asked>; 6] = [
+static GENERATE_REQUEST: &[Field<Asked>] = fields! {
+    [
     ROLE,
     SENSITIVITY,
     asked("model", Asked::Model),
     asked("stream", Asked::Stream),
     object("options", Asked::Nest, &OPTIONS),
-    attachment("images"),
-];
+    attachment("images"),]
+    free [
+        "prompt" "suffix" "system" "template" "context" "think" "logprobs" "top_logprobs" "raw" "format" "keep_alive"
+        "width" "height" "steps" "truncate" "shift"
+    ]
+};
 
-pub static GENERATE: Schema = Schema { name: "ollama_generate", request: &GENERATE_REQUEST, ..CHAT };
+pub static GENERATE: Schema = Schema { name: "ollama_generate", request: GENERATE_REQUEST, ..CHAT };
 
-static EMBED_REQUEST: [Field<Asked>; 3] = [ROLE, SENSITIVITY, asked("model", Asked::Model)];
+static EMBED_REQUEST: &[Field<Asked>] = fields! {
+    [
+    ROLE, SENSITIVITY, asked("model", Asked::Model),]
+    free [
+        "input" "prompt" "truncate" "options" "keep_alive" "dimensions"
+    ]
+};
 
 pub static EMBED: Schema = Schema {
     name: "ollama_embed",
-    request: &EMBED_REQUEST,
+    request: EMBED_REQUEST,
     streams: false,
     output: Output::None,
     contract: Contract::InputOnly,

@@ -1,8 +1,13 @@
 //! OpenAI's APIs, and what Azure, OpenRouter, Groq, DeepSeek, Mistral, xAI, vLLM, Together, Perplexity and others add to
 //! them. Sources: the providers' API references.
 
-use super::{Asked, Contract, Count, Dialect, Fact, Field, Item, Output, ROLE, SENSITIVITY, Schema, Slot, Small, Want};
-use super::{REST, STRAYS, asked, attachment, count, error, known, media, object, path, reasoned, text, told, varying};
+use super::{
+    Asked, Contract, Count, Dialect, Fact, Field, Item, Output, ROLE, SENSITIVITY, Schema, Slot, Small, TOOLS, Want,
+};
+use super::{
+    REST, STRAYS, asked, attachment, count, error, fields, known, media, never, object, path, reasoned, text, told,
+    varying,
+};
 
 static PARTS: [Field<Asked>; 4] = [
     path("image_url", &[attachment("url")]),
@@ -17,10 +22,21 @@ const STREAM_OPTIONS: Field<Asked> =
 /// OpenRouter's list of models to try after the first, and LiteLLM's.
 const OTHER_MODELS: Field<Asked> = object("models", Asked::OtherModels("models"), &[]);
 const FALLBACKS: Field<Asked> = object("fallbacks", Asked::OtherModels("fallbacks"), &[]);
-const TOOLS: Field<Asked> = object("tools", Asked::Tools, &[]);
+/// Fields by which a chat has the provider search: OpenAI's and Perplexity's, xAI's, OpenRouter's.
+const SEARCH: Field<Asked> = object("web_search_options", Asked::Search("web_search_options"), &[]);
+static SOURCES: [Field<Asked>; 2] = [asked("mode", Asked::ToolMode), asked("max_search_results", Asked::ToolMost)];
+const LIVE_SEARCH: Field<Asked> = object("search_parameters", Asked::Search("search_parameters"), &SOURCES);
+const PLUGINS: Field<Asked> = object("plugins", Asked::Plugins, &[asked("id", Asked::ToolKind)]);
+const OTHERS_SERVE: &str = "left out: which models may serve is said to the gateway";
+/// Names of the bound that some servers put before the API's own.
+const BOUND: &str = "left out: the bound on the output is `max_tokens`";
+const NOT_N_PREDICT: Field<Asked> = never("n_predict", BOUND);
+const NOT_NUM_PREDICT: Field<Asked> = never("num_predict", BOUND);
+const NOT_NEW_TOKENS: Field<Asked> = never("max_new_tokens", BOUND);
 const STORE: Field<Asked> = asked("store", Asked::Store);
 
-static CHAT_REQUEST: [Field<Asked>; 14] = [
+static CHAT_REQUEST: &[Field<Asked>] = fields! {
+    [
     asked("model", Asked::Model),
     ROLE,
     SENSITIVITY,
@@ -34,8 +50,49 @@ static CHAT_REQUEST: [Field<Asked>; 14] = [
     OTHER_MODELS,
     FALLBACKS,
     STORE,
-    object("messages", Asked::Needed, &[path("content", &PARTS)]),
-];
+    SEARCH,
+    LIVE_SEARCH,
+    PLUGINS,
+    // vLLM's.
+    asked("best_of", Asked::Choices),
+    asked("speed", Asked::Speed),
+    asked("inference_geo", Asked::Region),
+    NOT_N_PREDICT,
+    NOT_NUM_PREDICT,
+    NOT_NEW_TOKENS,
+    never("context_window_fallbacks", OTHERS_SERVE),
+    never("content_policy_fallbacks", OTHERS_SERVE),
+    never("preset", OTHERS_SERVE),
+    never("route", OTHERS_SERVE),
+    never("deferred", "left out: what it comes to would be had later, past this gateway"),
+    // Clients that are pointed at the wrong path send it.
+    object("input", Asked::Misplaced, &[]),
+    object("messages", Asked::Needed, &[path("content", &PARTS)]),]
+    free [
+        "audio" "frequency_penalty" "function_call" "functions" "logit_bias" "logprobs" "metadata" "modalities"
+        "moderation" "parallel_tool_calls"
+        "prediction" "presence_penalty" "prompt_cache_key" "prompt_cache_options" "prompt_cache_retention"
+        "reasoning_effort" "response_format" "safety_identifier"
+        "seed" "stop" "temperature" "tool_choice" "top_logprobs" "top_p" "user" "verbosity"
+        // Mistral.
+        "guardrails" "prompt_logprobs" "prompt_mode" "random_seed" "repetition_penalty" "safe_prompt" "top_k"
+        "top_prompt_logprobs" "min_tokens"
+        // OpenRouter, Groq, xAI, DeepSeek, Qwen, Z.ai, Perplexity.
+        "disable_tool_validation" "include_reasoning" "reasoning" "reasoning_format" "reasoning_split" "session_id"
+        "thinking" "thinking_budget" "enable_thinking" "tool_stream" "top_a"
+        "transforms" "usage" "image_config" "citation_options" "return_images" "return_related_questions"
+        "search_domain_filter" "search_mode" "search_recency_filter"
+        // vLLM, SGLang, llama.cpp, LM Studio, Ollama.
+        "add_generation_prompt" "bad_words" "cache_prompt" "chat_template" "chat_template_kwargs" "continue_final_message"
+        "ignore_eos" "id_slot"
+        "include_stop_str_in_output" "keep_alive" "length_penalty" "min_p" "mirostat" "mirostat_eta" "mirostat_tau"
+        "n_keep" "n_probs" "grammar" "guided_choice" "guided_grammar"
+        "guided_json" "guided_regex" "json_schema" "repeat_last_n" "repeat_penalty" "return_token_ids" "return_tokens"
+        "samplers" "skip_special_tokens"
+        "spaces_between_special_tokens" "stop_token_ids" "structured_outputs" "think" "tfs_z" "timings_per_token"
+        "truncate_prompt_tokens" "ttl" "typical_p"
+    ]
+};
 
 /// The same reasoning comes under up to three names at once.
 static MESSAGE: [Field<Fact>; 19] = [
@@ -198,7 +255,7 @@ pub static GATEWAY_CHAT: Schema = Schema { name: "gateway_chat", own: true, ..CH
 pub static CHAT: Schema = Schema {
     name: "openai_chat",
     dialect: Dialect::OpenAi,
-    request: &CHAT_REQUEST,
+    request: CHAT_REQUEST,
     needs: Some("messages"),
     takes_forms: false,
     streams: false,
@@ -223,7 +280,8 @@ pub static CHAT: Schema = Schema {
 /// The older API knows one spelling, whatever the price says.
 static COMPLETION_BOUNDS: [Slot; 1] = [Slot { nest: None, name: "max_tokens" }];
 
-static COMPLETIONS_REQUEST: [Field<Asked>; 12] = [
+static COMPLETIONS_REQUEST: &[Field<Asked>] = fields! {
+    [
     ROLE,
     SENSITIVITY,
     OTHER_MODELS,
@@ -233,15 +291,31 @@ static COMPLETIONS_REQUEST: [Field<Asked>; 12] = [
     // `best_of` answers are generated and billed, and at least `n` of them.
     asked("n", Asked::Choices),
     asked("best_of", Asked::Choices),
+    NOT_N_PREDICT,
+    NOT_NUM_PREDICT,
+    NOT_NEW_TOKENS,
     Field { name: "prompt", key: Some(Asked::Prompts), want: Want::Size, inside: &[] },
     asked("max_tokens", Asked::Bound(0)),
     STREAM_OPTIONS,
-    asked("service_tier", Asked::ServiceTier),
-];
+    asked("service_tier", Asked::ServiceTier),]
+    free [
+        "echo" "frequency_penalty" "logit_bias" "logprobs" "metadata" "presence_penalty" "seed" "stop" "suffix"
+        "temperature" "top_p" "user"
+        "response_format" "prompt_cache_key" "safety_identifier"
+        "add_special_tokens" "bad_words" "cache_prompt" "grammar" "guided_choice" "guided_grammar" "guided_json"
+        "guided_regex" "id_slot" "ignore_eos"
+        "include_stop_str_in_output" "json_schema" "keep_alive" "length_penalty" "min_p" "min_tokens" "mirostat"
+        "mirostat_eta" "mirostat_tau" "n_keep" "n_probs"
+        "prompt_logprobs" "repeat_last_n" "repeat_penalty" "repetition_penalty" "return_token_ids" "samplers"
+        "skip_special_tokens"
+        "spaces_between_special_tokens" "stop_token_ids" "structured_outputs" "tfs_z" "top_k" "truncate_prompt_tokens"
+        "typical_p"
+    ]
+};
 
 pub static COMPLETIONS: Schema = Schema {
     name: "openai_completions",
-    request: &COMPLETIONS_REQUEST,
+    request: COMPLETIONS_REQUEST,
     needs: None,
     output: Output::Field(&COMPLETION_BOUNDS),
     // With `echo`, only the prompt comes back from OpenAI; llama-cpp-python takes it for "no bound".
@@ -249,7 +323,8 @@ pub static COMPLETIONS: Schema = Schema {
     ..CHAT
 };
 
-static RESPONSES_REQUEST: [Field<Asked>; 14] = [
+static RESPONSES_REQUEST: &[Field<Asked>] = fields! {
+    [
     ROLE,
     SENSITIVITY,
     OTHER_MODELS,
@@ -267,8 +342,13 @@ static RESPONSES_REQUEST: [Field<Asked>; 14] = [
             attachment("image_url"),
             asked("type", Asked::ItemKind),
             asked("id", Asked::ItemId),
+            // Tools that a search has found, or that join in the middle.
+            TOOLS,
         ],
     ),
+    object("prompt", Asked::StoredPrompt, &[]),
+    asked("max_tool_calls", Asked::AllToolsMost),
+    PLUGINS,
     STORE,
     asked("background", Asked::Background),
     asked("previous_response_id", Asked::Refers("previous_response_id")),
@@ -277,8 +357,16 @@ static RESPONSES_REQUEST: [Field<Asked>; 14] = [
         key: Some(Asked::Refers("conversation")),
         want: Want::Value,
         inside: &[asked("id", Asked::Refers("conversation.id"))],
-    },
-];
+    },]
+    free [
+        "access_programs" "background_options" "context_management" "image" "include" "instructions" "metadata"
+        "moderation"
+        "parallel_tool_calls" "prompt_cache_key" "prompt_cache_options" "prompt_cache_retention" "reasoning"
+        "safety_identifier" "stream_options" "temperature" "text"
+        "tool_choice" "top_logprobs" "top_p" "truncation" "user" "client_metadata" "frequency_penalty" "presence_penalty"
+        "top_k"
+    ]
+};
 
 static RESPONSES_USAGE: [Field<Fact>; 7] = [
     count("input_tokens", Count::Input),
@@ -309,6 +397,7 @@ const CALL_KIND: Field<Fact> = told("type", Fact::CallKind);
 const CALL_STATUS: Field<Fact> = told("status", Fact::CallStatus);
 const CALL_ACTION: Field<Fact> = path("action", &[told("type", Fact::CallAction)]);
 const CALL_CONTAINER: Field<Fact> = told("container_id", Fact::CallContainer);
+const CALL_SHELL: Field<Fact> = path("environment", &[CALL_CONTAINER]);
 
 /// The whole answer at the end of a stream, without the texts that the deltas have told already.
 static STREAMED_RESPONSE: [Field<Fact>; 8] = [
@@ -319,7 +408,7 @@ static STREAMED_RESPONSE: [Field<Fact>; 8] = [
     told("service_tier", Fact::ServiceTier),
     object("usage", Fact::Usage, &RESPONSES_USAGE),
     path("tool_usage", &TOOL_USAGE),
-    object("output", Fact::Call, &[CALL_ID, CALL_KIND, CALL_STATUS, CALL_ACTION, CALL_CONTAINER]),
+    object("output", Fact::Call, &[CALL_ID, CALL_KIND, CALL_STATUS, CALL_ACTION, CALL_CONTAINER, CALL_SHELL]),
 ];
 
 static RESPONSES_EVENT: [Field<Fact>; 7] = [
@@ -328,7 +417,7 @@ static RESPONSES_EVENT: [Field<Fact>; 7] = [
     varying("sequence_number"),
     varying("obfuscation"),
     path("response", &STREAMED_RESPONSE),
-    object("item", Fact::Call, &[CALL_ID, CALL_KIND, CALL_STATUS, CALL_ACTION, CALL_CONTAINER]),
+    object("item", Fact::Call, &[CALL_ID, CALL_KIND, CALL_STATUS, CALL_ACTION, CALL_CONTAINER, CALL_SHELL]),
     error("error"),
 ];
 
@@ -356,6 +445,7 @@ static RESPONSES_ANSWER: [Field<Fact>; 8] = [
             // What it looks for; the query is written, what it finds is not.
             CALL_ACTION,
             CALL_CONTAINER,
+            CALL_SHELL,
             media("result"),
             known("role"),
             known("call_id"),
@@ -381,7 +471,7 @@ static RESPONSE_BOUNDS: [Slot; 1] = [Slot { nest: None, name: "max_output_tokens
 pub static RESPONSES: Schema = Schema {
     name: "openai_responses",
     dialect: Dialect::OpenAi,
-    request: &RESPONSES_REQUEST,
+    request: RESPONSES_REQUEST,
     needs: None,
     takes_forms: false,
     streams: false,
@@ -402,14 +492,23 @@ pub static RESPONSES: Schema = Schema {
     compressed_stream_bytes_per_token: 20,
 };
 
-static EMBEDDINGS_REQUEST: [Field<Asked>; 3] = [ROLE, SENSITIVITY, asked("model", Asked::Model)];
+static EMBEDDINGS_REQUEST: &[Field<Asked>] = fields! {
+    [
+    ROLE, SENSITIVITY, asked("model", Asked::Model),]
+    free [
+        "dimensions" "encoding_format" "input" "user"
+        "add_special_tokens" "embedding_type" "embedding_types" "input_type" "inputs" "keep_alive" "late_chunking"
+        "metadata" "normalize" "normalized" "output_dimension"
+        "output_dtype" "priority" "task" "truncate" "truncate_prompt_tokens" "truncation"
+    ]
+};
 
 static EMBEDDINGS_ANSWER: [Field<Fact>; 3] =
     [told("model", Fact::Model), error("error"), object("usage", Fact::Usage, &CHAT_USAGE)];
 
 pub static EMBEDDINGS: Schema = Schema {
     name: "openai_embeddings",
-    request: &EMBEDDINGS_REQUEST,
+    request: EMBEDDINGS_REQUEST,
     needs: None,
     output: Output::None,
     usage_option: false,
@@ -420,8 +519,19 @@ pub static EMBEDDINGS: Schema = Schema {
     ..CHAT
 };
 
-static IMAGES_REQUEST: [Field<Asked>; 5] =
-    [ROLE, SENSITIVITY, asked("model", Asked::Model), asked("stream", Asked::Stream), asked("n", Asked::Choices)];
+static IMAGES_REQUEST: &[Field<Asked>] = fields! {
+    [
+    ROLE, SENSITIVITY, asked("model", Asked::Model), asked("stream", Asked::Stream), asked("n", Asked::Choices),
+    // Of a moving picture, each is made.
+    asked("frame_count", Asked::Frames),
+    asked("output_format", Asked::Format),]
+    free [
+        "background" "complexity" "image" "input_fidelity" "markup" "mask" "moderation" "output_compression"
+        "partial_images"
+        "prompt" "quality" "response_format" "safety_identifier" "size" "style" "svg" "user" "aspect_ratio" "image_format"
+        "resolution"
+    ]
+};
 
 static IMAGES_ANSWER: [Field<Fact>; 4] = [
     told("type", Fact::Kind),
@@ -445,7 +555,7 @@ static IMAGES_ANSWER: [Field<Fact>; 4] = [
 
 pub static IMAGES: Schema = Schema {
     name: "openai_images",
-    request: &IMAGES_REQUEST,
+    request: IMAGES_REQUEST,
     takes_forms: true,
     needs: None,
     // The dearest picture of OpenAI's image models: high quality, upright.
@@ -459,12 +569,18 @@ pub static IMAGES: Schema = Schema {
 };
 
 /// What is read out is sold by the character.
-static AUDIO_REQUEST: [Field<Asked>; 4] = [
+static AUDIO_REQUEST: &[Field<Asked>] = fields! {
+    [
     ROLE,
     SENSITIVITY,
     asked("model", Asked::Model),
-    Field { name: "input", key: Some(Asked::Characters), want: Want::Size, inside: &[] },
-];
+    Field { name: "input", key: Some(Asked::Characters), want: Want::Size, inside: &[] },]
+    free [
+        "instructions" "response_format" "speed" "stream_format" "voice" "chunking_strategy" "file" "include" "keywords"
+        "known_speaker_names" "known_speaker_references" "language" "languages" "prompt" "temperature"
+        "timestamp_granularities"
+    ]
+};
 
 static AUDIO_ANSWER: [Field<Fact>; 6] = [
     told("type", Fact::Kind),
@@ -489,7 +605,7 @@ static AUDIO_ANSWER: [Field<Fact>; 6] = [
 
 pub static AUDIO: Schema = Schema {
     name: "openai_audio",
-    request: &AUDIO_REQUEST,
+    request: AUDIO_REQUEST,
     takes_forms: true,
     needs: None,
     // Four minutes of speech at twenty tokens a second: the longest text that is read out.

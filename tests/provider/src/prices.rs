@@ -46,11 +46,11 @@ impl Rates {
 
 /// The models with a price of their own; any other costs [`DEFAULT_RATES`].
 pub const PRICES: &[(&str, Rates)] = &[
-    ("gpt-4o-mini", Rates::new(150_000, 75_000, 600_000)),
-    ("gpt-4o", Rates::new(2_500_000, 1_250_000, 10_000_000)),
+    ("gpt-4o-mini", Rates::new(150_000, 75_000, 600_000).searching(0, 10_000_000_000)),
+    ("gpt-4o", Rates::new(2_500_000, 1_250_000, 10_000_000).searching(0, 10_000_000_000)),
     ("gpt-4", Rates::new(30_000_000, 30_000_000, 60_000_000)),
     ("tiny", Rates::new(100_000, 100_000, 400_000)),
-    ("gpt-5-mini", Rates::new(250_000, 25_000, 2_000_000)),
+    ("gpt-5-mini", Rates::new(250_000, 25_000, 2_000_000).searching(0, 10_000_000_000)),
     ("gpt-3.5-turbo-instruct", Rates::new(1_500_000, 1_500_000, 2_000_000)),
     ("text-embedding-3-small", Rates::new(20_000, 20_000, 0)),
     ("rerank-v3.5", Rates::new(0, 0, 0).searching(2_000_000_000, 0)),
@@ -58,7 +58,7 @@ pub const PRICES: &[(&str, Rates)] = &[
         "claude-sonnet-4",
         Rates::new(3_000_000, 300_000, 15_000_000).writing(3_750_000, 6_000_000).searching(0, 10_000_000_000),
     ),
-    ("gemini-2.5-flash", Rates::new(300_000, 75_000, 2_500_000)),
+    ("gemini-2.5-flash", Rates::new(300_000, 75_000, 2_500_000).searching(0, 35_000_000_000)),
     ("amazon.nova-lite-v1:0", Rates::new(60_000, 15_000, 240_000)),
     ("llama3.2", Rates::new(100_000, 100_000, 400_000)),
 ];

@@ -1,0 +1,171 @@
+//! What a request asks for beside tokens, held against the prices of who may serve it: hosted tools, dearer rates, models that
+//! work inside of tools.
+//!
+//! Trade-off: what has no price is refused by its name, unless the operator says otherwise. A provider without the price is left
+//! out of the chain, as long as another has it.
+
+use super::Leg;
+use super::offer::Wish;
+use crate::llm::stance::{Stance, Stances};
+use crate::llm::tools::Kind;
+use crate::outcome::{Outcome, Rejection, shown};
+use crate::price::Tariff;
+
+/// A lever that some leg's price says nothing of.
+enum Lever<'a> {
+    Tool { name: &'a str, kind: Kind },
+    Rate { field: &'static str, name: &'a str },
+}
+
+impl Lever<'_> {
+    fn has_price(&self, tariff: &Tariff) -> bool {
+        match self {
+            Self::Tool { kind: Kind::Free, .. } => true,
+            Self::Tool { kind: Kind::Sold(piece), .. } => tariff.sells(*piece),
+            Self::Tool { kind: Kind::Unsold, .. } => tariff.is_free(),
+            Self::Rate { name, .. } => tariff.rates_as(name),
+        }
+    }
+
+    fn note(&self) -> String {
+        match self {
+            Self::Tool { name, .. } => format!("tool:{}", shown(name)),
+            Self::Rate { field, name } => format!("{field}:{}", shown(name)),
+        }
+    }
+
+    fn refused(&self, model: &str) -> Rejection {
+        let model = shown(model);
+        let message = match self {
+            Self::Tool { name, kind: Kind::Sold(piece) } => format!(
+                "The tool `{}` is sold by the piece, and the price of the model `{model}` has no `{}` here: leave the tool out, or \
+                 have the operator write that price, or `unpriced_levers: count`.",
+                shown(name),
+                piece.key()
+            ),
+            Self::Tool { name, .. } => format!(
+                "The tool `{}` is sold by what no price here can say: leave it out, or have the operator write `unpriced_levers: \
+                 count`.",
+                shown(name)
+            ),
+            Self::Rate { field, name } => format!(
+                "`{field}: {}` may be dearer, and the price of the model `{model}` has no rates under `service_tiers.{0}` here: leave \
+                 `{field}` out, or have the operator write those rates, or `unpriced_levers: count`.",
+                shown(name)
+            ),
+        };
+        Rejection::plain(Outcome::InvalidRequest, message)
+    }
+}
+
+impl Wish<'_> {
+    /// The legs that have a price for all that is asked for, and what passes without one.
+    pub(super) fn priced(&self, model: &str, legs: Vec<Leg>) -> Result<(Vec<Leg>, Vec<String>), Rejection> {
+        let request = self.request;
+        if request.hosted.is_empty() && request.tool_models.is_empty() && request.rates.dearer().next().is_none() {
+            return Ok((legs, Vec::new()));
+        }
+        let Stances { unknown_tools, unpriced_levers, .. } = self.tenant.rules.stances;
+        let mut noted = Vec::new();
+        let mut levers = Vec::with_capacity(request.hosted.len());
+        for tool in &request.hosted {
+            match (tool.kind, unknown_tools) {
+                (Some(kind), _) => levers.push(Lever::Tool { name: &tool.name, kind }),
+                (None, Stance::Refuse) => return Err(unknown(&tool.name)),
+                (None, Stance::Count) => noted.push(format!("tool:{}", shown(&tool.name))),
+                (None, Stance::Pass) => {}
+            }
+        }
+        levers.extend(request.rates.dearer().map(|(field, name)| Lever::Rate { field, name }));
+        self.inner_models(&legs)?;
+        let missing = |leg: &Leg| levers.iter().find(|lever| !lever.has_price(&leg.tariff));
+        match unpriced_levers {
+            Stance::Refuse => {
+                let first = legs.first().and_then(missing).map(|lever| lever.refused(model));
+                let priced: Vec<Leg> = legs.into_iter().filter(|leg| missing(leg).is_none()).collect();
+                match first {
+                    Some(refused) if priced.is_empty() => return Err(refused),
+                    _ => return Ok((priced, noted)),
+                }
+            }
+            Stance::Count => {
+                let unpriced = |lever: &&Lever<'_>| legs.iter().any(|leg| !lever.has_price(&leg.tariff));
+                noted.extend(levers.iter().filter(unpriced).map(Lever::note));
+            }
+            Stance::Pass => {}
+        }
+        Ok((legs, noted))
+    }
+
+    /// A model that works inside of a tool is one that the tenant may ask for, and no dearer to draw with than the price that it is
+    /// charged by.
+    fn inner_models(&self, legs: &[Leg]) -> Result<(), Rejection> {
+        for name in &self.request.tool_models {
+            let price = self.policy.prices.find(name, self.around.now).filter(|_| self.tenant.allows(name));
+            let draws = |leg: &Leg| leg.tariff.standard.base.image_output;
+            if !price.is_some_and(|price| legs.iter().all(|leg| price.tariff.standard.base.image_output <= draws(leg)))
+            {
+                let message = format!(
+                    "The tool's `model`, `{}`, must be left out: it would work and be billed beside the model that is priced, and \
+                     it is not one that this tenant may use, with a price that is no dearer.",
+                    shown(name)
+                );
+                return Err(Rejection::plain(Outcome::InvalidRequest, message));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Wish<'_> {
+    /// What passes of the fields that no table knows.
+    pub(super) fn unknown_fields(&self) -> Result<&[String], Rejection> {
+        let unknown = &self.request.unknown;
+        let stance = self.tenant.rules.stances.unknown_fields;
+        if unknown.fields.is_empty() && unknown.suspect.is_none() || stance == Stance::Pass {
+            return Ok(&[]);
+        }
+        let refused = |field: &str, why: &str, stance: &str| {
+            let message = format!(
+                "The field `{}` is not known here{why}: leave it out, or have the operator write `unknown_fields: {stance}`.",
+                shown(field)
+            );
+            Err(Rejection::plain(Outcome::InvalidRequest, message))
+        };
+        if let Some((field, what)) = &unknown.suspect {
+            return refused(field, &format!(", and it speaks of {what}"), "pass");
+        }
+        let named = unknown.texts.iter().find(|(_, text)| self.is_model(text));
+        if let Some((at, model)) = named {
+            let field = unknown.fields.get(*at).map_or("", |field| field);
+            return refused(field, &format!(", and it names the model `{}`", shown(model)), "pass");
+        }
+        match unknown.fields.first() {
+            Some(field) if stance == Stance::Refuse => refused(field, "", "count"),
+            _ => Ok(&unknown.fields),
+        }
+    }
+
+    /// Whether a text is the name of a model here, with or without that of its provider. What matches every name says nothing.
+    fn is_model(&self, text: &str) -> bool {
+        let policy = self.policy;
+        let bare = text.rsplit('/').next().unwrap_or(text);
+        [text, bare].into_iter().any(|name| {
+            let priced = policy.prices.find(name, self.around.now).is_some_and(|price| price.model.as_str() != "*");
+            let routed = policy.routes.model(name).is_some_and(|model| model.model.as_str() != "*");
+            priced || routed || policy.aliases.contains_key(name) || policy.routes.candidates(name).is_some()
+        })
+    }
+}
+
+fn unknown(name: &str) -> Rejection {
+    let name = shown(name);
+    let message = format!(
+        "The tool `{name}` is of no kind that is known here, so what it costs can't be told: leave it out, or have the operator \
+         write `unknown_tools: count`."
+    );
+    Rejection::plain(Outcome::InvalidRequest, message)
+}
+
+#[cfg(test)]
+mod tests;

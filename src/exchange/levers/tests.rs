@@ -1,0 +1,325 @@
+//! Levers that cost money, through the whole exchange: refused by name, or reserved and charged.
+
+use serde_json::{Value, json};
+
+use super::super::tests::around;
+use crate::exchange::{AnswerHead, Ending, Exchange, Opening, Step};
+use crate::headers::Headers;
+use crate::limit::cell::Cell;
+use crate::policy::Policy;
+use crate::record::Record;
+use crate::units::UnixNanos;
+
+const NOON: UnixNanos = UnixNanos(1_800_000_000_000_000_000);
+const CHAT: &str = "/v1/chat/completions";
+const RESPONSES: &str = "/v1/responses";
+const MESSAGES: &str = "/v1/messages";
+const GEMINI: &str = "/v1beta/models/gemini-3-pro:generateContent";
+const CONVERSE: &str = "/model/nova/converse";
+
+/// `all` has a price for everything, at tokens that cost nothing: what is reserved is what the levers come to.
+fn policy(adjust: impl Fn(&mut Value)) -> Policy {
+    let nothing = json!({"input_usd_per_1m_tokens": "0", "output_usd_per_1m_tokens": "0"});
+    let price = |model: &str, more: Value| {
+        let mut price = nothing.clone();
+        price["model"] = json!(model);
+        more.as_object().unwrap().iter().for_each(|(key, value)| price[key] = value.clone());
+        price
+    };
+    let sold = json!({
+        "web_search_usd": "0.01", "file_search_usd": "0.0025", "container_session_usd": "0.03", "image_usd": "0.17",
+    });
+    let tier = |usd: &str| json!({"output_usd_per_1m_tokens": usd});
+    let mut rated = sold.clone();
+    rated["service_tiers"] = json!({"priority": tier("20"), "fast": tier("60"), "us": tier("11")});
+    let mut policy = json!({
+        "tenants": {"acme": {"unlimited": ["request_usd", "day_usd"]}},
+        "prices": [
+            price("all", rated), price("gemini-3-pro", sold), price("bare", json!({})), price("nova", json!({})),
+            price("dear", json!({"image_output_usd_per_1m_tokens": "40"})),
+            price("cheap", json!({"image_output_usd_per_1m_tokens": "30"})),
+        ],
+    });
+    adjust(&mut policy);
+    Policy::read(policy.to_string().as_bytes()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn asked(policy: &Policy, path: &str, body: &Value) -> (Exchange, Result<Cell, String>) {
+    let headers = Headers::of(&[(":method", "POST"), (":path", path), ("x-tenant-id", "acme")]);
+    let Opening::Read(mut exchange) = Exchange::open(policy, &headers, NOON) else { panic!("{path} was not read") };
+    assert_eq!(exchange.body(policy, body.to_string().as_bytes()), None);
+    let demand = match exchange.end_of_request(policy, around(None)) {
+        Ok(demand) => demand,
+        Err(reply) => {
+            assert_eq!(reply.status, 400);
+            return (exchange, Err(String::from_utf8(reply.body).unwrap()));
+        }
+    };
+    let mut cell = Cell::default();
+    let decision = cell.admit(policy.rules(demand.tenant).unwrap(), &demand.ask, NOON);
+    assert!(matches!(exchange.decided(policy, Ok(decision), NOON), Step::Forward(_)));
+    (exchange, Ok(cell))
+}
+
+/// What is reserved, in micro-USD, or why it is refused.
+fn reserved(policy: &Policy, path: &str, body: &Value) -> Result<u64, String> {
+    asked(policy, path, body).1.map(|mut cell| cell.levels(NOON, 900).reserved.0 / 1_000)
+}
+
+fn closed(mut exchange: Exchange, policy: &Policy, answer: Option<&Value>, flags: u64) -> Record {
+    if let Some(answer) = answer {
+        let headers = Headers::of(&[(":status", "200"), ("content-type", "application/json")]);
+        let head = AnswerHead { headers: &headers, from_provider: true, cluster: None, end_of_stream: false };
+        exchange.answer_head(policy, &head);
+        exchange.answer_body(answer.to_string().as_bytes(), true, || NOON);
+    }
+    let status = if answer.is_some() { 200 } else { 0 };
+    exchange.close(policy, &Ending { status, flags, sent: true, attempts: 1, ..Ending::default() }, NOON).record
+}
+
+fn with(path: &str, model: &str, more: Value) -> Value {
+    let mut body = match path {
+        CHAT | MESSAGES => json!({"model": model, "max_tokens": 10, "messages": []}),
+        RESPONSES => json!({"model": model, "max_output_tokens": 10, "input": "x"}),
+        GEMINI => json!({"contents": []}),
+        _ => json!({"messages": []}),
+    };
+    more.as_object().unwrap().iter().for_each(|(key, value)| body[key] = value.clone());
+    body
+}
+
+/// 10,000 micro-USD a search, 2,500 a file's, 30,000 a container, 170,000 a picture.
+#[test]
+fn hosted_tools_are_reserved_by_their_own_maximum() {
+    let policy = policy(|_| {});
+    for (path, more, micro_usd) in [
+        (CHAT, json!({}), 0),
+        (CHAT, json!({"tools": [{"type": "function", "function": {"name": "f"}}, {"type": "custom"}]}), 0),
+        (CHAT, json!({"web_search_options": {}}), 10_000),
+        (CHAT, json!({"web_search_options": null, "plugins": null, "search_parameters": null}), 0),
+        (CHAT, json!({"plugins": [{"id": "web", "max_results": 3}, {"id": "response-healing"}]}), 100_000),
+        (CHAT, json!({"search_parameters": {}}), 150_000),
+        (CHAT, json!({"search_parameters": {"mode": "on", "max_search_results": 4}}), 40_000),
+        (CHAT, json!({"search_parameters": {"mode": "off"}}), 0),
+        (RESPONSES, json!({"tools": [{"type": "web_search"}]}), 100_000),
+        (RESPONSES, json!({"tools": [{"type": "web_search_preview_2025_03_11"}], "max_tool_calls": 3}), 30_000),
+        (RESPONSES, json!({"tools": [{"type": "file_search", "vector_store_ids": ["a"]}]}), 25_000),
+        (RESPONSES, json!({"tools": [{"type": "code_interpreter", "container": {"type": "auto"}}]}), 30_000),
+        (RESPONSES, json!({"tools": [{"type": "shell", "environment": {"type": "container_auto"}}]}), 30_000),
+        (RESPONSES, json!({"tools": [{"type": "shell", "environment": {"type": "local"}}]}), 0),
+        (RESPONSES, json!({"tools": [{"type": "image_generation", "quality": "high"}]}), 340_000),
+        (RESPONSES, json!({"tools": [{"type": "mcp"}, {"type": "local_shell"}, {"type": "apply_patch"}]}), 0),
+        (RESPONSES, json!({"input": [{"type": "tool_search_output", "tools": [{"type": "web_search"}]}]}), 100_000),
+        (MESSAGES, json!({"tools": [{"name": "f", "input_schema": {"type": "object"}}, {"type": "bash_20250124"}]}), 0),
+        (MESSAGES, json!({"tools": [{"type": "web_search_20250305", "max_uses": 50}]}), 500_000),
+        (MESSAGES, json!({"tools": [{"type": "web_search_20260318"}, {"type": "web_fetch_20250910"}]}), 100_000),
+        (MESSAGES, json!({"tools": [{"type": "code_execution_20250825", "max_uses": 9}]}), 30_000),
+        (
+            MESSAGES,
+            json!({"messages": [{"role": "user", "content": [
+                {"type": "tool_addition", "tool": {"type": "tool_definition", "definition": {"type": "web_search_20250305"}}},
+            ]}]}),
+            100_000,
+        ),
+        (GEMINI, json!({"tools": [{"functionDeclarations": []}, {"codeExecution": {}}, {"url_context": {}}]}), 0),
+        (GEMINI, json!({"tools": [{"googleSearch": {}}]}), 100_000),
+        (GEMINI, json!({"tools": [{"google_search_retrieval": {}}]}), 100_000),
+        (CONVERSE, json!({"toolConfig": {"tools": [{"toolSpec": {"name": "f"}}, {"cachePoint": {}}]}}), 0),
+    ] {
+        assert_eq!(reserved(&policy, path, &with(path, "all", more.clone())), Ok(micro_usd), "{path} {more}");
+    }
+}
+
+#[test]
+fn a_tool_that_is_unknown_or_has_no_price_is_refused_by_name_unless_the_operator_says_otherwise() {
+    for (path, model, more, key, said) in [
+        (RESPONSES, "bare", json!({"tools": [{"type": "web_search"}]}), "unpriced_levers", "no `web_search_usd`"),
+        (RESPONSES, "bare", json!({"tools": [{"type": "file_search"}]}), "unpriced_levers", "no `file_search_usd`"),
+        (RESPONSES, "bare", json!({"tools": [{"type": "image_generation"}]}), "unpriced_levers", "no `image_usd` or"),
+        (CHAT, "bare", json!({"web_search_options": {}}), "unpriced_levers", "The tool `web_search_options`"),
+        (CHAT, "bare", json!({"tools": [{"type": "code_interpreter"}]}), "unpriced_levers", "container_session_usd"),
+        (
+            CHAT,
+            "all",
+            json!({"tools": [{"type": "builtin_function"}]}),
+            "unpriced_levers",
+            "what no price here can say",
+        ),
+        (CHAT, "all", json!({"plugins": [{"id": "file-parser"}]}), "unpriced_levers", "The tool `file-parser`"),
+        (CHAT, "all", json!({"plugins": [{"id": "new"}]}), "unknown_tools", "The tool `new` is of no kind"),
+        (CHAT, "all", json!({"plugins": [{}]}), "unknown_tools", "The tool `plugins` is of no kind"),
+        (RESPONSES, "all", json!({"tools": [{"type": "video_generation"}]}), "unknown_tools", "`video_generation`"),
+        (MESSAGES, "all", json!({"tools": [{"type": "advisor_20260301"}]}), "unpriced_levers", "`advisor_20260301`"),
+        (GEMINI, "", json!({"tools": [{"googleMaps": {}}]}), "unpriced_levers", "The tool `googleMaps`"),
+        (GEMINI, "", json!({"tools": [{"bingSearch": {}}]}), "unknown_tools", "The tool `bingSearch` is of no kind"),
+        (CONVERSE, "", json!({"toolConfig": {"tools": [{"systemTool": {}}]}}), "unpriced_levers", "`systemTool`"),
+    ] {
+        let body = with(path, model, more.clone());
+        let refused = reserved(&policy(|_| {}), path, &body).expect_err(&more.to_string());
+        assert!(refused.contains(said) && refused.contains(&format!("{key}: count")), "{more}: {refused}");
+        for stance in ["count", "pass"] {
+            for place in ["", "tier", "tenant"] {
+                let policy = policy(|policy| match place {
+                    "" => policy[key] = json!(stance),
+                    "tier" => policy["tiers"]["standard"][key] = json!(stance),
+                    _ => policy["tenants"]["acme"][key] = json!(stance),
+                });
+                let (exchange, cell) = asked(&policy, path, &body);
+                assert!(cell.is_ok(), "{more}: {cell:?}");
+                let noted = closed(exchange, &policy, None, 0).left_out.unknown_fields;
+                assert_eq!(noted.len(), usize::from(stance == "count"), "{more}: {noted:?}");
+            }
+        }
+    }
+}
+
+/// Output of 10 tokens: 200 micro-USD as `priority`, 600 as `fast`, 110 in `us`.
+#[test]
+fn a_dearer_rate_is_reserved_as_it_is_asked_for_and_refused_where_it_has_none() {
+    let policy = policy(|_| {});
+    for (path, model, more, expected) in [
+        (CHAT, "all", json!({"service_tier": "priority"}), Ok(200)),
+        (CHAT, "all", json!({"service_tier": "PRIORITY"}), Ok(200)),
+        (CHAT, "bare", json!({"service_tier": "auto"}), Ok(0)),
+        (CHAT, "bare", json!({"service_tier": "default"}), Ok(0)),
+        (CHAT, "bare", json!({"service_tier": "flex"}), Ok(0)),
+        (CHAT, "bare", json!({"service_tier": null}), Ok(0)),
+        (CHAT, "bare", json!({"service_tier": "priority"}), Err("service_tiers.priority")),
+        (CHAT, "all", json!({"service_tier": "scale"}), Err("`service_tier: scale` may be dearer")),
+        (RESPONSES, "bare", json!({"service_tier": "priority"}), Err("service_tiers.priority")),
+        (
+            MESSAGES,
+            "bare",
+            json!({"speed": "standard", "service_tier": "standard_only", "inference_geo": "global"}),
+            Ok(0),
+        ),
+        (MESSAGES, "all", json!({"speed": "fast"}), Ok(600)),
+        (MESSAGES, "all", json!({"speed": "fast", "inference_geo": "us"}), Ok(600)),
+        (MESSAGES, "all", json!({"inference_geo": "us"}), Ok(110)),
+        (MESSAGES, "bare", json!({"speed": "fast"}), Err("`speed: fast` may be dearer")),
+        (MESSAGES, "all", json!({"inference_geo": "eu"}), Err("`inference_geo: eu` may be dearer")),
+        (GEMINI, "", json!({"serviceTier": "SERVICE_TIER_PRIORITY"}), Err("service_tiers.priority")),
+        (GEMINI, "", json!({"service_tier": "standard"}), Ok(0)),
+        (CONVERSE, "", json!({"serviceTier": {"type": "priority"}}), Err("service_tiers.priority")),
+        (CONVERSE, "", json!({"performanceConfig": {"latency": "optimized"}}), Err("`speed: optimized`")),
+        (CONVERSE, "", json!({"performanceConfig": {"latency": "standard"}}), Ok(0)),
+    ] {
+        match (reserved(&policy, path, &with(path, model, more.clone())), expected) {
+            (Ok(reserved), Ok(expected)) => assert_eq!(reserved, expected, "{more}"),
+            (Err(said), Err(expected)) => assert!(said.contains(expected), "{more}: {said}"),
+            (came, expected) => panic!("{more}: {came:?}, not {expected:?}"),
+        }
+    }
+    let counted = self::policy(|policy| policy["unpriced_levers"] = json!("count"));
+    let (exchange, _) = asked(&counted, CHAT, &with(CHAT, "bare", json!({"service_tier": "priority"})));
+    assert_eq!(closed(exchange, &counted, None, 0).left_out.unknown_fields, ["service_tier:priority"]);
+}
+
+#[test]
+fn a_model_inside_of_a_tool_must_be_the_tenants_and_no_dearer_than_the_price() {
+    let tool = |model: &str| json!({"tools": [{"type": "image_generation", "model": model}]});
+    for (model, inner, passes) in
+        [("dear", "cheap", true), ("dear", "dear", true), ("cheap", "dear", false), ("dear", "gpt-image-2", false)]
+    {
+        let came = reserved(&policy(|_| {}), RESPONSES, &with(RESPONSES, model, tool(inner)));
+        assert_eq!(came.is_ok(), passes, "{model} {inner}: {came:?}");
+    }
+    let narrow = policy(|policy| policy["tenants"]["acme"]["models"] = json!(["dear"]));
+    assert!(reserved(&narrow, RESPONSES, &with(RESPONSES, "dear", tool("cheap"))).is_err());
+}
+
+#[test]
+fn hosted_tools_are_charged_as_the_answer_counts_them_and_as_they_were_reserved_where_none_came() {
+    let policy = policy(|_| {});
+    let tools = json!([{"type": "web_search"}, {"type": "code_interpreter"}, {"type": "file_search"}]);
+    let body = with(RESPONSES, "all", json!({"tools": tools, "max_tool_calls": 4}));
+    let left = closed(asked(&policy, RESPONSES, &body).0, &policy, None, 1 << 14).bill;
+    assert_eq!((left.usage.web_searches, left.usage.container_sessions, left.usage.file_searches), (4, 1, 4));
+    assert_eq!(left.cost.0, 80_000_000);
+    let answer = json!({"status": "completed", "output": [
+        {"type": "web_search_call", "id": "1", "status": "completed"},
+        {"type": "shell_call", "id": "2", "environment": {"type": "container_reference", "container_id": "c"}},
+        {"type": "shell_call", "id": "3", "environment": {"type": "local"}},
+    ], "usage": {"input_tokens": 1, "output_tokens": 1}});
+    let told = closed(asked(&policy, RESPONSES, &body).0, &policy, Some(&answer), 0).bill;
+    assert_eq!((told.usage.web_searches, told.usage.container_sessions, told.cost.0), (1, 1, 40_000_000));
+
+    let body = with(MESSAGES, "all", json!({"tools": [{"type": "code_execution_20250825"}]}));
+    let usage = json!({"input_tokens": 1, "output_tokens": 1});
+    let answer = json!({"type": "message", "content": [], "container": {"id": "c"}, "usage": usage});
+    let told = closed(asked(&policy, MESSAGES, &body).0, &policy, Some(&answer), 0).bill;
+    assert_eq!((told.usage.container_sessions, told.cost.0), (1, 30_000_000));
+
+    // No answer of OpenAI's chat counts its search.
+    let body = with(CHAT, "all", json!({"web_search_options": {}}));
+    let answer = json!({"choices": [{"message": {"content": "x"}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}});
+    let told = closed(asked(&policy, CHAT, &body).0, &policy, Some(&answer), 0).bill;
+    assert_eq!((told.usage.web_searches, told.cost.0), (1, 10_000_000));
+}
+
+/// The table: what holds a model's name or an address spends, or has another serve; all else is next month's SDK.
+#[test]
+fn a_field_that_no_table_knows_is_counted_or_refused() {
+    let by_default = policy(|policy| policy["aliases"] = json!({"fast-one": "all"}));
+    let strict = policy(|policy| policy["tiers"]["standard"]["unknown_fields"] = json!("refuse"));
+    let pass = policy(|policy| policy["tenants"]["acme"]["unknown_fields"] = json!("pass"));
+    for (more, noted, said) in [
+        (json!({"temperature": 1, "logit_bias": {"1": 2}, "new_thing": null}), &[][..], None),
+        (json!({"new_thing": 1}), &["new_thing"], None),
+        (
+            json!({"new_thing": {"a": [{"b": "c d e"}]}, "other": [], "cl\u{e9}": false}),
+            &["cl??", "new_thing", "other"],
+            None,
+        ),
+        (json!({"new_thing": {"a": [{"b": "https://x"}]}}), &[], Some("speaks of an address")),
+        (json!({"webhook": "//x/y"}), &[], Some("speaks of an address")),
+        (json!({"judge_model": "any"}), &[], Some("speaks of a model")),
+        (json!({"litellm_fallbacks": ["x"]}), &[], Some("speaks of a fallback")),
+        (json!({"judge": "bare"}), &[], Some("names the model `bare`")),
+        (json!({"judge": [["openai/bare"]]}), &[], Some("names the model `openai/bare`")),
+        (json!({"judge": {"bare": 1}}), &[], Some("names the model `bare`")),
+        (json!({"judge": {"by": [{"x": "fast-one"}]}}), &[], Some("names the model `fast-one`")),
+        (json!({"judge": vec!["x"; 300]}), &[], Some("more than can be judged")),
+    ] {
+        let body = with(CHAT, "all", more.clone());
+        match said {
+            None => {
+                let (exchange, cell) = asked(&by_default, CHAT, &body);
+                assert!(cell.is_ok(), "{more}: {cell:?}");
+                assert_eq!(closed(exchange, &by_default, None, 0).left_out.unknown_fields, noted, "{more}");
+            }
+            Some(said) => {
+                let refused = reserved(&by_default, CHAT, &body).expect_err(&more.to_string());
+                assert!(refused.contains(said) && refused.contains("unknown_fields: pass"), "{more}: {refused}");
+            }
+        }
+        assert_eq!(reserved(&strict, CHAT, &body).is_ok(), noted.is_empty() && said.is_none(), "{more}");
+        let (exchange, cell) = asked(&pass, CHAT, &body);
+        assert!(cell.is_ok(), "{more}: {cell:?}");
+        assert!(closed(exchange, &pass, None, 0).left_out.unknown_fields.is_empty());
+    }
+}
+
+#[test]
+fn a_field_that_must_be_left_out_is_refused_and_a_moving_picture_is_many() {
+    let policy = policy(|_| {});
+    for (more, passes) in [
+        (json!({"n_predict": 50}), false),
+        (json!({"n_predict": null, "preset": null}), true),
+        (json!({"preset": "dear"}), false),
+        (json!({"context_window_fallbacks": [{"all": ["dear"]}]}), false),
+        (json!({"route": "fallback"}), false),
+        (json!({"deferred": true}), false),
+    ] {
+        assert_eq!(reserved(&policy, CHAT, &with(CHAT, "all", more.clone())).is_ok(), passes, "{more}");
+    }
+    let image = |more: Value| {
+        let mut body = json!({"model": "all", "prompt": "x"});
+        more.as_object().unwrap().iter().for_each(|(key, value)| body[key] = value.clone());
+        reserved(&policy, "/v1/images/generations", &body)
+    };
+    assert_eq!(image(json!({"n": 2})), Ok(340_000));
+    assert_eq!(image(json!({"output_format": "gif"})), Ok(9 * 170_000));
+    assert_eq!(image(json!({"output_format": "gif", "frame_count": 16, "n": 2})), Ok(2 * 16 * 170_000));
+}
