@@ -27,7 +27,8 @@ static REQUEST: &[Field<Asked>] = fields! {
 };
 
 /// `billed_units` are what is charged, `tokens` what was counted.
-static COUNTS: [Field<Fact>; 2] = [
+static COUNTS: [Field<Fact>; 3] = [
+    count("cached_tokens", Count::Cached),
     path(
         "billed_units",
         &[

@@ -30,13 +30,14 @@ static REQUEST: &[Field<Asked>] = fields! {
 
 static BY_MODALITY: [Field<Fact>; 2] = [told("modality", Fact::Modality), told("tokens", Fact::ModalityTokens)];
 
-static USAGE: [Field<Fact>; 8] = [
+static USAGE: [Field<Fact>; 9] = [
     count("total_input_tokens", Count::Input),
     count("total_output_tokens", Count::Output),
     count("total_thought_tokens", Count::Reasoning),
     count("total_tool_use_tokens", Count::ToolUseInput),
     count("total_cached_tokens", Count::Cached),
     count("total_tokens", Count::Total),
+    path("grounding_tool_count", &[told("count", Fact::Each(Count::SearchCalls))]),
     object(
         "input_tokens_by_modality",
         Fact::Modalities { audio: Count::AudioInput, image: Count::ImageInput },

@@ -145,13 +145,17 @@ static CALL: [Field<Fact>; 4] = [
 ];
 
 /// Written tokens go by five names.
-static INPUT_DETAILS: [Field<Fact>; 9] = [
+static INPUT_DETAILS: [Field<Fact>; 10] = [
     count("cached_tokens", Count::Cached),
     count("cache_write_tokens", Count::CacheCreation),
     count("cache_creation_input_tokens", Count::CacheCreation),
     count("cache_creation_tokens", Count::CacheCreation),
     count("cached_creation_tokens", Count::CacheCreation),
     count("cached_write_tokens", Count::CacheCreation),
+    path(
+        "cache_write_tokens_details",
+        &[count("ttl_30m_tokens", Count::CacheCreation5m), count("ttl_12h_tokens", Count::CacheCreation1h)],
+    ),
     path(
         "cache_creation",
         &[
