@@ -29,7 +29,7 @@ FOREIGN = set(
     filter_manager_forward_added_data_on_continue gen_ai health_flags include_usage is_negative_hits local_ratelimit max_completion_tokens
     max_tokens message_start openai_base_url request_headers_to_add request_max_retries requires_openai_auth skip_xff_append small_model
     stats_matcher stream_max_retries stream_options use_remote_address vm_reload_failure vm_reload_success account_refused
-    header_left_out max_retries previous_response_id item_reference file_id vector_store_ids""".split()
+    header_left_out max_retries previous_response_id item_reference max_uses max_tool_calls inference_geo file_id vector_store_ids""".split()
 )
 
 # What a path of words begins with that is none of the configuration's.
@@ -99,7 +99,7 @@ class House:
         self.stats = self.literals("src/record/metric.rs", r'"(ai_gateway_[a-z_0-9]+)"')
         self.outcomes = self.literals("src/outcome.rs", r'Self::\w+ => "([a-z_]+)"')
         self.fields = self.literals("src/record.rs", r'line\.\w+\("([a-z_0-9]+)"')
-        self.fields |= self.literals("src/record.rs", r'\("([a-z_0-9]+)", &self')  # of a loop over names
+        self.fields |= self.literals("src/record.rs", r'\("([a-z_0-9]+)", &?self')  # of a loop over names
         self.fields |= self.literals("src/llm/kind.rs", r"^ +\(([a-z_0-9]+)")
         self.words = self.vocabulary()
 
