@@ -120,8 +120,7 @@ pub struct Config {
     pub unknown_fields: Stance,
     /// Tools, run by a provider, of a kind that is not known.
     pub unknown_tools: Stance,
-    /// What the price of a model says nothing of: tools that are sold by the piece, dearer service tiers, speeds and regions, and
-    /// input that only an id stands for where no price says `context_tokens`.
+    /// What the price of a model says nothing of: tools that are sold by the piece, dearer service tiers, speeds and regions.
     pub unpriced_levers: Stance,
     /// A request that is refused while its body is coming gets its refusal when the body has come, for many clients read nothing
     /// before. What comes is dropped; of more than this, the refusal goes out at once. With `held_heads: false` it always does.

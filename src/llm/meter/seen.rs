@@ -228,17 +228,19 @@ impl Seen {
             (Fact::CallStatus, Found::Text { text, .. }) => self.call(|call| &mut call.status, text),
             (Fact::CallAction, Found::Text { text, .. }) => self.call(|call| &mut call.action, text),
             (Fact::CallContainer, Found::Text { text, .. }) => self.call(|call| &mut call.container, text),
-            (Fact::Container, Found::Text { text, .. }) if !text.is_empty() => {
-                if self.calls.get_or_insert_default().containers.insert(text) {
-                    self.counts.add(Count::ContainerSessions, 1);
-                }
+            (Fact::Container, Found::Text { text, .. })
+                if !text.is_empty() && self.calls.get_or_insert_default().containers.insert(text) =>
+            {
+                self.counts.add(Count::ContainerSessions, 1);
             }
-            (Fact::Query, Found::Text { text, .. }) if !text.is_empty() => {
-                if self.calls.get_or_insert_default().queries.insert(text) {
-                    self.counts.add(Count::SearchCalls, 1);
-                }
-            }
+            (Fact::Query, Found::Text { text, .. }) => self.query(text),
             _ => {}
+        }
+    }
+
+    fn query(&mut self, text: &str) {
+        if !text.is_empty() && self.calls.get_or_insert_default().queries.insert(text) {
+            self.counts.add(Count::SearchCalls, 1);
         }
     }
 
