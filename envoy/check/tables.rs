@@ -1,6 +1,6 @@
 //! The tables of the APIs, as JSON: which fields of a request and of an answer the filter knows, by their paths.
 
-use nexus_ai_gateway::json::Field;
+use nexus_ai_gateway::json::{Field, OTHERS};
 use nexus_ai_gateway::llm::schema;
 use serde_json::{Map, Value, json};
 
@@ -19,7 +19,7 @@ pub fn tables() -> Value {
 fn paths<K: Copy>(fields: &[Field<K>]) -> Vec<String> {
     let mut out = Vec::new();
     // What stands for all others leads to itself.
-    for field in fields.iter().filter(|field| !field.is_rest()) {
+    for field in fields.iter().filter(|field| !field.is_rest() && field.name != OTHERS) {
         out.push(field.name.to_owned());
         out.extend(paths(field.inside).into_iter().map(|inner| [field.name, ".", &inner].concat()));
     }

@@ -264,7 +264,7 @@ async fn a_mixed_crowd_of_every_api_comes_to_what_the_ledger_says() {
     let detail = format!("api, stream: [count, estimated, billed]\n{by_api:#?}");
     println!("{estimated} nano-USD estimated, {truth} billed; {detail}");
     assert!(
-        estimated * 100 <= truth * 115 && estimated * 100 >= truth * 85,
+        estimated * 100 <= truth * 150 && estimated * 100 >= truth * 80,
         "{estimated} estimated, {truth} billed; {detail}"
     );
     let stats = gateway.settled("crowd", total).await;

@@ -21,7 +21,7 @@ fn begun(gateway: &Gateway, more: &[(&str, &str)]) -> Stream {
     stream
 }
 
-const PIECE: [u8; 40_000] = [b' '; 40_000];
+static PIECE: [u8; 40_000] = [b' '; 40_000];
 
 #[test]
 fn a_refusal_at_the_head_comes_with_the_last_byte() {

@@ -87,7 +87,7 @@ fn the_operator_may_pass_all_or_none() {
 fn an_id_is_written_once_and_before_it_passes() {
     let gateway = Gateway::configured(&configured("own"));
     let kept = || with(|host| host.keys().iter().filter(|key| key.starts_with("nexus:kept1:")).count());
-    let stream = made(&gateway, "acme", &[&MADE[..20]]);
+    let stream = made(&gateway, "acme", &[MADE.get(..20).unwrap()]);
     assert_eq!(kept(), 1, "the id of the response has come");
     stream.answer_body(&MADE.as_bytes()[20..], true);
     assert_eq!(kept(), 2);
