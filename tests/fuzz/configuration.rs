@@ -8,7 +8,7 @@ use nexus_ai_gateway::exchange::{AnswerHead, Around, Ending, Exchange, Opening, 
 use nexus_ai_gateway::headers::Headers;
 use nexus_ai_gateway::limit::cell::{self, Cell};
 use nexus_ai_gateway::limit::{Admitted, Ask, Bound, Guard, Rule, Rules, Shares};
-use nexus_ai_gateway::llm::estimate::density::{self, Density, Learned, Lesson, Measured};
+use nexus_ai_gateway::llm::estimate::density::{self, Bucket, Density, Learned, Lesson, Measured, Voice};
 use nexus_ai_gateway::llm::path;
 use nexus_ai_gateway::policy::{DEFAULT_TENANT, NONE, OTHER, Policy, TenantIx};
 use nexus_ai_gateway::price::{Ceiling, Quote};
@@ -79,7 +79,7 @@ fn exchange(policy: &Policy, tenant: &str, model: &str, cell: &mut Cell) {
         cluster: cluster.as_deref(),
         is_open: &|_| false,
         knows: &|_, _| false,
-        density: &|_| Density::default(),
+        density: &|_, _| Density::default(),
         service_away: false,
         now: NOW,
     };
@@ -238,11 +238,14 @@ fn stored(input: &[u8]) {
     if let Some(mut learned) = Learned::decode(input) {
         assert!(input.len() == density::ENCODED && learned.encode() == input, "a longer record is of another version");
         for tokens in [0, 1, 100, 1 << 40, u64::MAX] {
-            let Density { input, output, frame_bytes } = learned.density();
+            let voice = Voice::of("tenant");
+            let Density { input, output, frame_bytes, .. } = learned.densities().of(voice);
             assert!((2_000..=8_000).contains(&input.0) && (250..=16_000).contains(&output.0));
             assert!(frame_bytes <= 16_000);
             let measured = Measured { bytes: tokens / 3, tokens };
-            learned.add(density::bucket("tenant"), &Lesson { input: measured, output: measured, frame: measured });
+            let mut fresh = Bucket::default();
+            fresh.learn(voice, &Lesson { input: measured, output: measured, frame: measured, pace: measured });
+            learned.add(voice.bucket, &fresh);
             let _ = output.tokens(tokens);
         }
         assert_eq!(Learned::decode(&learned.encode()), Some(learned));

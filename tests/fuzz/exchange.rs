@@ -103,7 +103,7 @@ fuzz_target!(|input: &[u8]| {
             cluster: None,
             is_open: &|_| false,
             knows: &|_, _| false,
-            density: &|_| Density::default(),
+            density: &|_, _| Density::default(),
             service_away: false,
             now: NOW,
         };

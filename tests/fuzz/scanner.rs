@@ -106,6 +106,7 @@ impl Noted {
             Found::Null => Seen::Null,
             Found::Opened(container) => Seen::Opened(container),
             Found::Closed { container, empty } => Seen::Closed { container, empty },
+            Found::Named(_) => unreachable!("the shape asks for no others"),
         };
         Self { key: hit.key, seen, repeated: hit.repeated, from: hit.from, to: hit.to }
     }
