@@ -347,10 +347,12 @@ fn an_attempt_that_was_given_up_is_charged_at_its_own_price_for_the_time_it_had(
     };
     let given_up =
         |number, provider, tenths: u64| Failed::given_up(number, provider, UnixNanos(NOON.0 + tenths * SECOND / 10));
-    let all = attempts(vec![given_up(1, "openai", 1), given_up(2, "openrouter", 3)], 3, true);
+    // What ended sooner was hung up on.
+    assert_eq!(attempts(vec![given_up(1, "openai", 49)], 2, true), []);
+    let all = attempts(vec![given_up(1, "openai", 50), given_up(2, "openrouter", 120)], 3, true);
     let told: Vec<_> =
         all.iter().map(|attempt| (&*attempt.provider, attempt.usage.output_tokens.0, attempt.source.name())).collect();
-    assert_eq!(told, [("openai", 25, "estimated"), ("openrouter", 50, "estimated")]);
+    assert_eq!(told, [("openai", 50, "estimated"), ("openrouter", 50, "estimated")]);
     assert!(all.iter().all(|attempt| attempt.cost > NanoUsd::ZERO && attempt.usage.input_tokens > Tokens(0)));
     // The last one is the exchange's own, whether it left or answered.
     assert_eq!(attempts(vec![given_up(1, "openai", 1)], 1, false), []);

@@ -62,6 +62,22 @@ const REASONS: &[(&str, &[&str])] = &[
         "Envoy drops a last event that no blank line ends",
         &["openai_chat/openai_sse_no_final_blank", "openai_chat/openai_sse_no_final_newline"],
     ),
+    (
+        "Envoy takes reasoning that stands beside the output for a part of it",
+        &["openai_chat/perplexity_json_reasoning_beside"],
+    ),
+    ("Envoy takes counts of null for nothing", &["openai_chat/openrouter_json_finish_error"]),
+    ("Envoy reads no events under the head of one document", &["openai_chat/relay_sse_as_json"]),
+    ("Envoy does not know Qwen's name for written tokens", &["openai_chat/qwen_json_cache_written"]),
+    ("Envoy does not add rounds that the totals leave out", &["anthropic_messages/anthropic_json_compaction"]),
+    (
+        "Envoy takes a place holder of nothing, or less, for the input",
+        &[
+            "anthropic_messages/sglang_sse_input_zero_again",
+            "anthropic_messages/kimi_sse_minus_one",
+            "anthropic_messages/relay_sse_zero_input",
+        ],
+    ),
     ("Envoy reads no event of more than 1 MiB", &["openai_responses, stream: tokens=20; big_completed=1200000"]),
     ("Envoy reads no JSON of more than 4 MiB", &["openai_chat: big=4500000"]),
 ];
