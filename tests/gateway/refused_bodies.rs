@@ -87,6 +87,7 @@ async fn a_large_refused_body_gets_its_refusal() {
                 ("urllib", &urllib),
             ];
             for (client, command) in commands {
+                let said = said(command()).await;
                 println!("{client} {status} {code} {size}: {said:?}");
                 if said != Ok((status, code.to_owned())) {
                     lost.push(format!("{client}, {size} bytes, {code}: {said:?}"));
