@@ -3,6 +3,7 @@
 //! What is shared between workers is a few bytes a provider, not Envoy's answer: since when it has been so, and who asked
 //! last. One worker a second asks; the others read.
 
+use crate::hash::fnv;
 use serde::Deserialize;
 
 use crate::policy::Policy;
@@ -230,16 +231,14 @@ pub fn fingerprint(policy: &Policy) -> u64 {
         provider.name.bytes().chain([0]).chain(provider.cluster.bytes()).chain([0, key])
     });
     let service = policy.replicas.as_ref().map_or("", |shared| &shared.cluster);
-    bytes
-        .chain(service.bytes())
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    fnv(bytes.chain(service.bytes()))
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn policy() -> Policy {
+    pub(crate) fn policy() -> Policy {
         let provider = |name: &str| format!(r#""{name}":{{"cluster":"c_{name}"}}"#);
         let absent = r#""d":{"cluster":"c_d","key":"absent"}"#;
         let json = format!(
@@ -253,7 +252,7 @@ mod tests {
     }
 
     /// As Envoy 1.40 writes it, shortened.
-    fn clusters(a: &str, b: &str) -> Vec<u8> {
+    pub(crate) fn clusters(a: &str, b: &str) -> Vec<u8> {
         let stand_in =
             r#"{"address":{},"priority":1,"health_status":{"eds_health_status":"HEALTHY"},"hostname":"ejected"}"#;
         let cluster = |name: &str, health: &str| {
@@ -265,10 +264,10 @@ mod tests {
             .into_bytes()
     }
 
-    const WELL: &str = r#"{"eds_health_status":"HEALTHY"}"#;
-    const OUT: &str = r#"{"failed_outlier_check":true,"eds_health_status":"HEALTHY"}"#;
-    const SICK: &str = r#"{"failed_active_health_check":true,"eds_health_status":"HEALTHY"}"#;
-    const NOON: UnixNanos = UnixNanos(1_800_000_000_000_000_000);
+    pub(crate) const WELL: &str = r#"{"eds_health_status":"HEALTHY"}"#;
+    pub(crate) const OUT: &str = r#"{"failed_outlier_check":true,"eds_health_status":"HEALTHY"}"#;
+    pub(crate) const SICK: &str = r#"{"failed_active_health_check":true,"eds_health_status":"HEALTHY"}"#;
+    pub(crate) const NOON: UnixNanos = UnixNanos(1_800_000_000_000_000_000);
 
     fn states(a: &str, b: &str) -> Vec<&'static str> {
         seen(&policy(), &clusters(a, b)).unwrap().iter().map(|seen| seen.state.name()).collect()

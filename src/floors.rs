@@ -5,8 +5,8 @@ use std::path::Path;
 
 /// From the bottom. A part names only parts of the floors below its own; those of one floor don't know each other.
 const FLOORS: [&[&str]; 14] = [
-    &["units", "json", "kept"],
-    &["name", "calendar", "network", "headers"],
+    &["units", "json", "hash"],
+    &["name", "calendar", "network", "headers", "kept"],
     &["llm"],
     &["forward", "price", "tenant"],
     &["attempt", "limit"],

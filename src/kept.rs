@@ -5,6 +5,8 @@
 //! no tenant's ids push out another's, and no answer is changed; but what is older than the table, or than the process, is
 //! nobody's.
 
+use crate::hash::fnv;
+
 /// What becomes of a request that leans on what a provider keeps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -32,9 +34,7 @@ const BYTES: usize = 8;
 impl Id {
     /// FNV-1a, and the last steps of MurmurHash3: by itself, FNV leaves ids alike that differ at their ends.
     pub fn of(text: &str) -> Self {
-        let hash = text
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        let hash = fnv(text.bytes());
         let hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
         let hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
         Self(hash ^ (hash >> 33))

@@ -34,6 +34,7 @@ mod filter;
 #[cfg(test)]
 mod floors;
 pub mod forward;
+pub mod hash;
 pub mod headers;
 mod host;
 pub mod json;

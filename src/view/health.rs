@@ -36,38 +36,8 @@ pub fn page(policy: &Policy, seen: &[Seen], known: &Known, now: UnixNanos) -> (u
 mod tests {
     use super::*;
     use crate::breaker::seen;
+    use crate::breaker::tests::{NOON, OUT, SICK, WELL, clusters, policy};
     use serde_json::Value;
-
-    fn policy() -> Policy {
-        let provider = |name: &str| format!(r#""{name}":{{"cluster":"c_{name}"}}"#);
-        let absent = r#""d":{"cluster":"c_d","key":"absent"}"#;
-        let json = format!(
-            r#"{{"tenants":{{"acme":{{}}}},"prices":[{{"model":"*","input_usd_per_1m_tokens":"1","output_usd_per_1m_tokens":"1"}}],
-            "providers":{{{},{},{},{absent}}}}}"#,
-            provider("c"),
-            provider("a"),
-            provider("b")
-        );
-        Policy::read(json.as_bytes()).unwrap()
-    }
-
-    /// As Envoy 1.40 writes it, shortened.
-    fn clusters(a: &str, b: &str) -> Vec<u8> {
-        let stand_in =
-            r#"{"address":{},"priority":1,"health_status":{"eds_health_status":"HEALTHY"},"hostname":"ejected"}"#;
-        let cluster = |name: &str, health: &str| {
-            format!(
-                r#"{{"name":"{name}","added_via_api":false,"host_statuses":[{{"address":{{}},"stats":[],"health_status":{health}}},{stand_in}]}}"#
-            )
-        };
-        format!(r#"{{"cluster_statuses":[{},{},{{"name":"nobody"}}]}}"#, cluster("c_a", a), cluster("c_b", b))
-            .into_bytes()
-    }
-
-    const WELL: &str = r#"{"eds_health_status":"HEALTHY"}"#;
-    const OUT: &str = r#"{"failed_outlier_check":true,"eds_health_status":"HEALTHY"}"#;
-    const SICK: &str = r#"{"failed_active_health_check":true,"eds_health_status":"HEALTHY"}"#;
-    const NOON: UnixNanos = UnixNanos(1_800_000_000_000_000_000);
 
     #[test]
     fn the_page_says_it_all() {

@@ -73,21 +73,18 @@ async fn a_large_refused_body_gets_its_refusal() {
     for (path, headers, sizes, status, code) in CASES {
         for &size in sizes {
             let url = format!("http://{}{path}", gateway.addr);
-            let urllib = || {
-                let mut urllib = Command::new(python());
-                urllib.arg(script("refused_bodies/urllib_sends.py")).arg(&url).arg(size.to_string()).args(headers);
-                urllib
-            };
+            let mut urllib = Command::new(python());
+            urllib.arg(script("refused_bodies/urllib_sends.py")).arg(&url).arg(size.to_string()).args(headers);
             let body = Path::new(env!("CARGO_TARGET_TMPDIR")).join("refused-bodies").join(format!("{size}.json"));
             let opening = r#"{"model":"gpt-4o-mini","max_tokens":1,"messages":[{"role":"user","content":""#;
             std::fs::write(&body, [opening, &"x".repeat(size - opening.len() - 4), r#""}]}"#].concat()).unwrap();
-            let commands: [(&str, &dyn Fn() -> Command); 3] = [
-                ("curl h2", &|| curl("--http2-prior-knowledge", &body, &url, headers)),
-                ("curl h1", &|| curl("--http1.1", &body, &url, headers)),
-                ("urllib", &urllib),
+            let commands = [
+                ("curl h2", curl("--http2-prior-knowledge", &body, &url, headers)),
+                ("curl h1", curl("--http1.1", &body, &url, headers)),
+                ("urllib", urllib),
             ];
             for (client, command) in commands {
-                let said = said(command()).await;
+                let said = said(command).await;
                 println!("{client} {status} {code} {size}: {said:?}");
                 if said != Ok((status, code.to_owned())) {
                     lost.push(format!("{client}, {size} bytes, {code}: {said:?}"));

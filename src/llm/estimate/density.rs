@@ -7,6 +7,7 @@
 //! that changes is followed. A record is 580 bytes, whatever comes.
 
 use super::pace::{self, Pace};
+use crate::hash::fnv;
 use crate::units::Tokens;
 
 /// In thousandths of a byte.
@@ -98,9 +99,7 @@ const SEVERAL: u32 = u32::MAX;
 
 impl Voice {
     pub fn of(tenant: &str) -> Self {
-        let hash = tenant
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        let hash = fnv(tenant.bytes());
         let owner = u32::try_from(hash & 0xffff_ffff).unwrap_or(SEVERAL);
         Self { bucket: usize::try_from((hash >> 32) & 15).unwrap_or(0), owner: owner.clamp(1, SEVERAL - 1) }
     }

@@ -35,7 +35,6 @@ pub(super) struct Seen {
     modality: Modality,
     written: Written,
     iterations: Iterations,
-    has_rounds: bool,
     call: Option<Box<Call>>,
     calls: Option<Box<Calls>>,
 }
@@ -143,7 +142,7 @@ impl Seen {
             (Fact::Choices, Found::Closed { container: Container::Array, empty }) => event.choices_empty = empty,
             (Fact::Usage, Found::Opened(Container::Object)) => {
                 event.usage = true;
-                if mem::take(&mut self.has_rounds) {
+                if self.has_rounds() {
                     self.iterations = Iterations::default();
                 }
             }
@@ -209,7 +208,6 @@ impl Seen {
                 let this = mem::take(&mut self.iterations.this);
                 // An attempt that wrote nothing is not billed.
                 if this.get(Count::Output).is_some_and(|output| output > 0) {
-                    self.has_rounds = true;
                     for count in ITERATED {
                         self.iterations.sums.add(count, this.get(count).unwrap_or(0));
                     }
@@ -310,9 +308,13 @@ impl Seen {
         }
     }
 
+    fn has_rounds(&self) -> bool {
+        self.iterations.sums.get(Count::Output).is_some()
+    }
+
     /// The counts, with the rounds that the totals leave out.
     pub(super) fn native(&self, contract: Contract) -> Told {
-        if !self.has_rounds && self.calls.is_none() {
+        if !self.has_rounds() && self.calls.is_none() {
             return self.counts.canonical(contract);
         }
         let mut counts = self.counts;
@@ -324,8 +326,7 @@ impl Seen {
         }
         // Gemini's models before the third bill a grounded prompt once, however many queries it took.
         let model = self.model.as_deref().unwrap_or_default();
-        let is_once =
-            self.calls.as_ref().is_some() && ["gemini-1", "gemini-2"].iter().any(|old| model.starts_with(old));
+        let is_once = self.calls.is_some() && ["gemini-1", "gemini-2"].iter().any(|old| model.starts_with(old));
         if is_once && counts.get(Count::SearchCalls).is_some_and(|searches| searches > 1) {
             counts.set(Count::SearchCalls, Some(1));
         }
