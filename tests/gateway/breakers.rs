@@ -139,9 +139,10 @@ async fn a_provider_that_fails_everybody_is_ejected_after_five_failures() {
             house.ejections("openai").await
         };
         eventually("an open breaker", fail, |ejections| *ejections == 1).await;
-        // Of the others' failures none was needed but the one that tells them apart.
+        // Of each tenant one request that was served, one failure that tells them apart, and one that was asked while Envoy's main
+        // thread had yet to hear of the fifth.
         let asked = house.openai.ledger().requests.len();
-        assert!(asked <= 1 + 5 + 2 * tenants.len(), "{asked} requests");
+        assert!(asked <= 3 * tenants.len() + 5, "{asked} requests");
     }
 }
 
