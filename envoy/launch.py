@@ -71,7 +71,7 @@ def sharing(text, replicas, host, number):
     """Has the gateway in `text` share its limits with as many others, by the service at this address."""
     parts = TOP / "envoy" / "ratelimit"
     text = put_before(text, "          - name: envoy.filters.http.router", (parts / "filters.yaml").read_text())
-    text = put_before(text, "                    tenant_header: x-tenant-id", f"                    shared: {{replicas: {replicas}, cluster: ratelimit}}\n")
+    text = put_before(text, "                    tenant_header: x-tenant-id", f"                    replicas: {{count: {replicas}, cluster: ratelimit}}\n")
     cluster = marked((parts / "cluster.yaml").read_text(), "RATELIMIT_SERVICE", "address: 127.0.0.1, port_value: 8081", f"address: {host}, port_value: {number}")
     return put_before(text, "  # Envoy's own admin, for the pages", cluster)
 

@@ -102,7 +102,7 @@ pub struct Config {
     pub output: Output,
     /// Whether a request's headers wait until its body is checked, for which Envoy must have `allow_on_headers_stop_iteration`.
     /// If `false`, the headers go on at once and only the body waits.
-    pub held_heads: bool,
+    pub hold_headers: bool,
     /// The largest body of a request. It must stay below Envoy's buffer limit.
     #[cfg_attr(feature = "schema", schemars(range(min = *REQUEST_BYTES.start(), max = *REQUEST_BYTES.end())))]
     pub max_request_bytes: u64,
@@ -123,30 +123,30 @@ pub struct Config {
     /// What the price of a model says nothing of: tools that are sold by the piece, dearer service tiers, speeds and regions.
     pub unpriced_levers: Stance,
     /// A request that is refused while its body is coming gets its refusal when the body has come, for many clients read nothing
-    /// before. What comes is dropped; of more than this, the refusal goes out at once. With `held_heads: false` it always does.
+    /// before. What comes is dropped; of more than this, the refusal goes out at once. With `hold_headers: false` it always does.
     #[cfg_attr(feature = "schema", schemars(range(min = *REFUSED_BYTES.start(), max = *REFUSED_BYTES.end())))]
     pub max_refused_bytes: u64,
     /// After how long the reservations of a crashed worker lapse.
     #[cfg_attr(feature = "schema", schemars(range(min = *LEASE_SECONDS.start(), max = *LEASE_SECONDS.end())))]
     pub reservation_lease_seconds: u64,
-    pub starved: Starved,
+    pub on_contention: OnContention,
     /// The pages `/api/ai/health` and `/api/ai/metrics`, and the states of the providers. Left out: there are no such pages.
     #[serde(deserialize_with = "written")]
     pub status: Option<Status>,
     pub metrics: Metrics,
     /// Several Envoys have the same limits and budgets. Left out: each Envoy has its limits for itself.
     #[serde(deserialize_with = "written")]
-    pub shared: Option<Shared>,
+    pub replicas: Option<Replicas>,
 }
 
 /// Limits and budgets that several Envoys share by a rate limit service, which Envoy's own filters ask.
 #[derive(Debug, Deserialize)]
 #[serde(remote = "Self", deny_unknown_fields)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Shared"))]
-pub struct Shared {
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Replicas"))]
+pub struct Replicas {
     /// The number of Envoys that share them.
     #[cfg_attr(feature = "schema", schemars(range(min = *REPLICAS.start(), max = *REPLICAS.end())))]
-    pub replicas: u64,
+    pub count: u64,
     /// The part of a budget that requests in flight may hold as reservations, on all Envoys together.
     #[serde(default = "all_of_it")]
     #[cfg_attr(feature = "schema", schemars(range(min = *PERCENT.start(), max = *PERCENT.end())))]
@@ -155,10 +155,10 @@ pub struct Shared {
     pub cluster: Name,
     /// What each Envoy allows of a rate limit while the service is unavailable.
     #[serde(default)]
-    pub requests_away: Away,
+    pub requests_without_service: WithoutService,
     /// What each Envoy allows of a budget while the service is unavailable.
     #[serde(default)]
-    pub budgets_away: Away,
+    pub budgets_without_service: WithoutService,
 }
 
 /// That nothing shall pass is no choice here: it is Envoy's filters that know first (`failure_mode_deny`).
@@ -169,8 +169,8 @@ pub struct Shared {
     derive(schemars::JsonSchema),
     schemars(description = "While the rate limit service is unavailable.")
 )]
-pub enum Away {
-    /// This Envoy's part of the limit: one of `replicas`.
+pub enum WithoutService {
+    /// This Envoy's part of the limit: one of `count`.
     #[default]
     Local,
     /// The whole limit, on each Envoy.
@@ -228,7 +228,7 @@ pub enum UnknownTenants {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub enum Starved {
+pub enum OnContention {
     Deny,
     Allow,
 }
@@ -245,7 +245,7 @@ pub struct Output {
     pub min_tokens: u64,
 }
 
-keyed!(Config, Output, Status, Metrics, Shared, Upstream);
+keyed!(Config, Output, Status, Metrics, Replicas, Upstream);
 
 /// Refuses `null`, which `Option` alone takes: a limit of `null` reads like "no limit" but would mean "not written".
 fn written<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
@@ -345,7 +345,7 @@ impl Default for Config {
             },
             expensive: Expensive::default(),
             output: Output { default_max_tokens: 4_096, min_tokens: 16 },
-            held_heads: true,
+            hold_headers: true,
             max_request_bytes: 4_194_304,
             max_waiting_bodies: 256,
             max_waiting_bytes: 33_554_432,
@@ -355,10 +355,10 @@ impl Default for Config {
             unknown_tools: Stances::default().unknown_tools,
             unpriced_levers: Stances::default().unpriced_levers,
             reservation_lease_seconds: 900,
-            starved: Starved::Deny,
+            on_contention: OnContention::Deny,
             status: None,
             metrics: Metrics::default(),
-            shared: None,
+            replicas: None,
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::attempt::blame::Who;
 use crate::forward::Cut;
 use crate::headers::Headers;
 use crate::kept::Id;
-use crate::limit::{Admitted, Ask, Bound, Decision, Guards, Reservation, Shares, Standing, SwapStarved};
+use crate::limit::{Admitted, Ask, Bound, Decision, Guards, Reservation, Shares, Standing, SwapLost};
 use crate::llm::brings::Items;
 use crate::llm::estimate::Sizes;
 use crate::llm::estimate::density::Density;
@@ -17,7 +17,7 @@ use crate::llm::request::{Edit, Request, RequestReader};
 use crate::llm::schema::{BoundField, Schema};
 use crate::llm::usage::Count;
 use crate::outcome::{Crowd, Outcome, Rejection, Reply};
-use crate::policy::{OTHER, Policy, Starved, TenantIx};
+use crate::policy::{OTHER, Policy, OnContention, TenantIx};
 use crate::price::Tariff;
 use crate::record::{Labels, Record};
 use crate::route::{ProviderIx, Sensitivity};
@@ -126,7 +126,7 @@ struct Open {
     /// Whether its tenant may ask for the answer again.
     note_ids: bool,
     answer: Option<Answer>,
-    /// The service that several Envoys share had no room, or was away; by which limit.
+    /// The service that several Envoys share had no room, or was unavailable; by which limit.
     withdrawn: Option<(Outcome, Option<&'static str>)>,
 }
 
@@ -194,8 +194,8 @@ pub struct Around<'a> {
     pub knows: &'a dyn Fn(&str, Id) -> bool,
     /// What is known of a priced model's tokens, when a tenant asks for it.
     pub density: &'a dyn Fn(&str, &str) -> Density,
-    /// Whether the service is known to be away by which Envoys share limits.
-    pub service_away: bool,
+    /// Whether the service by which Envoys share limits is known to be unavailable.
+    pub service_unavailable: bool,
     pub now: UnixNanos,
 }
 
@@ -338,19 +338,19 @@ impl Exchange {
             expensive_model: policy.expensive.is_model(&model),
             expensive_over: policy.expensive.over,
             lease_seconds: policy.lease_seconds,
-            shares: policy.replicas.as_ref().map_or(Shares::WHOLE, |shared| shared.shares(around.service_away)),
+            shares: policy.replicas.as_ref().map_or(Shares::WHOLE, |shared| shared.shares(around.service_unavailable)),
         };
         self.model_chosen = model;
         Ok((Plan { request, legs, bound, routed: policy.routes.choose() }, ask))
     }
 
-    /// The cell has answered, or the swap was starved.
-    pub fn decided(&mut self, policy: &Policy, decision: Result<Decision, SwapStarved>, now: UnixNanos) -> Step {
+    /// The cell has answered, or the swap lost every race.
+    pub fn decided(&mut self, policy: &Policy, decision: Result<Decision, SwapLost>, now: UnixNanos) -> Step {
         let Phase::Asking { tenant, plan } = std::mem::replace(&mut self.phase, Phase::Over) else {
             let rejection = Rejection::plain(Outcome::InternalError, "The request was decided out of order.");
             return Step::Refuse(self.refuse(rejection));
         };
-        let (admitted, standing) = match (decision, policy.starved) {
+        let (admitted, standing) = match (decision, policy.on_contention) {
             (Ok(Decision { verdict, standing, audit, .. }), _) => {
                 self.audit = audit;
                 match verdict {
@@ -358,12 +358,12 @@ impl Exchange {
                     Err(refusal) => return Step::Refuse(self.refuse(Rejection::limit(&refusal, &standing))),
                 }
             }
-            (Err(SwapStarved), Starved::Deny) => {
+            (Err(SwapLost), OnContention::Deny) => {
                 let message = "The tenant's limits could not be checked just now; try again.";
                 return Step::Refuse(self.refuse(Rejection::plain(Outcome::InternalError, message)));
             }
             // Sent on without a reservation; its cost is charged all the same when it is over.
-            (Err(SwapStarved), Starved::Allow) => {
+            (Err(SwapLost), OnContention::Allow) => {
                 let reservation = Reservation { at: now, cost: NanoUsd::ZERO, tokens: Tokens(0), expensive: false };
                 let per_choice = match plan.bound {
                     Bound::Client(tokens) | Bound::Open { at_most: tokens, .. } => tokens,

@@ -122,7 +122,7 @@ pub enum Bound {
 
 /// The compare-and-swap lost too often to be worth another try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SwapStarved;
+pub struct SwapLost;
 
 /// What a request asks of its tenant's cell: its worst case, before anything is spent.
 #[derive(Clone, Copy, Debug)]

@@ -20,7 +20,7 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::attempt;
 use crate::config::{Config, Upstream, structure};
-pub use crate::config::{ConfigError, ReportedCost, Starved};
+pub use crate::config::{ConfigError, ReportedCost, OnContention};
 use crate::forward::Allowed;
 use crate::kept::StoredResponses;
 use crate::limit::Rules;
@@ -69,7 +69,7 @@ pub struct Policy {
     pub aliases: HashMap<String, String>,
     pub default_max_tokens: Tokens,
     pub min_tokens: Tokens,
-    pub held_heads: bool,
+    pub hold_headers: bool,
     pub max_request_bytes: u64,
     /// Of one tenant, on one worker.
     pub stored_responses: StoredResponses,
@@ -78,7 +78,7 @@ pub struct Policy {
     pub max_waiting_bodies: u64,
     pub max_waiting_bytes: u64,
     pub lease_seconds: u64,
-    pub starved: Starved,
+    pub on_contention: OnContention,
     pub status: Option<StatusPages>,
     pub tenant_labels: TenantLabels,
     pub tiers: Vec<(Rc<str>, Rc<Terms>)>,

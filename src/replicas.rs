@@ -28,8 +28,8 @@ pub struct Replicas {
     /// What reservations under way may hold of a budget here.
     pub in_flight: Share,
     /// This Envoy's own part of the windows and budgets, while the service is away.
-    pub requests_away: Share,
-    pub budgets_away: Share,
+    pub requests_without_service: Share,
+    pub budgets_without_service: Share,
 }
 
 /// A name in filter state and what stands there for Envoy's `ratelimit` filters.
@@ -40,7 +40,7 @@ impl Replicas {
         if !away {
             return Shares { in_flight: self.in_flight, ..Shares::WHOLE };
         }
-        let (requests, budgets) = (self.requests_away, self.budgets_away);
+        let (requests, budgets) = (self.requests_without_service, self.budgets_without_service);
         // A part is this Envoy's own, to its last cent.
         let in_flight = if budgets.is_whole() { self.in_flight } else { Share::WHOLE };
         Shares { requests, budgets, in_flight }

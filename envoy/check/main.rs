@@ -46,7 +46,7 @@ fn print_ratelimit(file: &str) -> bool {
     written.dedup();
     match written.as_slice() {
         [one] => print!("{one}"),
-        [] => eprintln!("{file}: it shares nothing: `shared` is missing in its configuration of the plugin"),
+        [] => eprintln!("{file}: it shares nothing: `replicas` is missing in its configuration of the plugin"),
         _ => eprintln!("{file}: it holds several gateways that share different limits, and the service knows one kind"),
     }
     written.len() == 1

@@ -73,7 +73,7 @@ mod tests {
 
     const POLICY: &str = r#"{
     "prices": [{"model": "*", "input_usd_per_1m_tokens": "1", "output_usd_per_1m_tokens": "1"}],
-    "shared": {"replicas": 2, "cluster": "ratelimit"}, "status": {"cluster": "admin"},
+    "replicas": {"count": 2, "cluster": "ratelimit"}, "status": {"cluster": "admin"},
     "limits": {"requests_per_minute": 50}, "tiers": {"low": {"audit": ["day_usd"]}},
     "tenants": {"a": {}, "b": {"budgets": {"day_usd": "20"}}, "c": {"unlimited": ["requests_per_minute"]},
         "\"d\": \\": {"tier": "low", "budgets": {"month_usd": "1000"}}}}"#;

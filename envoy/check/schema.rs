@@ -46,7 +46,7 @@ fn with_defaults(schema: &mut Value) {
         ("Config", "sensitivity_header", json!("x-ai-sensitivity")),
         ("Config", "default_sensitivity", json!("internal")),
         ("Config", "unpriced", json!({"policy": "deny"})),
-        ("Config", "starved", json!("deny")),
+        ("Config", "on_contention", json!("deny")),
         (
             "Config",
             "limits",
@@ -68,8 +68,8 @@ fn with_defaults(schema: &mut Value) {
         ("Price", "output_bound_field", json!("max_completion_tokens")),
         ("Forward", "unknown_betas", json!("count")),
         ("Metrics", "tenant_label", json!("name")),
-        ("Shared", "requests_away", json!("local")),
-        ("Shared", "budgets_away", json!("local")),
+        ("Replicas", "requests_without_service", json!("local")),
+        ("Replicas", "budgets_without_service", json!("local")),
     ] {
         let described = &mut schema["definitions"][definition]["properties"][key];
         // Beside a `$ref` draft 7 looks at nothing else.
@@ -154,7 +154,7 @@ mod tests {
                     "forward": write("Forward", json!({})),
                     "metrics": write("Metrics", json!({})),
                     "output": write("Output", json!({})),
-                    "shared": write("Shared", json!({"replicas": 2, "cluster": "ratelimit"})),
+                    "replicas": write("Replicas", json!({"count": 2, "cluster": "ratelimit"})),
                     "status": {"cluster": "admin"},
                 }),
             )

@@ -31,7 +31,7 @@ TABLES = {
     "Forward": "`forward`",
     "Status": "`status`",
     "Metrics": "`metrics`",
-    "Shared": "`shared`",
+    "Replicas": "`replicas`",
     "Upstream": "In a provider's cluster",
 }
 # What a heading is found by, where it is another than the definition's name.

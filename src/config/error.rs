@@ -4,6 +4,16 @@ use serde_json::error::Category;
 
 use super::path::{Place, path_at, place_of};
 
+/// Keys that were called otherwise before the first release: before, and now.
+const RENAMED: [(&str, &str); 6] = [
+    ("held_heads", "hold_headers"),
+    ("starved", "on_contention"),
+    ("shared", "replicas"),
+    ("replicas", "count"),
+    ("requests_away", "requests_without_service"),
+    ("budgets_away", "budgets_without_service"),
+];
+
 /// Why a configuration was refused: the path, what is wrong there and what would be right, and the place in the text.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ConfigError {
@@ -42,10 +52,17 @@ impl ConfigError {
         let problem = text.strip_suffix(&format!(" at line {} column {}", place.line, place.column)).unwrap_or(&text);
         let problem = match error.classify() {
             Category::Syntax | Category::Eof => format!("not JSON: {problem}"),
-            Category::Data | Category::Io => problem.to_owned(),
+            Category::Data | Category::Io => renamed(problem).unwrap_or_else(|| problem.to_owned()),
         };
         Self { path: path_at(json, place), problem, place: Some(place) }
     }
+}
+
+/// What to say to whoever wrote a key's old name.
+fn renamed(problem: &str) -> Option<String> {
+    let (written, _) = problem.strip_prefix("unknown field `")?.split_once('`')?;
+    let (old, new) = RENAMED.iter().find(|(old, _)| *old == written)?;
+    Some(format!("`{old}` is called `{new}` now"))
 }
 
 impl fmt::Display for ConfigError {

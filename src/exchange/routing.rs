@@ -104,7 +104,7 @@ impl<'a> Asked<'a> {
             is_open: &is_open,
             knows: &|_, _| false,
             density: &|_, _| Density::default(),
-            service_away: false,
+            service_unavailable: false,
             now: NOON,
         };
         let Demand { tenant, ask } = exchange.end_of_request(policy, around)?;

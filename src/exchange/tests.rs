@@ -25,7 +25,7 @@ pub(super) fn around(cluster: Option<&str>) -> Around<'_> {
         is_open: &|_| false,
         knows: &|_, _| false,
         density: &|_, _| Density::default(),
-        service_away: false,
+        service_unavailable: false,
         now: NOON,
     }
 }
@@ -292,11 +292,11 @@ fn what_envoy_answers_by_itself_takes_no_place_and_blames_no_provider() {
 #[test]
 fn a_starved_swap_is_refused_or_sent_on_without_a_reservation() {
     let mut policy = policy();
-    for (starved, refuses) in [(Starved::Deny, true), (Starved::Allow, false)] {
-        policy.starved = starved;
+    for (starved, refuses) in [(OnContention::Deny, true), (OnContention::Allow, false)] {
+        policy.on_contention = starved;
         let (mut exchange, demand) = asked(&policy, "acme", BODY);
         assert!(demand.is_ok());
-        let step = exchange.decided(&policy, Err(SwapStarved), NOON);
+        let step = exchange.decided(&policy, Err(SwapLost), NOON);
         assert_eq!(matches!(step, Step::Refuse(_)), refuses);
         answer(&policy, &mut exchange, 200, "application/json", USAGE);
         let closed = exchange.close(&policy, &Ending { status: 200, ..Ending::default() }, NOON);

@@ -4,17 +4,17 @@
 use super::plugin::Plugin;
 use crate::exchange::{Demand, Exchange, Settlement};
 use crate::host::{cells, filter_state, kept, lines};
-use crate::limit::{Decision, SwapStarved};
+use crate::limit::{Decision, SwapLost};
 use crate::record::Record;
 use crate::replicas;
 use crate::units::{NanoUsd, UnixNanos};
 use log::Level;
 
 /// Asks the tenant's cell. A refusal changes nothing, so it writes nothing.
-pub(super) fn ask(plugin: &Plugin, demand: &Demand, now: UnixNanos) -> Result<Decision, SwapStarved> {
+pub(super) fn ask(plugin: &Plugin, demand: &Demand, now: UnixNanos) -> Result<Decision, SwapLost> {
     let ask = &demand.ask;
     let Some(tenant) = plugin.policy.tenant_policy(demand.tenant) else {
-        return Err(SwapStarved);
+        return Err(SwapLost);
     };
     let mut charged = NanoUsd::ZERO;
     let swap = cells::swap(&tenant.name, cells::ADMIT_ATTEMPTS, |cell| {
@@ -50,7 +50,7 @@ pub(super) fn settle(plugin: &Plugin, settlement: Settlement, now: UnixNanos) {
     let Some(tenant) = plugin.policy.tenant_policy(settlement.tenant) else { return };
     let Settlement { reservation, cost, tokens, withdrawn, .. } = settlement;
     let lease = plugin.policy.lease_seconds;
-    let tells = plugin.policy.replicas.is_some() && !withdrawn && !plugin.service_away(now);
+    let tells = plugin.policy.replicas.is_some() && !withdrawn && !plugin.service_unavailable(now);
     let swap = cells::swap(&tenant.name, cells::SETTLE_ATTEMPTS, |cell| {
         cell.settle(&reservation, cost, tokens, lease, now);
         if withdrawn {

@@ -3,7 +3,7 @@
 //! Headers are held (`allow_on_headers_stop_iteration`) until the body is read, so that nothing reaches a provider
 //! before the tenant's cell has agreed. Bodies stay in Envoy's buffers and are read from there in pieces.
 //!
-//! With `held_heads: false` only bodies are held. The head has gone on when the decision falls, so what the decision may
+//! With `hold_headers: false` only bodies are held. The head has gone on when the decision falls, so what the decision may
 //! need of it is done up front, and a provider may answer before it was asked anything.
 
 mod answer;
@@ -87,7 +87,7 @@ impl Downstream {
             Coming::Unknown => most > 0,
         };
         if waits
-            && policy.held_heads
+            && policy.hold_headers
             && let Ok(mut place) = self.place.take().map_or_else(|| waiting.enter(tenant), Ok)
             && place.grow(0).is_ok()
         {
@@ -130,7 +130,7 @@ impl Downstream {
             is_open: &|ProviderIx(at)| plugin.breakers.is_open(at.into(), now),
             knows: &kept::knows,
             density: &|model, tenant| plugin.densities.of(model, tenant),
-            service_away: plugin.service_away(now),
+            service_unavailable: plugin.service_unavailable(now),
             now,
         };
         let demand = match exchange.end_of_request(&plugin.policy, around) {
@@ -140,7 +140,7 @@ impl Downstream {
         let decision = books::ask(&plugin, &demand, now);
         match exchange.decided(&plugin.policy, decision, now) {
             Step::Refuse(reply) => return Self::reply(&reply),
-            Step::Forward(edits) => edits::apply(&edits, received, plugin.policy.held_heads),
+            Step::Forward(edits) => edits::apply(&edits, received, plugin.policy.hold_headers),
             Step::Route(route) => {
                 chain::publish(&route);
                 self.cluster = route.clusters.into_iter().next();
@@ -148,7 +148,7 @@ impl Downstream {
         }
         filter_state::share(&exchange.shared_question(&plugin.policy));
         plugin.stats.opened(plugin.policy.provider_label(self.cluster.as_deref()));
-        if plugin.policy.held_heads {
+        if plugin.policy.hold_headers {
             ask_for_plain_text();
         }
         Action::Continue
@@ -217,7 +217,7 @@ impl HttpContext for Downstream {
                     }
                 }
                 http::cut(exchange.cut());
-                if self.plugin.policy.held_heads {
+                if self.plugin.policy.hold_headers {
                     return if end_of_stream { self.decide() } else { Action::Pause };
                 }
                 ask_for_plain_text();
@@ -286,7 +286,7 @@ impl HttpContext for Downstream {
                 exchange.came_compressed();
             }
             // What was inflated has lost its length, and not every provider reads chunks.
-            if self.plugin.policy.held_heads {
+            if self.plugin.policy.hold_headers {
                 http::set_request_header("content-length", &exchange.received().to_string());
             }
         }

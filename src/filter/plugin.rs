@@ -49,7 +49,7 @@ impl Plugin {
     }
 
     /// Whether the service by which Envoys share limits is known to be away: the one that is watched after the providers.
-    pub fn service_away(&self, now: UnixNanos) -> bool {
+    pub fn service_unavailable(&self, now: UnixNanos) -> bool {
         self.policy.replicas.is_some() && self.breakers.is_open(self.policy.providers.len(), now)
     }
 

@@ -62,7 +62,7 @@ impl Context for Root {
         let now = clock::now();
         plugin.breakers.tell(&plugin.policy, &seen, now);
         if plugin.policy.replicas.is_some() {
-            plugin.stats.service_away(plugin.service_away(now));
+            plugin.stats.service_unavailable(plugin.service_unavailable(now));
         }
         for (provider, seen) in plugin.policy.providers.iter().zip(&seen) {
             if provider.reach.has_key {

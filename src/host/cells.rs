@@ -5,7 +5,7 @@
 
 use super::lines;
 use super::shared_data::{self, Change, Swapped};
-use crate::limit::SwapStarved;
+use crate::limit::SwapLost;
 use crate::limit::cell::Cell;
 use crate::units::NanoUsd;
 use log::Level;
@@ -16,7 +16,7 @@ pub const ADMIT_ATTEMPTS: u32 = 64;
 pub const SETTLE_ATTEMPTS: u32 = 10_000;
 
 pub struct Swap<T> {
-    pub outcome: Result<T, SwapStarved>,
+    pub outcome: Result<T, SwapLost>,
     /// Races that were lost on the way.
     pub lost: u32,
     /// The stored bytes were of an unknown version, and the tenant began with an empty cell.
@@ -59,7 +59,7 @@ pub fn swap<T>(tenant: &str, attempts: u32, mut change: impl FnMut(&mut Cell) ->
         let (value, store) = change(&mut cell);
         if store { Change::Store(value, cell.encode()) } else { Change::Keep(value) }
     });
-    Swap { outcome: value.ok_or(SwapStarved), lost, forgot }
+    Swap { outcome: value.ok_or(SwapLost), lost, forgot }
 }
 
 fn told_key(tenant: &str) -> String {

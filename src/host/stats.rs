@@ -137,7 +137,7 @@ impl Stats {
     }
 
     /// The service by which Envoys share limits.
-    pub fn service_away(&self, away: bool) {
+    pub fn service_unavailable(&self, away: bool) {
         self.with(|series| series.record(Metric::SharedLimitsAway, &[], u64::from(away)));
     }
 

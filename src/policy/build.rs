@@ -42,15 +42,15 @@ pub(super) fn policy(config: Config) -> Checked<Policy> {
         }
     }
     let has_status = config.status.is_some();
-    let replicas = config.shared.as_ref().map(|written| replicas::read(written, has_status)).transpose()?;
-    if !config.held_heads && config.shared.is_some() {
-        let problem = "without held heads Envoy has asked the service before the filter knows for what: leave `shared` out, or \
-                       hold heads";
-        return flaw("shared", problem);
+    let replicas = config.replicas.as_ref().map(|written| replicas::read(written, has_status)).transpose()?;
+    if !config.hold_headers && config.replicas.is_some() {
+        let problem = "without held headers Envoy has asked the service before the filter knows for what: leave `replicas` out, or \
+                       hold headers";
+        return flaw("replicas", problem);
     }
-    if !config.held_heads && !config.models.is_empty() {
-        let problem = "without held heads Envoy has chosen the provider before the model is known: leave `models` out, or \
-                       hold heads";
+    if !config.hold_headers && !config.models.is_empty() {
+        let problem = "without held headers Envoy has chosen the provider before the model is known: leave `models` out, or \
+                       hold headers";
         return flaw("models", problem);
     }
     let roles = roles(config.roles)?;
@@ -95,14 +95,14 @@ pub(super) fn policy(config: Config) -> Checked<Policy> {
         aliases,
         default_max_tokens: Tokens(config.output.default_max_tokens),
         min_tokens: Tokens(config.output.min_tokens),
-        held_heads: config.held_heads,
+        hold_headers: config.hold_headers,
         max_request_bytes: config.max_request_bytes,
         stored_responses: config.stored_responses,
         max_refused_bytes: config.max_refused_bytes,
         max_waiting_bodies: config.max_waiting_bodies,
         max_waiting_bytes: config.max_waiting_bytes,
         lease_seconds: config.reservation_lease_seconds,
-        starved: config.starved,
+        on_contention: config.on_contention,
         status: config.status.map(providers::status).transpose()?,
         tiers: tiers.entries,
         replicas,

@@ -1,24 +1,24 @@
 //! Limits that several Envoys share: what the operator wrote, as parts of each limit.
 
 use super::flaw::{Checked, flaw, in_range};
-use crate::config::{self, Away};
+use crate::config::{self, WithoutService};
 use crate::limit::Share;
 use crate::replicas::Replicas;
 
 pub(super) fn read(written: &config::Shared, has_status: bool) -> Checked<Replicas> {
-    let config::Shared { replicas, in_flight_percent, requests_away, budgets_away, cluster } = written;
-    in_range("shared.replicas", *replicas, config::REPLICAS)?;
-    in_range("shared.in_flight_percent", *in_flight_percent, config::PERCENT)?;
-    if [*requests_away, *budgets_away].contains(&Away::Local) && !has_status {
-        return flaw("shared", "`local` needs `status`, to know when the service is away");
+    let config::Replicas { count, in_flight_percent, requests_without_service, budgets_without_service, cluster } = written;
+    in_range("replicas.count", *count, config::REPLICAS)?;
+    in_range("replicas.in_flight_percent", *in_flight_percent, config::PERCENT)?;
+    if [*requests_without_service, *budgets_without_service].contains(&WithoutService::Local) && !has_status {
+        return flaw("replicas", "`local` needs `status`, to know when the service is unavailable");
     }
-    let replicas = u32::try_from(*replicas).unwrap_or(u32::MAX);
+    let replicas = u32::try_from(*count).unwrap_or(u32::MAX);
     let in_flight_percent = u32::try_from(*in_flight_percent).unwrap_or(100);
-    let part = |away| if away == Away::Local { Share { part: 1, of: replicas } } else { Share::WHOLE };
+    let part = |written| if written == WithoutService::Local { Share { part: 1, of: replicas } } else { Share::WHOLE };
     Ok(Replicas {
         in_flight: Share { part: in_flight_percent, of: replicas.saturating_mul(100) },
-        requests_away: part(*requests_away),
-        budgets_away: part(*budgets_away),
+        requests_without_service: part(*requests_without_service),
+        budgets_without_service: part(*budgets_without_service),
         cluster: (*cluster.0).to_owned(),
     })
 }

@@ -52,7 +52,7 @@ fn nothing_but_tenants_and_prices_is_needed() {
     let policy = read(&format!("{{{PRICES},{TENANTS}}}"));
     assert_eq!((&*policy.tenant_header, &*policy.role_header), ("x-tenant-id", "x-ai-role"));
     assert_eq!((policy.default_max_tokens, policy.min_tokens), (Tokens(4_096), Tokens(16)));
-    assert_eq!((policy.max_request_bytes, policy.lease_seconds, policy.starved), (4_194_304, 900, Starved::Deny));
+    assert_eq!((policy.max_request_bytes, policy.lease_seconds, policy.on_contention), (4_194_304, 900, OnContention::Deny));
     assert_eq!(
         limits(&policy, "acme"),
         [
@@ -92,7 +92,7 @@ fn everything_can_be_written() {
   "tiers": {"gold": {"budgets": {"request_usd": "1"}, "unlimited": ["day_usd"]}},
   "tenants": {"acme": {"tier": "gold", "models": ["gpt-4o*"]}}, "limits": {"requests_per_minute": 5},
   "expensive": {"models": ["gpt-4", "o1*"], "over_usd": "0.02"}, "output": {"min_tokens": 1},
-  "max_request_bytes": 1024, "reservation_lease_seconds": 60, "starved": "allow"
+  "max_request_bytes": 1024, "reservation_lease_seconds": 60, "on_contention": "allow"
 }"#,
     );
     assert_eq!((&*policy.tenant_header, &*policy.role_header, policy.roles.len()), ("x-team", "x-role", 2));
@@ -109,7 +109,7 @@ fn everything_can_be_written() {
     assert_eq!(policy.expensive.over, Some(NanoUsd(20_000_000)));
     assert!(policy.expensive.is_model("o1-mini") && !policy.expensive.is_model("gpt-4o"));
     assert!(policy.tenants[0].allows("gpt-4o-mini") && !policy.tenants[0].allows("o1"));
-    assert_eq!((policy.max_request_bytes, policy.lease_seconds, policy.starved), (1_024, 60, Starved::Allow));
+    assert_eq!((policy.max_request_bytes, policy.lease_seconds, policy.on_contention), (1_024, 60, OnContention::Allow));
     let money: Vec<_> = limits(&policy, "acme").into_iter().filter(|(name, ..)| name.ends_with("usd")).collect();
     assert_eq!(money, [("request_usd", 1_000_000_000, false)]);
 }
@@ -238,7 +238,7 @@ fn a_key_written_twice_is_refused() {
     refused([
         (tenants(r#"{"acme":{},"beta":{},"acme":{}}"#), "tenants: the key `acme` is written twice"),
         (with(r#""aliases":{"a":"gpt-4o","a":"gpt-4o"}"#), "aliases: the key `a` is written twice"),
-        (with(r#""starved":"deny","starved":"allow""#), "configuration: duplicate field `starved`"),
+        (with(r#""on_contention":"deny","on_contention":"allow""#), "configuration: duplicate field `on_contention`"),
     ]);
 }
 
@@ -363,6 +363,6 @@ fn the_tenants_label_can_be_cut_down() {
 
 #[test]
 fn who_needs_no_part_of_a_limit_need_not_know_whether_the_service_is_there() {
-    let shared = r#""shared":{"cluster":"ratelimit","replicas":2,"requests_away":"allow","budgets_away":"allow"}"#;
+    let shared = r#""replicas":{"cluster":"ratelimit","count":2,"requests_without_service":"allow","budgets_without_service":"allow"}"#;
     assert!(read(&with(shared)).replicas.is_some());
 }

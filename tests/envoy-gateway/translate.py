@@ -26,7 +26,7 @@ sys.path.insert(0, str(TOP / "envoy"))
 from launch import Children, accepts, answers, stop_on_signal
 
 MANIFESTS = TOP / "envoy" / "envoy-gateway"
-HELD = "      held_heads: false"
+HELD = "      hold_headers: false"
 PLACEHOLDER = "registry.example.com/"
 # Where it runs is none of the manifests' business.
 VERSION = "1.40.0"

@@ -80,7 +80,7 @@ fn exchange(policy: &Policy, tenant: &str, model: &str, cell: &mut Cell) {
         is_open: &|_| false,
         knows: &|_, _| false,
         density: &|_, _| Density::default(),
-        service_away: false,
+        service_unavailable: false,
         now: NOW,
     };
     let Ok(demand) = exchange.end_of_request(policy, around) else { return };

@@ -104,7 +104,7 @@ fuzz_target!(|input: &[u8]| {
             is_open: &|_| false,
             knows: &|_, _| false,
             density: &|_, _| Density::default(),
-            service_away: false,
+            service_unavailable: false,
             now: NOW,
         };
         let demand = match exchange.end_of_request(policy, around) {

@@ -148,7 +148,7 @@ def configurations():
         "output": {"default_max_tokens": 4096, "min_tokens": 16},
         "max_request_bytes": 4194304,
         "reservation_lease_seconds": 900,
-        "starved": "allow",
+        "on_contention": "allow",
     }
     served = [{"provider": "one"}, {"provider": "two", "model": "other/*"}]
     routed = least | {

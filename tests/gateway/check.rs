@@ -91,7 +91,7 @@ async fn what_the_checker_says_is_what_envoy_logs() {
                  9223372036854775808 2026-01-31 no On yEs y nan ~ null NULL";
     let limits = plain.split_ascii_whitespace().map(|plain| format!("limits: {{requests_per_minute: {plain}}}"));
     let others =
-        ["starved: no", "output: {min_tokens: ~}", "expensive: {over_usd: 0x1}", "expensive: {over_usd: 0.02}"];
+        ["on_contention: no", "output: {min_tokens: ~}", "expensive: {over_usd: 0x1}", "expensive: {over_usd: 0.02}"];
     let mut accepted = 0;
     for more in limits.chain(others.map(str::to_owned)) {
         let logged = listener.logged("Struct", &with(&more)).await;
@@ -119,7 +119,7 @@ fn the_rate_limit_services_configuration_is_that_of_one_kind_of_limits() {
     let gateway = |limit: u64, shared: bool| {
         let mut plugin = policy(json!({"acme": {"limits": {"requests_per_minute": limit}}}));
         if shared {
-            plugin["shared"] = json!({"replicas": 2, "cluster": "ratelimit"});
+            plugin["replicas"] = json!({"count": 2, "cluster": "ratelimit"});
         }
         let any = json!({"@type": "type.googleapis.com/google.protobuf.Struct", "value": plugin});
         json!({"static_resources": {"name": "nexus_ai_gateway", "configuration": any}})

@@ -174,7 +174,7 @@ impl Cluster {
         let (dir, program, mut redis) = installed(name[0])?;
         redis.start().await;
         let mut policy = policy(tenants);
-        policy["shared"] = shared;
+        policy["replicas"] = shared;
         policy["expensive"] = json!({"models": ["gpt-4"]});
         fs::write(dir.join("plugin.json"), policy.to_string()).unwrap();
         configure(&dir, &dir.join("plugin.json"));
@@ -315,7 +315,7 @@ fn for_each_try(tenants: &[(&str, Value)]) -> Value {
 }
 
 fn shared(in_flight_percent: u64) -> Value {
-    json!({"replicas": 2, "cluster": "ratelimit", "in_flight_percent": in_flight_percent})
+    json!({"count": 2, "cluster": "ratelimit", "in_flight_percent": in_flight_percent})
 }
 
 #[tokio::test(flavor = "multi_thread")]

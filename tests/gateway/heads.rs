@@ -1,4 +1,4 @@
-//! `held_heads: false` in an Envoy without `allow_on_headers_stop_iteration`, as a bare WasmPlugin of Istio's has it: the
+//! `hold_headers: false` in an Envoy without `allow_on_headers_stop_iteration`, as a bare WasmPlugin of Istio's has it: the
 //! head of a request is at the provider before the decision, its body never is.
 
 use std::net::SocketAddr;
@@ -15,7 +15,7 @@ use crate::limits::crowd;
 
 fn setup(name: &'static str, tenants: Value) -> Setup {
     let mut policy = policy(tenants);
-    policy["held_heads"] = json!(false);
+    policy["hold_headers"] = json!(false);
     let swaps = vec![("                allow_on_headers_stop_iteration: true\n", "")];
     Setup { swaps, breaker: true, ..Setup::new(name, policy) }
 }

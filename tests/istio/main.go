@@ -176,7 +176,7 @@ func sameConfiguration(manifests string) error {
 			}
 			for _, configuration := range configurations(parsed) {
 				// What differs between the modes, and between the control planes' names of clusters.
-				for _, its := range []string{"held_heads", "providers", "status"} {
+				for _, its := range []string{"hold_headers", "providers", "status"} {
 					delete(configuration, its)
 				}
 				if first == nil {

@@ -12,7 +12,7 @@ impl Downstream {
     /// Its head has come, or what Envoy says in its stead.
     pub(super) fn answer_head(&mut self, end_of_stream: bool) -> Action {
         let Some(exchange) = &mut self.exchange else { return Action::Continue };
-        let early = exchange.is_reading() && !self.plugin.policy.held_heads;
+        let early = exchange.is_reading() && !self.plugin.policy.hold_headers;
         if !exchange.is_open() && !early {
             return Action::Continue;
         }

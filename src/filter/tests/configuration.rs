@@ -26,7 +26,7 @@ fn a_wrong_configuration_is_refused_and_says_where() {
             "tenants.acme.limits.requests_per_minute",
         ),
         (with_key("max_request_bytes", json!("many")), "max_request_bytes"),
-        (with_key("starved", json!("perhaps")), "starved"),
+        (with_key("on_contention", json!("perhaps")), "on_contention"),
     ];
     for (configuration, named) in wrong {
         for bytes in [configuration.to_string().into_bytes(), object_of(&configuration)] {

@@ -6,7 +6,7 @@ const PATH: &str = "/v1beta/models/gemini-2.5-flash:generateContent";
 const GEMINI: &str = r#"{"contents":[{"parts":[{"text":"hi"}]}],"generationConfig":{"maxOutputTokens":50}}"#;
 
 fn gateway(held: bool, forward: Value) -> Gateway {
-    let mut configuration = with_key("held_heads", json!(held));
+    let mut configuration = with_key("hold_headers", json!(held));
     configuration["forward"] = forward;
     configuration["prices"][0]["model"] = json!("*");
     Gateway::configured(&configuration)

@@ -1,9 +1,9 @@
-//! `held_heads: false`: the head goes on at once, as it must where Envoy shows no body behind a head that is held.
+//! `hold_headers: false`: the head goes on at once, as it must where Envoy shows no body behind a head that is held.
 
 use super::*;
 
 fn gateway() -> Gateway {
-    Gateway::configured(&with_key("held_heads", json!(false)))
+    Gateway::configured(&with_key("hold_headers", json!(false)))
 }
 
 /// A request whose head is on its way, and nothing of its body.
@@ -66,7 +66,7 @@ fn a_body_is_edited_as_ever_for_its_length_is_told_by_nobody() {
 #[test]
 fn a_refusal_comes_late_and_costs_nothing() {
     let limited = json!({"limits": {"requests_per_minute": 1}, "budgets": {"request_usd": "0.5"}});
-    let mut configuration = with_key("held_heads", json!(false));
+    let mut configuration = with_key("hold_headers", json!(false));
     configuration["tenants"] = json!({"acme": limited});
     let gateway = Gateway::configured(&configuration);
     let passed = begun(&gateway, &[]);

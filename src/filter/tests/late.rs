@@ -118,7 +118,7 @@ fn a_refusal_waits_only_within_its_bounds() {
     }
 
     // The operator wants none of it, or Envoy gives no body before the head goes on.
-    for (key, value) in [("max_refused_bytes", json!(0)), ("held_heads", json!(false))] {
+    for (key, value) in [("max_refused_bytes", json!(0)), ("hold_headers", json!(false))] {
         let gateway = configured(&[(key, value)]);
         for more in [&[LARGE][..], &[("content-encoding", "br")]] {
             let stream = begun(&gateway, more);

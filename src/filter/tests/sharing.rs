@@ -4,7 +4,7 @@ use super::*;
 
 fn sharing() -> Value {
     let mut configuration = configuration();
-    configuration["shared"] = json!({"replicas": 2, "cluster": "ratelimit"});
+    configuration["replicas"] = json!({"count": 2, "cluster": "ratelimit"});
     configuration["status"] = json!({"cluster": "admin"});
     // In units of ten nano-dollars.
     configuration["tenants"]["acme"]["budgets"]["day_usd"] = json!("5");

@@ -107,7 +107,7 @@ fn an_id_is_written_once_and_before_it_passes() {
 fn trailers_of_what_is_free_go_nowhere() {
     for held in [true, false] {
         let mut configuration = configured("own");
-        configuration["held_heads"] = json!(held);
+        configuration["hold_headers"] = json!(held);
         let gateway = Gateway::configured(&configuration);
         let stream = gateway.stream();
         let head = [(":method", "POST"), (":path", "/v1/responses/input_tokens"), ("x-tenant-id", "acme")];

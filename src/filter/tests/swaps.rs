@@ -82,7 +82,7 @@ fn a_starved_swap_denies_by_default() {
 
 #[test]
 fn a_starved_swap_may_be_allowed_and_is_charged_when_it_is_over() {
-    let gateway = Gateway::configured(&with_key("starved", json!("allow")));
+    let gateway = Gateway::configured(&with_key("on_contention", json!("allow")));
     rivals(u32::MAX, 0);
     let stream = admitted(&gateway, BODY);
     assert_eq!((metric("ai_gateway_cell_starved_total"), active()), (1, 1));

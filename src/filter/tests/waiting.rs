@@ -101,12 +101,12 @@ fn every_ending_gives_the_place_back() {
         }),
         ("its context is dropped before a byte", Stream::drop_silently),
     ];
-    for held_heads in [true, false] {
+    for hold_headers in [true, false] {
         let mut configuration = with_key("max_waiting_bodies", json!(1));
-        configuration["held_heads"] = json!(held_heads);
+        configuration["hold_headers"] = json!(hold_headers);
         configuration["max_request_bytes"] = json!(65_536);
         for (name, end) in ways {
-            if !held_heads && name.contains("refusal") {
+            if !hold_headers && name.contains("refusal") {
                 continue;
             }
             let gateway = Gateway::configured(&configuration);
@@ -114,7 +114,7 @@ fn every_ending_gives_the_place_back() {
             assert!(begun(&gateway).reply().is_some(), "{name}: the only place is taken");
             end(&stream);
             let next = begun(&gateway);
-            assert_eq!(next.reply(), None, "{name}, heads held: {held_heads}");
+            assert_eq!(next.reply(), None, "{name}, heads held: {hold_headers}");
         }
     }
 }

@@ -180,7 +180,7 @@ fn names() -> Vec<Refused> {
             "providers.b.cluster: the cluster `c` is that of `a` already",
         ),
         shape(with(r#""providers":{"a":{}}"#), "providers.a: missing field `cluster`"),
-        shape(with(r#""starved":"drop""#), "starved: unknown variant `drop`, expected `deny` or `allow`"),
+        shape(with(r#""on_contention":"drop""#), "on_contention: unknown variant `drop`, expected `deny` or `allow`"),
         shape(
             with(r#""unknown_tenants":"allow""#),
             "unknown_tenants: unknown variant `allow`, expected `refuse` or `share_default`",
@@ -280,12 +280,12 @@ fn models(models: &str) -> String {
 
 fn routes() -> Vec<Refused> {
     let served = r#""providers":[{"provider":"a"}]"#;
-    let unheld = models(&format!(r#"{{"model":"gpt-4o",{served}}}"#)).replacen('{', r#"{"held_heads":false,"#, 1);
+    let unheld = models(&format!(r#"{{"model":"gpt-4o",{served}}}"#)).replacen('{', r#"{"hold_headers":false,"#, 1);
     vec![
         meaning(
             unheld,
-            "models: without held heads Envoy has chosen the provider before the model is known: leave `models` out, or \
-             hold heads",
+            "models: without held headers Envoy has chosen the provider before the model is known: leave `models` out, or \
+             hold headers",
         ),
         meaning(
             models(r#"{"model":"gpt-4o","providers":[{"provider":"c"}]}"#),
@@ -373,26 +373,31 @@ fn routes() -> Vec<Refused> {
 
 fn sharing() -> Vec<Refused> {
     let shared =
-        |more: &str| with(&format!(r#""status":{{"cluster":"admin"}},"shared":{{"cluster":"ratelimit"{more}}}"#));
+        |more: &str| with(&format!(r#""status":{{"cluster":"admin"}},"replicas":{{"cluster":"ratelimit"{more}}}"#));
     vec![
-        shape(shared(""), "shared: missing field `replicas`"),
-        shape(shared(r#","replicas":0"#), "shared.replicas: 0 is out of range: 1 to 10000 is allowed"),
+        shape(shared(""), "replicas: missing field `count`"),
+        shape(with(r#""shared":{"replicas":2,"cluster":"ratelimit"}"#), "configuration: `shared` is called `replicas` now"),
+        shape(shared(r#","replicas":2"#), "replicas: `replicas` is called `count` now"),
+        shape(shared(r#","count":2,"budgets_away":"allow""#), "replicas: `budgets_away` is called `budgets_without_service` now"),
+        shape(with(r#""held_heads":false"#), "configuration: `held_heads` is called `hold_headers` now"),
+        shape(with(r#""starved":"allow""#), "configuration: `starved` is called `on_contention` now"),
+        shape(shared(r#","count":0"#), "replicas.count: 0 is out of range: 1 to 10000 is allowed"),
         shape(
-            shared(r#","replicas":2,"in_flight_percent":101"#),
-            "shared.in_flight_percent: 101 is out of range: 1 to 100 is allowed",
+            shared(r#","count":2,"in_flight_percent":101"#),
+            "replicas.in_flight_percent: 101 is out of range: 1 to 100 is allowed",
         ),
         shape(
-            shared(r#","replicas":2,"requests_away":"deny""#),
-            "shared.requests_away: unknown variant `deny`, expected `local` or `allow`",
+            shared(r#","count":2,"requests_without_service":"deny""#),
+            "replicas.requests_without_service: unknown variant `deny`, expected `local` or `allow`",
         ),
         meaning(
-            with(r#""shared":{"cluster":"ratelimit","replicas":2,"requests_away":"allow"}"#),
-            "shared: `local` needs `status`, to know when the service is away",
+            with(r#""replicas":{"cluster":"ratelimit","count":2,"requests_without_service":"allow"}"#),
+            "replicas: `local` needs `status`, to know when the service is unavailable",
         ),
         meaning(
-            shared(r#","replicas":2"#).replacen('{', r#"{"held_heads":false,"#, 1),
-            "shared: without held heads Envoy has asked the service before the filter knows for what: leave `shared` out, or \
-             hold heads",
+            shared(r#","count":2"#).replacen('{', r#"{"hold_headers":false,"#, 1),
+            "replicas: without held headers Envoy has asked the service before the filter knows for what: leave `replicas` out, or \
+             hold headers",
         ),
     ]
 }

@@ -128,7 +128,7 @@ impl Outage {
             "purse": {"budgets": {"day_usd": "0.0001"}, "unlimited": ["request_usd"]},
         });
         let [requests, budgets] = modes.map(|mode| if mode == Away::Local { "local" } else { "allow" });
-        let shared = json!({"replicas": 2, "cluster": "ratelimit", "requests_away": requests, "budgets_away": budgets});
+        let shared = json!({"count": 2, "cluster": "ratelimit", "requests_without_service": requests, "budgets_without_service": budgets});
         let denied = [
             ("failure_mode_deny: &deny_requests false", "failure_mode_deny: &deny_requests true"),
             ("failure_mode_deny: &deny_budgets false", "failure_mode_deny: &deny_budgets true"),
