@@ -21,19 +21,19 @@ print_size = printf '%s  %d bytes, %d gzipped\n' $(WASM:$(CURDIR)/%=%) $$(wc -c 
 
 .PHONY: run
 run: $(WASM) provider $(FUNC_E) $(ENVOY_PATH) | need-python ## Start the gateway and a simulated provider (OPENAI_BASE_URL=… for a real one)
-	@$(with_envoy) envoy/run
+	@$(with_envoy) envoy/start/run
 
 .PHONY: production
 production: $(WASM) $(FUNC_E) $(ENVOY_PATH) | need-python ## Start the gateway with envoy/production.yaml, for the providers whose keys are set
-	@$(with_envoy) envoy/production
+	@$(with_envoy) envoy/start/production
 
 .PHONY: demo
 demo: $(WASM) provider $(FUNC_E) $(ENVOY_PATH) $(DEBIAN_STAMP) $(PROMETHEUS) | need-python ## All of it with Prometheus, PostgreSQL and minutes of traffic in which everything happens (DEMO_MINUTES=5)
-	@$(with_envoy) DEBIAN=$(DEBIAN) PROMETHEUS=$(PROMETHEUS) envoy/demo
+	@$(with_envoy) DEBIAN=$(DEBIAN) PROMETHEUS=$(PROMETHEUS) envoy/start/demo
 
 .PHONY: run-cluster
 run-cluster: $(WASM) provider checker $(FUNC_E) $(ENVOY_PATH) $(RATELIMIT) $(DEBIAN_STAMP) | need-python ## Start two Envoys that share limits and budgets by envoyproxy/ratelimit and Redis
-	@$(with_envoy) DEBIAN=$(DEBIAN) CHECK=$(CHECK) RATELIMIT=$(RATELIMIT) envoy/cluster
+	@$(with_envoy) DEBIAN=$(DEBIAN) CHECK=$(CHECK) RATELIMIT=$(RATELIMIT) envoy/start/cluster
 
 .PHONY: test
 test: ## lint, check-prometheus, check-grafana, unit, check-shapes, cost, e2e and a short run of the fuzz targets
@@ -83,7 +83,7 @@ lint: $(WASM) checker $(FUNC_E) $(ENVOY_PATH) | need-rust ## Formatting, clippy 
 	@cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
 	@cargo clippy $(LOCKED) --lib --target wasm32-wasip1 -- -D warnings
 	@cargo clippy $(LOCKED) --manifest-path tests/cost/Cargo.toml --workspace -- -D warnings
-	@python3 tests/documents.py --check-config $(CHECK)
+	@python3 tests/tools/documents.py --check-config $(CHECK)
 	@$(CHECK) --schema | diff -u envoy/schema.json - || { echo "envoy/schema.json is not what make schema writes" >&2; exit 1; }
 	@$(CHECK) $(wildcard envoy/*.yaml) envoy/istio/wasmplugin.yaml envoy/istio/envoyfilter.yaml envoy/envoy-gateway/extension.yaml
 	@for config in $(wildcard envoy/*.yaml); do \
@@ -108,7 +108,7 @@ e2e: $(WASM) $(IMAGE)/index.json $(REGISTRY) provider checker $(RATELIMIT) $(FUN
 STRESS := 2
 .PHONY: test-stress
 test-stress: ## e2e with every processor busy with something else, by itself and bounded (TESTS=… for a part, TIMES=5 for several)
-	@python3 tests/stress.py --per-processor $(STRESS) --times $(or $(TIMES),1) $(MAKE) e2e
+	@python3 tests/tools/stress.py --per-processor $(STRESS) --times $(or $(TIMES),1) $(MAKE) e2e
 
 .PHONY: cluster-outages
 cluster-outages: $(WASM) provider checker $(RATELIMIT) $(FUNC_E) $(ENVOY_PATH) $(DEBIAN_STAMP) | need-rust ## Two Envoys that share limits, with their service and its Redis killed and slow for 20 s, in every mode

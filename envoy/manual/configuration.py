@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The reference in configuration.md, from the schema: `make configuration-reference` writes it, tests/documents.py holds it."""
+"""The reference in configuration.md, from the schema: `make configuration-reference` writes it, tests/tools/documents.py holds it."""
 
 import json
 import sys

@@ -9,6 +9,7 @@
 //! Trade-off: where all who were served fail, or are silent for a minute, nothing tells bad requests from a provider that is
 //! down, and then the breaker opens, as it should for the other case. Until then the next of the chain answers.
 
+use crate::hash::fnv;
 use crate::units::UnixNanos;
 
 /// The header by which the filter tells Envoy's `error_matcher` that a failure is not the provider's.
@@ -28,9 +29,9 @@ const WITNESSES: usize = 8;
 pub struct Who(pub u32);
 
 impl Who {
-    /// FNV-1a.
     pub fn of(tenant: &str) -> Self {
-        Self(tenant.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)))
+        let hash = fnv(tenant.bytes());
+        Self(u32::try_from((hash ^ (hash >> 32)) & u64::from(u32::MAX)).unwrap_or_default())
     }
 }
 
@@ -68,7 +69,7 @@ pub struct Known {
     failed: [Failure; 2],
 }
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 impl Known {
     /// Takes in who was served as another worker knows it.

@@ -30,7 +30,7 @@ import time
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.dont_write_bytecode = True
-sys.path.insert(0, str(TOP / "envoy"))
+sys.path.insert(0, str(TOP / "envoy" / "start"))
 import gateways
 import picture
 import proxies

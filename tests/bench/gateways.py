@@ -110,7 +110,7 @@ def routed(ports, log, files):
         "WASM": str(files.wasm),
     }
     target = log.with_suffix(".rendered")
-    subprocess.run([TOP / "envoy" / "production", "--render", target], env=environment, check=True)
+    subprocess.run([TOP / "envoy" / "start" / "production", "--render", target], env=environment, check=True)
     text = cut(target.read_text(), "\n  # Health and metrics for probes", "\n  # The stand-in for every provider")
     text = marked(text, "ACCESS_LOG", "/dev/stdout", json.dumps(str(log)))
     text = marked(text, "FORWARD", "{}", "{headers: [x-sim]}")

@@ -267,7 +267,7 @@ impl Cluster {
     }
 }
 
-/// As envoy/cluster sets them.
+/// As envoy/start/cluster sets them.
 const SERVICE: [(&str, &str); 10] = [
     ("STOP_CACHE_KEY_INCREMENT_WHEN_OVERLIMIT", "true"),
     ("LOCAL_CACHE_SIZE_IN_BYTES", "0"),
@@ -289,7 +289,7 @@ fn parts(ratelimit: u16) -> Vec<(&'static str, String)> {
     let cluster = part("cluster.yaml").replace("port_value: 8081", &format!("port_value: {ratelimit}"));
     vec![
         ("          - name: envoy.filters.http.router", part("filters.yaml")),
-        ("  # envoy/run puts another cluster here when OPENAI_BASE_URL names a provider.", cluster),
+        ("  # envoy/start/run puts another cluster here when OPENAI_BASE_URL names a provider.", cluster),
     ]
 }
 

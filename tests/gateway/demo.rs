@@ -39,7 +39,7 @@ fn in_the_demo_everything_happens_and_all_who_count_agree() {
     let top = Path::new(env!("CARGO_TARGET_TMPDIR")).join("demo");
     let _ = fs::remove_dir_all(&top);
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy");
-    for folder in ["", "prometheus", "postgres"] {
+    for folder in ["", "start", "prometheus", "postgres"] {
         let into = top.join("envoy").join(folder);
         fs::create_dir_all(&into).unwrap();
         for file in fs::read_dir(sources.join(folder)).unwrap().map(|entry| entry.unwrap().path()) {
@@ -58,7 +58,7 @@ fn in_the_demo_everything_happens_and_all_who_count_agree() {
         "RECORDS_PORT",
     ];
     let said = Command::new("python3")
-        .arg(top.join("envoy/demo"))
+        .arg(top.join("envoy/start/demo"))
         .envs(names.into_iter().zip(free_ports::<7>().map(|port| port.to_string())))
         .env("PROVIDER_PORT", ports_in_a_row(4).to_string())
         .env("WASM", wasm())

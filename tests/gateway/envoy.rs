@@ -125,7 +125,7 @@ impl Gateway {
         Self::launch(dir, &config, provider, Some(yaml), &[]).await
     }
 
-    /// production.yaml as `envoy/production` renders it in this environment, with these texts in the place of others.
+    /// production.yaml as `envoy/start/production` renders it in this environment, with these texts in the place of others.
     pub async fn production(name: &str, environment: &[(&str, String)], swaps: &[(&str, &str)]) -> Self {
         let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         let _ = fs::remove_dir_all(&dir);
@@ -134,7 +134,7 @@ impl Gateway {
         let [gateway, admin, ejected, probe] = free_ports();
         let ports =
             [("GATEWAY_PORT", gateway), ("ADMIN_PORT", admin), ("EJECTED_PORT", ejected), ("PROBE_PORT", probe)];
-        let render = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy/production");
+        let render = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy/start/production");
         let rendered = Command::new("python3")
             .arg(render)
             .args(["--render", config.to_str().unwrap()])

@@ -1,4 +1,4 @@
-//! What Envoy Gateway makes of `envoy/envoy-gateway` (`tests/envoy-gateway` wrote it down), run by a stock Envoy: its names of clusters
+//! What Envoy Gateway makes of `envoy/envoy-gateway` (`tests/tools/envoy-gateway` wrote it down), run by a stock Envoy: its names of clusters
 //! and filters, its routes that switch the filter on, the labels that its bootstrap is given.
 
 use std::fs;

@@ -1,4 +1,4 @@
-//! What Istio's own pilot makes of `envoy/istio` (`tests/istio` wrote it down), run by a stock Envoy: Istio's names of clusters and
+//! What Istio's own pilot makes of `envoy/istio` (`tests/tools/istio` wrote it down), run by a stock Envoy: Istio's names of clusters and
 //! filters, its routes, its regexes for stats.
 //!
 //! Left out is what only Istio's build of Envoy has (filters named `istio.…`).

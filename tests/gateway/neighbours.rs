@@ -85,7 +85,7 @@ async fn gateway() -> Gateway {
             ("          - name: envoy.filters.http.router", chain("behind")),
             ("              - name: chat_completions", routes.collect()),
             (
-                "  # envoy/run puts another cluster here when OPENAI_BASE_URL names a provider.",
+                "  # envoy/start/run puts another cluster here when OPENAI_BASE_URL names a provider.",
                 format!("  - {cluster}\n"),
             ),
         ],

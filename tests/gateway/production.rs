@@ -22,7 +22,7 @@ const PROVIDERS: [(&str, &str, &str); 4] = [
 
 fn render(name: &str, environment: &[(&str, &str)]) -> (Output, String) {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("production-{name}.yaml"));
-    let render = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy/production");
+    let render = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy/start/production");
     let mut command = Command::new("python3");
     command.arg(render).arg("--render").arg(&path).env("WASM", wasm());
     for (_, variable, _) in PROVIDERS {
@@ -136,9 +136,9 @@ async fn stopped_by_a_signal_it_loses_no_record() {
     // It writes under target/ of its own tree, where a `make production` may be at work.
     let top = Path::new(env!("CARGO_TARGET_TMPDIR")).join("production-stopped");
     let _ = fs::remove_dir_all(&top);
-    fs::create_dir_all(top.join("envoy")).unwrap();
+    fs::create_dir_all(top.join("envoy/start")).unwrap();
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy");
-    for name in ["production", "production.yaml", "launch.py"] {
+    for name in ["production.yaml", "start/production", "start/launch.py"] {
         fs::copy(sources.join(name), top.join("envoy").join(name)).unwrap();
     }
     let production = |program: &mut Command| {
@@ -165,12 +165,12 @@ async fn stopped_by_a_signal_it_loses_no_record() {
         }
     };
     let mut check = Command::new("python3");
-    production(check.arg(top.join("envoy/production")).arg("--check"));
+    production(check.arg(top.join("envoy/start/production")).arg("--check"));
     let said = check.output().unwrap();
     assert_eq!(String::from_utf8_lossy(&said.stdout), "accepted by Envoy, with openai\n", "{said:?}");
 
     let mut start = leashed("python3");
-    production(start.arg(top.join("envoy/production")).stdout(Stdio::piped()));
+    production(start.arg(top.join("envoy/start/production")).stdout(Stdio::piped()));
     let mut started = start.spawn().unwrap();
     let mut lines = BufReader::new(started.stdout.take().unwrap()).lines();
     assert!(lines.any(|line| line.unwrap().contains("Ctrl-C stops it")));

@@ -234,7 +234,7 @@ async fn prometheus_tells_what_the_provider_billed() {
 /// The queries of the shipped dashboards for this kind of source, as Grafana would send them.
 pub fn panels(kind: &str) -> Vec<Value> {
     let top = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let output = Command::new(python()).arg(top.join("tests/grafana/queries.py")).args(["--tenant", "acme"]).output();
+    let output = Command::new(python()).arg(top.join("tests/tools/grafana/queries.py")).args(["--tenant", "acme"]).output();
     let output = output.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let all: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();

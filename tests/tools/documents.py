@@ -15,11 +15,11 @@ import tempfile
 from pathlib import Path
 
 sys.dont_write_bytecode = True
-TOP = Path(__file__).resolve().parent.parent
+TOP = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "envoy" / "manual"))
 import configuration  # noqa: E402
 
-THIS = "tests/documents.py"
+THIS = "tests/tools/documents.py"
 MANUAL = "envoy/manual"
 MOST_BYTES_OF_README = 10_000
 
@@ -112,7 +112,7 @@ class House:
         texts = [text for other, text in self.code.items() if other == name or other.startswith(stem + "/")]
         found = {word for text in texts for word in re.findall(pattern, text, re.M)}
         if not found:
-            sys.exit(f"tests/documents.py: {name} has no words of the kind that it looks for there; tell it where they are now")
+            sys.exit(f"tests/tools/documents.py: {name} has no words of the kind that it looks for there; tell it where they are now")
         return found
 
     def vocabulary(self):
@@ -137,7 +137,7 @@ class House:
 
 
 SUFFIXES = {".rs", ".py", ".md", ".yaml", ".yml", ".json", ".sql", ".toml", ".mk", ".txt", ".go", ".mjs"}
-NAMED = {"Makefile", "envoy/run", "envoy/production", "envoy/demo", "envoy/cluster", "envoy/postgres/bring", "envoy/postgres/exporter"}
+NAMED = {"Makefile", "envoy/start/run", "envoy/start/production", "envoy/start/demo", "envoy/start/cluster", "envoy/postgres/bring", "envoy/postgres/exporter"}
 
 
 class Document:
@@ -306,7 +306,7 @@ tenant_heather: x
 ```
 | claim | test |
 |---|---|
-| A | `tests/documents.py`: `nobody_tests_this` |
+| A | `tests/tools/documents.py`: `nobody_tests_this` |
 | B | nothing |
 """
 FOUND = [
@@ -321,7 +321,7 @@ def blind(house):
     document = Document(house, f"{MANUAL}/CLAIMS.md", BROKEN)
     examples(house, document, None)
     faults = "\n".join(document.check())
-    return [f"tests/documents.py: it doesn't find a fault of the kind: {kind}" for kind in FOUND if kind not in faults]
+    return [f"tests/tools/documents.py: it doesn't find a fault of the kind: {kind}" for kind in FOUND if kind not in faults]
 
 
 def main():

@@ -14,7 +14,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-TOP = pathlib.Path(__file__).resolve().parent.parent
+TOP = pathlib.Path(__file__).resolve().parents[2]
 # Seconds for a program to get ready, on a machine that is busy with something else.
 PATIENCE = 120
 CA_FILES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem")
