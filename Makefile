@@ -100,9 +100,11 @@ unit: | need-rust need-python ## Unit and property tests of the core and the ada
 	@cargo test $(LOCKED) --lib
 	@cargo test $(LOCKED) --package simulated-provider --package check-config
 
+# Most of a test is waiting: one more than processors at once.
+TEST_THREADS ?= $(shell expr $$(nproc) + 1)
 .PHONY: e2e
 e2e: $(WASM) $(IMAGE)/index.json $(REGISTRY) provider checker $(RATELIMIT) $(FUNC_E) $(ENVOY_PATH) $(PROMLINT) $(DEBIAN_STAMP) $(PROMETHEUS) $(VENV)/tests.stamp $(CLIENTS)/stamp $(GO_CLIENT) | need-rust ## End to end: func-e, real Envoy, the official SDKs, real servers
-	@$(with_envoy) CHECK=$(CHECK) RATELIMIT=$(RATELIMIT) IMAGE=$(IMAGE):$(VERSION) ORAS=$(ORAS) REGISTRY=$(REGISTRY) PYTHON=$(VENV)/bin/python CLIENTS=$(CLIENTS) GO_CLIENT=$(GO_CLIENT) PROMLINT=$(PROMLINT) DEBIAN=$(DEBIAN) PROMETHEUS=$(PROMETHEUS) cargo test $(LOCKED) --test gateway $(TESTS)
+	@$(with_envoy) CHECK=$(CHECK) RATELIMIT=$(RATELIMIT) IMAGE=$(IMAGE):$(VERSION) ORAS=$(ORAS) REGISTRY=$(REGISTRY) PYTHON=$(VENV)/bin/python CLIENTS=$(CLIENTS) GO_CLIENT=$(GO_CLIENT) PROMLINT=$(PROMLINT) DEBIAN=$(DEBIAN) PROMETHEUS=$(PROMETHEUS) RUST_TEST_THREADS=$(TEST_THREADS) cargo test $(LOCKED) --package gateway-tests $(TESTS)
 
 # Twice as many busy loops as there are processors, so that each waits for the other two thirds of its time.
 STRESS := 2
@@ -112,11 +114,11 @@ test-stress: ## e2e with every processor busy with something else, by itself and
 
 .PHONY: cluster-outages
 cluster-outages: $(WASM) provider checker $(RATELIMIT) $(FUNC_E) $(ENVOY_PATH) $(DEBIAN_STAMP) | need-rust ## Two Envoys that share limits, with their service and its Redis killed and slow for 20 s, in every mode
-	@$(with_envoy) CHECK=$(CHECK) RATELIMIT=$(RATELIMIT) DEBIAN=$(DEBIAN) cargo test $(LOCKED) --test gateway -- --ignored --nocapture cluster::outages
+	@$(with_envoy) CHECK=$(CHECK) RATELIMIT=$(RATELIMIT) DEBIAN=$(DEBIAN) cargo test $(LOCKED) --package gateway-tests -- --ignored --nocapture cluster::outages
 
 .PHONY: clients
 clients: $(WASM) $(FUNC_E) $(ENVOY_PATH) $(SLOWER_CLIENTS)/stamp $(AIDER)/stamp $(LANGCHAIN)/stamp | need-rust ## opencode, Gemini CLI, aider and LangChain: a task, and every refusal (minutes, and a gigabyte once)
-	@$(with_envoy) SLOWER_CLIENTS=$(SLOWER_CLIENTS) AIDER=$(AIDER) LANGCHAIN=$(LANGCHAIN) cargo test $(LOCKED) --test gateway -- --ignored $(or $(TESTS),agents::slower)
+	@$(with_envoy) SLOWER_CLIENTS=$(SLOWER_CLIENTS) AIDER=$(AIDER) LANGCHAIN=$(LANGCHAIN) cargo test $(LOCKED) --package gateway-tests -- --ignored $(or $(TESTS),agents::slower)
 
 # `production.yaml` chooses providers by `priority_group`, and `native` compares with `ai_protocol_manager`: both came with 1.40.
 SINCE_1_40 := failover:: production demo:: native::

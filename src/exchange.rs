@@ -17,7 +17,7 @@ use crate::llm::request::{Edit, Request, RequestReader};
 use crate::llm::schema::{BoundField, Schema};
 use crate::llm::usage::Count;
 use crate::outcome::{Crowd, Outcome, Rejection, Reply};
-use crate::policy::{OTHER, Policy, OnContention, TenantIx};
+use crate::policy::{OTHER, OnContention, Policy, TenantIx};
 use crate::price::Tariff;
 use crate::record::{Labels, Record};
 use crate::route::{ProviderIx, Sensitivity};

@@ -20,7 +20,7 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::attempt;
 use crate::config::{Config, Upstream, structure};
-pub use crate::config::{ConfigError, ReportedCost, OnContention};
+pub use crate::config::{ConfigError, OnContention, ReportedCost};
 use crate::forward::Allowed;
 use crate::kept::StoredResponses;
 use crate::limit::Rules;

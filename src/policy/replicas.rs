@@ -5,8 +5,9 @@ use crate::config::{self, WithoutService};
 use crate::limit::Share;
 use crate::replicas::Replicas;
 
-pub(super) fn read(written: &config::Shared, has_status: bool) -> Checked<Replicas> {
-    let config::Replicas { count, in_flight_percent, requests_without_service, budgets_without_service, cluster } = written;
+pub(super) fn read(written: &config::Replicas, has_status: bool) -> Checked<Replicas> {
+    let config::Replicas { count, in_flight_percent, requests_without_service, budgets_without_service, cluster } =
+        written;
     in_range("replicas.count", *count, config::REPLICAS)?;
     in_range("replicas.in_flight_percent", *in_flight_percent, config::PERCENT)?;
     if [*requests_without_service, *budgets_without_service].contains(&WithoutService::Local) && !has_status {

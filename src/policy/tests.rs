@@ -52,7 +52,10 @@ fn nothing_but_tenants_and_prices_is_needed() {
     let policy = read(&format!("{{{PRICES},{TENANTS}}}"));
     assert_eq!((&*policy.tenant_header, &*policy.role_header), ("x-tenant-id", "x-ai-role"));
     assert_eq!((policy.default_max_tokens, policy.min_tokens), (Tokens(4_096), Tokens(16)));
-    assert_eq!((policy.max_request_bytes, policy.lease_seconds, policy.on_contention), (4_194_304, 900, OnContention::Deny));
+    assert_eq!(
+        (policy.max_request_bytes, policy.lease_seconds, policy.on_contention),
+        (4_194_304, 900, OnContention::Deny)
+    );
     assert_eq!(
         limits(&policy, "acme"),
         [
@@ -109,7 +112,10 @@ fn everything_can_be_written() {
     assert_eq!(policy.expensive.over, Some(NanoUsd(20_000_000)));
     assert!(policy.expensive.is_model("o1-mini") && !policy.expensive.is_model("gpt-4o"));
     assert!(policy.tenants[0].allows("gpt-4o-mini") && !policy.tenants[0].allows("o1"));
-    assert_eq!((policy.max_request_bytes, policy.lease_seconds, policy.on_contention), (1_024, 60, OnContention::Allow));
+    assert_eq!(
+        (policy.max_request_bytes, policy.lease_seconds, policy.on_contention),
+        (1_024, 60, OnContention::Allow)
+    );
     let money: Vec<_> = limits(&policy, "acme").into_iter().filter(|(name, ..)| name.ends_with("usd")).collect();
     assert_eq!(money, [("request_usd", 1_000_000_000, false)]);
 }

@@ -10,6 +10,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::tool_caller::WORDS;
+use crate::top;
 use stage::{AGENT, COMMAND, HOURLY, NOBODY, POOR, Stage, cases, installed, keys, refused};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -114,7 +115,7 @@ fn chatgpt_login(key: &str) -> Value {
 async fn vercels_ai_sdk_does_a_task_and_says_why_not() {
     let Some(clients) = installed("CLIENTS") else { return };
     let stage = Stage::start("ai-sdk").await;
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/ai_sdk.mjs");
+    let script = top().join("tests/clients/ai_sdk.mjs");
     let url = format!("http://{}", stage.gateway.addr);
     let arguments = [script.to_str().unwrap(), clients.to_str().unwrap(), &url];
     let said = stage.run("all", Path::new("node"), &arguments, &keys()).await;

@@ -17,6 +17,7 @@ use lane::Lane;
 use crate::budgets::away_from_midnight;
 use crate::client::{Chat, Connection, PATIENCE, chat, eventually};
 use crate::envoy::{Gateway, Setup, free_ports, killed, leashed, policy, started};
+use crate::top;
 
 /// On each of the two.
 const CALLERS: usize = 64;
@@ -283,7 +284,7 @@ const SERVICE: [(&str, &str); 10] = [
 
 fn parts(ratelimit: u16) -> Vec<(&'static str, String)> {
     let part = |name: &str| {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy/ratelimit").join(name);
+        let path = top().join("envoy/ratelimit").join(name);
         fs::read_to_string(path).unwrap()
     };
     let cluster = part("cluster.yaml").replace("port_value: 8081", &format!("port_value: {ratelimit}"));

@@ -15,6 +15,7 @@ use tokio::sync::OnceCell;
 
 use crate::client::{CHAT, Chat, Connection, PATIENCE, ask, chat, next_piece};
 use crate::envoy::{Gateway, Setup, free_tenant, policy};
+use crate::top;
 
 /// Of one provider, which has these cases to play: the one that is shipped, and those that might be.
 struct Gateways {
@@ -104,7 +105,7 @@ fn case(cases: &Path, name: &str, encoding: Option<&str>, body: &[u8]) {
 
 /// Prose and code of this project.
 fn text(bytes: usize) -> String {
-    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let top = top();
     let files = [
         "tests/CLAIMS.md",
         "src/exchange.rs",

@@ -38,7 +38,7 @@ fn in_the_demo_everything_happens_and_all_who_count_agree() {
     // It writes under target/ of its own tree, where a `make demo` may be at work.
     let top = Path::new(env!("CARGO_TARGET_TMPDIR")).join("demo");
     let _ = fs::remove_dir_all(&top);
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy");
+    let sources = crate::top().join("envoy");
     for folder in ["", "start", "prometheus", "postgres"] {
         let into = top.join("envoy").join(folder);
         fs::create_dir_all(&into).unwrap();

@@ -17,12 +17,13 @@ use serde_json::{Value, json};
 use simulated_provider::{Entry, Port, Provider, price_entries};
 
 use crate::client::{Answer, PATIENCE, ask, eventually, get};
+use crate::top;
 
 /// Ends Envoy, by whatever way this process ends: then the shell's standard input closes.
 const LEASH: &str = r#""$@" & read -r _; trap "" TERM; kill -TERM 0; sleep 1; kill -KILL 0"#;
 
 pub fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
+    top().join("tests/fixtures")
 }
 
 pub fn json_of(path: &Path) -> Value {
@@ -134,7 +135,7 @@ impl Gateway {
         let [gateway, admin, ejected, probe] = free_ports();
         let ports =
             [("GATEWAY_PORT", gateway), ("ADMIN_PORT", admin), ("EJECTED_PORT", ejected), ("PROBE_PORT", probe)];
-        let render = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy/start/production");
+        let render = top().join("envoy/start/production");
         let rendered = Command::new("python3")
             .arg(render)
             .args(["--render", config.to_str().unwrap()])
@@ -488,7 +489,7 @@ pub async fn started<T>(log: &Path, what: &str, mut look: impl FnMut() -> Option
 
 /// The plugin, as built: `WASM`, what `make build` leaves, or what cargo leaves.
 pub fn wasm() -> PathBuf {
-    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let top = top();
     let built = ["target/nexus_ai_gateway.wasm", "target/wasm32-wasip1/release/nexus_ai_gateway.wasm"]
         .map(|path| top.join(path));
     let named = std::env::var_os("WASM").map(|path| top.join(path));
@@ -537,7 +538,7 @@ impl Yaml {
     }
 
     fn substituted(&self) -> String {
-        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy/envoy.yaml");
+        let shipped = top().join("envoy/envoy.yaml");
         let shipped = fs::read_to_string(shipped).unwrap();
         let log = self.dir.join("access.log");
         let provider_port = format!("port_value: {}", self.upstream.port());

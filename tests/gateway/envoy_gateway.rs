@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::top;
 use crate::translated::{bootstrap, by_its_name, code_from_file, here, serves, simulated, told};
 
 const CLUSTER: &str = "httproute/ai/openai/rule/0";
@@ -76,7 +77,7 @@ async fn what_envoy_gateway_makes_of_the_patch_serves() {
 /// Envoy reads labels and buckets from a bootstrap that each way of starting it writes anew.
 #[test]
 fn the_stats_are_labelled_as_in_the_shipped_configuration() {
-    let read = |file: &str| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy").join(file)).unwrap();
+    let read = |file: &str| fs::read_to_string(top().join("envoy").join(file)).unwrap();
     let labels = |text: &str| -> Vec<String> {
         let lines = text.lines().skip_while(|line| line.trim() != "stats_config:").map(str::trim);
         let begins = ["stats_config:", "stats_tags:", "- ", "histogram_bucket_settings:", "buckets:"];

@@ -13,6 +13,7 @@ use simulated_provider::{Entry, Provider};
 
 use crate::client::{Answer, Body, Chat, PATIENCE, ask, chat, eventually, get};
 use crate::envoy::Gateway;
+use crate::top;
 
 const KEYS: [(&str, &str); 3] = [
     ("OPENAI_API_KEY", "dummy-of-openai"),
@@ -345,7 +346,7 @@ async fn providers_are_known_by_their_certificates() {
     for (name, reached) in [("localhost", true), ("elsewhere", false)] {
         let [openai, openrouter] = [(); 2].map(|()| Provider::start());
         let [certificate, key] = certificate(&dir, name);
-        let front = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/gateway/tls_front.py");
+        let front = top().join("tests/gateway/tls_front.py");
         let mut front = Command::new("python3")
             .arg(front)
             .args([&certificate, &key])

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Answer, Body, CHAT, ask, eventually, get};
 use crate::envoy::{Gateway, Setup, free_tenant, policy};
+use crate::top;
 
 /// A provider that answers every request alike, and keeps each head as it came.
 struct Listening {
@@ -273,14 +274,14 @@ fn every_flag_of_the_official_sdks_is_in_the_table() {
 /// By hand, with every provider's key set: Envoy itself says no until somebody has made a key.
 #[test]
 fn production_does_not_start_with_a_key_that_everybody_knows() {
-    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy/production.yaml");
+    let shipped = top().join("envoy/production.yaml");
     let text = std::fs::read_to_string(&shipped).unwrap();
     let filled = Path::new(env!("CARGO_TARGET_TMPDIR")).join("production-by-hand.yaml");
     std::fs::write(&filled, text.replace("key: \"\"}", "key: nexus-dummy-of-a-client}")).unwrap();
     let validated = |config: &Path| {
         let envoy = std::env::var_os("ENVOY_PATH").expect("ENVOY_PATH: run `make e2e`");
         let mut command = Command::new(envoy);
-        command.args(["--mode", "validate", "-c"]).arg(config).current_dir(env!("CARGO_MANIFEST_DIR"));
+        command.args(["--mode", "validate", "-c"]).arg(config).current_dir(top());
         let keys = ["OPENAI_API_KEY", "OPENROUTER_API_KEY", "ANTHROPIC_API_KEY", "LOCAL_API_KEY"];
         let output = command.envs(keys.map(|name| (name, "dummy"))).output().unwrap();
         (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Answer, Body, PATIENCE, ask, chat, eventually, get};
 use crate::envoy::{Gateway, Setup, free_ports, leashed, policy, wasm};
+use crate::top;
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
@@ -110,7 +111,7 @@ fn the_same_filter_is_the_same_image() {
     let (image, oras) = (named("IMAGE"), named("ORAS"));
     let (folder, version) = image.rsplit_once(':').unwrap();
     let again = Path::new(env!("CARGO_TARGET_TMPDIR")).join("image-again");
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy/release/image.py");
+    let script = top().join("envoy/release/image.py");
     let mut command = Command::new("python3");
     command.arg(script).arg(wasm()).args([version, "--oras", &oras, "--into"]).arg(&again);
     run(command.env("TZ", "Pacific/Auckland").env("HOME", &again));

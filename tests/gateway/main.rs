@@ -3,14 +3,6 @@
 //! Trade-off: an Envoy takes a second to start, so each module has one for all its tests, and tests keep apart by
 //! tenant. What the gateway says (stats, records) is checked against what the provider billed, never against itself.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    reason = "a test that meets the unexpected must fail, here and now"
-)]
 #![expect(clippy::disallowed_methods, reason = "only the filter is told the time by its host")]
 
 mod agents;
@@ -52,3 +44,8 @@ mod streams;
 mod tool_caller;
 mod translated;
 mod wire;
+
+/// The top of the repository.
+fn top() -> &'static std::path::Path {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("tests/gateway is two folders below it")
+}

@@ -12,6 +12,7 @@ use simulated_provider::Provider;
 
 use crate::client::{ask, chat, eventually, get};
 use crate::envoy::{free_ports, leashed, wasm};
+use crate::top;
 
 const PROVIDERS: [(&str, &str, &str); 4] = [
     ("openai", "OPENAI_API_KEY", "dummy-of-openai"),
@@ -22,7 +23,7 @@ const PROVIDERS: [(&str, &str, &str); 4] = [
 
 fn render(name: &str, environment: &[(&str, &str)]) -> (Output, String) {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("production-{name}.yaml"));
-    let render = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy/start/production");
+    let render = top().join("envoy/start/production");
     let mut command = Command::new("python3");
     command.arg(render).arg("--render").arg(&path).env("WASM", wasm());
     for (_, variable, _) in PROVIDERS {
@@ -137,7 +138,7 @@ async fn stopped_by_a_signal_it_loses_no_record() {
     let top = Path::new(env!("CARGO_TARGET_TMPDIR")).join("production-stopped");
     let _ = fs::remove_dir_all(&top);
     fs::create_dir_all(top.join("envoy/start")).unwrap();
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy");
+    let sources = crate::top().join("envoy");
     for name in ["production.yaml", "start/production", "start/launch.py"] {
         fs::copy(sources.join(name), top.join("envoy").join(name)).unwrap();
     }

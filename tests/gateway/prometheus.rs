@@ -12,6 +12,7 @@ use crate::budgets::away_from_midnight;
 use crate::client::{Answer, Connection, PATIENCE, ask, chat, eventually, get, whole};
 use crate::envoy::{Gateway, Setup, free_ports, leashed, policy, started};
 use crate::sdk::python;
+use crate::top;
 
 /// As `PROMETHEUS` names it; none where it couldn't be had.
 pub fn program() -> Option<PathBuf> {
@@ -30,7 +31,7 @@ impl Prometheus {
         let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-server"));
         let _ = fs::remove_dir_all(&dir);
         fs::create_dir_all(&dir).unwrap();
-        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy/prometheus");
+        let shipped = top().join("envoy/prometheus");
         for rules in ["rules.yml", "alerts.yml"] {
             fs::copy(shipped.join(rules), dir.join(rules)).unwrap();
         }
@@ -233,8 +234,9 @@ async fn prometheus_tells_what_the_provider_billed() {
 
 /// The queries of the shipped dashboards for this kind of source, as Grafana would send them.
 pub fn panels(kind: &str) -> Vec<Value> {
-    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let output = Command::new(python()).arg(top.join("tests/tools/grafana/queries.py")).args(["--tenant", "acme"]).output();
+    let top = top();
+    let output =
+        Command::new(python()).arg(top.join("tests/tools/grafana/queries.py")).args(["--tenant", "acme"]).output();
     let output = output.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let all: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();

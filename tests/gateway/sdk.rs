@@ -1,7 +1,7 @@
 //! The official SDKs for Python: what their users get to see. The cases stand in `sdk/`, one script for each SDK; what
 //! an SDK says was used is compared here with the record, the provider's ledger and the stats.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
@@ -10,20 +10,21 @@ use tokio::sync::OnceCell;
 
 use crate::budgets::away_from_midnight;
 use crate::envoy::{Gateway, Setup, fixtures, json_of, policy};
+use crate::top;
 
 /// An SDK may be told to sleep for two minutes, and what it does takes as long as the machine likes.
 const LONGEST_RUN: Duration = Duration::from_secs(900);
 
 /// The Python that has the SDKs and the real servers: `PYTHON`, or what `make e2e` installs.
 pub fn python() -> PathBuf {
-    let installed = || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/venv/bin/python");
+    let installed = || top().join("target/venv/bin/python");
     let python = std::env::var_os("PYTHON").map_or_else(installed, PathBuf::from);
     assert!(python.exists(), "no Python with tests/requirements.txt at {}: run `make e2e`", python.display());
     python
 }
 
 pub fn script(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/gateway").join(name)
+    top().join("tests/gateway").join(name)
 }
 
 async fn gateway() -> &'static Gateway {

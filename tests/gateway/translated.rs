@@ -13,10 +13,11 @@ use simulated_provider::Provider;
 use crate::client::{PATIENCE, chat};
 use crate::envoy::{Gateway, free_ports, wasm};
 use crate::inflated::{gzip, raw_zstd};
+use crate::top;
 
 /// What a control plane made of its manifests, for one mode of the filter.
 pub fn told(control_plane: &str, mode: &str) -> Value {
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/{control_plane}/{mode}.json"));
+    let fixture = top().join(format!("tests/fixtures/{control_plane}/{mode}.json"));
     serde_json::from_slice(&fs::read(fixture).unwrap()).unwrap()
 }
 

@@ -376,9 +376,15 @@ fn sharing() -> Vec<Refused> {
         |more: &str| with(&format!(r#""status":{{"cluster":"admin"}},"replicas":{{"cluster":"ratelimit"{more}}}"#));
     vec![
         shape(shared(""), "replicas: missing field `count`"),
-        shape(with(r#""shared":{"replicas":2,"cluster":"ratelimit"}"#), "configuration: `shared` is called `replicas` now"),
+        shape(
+            with(r#""shared":{"replicas":2,"cluster":"ratelimit"}"#),
+            "configuration: `shared` is called `replicas` now",
+        ),
         shape(shared(r#","replicas":2"#), "replicas: `replicas` is called `count` now"),
-        shape(shared(r#","count":2,"budgets_away":"allow""#), "replicas: `budgets_away` is called `budgets_without_service` now"),
+        shape(
+            shared(r#","count":2,"budgets_away":"allow""#),
+            "replicas: `budgets_away` is called `budgets_without_service` now",
+        ),
         shape(with(r#""held_heads":false"#), "configuration: `held_heads` is called `hold_headers` now"),
         shape(with(r#""starved":"allow""#), "configuration: `starved` is called `on_contention` now"),
         shape(shared(r#","count":0"#), "replicas.count: 0 is out of range: 1 to 10000 is allowed"),

@@ -7,6 +7,18 @@ use serde_json::{Value, json};
 use super::stage::{AGENT, COMMAND, HOURLY, NOBODY, POOR, Stage, cases, installed, keys, refused};
 use crate::envoy::free_ports;
 use crate::tool_caller::{INPUT, OUTPUT, WORDS};
+use crate::top;
+
+/// Opencode's: its key, and what it asks of the internet at its start, and waits for.
+fn opencodes(key: &str) -> [(&str, &str); 5] {
+    [
+        ("NEXUS_KEY", key),
+        ("OPENCODE_DISABLE_AUTOUPDATE", "1"),
+        ("OPENCODE_DISABLE_DEFAULT_PLUGINS", "1"),
+        ("OPENCODE_DISABLE_LSP_DOWNLOAD", "1"),
+        ("OPENCODE_DISABLE_MODELS_FETCH", "1"),
+    ]
+}
 
 /// By OpenAI's chat and Responses, and by Anthropic's API.
 #[tokio::test(flavor = "multi_thread")]
@@ -26,19 +38,9 @@ async fn opencode_does_a_task_by_each_of_its_packages_and_says_why_not() {
         });
         std::fs::write(dir.join("opencode.json"), config.to_string()).unwrap();
     };
-    // But for the key, what it asks of the internet at its start, and waits for.
-    let environment = |key| {
-        [
-            ("NEXUS_KEY", key),
-            ("OPENCODE_DISABLE_AUTOUPDATE", "1"),
-            ("OPENCODE_DISABLE_DEFAULT_PLUGINS", "1"),
-            ("OPENCODE_DISABLE_LSP_DOWNLOAD", "1"),
-            ("OPENCODE_DISABLE_MODELS_FETCH", "1"),
-        ]
-    };
     let run = async |case: &str, key: &str, package: &str, model: &str, small: &str| {
         configure(case, package, model, small);
-        stage.run(case, &opencode, &["run", "Write the note."], &environment(key)).await
+        stage.run(case, &opencode, &["run", "Write the note."], &opencodes(key)).await
     };
     const COMPATIBLE: &str = "@ai-sdk/openai-compatible";
     for (case, package, model, small) in [
@@ -58,12 +60,12 @@ async fn opencode_does_a_task_by_each_of_its_packages_and_says_why_not() {
     refused("budget", POOR, "gpt-4o").await.gave_up("The daily budget of $0.000001 has no room", 402, 7);
     // It waits as long as `retry-after` says, whatever `x-should-retry` says. `opencode run` is silent meanwhile; its terminal and
     // its editors show, at once, what its server tells them.
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/slower/opencode.mjs");
+    let script = top().join("tests/clients/slower/opencode.mjs");
     let [port] = free_ports();
     let port = port.to_string();
     let arguments = [script.to_str().unwrap(), opencode.to_str().unwrap(), &port];
     configure("rate", COMPATIBLE, "gpt-4o", "gpt-4o");
-    let said = stage.run("rate", Path::new("node"), &arguments, &environment(HOURLY)).await;
+    let said = stage.run("rate", Path::new("node"), &arguments, &opencodes(HOURLY)).await;
     let shown = &cases(&said)["rate"];
     let message = shown["message"].as_str().unwrap_or_default();
     assert!(message.contains("Rate limit reached: 1 requests per hour"), "{shown}");
@@ -146,7 +148,7 @@ async fn aider_edits_a_file_and_says_why_not() {
 async fn langchain_does_a_task_and_says_why_not() {
     let Some(venv) = installed("LANGCHAIN") else { return };
     let (stage, gemini) = (Stage::start("langchain").await, Stage::gemini("langchain-gemini").await);
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/slower/cases.py");
+    let script = top().join("tests/clients/slower/cases.py");
     for (stage, api) in [(&stage, "openai"), (&stage, "responses"), (&stage, "anthropic"), (&gemini, "google")] {
         let url = format!("http://{}", stage.gateway.addr);
         let arguments = [script.to_str().unwrap(), &url, api];

@@ -10,6 +10,7 @@ use tokio::process::Command;
 use crate::client::eventually;
 use crate::envoy::{Gateway, Setup, policy};
 use crate::tool_caller::{INPUT, OUTPUT, ToolCaller, WORDS};
+use crate::top;
 
 pub const AGENT: &str = "agent-0123456789abcdef";
 pub const POOR: &str = "poor-0123456789abcdef";
@@ -73,7 +74,7 @@ impl Stage {
     /// envoy.yaml, whose routes have Gemini's API, with the keys and the 401 of production.yaml.
     pub async fn gemini(name: &'static str) -> Self {
         let provider = ToolCaller::start(COMMAND, WORDS).await;
-        let production = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy/production.yaml");
+        let production = top().join("envoy/production.yaml");
         let production = std::fs::read_to_string(production).unwrap();
         let part = |from: &str, to: &str| {
             let (_, part) = production.split_once(from).unwrap_or_else(|| panic!("`{from}` in production.yaml"));

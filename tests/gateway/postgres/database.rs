@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use crate::envoy::{free_ports, killed, leashed};
+use crate::top;
 
 /// Debian's packages, as they were unpacked: `DEBIAN` names the folder.
 pub fn debian() -> Option<PathBuf> {
@@ -41,7 +42,7 @@ fn run(command: &mut Command) -> String {
 }
 
 fn shipped(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy/postgres").join(name)
+    top().join("envoy/postgres").join(name)
 }
 
 fn libraries(root: &Path) -> String {
