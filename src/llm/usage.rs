@@ -207,7 +207,7 @@ impl Native {
     }
 
     pub fn canonical(&self, contract: Contract) -> Told {
-        if self.counts.iter().flatten().any(|count| *count > PLAUSIBLE) {
+        if self.counts.iter().any(|count| count.is_some_and(|count| count > PLAUSIBLE)) {
             return Told { implausible: true, ..Told::default() };
         }
         let by_tokens = self.get(Count::Input).or(self.get(Count::Output)).is_some();

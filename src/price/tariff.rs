@@ -183,16 +183,19 @@ impl Tariff {
     /// Neither a cheaper tier nor cheaper rates above a border lower the worst case: another tier may serve, and the input
     /// may turn out below the border.
     pub fn ceiling(&self, input: Tokens, asked: Option<&str>, brings: Brings) -> Ceiling {
+        // Mostly the rates above are the base, and the schedule asked for is the standard one: they are not reckoned twice.
         let ceiling = |schedule: &Schedule| {
-            [&schedule.base, schedule.rates(input)]
-                .map(|rates| rates.ceiling(brings))
-                .into_iter()
-                .fold(Ceiling::default(), Ceiling::max)
+            let (base, above) = (&schedule.base, schedule.rates(input));
+            let most = base.ceiling(brings);
+            if std::ptr::eq(base, above) { most } else { most.max(above.ceiling(brings)) }
         };
+        let (standard, named) = (&self.standard, self.schedule(asked));
+        let most = ceiling(standard);
+        let most = if std::ptr::eq(standard, named) { most } else { most.max(ceiling(named)) };
         let several = asked.filter(|names| names.contains('+') && !self.names(names));
         let alone =
             several.into_iter().flat_map(|names| names.split('+')).map(|name| ceiling(self.schedule(Some(name))));
-        alone.fold(ceiling(&self.standard).max(ceiling(self.schedule(asked))), Ceiling::max)
+        alone.fold(most, Ceiling::max)
     }
 
     /// Whether a hosted tool has a price.

@@ -5,7 +5,6 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::stage::{AGENT, COMMAND, HOURLY, NOBODY, POOR, Stage, cases, installed, keys, refused};
-use crate::envoy::free_ports;
 use crate::tool_caller::{INPUT, OUTPUT, WORDS};
 use crate::top;
 
@@ -61,9 +60,7 @@ async fn opencode_does_a_task_by_each_of_its_packages_and_says_why_not() {
     // It waits as long as `retry-after` says, whatever `x-should-retry` says. `opencode run` is silent meanwhile; its terminal and
     // its editors show, at once, what its server tells them.
     let script = top().join("tests/clients/slower/opencode.mjs");
-    let [port] = free_ports();
-    let port = port.to_string();
-    let arguments = [script.to_str().unwrap(), opencode.to_str().unwrap(), &port];
+    let arguments = [script.to_str().unwrap(), opencode.to_str().unwrap()];
     configure("rate", COMPATIBLE, "gpt-4o", "gpt-4o");
     let said = stage.run("rate", Path::new("node"), &arguments, &opencodes(HOURLY)).await;
     let shown = &cases(&said)["rate"];
