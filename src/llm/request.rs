@@ -5,6 +5,7 @@
 
 mod edit;
 mod fields;
+mod media;
 mod rates;
 mod tool;
 mod unknown;
@@ -18,6 +19,7 @@ use unknown::Unknown;
 use super::brings::{Items, Writes};
 use super::estimate::Sizes;
 use super::form::{self, FormReader};
+use super::hidden::Hidden;
 use super::path::Called;
 use super::schema::{Asked, CACHING, Item, Output, Schema, Slot, is_anthropics};
 use super::tools::{Hosted, Kind, Piece};
@@ -130,6 +132,8 @@ pub struct Request {
     /// Models that are to work inside of tools.
     pub tool_models: Vec<String>,
     pub sizes: Sizes,
+    /// Input that the body only points at.
+    pub hidden: Hidden,
     documents: u64,
     pictures: u64,
     characters: u64,
@@ -223,7 +227,7 @@ impl RequestReader {
                 fields.cut.iter_mut().for_each(|cut| cut.look_behind(begins, bytes));
                 self.beginning(bytes);
             }
-            Source::Form(form) => form.feed(bytes, &mut |piece| fields.piece(piece)),
+            Source::Form(form) => form.feed(bytes, &mut |piece| fields.piece(schema, piece)),
         }
     }
 
@@ -279,7 +283,23 @@ impl RequestReader {
         {
             return Err(if fields.misplaced { Invalid::Elsewhere } else { Invalid::Missing(needed) });
         }
-        let sizes = Sizes { body_bytes, attached_bytes: fields.attached_bytes, attachments: fields.attachments };
+        let (media, brought) = (&fields.media, fields.tools.brought());
+        let sizes = Sizes {
+            body_bytes,
+            attached_bytes: media.attached_bytes,
+            attachments: media.attachments,
+            pictures: media.pictures,
+            taken: media.taken,
+        };
+        let hidden = Hidden {
+            whole: if fields.stored_prompt { Some("prompt") } else { media.whole },
+            held: media.held,
+            held_by: media.held_by,
+            uses: brought.uses,
+            brought: Tokens(brought.tokens),
+            each: Tokens(brought.each),
+            unsure: media.unsure || !fields.unknown.fields.is_empty() || schema.may_hide_input(),
+        };
         Ok(Request {
             schema,
             model,
@@ -291,6 +311,7 @@ impl RequestReader {
             all_calls: fields.tools.all_calls,
             tool_models: fields.tools.models,
             sizes,
+            hidden,
             documents: fields.documents,
             pictures: fields.pictures,
             characters: fields.characters,

@@ -3,6 +3,7 @@
 //! Trade-off: a field that is given twice is refused, even where all providers known today agree about which one counts:
 //! the price must be that of what is generated.
 
+use super::media::Media;
 use super::rates::{Rates, Said as _};
 use super::tool::Tools;
 use super::unknown::Unknown;
@@ -11,7 +12,7 @@ use super::{Behind, Cut, Invalid, Nest, Place, SLOTS, Said, Written};
 use crate::json::{Container, Found, Hit};
 use crate::kept::Id;
 use crate::llm::form;
-use crate::llm::schema::{Asked, Schema};
+use crate::llm::schema::{Asked, Item, Medium, Schema};
 use crate::name;
 
 pub(super) struct Fields {
@@ -35,9 +36,9 @@ pub(super) struct Fields {
     pub(super) needed: bool,
     pub(super) stored_prompt: bool,
     pub(super) misplaced: bool,
-    pub(super) attachments: u64,
-    pub(super) attached_bytes: u64,
+    pub(super) media: Media,
     pub(super) documents: u64,
+    /// Sold by the piece.
     pub(super) pictures: u64,
     pub(super) characters: u64,
     /// Prompts of a list, each of which is answered by itself.
@@ -70,8 +71,6 @@ const MOST_REFERENCES: usize = 1_000;
 const BY_HEADER: &str = "left out of a form: a header says it";
 /// Of a moving picture, where the request doesn't say.
 const FRAMES: u64 = 9;
-/// A URL this long holds the picture itself; a shorter one only points at it.
-const INLINE_BYTES: u64 = 2_048;
 
 impl Fields {
     pub(super) const NONE: Self = Self {
@@ -95,8 +94,7 @@ impl Fields {
         needed: false,
         stored_prompt: false,
         misplaced: false,
-        attachments: 0,
-        attached_bytes: 0,
+        media: Media::NONE,
         documents: 0,
         pictures: 0,
         characters: 0,
@@ -114,12 +112,12 @@ impl Fields {
     }
 
     /// A field or a file of a form.
-    pub(super) fn piece(&mut self, piece: form::Piece<'_>) {
+    pub(super) fn piece(&mut self, schema: &Schema, piece: form::Piece<'_>) {
         let nowhere = Place { from: 0, to: 0 };
         let field = match piece {
             form::Piece::File(bytes) => {
-                self.attachments = self.attachments.saturating_add(1);
-                self.attached_bytes = self.attached_bytes.saturating_add(bytes);
+                let medium = if schema.item == Some(Item::Image) { Medium::Picture } else { Medium::Sound };
+                self.media.file(medium, bytes);
                 return;
             }
             form::Piece::Field(field, value) => (field, value),
@@ -200,14 +198,19 @@ impl Fields {
                     _ => return Err(Invalid::Wrong { field, expected: "an array" }),
                 }
             }
-            Asked::Attachment => {
-                if let Found::Size(size) = hit.found {
-                    self.attachments = self.attachments.saturating_add(1);
-                    if size > INLINE_BYTES {
-                        self.attached_bytes = self.attached_bytes.saturating_add(size);
-                    }
-                }
-            }
+            Asked::Inline(_)
+            | Asked::Address(_)
+            | Asked::Hidden(_)
+            | Asked::HiddenUpTo(..)
+            | Asked::Part
+            | Asked::PartKind
+            | Asked::PartId(_)
+            | Asked::PartOther
+            | Asked::Source
+            | Asked::SourceKind
+            | Asked::MediaType
+            | Asked::SourceData
+            | Asked::SourceAddress => self.media.hit(hit)?,
             Asked::OtherModels(field) => {
                 once(field, hit, false)?;
                 if !matches!(hit.found, Found::Null | Found::Opened(_) | Found::Closed { empty: true, .. }) {
@@ -243,8 +246,7 @@ impl Fields {
                 once("inputImage", hit, false)?;
                 if let Found::Size(size) = hit.found {
                     self.pictures = self.pictures.saturating_add(1);
-                    self.attachments = self.attachments.saturating_add(1);
-                    self.attached_bytes = self.attached_bytes.saturating_add(size);
+                    self.media.inline(Medium::Picture, size);
                 }
             }
             Asked::Characters => {
@@ -271,9 +273,11 @@ impl Fields {
             Asked::Tools
             | Asked::Plugins
             | Asked::Search(_)
+            | Asked::Servers(_)
             | Asked::ToolMember
             | Asked::ToolKind
             | Asked::ToolMost
+            | Asked::ToolTokens
             | Asked::ToolModel
             | Asked::ToolPlace
             | Asked::ToolMode
