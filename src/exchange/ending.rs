@@ -250,10 +250,11 @@ impl Request {
     /// The same, where this leg leads.
     fn at(self, leg: &Leg, input: &Input) -> Self {
         let likely_input = input.likely(leg);
+        let shown_input = input.shown(leg);
         let request = Self {
             likely_input,
-            most_input: input.most(leg),
-            shown_input: input.shown(leg),
+            most_input: shown_input.plus(input.hidden(leg, shown_input)),
+            shown_input,
             density: leg.density,
             hidden_input: input.explains(leg),
             ..self

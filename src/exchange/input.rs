@@ -44,11 +44,14 @@ impl Input {
     /// With what it points at.
     pub(super) fn most(&self, leg: &Leg) -> Tokens {
         let shown = self.shown(leg);
-        if self.hidden.is_nothing() { shown } else { shown.plus(self.hidden(leg, shown)) }
+        shown.plus(self.hidden(leg, shown))
     }
 
     /// What it only points at, beside what it holds.
     pub(super) fn hidden(&self, leg: &Leg, shown: Tokens) -> Tokens {
+        if self.hidden.is_nothing() {
+            return Tokens(0);
+        }
         self.hidden.most(self.context(leg).less(shown), self.figures.most)
     }
 

@@ -33,9 +33,6 @@ pub(super) fn ask(plugin: &Plugin, demand: &Demand, now: UnixNanos) -> Result<De
 
 /// Before the client has them, on whichever worker it comes with them.
 pub(super) fn note_ids(plugin: &Plugin, exchange: &mut Exchange) {
-    if !exchange.is_kept() {
-        return;
-    }
     let Some(tenant) = exchange.tenant().and_then(|ix| plugin.policy.tenant_policy(ix)) else { return };
     for id in exchange.fresh_ids() {
         kept::note(&tenant.name, *id);

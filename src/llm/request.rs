@@ -267,6 +267,8 @@ impl RequestReader {
         ended?;
         let Self { inside, before, fields, called, source } = self;
         let is_form = matches!(source, Source::Form(_));
+        let (sizes, mut hidden) = fields.brings(body_bytes);
+        hidden.unsure |= schema.may_hide_input();
         let model_in_path = called.model.is_some();
         let (model, model_place) = match (called.model, fields.model) {
             (Some(model), _) if !name::is_name(&model) => {
@@ -283,23 +285,6 @@ impl RequestReader {
         {
             return Err(if fields.misplaced { Invalid::Elsewhere } else { Invalid::Missing(needed) });
         }
-        let (media, brought) = (&fields.media, fields.tools.brought());
-        let sizes = Sizes {
-            body_bytes,
-            attached_bytes: media.attached_bytes,
-            attachments: media.attachments,
-            pictures: media.pictures,
-            taken: media.taken,
-        };
-        let hidden = Hidden {
-            whole: if fields.stored_prompt { Some("prompt") } else { media.whole },
-            held: media.held,
-            held_by: media.held_by,
-            uses: brought.uses,
-            brought: Tokens(brought.tokens),
-            each: Tokens(brought.each),
-            unsure: media.unsure || !fields.unknown.fields.is_empty() || schema.may_hide_input(),
-        };
         Ok(Request {
             schema,
             model,

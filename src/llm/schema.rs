@@ -166,7 +166,7 @@ pub enum Asked {
     /// By the field's name, what brings in as much as the model reads, for all that the body says.
     Hidden(&'static str),
     /// By the field's name, what brings in so many tokens at most.
-    HiddenUpTo(&'static str, u64),
+    HiddenUpTo(&'static str, u32),
     /// By the field's name, servers whose tools the provider calls.
     Servers(&'static str),
     /// A part of a content, whose kind says what its source or its id stands for.

@@ -5,15 +5,18 @@
 
 use super::media::Media;
 use super::rates::{Rates, Said as _};
-use super::tool::Tools;
+use super::tool::{Brought, Tools};
 use super::unknown::Unknown;
 use super::value::{NAME, count, flag, id, name, once, said};
 use super::{Behind, Cut, Invalid, Nest, Place, SLOTS, Said, Written};
 use crate::json::{Container, Found, Hit};
 use crate::kept::Id;
+use crate::llm::estimate::Sizes;
 use crate::llm::form;
+use crate::llm::hidden::Hidden;
 use crate::llm::schema::{Asked, Item, Medium, Schema};
 use crate::name;
+use crate::units::Tokens;
 
 pub(super) struct Fields {
     pub(super) model: Option<(String, Place)>,
@@ -36,7 +39,8 @@ pub(super) struct Fields {
     pub(super) needed: bool,
     pub(super) stored_prompt: bool,
     pub(super) misplaced: bool,
-    pub(super) media: Media,
+    /// Of most requests there is none.
+    media: Option<Box<Media>>,
     pub(super) documents: u64,
     /// Sold by the piece.
     pub(super) pictures: u64,
@@ -94,7 +98,7 @@ impl Fields {
         needed: false,
         stored_prompt: false,
         misplaced: false,
-        media: Media::NONE,
+        media: None,
         documents: 0,
         pictures: 0,
         characters: 0,
@@ -117,7 +121,7 @@ impl Fields {
         let field = match piece {
             form::Piece::File(bytes) => {
                 let medium = if schema.item == Some(Item::Image) { Medium::Picture } else { Medium::Sound };
-                self.media.file(medium, bytes);
+                self.media().file(medium, bytes);
                 return;
             }
             form::Piece::Field(field, value) => (field, value),
@@ -210,7 +214,7 @@ impl Fields {
             | Asked::SourceKind
             | Asked::MediaType
             | Asked::SourceData
-            | Asked::SourceAddress => self.media.hit(hit)?,
+            | Asked::SourceAddress => self.media().hit(hit)?,
             Asked::OtherModels(field) => {
                 once(field, hit, false)?;
                 if !matches!(hit.found, Found::Null | Found::Opened(_) | Found::Closed { empty: true, .. }) {
@@ -246,7 +250,7 @@ impl Fields {
                 once("inputImage", hit, false)?;
                 if let Found::Size(size) = hit.found {
                     self.pictures = self.pictures.saturating_add(1);
-                    self.media.inline(Medium::Picture, size);
+                    self.media().inline(Medium::Picture, size);
                 }
             }
             Asked::Characters => {
@@ -342,6 +346,34 @@ impl Fields {
             }
         }
         Ok(())
+    }
+
+    #[cold]
+    fn media(&mut self) -> &mut Media {
+        self.media.get_or_insert_with(|| Box::new(Media::NONE))
+    }
+
+    /// What the body has beside text, and what it only points at.
+    pub(super) fn brings(&self, body_bytes: u64) -> (Sizes, Hidden) {
+        let (mut sizes, mut hidden) = (Sizes { body_bytes, ..Sizes::default() }, Hidden::default());
+        if let Some(media) = &self.media {
+            sizes.attached_bytes = media.attached_bytes;
+            sizes.attachments = media.attachments;
+            sizes.pictures = media.pictures;
+            sizes.taken = media.taken;
+            hidden.whole = media.whole;
+            hidden.held = media.held;
+            hidden.held_by = media.held_by;
+            hidden.unsure = media.unsure;
+        }
+        if self.stored_prompt {
+            hidden.whole = Some("prompt");
+        }
+        if let Some(Brought { uses, tokens, each }) = self.tools.brought() {
+            (hidden.uses, hidden.brought, hidden.each) = (uses, Tokens(tokens), Tokens(each));
+        }
+        hidden.unsure |= !self.unknown.fields.is_empty();
+        (sizes, hidden)
     }
 
     fn refer(&mut self, field: &'static str, id: Id) -> Result<(), Invalid> {

@@ -103,7 +103,7 @@ impl Media {
             (Asked::HiddenUpTo(field, tokens), found) => {
                 once(field, hit, false)?;
                 if said && !matches!(found, Found::Closed { .. }) {
-                    self.held = self.held.plus(Tokens(tokens));
+                    self.held = self.held.plus(Tokens(tokens.into()));
                     self.held_by.get_or_insert(field);
                 }
             }

@@ -181,10 +181,10 @@ impl Tools {
     }
 
     /// What all of them together may bring in, as far as the request bounds their calls.
-    pub(super) fn brought(&self) -> Brought {
+    pub(super) fn brought(&self) -> Option<Brought> {
         let Brought { uses, tokens, each } = self.brought;
         let uses = self.all_calls.map_or(uses, |all| uses.min(all));
-        Brought { uses, tokens: tokens.min(uses.saturating_mul(each)), each }
+        (uses > 0).then_some(Brought { uses, tokens: tokens.min(uses.saturating_mul(each)), each })
     }
 
     /// A tool that is called by the member that holds it.

@@ -39,9 +39,7 @@ static RESULT: &[Field<Asked>] = part! {
         free ["text" "title" "citations" "context" "file_id"]
     }),]
     free [
-        "text" "citations" "title" "context" "url" "encrypted_content" "page_age" "retrieved_at" "error_code" "stdout"
-        "stderr" "return_code" "file_id" "file_type" "tool_name" "tool_references" "encrypted_stdout" "lines" "num_lines"
-        "start_line" "total_lines" "is_file_update" "old_lines" "new_lines" "old_start" "new_start"
+        "text" "citations" "title" "context" "url" "encrypted_content" "page_age" "stdout" "stderr" "file_id" "tool_references"
     ]
 };
 

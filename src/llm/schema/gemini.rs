@@ -23,10 +23,7 @@ static RESPONSE_PARTS: &[Field<Asked>] = part! {
     object("inline_data", Asked::Source, DATA),
     path("fileData", &FILE),
     path("file_data", &FILE),]
-    free [
-        "mediaResolution" "media_resolution" "videoMetadata" "video_metadata" "mediaProcessing" "media_processing"
-        "documentMetadata" "document_metadata" "spreadsheetMetadata" "spreadsheet_metadata" "audioMetadata" "audio_metadata"
-    ]
+    free ["mediaResolution" "videoMetadata"]
 };
 
 pub(super) static PARTS: &[Field<Asked>] = part! {
@@ -41,8 +38,6 @@ pub(super) static PARTS: &[Field<Asked>] = part! {
         "text" "thought" "thoughtSignature" "thought_signature" "functionCall" "function_call" "executableCode"
         "executable_code" "codeExecutionResult" "code_execution_result" "toolCall" "tool_call" "toolResponse"
         "tool_response" "videoMetadata" "video_metadata" "mediaResolution" "media_resolution" "partMetadata" "part_metadata"
-        "mediaProcessing" "media_processing" "audioTranscription" "audio_transcription" "speechMetadata" "speech_metadata"
-        "documentMetadata" "document_metadata" "spreadsheetMetadata" "spreadsheet_metadata" "audioMetadata" "audio_metadata"
     ]
 };
 static CONTENT: [Field<Asked>; 1] = [path("parts", PARTS)];

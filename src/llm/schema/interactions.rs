@@ -26,7 +26,7 @@ static CONTENT: &[Field<Asked>] = content! { [] };
 static TURN: &[Field<Asked>] = content! {
     [
     object("content", Asked::Source, CONTENT),
-    object("result", Asked::Source, content! { [object("items", Asked::Source, CONTENT),] }),]
+    object("result", Asked::Source, CONTENT),]
 };
 
 static CONFIG: [Field<Asked>; 1] = [asked("max_output_tokens", Asked::Bound(0))];

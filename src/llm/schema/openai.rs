@@ -40,9 +40,8 @@ static PARTS: &[Field<Asked>] = part! {
     hidden("file_id"),
     hidden("file_ids"),]
     free [
-        "type" "text" "refusal" "thinking" "signature" "index" "detail" "min_pixels" "max_pixels" "total_pixels" "fps"
-        "document_name" "reference_ids" "closed" "name" "title" "description" "favicon" "tool" "id" "format"
-        "image_embeds" "prompt_cache_breakpoint" "citations" "source" "data"
+        "type" "text" "refusal" "thinking" "signature" "index" "favicon" "image_embeds" "prompt_cache_breakpoint"
+        "citations"
     ]
 };
 
@@ -377,8 +376,7 @@ static ITEM_PARTS: &[Field<Asked>] = part! {
     address("audio_url", Medium::Sound),
     address("video_url", Medium::Video),]
     free [
-        "text" "refusal" "detail" "filename" "annotations" "logprobs" "prompt_cache_breakpoint" "format" "stdout" "stderr"
-        "outcome" "id"
+        "text" "refusal" "detail" "filename" "annotations" "logprobs" "prompt_cache_breakpoint"
     ]
 };
 
