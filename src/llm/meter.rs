@@ -215,7 +215,7 @@ impl Meter {
 
     /// Has the answer's ids told by [`Self::fresh_ids`].
     pub fn with_ids(mut self, wanted: bool) -> Self {
-        self.seen.ids = wanted.then(Ids::default);
+        self.seen.ids = wanted.then(Box::<Ids>::default);
         self
     }
 

@@ -31,7 +31,7 @@ pub(super) struct Seen {
     speed: Option<String>,
     region: Option<String>,
     /// If they are wanted.
-    pub ids: Option<Ids>,
+    pub ids: Option<Box<Ids>>,
     modality: Modality,
     written: Written,
     iterations: Iterations,
