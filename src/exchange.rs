@@ -335,7 +335,7 @@ impl Exchange {
             around,
         };
         let fields = wish.unknown_fields()?;
-        let Offer { model, legs, noted, input, hidden, ceiling, bound, .. } = wish.best()?;
+        let Offer { model, legs, noted, input, reckoned, hidden, ceiling, bound, .. } = wish.best()?;
         noted.iter().chain(fields).for_each(|name| self.cut.left_out.unknown_field(name));
         if let Some(leg) = legs.first() {
             self.labels.model.clone_from(&leg.label);
@@ -351,8 +351,7 @@ impl Exchange {
             shares: policy.replicas.as_ref().map_or(Shares::WHOLE, |shared| shared.shares(around.service_unavailable)),
         };
         self.model_chosen = model;
-        let input = Input::of(&request, policy.hidden_input);
-        Ok((Plan { request, legs, bound, routed: policy.routes.choose(), input, hidden }, ask))
+        Ok((Plan { request, legs, bound, routed: policy.routes.choose(), input: reckoned, hidden }, ask))
     }
 
     /// The cell has answered, or the swap lost every race.

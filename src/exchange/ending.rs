@@ -259,11 +259,11 @@ impl Request {
             hidden_input: input.explains(leg),
             ..self
         };
-        if input.hidden.uses == 0 {
+        if request.hidden_input == Tokens(0) {
             return request;
         }
-        let brought = |uses| input.brought(leg, likely_input, uses);
-        Self { brought_each: brought(1), brought: brought(input.hidden.uses), ..request }
+        let [brought_each, brought] = input.brought(leg, likely_input);
+        Self { brought_each, brought, ..request }
     }
 }
 

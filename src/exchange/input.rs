@@ -8,71 +8,73 @@ use crate::llm::request::Request;
 use crate::policy::HiddenInput;
 use crate::units::Tokens;
 
-#[derive(Clone, Copy)]
 pub(super) struct Input {
     pub(super) sizes: Sizes,
-    pub(super) hidden: Hidden,
+    /// Of most requests, nothing.
+    beyond: Option<Box<Beyond>>,
+}
+
+/// What a request has beside text.
+struct Beyond {
+    hidden: Hidden,
     figures: HiddenInput,
 }
 
-impl Input {
-    pub(super) const fn of(request: &Request, figures: HiddenInput) -> Self {
-        Self { sizes: request.sizes, hidden: request.hidden, figures }
-    }
-
-    /// Nothing but text: neither what the model is nor how much it reads matters.
-    pub(super) const fn is_plain(&self) -> bool {
-        self.sizes.attachments == 0 && self.hidden.is_nothing()
-    }
-
+impl Beyond {
     fn context(&self, leg: &Leg) -> Tokens {
         leg.context.unwrap_or(self.figures.default_context)
     }
 
-    fn media(&self, leg: &Leg, text: Tokens) -> Taken {
-        let Taken { most, likely } = self.sizes.media(media::picture(&leg.model));
-        let room = self.context(leg).less(text);
-        Taken { most: most.min(room), likely: likely.min(room) }
+    fn media(&self, sizes: &Sizes, leg: &Leg, text: Tokens) -> Taken {
+        if sizes.attachments == 0 {
+            return Taken::default();
+        }
+        sizes.media(media::picture(&leg.model), self.context(leg).less(text))
+    }
+}
+
+impl Input {
+    pub(super) fn of(request: &Request, figures: HiddenInput) -> Self {
+        let Request { sizes, hidden, .. } = request;
+        let has_more = sizes.attachments > 0 || hidden.unsure || !hidden.is_nothing();
+        Self { sizes: *sizes, beyond: has_more.then(|| Box::new(Beyond { hidden: *hidden, figures })) }
+    }
+
+    /// Nothing but text: neither what the model is nor how much it reads matters.
+    pub(super) fn is_plain(&self) -> bool {
+        self.sizes.attachments == 0 && self.beyond.as_ref().is_none_or(|beyond| beyond.hidden.is_nothing())
     }
 
     /// What the body holds, for the reservation.
     pub(super) fn shown(&self, leg: &Leg) -> Tokens {
         let text = self.sizes.text_at_most(leg.density);
-        if self.sizes.attachments == 0 { text } else { text.plus(self.media(leg, text).most) }
-    }
-
-    /// With what it points at.
-    pub(super) fn most(&self, leg: &Leg) -> Tokens {
-        let shown = self.shown(leg);
-        shown.plus(self.hidden(leg, shown))
+        self.beyond.as_ref().map_or(text, |beyond| text.plus(beyond.media(&self.sizes, leg, text).most))
     }
 
     /// What it only points at, beside what it holds.
     pub(super) fn hidden(&self, leg: &Leg, shown: Tokens) -> Tokens {
-        if self.hidden.is_nothing() {
-            return Tokens(0);
-        }
-        self.hidden.most(self.context(leg).less(shown), self.figures.most)
+        let most = |beyond: &Box<Beyond>| beyond.hidden.most(beyond.context(leg).less(shown), beyond.figures.most);
+        self.beyond.as_ref().map_or(Tokens(0), most)
     }
 
-    /// For the settlement of an answer without usage, and what so many uses of hosted tools bring beside it.
+    /// For the settlement of an answer without usage, without what hosted tools bring.
     pub(super) fn likely(&self, leg: &Leg) -> Tokens {
         let text = self.sizes.text_likely(leg.density);
-        if self.is_plain() {
-            return text;
-        }
-        let shown = text.plus(self.media(leg, text).likely);
-        shown.plus(self.hidden.likely(self.context(leg).less(shown), self.figures.most))
+        let Some(beyond) = &self.beyond else { return text };
+        let shown = text.plus(beyond.media(&self.sizes, leg, text).likely);
+        shown.plus(beyond.hidden.likely(beyond.context(leg).less(shown), beyond.figures.most))
     }
 
-    /// What each of `uses` of its hosted tools brings beside that.
-    pub(super) fn brought(&self, leg: &Leg, likely: Tokens, uses: u64) -> Tokens {
-        self.hidden.of_uses(uses, self.context(leg).less(likely))
+    /// What hosted tools bring beside what is likely: each time, and in all.
+    pub(super) fn brought(&self, leg: &Leg, likely: Tokens) -> [Tokens; 2] {
+        let Some(beyond) = &self.beyond else { return [Tokens(0); 2] };
+        let room = beyond.context(leg).less(likely);
+        [1, beyond.hidden.uses].map(|uses| beyond.hidden.of_uses(uses, room))
     }
 
     /// What more of a report is believed than the body explains.
     pub(super) fn explains(&self, leg: &Leg) -> Tokens {
-        self.hidden.explains(leg.context)
+        self.beyond.as_ref().map_or(Tokens(0), |beyond| beyond.hidden.explains(leg.context))
     }
 }
 

@@ -39,6 +39,7 @@ pub(super) struct Offer {
     /// What it asks for that has no price, where that passes.
     pub(super) noted: Vec<String>,
     pub(super) input: Tokens,
+    pub(super) reckoned: Input,
     /// What of it the body only points at.
     pub(super) hidden: Tokens,
     /// Of the dearest leg.
@@ -121,11 +122,9 @@ impl Wish<'_> {
             legs.iter_mut().for_each(|leg| leg.context = leg.context.or(context));
         }
         let shown = legs.iter().map(|leg| reckoned.shown(leg)).max().unwrap_or_default();
-        let input = if request.hidden.is_nothing() {
-            shown
-        } else {
-            legs.iter().map(|leg| reckoned.most(leg)).max().unwrap_or_default()
-        };
+        let hidden = legs.iter().map(|leg| reckoned.hidden(leg, reckoned.shown(leg)));
+        let hidden = if request.hidden.is_nothing() { Tokens(0) } else { hidden.max().unwrap_or_default() };
+        let input = shown.plus(hidden);
         let (tier, attachments) = (request.rates.name(), !reckoned.is_plain());
         let brings = |leg: &Leg| Brings { attachments, writes: request.writes(&leg.model), items: request.items() };
         let ceiling = legs
@@ -136,8 +135,7 @@ impl Wish<'_> {
         let bound = self.bound(model, &legs, shown);
         let (Bound::Client(output) | Bound::Open { at_most: output, .. }) = bound;
         let worst = ceiling.worst_case(input, output.times(request.choices));
-        let hidden = input.less(shown);
-        Ok(Offer { model: model.to_owned(), legs, noted, input, hidden, ceiling, bound, worst })
+        Ok(Offer { model: model.to_owned(), legs, noted, input, reckoned, hidden, ceiling, bound, worst })
     }
 
     /// What is known of the output before it is made.

@@ -47,9 +47,11 @@ impl Sizes {
         density.input.tokens(self.text_bytes())
     }
 
-    /// Of what it has beside text, where a picture is taken for so much.
-    pub const fn media(&self, picture: Taken) -> Taken {
-        picture.times(self.pictures).plus(self.taken)
+    /// Of what it has beside text, where a picture is taken for so much, and there is so much room for all else: what a few bytes of
+    /// a sound or a document may come to is more than a model reads.
+    pub fn media(&self, picture: Taken, room: Tokens) -> Taken {
+        let Taken { most, likely } = self.taken;
+        picture.times(self.pictures).plus(Taken { most: most.min(room), likely: likely.min(room) })
     }
 }
 
@@ -97,7 +99,9 @@ mod tests {
             assert!(sizes.text_at_most(density) > sizes.text_likely(density));
         }
         let picture = media::picture("gpt-4o-mini");
-        assert_eq!(sizes.media(picture), picture);
+        assert_eq!(sizes.media(picture, Tokens(0)), picture);
+        let book = Sizes { taken: media::inline_document(400_000), ..sizes };
+        assert_eq!(book.media(picture, Tokens(1_000)).most, picture.most.plus(Tokens(1_000)));
     }
     /// Bytes of gzip, measured on prose and code of this project in the shapes of each API: events flushed one by one,
     /// OpenAI's with its padding and without, Anthropic's four to eight tokens an event, Gemini's thirty.

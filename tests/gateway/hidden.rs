@@ -179,7 +179,9 @@ async fn whoever_leaves_pays_for_the_input_that_was_read() {
     policy["stored_responses"] = json!("any");
     let gateway = Gateway::start(Setup::new("hidden-left", policy)).await;
     let first = post(RESPONSES, "previous", "prompt=120000; tokens=16", &responses(json!({})));
-    let first = gateway.ask(first).await.json()["id"].as_str().unwrap().to_owned();
+    let first = gateway.ask(first).await;
+    gateway.record_of(&first).await;
+    let first = first.json()["id"].as_str().unwrap().to_owned();
     let picture = json!({"type": "image_url", "image_url": {"url": "https://x/tokens-25000.png"}});
     let text = "word ".repeat(20_000);
     let document = json!({"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": text}});
