@@ -42,6 +42,9 @@ use crate::route::Sensitivity;
 use crate::units::NanoUsd;
 
 pub const OUTPUT_TOKENS: RangeInclusive<u64> = 1..=1_000_000_000;
+pub const CONTEXT_TOKENS: RangeInclusive<u64> = 1..=1_000_000_000;
+/// Nothing: what is hidden is not reserved at all, and charged as it is reported.
+pub const HIDDEN_TOKENS: RangeInclusive<u64> = 0..=1_000_000_000;
 /// Less than a kilobyte holds no conversation; more than a gigabyte fits no buffer of Envoy's.
 pub const REQUEST_BYTES: RangeInclusive<u64> = 1_024..=1_073_741_824;
 /// A reservation that outlives a day would block the budget of the next one.
@@ -100,6 +103,8 @@ pub struct Config {
     pub expensive: Expensive,
     /// The output bound of requests that bring none, where neither the tenant, its tier nor the model's price has one.
     pub output: Output,
+    /// Input that the body of a request only points at: files, conversations, cached contents, what hosted tools bring in.
+    pub hidden_input: HiddenInput,
     /// Whether a request's headers wait until its body is checked, for which Envoy must have `allow_on_headers_stop_iteration`.
     /// If `false`, the headers go on at once and only the body waits.
     pub hold_headers: bool,
@@ -245,7 +250,22 @@ pub struct Output {
     pub min_tokens: u64,
 }
 
-keyed!(Config, Output, Status, Metrics, Replicas, Upstream);
+/// Nobody sees this input before the provider reports it. It is reserved, and charged where no report comes, as what it may hold.
+#[derive(Debug, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "HiddenInput"))]
+pub struct HiddenInput {
+    /// What a model is taken to read at most, if neither its price nor its entry under `models` has a `context_tokens`.
+    #[cfg_attr(feature = "schema", schemars(range(min = *CONTEXT_TOKENS.start(), max = *CONTEXT_TOKENS.end())))]
+    pub default_context_tokens: u64,
+    /// The most that is reserved for what is of unknown size, where you know your files and tools to be small. Left out: all that the
+    /// model reads beside what the body holds.
+    #[serde(deserialize_with = "written")]
+    #[cfg_attr(feature = "schema", schemars(range(min = *HIDDEN_TOKENS.start(), max = *HIDDEN_TOKENS.end())))]
+    pub most_tokens: Option<u64>,
+}
+
+keyed!(Config, HiddenInput, Output, Status, Metrics, Replicas, Upstream);
 
 /// Refuses `null`, which `Option` alone takes: a limit of `null` reads like "no limit" but would mean "not written".
 fn written<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
@@ -345,6 +365,7 @@ impl Default for Config {
             },
             expensive: Expensive::default(),
             output: Output { default_max_tokens: 4_096, min_tokens: 16 },
+            hidden_input: HiddenInput { default_context_tokens: 1_000_000, most_tokens: None },
             hold_headers: true,
             max_request_bytes: 4_194_304,
             max_waiting_bodies: 256,
@@ -360,6 +381,12 @@ impl Default for Config {
             metrics: Metrics::default(),
             replicas: None,
         }
+    }
+}
+
+impl Default for HiddenInput {
+    fn default() -> Self {
+        Config::default().hidden_input
     }
 }
 

@@ -10,7 +10,6 @@ use crate::headers::Headers;
 use crate::kept::Id;
 use crate::limit::{Admitted, Ask, Bound, Decision, Guards, Reservation, Shares, Standing, SwapLost};
 use crate::llm::brings::Items;
-use crate::llm::estimate::Sizes;
 use crate::llm::estimate::density::Density;
 use crate::llm::meter::Meter;
 use crate::llm::request::{Edit, Request, RequestReader};
@@ -27,6 +26,7 @@ use std::rc::Rc;
 mod answer;
 mod charge;
 mod ending;
+mod input;
 mod kept;
 mod levers;
 mod models;
@@ -35,6 +35,7 @@ mod opening;
 mod side;
 
 use ending::{Came, Sent};
+use input::Input;
 use offer::{Offer, Wish, chain};
 use opening::too_large;
 
@@ -87,6 +88,9 @@ struct Plan {
     bound: Bound,
     /// Whether they were chosen here: then each attempt edits for itself.
     routed: bool,
+    input: Input,
+    /// What of it the body only points at, as reserved.
+    hidden: Tokens,
 }
 
 /// A provider that a request may go to, and what it is called and costs there.
@@ -101,6 +105,8 @@ struct Leg {
     bound_field: BoundField,
     /// The most that the model writes at once.
     max_output: Option<Tokens>,
+    /// The most that it reads, if that is known.
+    context: Option<Tokens>,
     density: Density,
     /// Whether a stream is to be asked for its usage.
     ask_usage: bool,
@@ -114,17 +120,18 @@ struct Open {
     routed: bool,
     /// As the client asked for it; the answer may say otherwise.
     service_tier: Option<String>,
-    sizes: Sizes,
+    input: Input,
     items: Items,
     most_output: Tokens,
     /// It is to be answered while nobody waits.
     detached: bool,
-    hides_input: bool,
     standing: Standing,
     /// Whether the client does not want the usage event of its stream, should one be asked for.
     hide_usage: bool,
     /// Whether its tenant may ask for the answer again.
     note_ids: bool,
+    /// Whether a request may go on from the answer, and what that then holds is still to be noted.
+    note_sizes: bool,
     answer: Option<Answer>,
     /// The service that several Envoys share had no room, or was unavailable; by which limit.
     withdrawn: Option<(Outcome, Option<&'static str>)>,
@@ -192,6 +199,8 @@ pub struct Around<'a> {
     pub is_open: &'a dyn Fn(ProviderIx) -> bool,
     /// Whether a tenant, by its name, was given what has this id.
     pub knows: &'a dyn Fn(&str, Id) -> bool,
+    /// What a tenant's ids hold in all, by its name, if that is known of each of them.
+    pub sizes: &'a dyn Fn(&str, &[Id]) -> Option<Tokens>,
     /// What is known of a priced model's tokens, when a tenant asks for it.
     pub density: &'a dyn Fn(&str, &str) -> Density,
     /// Whether the service by which Envoys share limits is known to be unavailable.
@@ -313,6 +322,7 @@ impl Exchange {
             return Err(Rejection::plain(Outcome::InternalError, "The tenant is gone."));
         };
         kept::judge(policy.stored_responses, self.schema, &mut request, |id| (around.knows)(&tenant.name, id))?;
+        kept::weigh(&mut request, |ids| (around.sizes)(&tenant.name, ids));
         let floor = tenant.rules.sensitivity.unwrap_or(Sensitivity::Public);
         let wish = Wish {
             policy,
@@ -325,7 +335,7 @@ impl Exchange {
             around,
         };
         let fields = wish.unknown_fields()?;
-        let Offer { model, legs, noted, input, ceiling, bound, .. } = wish.best()?;
+        let Offer { model, legs, noted, input, reckoned, hidden, ceiling, bound, .. } = wish.best()?;
         noted.iter().chain(fields).for_each(|name| self.cut.left_out.unknown_field(name));
         if let Some(leg) = legs.first() {
             self.labels.model.clone_from(&leg.label);
@@ -341,7 +351,7 @@ impl Exchange {
             shares: policy.replicas.as_ref().map_or(Shares::WHOLE, |shared| shared.shares(around.service_unavailable)),
         };
         self.model_chosen = model;
-        Ok((Plan { request, legs, bound, routed: policy.routes.choose() }, ask))
+        Ok((Plan { request, legs, bound, routed: policy.routes.choose(), input: reckoned, hidden }, ask))
     }
 
     /// The cell has answered, or the swap lost every race.
@@ -355,7 +365,13 @@ impl Exchange {
                 self.audit = audit;
                 match verdict {
                     Ok(admitted) => (admitted, standing),
-                    Err(refusal) => return Step::Refuse(self.refuse(Rejection::limit(&refusal, &standing))),
+                    Err(refusal) => {
+                        let mut rejection = Rejection::limit(&refusal, &standing);
+                        if let Some(field) = plan.request.hidden.field() {
+                            rejection.blame_hidden(field, plan.hidden);
+                        }
+                        return Step::Refuse(self.refuse(rejection));
+                    }
                 }
             }
             (Err(SwapLost), OnContention::Deny) => {
@@ -371,7 +387,7 @@ impl Exchange {
                 (Admitted { reservation, per_choice }, Standing::default())
             }
         };
-        let Plan { request, legs, routed, .. } = *plan;
+        let Plan { request, legs, routed, input, .. } = *plan;
         let open_bound = request.bound().is_none();
         let edits = |leg: &Leg| {
             let most = leg.max_output.map_or(admitted.per_choice, |most| admitted.per_choice.min(most));
@@ -392,17 +408,14 @@ impl Exchange {
             reservation: admitted.reservation,
             legs,
             routed,
-            sizes: request.sizes,
+            input,
             items: request.items(),
             most_output: admitted.per_choice.times(request.choices),
             detached: request.background,
-            hides_input: request.tools
-                || request.sizes.attachments > 0
-                || !request.refers.is_empty()
-                || self.schema.may_hide_input(),
             standing,
             hide_usage: request.stream && !request.wants_usage(),
             note_ids: kept::may_be_kept(policy.stored_responses, self.schema, &request),
+            note_sizes: kept::may_be_gone_on_from(policy.stored_responses, self.schema, &request),
             service_tier: request.rates.name(),
             answer: None,
             withdrawn: None,

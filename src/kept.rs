@@ -5,6 +5,8 @@
 //! no tenant's ids push out another's, and no answer is changed; but what is older than the table, or than the process, is
 //! nobody's.
 
+pub mod held;
+
 use crate::hash::fnv;
 
 /// What becomes of a request that leans on what a provider keeps.

@@ -6,6 +6,7 @@ pub mod estimate;
 pub mod eventstream;
 pub mod form;
 pub mod framing;
+pub mod hidden;
 pub(crate) mod kind;
 pub mod meter;
 pub mod path;

@@ -5,7 +5,7 @@ mod dialect;
 
 use crate::limit::{Guard, Level, Refusal, Standing};
 use crate::llm::schema::Dialect;
-use crate::units::NanoUsd;
+use crate::units::{NanoUsd, Tokens};
 use serde::Serialize;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -204,6 +204,24 @@ impl Rejection {
         }
         rejection.headers.extend(rate_limit_headers(standing));
         rejection
+    }
+
+    /// Of the tokens that had no room, these are behind what the body only points at: there is something to be done about it.
+    pub fn blame_hidden(&mut self, field: &str, tokens: Tokens) {
+        let needs = matches!(
+            self.outcome,
+            Outcome::RequestBudgetExceeded
+                | Outcome::DailyBudgetExceeded
+                | Outcome::MonthlyBudgetExceeded
+                | Outcome::TokenRateLimited
+        );
+        if needs && tokens > Tokens(0) {
+            self.message.push_str(&format!(
+                " `{field}` may bring in {} tokens that the body doesn't show, and they are reserved: leave it out and send what is \
+                 needed as text, or choose a model with a smaller context.",
+                tokens.0
+            ));
+        }
     }
 
     /// The tenant's bodies that are still coming are as many, or hold as much, as they may. The wait is a guess: a body

@@ -69,6 +69,7 @@ pub struct Policy {
     pub aliases: HashMap<String, String>,
     pub default_max_tokens: Tokens,
     pub min_tokens: Tokens,
+    pub hidden_input: HiddenInput,
     pub hold_headers: bool,
     pub max_request_bytes: u64,
     /// Of one tenant, on one worker.
@@ -83,6 +84,15 @@ pub struct Policy {
     pub tenant_labels: TenantLabels,
     pub tiers: Vec<(Rc<str>, Rc<Terms>)>,
     pub replicas: Option<Replicas>,
+}
+
+/// What input is taken for that no body shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HiddenInput {
+    /// What a model reads that nothing is known of.
+    pub default_context: Tokens,
+    /// The operator's own figure of what is of unknown size.
+    pub most: Option<Tokens>,
 }
 
 /// What the stats call a tenant.

@@ -33,6 +33,8 @@ pub struct Price {
     pub bound_field: BoundField,
     /// The most that the model writes at once: a larger bound is refused by its provider.
     pub max_output: Option<Tokens>,
+    /// The most that the model reads: its context.
+    pub context: Option<Tokens>,
 }
 
 /// What becomes of a model that no price matches.

@@ -20,6 +20,7 @@ TABLES = {
     "OwnOutput": "`output` of a tenant or tier",
     "Expensive": "`expensive`",
     "Output": "`output`",
+    "HiddenInput": "`hidden_input`",
     "Price": "`prices[]`",
     "Above": "`above[]`",
     "ServiceTier": "`service_tiers.<name>`",

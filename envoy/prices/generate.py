@@ -324,6 +324,12 @@ def output_of_litellm(raw):
     return int(most) if writes and most and context and 2 * most <= context else None
 
 
+def context_of_litellm(raw):
+    """The most that a model reads at once, `None` where that isn't known."""
+    most = raw.get("max_input_tokens")
+    return int(most) if isinstance(most, Decimal) and most > 0 else None
+
+
 def effective(price, service_tier, border):
     """The rates a request of just above `border` input tokens pays, and which of them are written somewhere."""
     served = price.get("service_tiers", {}).get(service_tier, {})
@@ -479,18 +485,27 @@ class Catalogue:
         for name, price in sorted(named):
             for day, fields in price:
                 begins = {"from": day.isoformat()} if day else {}
-                self.entries.append({"model": f"{label}/{name}"} | begins | fields | self.longest_output(label, name, names))
+                lengths = self.longest_output(name, names) | self.longest_context(name, names, of_library)
+                self.entries.append({"model": f"{label}/{name}"} | begins | fields | lengths)
 
-    def longest_output(self, label, name, names):
-        """What the model writes at most, as litellm knows it; of a `*` the least of what it stands for."""
+    def stands_for(self, name, names):
+        """What litellm has of the names that an entry is found by."""
         beginning = name.removesuffix("*")
-        known = [
-            litellm_name
-            for other, litellm_name in names.items()
-            if litellm_name and (other.startswith(beginning) if name.endswith("*") else other == name)
-        ]
-        longest = [most for litellm_name in known if (most := output_of_litellm(self.litellm[litellm_name]))]
+        is_it = (lambda other: other.startswith(beginning)) if name.endswith("*") else (lambda other: other == name)
+        return [self.litellm[litellm_name] for other, litellm_name in names.items() if litellm_name and is_it(other)]
+
+    def longest_output(self, name, names):
+        """What the model writes at most, as litellm knows it; of a `*` the least of what it stands for."""
+        known = self.stands_for(name, names)
+        longest = [most for raw in known if (most := output_of_litellm(raw))]
         return {"max_output_tokens": min(longest)} if known and len(longest) == len(known) else {}
+
+    def longest_context(self, name, names, of_library):
+        """What the model reads at most, as either source knows it; of a `*` the most of what it stands for."""
+        contexts = [most for raw in self.stands_for(name, names) if (most := context_of_litellm(raw))]
+        model = of_library(name.removesuffix("*"))
+        contexts += [model.context_window] if model and model.context_window else []
+        return {"context_tokens": max(contexts)} if contexts else {}
 
     def add_beginnings(self, label, provider, of_library, history, lookup):
         found = []
@@ -577,7 +592,9 @@ class Catalogue:
         yield "Each was looked up by genai-prices' own match function and by the plugin's rule in the finished entries:"
         yield "the prices are the same for all of them, or this file would not have been written."
         bounded = len({entry["model"] for entry in self.entries if "max_output_tokens" in entry})
-        yield f"What a model writes at most is litellm's figure, for {bounded} of these names. Names that"
+        yield f"What a model writes at most is litellm's figure, for {bounded} of these names. What it reads at most is the larger"
+        read = len({entry["model"] for entry in self.entries if "context_tokens" in entry})
+        yield f"of the two sources' figures, for {read} of them. Names that"
         yield f"genai-prices has no price for, and that a `*` catches all the same: {code(self.too_wide) or 'none'}."
 
         yield "\n## Dropped\n"

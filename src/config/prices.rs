@@ -1,9 +1,9 @@
 //! What models cost, as written.
 
-#[cfg(feature = "schema")]
-use super::OUTPUT_TOKENS;
 use super::keyed::keyed;
 use super::rated::{rated, rated_struct};
+#[cfg(feature = "schema")]
+use super::{CONTEXT_TOKENS, OUTPUT_TOKENS};
 use super::{Date, Name, Named, Usd, UsdPer1m, WrittenRates, written};
 use crate::llm::kind::kinds;
 use crate::llm::schema::BoundField;
@@ -33,6 +33,11 @@ rated! {
         #[serde(default, deserialize_with = "written")]
         #[cfg_attr(feature = "schema", schemars(range(min = *OUTPUT_TOKENS.start(), max = *OUTPUT_TOKENS.end())))]
         pub max_output_tokens: Option<u64>,
+        /// The most that the model reads at once: its context. What a request only points at (files, conversations, pages that a tool
+        /// fetches) is reserved as up to so much.
+        #[serde(default, deserialize_with = "written")]
+        #[cfg_attr(feature = "schema", schemars(range(min = *CONTEXT_TOKENS.start(), max = *CONTEXT_TOKENS.end())))]
+        pub context_tokens: Option<u64>,
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{Answer, AnswerHead, COUNTED_IN_THE_HEAD, Exchange, Passed, Phase};
 use crate::attempt::{self, blame::OWN_FAILURE};
 use crate::kept::Id;
+use crate::kept::held::Made;
 use crate::llm::meter::{Form, Meter, Passage};
 use crate::llm::schema::Dialect;
 use crate::outcome::{Outcome, Rejection, Reply, rate_limit_headers};
@@ -76,7 +77,7 @@ impl Exchange {
                 passed.remove.push(OWN_FAILURE);
             }
         }
-        let mut meter = Meter::new(open.schema, form, withhold_usage).with_ids(open.note_ids);
+        let mut meter = Meter::new(open.schema, form, withhold_usage).with_ids(open.note_ids || open.note_sizes);
         if self.schema.dialect == Dialect::Aws {
             for (name, count) in COUNTED_IN_THE_HEAD {
                 meter.told(count, head.headers.number(name));
@@ -197,11 +198,24 @@ impl Exchange {
         }
     }
 
+    /// Whether somebody may ask for the answer again, or go on from it.
+    pub fn is_kept(&self) -> bool {
+        matches!(&self.phase, Phase::Open(open) if open.note_ids || open.note_sizes)
+    }
+
     /// Ids that have come since this was asked last, before they go on: what they stand for is the tenant's.
     pub fn fresh_ids(&mut self) -> &[Id] {
         match &mut self.phase {
             Phase::Open(open) if open.note_ids => open.answer.as_mut().map_or(&[], |answer| answer.meter.fresh_ids()),
             _ => &[],
+        }
+    }
+
+    /// What the answer holds for whoever goes on from it: once, as soon as it says so, before that goes on.
+    pub fn fresh_size(&mut self) -> Option<Made> {
+        match &mut self.phase {
+            Phase::Open(open) if open.note_sizes => open.answer.as_mut().and_then(|answer| answer.meter.fresh_size()),
+            _ => None,
         }
     }
 

@@ -72,8 +72,14 @@ pub(super) struct Answered {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Request {
     pub likely_input: Tokens,
-    /// As reserved.
+    /// As reserved; and of it, what its body holds.
     pub most_input: Tokens,
+    pub shown_input: Tokens,
+    /// What more of a report is believed than that explains.
+    pub hidden_input: Tokens,
+    /// What hosted tools bring beside the likely input: each time, and in all.
+    pub brought_each: Tokens,
+    pub brought: Tokens,
     pub most_output: Tokens,
     pub items: Items,
     /// A stream was asked for.
@@ -82,15 +88,11 @@ pub(super) struct Request {
     pub background: bool,
     /// It is to be answered while nobody waits, so it goes on whoever leaves.
     pub detached: bool,
-    /// It may have input that its body doesn't show.
-    pub hides_input: bool,
     /// The API always reports its usage.
     pub reports: bool,
     pub density: Density,
 }
 
-/// The longest context that is sold, read in more than one round.
-const HIDDEN_INPUT: Tokens = Tokens(4_000_000);
 /// Prompts that the provider adds (for tools, for thinking, for search), or a few words that it says beyond its bound.
 const ADDED_INPUT: Tokens = Tokens(16_384);
 const ADDED_OUTPUT: Tokens = Tokens(4_096);
@@ -107,17 +109,21 @@ impl Request {
         written.min(self.most_output)
     }
 
+    /// What was read, where nothing says it. Of hosted tools: what those brought that were seen to run, and one more that nobody
+    /// saw the end of; of an answer that nobody saw, all of them.
+    fn read(&self, uses: u64, unseen: bool) -> Tokens {
+        let brought = if unseen { self.brought } else { self.brought_each.times(uses.saturating_add(1)) };
+        self.likely_input.plus(brought.min(self.brought))
+    }
+
     /// What it could have come to, given what was seen and how long it took.
     pub(super) fn most(&self, seen: Tokens, nanos: u64) -> Most {
         // A reservation takes three bytes for a token; none has less than one. Rounds of hosted tools each have a bound.
-        let input = self.most_input.times(4).plus(ADDED_INPUT);
-        let rounds = if self.hides_input { 8 } else { 2 };
+        let input = self.shown_input.times(4).plus(ADDED_INPUT).plus(self.hidden_input);
+        let rounds = if self.brought > Tokens(0) { 8 } else { 2 };
         let output = self.most_output.max(seen.times(8)).max(self.density.pace.tokens(nanos));
         Most {
-            input: Side {
-                believed: if self.hides_input { input.max(HIDDEN_INPUT) } else { input },
-                instead: self.most_input,
-            },
+            input: Side { believed: input, instead: self.most_input },
             output: Side { believed: output.times(rounds).plus(ADDED_OUTPUT), instead: self.most_output.max(seen) },
             images: self.items.images.max(self.items.given_images),
             search_units: self.items.search_units,
@@ -170,7 +176,7 @@ impl Evidence {
         let unseen = matches!(self, Self::LeftUnderWay { .. }) && !request.stream;
         let hosted = if unseen { request.items } else { Items::default() };
         let unreported = matches!(self, Self::Answered(answer) if answer.is_unreported(request));
-        let input = if unreported { request.most_input } else { request.likely_input };
+        let input = if unreported { request.most_input } else { request.read(reported.hosted_uses(), unseen) };
         let usage = reported.usage(|| input, || output);
         // What is sold by the piece was asked for, and made before it was sent.
         let usage = Usage {

@@ -5,11 +5,12 @@ use std::rc::Rc;
 mod attempts;
 
 use super::charge::{Answered, Charge, Evidence, Request};
-use super::{Answer, Open};
+use super::input::Input;
+use super::{Answer, Leg, Open};
 use crate::attempt::Failed;
 use crate::limit::Reservation;
+use crate::llm::estimate;
 use crate::llm::estimate::experience::Experience;
-use crate::llm::estimate::{self, Sizes};
 use crate::llm::meter::Reading;
 use crate::llm::schema::Schema;
 use crate::llm::usage::UsageSource;
@@ -173,20 +174,17 @@ impl Open {
         };
         let provider_name = provider.map_or(OTHER, |provider| &provider.name).to_owned();
         let charged = provider.map_or(ReportedCost::Compare, |provider| provider.reported_cost);
-        let density = leg.map(|leg| leg.density).unwrap_or_default();
         let tariff = leg.map(|leg| Rc::clone(&leg.tariff)).unwrap_or_default();
         let request = Request {
-            likely_input: self.sizes.input_likely(density),
-            most_input: self.sizes.input_at_most(density),
             most_output: self.most_output,
             items: self.items,
             stream,
             background: self.schema.background,
             detached: self.detached,
-            hides_input: self.hides_input,
             reports: self.schema.always_reports(),
-            density,
+            ..Request::default()
         };
+        let request = leg.map_or(request, |leg| request.at(leg, &self.input));
         let sent_at = began(&self.reservation, ending.failed.iter().filter(|failed| failed.number < ending.attempts));
         let failed_attempts = self.failed(policy, ending, &request);
         let mut account_refusals = self.account_refusals(policy, ending);
@@ -195,7 +193,7 @@ impl Open {
                 account_refusals.push((provider_name.clone(), status));
                 Weighed::without_answer(Outcome::ProviderUnavailable, Evidence::AccountRefused)
             }
-            Some(answer) => answer.weighed(self.schema, ending, &self.sizes, &request, [sent_at, now]),
+            Some(answer) => answer.weighed(self.schema, ending, &self.input, &request, [sent_at, now]),
             None => Weighed::without_answer(unanswered(ending), ending.left_under_way(now.since(sent_at))),
         };
         let charge = evidence.charge(&request);
@@ -248,13 +246,34 @@ impl Open {
     }
 }
 
+impl Request {
+    /// The same, where this leg leads.
+    fn at(self, leg: &Leg, input: &Input) -> Self {
+        let likely_input = input.likely(leg);
+        let shown_input = input.shown(leg);
+        let request = Self {
+            likely_input,
+            most_input: shown_input.plus(input.hidden(leg, shown_input)),
+            shown_input,
+            density: leg.density,
+            hidden_input: input.explains(leg),
+            ..self
+        };
+        if request.hidden_input == Tokens(0) {
+            return request;
+        }
+        let [brought_each, brought] = input.brought(leg, likely_input);
+        Self { brought_each, brought, ..request }
+    }
+}
+
 impl Answer {
     /// What was read of it, and what that proves.
     fn weighed(
         self,
         schema: &'static Schema,
         ending: &Ending,
-        sizes: &Sizes,
+        input: &Input,
         request: &Request,
         [sent, now]: [UnixNanos; 2],
     ) -> Weighed {
@@ -280,11 +299,11 @@ impl Answer {
         let seen = estimate::seen(generated, request.density);
         let elapsed = now.since(sent);
         let is_plausible = !told.within(&request.most(seen, elapsed)).implausible;
-        let experience = if is_final && is_plausible {
+        let experience = if is_final && is_plausible && input.is_plain() {
             let usage = told.usage(Tokens::default, Tokens::default);
             // An answer in one piece is written before it is sent, however slowly it is read.
             let took = first_byte.filter(|_| non_streaming).map_or(elapsed, |at| at.since(sent));
-            Experience::of(sizes, generated, non_streaming, shown, request.likely_input, &usage, took)
+            Experience::of(&input.sizes, generated, non_streaming, shown, request.likely_input, &usage, took)
         } else {
             None
         };

@@ -4,6 +4,7 @@ use crate::kept::{Id, StoredResponses};
 use crate::llm::request::Request;
 use crate::llm::schema::Schema;
 use crate::outcome::{Outcome, Rejection};
+use crate::units::Tokens;
 
 /// What it refers to must be the tenant's, as far as the operator wants to know.
 pub(super) fn judge(
@@ -38,6 +39,26 @@ pub(super) fn judge(
         }
     }
     Ok(())
+}
+
+/// What it refers to holds what the answers came to that made it; where that of one is not known, as much as the model reads.
+pub(super) fn weigh(request: &mut Request, sizes: impl Fn(&[Id]) -> Option<Tokens>) {
+    let Some((field, _)) = request.refers.first() else { return };
+    let ids: Vec<Id> = request.refers.iter().map(|(_, id)| *id).collect();
+    match sizes(&ids) {
+        Some(tokens) => {
+            request.hidden.held = request.hidden.held.plus(tokens);
+            request.hidden.held_by.get_or_insert(field);
+        }
+        None => {
+            request.hidden.whole.get_or_insert(field);
+        }
+    }
+}
+
+/// Whether a request of its tenant may go on from the answer.
+pub(super) fn may_be_gone_on_from(stored: StoredResponses, schema: &Schema, request: &Request) -> bool {
+    stored != StoredResponses::Refuse && schema.background && request.store != Some(false)
 }
 
 /// Whether somebody may ask for the answer by its ids.

@@ -5,6 +5,7 @@
 
 use std::rc::Rc;
 
+use super::input::Input;
 use super::{Around, Leg, Open};
 use crate::attempt::{self, Chain, blame::Who};
 use crate::limit::Bound;
@@ -38,6 +39,9 @@ pub(super) struct Offer {
     /// What it asks for that has no price, where that passes.
     pub(super) noted: Vec<String>,
     pub(super) input: Tokens,
+    pub(super) reckoned: Input,
+    /// What of it the body only points at.
+    pub(super) hidden: Tokens,
     /// Of the dearest leg.
     pub(super) ceiling: Ceiling,
     pub(super) bound: Bound,
@@ -95,7 +99,7 @@ impl Wish<'_> {
             return invalid("It can't call tools.");
         }
         let (Bound::Client(output) | Bound::Open { at_least: output, .. }) = offer.bound;
-        if known.context.is_some_and(|context| offer.input.plus(output) > context) {
+        if known.context.is_some_and(|context| offer.input.less(offer.hidden).plus(output) > context) {
             return invalid("The request is longer than its context.");
         }
         Ok(offer)
@@ -110,19 +114,28 @@ impl Wish<'_> {
             return Err(Rejection::plain(Outcome::ModelNotAllowed, message));
         }
         let legs = if self.policy.routes.choose() { self.chosen(model)? } else { vec![self.given(model)?] };
-        let (legs, noted) = self.priced(model, legs)?;
+        let (mut legs, noted) = self.priced(model, legs)?;
         let Self { request, .. } = self;
-        let input = legs.iter().map(|leg| request.sizes.input_at_most(leg.density)).max().unwrap_or_default();
-        let (tier, attachments) = (request.rates.name(), request.sizes.attachments > 0);
+        let reckoned = Input::of(request, self.policy.hidden_input);
+        if !reckoned.is_plain() {
+            let context = self.policy.routes.model(model).and_then(|model| model.context);
+            legs.iter_mut().for_each(|leg| leg.context = leg.context.or(context));
+        }
+        let shown = legs.iter().map(|leg| reckoned.shown(leg)).max().unwrap_or_default();
+        let hidden = legs.iter().map(|leg| reckoned.hidden(leg, reckoned.shown(leg)));
+        let hidden = if request.hidden.is_nothing() { Tokens(0) } else { hidden.max().unwrap_or_default() };
+        let input = shown.plus(hidden);
+        let (tier, attachments) = (request.rates.name(), !reckoned.is_plain());
         let brings = |leg: &Leg| Brings { attachments, writes: request.writes(&leg.model), items: request.items() };
         let ceiling = legs
             .iter()
             .map(|leg| leg.tariff.ceiling(input, tier.as_deref(), brings(leg)))
             .fold(Ceiling::default(), Ceiling::max);
-        let bound = self.bound(model, &legs, input);
+        // A context that may turn out empty leaves all its room to the output.
+        let bound = self.bound(model, &legs, shown);
         let (Bound::Client(output) | Bound::Open { at_most: output, .. }) = bound;
         let worst = ceiling.worst_case(input, output.times(request.choices));
-        Ok(Offer { model: model.to_owned(), legs, noted, input, ceiling, bound, worst })
+        Ok(Offer { model: model.to_owned(), legs, noted, input, reckoned, hidden, ceiling, bound, worst })
     }
 
     /// What is known of the output before it is made.
@@ -213,17 +226,17 @@ impl Wish<'_> {
         path: String,
     ) -> Option<Leg> {
         let quote = self.policy.prices.quote(policy.map(|policy| policy.name.as_str()), &model, self.around.now);
-        let (tariff, bound_field, max_output) = match quote {
-            Quote::Priced { price } => (Rc::clone(&price.tariff), price.bound_field, price.max_output),
+        let (tariff, bound_field, max_output, context) = match quote {
+            Quote::Priced { price } => (Rc::clone(&price.tariff), price.bound_field, price.max_output, price.context),
             // Another model's price, not its length.
-            Quote::PricedAs { price } => (Rc::clone(&price.tariff), price.bound_field, None),
-            Quote::Free => (Rc::new(Tariff::free()), BoundField::default(), None),
+            Quote::PricedAs { price } => (Rc::clone(&price.tariff), price.bound_field, None, None),
+            Quote::Free => (Rc::new(Tariff::free()), BoundField::default(), None, None),
             Quote::Denied => return None,
         };
         let label = quote.label().to_owned();
         let density = (self.around.density)(&label, &self.tenant.name);
         let ask_usage = self.schema.usage_option && policy.is_none_or(|policy| policy.stream_usage_option);
-        Some(Leg { provider, model, path, label, tariff, bound_field, max_output, density, ask_usage })
+        Some(Leg { provider, model, path, label, tariff, bound_field, max_output, context, density, ask_usage })
     }
 
     fn unserved(&self, model: &str, why: Unserved) -> Rejection {

@@ -104,6 +104,7 @@ impl<'a> Asked<'a> {
             is_open: &is_open,
             knows: &|_, _| false,
             density: &|_, _| Density::default(),
+            sizes: &|_, _| None,
             service_unavailable: false,
             now: NOON,
         };

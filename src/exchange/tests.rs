@@ -25,6 +25,7 @@ pub(super) fn around(cluster: Option<&str>) -> Around<'_> {
         is_open: &|_| false,
         knows: &|_, _| false,
         density: &|_, _| Density::default(),
+        sizes: &|_, _| None,
         service_unavailable: false,
         now: NOON,
     }

@@ -33,15 +33,12 @@ pub(super) fn ask(plugin: &Plugin, demand: &Demand, now: UnixNanos) -> Result<De
 
 /// Before the client has them, on whichever worker it comes with them.
 pub(super) fn note_ids(plugin: &Plugin, exchange: &mut Exchange) {
-    let tenant = exchange.tenant();
-    let fresh = exchange.fresh_ids();
-    if fresh.is_empty() {
-        return;
+    let Some(tenant) = exchange.tenant().and_then(|ix| plugin.policy.tenant_policy(ix)) else { return };
+    for id in exchange.fresh_ids() {
+        kept::note(&tenant.name, *id);
     }
-    if let Some(tenant) = tenant.and_then(|ix| plugin.policy.tenant_policy(ix)) {
-        for id in fresh {
-            kept::note(&tenant.name, *id);
-        }
+    if let Some(made) = exchange.fresh_size() {
+        kept::weigh(&tenant.name, &made);
     }
 }
 

@@ -129,6 +129,7 @@ impl Downstream {
             cluster: self.cluster.as_deref(),
             is_open: &|ProviderIx(at)| plugin.breakers.is_open(at.into(), now),
             knows: &kept::knows,
+            sizes: &kept::sizes,
             density: &|model, tenant| plugin.densities.of(model, tenant),
             service_unavailable: plugin.service_unavailable(now),
             now,

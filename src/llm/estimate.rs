@@ -6,15 +6,15 @@
 
 pub mod density;
 pub mod experience;
+pub mod media;
 pub mod pace;
 
 use super::meter::Generated;
 use super::schema::Schema;
 use crate::units::Tokens;
-use density::{BytesPerToken, Density};
+use density::Density;
+use media::Taken;
 
-/// What a picture or a sound is taken for, whatever its size in base64: providers bill a few hundred to 1,600.
-const TOKENS_PER_ATTACHMENT: u64 = 1_600;
 /// Frames around the messages that the provider adds and bills.
 const OVERHEAD: u64 = 16;
 
@@ -22,9 +22,14 @@ const OVERHEAD: u64 = 16;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sizes {
     pub body_bytes: u64,
-    /// Bytes of the body that are base64 of pictures and sounds, not text.
+    /// Bytes of the body that are base64 of pictures, sounds, videos and documents, not text.
     pub attached_bytes: u64,
+    /// Whatever it has beside text, in the body or elsewhere.
     pub attachments: u64,
+    /// Of these, the pictures: what they come to is their model's affair.
+    pub pictures: u64,
+    /// What all others in the body come to.
+    pub taken: Taken,
 }
 
 impl Sizes {
@@ -32,18 +37,21 @@ impl Sizes {
         self.body_bytes.saturating_sub(self.attached_bytes)
     }
 
-    fn tokens(&self, density: BytesPerToken) -> Tokens {
-        density.tokens(self.text_bytes()).plus(Tokens(self.attachments.saturating_mul(TOKENS_PER_ATTACHMENT)))
-    }
-
-    /// For the reservation.
-    pub fn input_at_most(&self, density: Density) -> Tokens {
-        self.tokens(density.input.at_least_dense()).plus(Tokens(OVERHEAD))
+    /// Of its text, for the reservation.
+    pub fn text_at_most(&self, density: Density) -> Tokens {
+        density.input.at_least_dense().tokens(self.text_bytes()).plus(Tokens(OVERHEAD))
     }
 
     /// For the settlement of an answer without usage.
-    pub fn input_likely(&self, density: Density) -> Tokens {
-        self.tokens(density.input)
+    pub fn text_likely(&self, density: Density) -> Tokens {
+        density.input.tokens(self.text_bytes())
+    }
+
+    /// Of what it has beside text, where a picture is taken for so much, and there is so much room for all else: what a few bytes of
+    /// a sound or a document may come to is more than a model reads.
+    pub fn media(&self, picture: Taken, room: Tokens) -> Taken {
+        let Taken { most, likely } = self.taken;
+        picture.times(self.pictures).plus(Taken { most: most.min(room), likely: likely.min(room) })
     }
 }
 
@@ -78,17 +86,22 @@ const COMPRESSED_AROUND: u64 = 300;
 
 #[cfg(test)]
 mod tests {
+    use super::density::BytesPerToken;
     use super::*;
 
     #[test]
     fn a_reservation_is_never_below_what_is_likely() {
-        let sizes = Sizes { body_bytes: 4_000, attached_bytes: 1_000, attachments: 1 };
-        assert_eq!(sizes.input_likely(Density::default()), Tokens(750 + 1_600));
-        assert_eq!(sizes.input_at_most(Density::default()), Tokens(1_000 + 1_600 + 16));
+        let sizes = Sizes { body_bytes: 4_000, attached_bytes: 1_000, attachments: 1, pictures: 1, ..Sizes::default() };
+        assert_eq!(sizes.text_likely(Density::default()), Tokens(750));
+        assert_eq!(sizes.text_at_most(Density::default()), Tokens(1_000 + 16));
         for thousandths in [250, 2_000, 3_000, 8_000, 16_000] {
             let density = Density { input: BytesPerToken(thousandths), ..Density::default() };
-            assert!(sizes.input_at_most(density) > sizes.input_likely(density));
+            assert!(sizes.text_at_most(density) > sizes.text_likely(density));
         }
+        let picture = media::picture("gpt-4o-mini");
+        assert_eq!(sizes.media(picture, Tokens(0)), picture);
+        let book = Sizes { taken: media::inline_document(400_000), ..sizes };
+        assert_eq!(book.media(picture, Tokens(1_000)).most, picture.most.plus(Tokens(1_000)));
     }
     /// Bytes of gzip, measured on prose and code of this project in the shapes of each API: events flushed one by one,
     /// OpenAI's with its padding and without, Anthropic's four to eight tokens an event, Gemini's thirty.

@@ -16,7 +16,8 @@ use super::schema::{Fact, Schema};
 use super::usage::{Count, Told};
 use crate::json::Scanner;
 use crate::kept::Id;
-use crate::units::NanoUsd;
+use crate::kept::held::Made;
+use crate::units::{NanoUsd, Tokens};
 use alike::Alike;
 use seen::{Ids, Seen, Ways};
 use sieve::{Sieve, Withheld};
@@ -214,7 +215,7 @@ impl Meter {
 
     /// Has the answer's ids told by [`Self::fresh_ids`].
     pub fn with_ids(mut self, wanted: bool) -> Self {
-        self.seen.ids = wanted.then(Ids::default);
+        self.seen.ids = wanted.then(Box::<Ids>::default);
         self
     }
 
@@ -223,6 +224,22 @@ impl Meter {
         let Some(ids) = &mut self.seen.ids else { return &[] };
         let known = mem::replace(&mut ids.known, ids.all.len());
         ids.all.get(known..).unwrap_or_default()
+    }
+
+    /// What the answer holds, under its ids: once, as soon as it has told all of it.
+    pub fn fresh_size(&mut self) -> Option<Made> {
+        let ids = self.seen.ids.as_mut().filter(|ids| !ids.weighed)?;
+        let response = ids.response?;
+        self.seen.counts.get(Count::Output)?;
+        let told = self.seen.native(self.schema.contract);
+        if !told.is_whole() {
+            return None;
+        }
+        let usage = told.usage(Tokens::default, Tokens::default);
+        let ids = self.seen.ids.as_mut()?;
+        ids.weighed = true;
+        let items = ids.all.iter().copied().filter(|id| *id != response).collect();
+        Some(Made { response, whole: usage.total_tokens, output: usage.output_tokens, items })
     }
 
     /// A count that the answer's head told.

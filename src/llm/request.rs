@@ -5,6 +5,7 @@
 
 mod edit;
 mod fields;
+mod media;
 mod rates;
 mod tool;
 mod unknown;
@@ -18,6 +19,7 @@ use unknown::Unknown;
 use super::brings::{Items, Writes};
 use super::estimate::Sizes;
 use super::form::{self, FormReader};
+use super::hidden::Hidden;
 use super::path::Called;
 use super::schema::{Asked, CACHING, Item, Output, Schema, Slot, is_anthropics};
 use super::tools::{Hosted, Kind, Piece};
@@ -130,6 +132,8 @@ pub struct Request {
     /// Models that are to work inside of tools.
     pub tool_models: Vec<String>,
     pub sizes: Sizes,
+    /// Input that the body only points at.
+    pub hidden: Hidden,
     documents: u64,
     pictures: u64,
     characters: u64,
@@ -223,7 +227,7 @@ impl RequestReader {
                 fields.cut.iter_mut().for_each(|cut| cut.look_behind(begins, bytes));
                 self.beginning(bytes);
             }
-            Source::Form(form) => form.feed(bytes, &mut |piece| fields.piece(piece)),
+            Source::Form(form) => form.feed(bytes, &mut |piece| fields.piece(schema, piece)),
         }
     }
 
@@ -263,6 +267,8 @@ impl RequestReader {
         ended?;
         let Self { inside, before, fields, called, source } = self;
         let is_form = matches!(source, Source::Form(_));
+        let (sizes, mut hidden) = fields.brings(body_bytes);
+        hidden.unsure |= schema.may_hide_input();
         let model_in_path = called.model.is_some();
         let (model, model_place) = match (called.model, fields.model) {
             (Some(model), _) if !name::is_name(&model) => {
@@ -279,7 +285,6 @@ impl RequestReader {
         {
             return Err(if fields.misplaced { Invalid::Elsewhere } else { Invalid::Missing(needed) });
         }
-        let sizes = Sizes { body_bytes, attached_bytes: fields.attached_bytes, attachments: fields.attachments };
         Ok(Request {
             schema,
             model,
@@ -291,6 +296,7 @@ impl RequestReader {
             all_calls: fields.tools.all_calls,
             tool_models: fields.tools.models,
             sizes,
+            hidden,
             documents: fields.documents,
             pictures: fields.pictures,
             characters: fields.characters,

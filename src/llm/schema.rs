@@ -61,9 +61,9 @@ impl Schema {
         matches!(self.name, "anthropic_messages" | "gemini_generate" | "bedrock_converse")
     }
 
-    /// Whether a request may have input that its body doesn't show: files, what hosted tools bring in.
+    /// Whether its requests have shapes that no table says: files of forms, and what each family of models has of its own.
     pub const fn may_hide_input(&self) -> bool {
-        self.takes_forms || matches!(self.dialect, Dialect::Gemini | Dialect::Aws)
+        self.takes_forms || matches!(self.output, Output::Unwritten)
     }
 }
 
@@ -133,6 +133,15 @@ pub enum Item {
     SearchUnit,
 }
 
+/// What a request may bring along that is no text of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Medium {
+    Picture,
+    Sound,
+    Video,
+    Document,
+}
+
 /// What a field of a request says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
@@ -150,8 +159,29 @@ pub enum Asked {
     Region,
     /// The field that the schema needs.
     Needed,
-    /// A picture or a sound, or where it can be had.
-    Attachment,
+    /// In base64, what the field's name says.
+    Inline(Medium),
+    /// Where it can be had, or a `data:` URL that holds it.
+    Address(Medium),
+    /// By the field's name, what brings in as much as the model reads, for all that the body says.
+    Hidden(&'static str),
+    /// By the field's name, what brings in so many tokens at most.
+    HiddenUpTo(&'static str, u32),
+    /// By the field's name, servers whose tools the provider calls.
+    Servers(&'static str),
+    /// A part of a content, whose kind says what its source or its id stands for.
+    Part,
+    PartKind,
+    /// By its name, an id in a part: of a picture, or of whatever it may be.
+    PartId(&'static str),
+    /// A member of a part that no table knows.
+    PartOther,
+    /// What a part is made from. What it is shows at its end: its kind, its type, and where or what it is.
+    Source,
+    SourceKind,
+    MediaType,
+    SourceData,
+    SourceAddress,
     Document,
     /// A tool that is offered; what holds of all of them stands beside.
     Tools,
@@ -161,6 +191,8 @@ pub enum Asked {
     /// How often it may be used, and all that a provider runs together.
     ToolMost,
     AllToolsMost,
+    /// How many tokens each use of it brings in, at most.
+    ToolTokens,
     /// Another model that works inside of it.
     ToolModel,
     /// Where it runs.
@@ -376,13 +408,14 @@ const fn never(name: &'static str, why: &'static str) -> Field<Asked> {
 }
 
 /// What a tool may say of itself, in all APIs that have a list of them.
-const TOOL: [Field<Asked>; 4] = [
+const TOOL: [Field<Asked>; 5] = [
     asked("type", Asked::ToolKind),
     asked("max_uses", Asked::ToolMost),
+    asked("max_content_tokens", Asked::ToolTokens),
     asked("model", Asked::ToolModel),
     path("environment", &[asked("type", Asked::ToolPlace)]),
 ];
-static TOOLS_INSIDE: [Field<Asked>; 4] = TOOL;
+static TOOLS_INSIDE: [Field<Asked>; 5] = TOOL;
 const TOOLS: Field<Asked> = object("tools", Asked::Tools, &TOOLS_INSIDE);
 
 /// Of lists whose tools are named by the member that holds them.
@@ -394,9 +427,42 @@ const fn others(key: Asked) -> Field<Asked> {
     Field { name: OTHERS, key: Some(key), want: Want::Value, inside: &[] }
 }
 
-const fn attachment(name: &'static str) -> Field<Asked> {
-    Field { name, key: Some(Asked::Attachment), want: Want::Size, inside: &[] }
+/// A picture, a sound, a video or a document, in base64.
+const fn inline(name: &'static str, medium: Medium) -> Field<Asked> {
+    Field { name, key: Some(Asked::Inline(medium)), want: Want::Size, inside: &[] }
 }
+
+const fn address(name: &'static str, medium: Medium) -> Field<Asked> {
+    asked(name, Asked::Address(medium))
+}
+
+/// What brings in input that the body doesn't hold, nobody knows how much.
+const fn hidden(name: &'static str) -> Field<Asked> {
+    Field { name, key: Some(Asked::Hidden(name)), want: Want::Presence, inside: &[] }
+}
+
+/// A content of parts that say of what kind they are.
+const fn parts(name: &'static str, inside: &'static [Field<Asked>]) -> Field<Asked> {
+    object(name, Asked::Part, inside)
+}
+
+const fn part_id(name: &'static str) -> Field<Asked> {
+    Field { name, key: Some(Asked::PartId(name)), want: Want::Presence, inside: &[] }
+}
+
+/// What a part has that no table knows, and all that is in it.
+const PART_OTHERS: Field<Asked> =
+    Field { name: OTHERS, key: Some(Asked::PartOther), want: Want::Value, inside: &IN_PART_OTHERS };
+static IN_PART_OTHERS: [Field<Asked>; 1] =
+    [Field { name: OTHERS, key: Some(Asked::PartOther), want: Want::Value, inside: &IN_PART_OTHERS }];
+
+/// The members of a part: those that bring something, those that are text or name something, and all others.
+macro_rules! part {
+    ([$($field:expr,)*] free [$($name:literal)*]) => {
+        &[$($field,)* $($crate::llm::schema::free($name),)* $crate::llm::schema::PART_OTHERS]
+    };
+}
+use part;
 
 /// An object that only leads to the fields `inside`.
 const fn path<K: Copy>(name: &'static str, inside: &'static [Field<K>]) -> Field<K> {

@@ -1,4 +1,5 @@
-//! The kinds of tools that a request can offer: what the client runs by itself, and what a provider runs and sells by the piece.
+//! The kinds of tools that a request can offer: what the client runs by itself, and what a provider runs, sells by the piece, and
+//! reads the results of.
 //!
 //! Trade-off: a kind that isn't in these tables is no kind of ours, whatever it may be: what it costs is for the operator to say.
 //! A version of a known kind (`web_search_20260318`) is known. Sources: the types of the official SDKs, the providers' price lists.
@@ -35,6 +36,14 @@ pub struct Hosted {
     pub most: Option<u64>,
 }
 
+/// What is known of a kind of tool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known {
+    pub kind: Kind,
+    /// Tokens that a use of it brings into the model's context, beside what the body holds. The client's own bring nothing.
+    pub brings: u64,
+}
+
 /// Of one request more are refused: nobody offers as many.
 pub const MOST_HOSTED: usize = 64;
 
@@ -47,96 +56,106 @@ pub const PICTURES: u64 = 2;
 /// Of one picture, of the dearest size and quality that tools were seen to make (7,024).
 pub const PICTURE_TOKENS: u64 = 8_192;
 
+/// What a search finds, files give or code prints, in tokens: OpenAI bills a search of its small models as 8,000, twenty pieces
+/// of a file have 800 each, and Anthropic's results come to as much.
+pub const RESULT: u64 = 16_384;
+/// Whoever runs the server, or owns the page, decides how much it is: as much as the model reads.
+pub const PAGE: u64 = u64::MAX;
+
 use Kind::{Free, Sold, Unsold};
 
 /// All APIs but Gemini's.
-static KINDS: [(&str, Kind); 48] = [
-    ("custom", Free),
-    ("function", Free),
-    ("namespace", Free),
-    ("apply_patch", Free),
-    ("bash", Free),
-    ("browser_toolset", Free),
-    ("computer", Free),
-    ("computer_toolset", Free),
-    ("computer_use", Free),
-    ("computer_use_preview", Free),
-    ("local_shell", Free),
-    ("memory", Free),
-    ("programmatic_tool_calling", Free),
-    ("text_editor", Free),
-    ("tool_search", Free),
-    ("tool_search_tool_bm25", Free),
-    ("tool_search_tool_regex", Free),
+static KINDS: [(&str, Kind, u64); 48] = [
+    ("custom", Free, 0),
+    ("function", Free, 0),
+    ("namespace", Free, 0),
+    ("apply_patch", Free, 0),
+    ("bash", Free, 0),
+    ("browser_toolset", Free, 0),
+    ("computer", Free, 0),
+    ("computer_toolset", Free, 0),
+    ("computer_use", Free, 0),
+    ("computer_use_preview", Free, 0),
+    ("local_shell", Free, 0),
+    ("memory", Free, 0),
+    ("programmatic_tool_calling", Free, RESULT),
+    ("text_editor", Free, 0),
+    ("tool_search", Free, 0),
+    ("tool_search_tool_bm25", Free, 0),
+    ("tool_search_tool_regex", Free, 0),
     // What these bring in is counted as tokens.
-    ("mcp", Free),
-    ("mcp_toolset", Free),
-    ("web_fetch", Free),
+    ("mcp", Free, PAGE),
+    ("mcp_toolset", Free, PAGE),
+    ("web_fetch", Free, PAGE),
     // Bedrock's members.
-    ("toolSpec", Free),
-    ("cachePoint", Free),
-    ("systemTool", Unsold),
+    ("toolSpec", Free, 0),
+    ("cachePoint", Free, 0),
+    ("systemTool", Unsold, RESULT),
     // LM Studio's.
-    ("plugin", Free),
-    ("ephemeral_mcp", Free),
-    ("web_search", Sold(Piece::WebSearch)),
-    ("web_search_preview", Sold(Piece::WebSearch)),
-    ("file_search", Sold(Piece::FileSearch)),
-    ("code_interpreter", Sold(Piece::Container)),
-    ("code_execution", Sold(Piece::Container)),
-    ("shell", Sold(Piece::Container)),
-    ("image_generation", Sold(Piece::Picture)),
+    ("plugin", Free, PAGE),
+    ("ephemeral_mcp", Free, PAGE),
+    ("web_search", Sold(Piece::WebSearch), RESULT),
+    ("web_search_preview", Sold(Piece::WebSearch), RESULT),
+    ("file_search", Sold(Piece::FileSearch), RESULT),
+    ("code_interpreter", Sold(Piece::Container), RESULT),
+    ("code_execution", Sold(Piece::Container), RESULT),
+    ("shell", Sold(Piece::Container), RESULT),
+    ("image_generation", Sold(Piece::Picture), 0),
     // Anthropic's: another model that is asked for advice.
-    ("advisor", Unsold),
+    ("advisor", Unsold, 0),
     // xAI's, Mistral's, Groq's, Moonshot's.
-    ("x_search", Sold(Piece::WebSearch)),
-    ("collections_search", Sold(Piece::FileSearch)),
-    ("web_search_premium", Unsold),
-    ("document_library", Unsold),
-    ("browser_search", Unsold),
-    ("builtin_function", Unsold),
+    ("x_search", Sold(Piece::WebSearch), RESULT),
+    ("collections_search", Sold(Piece::FileSearch), RESULT),
+    ("web_search_premium", Unsold, RESULT),
+    ("document_library", Unsold, RESULT),
+    ("browser_search", Unsold, RESULT),
+    ("builtin_function", Unsold, RESULT),
     // OpenRouter's tools and plugins.
-    ("openrouter:datetime", Free),
-    ("openrouter:web_search", Sold(Piece::WebSearch)),
-    ("openrouter:web_fetch", Unsold),
-    ("openrouter:image_generation", Unsold),
-    ("web", Sold(Piece::WebSearch)),
-    ("file-parser", Unsold),
-    ("moderation", Unsold),
-    ("response-healing", Free),
-    ("context-compression", Free),
+    ("openrouter:datetime", Free, 0),
+    ("openrouter:web_search", Sold(Piece::WebSearch), RESULT),
+    ("openrouter:web_fetch", Unsold, PAGE),
+    ("openrouter:image_generation", Unsold, 0),
+    ("web", Sold(Piece::WebSearch), RESULT),
+    ("file-parser", Unsold, 0),
+    ("moderation", Unsold, 0),
+    ("response-healing", Free, 0),
+    ("context-compression", Free, 0),
 ];
 
 /// Gemini's, by the member that holds them or by their type; both spellings are one.
-static GEMINI: [(&str, Kind); 16] = [
-    ("function", Free),
-    ("functiondeclarations", Free),
+static GEMINI: [(&str, Kind, u64); 16] = [
+    ("function", Free, 0),
+    ("functiondeclarations", Free, 0),
     // Only the tokens of these are billed.
-    ("codeexecution", Free),
-    ("computeruse", Free),
-    ("filesearch", Free),
-    ("mcpserver", Free),
-    ("mcpservers", Free),
-    ("urlcontext", Free),
-    ("googlesearch", Sold(Piece::WebSearch)),
-    ("googlesearchretrieval", Sold(Piece::WebSearch)),
-    ("enterprisewebsearch", Sold(Piece::WebSearch)),
-    ("googlemaps", Unsold),
-    ("retrieval", Unsold),
-    ("exaaisearch", Unsold),
-    ("parallelaisearch", Unsold),
-    ("imagegeneration", Unsold),
+    ("codeexecution", Free, RESULT),
+    ("computeruse", Free, 0),
+    ("filesearch", Free, RESULT),
+    ("mcpserver", Free, PAGE),
+    ("mcpservers", Free, PAGE),
+    ("urlcontext", Free, PAGE),
+    ("googlesearch", Sold(Piece::WebSearch), RESULT),
+    ("googlesearchretrieval", Sold(Piece::WebSearch), RESULT),
+    ("enterprisewebsearch", Sold(Piece::WebSearch), RESULT),
+    ("googlemaps", Unsold, RESULT),
+    ("retrieval", Unsold, RESULT),
+    ("exaaisearch", Unsold, RESULT),
+    ("parallelaisearch", Unsold, RESULT),
+    ("imagegeneration", Unsold, 0),
 ];
 
 /// What a tool of this name is.
-pub fn kind(dialect: Dialect, name: &str) -> Option<Kind> {
+pub fn known(dialect: Dialect, name: &str) -> Option<Known> {
     if dialect == Dialect::Gemini {
         let name: String =
             name.chars().filter(|letter| *letter != '_').map(|letter| letter.to_ascii_lowercase()).collect();
-        return GEMINI.iter().find(|(known, _)| *known == name).map(|(_, kind)| *kind);
+        return found(&GEMINI, &name);
     }
-    let find = |name: &str| KINDS.iter().find(|(known, _)| *known == name).map(|(_, kind)| *kind);
+    let find = |name: &str| found(&KINDS, name);
     find(name).or_else(|| find(undated(name)))
+}
+
+fn found(table: &[(&str, Kind, u64)], name: &str) -> Option<Known> {
+    table.iter().find(|(known, ..)| *known == name).map(|(_, kind, brings)| Known { kind: *kind, brings: *brings })
 }
 
 /// Without the date that says which version it is: `_20250305`, `_2025_08_26`.
@@ -212,16 +231,57 @@ mod tests {
             (Dialect::Gemini, "bingSearch", None),
             (Dialect::Aws, "systemTool", Some(Unsold)),
         ] {
-            assert_eq!(kind(dialect, name), expected, "{name}");
+            assert_eq!(known(dialect, name).map(|known| known.kind), expected, "{name}");
         }
     }
 
     #[test]
     fn each_kind_stands_in_its_table_once() {
         for table in [KINDS.as_slice(), GEMINI.as_slice()] {
-            for (at, (name, _)) in table.iter().enumerate() {
-                assert!(!table.iter().skip(at + 1).any(|(other, _)| other == name), "{name}");
+            for (at, (name, ..)) in table.iter().enumerate() {
+                assert!(!table.iter().skip(at + 1).any(|(other, ..)| other == name), "{name}");
             }
         }
+    }
+
+    /// What the provider runs brings something in; what the client runs comes in the next body.
+    #[test]
+    fn each_tool_brings_what_who_runs_it_brings() {
+        let nothing = [
+            "custom",
+            "function",
+            "namespace",
+            "apply_patch",
+            "bash",
+            "browser_toolset",
+            "computer",
+            "computer_toolset",
+            "computer_use",
+            "computer_use_preview",
+            "local_shell",
+            "memory",
+            "text_editor",
+            "tool_search",
+            "tool_search_tool_bm25",
+            "tool_search_tool_regex",
+            "toolSpec",
+            "cachePoint",
+            "image_generation",
+            "advisor",
+            "openrouter:datetime",
+            "openrouter:image_generation",
+            "file-parser",
+            "moderation",
+            "response-healing",
+            "context-compression",
+            "functiondeclarations",
+            "computeruse",
+            "imagegeneration",
+        ];
+        for (name, _, brings) in KINDS.iter().chain(&GEMINI) {
+            assert_eq!(*brings == 0, nothing.contains(name), "{name}");
+        }
+        assert_eq!(known(Dialect::Gemini, "url_context").map(|known| known.brings), Some(PAGE));
+        assert_eq!(known(Dialect::OpenAi, "web_search_2025_08_26").map(|known| known.brings), Some(RESULT));
     }
 }

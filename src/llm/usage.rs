@@ -355,6 +355,12 @@ impl Told {
         self.input.is_none() && self.output.is_none()
     }
 
+    /// How often hosted tools were seen to run.
+    pub const fn hosted_uses(&self) -> u64 {
+        let Usage { web_searches, file_searches, container_sessions, .. } = self.items;
+        web_searches.saturating_add(file_searches).saturating_add(container_sessions)
+    }
+
     /// The output told so far, and what came since.
     #[must_use]
     pub fn growing_by(self, tokens: Tokens) -> Self {

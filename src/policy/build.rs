@@ -8,7 +8,8 @@ use hashbrown::HashMap;
 use super::flaw::{Checked, flaw, in_range, not_reserved, under};
 use super::routes::{self, Known};
 use super::{
-    Expensive, NONE, OTHER, Policy, ProviderPolicy, TenantLabels, forward, prices, providers, replicas, tenants,
+    Expensive, HiddenInput, NONE, OTHER, Policy, ProviderPolicy, TenantLabels, forward, prices, providers, replicas,
+    tenants,
 };
 use crate::calendar::END_OF_TIME;
 use crate::config::{self, Config, LEASE_SECONDS, Named, OUTPUT_TOKENS, REQUEST_BYTES, TenantLabel};
@@ -21,6 +22,14 @@ pub(super) fn policy(config: Config) -> Checked<Policy> {
     let output = &config.output;
     in_range("output.default_max_tokens", output.default_max_tokens, OUTPUT_TOKENS)?;
     in_range("output.min_tokens", output.min_tokens, OUTPUT_TOKENS)?;
+    in_range(
+        "hidden_input.default_context_tokens",
+        config.hidden_input.default_context_tokens,
+        config::CONTEXT_TOKENS,
+    )?;
+    if let Some(most) = config.hidden_input.most_tokens {
+        in_range("hidden_input.most_tokens", most, config::HIDDEN_TOKENS)?;
+    }
     in_range("max_request_bytes", config.max_request_bytes, REQUEST_BYTES)?;
     in_range("max_refused_bytes", config.max_refused_bytes, config::REFUSED_BYTES)?;
     in_range("max_waiting_bodies", config.max_waiting_bodies, config::WAITING_BODIES)?;
@@ -95,6 +104,10 @@ pub(super) fn policy(config: Config) -> Checked<Policy> {
         aliases,
         default_max_tokens: Tokens(config.output.default_max_tokens),
         min_tokens: Tokens(config.output.min_tokens),
+        hidden_input: HiddenInput {
+            default_context: Tokens(config.hidden_input.default_context_tokens),
+            most: config.hidden_input.most_tokens.map(Tokens),
+        },
         hold_headers: config.hold_headers,
         max_request_bytes: config.max_request_bytes,
         stored_responses: config.stored_responses,

@@ -21,6 +21,7 @@ fn from(model: &str, input: u64, from: UnixNanos) -> Price {
         tariff: Rc::new(tariff),
         bound_field: BoundField::default(),
         max_output: None,
+        context: None,
     }
 }
 

@@ -80,6 +80,7 @@ fn exchange(policy: &Policy, tenant: &str, model: &str, cell: &mut Cell) {
         is_open: &|_| false,
         knows: &|_, _| false,
         density: &|_, _| Density::default(),
+        sizes: &|_, _| None,
         service_unavailable: false,
         now: NOW,
     };

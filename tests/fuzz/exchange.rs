@@ -104,6 +104,7 @@ fuzz_target!(|input: &[u8]| {
             is_open: &|_| false,
             knows: &|_, _| false,
             density: &|_, _| Density::default(),
+            sizes: &|_, _| None,
             service_unavailable: false,
             now: NOW,
         };

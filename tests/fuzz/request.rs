@@ -113,7 +113,8 @@ fuzz_target!(|input: &[u8]| {
     };
     assert!(request.sizes.attached_bytes <= request.sizes.body_bytes);
     let density = Density::default();
-    assert!(request.sizes.input_at_most(density) > request.sizes.input_likely(density));
+    assert!(request.sizes.text_at_most(density) > request.sizes.text_likely(density));
+    assert!(request.sizes.taken.likely <= request.sizes.taken.most);
     assert!(request.choices > 0 && !request.model.is_empty());
     assert!(request.bound() != Some(Tokens(0)) || schema.zero == Small::Nothing);
     let before = match json {
@@ -128,7 +129,7 @@ fuzz_target!(|input: &[u8]| {
     let folded = |key: &str| key.replace('\u{17f}', "s").to_lowercase();
     let keys = serde_json::Deserializer::from_slice(body).deserialize_map(Keys).unwrap();
     for field in schema.request {
-        let optional = matches!(field.key, None | Some(Asked::Attachment | Asked::Document | Asked::Tools));
+        let optional = matches!(field.key, None | Some(Asked::Document | Asked::Tools));
         let times = keys.iter().filter(|key| folded(key) == folded(field.name)).count();
         assert!(optional || times <= 1, "{} is written {times} times", field.name);
     }

@@ -21,6 +21,7 @@ mod envoy_gateway;
 mod failover;
 mod forwarded;
 mod heads;
+mod hidden;
 mod hostile;
 mod image;
 mod inflated;

@@ -29,7 +29,8 @@ FOREIGN = set(
     filter_manager_forward_added_data_on_continue gen_ai health_flags include_usage is_negative_hits local_ratelimit max_completion_tokens
     max_tokens message_start openai_base_url request_headers_to_add request_max_retries requires_openai_auth skip_xff_append small_model
     stats_matcher stream_max_retries stream_options use_remote_address vm_reload_failure vm_reload_success account_refused
-    header_left_out max_retries previous_response_id item_reference max_uses max_tool_calls inference_geo file_id vector_store_ids""".split()
+    header_left_out max_retries previous_response_id item_reference max_uses max_tool_calls inference_geo file_id vector_store_ids
+    file_url web_fetch max_content_tokens previous_interaction_id""".split()
 )
 
 # What a path of words begins with that is none of the configuration's.

@@ -17,12 +17,15 @@ const NO_ITEMS: Items = Items {
 const REQUEST: Request = Request {
     likely_input: Tokens(100),
     most_input: Tokens(150),
+    shown_input: Tokens(150),
+    hidden_input: Tokens(0),
+    brought_each: Tokens(0),
+    brought: Tokens(0),
     most_output: Tokens(1_000),
     items: NO_ITEMS,
     stream: false,
     background: false,
     detached: false,
-    hides_input: false,
     reports: false,
     density: Density::PRIOR,
 };
@@ -155,7 +158,7 @@ fn what_was_not_seen_is_bounded_by_time_and_by_the_reservation() {
 
 #[test]
 fn a_report_that_cannot_be_true_costs_no_more_than_the_reservation() {
-    let tools = Request { hides_input: true, ..REQUEST };
+    let file = Request { hidden_input: Tokens(4_000_000), ..REQUEST };
     let answered = |input, output, seen| {
         let told = reported(&[(Count::Input, input), (Count::Output, output)]);
         Answered { reported: told, is_final: true, seen: Tokens(seen), elapsed: SECOND, ..ok() }
@@ -168,8 +171,8 @@ fn a_report_that_cannot_be_true_costs_no_more_than_the_reservation() {
         ("a billion of output", answered(7, 999_999_999, 40), REQUEST, (7, 1_000, true)),
         ("text that passed beyond the bound", answered(7, 9_999_999, 5_000), REQUEST, (7, 5_000, true)),
         ("a million of input for a line", answered(999_999, 9, 40), REQUEST, (150, 9, true)),
-        ("a million of input by a file", answered(999_999, 9, 40), tools, (999_999, 9, false)),
-        ("a billion of input by a file", answered(999_999_999, 9, 40), tools, (150, 9, true)),
+        ("a million of input by a file", answered(999_999, 9, 40), file, (999_999, 9, false)),
+        ("a billion of input by a file", answered(999_999_999, 9, 40), file, (150, 9, true)),
         ("more than is read at all", answered(u64::MAX, 9, 40), REQUEST, (0, 0, true)),
     ] {
         let charge = Evidence::Answered(answer).charge(&request);

@@ -40,12 +40,7 @@ impl Open {
                 provider.is_some_and(|provider| provider.name == failed.provider)
             };
             let leg = self.legs.iter().find(named)?;
-            let request = Request {
-                likely_input: self.sizes.input_likely(leg.density),
-                most_input: self.sizes.input_at_most(leg.density),
-                density: leg.density,
-                ..*request
-            };
+            let request = request.at(leg, &self.input);
             let (usage, source) = match (failed.usage, failed.given_up) {
                 (Some(usage), _) => (usage.within(&request.most(Tokens(0), 0)), UsageSource::Reported),
                 (None, Some(at)) => {

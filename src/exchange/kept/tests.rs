@@ -6,6 +6,7 @@ use crate::limit::cell::Cell;
 use crate::llm::request::spliced;
 use crate::outcome::Outcome;
 use crate::policy::Policy;
+use crate::units::Tokens;
 use serde_json::{Value, json};
 
 const OWN: &str = "own";
@@ -30,7 +31,9 @@ fn sent(stored: &str, path: &str, body: &Value) -> Result<(Exchange, Value), Out
     assert_eq!(exchange.body(&policy, body.as_bytes()), None);
     // What acme was given.
     let knows = |tenant: &str, id| tenant == "acme" && [Id::of("resp_own"), Id::of("msg_own")].contains(&id);
-    let around = Around { cluster: Some("openai"), knows: &knows, ..around(None) };
+    // However large what it refers to is, it is a test of its own.
+    let sizes = |_: &str, _: &[Id]| Some(Tokens(10));
+    let around = Around { cluster: Some("openai"), knows: &knows, sizes: &sizes, ..around(None) };
     let Demand { tenant, ask } = exchange.end_of_request(&policy, around).map_err(|reply| reply.outcome)?;
     let decision = Cell::default().admit(policy.rules(tenant).unwrap(), &ask, now);
     match exchange.decided(&policy, Ok(decision), now) {

@@ -60,7 +60,7 @@ impl Downstream {
         let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.meters_answer()) else {
             return Action::Continue;
         };
-        let edits = exchange.edits_answer();
+        let (edits, is_kept) = (exchange.edits_answer(), exchange.is_kept());
         let whole = size <= PIECE;
         let mut done = 0usize;
         loop {
@@ -71,7 +71,9 @@ impl Downstream {
             done = done.saturating_add(wanted);
             let last = end_of_stream && done >= size;
             let passage = exchange.answer_body(&piece, last, clock::now);
-            books::note_ids(&self.plugin, exchange);
+            if is_kept {
+                books::note_ids(&self.plugin, exchange);
+            }
             if edits && !whole {
                 let passed = match passage {
                     meter::Passage::Unchanged => piece,

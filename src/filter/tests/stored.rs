@@ -10,6 +10,14 @@ fn configured(stored: &str) -> Value {
     configuration
 }
 
+/// For tests that are not about what a request may bring in.
+fn unlimited(stored: &str) -> Value {
+    let mut configuration = configured(stored);
+    let free = json!({"unlimited": ["request_usd", "day_usd"]});
+    configuration["tenants"] = json!({"acme": free, "beta": free});
+    configuration
+}
+
 fn asked(gateway: &Gateway, tenant: &str, method: &str, path: &str, body: &str) -> Stream {
     let stream = gateway.stream();
     stream.request_headers(&[(":method", method), (":path", path), ("x-tenant-id", tenant)], body.is_empty());
@@ -75,7 +83,7 @@ fn another_tenants_response_is_not_there() {
 #[test]
 fn the_operator_may_pass_all_or_none() {
     for (method, path, body) in WAYS {
-        let any = Gateway::configured(&configured("any"));
+        let any = Gateway::configured(&unlimited("any"));
         assert_eq!(outcome(&asked(&any, "beta", method, path, body)), None, "{method} {path}");
         let none = Gateway::configured(&configured("refuse"));
         let code = outcome(&asked(&none, "beta", method, path, body)).unwrap();
@@ -100,6 +108,36 @@ fn an_id_is_written_once_and_before_it_passes() {
     stream.answer_body(MADE.as_bytes(), true);
     stream.end();
     assert_eq!(kept(), 2);
+}
+
+/// One write an answer, as soon as its usage has come; and another worker reserves no more than that.
+#[test]
+fn what_a_response_holds_is_written_once_and_known_to_all_workers() {
+    let go_on = r#"{"model":"gpt-4o-mini","input":"go on","previous_response_id":"resp_1"}"#;
+    let by_items = r#"{"model":"gpt-4o-mini","input":[{"type":"item_reference","id":"msg_1"}]}"#;
+    let held = || with(|host| host.keys().iter().filter(|key| key.starts_with("nexus:held1:")).count());
+    for stored in ["own", "any"] {
+        let gateway = Gateway::configured(&configured(stored));
+        let before = MADE.find(r#""usage""#).unwrap();
+        let stream = made(&gateway, "acme", &[&MADE[..before]]);
+        assert_eq!(held(), 0, "{stored}: nothing is told yet");
+        assert_eq!(
+            outcome(&asked(&gateway, "acme", "POST", "/v1/responses", go_on)).as_deref(),
+            Some("request_budget_exceeded")
+        );
+        stream.answer_body(&MADE.as_bytes()[before..], true);
+        assert_eq!(held(), 1, "{stored}");
+        assert!(gateway.configure(configured(stored).to_string().as_bytes()));
+        for body in [go_on, by_items] {
+            assert_eq!(outcome(&asked(&gateway, "acme", "POST", "/v1/responses", body)), None, "{stored}: {body}");
+        }
+        stream.end();
+        answered(&admitted(&gateway, BODY));
+        assert_eq!(held(), 1, "{stored}: of a chat nobody goes on");
+    }
+    let gateway = Gateway::configured(&configured("refuse"));
+    made(&gateway, "acme", &[MADE]).end();
+    assert_eq!(held(), 0, "nothing is kept");
 }
 
 /// Trailers of what is no exchange go to a provider as little as others.

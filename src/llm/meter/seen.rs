@@ -31,7 +31,7 @@ pub(super) struct Seen {
     speed: Option<String>,
     region: Option<String>,
     /// If they are wanted.
-    pub ids: Option<Ids>,
+    pub ids: Option<Box<Ids>>,
     modality: Modality,
     written: Written,
     iterations: Iterations,
@@ -45,6 +45,10 @@ pub(super) struct Ids {
     pub all: Vec<Id>,
     /// How many of them were asked for.
     pub known: usize,
+    /// That of the whole answer.
+    pub response: Option<Id>,
+    /// What it holds was asked for.
+    pub weighed: bool,
 }
 
 /// No response has more items than a model can call tools in a turn.
@@ -215,7 +219,12 @@ impl Seen {
             }
             (Fact::Call, Found::Opened(Container::Object)) => self.call = Some(Box::default()),
             (Fact::Call, Found::Closed { container: Container::Object, .. }) => self.end_of_call(),
-            (Fact::Id, Found::Text { text, cut: false }) => self.note(text),
+            (Fact::Id, Found::Text { text, cut: false }) => {
+                self.note(text);
+                if let Some(ids) = &mut self.ids {
+                    ids.response.get_or_insert(Id::of(text));
+                }
+            }
             (Fact::CallId, Found::Text { text, cut }) => {
                 if !cut {
                     self.note(text);

@@ -3,16 +3,20 @@
 //! Trade-off: a field that is given twice is refused, even where all providers known today agree about which one counts:
 //! the price must be that of what is generated.
 
+use super::media::Media;
 use super::rates::{Rates, Said as _};
-use super::tool::Tools;
+use super::tool::{Brought, Tools};
 use super::unknown::Unknown;
 use super::value::{NAME, count, flag, id, name, once, said};
 use super::{Behind, Cut, Invalid, Nest, Place, SLOTS, Said, Written};
 use crate::json::{Container, Found, Hit};
 use crate::kept::Id;
+use crate::llm::estimate::Sizes;
 use crate::llm::form;
-use crate::llm::schema::{Asked, Schema};
+use crate::llm::hidden::Hidden;
+use crate::llm::schema::{Asked, Item, Medium, Schema};
 use crate::name;
+use crate::units::Tokens;
 
 pub(super) struct Fields {
     pub(super) model: Option<(String, Place)>,
@@ -35,9 +39,10 @@ pub(super) struct Fields {
     pub(super) needed: bool,
     pub(super) stored_prompt: bool,
     pub(super) misplaced: bool,
-    pub(super) attachments: u64,
-    pub(super) attached_bytes: u64,
+    /// Of most requests there is none.
+    media: Option<Box<Media>>,
     pub(super) documents: u64,
+    /// Sold by the piece.
     pub(super) pictures: u64,
     pub(super) characters: u64,
     /// Prompts of a list, each of which is answered by itself.
@@ -70,8 +75,6 @@ const MOST_REFERENCES: usize = 1_000;
 const BY_HEADER: &str = "left out of a form: a header says it";
 /// Of a moving picture, where the request doesn't say.
 const FRAMES: u64 = 9;
-/// A URL this long holds the picture itself; a shorter one only points at it.
-const INLINE_BYTES: u64 = 2_048;
 
 impl Fields {
     pub(super) const NONE: Self = Self {
@@ -95,8 +98,7 @@ impl Fields {
         needed: false,
         stored_prompt: false,
         misplaced: false,
-        attachments: 0,
-        attached_bytes: 0,
+        media: None,
         documents: 0,
         pictures: 0,
         characters: 0,
@@ -114,12 +116,12 @@ impl Fields {
     }
 
     /// A field or a file of a form.
-    pub(super) fn piece(&mut self, piece: form::Piece<'_>) {
+    pub(super) fn piece(&mut self, schema: &Schema, piece: form::Piece<'_>) {
         let nowhere = Place { from: 0, to: 0 };
         let field = match piece {
             form::Piece::File(bytes) => {
-                self.attachments = self.attachments.saturating_add(1);
-                self.attached_bytes = self.attached_bytes.saturating_add(bytes);
+                let medium = if schema.item == Some(Item::Image) { Medium::Picture } else { Medium::Sound };
+                self.media().file(medium, bytes);
                 return;
             }
             form::Piece::Field(field, value) => (field, value),
@@ -200,14 +202,19 @@ impl Fields {
                     _ => return Err(Invalid::Wrong { field, expected: "an array" }),
                 }
             }
-            Asked::Attachment => {
-                if let Found::Size(size) = hit.found {
-                    self.attachments = self.attachments.saturating_add(1);
-                    if size > INLINE_BYTES {
-                        self.attached_bytes = self.attached_bytes.saturating_add(size);
-                    }
-                }
-            }
+            Asked::Inline(_)
+            | Asked::Address(_)
+            | Asked::Hidden(_)
+            | Asked::HiddenUpTo(..)
+            | Asked::Part
+            | Asked::PartKind
+            | Asked::PartId(_)
+            | Asked::PartOther
+            | Asked::Source
+            | Asked::SourceKind
+            | Asked::MediaType
+            | Asked::SourceData
+            | Asked::SourceAddress => self.media().hit(hit)?,
             Asked::OtherModels(field) => {
                 once(field, hit, false)?;
                 if !matches!(hit.found, Found::Null | Found::Opened(_) | Found::Closed { empty: true, .. }) {
@@ -243,8 +250,7 @@ impl Fields {
                 once("inputImage", hit, false)?;
                 if let Found::Size(size) = hit.found {
                     self.pictures = self.pictures.saturating_add(1);
-                    self.attachments = self.attachments.saturating_add(1);
-                    self.attached_bytes = self.attached_bytes.saturating_add(size);
+                    self.media().inline(Medium::Picture, size);
                 }
             }
             Asked::Characters => {
@@ -271,9 +277,11 @@ impl Fields {
             Asked::Tools
             | Asked::Plugins
             | Asked::Search(_)
+            | Asked::Servers(_)
             | Asked::ToolMember
             | Asked::ToolKind
             | Asked::ToolMost
+            | Asked::ToolTokens
             | Asked::ToolModel
             | Asked::ToolPlace
             | Asked::ToolMode
@@ -338,6 +346,34 @@ impl Fields {
             }
         }
         Ok(())
+    }
+
+    #[cold]
+    fn media(&mut self) -> &mut Media {
+        self.media.get_or_insert_with(|| Box::new(Media::NONE))
+    }
+
+    /// What the body has beside text, and what it only points at.
+    pub(super) fn brings(&self, body_bytes: u64) -> (Sizes, Hidden) {
+        let (mut sizes, mut hidden) = (Sizes { body_bytes, ..Sizes::default() }, Hidden::default());
+        if let Some(media) = &self.media {
+            sizes.attached_bytes = media.attached_bytes;
+            sizes.attachments = media.attachments;
+            sizes.pictures = media.pictures;
+            sizes.taken = media.taken;
+            hidden.whole = media.whole;
+            hidden.held = media.held;
+            hidden.held_by = media.held_by;
+            hidden.unsure = media.unsure;
+        }
+        if self.stored_prompt {
+            hidden.whole = Some("prompt");
+        }
+        if let Some(Brought { uses, tokens, each }) = self.tools.brought() {
+            (hidden.uses, hidden.brought, hidden.each) = (uses, Tokens(tokens), Tokens(each));
+        }
+        hidden.unsure |= !self.unknown.fields.is_empty();
+        (sizes, hidden)
     }
 
     fn refer(&mut self, field: &'static str, id: Id) -> Result<(), Invalid> {

@@ -136,10 +136,7 @@ fn a_field_that_ends_at_a_nul_is_refused() {
 #[test]
 fn a_field_in_other_letters_is_refused() {
     let is_read = |field: &&Field<Asked>| {
-        !matches!(
-            field.key,
-            None | Some(Asked::Attachment | Asked::CacheWrite | Asked::Document | Asked::Tools | Asked::Nest)
-        )
+        !matches!(field.key, None | Some(Asked::CacheWrite | Asked::Document | Asked::Tools | Asked::Nest))
     };
     let mut refused = 0;
     for schema in schema::ALL {
@@ -174,8 +171,8 @@ fn a_picture_counts_as_a_picture_and_not_as_its_base64() {
     ]}]})
     .to_string();
     let sizes = read(&body).unwrap().sizes;
-    assert_eq!(sizes.attachments, 2);
-    assert!(sizes.input_at_most(Density::default()) < Tokens(4_000), "{sizes:?}");
+    assert_eq!((sizes.attachments, sizes.pictures), (2, 2));
+    assert!(sizes.text_at_most(Density::default()) < Tokens(1_000), "{sizes:?}");
 }
 
 #[test]

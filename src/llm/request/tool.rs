@@ -4,7 +4,7 @@ use super::Invalid;
 use super::value::{once, whole};
 use crate::json::{Container, Found, Hit};
 use crate::llm::schema::{Asked, Dialect};
-use crate::llm::tools::{self, Hosted, Kind, MOST_HOSTED, Piece};
+use crate::llm::tools::{self, Hosted, Kind, Known, MOST_HOSTED, PAGE, Piece, RESULT, USES};
 use crate::name;
 
 pub(super) struct Tools {
@@ -16,8 +16,29 @@ pub(super) struct Tools {
     pub(super) all_calls: Option<u64>,
     /// Models that are to work inside of tools.
     pub(super) models: Vec<String>,
+    /// What those that a provider runs may bring in.
+    pub(super) brought: Brought,
     /// The one that is read.
     tool: Tool,
+}
+
+/// What hosted tools bring into the context, beside what the body holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Brought {
+    pub(super) uses: u64,
+    pub(super) tokens: u64,
+    /// Of the one that brings most, each time.
+    pub(super) each: u64,
+}
+
+impl Brought {
+    const NOTHING: Self = Self { uses: 0, tokens: 0, each: 0 };
+
+    fn add(&mut self, uses: u64, each: u64) {
+        self.uses = self.uses.saturating_add(uses);
+        self.tokens = self.tokens.saturating_add(uses.saturating_mul(each));
+        self.each = self.each.max(each);
+    }
 }
 
 /// A tool, while it is read.
@@ -29,6 +50,9 @@ struct Tool {
     said: bool,
     most: Option<u64>,
     model: Option<String>,
+    /// Tokens that a use of it brings in, by its kind, and as the request bounds them.
+    brings: u64,
+    at_most: Option<u64>,
     /// The client runs it after all, or it is switched off.
     off: bool,
 }
@@ -37,14 +61,23 @@ struct Tool {
 const SOURCES: u64 = 15;
 
 impl Tool {
-    const NONE: Self = Self { name: String::new(), kind: None, said: false, most: None, model: None, off: false };
+    const NONE: Self = Self {
+        name: String::new(),
+        kind: None,
+        said: false,
+        most: None,
+        model: None,
+        brings: 0,
+        at_most: None,
+        off: false,
+    };
 
     fn hit(&mut self, dialect: Dialect, hit: &Hit<'_, Asked>) -> Result<(), Invalid> {
         match hit.key {
             Asked::ToolKind => {
                 once("tools[].type", hit, self.said)?;
                 match hit.found {
-                    Found::Text { text, cut } => self.is(text, if cut { None } else { tools::kind(dialect, text) }),
+                    Found::Text { text, cut } => self.is(text, if cut { None } else { tools::known(dialect, text) }),
                     Found::Null => {}
                     _ => return Err(Invalid::Wrong { field: "tools[].type", expected: "a name" }),
                 }
@@ -52,6 +85,10 @@ impl Tool {
             Asked::ToolMost => {
                 once("tools[].max_uses", hit, false)?;
                 self.most = whole("tools[].max_uses", hit)?;
+            }
+            Asked::ToolTokens => {
+                once("tools[].max_content_tokens", hit, false)?;
+                self.at_most = whole("tools[].max_content_tokens", hit)?;
             }
             Asked::ToolModel => {
                 once("tools[].model", hit, self.model.is_some())?;
@@ -73,30 +110,44 @@ impl Tool {
         Ok(())
     }
 
-    fn is(&mut self, name: &str, kind: Option<Kind>) {
+    /// What no table knows may bring in what a search does.
+    fn is(&mut self, name: &str, known: Option<Known>) {
         self.said = true;
-        self.kind = kind;
-        if kind != Some(Kind::Free) {
+        self.kind = known.map(|known| known.kind);
+        self.brings = known.map_or(RESULT, |known| known.brings);
+        if self.kind != Some(Kind::Free) {
             name.clone_into(&mut self.name);
         }
     }
 }
 
 impl Tools {
-    pub(super) const NONE: Self =
-        Self { any: false, hosted: Vec::new(), all_calls: None, models: Vec::new(), tool: Tool::NONE };
+    pub(super) const NONE: Self = Self {
+        any: false,
+        hosted: Vec::new(),
+        all_calls: None,
+        models: Vec::new(),
+        brought: Brought::NOTHING,
+        tool: Tool::NONE,
+    };
 
     pub(super) fn hit(&mut self, dialect: Dialect, hit: &Hit<'_, Asked>) -> Result<(), Invalid> {
         match hit.key {
             Asked::Tools => {
                 self.any |= matches!(hit.found, Found::Opened(Container::Object));
                 // Of most APIs a tool need not say what it is, and is the client's own then.
-                self.offer("tools", "", Some(Kind::Free), None, hit)
+                self.offer("tools", Tool { kind: Some(Kind::Free), ..Tool::NONE }, hit)
             }
-            Asked::Plugins => self.offer("plugins", "plugins", None, None, hit),
+            Asked::Plugins => self.offer("plugins", Tool { name: "plugins".to_owned(), ..Tool::NONE }, hit),
+            Asked::Servers(name) => self.offer(name, Tool { kind: Some(Kind::Free), brings: PAGE, ..Tool::NONE }, hit),
             Asked::Search(name) => {
                 let most = if name == "search_parameters" { SOURCES } else { 1 };
-                self.offer(name, name, Some(Kind::Sold(Piece::WebSearch)), Some(most), hit)
+                let kind = Some(Kind::Sold(Piece::WebSearch));
+                self.offer(
+                    name,
+                    Tool { name: name.to_owned(), kind, most: Some(most), brings: RESULT, ..Tool::NONE },
+                    hit,
+                )
             }
             Asked::ToolMember => self.member(dialect, hit),
             Asked::AllToolsMost => {
@@ -109,22 +160,17 @@ impl Tools {
     }
 
     /// A tool begins, as what it is unless it says otherwise; or it ends.
-    fn offer(
-        &mut self,
-        list: &'static str,
-        name: &'static str,
-        kind: Option<Kind>,
-        most: Option<u64>,
-        hit: &Hit<'_, Asked>,
-    ) -> Result<(), Invalid> {
+    fn offer(&mut self, list: &'static str, tool: Tool, hit: &Hit<'_, Asked>) -> Result<(), Invalid> {
         once(list, hit, false)?;
         match hit.found {
-            Found::Opened(Container::Object) => {
-                self.tool = Tool { name: name.to_owned(), kind, most, ..Tool::NONE };
-            }
+            Found::Opened(Container::Object) => self.tool = tool,
             Found::Closed { container: Container::Object, .. } => {
-                let Tool { name, kind, most, model, off, .. } = std::mem::replace(&mut self.tool, Tool::NONE);
+                let Tool { name, kind, most, model, brings, at_most, off, .. } =
+                    std::mem::replace(&mut self.tool, Tool::NONE);
                 self.models.extend(model);
+                if brings > 0 && !off {
+                    self.brought.add(most.unwrap_or(USES), at_most.map_or(brings, |most| most.min(brings)));
+                }
                 if kind != Some(Kind::Free) && !off {
                     self.host(list, Hosted { name, kind, most })?;
                 }
@@ -134,10 +180,22 @@ impl Tools {
         Ok(())
     }
 
+    /// What all of them together may bring in, as far as the request bounds their calls.
+    pub(super) fn brought(&self) -> Option<Brought> {
+        let Brought { uses, tokens, each } = self.brought;
+        let uses = self.all_calls.map_or(uses, |all| uses.min(all));
+        (uses > 0).then_some(Brought { uses, tokens: tokens.min(uses.saturating_mul(each)), each })
+    }
+
     /// A tool that is called by the member that holds it.
     fn member(&mut self, dialect: Dialect, hit: &Hit<'_, Asked>) -> Result<(), Invalid> {
         let Found::Named(name) = hit.found else { return Ok(()) };
-        let kind = tools::kind(dialect, name);
+        let known = tools::known(dialect, name);
+        let kind = known.map(|known| known.kind);
+        let brings = known.map_or(RESULT, |known| known.brings);
+        if brings > 0 {
+            self.brought.add(USES, brings);
+        }
         if kind == Some(Kind::Free) {
             return Ok(());
         }

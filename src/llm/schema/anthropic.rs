@@ -3,15 +3,60 @@
 
 use super::{
     Asked, Contract, Count, Dialect, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, Small, TOOLS, TOOLS_INSIDE,
+    Want,
 };
-use super::{REST, asked, attachment, count, error, fields, known, object, path, text, told};
+use super::{REST, asked, count, error, fields, hidden, known, object, part, part_id, parts, path, text, told};
 
-static BLOCK: [Field<Asked>; 3] = [
+const KIND: Field<Asked> = asked("type", Asked::PartKind);
+const SOURCE_KIND: Field<Asked> = asked("type", Asked::SourceKind);
+const MEDIA_TYPE: Field<Asked> = asked("media_type", Asked::MediaType);
+const DATA: Field<Asked> = Field { name: "data", key: Some(Asked::SourceData), want: Want::Size, inside: &[] };
+const ADDRESS: Field<Asked> = Field { name: "url", key: Some(Asked::SourceAddress), want: Want::Presence, inside: &[] };
+const FILE: Field<Asked> = part_id("file_id");
+
+/// What a picture or a document is made from; of a document that may be parts again.
+pub(super) static SOURCE: &[Field<Asked>] = part! {
+    [
+    SOURCE_KIND,
+    MEDIA_TYPE,
+    DATA,
+    ADDRESS,
+    FILE,
+    parts("content", part! {
+        [KIND, object("source", Asked::Source, part! { [SOURCE_KIND, MEDIA_TYPE, DATA, ADDRESS, FILE,] free [] }),]
+        free ["text" "citations"]
+    }),]
+    free []
+};
+
+/// What tools gave back, the provider's own among them: what those found stands here, and is not fetched again.
+static RESULT: &[Field<Asked>] = part! {
+    [
+    KIND,
+    object("source", Asked::Source, SOURCE),
+    parts("content", part! {
+        [KIND, object("source", Asked::Source, SOURCE),]
+        free ["text" "title" "citations" "context" "file_id"]
+    }),]
+    free [
+        "text" "citations" "title" "context" "url" "encrypted_content" "page_age" "stdout" "stderr" "file_id" "tool_references"
+    ]
+};
+
+pub(super) static BLOCK: &[Field<Asked>] = part! {
+    [
+    KIND,
     // A tool that joins in the middle.
     path("tool", &[object("definition", Asked::Tools, &TOOLS_INSIDE)]),
-    path("source", &[attachment("data"), attachment("url")]),
-    path("content", &[path("source", &[attachment("data"), attachment("url")])]),
-];
+    object("source", Asked::Source, SOURCE),
+    parts("content", RESULT),
+    // Of what is put into a container.
+    hidden("file_id"),]
+    free [
+        "text" "thinking" "signature" "id" "name" "input" "tool_use_id" "is_error" "citations" "title" "context" "data"
+        "server_name" "caller" "transformations"
+    ]
+};
 
 static REQUEST: &[Field<Asked>] = fields! {
     [
@@ -25,11 +70,14 @@ static REQUEST: &[Field<Asked>] = fields! {
     asked("inference_geo", Asked::Region),
     TOOLS,
     object("fallbacks", Asked::OtherModels("fallbacks"), &[]),
-    object("messages", Asked::Needed, &[path("content", &BLOCK)]),]
+    object("messages", Asked::Needed, &[parts("content", BLOCK)]),
+    hidden("container"),
+    hidden("thread"),
+    object("mcp_servers", Asked::Servers("mcp_servers"), &[]),]
     free [
-        "compaction" "container" "context_management" "diagnostics" "mcp_servers" "metadata" "output_config"
+        "compaction" "context_management" "diagnostics" "metadata" "output_config"
         "output_format" "stop_sequences" "system"
-        "temperature" "thinking" "thread" "tool_choice" "top_k" "top_p" "user_profile_id"
+        "temperature" "thinking" "tool_choice" "top_k" "top_p" "user_profile_id"
         // Whom it bills, and at less.
         "billing_policy" "fallback_credit_token"
         // In bodies for Bedrock and Vertex.

@@ -5,10 +5,31 @@ use super::{
     Asked, Contract, Count, Dialect, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, Small, TOOLS,
     TOOLS_BY_MEMBER, Want,
 };
-use super::{REST, anthropic, asked, attachment, count, error, fields, known, media, object, path, text, told};
+use super::{
+    Medium, REST, anthropic, asked, count, error, fields, hidden, inline, known, media, object, part, parts, path,
+    text, told,
+};
 
-static SOURCE: [Field<Asked>; 1] = [path("source", &[attachment("bytes")])];
-static BLOCK: [Field<Asked>; 3] = [path("image", &SOURCE), path("document", &SOURCE), path("video", &SOURCE)];
+const S3: Field<Asked> = hidden("s3Location");
+static PICTURE: [Field<Asked>; 1] = [path("source", &[inline("bytes", Medium::Picture), S3])];
+static SOUND: [Field<Asked>; 1] = [path("source", &[inline("bytes", Medium::Sound), S3])];
+static VIDEO: [Field<Asked>; 1] = [path("source", &[inline("bytes", Medium::Video), S3])];
+static DOCUMENT: [Field<Asked>; 1] = [path("source", &[inline("bytes", Medium::Document), S3])];
+
+static RESULT: &[Field<Asked>] = part! {
+    [path("image", &PICTURE), path("document", &DOCUMENT), path("video", &VIDEO), path("audio", &SOUND),]
+    free ["text" "json" "searchResult"]
+};
+static BLOCK: &[Field<Asked>] = part! {
+    [
+    path("image", &PICTURE),
+    path("document", &DOCUMENT),
+    path("video", &VIDEO),
+    path("audio", &SOUND),
+    path("toolResult", &[path("content", RESULT)]),
+    path("guardContent", &[path("image", &PICTURE)]),]
+    free ["text" "toolUse" "reasoningContent" "citationsContent" "searchResult" "toolRemoval" "toolAddition"]
+};
 
 static ADDITIONAL: &[Field<Asked>] = fields! {
     [asked("speed", Asked::Speed), asked("inference_geo", Asked::Region),]
@@ -28,9 +49,11 @@ static REQUEST: &[Field<Asked>] = fields! {
     path("toolConfig", &[TOOLS_BY_MEMBER]),
     // Whatever the model knows beside.
     path("additionalModelRequestFields", ADDITIONAL),
-    object("messages", Asked::Needed, &[path("content", &BLOCK)]),]
+    object("messages", Asked::Needed, &[path("content", BLOCK)]),
+    // Of a prompt that the provider has kept.
+    hidden("promptVariables"),]
     free [
-        "system" "guardrailConfig" "promptVariables" "additionalModelResponseFieldPaths" "requestMetadata" "outputConfig"
+        "system" "guardrailConfig" "additionalModelResponseFieldPaths" "requestMetadata" "outputConfig"
         "projectIdentifier"
     ]
 };
@@ -121,6 +144,23 @@ pub static CONVERSE: Schema = Schema {
     compressed_stream_bytes_per_token: 4,
 };
 
+/// Anthropic's blocks, and Nova's.
+static INVOKE_BLOCK: &[Field<Asked>] = part! {
+    [
+    asked("type", Asked::PartKind),
+    object("source", Asked::Source, anthropic::SOURCE),
+    parts("content", &[asked("type", Asked::PartKind), object("source", Asked::Source, anthropic::SOURCE)]),
+    path("image", &PICTURE),
+    path("document", &DOCUMENT),
+    path("video", &VIDEO),
+    path("audio", &SOUND),
+    hidden("file_id"),]
+    free [
+        "text" "thinking" "signature" "id" "name" "input" "tool_use_id" "is_error" "citations" "title" "context" "data"
+        "server_name" "caller" "toolUse" "toolResult" "reasoningContent"
+    ]
+};
+
 /// Each family of models calls its bound otherwise.
 static INVOKE_REQUEST: &[Field<Asked>] = fields! {
     [
@@ -132,13 +172,15 @@ static INVOKE_REQUEST: &[Field<Asked>] = fields! {
     path("inferenceConfig", &[asked("maxTokens", Asked::Bound(0)), asked("max_new_tokens", Asked::Bound(0))]),
     path("textGenerationConfig", &[asked("maxTokenCount", Asked::Bound(0))]),
     TOOLS,
-    path("messages", &[path("content", &[path("source", &[attachment("data")])])]),
+    path("messages", &[parts("content", INVOKE_BLOCK)]),
+    hidden("container"),
+    object("mcp_servers", Asked::Servers("mcp_servers"), &[]),
     // Titan's picture, which it bills by the piece.
     Field { name: "inputImage", key: Some(Asked::Picture), want: Want::Size, inside: &[] },]
     free [
-        "anthropic_beta" "anthropic_version" "container" "context_management" "metadata" "output_config" "output_format"
+        "anthropic_beta" "anthropic_version" "context_management" "metadata" "output_config" "output_format"
         "stop_sequences" "system"
-        "temperature" "thinking" "tool_choice" "top_k" "top_p" "mcp_servers"
+        "temperature" "thinking" "tool_choice" "top_k" "top_p"
         // Titan's, Nova's, Llama's, Mistral's, Cohere's.
         "inputText" "embeddingConfig" "embeddingTypes" "dimensions" "normalize" "taskType" "textToImageParams"
         "imageGenerationConfig" "singleEmbeddingParams"

@@ -4,7 +4,13 @@
 use super::{
     Asked, Contract, Count, Dialect, Fact, Field, Item, Output, ROLE, SENSITIVITY, Schema, Slot, Small, TOOLS, Want,
 };
-use super::{REST, asked, attachment, count, error, fields, known, object, path, text, told};
+use super::{Medium, REST, address, asked, count, error, fields, hidden, known, object, part, path, text, told};
+
+static PICTURE: [Field<Asked>; 1] = [address("url", Medium::Picture)];
+static PARTS: &[Field<Asked>] = part! {
+    [path("image_url", &PICTURE),]
+    free ["type" "text" "thinking" "document"]
+};
 
 static REQUEST: &[Field<Asked>] = fields! {
     [
@@ -14,7 +20,10 @@ static REQUEST: &[Field<Asked>] = fields! {
     asked("stream", Asked::Stream),
     asked("max_tokens", Asked::Bound(0)),
     TOOLS,
-    path("messages", &[path("content", &[path("image_url", &[attachment("url")])])]),]
+    path("messages", &[path("content", PARTS)]),
+    // The first version's: what the provider searches, and what it keeps.
+    object("connectors", Asked::Servers("connectors"), &[]),
+    hidden("conversation_id"),]
     free [
         "strict_tools" "documents" "citation_options" "response_format" "safety_mode" "stop_sequences" "temperature" "seed"
         "frequency_penalty"
@@ -98,9 +107,13 @@ pub static CHAT: Schema = Schema {
 
 static EMBED_REQUEST: &[Field<Asked>] = fields! {
     [
-    ROLE, SENSITIVITY, asked("model", Asked::Model), attachment("images"),]
+    ROLE,
+    SENSITIVITY,
+    asked("model", Asked::Model),
+    address("images", Medium::Picture),
+    path("inputs", &[path("content", PARTS)]),]
     free [
-        "input_type" "texts" "inputs" "max_tokens" "output_dimension" "embedding_types" "truncate" "priority"
+        "input_type" "texts" "max_tokens" "output_dimension" "embedding_types" "truncate" "priority"
     ]
 };
 

@@ -4,14 +4,43 @@
 use super::{
     Asked, Contract, Count, Dialect, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, Small, TOOLS_BY_MEMBER,
 };
-use super::{REST, asked, attachment, count, error, fields, known, media, object, path, text, told};
+use super::{
+    Medium, REST, Want, asked, count, error, fields, hidden, inline, known, media, object, part, path, text, told,
+};
 
-static PARTS: [Field<Asked>; 4] = [
-    path("inlineData", &[attachment("data")]),
-    path("inline_data", &[attachment("data")]),
-    path("fileData", &[attachment("fileUri"), attachment("file_uri")]),
-    path("file_data", &[attachment("fileUri"), attachment("file_uri")]),
-];
+static DATA: &[Field<Asked>] = part! {
+    [
+    Field { name: "data", key: Some(Asked::SourceData), want: Want::Size, inside: &[] },
+    asked("mimeType", Asked::MediaType),
+    asked("mime_type", Asked::MediaType),]
+    free ["displayName" "display_name"]
+};
+static FILE: [Field<Asked>; 2] = [hidden("fileUri"), hidden("file_uri")];
+static RESPONSE: [Field<Asked>; 1] = [path("parts", RESPONSE_PARTS)];
+static RESPONSE_PARTS: &[Field<Asked>] = part! {
+    [
+    object("inlineData", Asked::Source, DATA),
+    object("inline_data", Asked::Source, DATA),
+    path("fileData", &FILE),
+    path("file_data", &FILE),]
+    free ["mediaResolution" "videoMetadata"]
+};
+
+pub(super) static PARTS: &[Field<Asked>] = part! {
+    [
+    object("inlineData", Asked::Source, DATA),
+    object("inline_data", Asked::Source, DATA),
+    path("fileData", &FILE),
+    path("file_data", &FILE),
+    path("functionResponse", &RESPONSE),
+    path("function_response", &RESPONSE),]
+    free [
+        "text" "thought" "thoughtSignature" "thought_signature" "functionCall" "function_call" "executableCode"
+        "executable_code" "codeExecutionResult" "code_execution_result" "toolCall" "tool_call" "toolResponse"
+        "tool_response" "videoMetadata" "video_metadata" "mediaResolution" "media_resolution" "partMetadata" "part_metadata"
+    ]
+};
+static CONTENT: [Field<Asked>; 1] = [path("parts", PARTS)];
 
 static CONFIG: [Field<Asked>; 4] = [
     asked("maxOutputTokens", Asked::Bound(0)),
@@ -29,14 +58,18 @@ static REQUEST: &[Field<Asked>] = fields! {
     asked("serviceTier", Asked::ServiceTier),
     asked("service_tier", Asked::ServiceTier),
     TOOLS_BY_MEMBER,
-    asked("cachedContent", Asked::CacheWrite),
-    asked("cached_content", Asked::CacheWrite),
-    object("contents", Asked::Needed, &[path("parts", &PARTS)]),]
+    hidden("cachedContent"),
+    hidden("cached_content"),
+    object("contents", Asked::Needed, &CONTENT),
+    path("systemInstruction", &CONTENT),
+    path("system_instruction", &CONTENT),
+    // Of an answer that broke off, and of what came before it.
+    hidden("continuationToken"),
+    hidden("continuation_token"),]
     free [
-        "safetySettings" "safety_settings" "systemInstruction" "system_instruction" "toolConfig" "tool_config" "labels"
+        "safetySettings" "safety_settings" "toolConfig" "tool_config" "labels"
         "modelArmorConfig"
-        "model_armor_config" "store" "model" "automaticFunctionCalling" "continuationToken" "continuation_token"
-        "automaticContinuation"
+        "model_armor_config" "store" "model" "automaticFunctionCalling" "automaticContinuation"
     ]
 };
 
@@ -126,14 +159,29 @@ static EMBED_ANSWER: [Field<Fact>; 3] = [
     ),
 ];
 
+/// What Vertex's models for pictures and videos embed or begin from.
+static STORED: [Field<Asked>; 2] = [hidden("gcsUri"), inline("bytesBase64Encoded", Medium::Picture)];
+static STORED_VIDEO: [Field<Asked>; 2] = [hidden("gcsUri"), inline("bytesBase64Encoded", Medium::Video)];
+static INSTANCE: &[Field<Asked>] = &[
+    path("image", &STORED),
+    path("video", &STORED_VIDEO),
+    path("lastFrame", &STORED),
+    path("referenceImages", &[path("referenceImage", &STORED), path("image", &STORED)]),
+];
+
 /// Imagen's pictures are made by as many as are asked for.
 static EMBED_REQUEST: &[Field<Asked>] = fields! {
     [
-    ROLE, SENSITIVITY, path("parameters", &[asked("sampleCount", Asked::Choices)]),]
+    ROLE,
+    SENSITIVITY,
+    path("parameters", &[asked("sampleCount", Asked::Choices)]),
+    path("content", &CONTENT),
+    path("contents", &CONTENT),
+    path("requests", &[path("content", &CONTENT)]),
+    path("instances", INSTANCE),]
     free [
-        "content" "taskType" "task_type" "title" "outputDimensionality" "output_dimensionality" "requests" "instances"
-        "model"
-        "embedContentConfig" "embed_content_config" "contents" "labels"
+        "taskType" "task_type" "title" "outputDimensionality" "output_dimensionality" "model"
+        "embedContentConfig" "embed_content_config" "labels"
     ]
 };
 

@@ -2,7 +2,32 @@
 //! one. Source: the API reference, `Interaction` and `Usage`.
 
 use super::{Asked, Contract, Count, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, TOOLS, gemini};
-use super::{REST, asked, attachment, count, error, fields, free, known, media, object, path, text, told};
+use super::{REST, Want, asked, count, error, fields, hidden, known, media, object, part, path, text, told};
+
+/// What is given, by itself or in a turn: its `type` says of what kind its data is, and its address.
+macro_rules! content {
+    ([$($more:expr,)*]) => {
+        part! {
+            [
+            asked("type", Asked::SourceKind),
+            Field { name: "data", key: Some(Asked::SourceData), want: Want::Size, inside: &[] },
+            asked("mime_type", Asked::MediaType),
+            Field { name: "uri", key: Some(Asked::SourceAddress), want: Want::Presence, inside: &[] },
+            hidden("file_id"),
+            $($more,)*]
+            free [
+                "text" "resolution" "role" "name" "id" "arguments" "call_id" "summary" "signature" "annotations" "channels"
+                "sample_rate" "processing" "is_error" "server_name" "status" "code" "queries" "urls"
+            ]
+        }
+    };
+}
+static CONTENT: &[Field<Asked>] = content! { [] };
+static TURN: &[Field<Asked>] = content! {
+    [
+    object("content", Asked::Source, CONTENT),
+    object("result", Asked::Source, CONTENT),]
+};
 
 static CONFIG: [Field<Asked>; 1] = [asked("max_output_tokens", Asked::Bound(0))];
 
@@ -16,13 +41,14 @@ static REQUEST: &[Field<Asked>] = fields! {
     object("generation_config", Asked::Nest, &CONFIG),
     TOOLS,
     asked("service_tier", Asked::ServiceTier),
-    free("previous_interaction_id"),
-    free("cached_content"),
-    free("environment"),
+    hidden("previous_interaction_id"),
+    hidden("cached_content"),
+    hidden("environment"),
+    hidden("continuation_token"),
     asked("background", Asked::Background),
-    path("input", &[attachment("data"), attachment("uri"), path("content", &[attachment("data"), attachment("uri")])]),]
+    object("input", Asked::Source, TURN),]
     free [
-        "agent_config" "continuation_token" "labels" "response_format" "response_mime_type" "response_modalities"
+        "agent_config" "labels" "response_format" "response_mime_type" "response_modalities"
         "safety_settings"
         "store" "system_instruction" "webhook_config"
     ]

@@ -1,7 +1,7 @@
 //! LM Studio's own API. Source: its REST reference.
 
 use super::{Asked, Contract, Count, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, openai};
-use super::{asked, attachment, count, error, fields, free, object, path, text, told};
+use super::{Medium, address, asked, count, error, fields, hidden, object, part, path, text, told};
 
 static REQUEST: &[Field<Asked>] = fields! {
     [
@@ -11,8 +11,8 @@ static REQUEST: &[Field<Asked>] = fields! {
     asked("stream", Asked::Stream),
     asked("max_output_tokens", Asked::Bound(0)),
     object("integrations", Asked::Tools, &[asked("type", Asked::ToolKind)]),
-    free("previous_response_id"),
-    path("input", &[attachment("data_url")]),]
+    hidden("previous_response_id"),
+    path("input", part! { [address("data_url", Medium::Picture),] free ["type" "content" "text"] }),]
     free [
         "system_prompt" "temperature" "top_p" "top_k" "min_p" "repeat_penalty" "reasoning" "context_length" "store"
     ]

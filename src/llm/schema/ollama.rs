@@ -2,7 +2,7 @@
 //! is not counted at all: then the input is estimated. Source: the API reference.
 
 use super::{Asked, Contract, Count, Dialect, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, Small, TOOLS};
-use super::{REST, asked, attachment, count, error, fields, known, object, path, text, told};
+use super::{Medium, REST, asked, count, error, fields, inline, known, object, path, text, told};
 
 static OPTIONS: [Field<Asked>; 1] = [asked("num_predict", Asked::Bound(0))];
 
@@ -14,7 +14,7 @@ static CHAT_REQUEST: &[Field<Asked>] = fields! {
     asked("stream", Asked::Stream),
     object("options", Asked::Nest, &OPTIONS),
     TOOLS,
-    object("messages", Asked::Needed, &[attachment("images")]),]
+    object("messages", Asked::Needed, &[inline("images", Medium::Picture)]),]
     free [
         "think" "logprobs" "top_logprobs" "format" "keep_alive" "truncate" "shift"
     ]
@@ -74,7 +74,7 @@ static GENERATE_REQUEST: &[Field<Asked>] = fields! {
     asked("model", Asked::Model),
     asked("stream", Asked::Stream),
     object("options", Asked::Nest, &OPTIONS),
-    attachment("images"),]
+    inline("images", Medium::Picture),]
     free [
         "prompt" "suffix" "system" "template" "context" "think" "logprobs" "top_logprobs" "raw" "format" "keep_alive"
         "width" "height" "steps" "truncate" "shift"

@@ -2,19 +2,54 @@
 //! them. Sources: the providers' API references.
 
 use super::{
-    Asked, Contract, Count, Dialect, Fact, Field, Item, Output, ROLE, SENSITIVITY, Schema, Slot, Small, TOOLS, Want,
+    Asked, Contract, Count, Dialect, Fact, Field, Item, Medium, Output, ROLE, SENSITIVITY, Schema, Slot, Small, TOOLS,
+    UNKNOWN, Want,
 };
 use super::{
-    REST, STRAYS, asked, attachment, count, error, fields, known, media, never, object, path, reasoned, text, told,
-    varying,
+    REST, STRAYS, address, asked, count, error, fields, hidden, inline, known, media, never, object, part, part_id,
+    parts, path, reasoned, text, told, varying,
 };
 
-static PARTS: [Field<Asked>; 4] = [
-    path("image_url", &[attachment("url")]),
-    path("input_audio", &[attachment("data")]),
-    path("file", &[attachment("file_data")]),
-    path("video_url", &[attachment("url")]),
-];
+/// A URL by itself, or an object that has it.
+const fn linked(name: &'static str, medium: Medium, inside: &'static [Field<Asked>]) -> Field<Asked> {
+    Field { name, key: Some(Asked::Address(medium)), want: Want::Value, inside }
+}
+
+static PICTURE: [Field<Asked>; 1] = [address("url", Medium::Picture)];
+static SOUND: [Field<Asked>; 2] = [inline("data", Medium::Sound), address("url", Medium::Sound)];
+static VIDEO: [Field<Asked>; 1] = [address("url", Medium::Video)];
+static DOCUMENT: [Field<Asked>; 1] = [address("url", Medium::Document)];
+static FILE: &[Field<Asked>] = part! {
+    [address("file_data", Medium::Document), hidden("file_id"), hidden("file_url"), hidden("url"),]
+    free ["filename" "format" "name" "detail"]
+};
+
+/// Parts of a message, as those write them too who took the API over: Mistral, vLLM, OpenRouter, Qwen.
+static PARTS: &[Field<Asked>] = part! {
+    [
+    linked("image_url", Medium::Picture, &PICTURE),
+    linked("input_audio", Medium::Sound, &SOUND),
+    path("file", FILE),
+    linked("video_url", Medium::Video, &VIDEO),
+    linked("audio_url", Medium::Sound, &SOUND),
+    linked("document_url", Medium::Document, &DOCUMENT),
+    address("image", Medium::Picture),
+    address("video", Medium::Video),
+    address("audio", Medium::Sound),
+    address("url", Medium::Picture),
+    hidden("file_id"),
+    hidden("file_ids"),]
+    free [
+        "type" "text" "refusal" "thinking" "signature" "index" "favicon" "image_embeds" "prompt_cache_breakpoint"
+        "citations"
+    ]
+};
+
+/// What was spoken before, by its id: an answer is no longer.
+static SPOKEN: [Field<Asked>; 1] = [asked("id", Asked::HiddenUpTo("messages[].audio.id", 16_384))];
+
+/// What Gemini reads of its own beside OpenAI's chat.
+static GOOGLE: &[Field<Asked>] = &[hidden("cached_content"), path("thinking_config", &[]), UNKNOWN];
 
 const STREAM_OPTIONS: Field<Asked> =
     object("stream_options", Asked::Nest, &[asked("include_usage", Asked::IncludeUsage)]);
@@ -67,7 +102,9 @@ static CHAT_REQUEST: &[Field<Asked>] = fields! {
     never("deferred", "left out: what it comes to would be had later, past this gateway"),
     // Clients that are pointed at the wrong path send it.
     object("input", Asked::Misplaced, &[]),
-    object("messages", Asked::Needed, &[path("content", &PARTS)]),]
+    object("messages", Asked::Needed, &[path("content", PARTS), path("audio", &SPOKEN)]),
+    path("extra_body", &[path("google", GOOGLE), UNKNOWN]),
+    path("google", GOOGLE),]
     free [
         "audio" "frequency_penalty" "function_call" "functions" "logit_bias" "logprobs" "metadata" "modalities"
         "moderation" "parallel_tool_calls"
@@ -327,6 +364,22 @@ pub static COMPLETIONS: Schema = Schema {
     ..CHAT
 };
 
+/// Parts of an item, and what tools of the client's gave back.
+static ITEM_PARTS: &[Field<Asked>] = part! {
+    [
+    asked("type", Asked::PartKind),
+    linked("image_url", Medium::Picture, &PICTURE),
+    part_id("file_id"),
+    address("file_data", Medium::Document),
+    hidden("file_url"),
+    path("input_audio", &SOUND),
+    address("audio_url", Medium::Sound),
+    address("video_url", Medium::Video),]
+    free [
+        "text" "refusal" "detail" "filename" "annotations" "logprobs" "prompt_cache_breakpoint"
+    ]
+};
+
 static RESPONSES_REQUEST: &[Field<Asked>] = fields! {
     [
     ROLE,
@@ -342,10 +395,16 @@ static RESPONSES_REQUEST: &[Field<Asked>] = fields! {
         "input",
         Asked::Item,
         &[
-            path("content", &[attachment("image_url"), attachment("file_data")]),
-            attachment("image_url"),
+            parts("content", ITEM_PARTS),
+            parts("output", ITEM_PARTS),
             asked("type", Asked::ItemKind),
             asked("id", Asked::ItemId),
+            linked("image_url", Medium::Picture, &PICTURE),
+            hidden("file_id"),
+            hidden("file_url"),
+            address("file_data", Medium::Document),
+            // A picture that was drawn before.
+            inline("result", Medium::Picture),
             // Tools that a search has found, or that join in the middle.
             TOOLS,
         ],

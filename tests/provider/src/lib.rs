@@ -22,6 +22,7 @@ pub mod refusal;
 mod request;
 mod script;
 mod server;
+mod shelf;
 mod squeeze;
 mod stream;
 mod unbilled;

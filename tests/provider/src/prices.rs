@@ -63,6 +63,18 @@ pub const PRICES: &[(&str, Rates)] = &[
     ("llama3.2", Rates::new(100_000, 100_000, 400_000)),
 ];
 
+/// The most that each of them reads. One that has none reads anything.
+const CONTEXTS: &[(&str, u64)] = &[
+    ("gpt-4o-mini", 128_000),
+    ("gpt-4o", 128_000),
+    ("gpt-4", 8_192),
+    ("gpt-5-mini", 272_000),
+    ("claude-sonnet-4", 200_000),
+    ("gemini-2.5-flash", 1_048_576),
+    ("amazon.nova-lite-v1:0", 300_000),
+    ("llama3.2", 131_072),
+];
+
 pub const DEFAULT_RATES: Rates = Rates::new(1_000_000, 1_000_000, 2_000_000);
 
 /// [`PRICES`] as the gateway's configuration writes them: one object a model, money as decimal strings.
@@ -121,6 +133,9 @@ impl Rates {
             if pico > 0 {
                 entry.insert(format!("{name}_usd"), json!(decimal(pico, 12)));
             }
+        }
+        if let Some((_, context)) = CONTEXTS.iter().find(|(name, _)| *name == model) {
+            entry.insert("context_tokens".to_owned(), json!(context));
         }
         Value::Object(entry)
     }

@@ -26,6 +26,7 @@ use crate::ledger::{Ending, Entry, Ledger};
 use crate::playback::Playback;
 use crate::refusal::Refusal;
 use crate::request::Asked;
+use crate::shelf::Shelf;
 use crate::wire::Wire;
 use crate::{script, stream, unbilled};
 
@@ -42,6 +43,8 @@ const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 #[derive(Clone, Debug)]
 pub struct Setup {
     pub books: Books,
+    /// What requests may point at.
+    pub shelf: Shelf,
     /// Where the cases are that `case` can play.
     pub cases: Option<PathBuf>,
     /// Knobs of every request that doesn't turn them itself.
@@ -71,6 +74,7 @@ impl Default for Setup {
     fn default() -> Self {
         Self {
             books: Books::default(),
+            shelf: Shelf::default(),
             cases: std::env::var_os(CASES).map(PathBuf::from),
             manners: Manners::default(),
             released: Arc::default(),
@@ -158,6 +162,9 @@ async fn respond(request: Request<Incoming>, setup: Setup, rst: Arc<AtomicBool>)
         let refusal = Refusal::new(status, format!("the simulated provider answers {status}, as it was asked to"));
         return Ok(refuse(bill, &Refusal { retry_after: knobs.retry_after, ..refusal }, api));
     }
+    if let Work::Generate(answer) = &work {
+        setup.shelf.keep(answer.id("resp_"), answer.prompt_tokens.saturating_add(answer.completion_tokens()));
+    }
     let mut response = work.respond(bill, rst, &head.headers);
     response.body_mut().hold_until(Arc::clone(&setup.released));
     Ok(response)
@@ -188,7 +195,12 @@ impl Work {
         sims: &[&str],
         setup: &Setup,
     ) -> Result<Self, Refusal> {
-        let answer = api.map(|api| Answer::to(api, &Asked::read(path, query, body)?, sims));
+        let answer = api.map(|api| {
+            let asked = Asked::read(path, query, body)?;
+            let mut answer = Answer::to(api, &asked, sims)?;
+            answer.prompt_tokens = answer.prompt_tokens.saturating_add(setup.shelf.hidden_in(&asked.body));
+            Ok(answer)
+        });
         let knobs = match &answer {
             Some(Ok(answer)) => answer.knobs.clone(),
             _ => Knobs::read(sims.iter().copied())?,
