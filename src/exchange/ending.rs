@@ -12,7 +12,7 @@ use crate::llm::estimate::experience::Experience;
 use crate::llm::estimate::{self, Sizes};
 use crate::llm::meter::Reading;
 use crate::llm::schema::Schema;
-use crate::llm::usage::UsageSource;
+use crate::llm::usage::{Told, UsageSource};
 use crate::outcome::Outcome;
 use crate::policy::{OTHER, Policy, ReportedCost, TenantIx};
 use crate::record::{Bill, Record};
@@ -273,8 +273,10 @@ impl Answer {
             uncounted,
             stray,
         } = meter.read();
-        let error = error || (is_blank && ending.flags == 0 && status < 300);
-        let is_final = told.is_whole() && (finished || !stream || ending.flags == 0);
+        // What has no output, and is none, has not even an output of nothing.
+        let told = if is_blank || (error && told.says_nothing(schema.contract)) { Told::default() } else { told };
+        let error = error || (is_blank && ending.flags == 0 && status < 400);
+        let is_final = told.is_whole() && (finished || !stream || (ending.flags == 0 && uncounted == 0));
         let outcome = answered(ending, status, error, is_final);
         let shown = estimate::output(schema, generated, stream, error, request.density);
         let seen = estimate::seen(generated, request.density);

@@ -35,7 +35,7 @@ static REQUEST: &[Field<Asked>] = fields! {
     ]
 };
 
-static ANSWER: [Field<Fact>; 6] = [
+static ANSWER: [Field<Fact>; 8] = [
     error("error"),
     object(
         "usage",
@@ -46,6 +46,9 @@ static ANSWER: [Field<Fact>; 6] = [
             count("totalTokens", Count::Total),
             count("cacheReadInputTokens", Count::Cached),
             count("cacheWriteInputTokens", Count::CacheCreation),
+            // As the first models with a cache called them.
+            count("cacheReadInputTokenCount", Count::Cached),
+            count("cacheWriteInputTokenCount", Count::CacheCreation),
             object(
                 "cacheDetails",
                 Fact::WrittenFor,
@@ -93,6 +96,8 @@ static ANSWER: [Field<Fact>; 6] = [
     ),
     path("start", &[path("toolUse", &[text("name")])]),
     path("serviceTier", &[told("type", Fact::ServiceTier)]),
+    path("performanceConfig", &[told("latency", Fact::Speed)]),
+    told("stopReason", Fact::Finish),
 ];
 
 static BOUNDS: [Slot; 1] = [Slot { nest: Some("inferenceConfig"), name: "maxTokens" }];
