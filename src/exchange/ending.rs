@@ -261,7 +261,7 @@ impl Answer {
         let Self { status, meter, length, first_byte, first_output, .. } = self;
         let (stream, non_streaming) = (request.stream, !request.stream && !meter.is_stream());
         let Reading {
-            told,
+            mut told,
             cost,
             model,
             service_tier,
@@ -274,7 +274,9 @@ impl Answer {
             stray,
         } = meter.read();
         // What has no output, and is none, has not even an output of nothing.
-        let told = if is_blank || (error && told.says_nothing(schema.contract)) { Told::default() } else { told };
+        if is_blank || (error && told.says_nothing(schema.contract)) {
+            told = Told::default();
+        }
         let error = error || (is_blank && ending.flags == 0 && status < 400);
         let is_final = told.is_whole() && (finished || !stream || (ending.flags == 0 && uncounted == 0));
         let outcome = answered(ending, status, error, is_final);

@@ -6,6 +6,8 @@
 mod alike;
 mod calls;
 mod distinct;
+mod event;
+mod form;
 mod growth;
 mod rounds;
 mod seen;
@@ -21,62 +23,11 @@ use crate::json::Scanner;
 use crate::kept::Id;
 use crate::units::NanoUsd;
 use alike::Alike;
-use seen::{Ids, Seen, Ways};
+use event::Event;
+pub use form::Form;
+use form::begins_event;
+use seen::{Ids, Seen};
 use sieve::{Sieve, Withheld};
-
-/// What the answer's head says of its body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    /// JSON, one document or many in a row: NDJSON and arrays of answers are no other form.
-    Json,
-    /// Server-sent events.
-    EventStream,
-    /// AWS's binary event stream.
-    Binary,
-    /// Nothing but generated text (transcripts).
-    Text,
-    /// Compressed: only its size is known.
-    Encoded,
-    /// Of a type that isn't known, or of none.
-    Opaque,
-    /// A page for people: a login, a console, a proxy's error. No API answers in HTML.
-    Page,
-}
-
-impl Form {
-    pub fn of(content_type: Option<&[u8]>, content_encoding: Option<&[u8]>) -> Self {
-        let plain =
-            content_encoding.is_none_or(|encoding| encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity"));
-        let essence =
-            content_type.unwrap_or_default().split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
-        let is = |names: &[&str]| names.iter().any(|name| essence.eq_ignore_ascii_case(name.as_bytes()));
-        if !plain {
-            if is(&["text/html", "application/xhtml+xml"]) { Self::Page } else { Self::Encoded }
-        } else if is(&["text/event-stream"]) {
-            Self::EventStream
-        } else if is(&["application/vnd.amazon.eventstream"]) {
-            Self::Binary
-        } else if is(&["application/json", "application/x-ndjson", "application/ndjson", "application/jsonl"]) {
-            Self::Json
-        } else if is(&["text/html", "application/xhtml+xml"]) {
-            Self::Page
-        } else if essence.get(..5).is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/")) {
-            Self::Text
-        } else {
-            Self::Opaque
-        }
-    }
-
-    /// Whether the answer comes while it is generated, so that what is missing of it was perhaps never made.
-    const fn is_stream(self) -> bool {
-        matches!(self, Self::EventStream | Self::Binary)
-    }
-
-    /// Whether events may come under such a head.
-    const fn may_be_events(self) -> bool {
-        !matches!(self, Self::Encoded | Self::Binary)
-    }
-}
 
 /// What becomes of the bytes that were fed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,7 +87,8 @@ pub struct Meter {
     marked: u8,
     /// As what the head announced it, where the body looked otherwise.
     announced: Option<Form>,
-    /// Several documents came in a row.
+    /// It began as a document of JSON; and several came in a row.
+    is_document: bool,
     lines: bool,
 }
 
@@ -159,35 +111,7 @@ impl Framing {
     }
 }
 
-/// Facts of the current document: the event, or the whole JSON body.
-#[derive(Clone, Copy, Default)]
-struct Event {
-    choices_empty: bool,
-    usage: bool,
-    /// Its usage has a count of nothing where the input stood, and counts of a cache that may be it.
-    input_is_nothing: bool,
-    cache_counts: bool,
-    /// Its output was counted: text in it is among that.
-    counted: bool,
-    finished: bool,
-    reasoned: Ways,
-    /// Its data began otherwise than an object: `[DONE]`, which is never the usage.
-    not_an_object: bool,
-    begun: bool,
-    /// It is over, and was no whole JSON.
-    broken: bool,
-}
-
 impl Event {
-    const fn is_usage_alone(&self) -> bool {
-        self.usage && self.choices_empty && !self.not_an_object
-    }
-
-    /// Nothing is generated behind the usage alone, or `[DONE]`.
-    const fn ends_the_stream(&self) -> bool {
-        self.is_usage_alone() || self.not_an_object
-    }
-
     /// `[DONE]` and other data that isn't JSON tell nothing and go on.
     fn data(
         &mut self,
@@ -231,6 +155,7 @@ impl Meter {
             begun: false,
             marked: 0,
             announced: None,
+            is_document: false,
             lines: false,
         }
     }
@@ -288,6 +213,7 @@ impl Meter {
         self.read_on(chunk, last)
     }
 
+    #[inline(always)]
     fn read_on(&mut self, chunk: &[u8], last: bool) -> Passage {
         match (self.form, &self.framing) {
             (Form::EventStream, _) => return self.events(chunk, last),
@@ -310,9 +236,11 @@ impl Meter {
     }
 
     /// The body's first bytes, or blanks before them.
+    #[inline(never)]
     fn begin(&mut self, chunk: &[u8], last: bool) -> Passage {
         let content = self.content(chunk);
         self.begun = !content.is_empty();
+        self.is_document = matches!(content, [b'{' | b'[', ..]);
         let announced = self.form;
         match (announced, content) {
             (Form::EventStream | Form::Binary, [b'{' | b'[', ..]) => return self.in_one_piece(chunk, content),
@@ -416,18 +344,20 @@ impl Meter {
         let mut rest = chunk;
         while !rest.is_empty() {
             let between = lines.is_between_events();
-            let mut ended = Event::default();
-            let behind = if let Some((generated, behind)) =
-                between.then(|| alike.read(rest, &mut seen.growth)).flatten()
-            {
+            let mut usage_alone = false;
+            let behind = if let Some((generated, behind)) = between.then(|| alike.read(rest)).flatten() {
                 seen.generated(generated);
+                if alike.growing {
+                    alike.grow(&mut seen.growth, generated);
+                }
                 behind
             } else {
                 alike.begin(between);
                 let Some(behind) = lines.feed_event(rest, &mut |data| event.data(data, scanner, seen, alike)) else {
                     break;
                 };
-                ended = event.end(scanner, seen);
+                let ended = event.end(scanner, seen);
+                usage_alone = ended.is_usage_alone();
                 if lines.is_between_events() && !ended.broken && !ended.ends_the_stream() {
                     let block = rest.get(..rest.len().saturating_sub(behind.len())).unwrap_or_default();
                     alike.learn(block, &seen.growth);
@@ -435,7 +365,7 @@ impl Meter {
                 behind
             };
             if let Some(sieve) = &mut sieve {
-                sieve.end_of_event(chunk.len().saturating_sub(behind.len()), ended.is_usage_alone());
+                sieve.end_of_event(chunk.len().saturating_sub(behind.len()), usage_alone);
             }
             rest = behind;
         }
@@ -474,14 +404,15 @@ impl Meter {
                 Generated::Opaque { bytes: self.body_bytes, encoded: self.form == Form::Encoded }
             }
             Form::Text if as_announced.is_some() => Generated::Text { text: self.body_bytes, body: self.body_bytes },
-            Form::Json if broken && self.seen.output_bytes == 0 && !self.seen.error => {
+            Form::Json if broken && self.is_document && self.seen.output_bytes == 0 && !self.seen.error => {
                 Generated::Broken(self.body_bytes)
             }
             Form::Json | Form::Text | Form::EventStream | Form::Binary => {
                 Generated::Text { text: self.seen.output_bytes, body: self.body_bytes }
             }
         };
-        let told = self.seen.native(contract).of_text(self.seen.output_bytes);
+        let mut told = self.seen.native(contract);
+        told.doubt_beside_text(self.seen.output_bytes);
         let readable = matches!(form, Form::Json | Form::EventStream | Form::Binary);
         let is_blank = told.says_nothing(contract) && (self.body_bytes == 0 || readable && nothing);
         let uncounted = self.seen.output_bytes.saturating_sub(self.seen.counted_bytes);
@@ -500,11 +431,6 @@ impl Meter {
             stray: self.seen.stray_bytes,
         }
     }
-}
-
-/// Whether it is the first of `data`, `event`, `id`, `retry` or a comment. No document of JSON begins with one of these.
-fn begins_event(first: u8) -> bool {
-    b"deir:".contains(&first)
 }
 
 #[cfg(test)]

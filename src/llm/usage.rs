@@ -231,7 +231,9 @@ impl Native {
             ..Usage::default()
         };
         // What is sold by the piece needs no tokens.
-        let by_the_piece = images.or(self.get(Count::SearchUnits)).or(self.get(Count::AudioSeconds)).map(|_| 0);
+        let some = |pieces: Option<u64>| pieces.filter(|pieces| *pieces > 0);
+        let by_the_piece =
+            some(images).or(some(self.get(Count::SearchUnits))).or(self.get(Count::AudioSeconds)).map(|_| 0);
         let told = self.get(Count::BilledInput).or(self.get(Count::Input));
         let mut input = told.or(self.get(Count::EachInput));
         let mut output = self.get(Count::BilledOutput).or(self.get(Count::Output));
@@ -258,7 +260,8 @@ impl Native {
         let Sum { output, mismatch } = self.output(contract, input, output, total, reasoning);
         let output = output.or(by_the_piece);
         // No answer comes from a prompt of nothing: that count is a place holder.
-        let input = input.filter(|input| *input > 0 || contract == Contract::InputOnly || output.unwrap_or(0) == 0);
+        let may_be_nothing = by_the_piece.is_some() || (contract != Contract::InputOnly && output.unwrap_or(0) == 0);
+        let input = input.filter(|input| *input > 0 || may_be_nothing);
         let (input, output) = (
             input.map(|input| input.saturating_add(self.or_zero(Count::ToolInput))),
             output.map(|output| output.saturating_add(self.or_zero(Count::ToolOutput))),
@@ -396,15 +399,14 @@ impl Told {
     }
 
     /// A count of nothing beside text that came says that the text was not counted; and an input of nothing beside it, neither.
-    #[must_use]
-    pub fn of_text(self, bytes: u64) -> Self {
+    pub fn doubt_beside_text(&mut self, bytes: u64) {
         let by_the_second = self.items.audio_seconds > 0;
         let counted = by_the_second || self.output.is_none_or(|output| output.output_tokens > Tokens(0));
-        if bytes == 0 || counted {
-            return self;
+        if bytes > 0 && !counted {
+            self.input = self.input.filter(|input| input.input_tokens > Tokens(0));
+            self.output = None;
+            self.mismatch = false;
         }
-        let input = self.input.filter(|input| input.input_tokens > Tokens(0));
-        Self { input, output: None, mismatch: false, ..self }
     }
 
     /// The usage, with an estimate in the place of a half that was not told.

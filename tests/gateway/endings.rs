@@ -255,7 +255,7 @@ async fn who_waits_to_be_told_to_send_the_body_is_told() {
         let asked = chat("expects").header("expect", "100-continue").sim("tokens=2");
         let body = asked.body();
         let mut socket = TcpStream::connect(gateway.addr).await.unwrap();
-        let mut until = async |end: &str, socket: &mut TcpStream| {
+        let until = async |end: &str, socket: &mut TcpStream| {
             let mut seen = Vec::new();
             while !String::from_utf8_lossy(&seen).contains(end) {
                 let read = timeout(PATIENCE, socket.read_buf(&mut seen)).await.expect("an answer in time").unwrap();

@@ -15,9 +15,8 @@ const GAPS: usize = 4;
 
 #[derive(Default)]
 pub struct Alike {
-    /// The last event, to its blank line; and whether the next one may be like it.
+    /// The last event, to its blank line; empty: the next one is read whatever it is.
     block: Vec<u8>,
-    known: Known,
     gaps: [Gap; GAPS],
     /// How many of the gaps there are.
     found: usize,
@@ -25,18 +24,11 @@ pub struct Alike {
     data: Option<usize>,
     /// The event says something each time it comes, or did not come in one piece.
     unlike: bool,
-    /// It has a text that may stand in it under another name, too.
+    /// How many texts it has; and one that may stand in it under another name, too.
+    said: usize,
     reasoned: bool,
-}
-
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Known {
-    #[default]
-    Nothing,
-    /// What it said, and that its texts are pieces.
-    Whole,
-    /// Its texts may yet be all that was said so far.
-    Growing,
+    /// Its one text may yet be all that was said so far, and not a piece.
+    pub growing: bool,
 }
 
 /// Bytes that may differ, quotes excluded: those of the data, and of the block once that is learnt.
@@ -51,30 +43,24 @@ struct Gap {
 enum Varies {
     #[default]
     GeneratedText,
-    Reasoned,
     Text,
     Digits,
 }
 
 impl Alike {
     /// An event at the start of `bytes`, if it is like the last one: how much text it brought, and what follows it.
-    pub fn read<'b>(&mut self, bytes: &'b [u8], growth: &mut [Growth; 2]) -> Option<(u64, &'b [u8])> {
-        match self.known {
-            Known::Whole => self.read_around(bytes),
-            Known::Growing => self.read_growing(bytes, growth),
-            Known::Nothing => None,
-        }
-    }
-
-    fn read_around<'b>(&self, bytes: &'b [u8]) -> Option<(u64, &'b [u8])> {
+    pub fn read<'b>(&self, bytes: &'b [u8]) -> Option<(u64, &'b [u8])> {
         let (mut rest, mut from, mut generated) = (bytes, 0, 0_u64);
+        if self.block.is_empty() {
+            return None;
+        }
         for gap in self.gaps.get(..self.found)? {
             rest = words::behind(rest, self.block.get(from..gap.from)?)?;
             rest = if gap.varies == Varies::Digits {
                 behind_digits(rest)?
             } else {
                 let (text, behind) = words::whole_string(rest)?;
-                if matches!(gap.varies, Varies::GeneratedText | Varies::Reasoned) {
+                if gap.varies == Varies::GeneratedText {
                     generated = generated.saturating_add(text.len() as u64);
                 }
                 behind
@@ -85,49 +71,13 @@ impl Alike {
         Some((generated, behind))
     }
 
-    /// The same, and the sizes of its texts: for the first few events of a stream, mostly.
-    #[cold]
-    fn read_growing<'b>(&mut self, bytes: &'b [u8], growth: &mut [Growth; 2]) -> Option<(u64, &'b [u8])> {
-        let (generated, behind) = self.read_around(bytes)?;
-        let (mut rest, mut from) = (bytes, 0);
-        let [texts, reasoned] = growth;
-        for gap in self.gaps.get(..self.found)? {
-            rest = words::behind(rest, self.block.get(from..gap.from)?)?;
-            rest = if gap.varies == Varies::Digits {
-                behind_digits(rest)?
-            } else {
-                let (text, behind) = words::whole_string(rest)?;
-                match gap.varies {
-                    Varies::GeneratedText => texts.more(text.len() as u64),
-                    Varies::Reasoned => reasoned.more(text.len() as u64),
-                    Varies::Text | Varies::Digits => {}
-                }
-                behind
-            };
-            from = gap.to;
-        }
-        self.known = self.knowledge(growth);
-        Some((generated, behind))
-    }
-
-    /// Of an event that is learnt: texts of a kind that it doesn't have are of no interest.
-    fn knowledge(&self, [texts, reasoned]: &[Growth; 2]) -> Known {
-        let is_settled = |gap: &Gap| match gap.varies {
-            Varies::GeneratedText => texts.is_settled(),
-            Varies::Reasoned => reasoned.is_settled(),
-            Varies::Text | Varies::Digits => true,
-        };
-        let settled = self.gaps.iter().take(self.found).all(is_settled);
-        if settled { Known::Whole } else { Known::Growing }
-    }
-
     /// An event is read for what it says; `whole` if it has not begun in an earlier chunk.
     pub fn begin(&mut self, whole: bool) {
         self.block.clear();
-        self.known = Known::Nothing;
         self.found = 0;
         self.data = None;
         self.unlike = !whole;
+        self.said = 0;
         self.reasoned = false;
     }
 
@@ -139,11 +89,14 @@ impl Alike {
     /// What the event says: the same once more changes nothing, or the size of a text is all that counts.
     pub fn hit(&mut self, hit: &Hit<'_, Fact>) {
         match (hit.key, hit.found) {
-            (Fact::Output, Found::Size(_)) => self.gap(hit, Varies::GeneratedText),
+            (Fact::Output, Found::Size(_)) => {
+                self.said = self.said.saturating_add(1);
+                self.gap(hit, Varies::GeneratedText);
+            }
             // The same text under another name must be held against the first.
             (Fact::Reasoned(_), Found::Size(_)) if !self.reasoned => {
                 self.reasoned = true;
-                self.gap(hit, Varies::Reasoned);
+                self.gap(hit, Varies::GeneratedText);
             }
             (Fact::Varying, Found::Size(_)) => self.gap(hit, Varies::Text),
             (Fact::Varying, Found::Number(_)) => self.gap(hit, Varies::Digits),
@@ -164,9 +117,22 @@ impl Alike {
         self.found = self.found.saturating_add(1);
     }
 
+    /// An event like the last one brought a text of so many bytes.
+    #[cold]
+    pub fn grow(&mut self, [said, reasoned]: &mut [Growth; 2], bytes: u64) {
+        let growth = if self.reasoned { reasoned } else { said };
+        growth.more(bytes);
+        self.growing = !growth.is_settled();
+    }
+
     /// The event is over, was whole, and is `block`: the next one may be like it.
-    pub fn learn(&mut self, block: &[u8], growth: &[Growth; 2]) {
-        let Some(data) = self.data.filter(|_| !self.unlike && block.len() <= LONGEST) else { return };
+    pub fn learn(&mut self, block: &[u8], [said, reasoned]: &[Growth; 2]) {
+        let are_pieces = (self.said == 0 || said.is_settled()) && (!self.reasoned || reasoned.is_settled());
+        // Of several texts, it would not be known which one has grown.
+        let is_one = self.said.saturating_add(usize::from(self.reasoned)) == 1;
+        let learns = (are_pieces || is_one) && !self.unlike && block.len() <= LONGEST;
+        self.growing = !are_pieces;
+        let Some(data) = self.data.filter(|_| learns) else { return };
         for gap in self.gaps.iter_mut().take(self.found) {
             let quote = usize::from(gap.varies != Varies::Digits);
             gap.from = gap.from.saturating_add(data).saturating_add(quote);
@@ -175,7 +141,6 @@ impl Alike {
         // Once for the whole stream.
         self.block.reserve_exact(LONGEST);
         self.block.extend_from_slice(block);
-        self.known = self.knowledge(growth);
     }
 }
 

@@ -19,6 +19,7 @@ pub struct Growth {
 }
 
 impl Growth {
+    /// Whether its texts are known to be pieces.
     pub const fn is_settled(&self) -> bool {
         self.settled
     }

@@ -2,8 +2,8 @@
 
 use std::mem;
 
-use super::Event;
 use super::calls::{Call, Calls};
+use super::event::Event;
 use super::growth::Growth;
 use super::rounds::Rounds;
 use crate::json::{Container, Decimal, Found, Hit, Number};
@@ -82,22 +82,6 @@ struct Written {
 /// Of a sound's eight hundred bytes or so, and of a picture's megabyte in its thousand tokens, those that count as one of text.
 const MEDIA_BYTES: u64 = 200;
 const MOST_MEDIA: u64 = 6_400;
-
-/// Sizes of the same text under its several names, in one event.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Ways([u64; 3]);
-
-impl Ways {
-    /// By how much the longest has grown.
-    fn more(&mut self, way: u8, size: u64) -> u64 {
-        let longest = |ways: &[u64; 3]| ways.iter().copied().max().unwrap_or(0);
-        let before = longest(&self.0);
-        if let Some(so_far) = self.0.get_mut(usize::from(way)) {
-            *so_far = so_far.saturating_add(size);
-        }
-        longest(&self.0).saturating_sub(before)
-    }
-}
 
 impl Seen {
     pub(super) fn hit(&mut self, event: &mut Event, hit: &Hit<'_, Fact>) {

@@ -71,9 +71,7 @@ const INPUT: [Field<Fact>; 9] = [
     object("iterations", Fact::Iteration, &ITERATION),
 ];
 
-static BEGUN: [Field<Fact>; 9] = INPUT;
-
-pub(super) static USAGE: [Field<Fact>; 14] = {
+pub(super) const COUNTS: [Field<Fact>; 14] = {
     let [input, read, created, by_age, tools, tier, speed, region, rounds] = INPUT;
     let output = count("output_tokens", Count::Output);
     let details = path("output_tokens_details", &[count("thinking_tokens", Count::Reasoning)]);
@@ -108,13 +106,14 @@ static BLOCK_ANSWERED: [Field<Fact>; 16] = [
 /// Why the answer ended.
 const STOP_REASON: Field<Fact> = told("stop_reason", Fact::Finish);
 
-pub(super) static ANSWER: [Field<Fact>; 14] = [
+pub(super) static ANSWER: [Field<Fact>; 14] = FACTS;
+pub(super) const FACTS: [Field<Fact>; 14] = [
     told("type", Fact::Kind),
     told("model", Fact::Model),
     error("error"),
-    path("message", &[told("model", Fact::Model), CONTAINER, object("usage", Fact::Usage, &BEGUN)]),
+    path("message", &[told("model", Fact::Model), CONTAINER, object("usage", Fact::Usage, &INPUT)]),
     CONTAINER,
-    object("usage", Fact::Usage, &USAGE),
+    object("usage", Fact::Usage, &COUNTS),
     path("content_block", &BLOCK_ANSWERED),
     path(
         "delta",
@@ -132,7 +131,7 @@ pub(super) static ANSWER: [Field<Fact>; 14] = [
             CONTAINER,
             known("context_management"),
             known("role"),
-            object("usage", Fact::Usage, &USAGE),
+            object("usage", Fact::Usage, &COUNTS),
             REST,
         ],
     ),

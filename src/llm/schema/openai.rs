@@ -220,10 +220,10 @@ static CHAT_USAGE: [Field<Fact>; 25] = [
 pub(super) const OWN_KEY: Field<Fact> = told("is_byok", Fact::OwnKey);
 pub(super) const UPSTREAM: Field<Fact> = path("cost_details", &[told("upstream_inference_cost", Fact::UpstreamCost)]);
 
-/// MiniMax's errors come under a 200.
+/// MiniMax's errors come under a 200; those that have no text before them are no answers by themselves.
 const BASE_RESP: Field<Fact> = path("base_resp", &[told("status_code", Fact::FailureCode)]);
 
-static CHAT_ANSWER: [Field<Fact>; 8] = [
+static CHAT_ANSWER: [Field<Fact>; 7] = [
     told("model", Fact::Model),
     object(
         "choices",
@@ -242,7 +242,6 @@ static CHAT_ANSWER: [Field<Fact>; 8] = [
     path("x_groq", &[object("usage", Fact::Usage, &CHAT_USAGE), error("error")]),
     told("service_tier", Fact::ServiceTier),
     told("object", Fact::Kind),
-    BASE_RESP,
 ];
 
 /// Moonshot's streams tell their usage inside the last choice.
