@@ -83,6 +83,14 @@ impl Exchange {
                 meter.told(count, head.headers.number(name));
             }
         }
+        let served = match self.schema.dialect {
+            Dialect::Aws => head.headers.get("x-amzn-bedrock-service-tier"),
+            Dialect::Gemini => head.headers.get("x-gemini-service-tier"),
+            _ => None,
+        };
+        if let Some(Ok(tier)) = served.map(str::from_utf8) {
+            meter.served(tier);
+        }
         let length = head.headers.number("content-length");
         let mut answer = Answer {
             status,

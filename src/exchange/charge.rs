@@ -208,6 +208,11 @@ impl Answered {
         if reported.is_whole() { reported.growing_by(density.output.tokens(self.uncounted)) } else { reported }
     }
 
+    /// A short answer is no background response, however it calls itself.
+    fn has_text(&self) -> bool {
+        self.seen > Tokens(0) || self.stray > Tokens(0)
+    }
+
     /// A whole answer of an API that always reports its usage: whoever had it left out hides what it came to.
     fn is_unreported(&self, request: &Request) -> bool {
         request.reports && self.success && !self.broke_off && self.reported.is_nothing()
@@ -216,7 +221,7 @@ impl Answered {
     /// What an answer came to that didn't report it.
     fn output(&self, request: &Request) -> Tokens {
         let guessed = self.shown.plus(self.stray);
-        let is_only_accepted = request.background && self.accepted && self.shown <= Tokens(1) && self.success;
+        let is_only_accepted = request.background && self.accepted && !self.has_text() && self.success;
         let unseen = if is_only_accepted || (request.detached && !self.error) {
             // It is generated in the background, whoever looks.
             request.most_output

@@ -13,7 +13,7 @@ use crate::llm::estimate;
 use crate::llm::estimate::experience::Experience;
 use crate::llm::meter::Reading;
 use crate::llm::schema::Schema;
-use crate::llm::usage::UsageSource;
+use crate::llm::usage::{Told, UsageSource};
 use crate::outcome::Outcome;
 use crate::policy::{OTHER, Policy, ReportedCost, TenantIx};
 use crate::record::{Bill, Record};
@@ -280,7 +280,7 @@ impl Answer {
         let Self { status, meter, length, first_byte, first_output, .. } = self;
         let (stream, non_streaming) = (request.stream, !request.stream && !meter.is_stream());
         let Reading {
-            told,
+            mut told,
             cost,
             model,
             service_tier,
@@ -292,8 +292,12 @@ impl Answer {
             uncounted,
             stray,
         } = meter.read();
-        let error = error || (is_blank && ending.flags == 0 && status < 300);
-        let is_final = told.is_whole() && (finished || !stream || ending.flags == 0);
+        // What has no output, and is none, has not even an output of nothing.
+        if is_blank || (error && told.says_nothing(schema.contract)) {
+            told = Told::default();
+        }
+        let error = error || (is_blank && ending.flags == 0 && status < 400);
+        let is_final = told.is_whole() && (finished || !stream || (ending.flags == 0 && uncounted == 0));
         let outcome = answered(ending, status, error, is_final);
         let shown = estimate::output(schema, generated, stream, error, request.density);
         let seen = estimate::seen(generated, request.density);

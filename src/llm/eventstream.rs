@@ -23,6 +23,8 @@ pub struct EventStream {
     headers: u32,
     payload: u32,
     exception: Mark,
+    /// What isn't modelled by the API, such as a failure inside of it.
+    error: Mark,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +54,7 @@ impl Default for EventStream {
             headers: 0,
             payload: 0,
             exception: Mark::new(b"exception"),
+            error: Mark::new(b":error-"),
         }
     }
 }
@@ -65,6 +68,7 @@ impl EventStream {
                 Part::Headers => {
                     let (headers, after) = split(rest, &mut self.headers);
                     self.exception.feed(headers);
+                    self.error.feed(headers);
                     rest = after;
                 }
                 Part::Payload => {
@@ -79,7 +83,7 @@ impl EventStream {
                     let missing = missing.saturating_sub(1);
                     self.part = Part::Checksum { missing };
                     if missing == 0 {
-                        piece(Piece::End { exception: self.exception.found() });
+                        piece(Piece::End { exception: self.exception.found() || self.error.found() });
                         *self = Self::default();
                     }
                 }

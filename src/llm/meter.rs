@@ -4,7 +4,12 @@
 //! client are the bytes of an unfinished event held back, because an event can be kept from the client only whole.
 
 mod alike;
+mod calls;
 mod distinct;
+mod event;
+mod form;
+mod growth;
+mod rounds;
 mod seen;
 mod sieve;
 
@@ -12,64 +17,18 @@ use std::mem;
 
 use super::eventstream::{self, EventStream, Wrapped};
 use super::framing::{Data, Sse};
-use super::schema::{Fact, Schema};
+use super::schema::{Dialect, Fact, Schema};
 use super::usage::{Count, Told};
 use crate::json::Scanner;
 use crate::kept::Id;
 use crate::kept::held::Made;
 use crate::units::{NanoUsd, Tokens};
 use alike::Alike;
-use seen::{Ids, Seen, Ways};
+use event::Event;
+pub use form::Form;
+use form::begins_event;
+use seen::{Ids, Seen};
 use sieve::{Sieve, Withheld};
-
-/// What the answer's head says of its body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    /// JSON, one document or many in a row: NDJSON and arrays of answers are no other form.
-    Json,
-    /// Server-sent events.
-    EventStream,
-    /// AWS's binary event stream.
-    Binary,
-    /// Nothing but generated text (transcripts).
-    Text,
-    /// Compressed: only its size is known.
-    Encoded,
-    /// Of a type that isn't known.
-    Opaque,
-    /// A page for people: a login, a console, a proxy's error. No API answers in HTML.
-    Page,
-}
-
-impl Form {
-    pub fn of(content_type: Option<&[u8]>, content_encoding: Option<&[u8]>) -> Self {
-        let plain =
-            content_encoding.is_none_or(|encoding| encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity"));
-        let essence =
-            content_type.unwrap_or_default().split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
-        let is = |names: &[&str]| names.iter().any(|name| essence.eq_ignore_ascii_case(name.as_bytes()));
-        if !plain {
-            Self::Encoded
-        } else if is(&["text/event-stream"]) {
-            Self::EventStream
-        } else if is(&["application/vnd.amazon.eventstream"]) {
-            Self::Binary
-        } else if is(&["application/json", "application/x-ndjson", "application/ndjson", "application/jsonl"]) {
-            Self::Json
-        } else if is(&["text/html", "application/xhtml+xml"]) {
-            Self::Page
-        } else if essence.get(..5).is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/")) {
-            Self::Text
-        } else {
-            Self::Opaque
-        }
-    }
-
-    /// Whether the answer comes while it is generated, so that what is missing of it was perhaps never made.
-    const fn is_stream(self) -> bool {
-        matches!(self, Self::EventStream | Self::Binary)
-    }
-}
 
 /// What becomes of the bytes that were fed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,8 +83,14 @@ pub struct Meter {
     event: Event,
     withhold: Option<Withheld>,
     body_bytes: u64,
-    /// Of a stream: more than blanks has come.
+    /// More than blanks and a byte order mark has come; and how much of the mark.
     begun: bool,
+    marked: u8,
+    /// As what the head announced it, where the body looked otherwise.
+    announced: Option<Form>,
+    /// It began as a document of JSON; and several came in a row.
+    is_document: bool,
+    lines: bool,
 }
 
 enum Framing {
@@ -134,33 +99,20 @@ enum Framing {
     Binary { frames: EventStream, wrapped: Option<Wrapped> },
 }
 
-/// Facts of the current document: the event, or the whole JSON body.
-#[derive(Clone, Copy, Default)]
-struct Event {
-    choices_empty: bool,
-    usage: bool,
-    /// Its usage has a count of nothing where the input stood, and counts of a cache that may be it.
-    input_is_nothing: bool,
-    cache_counts: bool,
-    finished: bool,
-    reasoned: Ways,
-    /// Its data began otherwise than an object: `[DONE]`, which is never the usage.
-    not_an_object: bool,
-    begun: bool,
-    /// It is over, and was no whole JSON.
-    broken: bool,
+impl Framing {
+    fn of(schema: &Schema, form: Form) -> Self {
+        match form {
+            Form::EventStream => Self::Sse { lines: Sse::new(), alike: Alike::default() },
+            Form::Binary => {
+                let wrapped = schema.wrapped.then(Wrapped::default);
+                Self::Binary { frames: EventStream::default(), wrapped }
+            }
+            Form::Json | Form::Text | Form::Encoded | Form::Opaque | Form::Page => Self::None,
+        }
+    }
 }
 
 impl Event {
-    const fn is_usage_alone(&self) -> bool {
-        self.usage && self.choices_empty && !self.not_an_object
-    }
-
-    /// Nothing is generated behind the usage alone, or `[DONE]`.
-    const fn ends_the_stream(&self) -> bool {
-        self.is_usage_alone() || self.not_an_object
-    }
-
     /// `[DONE]` and other data that isn't JSON tell nothing and go on.
     fn data(
         &mut self,
@@ -192,24 +144,20 @@ impl Event {
 impl Meter {
     /// `withhold_usage`: the usage event was asked for by the gateway, and is not for the client.
     pub fn new(schema: &'static Schema, form: Form, withhold_usage: bool) -> Self {
-        let framing = match form {
-            Form::EventStream => Framing::Sse { lines: Sse::new(), alike: Alike::default() },
-            Form::Binary => {
-                let wrapped = schema.wrapped.then(Wrapped::default);
-                Framing::Binary { frames: EventStream::default(), wrapped }
-            }
-            Form::Json | Form::Text | Form::Encoded | Form::Opaque | Form::Page => Framing::None,
-        };
         Self {
             schema,
             form,
             scanner: Scanner::new(if form.is_stream() { schema.event } else { schema.answer }),
-            framing,
+            framing: Framing::of(schema, form),
             seen: Seen::default(),
             event: Event::default(),
-            withhold: (withhold_usage && form == Form::EventStream).then(Withheld::default),
+            withhold: (withhold_usage && form.may_be_events()).then(Withheld::default),
             body_bytes: 0,
             begun: false,
+            marked: 0,
+            announced: None,
+            is_document: false,
+            lines: false,
         }
     }
 
@@ -249,6 +197,11 @@ impl Meter {
         }
     }
 
+    /// The tier that served, as the answer's head names it.
+    pub fn served(&mut self, tier: &str) {
+        self.seen.served(tier);
+    }
+
     pub const fn is_stream(&self) -> bool {
         self.form.is_stream()
     }
@@ -257,7 +210,9 @@ impl Meter {
     pub const fn has_output(&self) -> bool {
         match self.form {
             Form::Json | Form::EventStream | Form::Binary => self.seen.output_bytes > 0 || self.seen.stray_bytes > 0,
-            Form::Text | Form::Encoded | Form::Opaque | Form::Page => self.body_bytes > 0,
+            Form::Text | Form::Encoded | Form::Opaque | Form::Page => {
+                self.body_bytes > 0 && (self.begun || !self.is_told_by_its_beginning())
+            }
         }
     }
 
@@ -269,17 +224,14 @@ impl Meter {
     /// Reads the next bytes; `last` when no more can come.
     pub fn feed(&mut self, chunk: &[u8], last: bool) -> Passage {
         self.body_bytes = self.body_bytes.saturating_add(chunk.len() as u64);
-        if !self.begun && matches!(self.form, Form::EventStream | Form::Json | Form::Opaque | Form::Text) {
-            let content = chunk.trim_ascii_start();
-            self.begun = !content.is_empty();
-            match (self.form, content) {
-                (Form::EventStream, [b'{', ..]) => return self.in_one_piece(chunk, content),
-                // Under whatever type it came.
-                (_, [b'<', ..]) if !self.schema.takes_forms => self.form = Form::Page,
-                (Form::Json, _) if is_event_stream(content) => self.become_event_stream(),
-                _ => {}
-            }
+        if !self.begun && self.is_told_by_its_beginning() {
+            return self.begin(chunk, last);
         }
+        self.read_on(chunk, last)
+    }
+
+    #[inline(always)]
+    fn read_on(&mut self, chunk: &[u8], last: bool) -> Passage {
         match (self.form, &self.framing) {
             (Form::EventStream, _) => return self.events(chunk, last),
             (Form::Binary, _) => self.frames(chunk),
@@ -288,6 +240,58 @@ impl Meter {
             (Form::Encoded | Form::Opaque | Form::Page, _) => {}
         }
         Passage::Unchanged
+    }
+
+    /// Whatever the head says, no document of JSON begins as an event does, and neither as a page or a frame of AWS's. Only a
+    /// sound, or what was heard in one, may begin with any byte.
+    const fn is_told_by_its_beginning(&self) -> bool {
+        match self.form {
+            Form::Encoded => false,
+            Form::Text | Form::Opaque => !self.schema.takes_forms || self.schema.item.is_some(),
+            Form::Json | Form::EventStream | Form::Binary | Form::Page => true,
+        }
+    }
+
+    /// The body's first bytes, or blanks before them.
+    #[inline(never)]
+    fn begin(&mut self, chunk: &[u8], last: bool) -> Passage {
+        let content = self.content(chunk);
+        self.begun = !content.is_empty();
+        self.is_document = matches!(content, [b'{' | b'[', ..]);
+        let announced = self.form;
+        match (announced, content) {
+            (Form::EventStream | Form::Binary, [b'{' | b'[', ..]) => return self.in_one_piece(chunk, content),
+            (_, [b'<', ..]) => self.form = Form::Page,
+            (Form::Text | Form::Opaque | Form::Page, [b'{' | b'[', ..]) => self.form = Form::Json,
+            (Form::Text | Form::Opaque | Form::Page, [0, ..]) if self.schema.dialect == Dialect::Aws => {
+                self.become_stream(Form::Binary);
+            }
+            (Form::EventStream, _) => {}
+            (_, [first, ..]) if begins_event(*first) => {
+                self.become_stream(Form::EventStream);
+                let before = chunk.get(..chunk.len().saturating_sub(content.len())).unwrap_or_default();
+                self.announced = Some(announced).filter(|form| matches!(form, Form::Text | Form::Opaque));
+                return match self.read_on(content, last) {
+                    Passage::Replaced(bytes) => Passage::Replaced([before, &bytes].concat()),
+                    Passage::Unchanged => Passage::Unchanged,
+                };
+            }
+            _ => {}
+        }
+        // A byte order mark is no JSON, though some servers begin with one.
+        self.read_on(if matches!(self.form, Form::Json | Form::Text) { content } else { chunk }, last)
+    }
+
+    /// What stands behind blanks and a byte order mark, which may be cut anywhere.
+    fn content<'c>(&mut self, chunk: &'c [u8]) -> &'c [u8] {
+        let mut rest = chunk.trim_ascii_start();
+        while let Some((first, after)) = rest.split_first()
+            && b"\xef\xbb\xbf".get(usize::from(self.marked)) == Some(first)
+        {
+            self.marked = self.marked.saturating_add(1);
+            rest = after.trim_ascii_start();
+        }
+        rest
     }
 
     /// An error in one piece, under the head of the stream that was asked for (Azure). `content`: `chunk` without the
@@ -304,15 +308,15 @@ impl Meter {
         Passage::Replaced(blanks)
     }
 
-    /// Events under the head of one document, as some relays send them.
-    fn become_event_stream(&mut self) {
-        self.form = Form::EventStream;
+    /// Events under the head of one document, of a text or of nothing, as some relays send them.
+    fn become_stream(&mut self, form: Form) {
+        self.form = form;
         self.scanner = Scanner::new(self.schema.event);
-        self.framing = Framing::Sse { lines: Sse::new(), alike: Alike::default() };
+        self.framing = Framing::of(self.schema, form);
     }
 
     fn documents(&mut self, chunk: &[u8]) {
-        let Self { scanner, seen, event, .. } = self;
+        let Self { scanner, seen, event, lines, .. } = self;
         let mut rest = chunk;
         // A body that stops being JSON keeps what it has told; the rest is estimated.
         while let Ok(after) = scanner.feed_document(rest, &mut |hit| seen.hit(event, &hit)) {
@@ -320,6 +324,9 @@ impl Meter {
             if rest.is_empty() {
                 return;
             }
+            seen.finished |= event.ends_the_stream();
+            *event = Event::default();
+            *lines = true;
             scanner.restart();
         }
     }
@@ -354,23 +361,28 @@ impl Meter {
         let mut rest = chunk;
         while !rest.is_empty() {
             let between = lines.is_between_events();
-            let mut ended = Event::default();
+            let mut usage_alone = false;
             let behind = if let Some((generated, behind)) = between.then(|| alike.read(rest)).flatten() {
                 seen.generated(generated);
+                if alike.growing {
+                    alike.grow(&mut seen.growth, generated);
+                }
                 behind
             } else {
                 alike.begin(between);
                 let Some(behind) = lines.feed_event(rest, &mut |data| event.data(data, scanner, seen, alike)) else {
                     break;
                 };
-                ended = event.end(scanner, seen);
+                let ended = event.end(scanner, seen);
+                usage_alone = ended.is_usage_alone();
                 if lines.is_between_events() && !ended.broken && !ended.ends_the_stream() {
-                    alike.learn(rest.get(..rest.len().saturating_sub(behind.len())).unwrap_or_default());
+                    let block = rest.get(..rest.len().saturating_sub(behind.len())).unwrap_or_default();
+                    alike.learn(block, &seen.growth);
                 }
                 behind
             };
             if let Some(sieve) = &mut sieve {
-                sieve.end_of_event(chunk.len().saturating_sub(behind.len()), ended.is_usage_alone());
+                sieve.end_of_event(chunk.len().saturating_sub(behind.len()), usage_alone);
             }
             rest = behind;
         }
@@ -387,48 +399,55 @@ impl Meter {
 
     /// Closes the books on the answer, wherever it ended.
     pub fn read(mut self) -> Reading {
-        let Self { scanner, seen, event, form, .. } = &mut self;
+        let Self { scanner, seen, event, form, lines, .. } = &mut self;
         // A number at the very end is only complete now. A cut stream's last event counts as far as it was read.
         let broken = scanner.finish(&mut |hit| seen.hit(event, &hit)).is_err() && *form == Form::Json;
         seen.finished |= event.ends_the_stream();
         if broken {
             seen.counts.forget_sums();
         }
-        let generated = match self.form {
+        if *form == Form::EventStream || *lines {
+            seen.forget_repeats();
+        }
+        let contract = self.schema.contract;
+        let nothing = self.seen.is_blank(contract);
+        // What only looked like events, by its first byte, is what the head said.
+        let as_announced = self.announced.filter(|_| nothing && !self.seen.finished);
+        let form = as_announced.unwrap_or(self.form);
+        let generated = match form {
             _ if self.body_bytes == 0 => Generated::Nothing,
             Form::Page => Generated::Nothing,
             Form::Encoded | Form::Opaque => {
                 Generated::Opaque { bytes: self.body_bytes, encoded: self.form == Form::Encoded }
             }
-            Form::Json if broken && self.seen.output_bytes == 0 && !self.seen.error => {
+            Form::Text if as_announced.is_some() => Generated::Text { text: self.body_bytes, body: self.body_bytes },
+            Form::Json if broken && self.is_document && self.seen.output_bytes == 0 && !self.seen.error => {
                 Generated::Broken(self.body_bytes)
             }
             Form::Json | Form::Text | Form::EventStream | Form::Binary => {
                 Generated::Text { text: self.seen.output_bytes, body: self.body_bytes }
             }
         };
-        let told = self.seen.native(self.schema.contract).of_text(self.seen.output_bytes);
-        let readable = matches!(self.form, Form::Json | Form::EventStream | Form::Binary);
-        let is_blank = told.is_nothing() && (self.body_bytes == 0 || readable && self.seen.is_blank());
+        let mut told = self.seen.native(contract);
+        told.doubt_beside_text(self.seen.output_bytes);
+        let readable = matches!(form, Form::Json | Form::EventStream | Form::Binary);
+        let is_blank = told.says_nothing(contract) && (self.body_bytes == 0 || readable && nothing);
+        let uncounted = self.seen.output_bytes.saturating_sub(self.seen.counted_bytes);
         Reading {
             told,
-            error: self.seen.error || self.form == Form::Page,
+            error: self.seen.error || form == Form::Page,
             is_blank,
             accepted: self.seen.accepted,
             cost: self.seen.cost(),
             service_tier: self.seen.service_tier(),
             model: self.seen.model,
             generated,
-            finished: self.seen.finished || !self.schema.grows,
-            uncounted: self.seen.output_bytes.saturating_sub(self.seen.counted_bytes),
+            // A count that text follows was a preview, wherever it stood.
+            finished: (self.seen.finished || !self.schema.grows) && uncounted == 0,
+            uncounted,
             stray: self.seen.stray_bytes,
         }
     }
-}
-
-/// By its first byte: of `data`, `event`, `id`, `retry` or a comment. No document of JSON begins with one of these.
-fn is_event_stream(content: &[u8]) -> bool {
-    content.first().is_some_and(|first| b"deir:".contains(first))
 }
 
 #[cfg(test)]

@@ -250,7 +250,7 @@ fn encoded(name: &str) -> String {
 }
 
 /// Path, schema, and whether the path alone says that the answer is a stream. The most exact of two comes first.
-const BUILT_IN: [(&str, &str, Option<bool>); 46] = [
+const BUILT_IN: [(&str, &str, Option<bool>); 47] = [
     ("/api/ai/chat", "gateway_chat", None),
     ("**/deployments/{model}/chat/completions", "openai_chat", None),
     ("**/chat/completions", "openai_chat", None),
@@ -280,6 +280,7 @@ const BUILT_IN: [(&str, &str, Option<bool>); 46] = [
     ("**/models/{model}:streamGenerateContent", "gemini_generate", Some(true)),
     ("**/v1/interactions", "gemini_interactions", None),
     ("**/v1beta/interactions", "gemini_interactions", None),
+    ("**/projects/*/locations/*/interactions", "gemini_interactions", None),
     ("**/tunedModels/{model}:generateContent", "gemini_generate", Some(false)),
     ("**/tunedModels/{model}:streamGenerateContent", "gemini_generate", Some(true)),
     ("**/models/{model}:embedContent", "gemini_embed", Some(false)),
@@ -318,6 +319,14 @@ mod tests {
 
     fn schema(path: &str) -> Option<&'static str> {
         of(path).map(|(schema, ..)| schema)
+    }
+
+    #[test]
+    fn google_s_interactions_are_known_on_both_of_its_hosts() {
+        for path in ["/v1beta/interactions", "/v1/interactions", "/v1beta1/projects/p/locations/global/interactions"] {
+            assert_eq!(schema(path), Some("gemini_interactions"), "{path}");
+        }
+        assert_eq!(schema("/v1beta/interactions/v1_1"), None);
     }
 
     #[test]

@@ -274,6 +274,8 @@ pub enum Fact {
     Count(Count),
     /// What was asked for is no text: there is no output to count.
     Embedding,
+    /// It came, whatever it holds.
+    Made,
     /// What adds up over the items of an answer: an object or a text counts one, a number what it says.
     Each(Count),
     /// Counts by modality, in objects of a `modality` and a `tokenCount`.
@@ -284,8 +286,10 @@ pub enum Fact {
     Modality,
     ModalityTokens,
     ServiceTier,
-    /// By what kind of traffic Vertex served it.
+    /// By what kind of traffic Vertex served it, or Gemini's own name for the tier.
     TrafficType,
+    /// Why it failed, by a number that is 0 where it didn't.
+    FailureCode,
     /// How fast, and where: each has rates of its own.
     Speed,
     Region,

@@ -141,9 +141,12 @@ pub enum Count {
     ToolInput,
     ToolOutput,
     ToolImageOutput,
+    /// Searches of another kind, beside the first; and those of files, as they are told and not seen one by one.
+    OtherSearches,
+    ToldFileSearches,
 }
 
-const COUNTS: usize = Count::ToolImageOutput as usize + 1;
+const COUNTS: usize = Count::ToldFileSearches as usize + 1;
 
 /// What includes what in a provider's own counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,6 +178,8 @@ pub struct Told {
     pub mismatch: bool,
     /// More than the request could have come to was reported: what is here stands in its place.
     pub implausible: bool,
+    /// It took rounds that read more than the body shows: a compaction, or another model's.
+    pub rounds: bool,
 }
 
 /// More than any answer can hold: a larger count is a provider's mistake, and must not drain a budget.
@@ -216,14 +221,19 @@ impl Native {
         let items = Usage {
             images: images.unwrap_or(0),
             search_units: self.or_zero(Count::SearchUnits),
-            web_searches: self.or_zero(Count::WebSearches).max(self.or_zero(Count::SearchCalls)),
-            file_searches: self.or_zero(Count::FileSearches),
+            web_searches: self
+                .or_zero(Count::WebSearches)
+                .saturating_add(self.or_zero(Count::OtherSearches))
+                .max(self.or_zero(Count::SearchCalls)),
+            file_searches: self.or_zero(Count::FileSearches).max(self.or_zero(Count::ToldFileSearches)),
             container_sessions: self.or_zero(Count::ContainerSessions),
             audio_seconds: self.or_zero(Count::AudioSeconds),
             ..Usage::default()
         };
         // What is sold by the piece needs no tokens.
-        let by_the_piece = images.or(self.get(Count::SearchUnits)).or(self.get(Count::AudioSeconds)).map(|_| 0);
+        let some = |pieces: Option<u64>| pieces.filter(|pieces| *pieces > 0);
+        let by_the_piece =
+            some(images).or(some(self.get(Count::SearchUnits))).or(self.get(Count::AudioSeconds)).map(|_| 0);
         let told = self.get(Count::BilledInput).or(self.get(Count::Input));
         let mut input = told.or(self.get(Count::EachInput));
         let mut output = self.get(Count::BilledOutput).or(self.get(Count::Output));
@@ -239,14 +249,19 @@ impl Native {
         let created = created.unwrap_or(0).max(self.or_zero(Count::CacheCreation5m).saturating_add(created_1h));
         let input = input.or(by_the_piece).map(|input| match contract {
             Contract::CacheBeside => input.saturating_add(cached).saturating_add(created),
-            Contract::ThoughtsBeside => input.saturating_add(self.or_zero(Count::ToolUseInput)),
-            Contract::CacheIncluded | Contract::InputOnly => input,
+            Contract::ThoughtsBeside => {
+                let input = input.saturating_add(self.or_zero(Count::ToolUseInput));
+                if cached > input { input.saturating_add(cached) } else { input }
+            }
+            Contract::CacheIncluded => self.with_caches(input, output, total, cached.saturating_add(created)),
+            Contract::InputOnly => input,
         });
         let reasoning = self.or_zero(Count::Reasoning);
         let Sum { output, mismatch } = self.output(contract, input, output, total, reasoning);
         let output = output.or(by_the_piece);
         // No answer comes from a prompt of nothing: that count is a place holder.
-        let input = input.filter(|input| *input > 0 || contract == Contract::InputOnly || output.unwrap_or(0) == 0);
+        let may_be_nothing = by_the_piece.is_some() || (contract != Contract::InputOnly && output.unwrap_or(0) == 0);
+        let input = input.filter(|input| *input > 0 || may_be_nothing);
         let (input, output) = (
             input.map(|input| input.saturating_add(self.or_zero(Count::ToolInput))),
             output.map(|output| output.saturating_add(self.or_zero(Count::ToolOutput))),
@@ -257,6 +272,22 @@ impl Native {
             items,
             mismatch,
             implausible: false,
+            rounds: false,
+        }
+    }
+
+    /// What a cache held is a part of the input, unless it is more, or the total says that it stands beside it (relays that
+    /// pass Anthropic's counts on under OpenAI's names).
+    fn with_caches(&self, input: u64, output: Option<u64>, total: Option<u64>, caches: u64) -> u64 {
+        let beside = input.saturating_add(caches);
+        let sum = |input: u64| Some(input.saturating_add(output.unwrap_or(0)));
+        let in_total = || output.is_some_and(|output| output > 0) && total == sum(beside);
+        if caches > input
+            || (caches > 0 && self.get(Count::Reasoning).is_none_or(|reasoning| reasoning == 0) && in_total())
+        {
+            beside
+        } else {
+            input
         }
     }
 
@@ -368,12 +399,20 @@ impl Told {
         Self { output: self.output.map(grown), ..self }
     }
 
-    /// A count of nothing beside text that came says that nothing was counted.
-    #[must_use]
-    pub fn of_text(self, bytes: u64) -> Self {
+    /// Not even an output of nothing, but where there never is one.
+    pub fn says_nothing(&self, contract: Contract) -> bool {
+        self.input.is_none() && (self.output.is_none() || contract == Contract::InputOnly)
+    }
+
+    /// A count of nothing beside text that came says that the text was not counted; and an input of nothing beside it, neither.
+    pub fn doubt_beside_text(&mut self, bytes: u64) {
         let by_the_second = self.items.audio_seconds > 0;
         let counted = by_the_second || self.output.is_none_or(|output| output.output_tokens > Tokens(0));
-        if bytes == 0 || counted { self } else { Self { items: self.items, ..Self::default() } }
+        if bytes > 0 && !counted {
+            self.input = self.input.filter(|input| input.input_tokens > Tokens(0));
+            self.output = None;
+            self.mismatch = false;
+        }
     }
 
     /// The usage, with an estimate in the place of a half that was not told.
@@ -480,7 +519,9 @@ mod tests {
             (Count::Reasoning, 9),
         ]);
         let usage = lie.canonical(Contract::CacheIncluded).usage(Tokens::default, Tokens::default);
-        assert_eq!((usage.cached_input_tokens, usage.cache_creation_input_tokens), (Tokens(5), Tokens(0)));
+        // More in a cache than was put in stands beside it.
+        assert_eq!((usage.cached_input_tokens, usage.cache_creation_input_tokens), (Tokens(9), Tokens(9)));
+        assert_eq!(usage.input_tokens, Tokens(23));
         // More reasoning than output is no part of it.
         assert_eq!((usage.reasoning_tokens, usage.output_tokens), (Tokens(9), Tokens(10)));
         let lie = native(&[(Count::Input, 5), (Count::Output, 1), (Count::AudioOutput, 9)]);

@@ -4,6 +4,9 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Frame};
 use serde_json::{Value, json};
 use simulated_provider::Ending;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use crate::client::{Answer, Chat, Connection, Frames, PATIENCE, ask_h2, chat, eventually, next_piece, whole};
 use crate::envoy::{Gateway, Setup, free_tenant, policy};
@@ -221,6 +224,54 @@ async fn endings_by_the_client() {
     drop(connection);
     assert!(!answer.broken);
     check(&gateway, "after-end", &reported("success")).await;
+}
+
+/// Some clients close their writing half behind the request (BusyBox's wget, `nc -N`), and Envoy takes that for leaving. Each try
+/// costs what there was time for, whatever bound they name.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_closes_its_writing_half_has_left_and_pays_for_the_time_it_took() {
+    let gateway = gateway("endings-half", "900s", &["half"]).await;
+    let asked = chat("half").field("max_completion_tokens", 16_000).sim("hang");
+    let body = asked.body();
+    let mut socket = TcpStream::connect(gateway.addr).await.unwrap();
+    socket.write_all(&[asked.head_text(body.len()).as_bytes(), &body].concat()).await.unwrap();
+    arrived(&gateway).await;
+    socket.shutdown().await.unwrap();
+    let mut answer = Vec::new();
+    timeout(PATIENCE, socket.read_to_end(&mut answer)).await.unwrap().unwrap();
+    assert_eq!(String::from_utf8_lossy(&answer), "", "Envoy sends nothing to who has left");
+    let record = gateway.wait_records_of("half", 1).await.remove(0);
+    assert_eq!((&record["outcome"], &record["usage_source"]), (&json!("client_closed"), &json!("estimated")));
+    assert!(record["output_tokens"].as_u64().unwrap() < 8_000, "not the bound: {record}");
+}
+
+/// As .NET's client sends a body: not before it was told to go on.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_to_be_told_to_send_the_body_is_told() {
+    let mut policies = [policy(json!({"expects": free_tenant()})), policy(json!({"expects": free_tenant()}))];
+    policies[1]["held_heads"] = json!(false);
+    for (name, policy) in ["expect-held", "expect-sent"].into_iter().zip(policies) {
+        let gateway = Gateway::start(Setup::new(name, policy)).await;
+        let asked = chat("expects").header("expect", "100-continue").sim("tokens=2");
+        let body = asked.body();
+        let mut socket = TcpStream::connect(gateway.addr).await.unwrap();
+        let until = async |end: &str, socket: &mut TcpStream| {
+            let mut seen = Vec::new();
+            while !String::from_utf8_lossy(&seen).contains(end) {
+                let read = timeout(PATIENCE, socket.read_buf(&mut seen)).await.expect("an answer in time").unwrap();
+                assert!(read > 0, "{name}: {}", String::from_utf8_lossy(&seen));
+            }
+            String::from_utf8_lossy(&seen).into_owned()
+        };
+        socket.write_all(asked.head_text(body.len()).as_bytes()).await.unwrap();
+        assert!(until("\r\n\r\n", &mut socket).await.starts_with("HTTP/1.1 100 "), "{name}");
+        socket.write_all(&body).await.unwrap();
+        assert!(until("\"usage\"", &mut socket).await.starts_with("HTTP/1.1 200 "), "{name}");
+        // What can't be paid is refused before anything of the body came.
+        let mut socket = TcpStream::connect(gateway.addr).await.unwrap();
+        socket.write_all(asked.head_text(1 << 30).as_bytes()).await.unwrap();
+        assert!(until("\r\n\r\n", &mut socket).await.starts_with("HTTP/1.1 413 "), "{name}");
+    }
 }
 
 /// Envoy gives up waiting: before the answer (504), and in its middle.

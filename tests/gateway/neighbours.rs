@@ -15,6 +15,8 @@ use crate::envoy::{Gateway, Setup, free_tenant, policy};
 const KINDS: [&str; 7] =
     ["nothing", "buffer", "lua_whole", "lua_pieces", "BUFFERED", "STREAMED", "FULL_DUPLEX_STREAMED"];
 const PLACES: [&str; 2] = ["before", "behind"];
+/// What lets the head of an answer go after a while.
+const ANSWERS_HEAD: &str = "ANSWERS_HEAD";
 
 fn filter(kind: &str) -> Value {
     let of = |package: &str, message: &str, mut config: Value| {
@@ -32,6 +34,8 @@ fn filter(kind: &str) -> Value {
         "lua_pieces" => of("lua", "Lua", lua("for piece in handle:bodyChunks() do end")),
         mode => {
             let trailers = if mode == "FULL_DUPLEX_STREAMED" { "SEND" } else { "SKIP" };
+            let (asked, answered, body) =
+                if mode == ANSWERS_HEAD { ("SKIP", "SEND", "NONE") } else { ("SEND", "SKIP", mode) };
             let service = json!({
                 "envoy_grpc": {"cluster_name": "processor"},
                 "timeout": "60s",
@@ -44,8 +48,8 @@ fn filter(kind: &str) -> Value {
                     "grpc_service": service,
                     "message_timeout": "60s",
                     "processing_mode": {
-                        "request_header_mode": "SEND", "response_header_mode": "SKIP",
-                        "request_body_mode": mode, "response_body_mode": "NONE",
+                        "request_header_mode": asked, "response_header_mode": answered,
+                        "request_body_mode": body, "response_body_mode": "NONE",
                         "request_trailer_mode": trailers, "response_trailer_mode": "SKIP",
                     },
                 }),
@@ -55,14 +59,16 @@ fn filter(kind: &str) -> Value {
 }
 
 /// All of them, in both places, none of which does anything but on the route that names it.
-async fn gateway() -> Gateway {
+async fn gateway(name: &'static str) -> Gateway {
     let processor = processor::start().await;
+    let kinds = || KINDS.into_iter().chain([ANSWERS_HEAD]);
     let chain = |place: &str| {
-        let filters = KINDS
+        let filters = kinds()
             .map(|kind| json!({"name": format!("{kind}_{place}"), "disabled": true, "typed_config": filter(kind)}));
-        filters.map(|filter| format!("          - {filter}\n")).concat()
+        filters.map(|filter| format!("          - {filter}\n")).collect()
     };
-    let routes = PLACES.iter().flat_map(|place| KINDS.map(|kind| format!("{kind}_{place}"))).map(|name| {
+    let names = PLACES.iter().flat_map(|place| kinds().map(move |kind| format!("{kind}_{place}")));
+    let routes = names.map(|name| {
         let on = json!({"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "config": {}});
         let route = json!({
             "match": {"prefix": "/v1/chat/completions", "headers": [{"name": "x-neighbour", "string_match": {"exact": name}}]},
@@ -89,7 +95,7 @@ async fn gateway() -> Gateway {
                 format!("  - {cluster}\n"),
             ),
         ],
-        ..Setup::new("neighbours", policy(json!({"acme": free_tenant()})))
+        ..Setup::new(name, policy(json!({"acme": free_tenant()})))
     };
     Gateway::start(setup).await
 }
@@ -132,7 +138,7 @@ async fn lost(gateway: &Gateway, asked: &Chat, by_http2: bool) -> Option<String>
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_byte_comes_through_filters_that_hold_it_too() {
-    let gateway = gateway().await;
+    let gateway = gateway("neighbours").await;
     let mut harmed = Vec::new();
     for place in PLACES {
         // What this Envoy refuses without any neighbour, it refuses with one as well.
@@ -158,5 +164,32 @@ async fn every_byte_comes_through_filters_that_hold_it_too() {
         }
     }
     assert!(harmed.is_empty(), "{harmed:#?}");
+    assert_eq!(gateway.dead_vms().await, 0);
+}
+
+/// A stream that comes whole in one frame, whose head another filter holds meanwhile, loses the event that is not the client's, and
+/// nothing else.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_in_one_frame_comes_through_a_filter_that_holds_the_answers_head() {
+    let gateway = gateway("neighbours-heads").await;
+    let sent = std::fs::read_to_string("tests/fixtures/openai_chat/openai_sse_usage_chunk/answer.sse").unwrap();
+    let events = sent.split_inclusive("\n\n").filter(|event| !event.contains("\"usage\":{"));
+    let kept: String = events.collect();
+    assert!(kept.len() < sent.len() && kept.ends_with("data: [DONE]\n\n"));
+    for place in PLACES {
+        let name: &'static str = format!("{ANSWERS_HEAD}_{place}").leak();
+        for by_http2 in [false, true] {
+            let asked =
+                chat("acme").stream().sim("case=openai_chat/openai_sse_usage_chunk").header("x-neighbour", name);
+            let answer = if by_http2 {
+                ask_h2(gateway.addr, asked.request_h2(Frames::ending(pieces(&asked.body())))).await
+            } else {
+                gateway.ask(asked.request()).await
+            };
+            assert_eq!((answer.status, answer.text()), (200, kept.clone()), "{name}");
+            let record = gateway.record_of(&answer).await;
+            assert_eq!(record["usage_source"], "reported", "{name}: {record}");
+        }
+    }
     assert_eq!(gateway.dead_vms().await, 0);
 }

@@ -50,6 +50,30 @@ fn the_usage_that_only_the_gateway_asked_for_never_reaches_the_client() {
     }
 }
 
+/// Some relays send events under the head of one document, and say how long it is.
+#[test]
+fn events_under_another_head_lose_their_length_and_the_usage_that_only_the_gateway_asked_for() {
+    let (content, done) = (event("hi"), "data: [DONE]\n\n");
+    let all = [&content, USAGE, done].concat();
+    let length = all.len().to_string();
+    for kind in ["application/json", "text/plain", "application/octet-stream"] {
+        for size in [1, 7, 1_000] {
+            let gateway = Gateway::configured(&configuration());
+            let stream = admitted(&gateway, STREAM);
+            stream.answer_headers(&[(":status", "200"), ("content-type", kind), ("content-length", &length)], false);
+            for piece in all.as_bytes().chunks(size) {
+                assert_eq!(stream.answer_body(piece, false), Action::Continue);
+            }
+            stream.answer_body(b"", true);
+            stream.end();
+            let client = stream.client().unwrap();
+            let kept = [&*content, done].concat();
+            assert_eq!((text(&client), client.header("content-length")), (&*kept, None), "{kind}");
+            is_settled_as_reported(&stream);
+        }
+    }
+}
+
 #[test]
 fn the_usage_that_the_client_asked_for_reaches_it() {
     let asked = STREAM.replace("\"stream\":true", "\"stream\":true,\"stream_options\":{\"include_usage\":true}");
@@ -70,7 +94,7 @@ fn answers_larger_than_a_piece_are_edited_and_metered_too() {
         let before =
             [event(&"x".repeat(fill % 10_000)), event("filler filler").repeat(fill / event("filler filler").len())]
                 .concat();
-        let after = [event(&"y".repeat(PIECE * 2)), "data: [DONE]\n\n".to_owned()].concat();
+        let after = [": ", &"y".repeat(PIECE * 2), "\n\ndata: [DONE]\n\n"].concat();
         let all = [&before, USAGE, &after].concat();
         let expected = [before.as_str(), &after].concat();
         for size in [all.len(), PIECE, PIECE + 1, 100_000] {

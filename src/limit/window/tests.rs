@@ -181,3 +181,27 @@ fn what_has_left_the_window_is_not_brought_back_by_its_settlement() {
     window.settle(Span::Minute, at, 1_000, 900, later);
     assert_eq!(window.used(), 0);
 }
+
+/// A client that keeps asking for exactly its limit is refused once a window at most, and waits for a sub-window at most.
+#[test]
+fn a_client_at_exactly_its_limit_is_late_by_a_twentieth_of_the_window() {
+    const TOKENS: u64 = 31;
+    const LIMIT: u64 = 6 * TOKENS;
+    let (mut window, mut refused, mut late) = (Window::default(), 0, 0);
+    for nth in 0..30 {
+        let due = START + nth * 10_000_000_000;
+        let mut now = due + late;
+        window.roll(Span::Minute, UnixNanos(now));
+        while window.used() + TOKENS > LIMIT {
+            let wait = window.wait(Span::Minute, UnixNanos(now), LIMIT, TOKENS).unwrap();
+            assert!(wait <= Span::Minute.part(), "{nth}: {wait}");
+            refused += 1;
+            now += wait;
+            window.roll(Span::Minute, UnixNanos(now));
+        }
+        window.add(Span::Minute, UnixNanos(now), TOKENS);
+        late = now - due;
+        assert!(late <= Span::Minute.part(), "{nth}: {late}");
+    }
+    assert!(refused <= 6, "{refused} of 30 refused");
+}

@@ -4,6 +4,7 @@
 //! say what it said, so only the sizes of their texts are read. Whatever differs elsewhere, has an escape in its text or
 //! comes in two chunks goes the long way, which alone defines what an event means.
 
+use super::growth::Growth;
 use crate::json::{Found, Hit, words};
 use crate::llm::schema::Fact;
 
@@ -23,8 +24,11 @@ pub struct Alike {
     data: Option<usize>,
     /// The event says something each time it comes, or did not come in one piece.
     unlike: bool,
-    /// It has a text that may stand in it under another name, too.
+    /// How many texts it has; and one that may stand in it under another name, too.
+    said: usize,
     reasoned: bool,
+    /// Its one text may yet be all that was said so far, and not a piece.
+    pub growing: bool,
 }
 
 /// Bytes that may differ, quotes excluded: those of the data, and of the block once that is learnt.
@@ -73,6 +77,7 @@ impl Alike {
         self.found = 0;
         self.data = None;
         self.unlike = !whole;
+        self.said = 0;
         self.reasoned = false;
     }
 
@@ -84,7 +89,10 @@ impl Alike {
     /// What the event says: the same once more changes nothing, or the size of a text is all that counts.
     pub fn hit(&mut self, hit: &Hit<'_, Fact>) {
         match (hit.key, hit.found) {
-            (Fact::Output, Found::Size(_)) => self.gap(hit, Varies::GeneratedText),
+            (Fact::Output, Found::Size(_)) => {
+                self.said = self.said.saturating_add(1);
+                self.gap(hit, Varies::GeneratedText);
+            }
             // The same text under another name must be held against the first.
             (Fact::Reasoned(_), Found::Size(_)) if !self.reasoned => {
                 self.reasoned = true;
@@ -109,9 +117,22 @@ impl Alike {
         self.found = self.found.saturating_add(1);
     }
 
+    /// An event like the last one brought a text of so many bytes.
+    #[cold]
+    pub fn grow(&mut self, [said, reasoned]: &mut [Growth; 2], bytes: u64) {
+        let growth = if self.reasoned { reasoned } else { said };
+        growth.more(bytes);
+        self.growing = !growth.is_settled();
+    }
+
     /// The event is over, was whole, and is `block`: the next one may be like it.
-    pub fn learn(&mut self, block: &[u8]) {
-        let Some(data) = self.data.filter(|_| !self.unlike && block.len() <= LONGEST) else { return };
+    pub fn learn(&mut self, block: &[u8], [said, reasoned]: &[Growth; 2]) {
+        let are_pieces = (self.said == 0 || said.is_settled()) && (!self.reasoned || reasoned.is_settled());
+        // Of several texts, it would not be known which one has grown.
+        let is_one = self.said.saturating_add(usize::from(self.reasoned)) == 1;
+        let learns = (are_pieces || is_one) && !self.unlike && block.len() <= LONGEST;
+        self.growing = !are_pieces;
+        let Some(data) = self.data.filter(|_| learns) else { return };
         for gap in self.gaps.iter_mut().take(self.found) {
             let quote = usize::from(gap.varies != Varies::Digits);
             gap.from = gap.from.saturating_add(data).saturating_add(quote);

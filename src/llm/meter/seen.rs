@@ -2,8 +2,10 @@
 
 use std::mem;
 
-use super::Event;
-use super::distinct::Distinct;
+use super::calls::{Call, Calls};
+use super::event::Event;
+use super::growth::Growth;
+use super::rounds::Rounds;
 use crate::json::{Container, Decimal, Found, Hit, Number};
 use crate::kept::Id;
 use crate::llm::schema::Fact;
@@ -34,9 +36,16 @@ pub(super) struct Seen {
     pub ids: Option<Box<Ids>>,
     modality: Modality,
     written: Written,
-    iterations: Iterations,
+    rounds: Option<Box<Rounds>>,
     call: Option<Box<Call>>,
     calls: Option<Box<Calls>>,
+    /// Of texts, and of what was reasoned.
+    pub growth: [Growth; 2],
+    /// The answer says why it ended; and that it is a conversation made short.
+    has_reason: bool,
+    compacts: bool,
+    /// The input has gone over into what a cache held.
+    input_moved: bool,
 }
 
 /// Ids in the answer, each once.
@@ -74,91 +83,52 @@ struct Written {
     tokens: Option<u64>,
 }
 
-/// The rounds that an answer took (Anthropic's `iterations`): their sums, and the one that is read.
-#[derive(Default)]
-struct Iterations {
-    sums: Native,
-    this: Native,
-}
-
-/// A call of a hosted tool, while it is read.
-#[derive(Default)]
-struct Call {
-    id: String,
-    kind: String,
-    status: String,
-    action: String,
-    container: String,
-}
-
-/// What was called, each once: streams repeat it.
-#[derive(Default)]
-struct Calls {
-    items: Distinct,
-    containers: Distinct,
-    queries: Distinct,
-}
-
 /// Of a sound's eight hundred bytes or so, and of a picture's megabyte in its thousand tokens, those that count as one of text.
 const MEDIA_BYTES: u64 = 200;
 const MOST_MEDIA: u64 = 6_400;
-
-/// Sizes of the same text under its several names, in one event.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Ways([u64; 3]);
-
-impl Ways {
-    /// By how much the longest has grown.
-    fn more(&mut self, way: u8, size: u64) -> u64 {
-        let longest = |ways: &[u64; 3]| ways.iter().copied().max().unwrap_or(0);
-        let before = longest(&self.0);
-        if let Some(so_far) = self.0.get_mut(usize::from(way)) {
-            *so_far = so_far.saturating_add(size);
-        }
-        longest(&self.0).saturating_sub(before)
-    }
-}
-
-const ITERATED: [Count; 6] =
-    [Count::Input, Count::Output, Count::Cached, Count::CacheCreation, Count::CacheCreation5m, Count::CacheCreation1h];
 
 impl Seen {
     pub(super) fn hit(&mut self, event: &mut Event, hit: &Hit<'_, Fact>) {
         match (hit.key, hit.found) {
             (Fact::Model, Found::Text { text, .. }) => keep(&mut self.model, text),
             (Fact::ServiceTier, Found::Text { text, .. }) => keep(&mut self.service_tier, text),
-            (Fact::TrafficType, Found::Text { text, .. }) => {
-                if let Some(tier) = tier_of_traffic(text) {
-                    keep(&mut self.service_tier, tier);
-                }
-            }
+            (Fact::TrafficType, Found::Text { text, .. }) => self.served(text),
             (Fact::Speed, Found::Text { text, .. }) => keep(&mut self.speed, text),
             (Fact::Region, Found::Text { text, .. }) => keep(&mut self.region, text),
             (Fact::Kind, Found::Text { text, .. }) => {
                 self.error |= matches!(text, "error" | "failed" | "response.failed");
                 match text {
                     "queued" | "in_progress" => self.accepted = true,
-                    "completed" | "incomplete" | "failed" | "cancelled" => self.accepted = false,
+                    "completed" | "incomplete" | "failed" | "cancelled" | "requires_action" => {
+                        self.accepted = false;
+                        self.has_reason = true;
+                    }
+                    "response.compaction" => self.compacts = true,
                     _ => {}
                 }
             }
-            (Fact::Error, found) => self.error |= !matches!(found, Found::Null | Found::Closed { .. }),
-            (Fact::Choices, Found::Closed { container: Container::Array, empty }) => event.choices_empty = empty,
-            (Fact::Usage, Found::Opened(Container::Object)) => {
-                event.usage = true;
-                if self.has_rounds() {
-                    self.iterations = Iterations::default();
-                }
+            (Fact::Error, found) => {
+                let is_none = matches!(found, Found::Null | Found::Closed { .. } | Found::Size(0) | Found::Bool(false));
+                self.error |= !is_none;
             }
-            (Fact::Output, Found::Size(size)) => self.text(event, size),
+            (Fact::Choices, Found::Closed { container: Container::Array, empty }) => event.choices_empty = empty,
+            (Fact::Usage, Found::Opened(Container::Object)) => event.usage = true,
+            (Fact::Output, Found::Size(size)) => {
+                let [texts, _] = &mut self.growth;
+                texts.more(size);
+                self.text(event, size);
+            }
             (Fact::Reasoned(way), Found::Size(size)) => {
                 let more = event.reasoned.more(way, size);
+                let [_, reasoned] = &mut self.growth;
+                reasoned.more(more);
                 self.text(event, more);
             }
             (Fact::Arguments, Found::Closed { .. }) => self.text(event, hit.to.saturating_sub(hit.from)),
             (Fact::Count(count), Found::Number(number)) => self.count(event, count, number),
-            (Fact::Finish, Found::Text { text, .. }) => {
-                self.error |= text == "error";
+            (Fact::Finish, Found::Text { text, .. }) if !is_unfinished(text) => {
+                self.error |= is_failure(text);
+                self.has_reason = true;
                 self.finished = true;
                 event.finished = true;
             }
@@ -167,7 +137,9 @@ impl Seen {
             }
             (Fact::Each(count), Found::Opened(Container::Object) | Found::Size(_)) => self.counts.add(count, 1),
             (Fact::Each(count), Found::Number(Number::Whole(value))) => self.counts.add(count, value),
-            (Fact::Seconds, Found::Number(number)) => self.counts.set(Count::AudioSeconds, whole_units(number)),
+            (Fact::Seconds, Found::Number(number)) if number != Number::Whole(0) => {
+                self.counts.set(Count::AudioSeconds, whole_units(number));
+            }
             (Fact::Cost { places }, Found::Number(number)) => self.cost = cost(number, places),
             (Fact::UpstreamCost, Found::Number(number)) => self.upstream_cost = cost(number, 0),
             (Fact::OwnKey, Found::Bool(own_key)) => self.own_key = own_key,
@@ -196,29 +168,36 @@ impl Seen {
     /// What few answers have.
     fn rare(&mut self, hit: &Hit<'_, Fact>) {
         match (hit.key, hit.found) {
+            // What was written is told by age, perhaps in several entries, and each time whole.
+            (Fact::WrittenFor, Found::Opened(Container::Array)) => {
+                self.counts.set(Count::CacheCreation5m, None);
+                self.counts.set(Count::CacheCreation1h, None);
+            }
             (Fact::WrittenFor, Found::Opened(Container::Object)) => self.written = Written::default(),
             (Fact::WrittenFor, Found::Closed { container: Container::Object, .. }) => {
                 let Written { for_an_hour, tokens } = mem::take(&mut self.written);
                 let count = if for_an_hour { Count::CacheCreation1h } else { Count::CacheCreation5m };
-                self.counts.set(count, tokens);
+                self.counts.add(count, tokens.unwrap_or(0));
             }
             (Fact::WrittenAge, Found::Text { text, .. }) => self.written.for_an_hour = text != "5m",
             (Fact::WrittenTokens, Found::Number(Number::Whole(tokens))) => self.written.tokens = Some(tokens),
-            (Fact::Iteration, Found::Opened(Container::Object)) => self.iterations.this = Native::default(),
+            (Fact::Iteration, Found::Opened(Container::Array)) => self.rounds = Some(Box::default()),
+            (Fact::Iteration, Found::Opened(Container::Object)) => self.rounds.get_or_insert_default().begin(),
             (Fact::Iterated(count), Found::Number(Number::Whole(value))) => {
-                self.iterations.this.set(count, Some(value));
+                self.rounds.get_or_insert_default().count(count, value);
             }
             (Fact::Iteration, Found::Closed { container: Container::Object, .. }) => {
-                let this = mem::take(&mut self.iterations.this);
-                // An attempt that wrote nothing is not billed.
-                if this.get(Count::Output).is_some_and(|output| output > 0) {
-                    for count in ITERATED {
-                        self.iterations.sums.add(count, this.get(count).unwrap_or(0));
-                    }
+                self.rounds.get_or_insert_default().end();
+            }
+            (Fact::Made, Found::Opened(_)) => self.has_reason = true,
+            (Fact::Seconds, Found::Text { text, .. }) => self.counts.set(Count::AudioSeconds, written_seconds(text)),
+            (Fact::FailureCode, Found::Number(number)) => self.error |= number != Number::Whole(0),
+            (Fact::Call, Found::Opened(Container::Object)) => self.call = Some(Box::default()),
+            (Fact::Call, Found::Closed { container: Container::Object, .. }) => {
+                if let Some(call) = self.call.take() {
+                    self.calls.get_or_insert_default().end_of(&call, &mut self.counts);
                 }
             }
-            (Fact::Call, Found::Opened(Container::Object)) => self.call = Some(Box::default()),
-            (Fact::Call, Found::Closed { container: Container::Object, .. }) => self.end_of_call(),
             (Fact::Id, Found::Text { text, cut: false }) => {
                 self.note(text);
                 if let Some(ids) = &mut self.ids {
@@ -229,25 +208,18 @@ impl Seen {
                 if !cut {
                     self.note(text);
                 }
-                self.call(|call| &mut call.id, text);
+                self.call(hit.key, text);
             }
-            (Fact::CallKind, Found::Text { text, .. }) => self.call(|call| &mut call.kind, text),
-            (Fact::CallStatus, Found::Text { text, .. }) => self.call(|call| &mut call.status, text),
-            (Fact::CallAction, Found::Text { text, .. }) => self.call(|call| &mut call.action, text),
-            (Fact::CallContainer, Found::Text { text, .. }) => self.call(|call| &mut call.container, text),
-            (Fact::Container, Found::Text { text, .. })
-                if !text.is_empty() && self.calls.get_or_insert_default().containers.insert(text) =>
-            {
-                self.counts.add(Count::ContainerSessions, 1);
+            (Fact::CallKind | Fact::CallStatus | Fact::CallAction | Fact::CallContainer, Found::Text { text, .. }) => {
+                self.call(hit.key, text)
             }
-            (Fact::Query, Found::Text { text, .. }) => self.query(text),
+            (Fact::Container, Found::Text { text, .. }) => {
+                self.calls.get_or_insert_default().container(text, &mut self.counts);
+            }
+            (Fact::Query, Found::Text { text, .. }) => {
+                self.calls.get_or_insert_default().query(text, &mut self.counts);
+            }
             _ => {}
-        }
-    }
-
-    fn query(&mut self, text: &str) {
-        if !text.is_empty() && self.calls.get_or_insert_default().queries.insert(text) {
-            self.counts.add(Count::SearchCalls, 1);
         }
     }
 
@@ -260,34 +232,9 @@ impl Seen {
         }
     }
 
-    fn call(&mut self, field: impl FnOnce(&mut Call) -> &mut String, text: &str) {
+    fn call(&mut self, field: Fact, text: &str) {
         if let Some(call) = &mut self.call {
-            text.clone_into(field(call));
-        }
-    }
-
-    /// An item is told when it begins, when it ends, and perhaps with the whole answer: its end counts, once.
-    fn end_of_call(&mut self) {
-        let Some(call) = self.call.take() else { return };
-        let over = matches!(&*call.status, "" | "completed" | "incomplete" | "failed");
-        if !over || !call.kind.ends_with("_call") {
-            return;
-        }
-        let calls = self.calls.get_or_insert_default();
-        if !call.id.is_empty() && !calls.items.insert(&call.id) {
-            return;
-        }
-        match &*call.kind {
-            "x_search_call" => self.counts.add(Count::SearchCalls, 1),
-            // To open a page of a result, or to search in it, is no search.
-            "web_search_call" if matches!(&*call.action, "" | "search") => self.counts.add(Count::SearchCalls, 1),
-            "file_search_call" => self.counts.add(Count::FileSearches, 1),
-            // A shell of the client's own has none.
-            "shell_call" if call.container.is_empty() => {}
-            "code_interpreter_call" | "shell_call" if calls.containers.insert(&call.container) => {
-                self.counts.add(Count::ContainerSessions, 1);
-            }
-            _ => {}
+            call.field(field, text);
         }
     }
 
@@ -300,8 +247,13 @@ impl Seen {
             Number::Fraction(_) => return,
         };
         match count {
-            Count::Input => event.input_is_nothing = value == 0,
-            Count::Cached | Count::CacheCreation => event.cache_counts |= value > 0,
+            Count::Input => {
+                event.input_is_nothing = value == 0;
+                self.input_moved &= value == 0;
+            }
+            Count::Cached | Count::CacheCreation => {
+                event.cache_counts |= value > self.counts.get(count).unwrap_or(0);
+            }
             _ => {}
         }
         if value > 0 || self.counts.get(count).is_none_or(|before| before == 0) {
@@ -309,37 +261,43 @@ impl Seen {
                 self.counts.set(count, Some(value));
             }
             if count == Count::Output {
+                event.counted = true;
                 self.counted_bytes = self.output_bytes;
             }
         }
-        if event.input_is_nothing && event.cache_counts {
-            self.counts.set(Count::Input, Some(0));
-        }
-    }
-
-    fn has_rounds(&self) -> bool {
-        self.iterations.sums.get(Count::Output).is_some()
+        self.input_moved |= event.input_is_nothing && event.cache_counts;
     }
 
     /// The counts, with the rounds that the totals leave out.
     pub(super) fn native(&self, contract: Contract) -> Told {
-        if !self.has_rounds() && self.calls.is_none() {
+        let moved = self.input_moved && contract == Contract::CacheBeside;
+        if !moved && self.rounds.is_none() && self.calls.is_none() && !self.compacts {
             return self.counts.canonical(contract);
         }
         let mut counts = self.counts;
-        for count in ITERATED {
-            let sum = self.iterations.sums.get(count).unwrap_or(0);
-            if counts.get(count).is_some_and(|total| total < sum) || (counts.get(count).is_none() && sum > 0) {
-                counts.set(count, Some(sum));
-            }
+        if moved {
+            counts.set(Count::Input, Some(0));
+        }
+        if let Some(rounds) = &self.rounds {
+            rounds.complete(&mut counts);
         }
         // Gemini's models before the third bill a grounded prompt once, however many queries it took.
         let model = self.model.as_deref().unwrap_or_default();
+        let model = model.rsplit('/').next().unwrap_or(model);
         let is_once = self.calls.is_some() && ["gemini-1", "gemini-2"].iter().any(|old| model.starts_with(old));
         if is_once && counts.get(Count::SearchCalls).is_some_and(|searches| searches > 1) {
             counts.set(Count::SearchCalls, Some(1));
         }
-        counts.canonical(contract)
+        let mut told = counts.canonical(contract);
+        told.rounds = self.rounds.is_some() || self.compacts;
+        told
+    }
+
+    /// Of a stream that repeats its text in each event, what was said last counts.
+    pub(super) fn forget_repeats(&mut self) {
+        let repeated: u64 = self.growth.iter().map(Growth::repeated).sum();
+        self.output_bytes = self.output_bytes.saturating_sub(repeated);
+        self.counted_bytes = self.counted_bytes.min(self.output_bytes);
     }
 
     /// The provider's own bill.
@@ -364,14 +322,17 @@ impl Seen {
         }
     }
 
-    /// Neither text nor an end, nor anybody's name.
-    pub(super) fn is_blank(&self) -> bool {
-        self.output_bytes == 0
-            && self.stray_bytes == 0
-            && !self.finished
-            && !self.error
-            && self.model.is_none()
-            && !self.accepted
+    /// By a tier that stands in the head, or by a kind of traffic.
+    pub(super) fn served(&mut self, tier: &str) {
+        if let Some(tier) = tier_of_traffic(tier) {
+            keep(&mut self.service_tier, tier);
+        }
+    }
+
+    /// Neither text nor a reason why it ended. What has no text is no answer without its model's name, or what was made.
+    pub(super) fn is_blank(&self, contract: Contract) -> bool {
+        let is_made = contract == Contract::InputOnly && self.model.is_some();
+        !is_made && self.output_bytes == 0 && self.stray_bytes == 0 && !self.has_reason && !self.error && !self.accepted
     }
 
     /// Text after what looked like the end: that was a preview, or the end of another choice.
@@ -390,6 +351,9 @@ impl Seen {
     const fn text(&mut self, event: &Event, bytes: u64) {
         self.generated(bytes);
         self.finished |= event.finished;
+        if event.counted {
+            self.counted_bytes = self.output_bytes;
+        }
     }
 }
 
@@ -399,14 +363,24 @@ fn keep(kept: &mut Option<String>, text: &str) {
     }
 }
 
-/// Vertex names the tier that served by the kind of traffic.
+/// What some write for a reason while there is none.
+fn is_unfinished(reason: &str) -> bool {
+    matches!(reason, "" | "null" | "FINISH_REASON_UNSPECIFIED")
+}
+
+/// Reasons of providers that couldn't go on.
+fn is_failure(reason: &str) -> bool {
+    matches!(reason, "error" | "ERROR" | "TIMEOUT" | "insufficient_system_resource" | "network_error")
+}
+
+/// Vertex names the tier that served by the kind of traffic, and Google's other APIs by its own name.
 fn tier_of_traffic(kind: &str) -> Option<&'static str> {
-    match kind {
-        "ON_DEMAND_PRIORITY" | "PRIORITY" => Some("priority"),
-        "ON_DEMAND_FLEX" | "FLEX" => Some("flex"),
-        "BATCH" => Some("batch"),
-        _ => None,
-    }
+    let kind = kind.to_ascii_lowercase();
+    let bare = kind.strip_prefix("on_demand_").or_else(|| kind.strip_prefix("service_tier_")).unwrap_or(&kind);
+    ["priority", "flex", "batch", "standard"].into_iter().find(|tier| *tier == bare).or_else(|| {
+        // What runs on throughput that was bought before says nothing of a tier.
+        (bare == "on_demand" || bare == "default").then_some("standard")
+    })
 }
 
 /// A begun unit counts.
@@ -419,6 +393,14 @@ fn whole_units(number: Number) -> Option<u64> {
         }
         Number::Negative => None,
     }
+}
+
+/// Of a number that was written as a text.
+fn written_seconds(text: &str) -> Option<u64> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let begun = part.bytes().any(|digit| digit != b'0');
+    let are_digits = part.bytes().all(|digit| digit.is_ascii_digit());
+    whole.parse::<u64>().ok().filter(|_| are_digits).map(|seconds| seconds.saturating_add(begun.into()))
 }
 
 /// A number of units of 10^-`places` USD.

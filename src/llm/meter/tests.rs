@@ -346,3 +346,111 @@ fn the_first_output_is_neither_a_comment_nor_a_role() {
         assert_eq!(meter.has_output(), shows, "{piece}");
     }
 }
+
+/// Whatever the head says, and wherever it is cut: events are read as such, and what only the gateway asked for stays with it.
+#[test]
+fn events_under_another_head_are_sieved_as_under_their_own() {
+    let preview = USAGE.replace("\"completion_tokens\":3", "\"completion_tokens\":1");
+    for before in ["", "\u{feff}", "\r\n \u{feff}\n", ": connected\n\n"] {
+        for end in ["\n", "\r\n", "\r"] {
+            let body = before.to_owned() + &stream(&[&preview, CONTENT, CONTENT, USAGE, "data: [DONE]"], end);
+            let kept = before.to_owned() + &stream(&[CONTENT, CONTENT, "data: [DONE]"], end);
+            for form in [Form::Json, Form::Text, Form::Opaque, Form::Page, Form::EventStream] {
+                // Under the head of a stream, a mark is a part of its first event, and may open nothing but the stream.
+                if form == Form::EventStream && before.contains('\u{feff}') {
+                    continue;
+                }
+                let blanks = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(['\r', '\n', ' ', '\u{feff}'], "");
+                for cut in 0..body.len() {
+                    let (client, reading) = passed(body.as_bytes(), &[cut], form, true);
+                    assert_eq!(told(&reading), Some(usage()), "{form:?} {before:?} {end:?} cut at {cut}");
+                    assert_eq!(blanks(&client), blanks(kept.as_bytes()), "{form:?} {before:?} {end:?} cut at {cut}");
+                    let (client, _) = passed(body.as_bytes(), &[cut], form, false);
+                    assert_eq!(client, body.as_bytes(), "{form:?} {before:?} {end:?} cut at {cut}");
+                }
+            }
+        }
+    }
+}
+
+/// A text may begin with a word that fields of events have, too.
+#[test]
+fn what_only_begins_as_an_event_is_what_its_head_says() {
+    let text = "data are what is given, and nothing in here is an event";
+    for (form, generated) in [
+        (Form::Text, Generated::Text { text: 55, body: 55 }),
+        (Form::Opaque, Generated::Opaque { bytes: 55, encoded: false }),
+    ] {
+        for cut in 0..text.len() {
+            let (client, reading) = passed(text.as_bytes(), &[cut], form, true);
+            assert_eq!((reading.generated, reading.is_blank), (generated, false), "{form:?} cut at {cut}");
+            assert_eq!(client, text.as_bytes());
+        }
+    }
+    // Under the head of a document it is none, and no answer.
+    assert!(passed(text.as_bytes(), &[], Form::Json, false).1.is_blank);
+    // A sound may begin with any byte.
+    let audio = schema::named("openai_audio").unwrap();
+    let (_, reading) = passed_of(audio, b"{\"text\":\"x\"}", &[], Form::Opaque, false);
+    assert_eq!(reading.generated, Generated::Opaque { bytes: 12, encoded: false });
+}
+
+/// Whoever leaves after a preview has not had the last word on it.
+#[test]
+fn a_usage_that_text_follows_is_not_the_last() {
+    let preview = USAGE.replace("\"completion_tokens\":3", "\"completion_tokens\":1");
+    let unfinished = CONTENT.replace("}}]", "},\"finish_reason\":\"\"}]");
+    for (api, events) in [
+        ("openai_chat", vec![&*preview, &unfinished, &unfinished]),
+        (
+            "anthropic_messages",
+            vec![
+                r#"data: {"type":"message_delta","usage":{"input_tokens":7,"output_tokens":1}}"#,
+                r#"data: {"type":"content_block_delta","delta":{"text":"hello there"}}"#,
+            ],
+        ),
+        (
+            "openai_responses",
+            vec![
+                r#"data: {"type":"response.created","response":{"usage":{"input_tokens":7,"output_tokens":1}}}"#,
+                r#"data: {"type":"response.output_text.delta","delta":"hello there"}"#,
+            ],
+        ),
+        (
+            "gemini_generate",
+            vec![
+                r#"data: {"usageMetadata":{"promptTokenCount":7,"candidatesTokenCount":1}}"#,
+                r#"data: {"candidates":[{"content":{"parts":[{"text":"hello there"}]},"finishReason":"FINISH_REASON_UNSPECIFIED"}]}"#,
+            ],
+        ),
+    ] {
+        let body = stream(&events, "\n");
+        let (_, reading) = passed_of(schema::named(api).unwrap(), body.as_bytes(), &[], Form::EventStream, false);
+        assert!(reading.told.is_whole() && !reading.finished && reading.uncounted >= 11, "{api}: {reading:?}");
+    }
+}
+
+/// Fourteen texts of up to a hundred and forty bytes each are one of a hundred and forty, however they are cut.
+#[test]
+fn a_stream_that_repeats_its_text_in_each_event_has_said_it_once() {
+    let text = "a stone under the quiet river ".repeat(5);
+    let event = |field: &str, size: usize| {
+        let text = &text[..size];
+        match field {
+            "content" => format!(r#"data: {{"choices":[{{"index":0,"delta":{{"content":"{text}"}}}}]}}"#),
+            _ => format!(
+                r#"data: {{"choices":[{{"index":0,"delta":{{"content":"","reasoning":"{text}","reasoning_details":[{{"text":"{text}"}}]}}}}]}}"#
+            ),
+        }
+    };
+    let mut events: Vec<String> = (1..=14).map(|nth| event("reasoning", nth * 10)).collect();
+    events.extend((1..=14).map(|nth| event("content", nth * 5)));
+    let body = stream(&events.iter().map(String::as_str).collect::<Vec<_>>(), "\n");
+    let read = |cuts: &[usize]| passed(body.as_bytes(), cuts, Form::EventStream, false).1.generated;
+    let said = Generated::Text { text: 140 + 70, body: body.len() as u64 };
+    assert_eq!(read(&[]), said);
+    assert_eq!(read(&(1..body.len()).collect::<Vec<_>>()), said);
+    for cut in 0..body.len() {
+        assert_eq!(read(&[cut]), said, "cut at {cut}");
+    }
+}

@@ -1,6 +1,7 @@
 //! Anthropic's messages. The start of a stream tells the input, and an output that is only a place holder: what counts
 //! is in the last `message_delta`. Source: the API reference, "Streaming Messages".
 
+use super::openai::{OWN_KEY, UPSTREAM};
 use super::{
     Asked, Contract, Count, Dialect, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, Small, TOOLS, TOOLS_INSIDE,
     Want,
@@ -118,13 +119,13 @@ const INPUT: [Field<Fact>; 9] = [
     object("iterations", Fact::Iteration, &ITERATION),
 ];
 
-static BEGUN: [Field<Fact>; 9] = INPUT;
-
-pub(super) static USAGE: [Field<Fact>; 11] = {
+pub(super) const COUNTS: [Field<Fact>; 14] = {
     let [input, read, created, by_age, tools, tier, speed, region, rounds] = INPUT;
     let output = count("output_tokens", Count::Output);
     let details = path("output_tokens_details", &[count("thinking_tokens", Count::Reasoning)]);
-    [input, read, created, by_age, tools, tier, speed, region, rounds, output, details]
+    // OpenRouter's.
+    let cost = told("cost", Fact::Cost { places: 0 });
+    [input, read, created, by_age, tools, tier, speed, region, rounds, output, details, cost, OWN_KEY, UPSTREAM]
 };
 
 /// Where code ran; a stream tells it at its end.
@@ -150,13 +151,17 @@ static BLOCK_ANSWERED: [Field<Fact>; 16] = [
     REST,
 ];
 
-pub(super) static ANSWER: [Field<Fact>; 13] = [
+/// Why the answer ended.
+const STOP_REASON: Field<Fact> = told("stop_reason", Fact::Finish);
+
+pub(super) static ANSWER: [Field<Fact>; 14] = FACTS;
+pub(super) const FACTS: [Field<Fact>; 14] = [
     told("type", Fact::Kind),
     told("model", Fact::Model),
     error("error"),
-    path("message", &[told("model", Fact::Model), CONTAINER, object("usage", Fact::Usage, &BEGUN)]),
+    path("message", &[told("model", Fact::Model), CONTAINER, object("usage", Fact::Usage, &INPUT)]),
     CONTAINER,
-    object("usage", Fact::Usage, &USAGE),
+    object("usage", Fact::Usage, &COUNTS),
     path("content_block", &BLOCK_ANSWERED),
     path(
         "delta",
@@ -168,16 +173,18 @@ pub(super) static ANSWER: [Field<Fact>; 13] = [
             // It grows with what is thought, which is told beside it, or hidden: then time bounds it.
             known("signature"),
             known("citation"),
-            known("stop_reason"),
+            STOP_REASON,
             known("stop_sequence"),
             known("stop_details"),
             CONTAINER,
             known("context_management"),
             known("role"),
+            object("usage", Fact::Usage, &COUNTS),
             REST,
         ],
     ),
     path("content", &BLOCK_ANSWERED),
+    STOP_REASON,
     // Bedrock says so in the last event of a streamed InvokeModel.
     path(
         "amazon-bedrock-invocationMetrics",

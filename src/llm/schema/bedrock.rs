@@ -58,7 +58,7 @@ static REQUEST: &[Field<Asked>] = fields! {
     ]
 };
 
-static ANSWER: [Field<Fact>; 6] = [
+static ANSWER: [Field<Fact>; 8] = [
     error("error"),
     object(
         "usage",
@@ -69,6 +69,9 @@ static ANSWER: [Field<Fact>; 6] = [
             count("totalTokens", Count::Total),
             count("cacheReadInputTokens", Count::Cached),
             count("cacheWriteInputTokens", Count::CacheCreation),
+            // As the first models with a cache called them.
+            count("cacheReadInputTokenCount", Count::Cached),
+            count("cacheWriteInputTokenCount", Count::CacheCreation),
             object(
                 "cacheDetails",
                 Fact::WrittenFor,
@@ -116,6 +119,8 @@ static ANSWER: [Field<Fact>; 6] = [
     ),
     path("start", &[path("toolUse", &[text("name")])]),
     path("serviceTier", &[told("type", Fact::ServiceTier)]),
+    path("performanceConfig", &[told("latency", Fact::Speed)]),
+    told("stopReason", Fact::Finish),
 ];
 
 static BOUNDS: [Slot; 1] = [Slot { nest: Some("inferenceConfig"), name: "maxTokens" }];
@@ -190,6 +195,63 @@ static INVOKE_REQUEST: &[Field<Asked>] = fields! {
     ]
 };
 
+/// Anthropic's counts, Nova's, and those of models that speak OpenAI's chat; the others have theirs beside the text.
+static INVOKED_USAGE: [Field<Fact>; 22] = {
+    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n] = anthropic::COUNTS;
+    let input = count("inputTokens", Count::Input);
+    let output = count("outputTokens", Count::Output);
+    let read = count("cacheReadInputTokenCount", Count::Cached);
+    let written = count("cacheWriteInputTokenCount", Count::CacheCreation);
+    let prompt = count("prompt_tokens", Count::Input);
+    let completion = count("completion_tokens", Count::Output);
+    let total = count("total_tokens", Count::Total);
+    let nova_total = count("totalTokens", Count::Total);
+    [a, b, c, d, e, f, g, h, i, j, k, l, m, n, input, output, read, written, prompt, completion, total, nova_total]
+};
+
+static NOVA: [Field<Fact>; 1] = [path("message", &[path("content", &[text("text"), REST])])];
+
+/// What each family of models calls its text; Anthropic's is the same as in its own API.
+static INVOKED: [Field<Fact>; 23] = {
+    let [kind, model, error, message, container, _, block, delta, content, stop, metrics, titan, one, many] =
+        anthropic::FACTS;
+    let usage = object("usage", Fact::Usage, &INVOKED_USAGE);
+    let llama =
+        [text("generation"), count("prompt_token_count", Count::Input), count("generation_token_count", Count::Output)];
+    let [generation, prompt_count, generation_count] = llama;
+    let titan_texts = path("results", &[text("outputText"), count("tokenCount", Count::Output)]);
+    let titan_text = text("outputText");
+    let mistral = path("outputs", &[text("text")]);
+    let nova = path("output", &NOVA);
+    let nova_delta = path("contentBlockDelta", &[path("delta", &[text("text"), REST])]);
+    let chat = path("choices", &[path("message", &[text("content")]), path("delta", &[text("content")]), text("text")]);
+    [
+        kind,
+        model,
+        error,
+        message,
+        container,
+        usage,
+        block,
+        delta,
+        content,
+        stop,
+        metrics,
+        titan,
+        one,
+        many,
+        generation,
+        prompt_count,
+        generation_count,
+        titan_texts,
+        titan_text,
+        mistral,
+        nova,
+        nova_delta,
+        chat,
+    ]
+};
+
 pub static INVOKE: Schema = Schema {
     name: "bedrock_invoke",
     request: INVOKE_REQUEST,
@@ -197,7 +259,7 @@ pub static INVOKE: Schema = Schema {
     own: false,
     output: Output::Unwritten,
     zero: Small::Either,
-    answer: &anthropic::ANSWER,
-    event: &anthropic::ANSWER,
+    answer: &INVOKED,
+    event: &INVOKED,
     ..CONVERSE
 };

@@ -68,16 +68,19 @@ static MESSAGE: [Field<Fact>; 7] = [
     REST,
 ];
 
-static ANSWER: [Field<Fact>; 7] = [
+static ANSWER: [Field<Fact>; 9] = [
     told("type", Fact::Kind),
-    path("delta", &[path("message", &MESSAGE), object("usage", Fact::Usage, &COUNTS), error("error")]),
+    path("delta", &[path("message", &MESSAGE), object("usage", Fact::Usage, &COUNTS), error("error"), FINISH]),
     path("message", &MESSAGE),
     object("usage", Fact::Usage, &COUNTS),
     // The first version of the API.
     object("meta", Fact::Usage, &COUNTS),
     path("response", &[object("meta", Fact::Usage, &COUNTS)]),
     text("text"),
+    FINISH,
+    error("error"),
 ];
+const FINISH: Field<Fact> = told("finish_reason", Fact::Finish);
 
 static BOUNDS: [Slot; 1] = [Slot { nest: None, name: "max_tokens" }];
 
@@ -117,7 +120,8 @@ static EMBED_REQUEST: &[Field<Asked>] = fields! {
     ]
 };
 
-static EMBED_ANSWER: [Field<Fact>; 2] = [
+static EMBED_ANSWER: [Field<Fact>; 3] = [
+    object("embeddings", Fact::Made, &[]),
     object(
         "meta",
         Fact::Usage,
@@ -152,8 +156,10 @@ static RERANK_REQUEST: &[Field<Asked>] = fields! {
     ]
 };
 
-static RERANK_ANSWER: [Field<Fact>; 4] = [
+static RERANK_ANSWER: [Field<Fact>; 6] = [
     told("model", Fact::Model),
+    object("results", Fact::Made, &[]),
+    object("data", Fact::Made, &[]),
     error("error"),
     object("meta", Fact::Usage, &COUNTS),
     object("usage", Fact::Usage, &[count("total_tokens", Count::Total), count("prompt_tokens", Count::Input)]),

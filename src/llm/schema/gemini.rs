@@ -73,11 +73,16 @@ static REQUEST: &[Field<Asked>] = fields! {
     ]
 };
 
-static DETAILS: [Field<Fact>; 2] = [told("modality", Fact::Modality), told("tokenCount", Fact::ModalityTokens)];
+static DETAILS: [Field<Fact>; 3] = [
+    told("modality", Fact::Modality),
+    told("tokenCount", Fact::ModalityTokens),
+    told("token_count", Fact::ModalityTokens),
+];
 const INPUT: Fact = Fact::Modalities { audio: Count::AudioInput, image: Count::ImageInput };
 const OUTPUT: Fact = Fact::Modalities { audio: Count::AudioOutput, image: Count::ImageOutput };
 
-static USAGE: [Field<Fact>; 9] = [
+/// Google answers in the first spelling; relays that were made with its SDK for Python, in the second.
+static USAGE: [Field<Fact>; 19] = [
     count("promptTokenCount", Count::Input),
     count("candidatesTokenCount", Count::Output),
     count("thoughtsTokenCount", Count::Reasoning),
@@ -87,13 +92,28 @@ static USAGE: [Field<Fact>; 9] = [
     object("promptTokensDetails", INPUT, &DETAILS),
     object("candidatesTokensDetails", OUTPUT, &DETAILS),
     told("trafficType", Fact::TrafficType),
+    told("serviceTier", Fact::TrafficType),
+    count("prompt_token_count", Count::Input),
+    count("candidates_token_count", Count::Output),
+    count("thoughts_token_count", Count::Reasoning),
+    count("tool_use_prompt_token_count", Count::ToolUseInput),
+    count("cached_content_token_count", Count::Cached),
+    count("total_token_count", Count::Total),
+    object("prompt_tokens_details", INPUT, &DETAILS),
+    object("candidates_tokens_details", OUTPUT, &DETAILS),
+    told("traffic_type", Fact::TrafficType),
 ];
 
-static ANSWERED: [Field<Fact>; 12] = [
+static ANSWERED: [Field<Fact>; 17] = [
     text("text"),
     object("functionCall", Fact::Arguments, &[]),
     path("executableCode", &[text("code"), known("language"), known("id"), REST]),
     path("inlineData", &[media("data"), known("mimeType"), known("displayName"), REST]),
+    object("function_call", Fact::Arguments, &[]),
+    path("executable_code", &[text("code"), known("language"), known("id"), REST]),
+    path("inline_data", &[media("data"), known("mime_type"), known("display_name"), REST]),
+    known("code_execution_result"),
+    known("thought_signature"),
     // What a sandbox said, a server's tools, and signatures of what was thought: none is written by the model.
     known("codeExecutionResult"),
     known("toolCall"),
@@ -105,7 +125,7 @@ static ANSWERED: [Field<Fact>; 12] = [
     REST,
 ];
 
-static ANSWER: [Field<Fact>; 4] = [
+static ANSWER: [Field<Fact>; 8] = [
     told("modelVersion", Fact::Model),
     error("error"),
     object("usageMetadata", Fact::Usage, &USAGE),
@@ -113,10 +133,19 @@ static ANSWER: [Field<Fact>; 4] = [
         "candidates",
         &[
             told("finishReason", Fact::Finish),
-            path("groundingMetadata", &[told("webSearchQueries", Fact::Query)]),
+            path(
+                "groundingMetadata",
+                &[told("webSearchQueries", Fact::Query), told("imageSearchQueries", Fact::Query)],
+            ),
             path("content", &[path("parts", &ANSWERED)]),
+            told("finish_reason", Fact::Finish),
+            path("grounding_metadata", &[told("web_search_queries", Fact::Query)]),
         ],
     ),
+    path("promptFeedback", &[told("blockReason", Fact::Finish)]),
+    told("model_version", Fact::Model),
+    object("usage_metadata", Fact::Usage, &USAGE),
+    path("prompt_feedback", &[told("block_reason", Fact::Finish)]),
 ];
 
 static BOUNDS: [Slot; 1] = [Slot { nest: Some("generationConfig"), name: "maxOutputTokens" }];
@@ -146,12 +175,16 @@ pub static GENERATE: Schema = Schema {
     compressed_stream_bytes_per_token: 3,
 };
 
-static EMBED_ANSWER: [Field<Fact>; 3] = [
+static EMBED_ANSWER: [Field<Fact>; 6] = [
     error("error"),
+    object("embedding", Fact::Made, &[]),
+    object("embeddings", Fact::Made, &[]),
+    object("usage_metadata", Fact::Usage, &USAGE),
     object("usageMetadata", Fact::Usage, &USAGE),
     // Vertex tells the tokens with each embedding, and of Imagen's pictures nothing but themselves.
-    path(
+    object(
         "predictions",
+        Fact::Made,
         &[
             path("embeddings", &[path("statistics", &[told("token_count", Fact::Each(Count::EachInput))])]),
             object("bytesBase64Encoded", Fact::Each(Count::MadeImages), &[]),

@@ -76,16 +76,28 @@ static USAGE: [Field<Fact>; 9] = [
     ),
 ];
 
-static ANSWER: [Field<Fact>; 5] = [
+/// What a step or an output of the first version has of text.
+static PIECE: [Field<Fact>; 3] = [text("text"), text("summary"), object("arguments", Fact::Arguments, &[])];
+static STEP: [Field<Fact>; 5] = [
+    path("content", &PIECE),
+    path("summary", &[text("text")]),
+    text("text"),
+    text("name"),
+    object("arguments", Fact::Arguments, &[]),
+];
+
+static ANSWER: [Field<Fact>; 7] = [
     told("model", Fact::Model),
     told("status", Fact::Kind),
     error("error"),
     object("usage", Fact::Usage, &USAGE),
-    path("outputs", &[text("text"), text("summary"), object("arguments", Fact::Arguments, &[])]),
+    path("outputs", &PIECE),
+    path("steps", &STEP),
+    told("service_tier", Fact::TrafficType),
 ];
 
 /// The end of a stream brings the interaction, without the texts that came before.
-static EVENT: [Field<Fact>; 4] = [
+static EVENT: [Field<Fact>; 6] = [
     told("event_type", Fact::Kind),
     error("error"),
     path(
@@ -107,8 +119,17 @@ static EVENT: [Field<Fact>; 4] = [
     ),
     path(
         "interaction",
-        &[told("model", Fact::Model), told("status", Fact::Kind), object("usage", Fact::Usage, &USAGE)],
+        &[
+            told("model", Fact::Model),
+            told("status", Fact::Kind),
+            error("error"),
+            object("usage", Fact::Usage, &USAGE),
+            told("service_tier", Fact::TrafficType),
+        ],
     ),
+    // A call of a function may come whole as it begins.
+    path("step", &STEP),
+    object("usage", Fact::Usage, &USAGE),
 ];
 
 static BOUNDS: [Slot; 1] = [Slot { nest: Some("generation_config"), name: "max_output_tokens" }];

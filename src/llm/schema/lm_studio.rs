@@ -33,11 +33,12 @@ static ANSWER: [Field<Fact>; 5] = [
 ];
 
 /// The end of a stream brings the whole answer once more.
-static EVENT: [Field<Fact>; 4] = [
+static EVENT: [Field<Fact>; 5] = [
     told("type", Fact::Kind),
     error("error"),
     text("content"),
     path("result", &[told("model_instance_id", Fact::Model), object("stats", Fact::Usage, &STATS)]),
+    object("stats", Fact::Usage, &STATS),
 ];
 
 static BOUNDS: [Slot; 1] = [Slot { nest: None, name: "max_output_tokens" }];

@@ -20,7 +20,7 @@ static CHAT_REQUEST: &[Field<Asked>] = fields! {
     ]
 };
 
-static ANSWER: [Field<Fact>; 7] = [
+static ANSWER: [Field<Fact>; 8] = [
     told("model", Fact::Model),
     error("error"),
     text("response"),
@@ -39,6 +39,7 @@ static ANSWER: [Field<Fact>; 7] = [
     ),
     count("prompt_eval_count", Count::Input),
     count("eval_count", Count::Output),
+    told("done_reason", Fact::Finish),
 ];
 
 static BOUNDS: [Slot; 1] = [Slot { nest: Some("options"), name: "num_predict" }];

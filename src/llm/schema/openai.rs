@@ -182,8 +182,9 @@ static CALL: [Field<Fact>; 4] = [
 ];
 
 /// Written tokens go by five names.
-static INPUT_DETAILS: [Field<Fact>; 10] = [
+static INPUT_DETAILS: [Field<Fact>; 11] = [
     count("cached_tokens", Count::Cached),
+    count("cache_read_input_tokens", Count::Cached),
     count("cache_write_tokens", Count::CacheCreation),
     count("cache_creation_input_tokens", Count::CacheCreation),
     count("cache_creation_tokens", Count::CacheCreation),
@@ -211,7 +212,7 @@ static OUTPUT_DETAILS: [Field<Fact>; 3] = [
 ];
 
 /// What providers of OpenAI's chat count: their names for the same thing stand side by side.
-static CHAT_USAGE: [Field<Fact>; 16] = [
+static CHAT_USAGE: [Field<Fact>; 25] = [
     count("prompt_tokens", Count::Input),
     count("completion_tokens", Count::Output),
     count("total_tokens", Count::Total),
@@ -238,9 +239,26 @@ static CHAT_USAGE: [Field<Fact>; 16] = [
         inside: &[told("total_cost", Fact::Cost { places: 0 })],
     },
     // OpenRouter, where the key at the model's own provider is the operator's.
-    told("is_byok", Fact::OwnKey),
-    path("cost_details", &[told("upstream_inference_cost", Fact::UpstreamCost)]),
+    OWN_KEY,
+    UPSTREAM,
+    // DeepInfra.
+    told("estimated_cost", Fact::Cost { places: 0 }),
+    // Mistral; sound is sold by the second.
+    count("num_cached_tokens", Count::Cached),
+    told("prompt_audio_seconds", Fact::Seconds),
+    // Names of other APIs, which relays leave as they are, or write a nothing into.
+    count("input_tokens", Count::Input),
+    count("output_tokens", Count::Output),
+    count("promptTokens", Count::Input),
+    count("completionTokens", Count::Output),
+    count("totalTokens", Count::Total),
+    count("cache_write_tokens", Count::CacheCreation),
 ];
+pub(super) const OWN_KEY: Field<Fact> = told("is_byok", Fact::OwnKey);
+pub(super) const UPSTREAM: Field<Fact> = path("cost_details", &[told("upstream_inference_cost", Fact::UpstreamCost)]);
+
+/// MiniMax's errors come under a 200; those that have no text before them are no answers by themselves.
+const BASE_RESP: Field<Fact> = path("base_resp", &[told("status_code", Fact::FailureCode)]);
 
 static CHAT_ANSWER: [Field<Fact>; 7] = [
     told("model", Fact::Model),
@@ -264,7 +282,7 @@ static CHAT_ANSWER: [Field<Fact>; 7] = [
 ];
 
 /// Moonshot's streams tell their usage inside the last choice.
-static CHAT_EVENT: [Field<Fact>; 8] = [
+static CHAT_EVENT: [Field<Fact>; 9] = [
     told("model", Fact::Model),
     object(
         "choices",
@@ -284,6 +302,7 @@ static CHAT_EVENT: [Field<Fact>; 8] = [
     told("service_tier", Fact::ServiceTier),
     told("object", Fact::Kind),
     varying("obfuscation"),
+    BASE_RESP,
 ];
 
 /// `max_completion_tokens` and `max_tokens`, in the order of `BoundField`.
@@ -431,15 +450,41 @@ static RESPONSES_REQUEST: &[Field<Asked>] = fields! {
     ]
 };
 
-static RESPONSES_USAGE: [Field<Fact>; 7] = [
+static RESPONSES_USAGE: [Field<Fact>; 15] = [
     count("input_tokens", Count::Input),
     count("output_tokens", Count::Output),
     count("total_tokens", Count::Total),
     path("input_tokens_details", &INPUT_DETAILS),
     path("output_tokens_details", &OUTPUT_DETAILS),
-    told("cost", Fact::Cost { places: 0 }),
+    // OpenRouter; Perplexity's is an object.
+    Field {
+        name: "cost",
+        key: Some(Fact::Cost { places: 0 }),
+        want: Want::Value,
+        inside: &[told("total_cost", Fact::Cost { places: 0 })],
+    },
+    OWN_KEY,
+    UPSTREAM,
     told("cost_in_usd_ticks", Fact::Cost { places: 10 }),
+    // xAI.
+    path(
+        "server_side_tool_usage_details",
+        &[
+            count("web_search_calls", Count::WebSearches),
+            count("x_search_calls", Count::OtherSearches),
+            count("file_search_calls", Count::ToldFileSearches),
+            count("document_search_calls", Count::ToldFileSearches),
+        ],
+    ),
+    // Perplexity, in two versions.
+    path("tool_calls_details", &[path("search_web", &[INVOCATIONS]), path("web_search", &[INVOCATIONS])]),
+    // The chat's names, which relays leave as they are, or write a nothing into.
+    count("prompt_tokens", Count::Input),
+    count("completion_tokens", Count::Output),
+    path("prompt_tokens_details", &INPUT_DETAILS),
+    path("completion_tokens_details", &OUTPUT_DETAILS),
 ];
+const INVOCATIONS: Field<Fact> = count("invocation", Count::WebSearches);
 
 /// What a model inside of a tool used, which the totals leave out.
 static TOOL_USAGE: [Field<Fact>; 2] = [
@@ -484,7 +529,8 @@ static RESPONSES_EVENT: [Field<Fact>; 7] = [
     error("error"),
 ];
 
-static RESPONSES_ANSWER: [Field<Fact>; 8] = [
+static RESPONSES_ANSWER: [Field<Fact>; 9] = [
+    told("object", Fact::Kind),
     told("id", Fact::Id),
     told("model", Fact::Model),
     told("status", Fact::Kind),
@@ -566,8 +612,12 @@ static EMBEDDINGS_REQUEST: &[Field<Asked>] = fields! {
     ]
 };
 
-static EMBEDDINGS_ANSWER: [Field<Fact>; 3] =
-    [told("model", Fact::Model), error("error"), object("usage", Fact::Usage, &CHAT_USAGE)];
+static EMBEDDINGS_ANSWER: [Field<Fact>; 4] = [
+    told("model", Fact::Model),
+    error("error"),
+    object("usage", Fact::Usage, &CHAT_USAGE),
+    object("data", Fact::Made, &[]),
+];
 
 pub static EMBEDDINGS: Schema = Schema {
     name: "openai_embeddings",
@@ -662,6 +712,10 @@ static AUDIO_ANSWER: [Field<Fact>; 6] = [
             count("total_tokens", Count::Total),
             path("input_token_details", &[count("audio_tokens", Count::AudioInput)]),
             path("output_token_details", &[count("audio_tokens", Count::AudioOutput)]),
+            // Mistral.
+            told("prompt_audio_seconds", Fact::Seconds),
+            count("prompt_tokens", Count::Input),
+            count("completion_tokens", Count::Output),
         ],
     ),
 ];

@@ -28,6 +28,8 @@ pub struct Most {
 const PIECES: u64 = 1_000;
 /// What is thought about a search.
 const SEARCH_ROUND: u64 = 1_024;
+/// What rounds of a provider's own may read: a long context, a few times.
+const ROUNDS: Tokens = Tokens(2_000_000);
 /// Two days of sound.
 const SECONDS: u64 = 172_800;
 
@@ -35,7 +37,8 @@ impl Told {
     /// What can be true of it.
     #[must_use]
     pub fn within(mut self, most: &Most) -> Self {
-        if let Some(told) = self.input.filter(|told| told.input_tokens > most.input.believed) {
+        let believed = if self.rounds { most.input.believed.max(ROUNDS) } else { most.input.believed };
+        if let Some(told) = self.input.filter(|told| told.input_tokens > believed) {
             self.implausible = true;
             let input_tokens = most.input.instead.min(told.input_tokens);
             self.input = Some(Usage { input_tokens, ..Usage::default() });

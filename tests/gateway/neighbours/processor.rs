@@ -78,8 +78,9 @@ fn message(unread: &mut Vec<u8>) -> Option<Vec<u8>> {
 fn answered(message: &[u8], mode: &str) -> Vec<u8> {
     match fields(message)
         .into_iter()
-        .find(|(number, _)| [REQUEST_HEADERS, REQUEST_BODY, REQUEST_TRAILERS].contains(number))
+        .find(|(number, _)| [REQUEST_HEADERS, RESPONSE_HEADERS, REQUEST_BODY, REQUEST_TRAILERS].contains(number))
     {
+        Some((RESPONSE_HEADERS, _)) => field(2, &[]),
         Some((REQUEST_HEADERS, _)) => field(1, &[]),
         Some((REQUEST_TRAILERS, _)) => field(5, &[]),
         // `StreamedBodyResponse` has the fields of `HttpBody`: the bytes, and whether they are the last.
@@ -91,6 +92,7 @@ fn answered(message: &[u8], mode: &str) -> Vec<u8> {
 
 // Of `ProcessingRequest`.
 const REQUEST_HEADERS: u64 = 2;
+const RESPONSE_HEADERS: u64 = 3;
 const REQUEST_BODY: u64 = 4;
 const REQUEST_TRAILERS: u64 = 6;
 

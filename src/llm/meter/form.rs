@@ -1,0 +1,60 @@
+//! What a body is, as its head and its first bytes tell.
+
+/// What the answer's head says of its body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// JSON, one document or many in a row: NDJSON and arrays of answers are no other form.
+    Json,
+    /// Server-sent events.
+    EventStream,
+    /// AWS's binary event stream.
+    Binary,
+    /// Nothing but generated text (transcripts).
+    Text,
+    /// Compressed: only its size is known.
+    Encoded,
+    /// Of a type that isn't known, or of none.
+    Opaque,
+    /// A page for people: a login, a console, a proxy's error. No API answers in HTML.
+    Page,
+}
+
+impl Form {
+    pub fn of(content_type: Option<&[u8]>, content_encoding: Option<&[u8]>) -> Self {
+        let plain =
+            content_encoding.is_none_or(|encoding| encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity"));
+        let essence =
+            content_type.unwrap_or_default().split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+        let is = |names: &[&str]| names.iter().any(|name| essence.eq_ignore_ascii_case(name.as_bytes()));
+        if !plain {
+            if is(&["text/html", "application/xhtml+xml"]) { Self::Page } else { Self::Encoded }
+        } else if is(&["text/event-stream"]) {
+            Self::EventStream
+        } else if is(&["application/vnd.amazon.eventstream"]) {
+            Self::Binary
+        } else if is(&["application/json", "application/x-ndjson", "application/ndjson", "application/jsonl"]) {
+            Self::Json
+        } else if is(&["text/html", "application/xhtml+xml"]) {
+            Self::Page
+        } else if essence.get(..5).is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/")) {
+            Self::Text
+        } else {
+            Self::Opaque
+        }
+    }
+
+    /// Whether the answer comes while it is generated, so that what is missing of it was perhaps never made.
+    pub(super) const fn is_stream(self) -> bool {
+        matches!(self, Self::EventStream | Self::Binary)
+    }
+
+    /// Whether events may come under such a head.
+    pub(super) const fn may_be_events(self) -> bool {
+        !matches!(self, Self::Encoded | Self::Binary)
+    }
+}
+
+/// Whether it is the first of `data`, `event`, `id`, `retry` or a comment. No document of JSON begins with one of these.
+pub(super) fn begins_event(first: u8) -> bool {
+    b"deir:".contains(&first)
+}
