@@ -391,7 +391,8 @@ impl Exchange {
         let open_bound = request.bound().is_none();
         let edits = |leg: &Leg| {
             let most = leg.max_output.map_or(admitted.per_choice, |most| admitted.per_choice.min(most));
-            let bound = open_bound.then_some((leg.bound_field, most));
+            let writes = open_bound || request.is_bound_elsewhere(leg.bound_field);
+            let bound = writes.then_some((leg.bound_field, most));
             let rename = request.needs_name() || (leg.model != request.model && !request.model_in_path);
             request.edits(rename.then_some(leg.model.as_str()), bound, leg.ask_usage)
         };

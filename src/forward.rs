@@ -140,6 +140,25 @@ pub fn knows_beta(header: &str, flag: &str) -> bool {
     betas::LISTS.iter().any(|list| list.header == header && list.known(flag.as_bytes()).is_some())
 }
 
+impl Cut {
+    /// The body was read as JSON: it goes on under a name by which nobody reads it otherwise. A server takes a form's name for a
+    /// form, and Envoy's router takes a name of gRPC for gRPC, whose failures no `error_matcher` sees.
+    pub fn read_as_json(&mut self, headers: &Headers) {
+        const JSON: &[u8] = b"application/json";
+        let essence =
+            |written: &[u8]| written.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii().to_vec();
+        let is_json = |written: &[u8]| written == JSON || essence(written).eq_ignore_ascii_case(JSON);
+        if headers.get("content-type").is_some_and(|written| !is_json(written)) {
+            self.set.push(("content-type".to_owned(), String::from_utf8_lossy(JSON).into_owned()));
+        }
+    }
+}
+
+/// A flag that no table knows may pass if it is written as all are: a server that reads over anything else finds one of the table's in it.
+fn is_plain(flag: &[u8]) -> bool {
+    flag.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.=".contains(byte))
+}
+
 impl Allowed {
     /// Whether a header needs no entry, whatever the API.
     pub fn passes_anyhow(name: &str) -> bool {
@@ -203,7 +222,7 @@ impl Allowed {
                 _ if allowed || flag.is_empty() => false,
                 Some(betas::Flag::Harmless) => false,
                 Some(betas::Flag::Costs) => true,
-                None => self.unknown_betas == UnknownBetas::Drop,
+                None => self.unknown_betas == UnknownBetas::Drop || !is_plain(flag),
             };
             if drops {
                 dropped = true;

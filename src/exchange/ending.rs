@@ -36,8 +36,10 @@ pub struct Ending {
 }
 
 impl Ending {
-    /// Bits as in Envoy's `CoreResponseFlag`: the downstream connection ended (DC), or its protocol was broken (DPE).
-    const CLIENT_GONE: u64 = 1 << 14 | 1 << 18;
+    /// The client reset its stream of HTTP/2 (DR). Bits are those of Envoy's `CoreResponseFlag`.
+    pub const RESET: u64 = 1 << 28;
+    /// The downstream connection ended (DC), or its protocol was broken (DPE).
+    const CLIENT_GONE: u64 = 1 << 14 | 1 << 18 | Self::RESET;
     /// Envoy's heap was full, and this stream among those that held the most (OM).
     const OVERLOADED: u64 = 1 << 25;
     /// Envoy gave up waiting: route (UT), idle (SI), upstream and downstream stream durations (UMSDR, DT); or on the stream.

@@ -15,7 +15,7 @@ use crate::kept::{Id, StoredResponses};
 use crate::llm::path::{self, Free, FreePath};
 use crate::llm::schema::{self, Dialect, Schema};
 use crate::name::is_printable;
-use crate::outcome::{Outcome, Rejection, Reply, shown};
+use crate::outcome::{Crowd, Outcome, Rejection, Reply, shown};
 use crate::policy::{Policy, TenantIx};
 use crate::route::Sensitivity;
 use crate::tenant::Identity;
@@ -59,6 +59,11 @@ impl Side {
         })
     }
 
+    /// Too many of the tenant's are open for this one to go on.
+    pub fn crowded(&self, crowd: Crowd, headers: &Headers) -> Reply {
+        replied(Rejection::crowd(crowd), self.dialect, headers)
+    }
+
     /// What becomes of it where the route leads to this cluster.
     pub fn passage(
         &self,
@@ -89,10 +94,11 @@ impl Side {
             return Err(compressed(encoding));
         }
         let path = String::from_utf8_lossy(headers.get(":path").unwrap_or_default()).into_owned();
-        let cut = policy
+        let mut cut = policy
             .allowed
             .cut(headers, self.dialect, &path)
             .map_err(|unclear| Rejection::plain(Outcome::InvalidRequest, unclear.message()))?;
+        cut.read_as_json(headers);
         let path = cut.set.iter().find(|(name, _)| name == ":path").map_or(path, |(_, path)| path.clone());
         let Some(provider) = policy.provider(cluster) else { return Ok(Passage { cut, plan: None }) };
         let floor = policy

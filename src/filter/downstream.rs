@@ -302,6 +302,10 @@ impl HttpContext for Downstream {
         self.answer_body(size, end_of_stream)
     }
 
+    fn on_http_response_trailers(&mut self, _count: usize) -> Action {
+        self.answer_trailers()
+    }
+
     /// Called for every ending, also for those that no other callback sees: the one place where an exchange is settled.
     fn on_log(&mut self) {
         self.place = None;

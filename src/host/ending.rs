@@ -16,6 +16,12 @@ pub fn ending(told: Told, first: Option<&str>, last: Option<String>, routed: boo
         Told::Answered { status, complete } => (status, complete, true),
         _ => (status(), false, attribute(["upstream", "address"]).is_some_and(|address| !address.is_empty())),
     };
+    let flags = match number(["response", "flags"]).filter(|_| !complete) {
+        None => 0,
+        // Of a client that resets its stream with NO_ERROR Envoy says nothing, and all else that ends an answer early has a flag.
+        Some(0) if sent && (status == 0 || matches!(told, Told::Answered { .. })) => Ending::RESET,
+        Some(flags) => flags,
+    };
     let attempts = attempts();
     let first = || first.map(str::to_owned);
     let cluster = match last {
@@ -24,12 +30,5 @@ pub fn ending(told: Told, first: Option<&str>, last: Option<String>, routed: boo
         // A retry may have chosen another.
         None => cluster().or_else(first),
     };
-    Ending {
-        failed,
-        status,
-        flags: if complete { 0 } else { number(["response", "flags"]).unwrap_or(0) },
-        cluster,
-        sent,
-        attempts,
-    }
+    Ending { failed, status, flags, cluster, sent, attempts }
 }

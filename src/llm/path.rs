@@ -60,44 +60,49 @@ impl PathPattern {
         (models <= 1).then_some(Self { anywhere, segments })
     }
 
-    /// The model that the path names (empty where the pattern has none), or that it doesn't match.
+    /// The model that the path names (empty where the pattern has none), or that it doesn't match. Whoever writes a path of
+    /// thousands of segments is not known yet: each is looked at once.
     fn matches(&self, path: &[&[u8]]) -> Option<Vec<u8>> {
-        // Most patterns are told apart by their ends.
-        let last = path.last().copied().unwrap_or_default();
-        let may_end = match self.segments.last() {
-            Some(Segment::Fixed(name)) => last == name.as_bytes(),
-            Some(Segment::Model { ending }) => last.ends_with(ending.as_bytes()),
-            Some(Segment::Any) | None => true,
+        let is_model = |segment: &Segment| matches!(segment, Segment::Model { .. });
+        let (before, ending, after) = match self.segments.iter().position(is_model) {
+            Some(at) => {
+                let (before, rest) = self.segments.split_at_checked(at)?;
+                let (Segment::Model { ending }, after) = rest.split_first()? else { return None };
+                (before, Some(ending.as_bytes()), after)
+            }
+            None => (&[][..], None, &*self.segments),
         };
-        if !may_end {
+        let (path, last) = path.split_at_checked(path.len().checked_sub(after.len())?)?;
+        if !are(after, last) {
             return None;
         }
-        if !self.anywhere {
-            return follow(&self.segments, path);
+        let Some(ending) = ending else {
+            return (self.anywhere || path.is_empty()).then(Vec::new);
+        };
+        if !path.last()?.ends_with(ending) {
+            return None;
         }
+        let named = |from: usize| {
+            let (begins, name) = path.get(from..)?.split_at_checked(before.len())?;
+            if !are(before, begins) {
+                return None;
+            }
+            let name = name.join(&b'/');
+            name.strip_suffix(ending).filter(|name| !name.is_empty()).map(<[u8]>::to_vec)
+        };
         // From the end: the shortest beginning would find a model's name in somebody's prefix.
-        (0..=path.len()).rev().find_map(|from| follow(&self.segments, path.get(from..)?))
+        let most = if self.anywhere { path.len() } else { 0 };
+        (0..=most).rev().find_map(named)
     }
 }
 
-fn follow(pattern: &[Segment], path: &[&[u8]]) -> Option<Vec<u8>> {
-    let Some((first, pattern)) = pattern.split_first() else {
-        return path.is_empty().then(Vec::new);
+fn are(pattern: &[Segment], path: &[&[u8]]) -> bool {
+    let is = |(segment, written): (&Segment, &&[u8])| match segment {
+        Segment::Fixed(name) => name.as_bytes() == *written,
+        Segment::Any => true,
+        Segment::Model { .. } => false,
     };
-    match first {
-        Segment::Any => follow(pattern, path.get(1..)?),
-        Segment::Fixed(name) => {
-            let (segment, path) = path.split_first()?;
-            if *segment == name.as_bytes() { follow(pattern, path) } else { None }
-        }
-        Segment::Model { ending } => (1..=path.len()).find_map(|length| {
-            let (name, rest) = path.split_at_checked(length)?;
-            let name = name.join(&b'/');
-            let name = name.strip_suffix(ending.as_bytes()).filter(|name| !name.is_empty())?;
-            follow(pattern, rest)?;
-            Some(name.to_vec())
-        }),
-    }
+    pattern.len() == path.len() && pattern.iter().zip(path).all(is)
 }
 
 /// Finds the API of a request; the first route that matches decides.
@@ -319,6 +324,19 @@ mod tests {
 
     fn schema(path: &str) -> Option<&'static str> {
         of(path).map(|(schema, ..)| schema)
+    }
+
+    /// One that goes over it again from each of its segments takes hours, and a worker with it.
+    #[test]
+    fn a_path_of_thousands_of_segments_is_looked_at_once() {
+        let long = |beginning: &str, ending: &str| [&beginning.repeat(5_000), ending].concat();
+        for ending in ["/completions", "/chat/completions", "/invoke", "/x:generateContent", "/cancel"] {
+            for beginning in ["/deployments", "/model", "/models", "/v1/responses", "/a"] {
+                let path = long(beginning, ending);
+                let _ = (of(&path), free(&free_routes(), &[], b"POST", path.as_bytes()));
+            }
+        }
+        assert_eq!(schema(&long("/deployments", "/completions")), Some("openai_completions"));
     }
 
     #[test]

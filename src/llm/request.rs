@@ -360,6 +360,14 @@ impl Request {
         self.bounds.iter().flatten().filter_map(tokens).max()
     }
 
+    /// Whether the client wrote its bound only where a server that reads this field doesn't look. Those who read OpenAI's newer name
+    /// read the older one as well.
+    pub fn is_bound_elsewhere(&self, field: BoundField) -> bool {
+        let nth = field.slot();
+        let is_written = self.bounds.get(usize::from(nth)).copied().flatten().is_some();
+        nth > 0 && self.schema.slot(nth).is_some() && !is_written && self.bound().is_some()
+    }
+
     /// What the request may have a provider write into its cache, at most. Models of Anthropic's write what they are told to,
     /// for as long as they are told; of all others it is not known, and those that speak Anthropic's API may have both rates.
     pub fn writes(&self, model: &str) -> Writes {

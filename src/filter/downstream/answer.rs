@@ -89,4 +89,12 @@ impl Downstream {
             }
         }
     }
+
+    /// By trailers an answer has ended, too, and no byte of its body was the last.
+    pub(super) fn answer_trailers(&mut self) -> Action {
+        if let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.meters_answer()) {
+            exchange.answer_body(&[], true, clock::now);
+        }
+        Action::Continue
+    }
 }

@@ -26,6 +26,11 @@ impl Downstream {
                 Err(reply) => self.reply_after(coming, reply, tenant),
             };
         }
+        // No window counts these: what bounds them is how many of a tenant's may be open at once.
+        match plugin.waiting.enter(tenant) {
+            Ok(place) => self.place = Some(place),
+            Err(crowd) => return self.reply_after(Coming::Nothing, side.crowded(crowd, headers), tenant),
+        }
         match side.passage(policy, headers, attributes::cluster().as_deref(), kept::knows) {
             Ok(Passage { cut, plan }) => {
                 self.beside = true;

@@ -68,6 +68,8 @@ const BOUND: &str = "left out: the bound on the output is `max_tokens`";
 const NOT_N_PREDICT: Field<Asked> = never("n_predict", BOUND);
 const NOT_NUM_PREDICT: Field<Asked> = never("num_predict", BOUND);
 const NOT_NEW_TOKENS: Field<Asked> = never("max_new_tokens", BOUND);
+/// Of a few bytes, one makes a prompt of any length.
+const NOT_TEMPLATE: Field<Asked> = never("chat_template", "left out: how a prompt is written is the server's to say");
 const STORE: Field<Asked> = asked("store", Asked::Store);
 
 static CHAT_REQUEST: &[Field<Asked>] = fields! {
@@ -88,8 +90,12 @@ static CHAT_REQUEST: &[Field<Asked>] = fields! {
     SEARCH,
     LIVE_SEARCH,
     PLUGINS,
-    // vLLM's.
+    // vLLM's, llama.cpp's and the Transformers' words for it.
     asked("best_of", Asked::Choices),
+    asked("n_cmpl", Asked::Choices),
+    asked("num_return_sequences", Asked::Choices),
+    NOT_TEMPLATE,
+    path("chat_template_kwargs", &[NOT_TEMPLATE]),
     asked("speed", Asked::Speed),
     asked("inference_geo", Asked::Region),
     NOT_N_PREDICT,
@@ -120,7 +126,7 @@ static CHAT_REQUEST: &[Field<Asked>] = fields! {
         "transforms" "usage" "image_config" "citation_options" "return_images" "return_related_questions"
         "search_domain_filter" "search_mode" "search_recency_filter"
         // vLLM, SGLang, llama.cpp, LM Studio, Ollama.
-        "add_generation_prompt" "bad_words" "cache_prompt" "chat_template" "chat_template_kwargs" "continue_final_message"
+        "add_generation_prompt" "bad_words" "cache_prompt" "continue_final_message"
         "ignore_eos" "id_slot"
         "include_stop_str_in_output" "keep_alive" "length_penalty" "min_p" "mirostat" "mirostat_eta" "mirostat_tau"
         "n_keep" "n_probs" "grammar" "guided_choice" "guided_grammar"
