@@ -249,7 +249,7 @@ async fn a_client_that_closes_its_writing_half_has_left_and_pays_for_the_time_it
 #[tokio::test(flavor = "multi_thread")]
 async fn who_waits_to_be_told_to_send_the_body_is_told() {
     let mut policies = [policy(json!({"expects": free_tenant()})), policy(json!({"expects": free_tenant()}))];
-    policies[1]["held_heads"] = json!(false);
+    policies[1]["hold_headers"] = json!(false);
     for (name, policy) in ["expect-held", "expect-sent"].into_iter().zip(policies) {
         let gateway = Gateway::start(Setup::new(name, policy)).await;
         let asked = chat("expects").header("expect", "100-continue").sim("tokens=2");
@@ -267,10 +267,10 @@ async fn who_waits_to_be_told_to_send_the_body_is_told() {
         assert!(until("\r\n\r\n", &mut socket).await.starts_with("HTTP/1.1 100 "), "{name}");
         socket.write_all(&body).await.unwrap();
         assert!(until("\"usage\"", &mut socket).await.starts_with("HTTP/1.1 200 "), "{name}");
-        // What can't be paid is refused before anything of the body came.
+        // What is too large is refused before anything of the body came; Envoy has told its client to go on all the same.
         let mut socket = TcpStream::connect(gateway.addr).await.unwrap();
         socket.write_all(asked.head_text(1 << 30).as_bytes()).await.unwrap();
-        assert!(until("\r\n\r\n", &mut socket).await.starts_with("HTTP/1.1 413 "), "{name}");
+        until("HTTP/1.1 413 ", &mut socket).await;
     }
 }
 

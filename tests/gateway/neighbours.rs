@@ -9,7 +9,7 @@ use hyper::body::{Bytes, Frame};
 use serde_json::{Value, json};
 
 use crate::client::{Chat, Frames, ask_h2, chat};
-use crate::envoy::{Gateway, Setup, free_tenant, policy};
+use crate::envoy::{Gateway, Setup, fixtures, free_tenant, policy};
 
 /// What a filter does with a body, by its name here. To compare with, one that does nothing.
 const KINDS: [&str; 7] =
@@ -172,7 +172,8 @@ async fn every_byte_comes_through_filters_that_hold_it_too() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_in_one_frame_comes_through_a_filter_that_holds_the_answers_head() {
     let gateway = gateway("neighbours-heads").await;
-    let sent = std::fs::read_to_string("tests/fixtures/openai_chat/openai_sse_usage_chunk/answer.sse").unwrap();
+    let sent = fixtures().join("openai_chat/openai_sse_usage_chunk/answer.sse");
+    let sent = std::fs::read_to_string(sent).unwrap();
     let events = sent.split_inclusive("\n\n").filter(|event| !event.contains("\"usage\":{"));
     let kept: String = events.collect();
     assert!(kept.len() < sent.len() && kept.ends_with("data: [DONE]\n\n"));
