@@ -21,7 +21,7 @@ use super::estimate::Sizes;
 use super::form::{self, FormReader};
 use super::hidden::Hidden;
 use super::path::Called;
-use super::schema::{Asked, CACHING, Item, Output, Schema, Slot, is_anthropics};
+use super::schema::{Asked, BoundField, CACHING, Item, Output, Schema, Slot, is_anthropics};
 use super::tools::{Hosted, Kind, Piece};
 use crate::json::{Container, Malformed, Scanner};
 use crate::kept::Id;
