@@ -53,8 +53,8 @@ impl Input {
 
     /// What it only points at, beside what it holds.
     pub(super) fn hidden(&self, leg: &Leg, shown: Tokens) -> Tokens {
-        let most = |beyond: &Box<Beyond>| beyond.hidden.most(beyond.context(leg).less(shown), beyond.figures.most);
-        self.beyond.as_ref().map_or(Tokens(0), most)
+        let Some(beyond) = &self.beyond else { return Tokens(0) };
+        beyond.hidden.most(beyond.context(leg).less(shown), beyond.figures.most)
     }
 
     /// For the settlement of an answer without usage, without what hosted tools bring.

@@ -118,14 +118,14 @@ fn what_a_response_holds_is_written_once_and_known_to_all_workers() {
     let held = || with(|host| host.keys().iter().filter(|key| key.starts_with("nexus:held1:")).count());
     for stored in ["own", "any"] {
         let gateway = Gateway::configured(&configured(stored));
-        let before = MADE.find(r#""usage""#).unwrap();
-        let stream = made(&gateway, "acme", &[&MADE[..before]]);
+        let (before, usage) = MADE.split_at(MADE.find(r#""usage""#).unwrap());
+        let stream = made(&gateway, "acme", &[before]);
         assert_eq!(held(), 0, "{stored}: nothing is told yet");
         assert_eq!(
             outcome(&asked(&gateway, "acme", "POST", "/v1/responses", go_on)).as_deref(),
             Some("request_budget_exceeded")
         );
-        stream.answer_body(&MADE.as_bytes()[before..], true);
+        stream.answer_body(usage.as_bytes(), true);
         assert_eq!(held(), 1, "{stored}");
         assert!(gateway.configure(configured(stored).to_string().as_bytes()));
         for body in [go_on, by_items] {
