@@ -189,14 +189,19 @@ fn an_answer_of_envoys_own_is_not_metered() {
 #[test]
 fn a_request_that_was_never_answered_gives_its_reservation_back() {
     const CLIENT_GONE: u64 = 1 << 14;
-    // Before a connection was there it cost nothing; behind it, the answer may have been generated.
-    for (sent, cost) in [(false, 0), (true, 50 * 2_000 + BODY.len().div_ceil(4) as u64 * 1_000)] {
+    const CLIENT_RESET: u64 = 1 << 28;
+    let whole = 50 * 2_000 + BODY.len().div_ceil(4) as u64 * 1_000;
+    // Before a connection was there it cost nothing; behind it, the answer may have been generated. A stream of HTTP/2 that is
+    // reset with NO_ERROR leaves no flag.
+    for (sent, flags, cost) in
+        [(false, CLIENT_GONE, 0), (true, CLIENT_GONE, whole), (true, CLIENT_RESET, whole), (true, 0, whole)]
+    {
         let gateway = Gateway::configured(&configuration());
         let stream = admitted(&gateway, BODY);
         if sent {
             stream.attribute("upstream.address", b"127.0.0.1:8080");
         }
-        stream.number("response.flags", CLIENT_GONE);
+        stream.number("response.flags", flags);
         // Time enough for all that it was bounded to.
         with(|host| host.clock = UnixNanos(host.clock.0 + 1_000_000_000));
         stream.end();
@@ -218,6 +223,27 @@ fn a_stream_that_broke_off_is_charged_for_what_was_seen() {
     assert_eq!(record["output_tokens"], 2);
     assert_eq!(reserved(), NanoUsd(0));
     assert!(cell().lifetime() > NanoUsd(0));
+}
+
+/// By HTTP/2 a client may reset its stream: with NO_ERROR, Envoy has no flag for it.
+#[test]
+fn an_answer_that_its_client_reset_is_left_and_not_whole() {
+    let first = format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{}\"}}}}]}}\n\n", "four".repeat(25));
+    for flags in [1 << 28, 0] {
+        for body in [STREAM, BODY] {
+            let gateway = Gateway::configured(&configuration());
+            let stream = admitted(&gateway, body);
+            let content_type = if body == STREAM { "text/event-stream" } else { "application/json" };
+            stream.answer_headers(&[(":status", "200"), ("content-type", content_type)], false);
+            stream.answer_body(if body == STREAM { first.as_bytes() } else { &ANSWER.as_bytes()[..40] }, false);
+            stream.number("response.flags", flags);
+            with(|host| host.clock = UnixNanos(host.clock.0 + 1_000_000_000));
+            stream.end();
+            let record = stream.record().unwrap();
+            assert_eq!((&record["outcome"], &record["usage_source"]), (&json!("client_closed"), &json!("estimated")));
+            assert!(record["output_tokens"].as_u64() >= Some(25), "{record}");
+        }
+    }
 }
 
 #[test]

@@ -385,3 +385,23 @@ fn what_the_filter_costs_is_sampled() {
     }
     assert_eq!(told().len(), 2);
 }
+
+/// Behind a form's name a server reads a form, and behind one of gRPC Envoy's router counts failures that no matcher sees.
+#[test]
+fn a_body_that_was_read_as_json_goes_on_as_json() {
+    for (written, on) in [
+        ("application/json", "application/json"),
+        ("Application/JSON; charset=utf-8", "Application/JSON; charset=utf-8"),
+        ("application/x-www-form-urlencoded", "application/json"),
+        ("application/grpc", "application/json"),
+        ("application/grpc-web+json", "application/json"),
+        ("text/plain", "application/json"),
+        ("multipart/form-data; boundary=b", "application/json"),
+    ] {
+        let gateway = Gateway::configured(&configuration());
+        let stream = gateway.stream();
+        stream.request_headers(&head(&[("content-type", written)]), false);
+        stream.request_body(BODY.as_bytes(), true);
+        assert_eq!(stream.upstream().unwrap().header("content-type"), Some(on), "{written}");
+    }
+}

@@ -61,6 +61,29 @@ fn another_tenant_has_places_of_its_own() {
     assert_eq!((other.reply(), waiting.reply()), (None, None));
 }
 
+/// No window counts what is free: without a place, one tenant's could take all the requests that a provider's cluster may have.
+#[test]
+fn what_is_free_holds_a_place_until_its_answer_has_ended() {
+    let gateway = gateway("max_waiting_bodies", 1);
+    let asked = || {
+        let stream = gateway.stream();
+        let head = [(":method", "POST"), (":path", "/v1/responses/input_tokens"), ("x-tenant-id", "acme")];
+        stream.request_headers(&head, false);
+        stream
+    };
+    let first = asked();
+    first.request_body(b"{}", true);
+    first.answer_headers(&[(":status", "200")], false);
+    assert_eq!(first.reply(), None);
+    let refused = asked();
+    assert_eq!(refusal(&refused), (FULL.0.into(), FULL.1.into()));
+    refused.end();
+    assert!(is_full(&gateway));
+    first.answer_body(b"{}", true);
+    first.end();
+    assert_eq!(asked().reply(), None);
+}
+
 /// What a place may end with, each on a request that holds the only one.
 #[test]
 fn every_ending_gives_the_place_back() {

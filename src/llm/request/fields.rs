@@ -296,7 +296,9 @@ impl Fields {
             }
             Asked::Refers(field) => {
                 once(field, hit, false)?;
-                if let Some(id) = id(field, hit)? {
+                // A conversation may be an object with its id in it.
+                let holds_id = field == "conversation" && hit.found == Found::Opened(Container::Object);
+                if !holds_id && let Some(id) = id(field, hit)? {
                     self.refer(field, id)?;
                 }
             }
@@ -316,8 +318,9 @@ impl Fields {
                 once("input.type", hit, false)?;
                 self.item.kind = match hit.found {
                     Found::Null => Kind::Unsaid,
-                    Found::Text { text: "item_reference", .. } => Kind::Reference,
-                    _ => Kind::Other,
+                    Found::Text { text, .. } if text != "item_reference" => Kind::Other,
+                    // A list of kinds, too: whoever reads its first finds a reference in it.
+                    _ => Kind::Reference,
                 };
             }
             Asked::ItemId => {

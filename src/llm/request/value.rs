@@ -27,7 +27,7 @@ pub(super) fn name(field: &'static str, hit: &Hit<'_, Asked>) -> Result<String, 
 pub(super) fn id(field: &'static str, hit: &Hit<'_, Asked>) -> Result<Option<Id>, Invalid> {
     match hit.found {
         Found::Text { text, cut: false } => Ok((!text.is_empty()).then(|| Id::of(text))),
-        Found::Null | Found::Opened(_) | Found::Closed { .. } => Ok(None),
+        Found::Null | Found::Closed { .. } => Ok(None),
         _ => Err(Invalid::Wrong { field, expected: "an id of at most 256 bytes" }),
     }
 }
