@@ -435,7 +435,7 @@ fn a_usage_that_text_follows_is_not_the_last() {
 fn a_stream_that_repeats_its_text_in_each_event_has_said_it_once() {
     let text = "a stone under the quiet river ".repeat(5);
     let event = |field: &str, size: usize| {
-        let text = &text[..size];
+        let text = text.get(..size).unwrap();
         match field {
             "content" => format!(r#"data: {{"choices":[{{"index":0,"delta":{{"content":"{text}"}}}}]}}"#),
             _ => format!(
