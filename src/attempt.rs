@@ -180,8 +180,9 @@ impl Failed {
     }
 
     pub fn of(number: u64, provider: &str, status: u64, reading: Option<Reading>) -> Self {
-        let usage =
-            |reading: &Reading| reading.told.is_whole().then(|| reading.told.usage(Tokens::default, Tokens::default));
+        let usage = |reading: &Reading| {
+            reading.reported.is_whole().then(|| reading.reported.usage(Tokens::default, Tokens::default))
+        };
         let usage = reading.as_ref().and_then(usage);
         let service_tier = reading.and_then(|reading| reading.service_tier);
         let refused = (status < 500).then_some(status);

@@ -134,8 +134,8 @@ impl Cluster {
 pub struct Known {
     /// When somebody asked last, answered or not.
     pub asked: UnixNanos,
-    /// When the states were told.
-    pub told: UnixNanos,
+    /// When the states were learnt.
+    pub learnt: UnixNanos,
     pub providers: Vec<Standing>,
 }
 
@@ -168,7 +168,7 @@ impl Known {
     fn read(bytes: &[u8], policy: &Policy) -> Option<Self> {
         let (version, rest) = bytes.split_first()?;
         let (asked, rest) = rest.split_first_chunk::<8>()?;
-        let (told, rest) = rest.split_first_chunk::<8>()?;
+        let (learnt, rest) = rest.split_first_chunk::<8>()?;
         if *version != VERSION || rest.len() != watched(policy).saturating_mul(PER_PROVIDER) {
             return None;
         }
@@ -179,12 +179,12 @@ impl Known {
         };
         let providers = rest.chunks(PER_PROVIDER).map(standing).collect::<Option<Vec<_>>>()?;
         let time = |bytes: &[u8; 8]| UnixNanos(u64::from_le_bytes(*bytes));
-        Some(Self { asked: time(asked), told: time(told), providers })
+        Some(Self { asked: time(asked), learnt: time(learnt), providers })
     }
 
     pub fn encode(&self, policy: &Policy) -> Vec<u8> {
         let mut bytes = vec![VERSION];
-        for number in [self.asked.0, self.told.0] {
+        for number in [self.asked.0, self.learnt.0] {
             bytes.extend(number.to_le_bytes());
         }
         for at in 0..watched(policy) {
@@ -200,20 +200,20 @@ impl Known {
         apart(now, self.asked) >= PERIOD_NANOS
     }
 
-    /// Takes in what Envoy told. A state that stays keeps its beginning.
-    pub fn tell(&mut self, seen: &[Seen], now: UnixNanos) {
+    /// Takes in what Envoy said. A state that stays keeps its beginning.
+    pub fn learn(&mut self, seen: &[Seen], now: UnixNanos) {
         let seconds = now.0 / 1_000_000_000;
         let standing = |(at, seen): (usize, &Seen)| match self.providers.get(at) {
             Some(before) if before.state == seen.state => *before,
             _ => Standing { state: seen.state, since: seconds },
         };
         self.providers = seen.iter().enumerate().map(standing).collect();
-        self.told = now;
+        self.learnt = now;
     }
 
     /// Whether a provider's circuit breaker is known to be open. What is not known is tried.
     pub fn is_open(&self, provider: usize, now: UnixNanos) -> bool {
-        let fresh = apart(now, self.told) <= STALE_SECONDS.saturating_mul(1_000_000_000);
+        let fresh = apart(now, self.learnt) <= STALE_SECONDS.saturating_mul(1_000_000_000);
         let state = self.providers.get(provider).map(|standing| standing.state);
         fresh && state.is_some_and(State::is_open)
     }
@@ -291,8 +291,8 @@ pub(crate) mod tests {
         let policy = policy();
         let at = |seconds: u64| UnixNanos(NOON.0 + seconds * 1_000_000_000);
         let mut known = Known { asked: NOON, ..Known::default() };
-        known.tell(&seen(&policy, &clusters(WELL, OUT)).unwrap(), NOON);
-        known.tell(&seen(&policy, &clusters(OUT, OUT)).unwrap(), at(60));
+        known.learn(&seen(&policy, &clusters(WELL, OUT)).unwrap(), NOON);
+        known.learn(&seen(&policy, &clusters(OUT, OUT)).unwrap(), at(60));
         let since: Vec<_> = known.providers.iter().map(|standing| standing.since).collect();
         assert_eq!(since, [1_800_000_060, 1_800_000_000, 1_800_000_000, 1_800_000_000]);
         let bytes = known.encode(&policy);

@@ -76,7 +76,7 @@ enum Phase {
     Early(Outcome),
     /// Answered by the gateway itself; by which of the tenant's limits, if one was full.
     Refused(Outcome, Option<&'static str>),
-    /// Everything is told.
+    /// Its record is written.
     Over,
 }
 
@@ -152,9 +152,9 @@ struct Answer {
     refused: Option<u64>,
 }
 
-/// What is known of an ending before Envoy is asked.
+/// What is known of an outcome before Envoy is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Told {
+pub enum Known {
     /// By the gateway itself.
     Refused {
         status: u64,
@@ -429,14 +429,14 @@ impl Exchange {
         matches!(self.phase, Phase::Open(_))
     }
 
-    pub fn told(&self) -> Told {
+    pub fn known(&self) -> Known {
         match &self.phase {
-            Phase::Refused(outcome, _) => Told::Refused { status: outcome.status().into() },
+            Phase::Refused(outcome, _) => Known::Refused { status: outcome.status().into() },
             Phase::Open(open) => match open.answer.as_ref() {
-                Some(Answer { status, complete, .. }) => Told::Answered { status: *status, complete: *complete },
-                None => Told::Nothing,
+                Some(Answer { status, complete, .. }) => Known::Answered { status: *status, complete: *complete },
+                None => Known::Nothing,
             },
-            _ => Told::Nothing,
+            _ => Known::Nothing,
         }
     }
 

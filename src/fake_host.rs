@@ -102,7 +102,7 @@ pub struct Host {
     questions: BTreeMap<u32, Question>,
     last_question: u32,
     /// What came back for the call whose callback runs.
-    told: Option<Seen>,
+    said: Option<Seen>,
     /// The context whose callback runs.
     active: u32,
 }
@@ -137,7 +137,7 @@ impl Host {
             streams: BTreeMap::new(),
             questions: BTreeMap::new(),
             last_question: 0,
-            told: None,
+            said: None,
             active: 0,
         }
     }
@@ -207,7 +207,7 @@ impl Host {
     fn buffer(&mut self, buffer: BufferType, start: usize, length: usize) -> Result<Vec<u8>, Status> {
         let bytes = match buffer {
             BufferType::PluginConfiguration => &self.configuration,
-            BufferType::HttpCallResponseBody => &self.told.as_ref().ok_or(Status::NotFound)?.body,
+            BufferType::HttpCallResponseBody => &self.said.as_ref().ok_or(Status::NotFound)?.body,
             _ => self.body(buffer)?,
         };
         let end = start.checked_add(length).ok_or(Status::BadArgument)?.min(bytes.len());
@@ -244,7 +244,7 @@ impl Host {
     /// Headers can be read while they are held and in `on_log`, and nowhere else: `BadArgument`.
     fn headers(&mut self, map: MapType) -> Result<Headers, Status> {
         if map == MapType::HttpCallResponseHeaders {
-            return self.told.as_ref().map(|told| told.headers.clone()).ok_or(Status::BadArgument);
+            return self.said.as_ref().map(|said| said.headers.clone()).ok_or(Status::BadArgument);
         }
         let stream = self.stream().ok_or(Status::BadArgument)?;
         let logging = stream.logging;

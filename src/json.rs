@@ -34,7 +34,7 @@ pub struct Field<K: 'static> {
 
 impl<K> Field<K> {
     /// The last of the fields of an object may have no name: it stands for each key that the others don't name, so that what a
-    /// table doesn't know is told, too. What it is found by is its value, and all that is in it, if it leads to itself.
+    /// table doesn't know is reported, too. What it is found by is its value, and all that is in it, if it leads to itself.
     pub const fn is_rest(&self) -> bool {
         self.name.is_empty()
     }
@@ -51,7 +51,7 @@ pub enum Want {
     Presence,
 }
 
-/// As the last of an object's fields: every key that none before it has. The key is told, and then its value.
+/// As the last of an object's fields: every key that none before it has. The key is reported, and then its value.
 pub const OTHERS: &str = "*";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +92,7 @@ pub struct Hit<'a, K> {
     pub member: u64,
     /// The same object had this key before, or the key is in other letters: readers of the document may disagree about which
     /// one counts.
-    /// Told of the field's value itself (of a container when it opens), not of the elements of an array.
+    /// Reported of the field's value itself (of a container when it opens), not of the elements of an array.
     pub repeated: bool,
 }
 

@@ -19,7 +19,7 @@ pub enum StoredResponses {
     Own,
     /// Whoever knows an id has what it stands for, whosever it is.
     Any,
-    /// Providers are told to keep nothing, and nothing is asked of what they have.
+    /// Providers are asked to keep nothing, and nothing is asked of what they have.
     Refuse,
 }
 

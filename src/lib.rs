@@ -1,6 +1,6 @@
 //! Nexus AI Gateway for Envoy: tenants and money for a stock Envoy, in one proxy-wasm filter.
 //!
-//! The way of a request, and where it is told:
+//! The way of a request, and where it is written:
 //!
 //! 1. [`filter`]: Envoy's callbacks. Bytes in, one call to the core, its answer applied.
 //! 2. [`exchange`]: the order of things, as a state machine without IO.

@@ -37,7 +37,7 @@ pub enum Outcome {
     ProviderRejected,
     /// The provider's own rate limit (429).
     ProviderRateLimited,
-    /// The provider failed (5xx), or told of an error inside a 200.
+    /// The provider failed (5xx), or reported an error inside a 200.
     ProviderError,
     /// The answer broke off in the middle, on the provider's side.
     ProviderAborted,
@@ -112,13 +112,13 @@ pub enum Crowd {
     Bytes { most: u64 },
 }
 
-/// A refusal, before it is known in which dialect it is told.
+/// A refusal, before its dialect is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
     pub outcome: Outcome,
     pub message: String,
     pub detail: Option<Box<Detail>>,
-    /// Seconds until it may be worth trying again, as a client is told.
+    /// Seconds until it may be worth trying again, as a client reads it.
     pub retry_after: Option<u64>,
     pub headers: Vec<(&'static str, String)>,
 }
@@ -152,8 +152,8 @@ pub enum Figure {
     Usd(String),
 }
 
-/// Longer than this (a minute's window), an SDK must be told not to sleep through it: three official ones otherwise do as they
-/// are told.
+/// Longer than this (a minute's window), an SDK must be asked not to sleep through it: three official ones otherwise sleep as
+/// long as `retry-after` says.
 const LONGEST_SLEEP_MS: u64 = 60_000;
 /// The longest name of a model that a message repeats, in characters.
 const LONGEST_NAME: usize = 96;
@@ -191,7 +191,7 @@ impl Rejection {
         let mut rejection = Self::plain(outcome, message(refusal));
         rejection.detail = Some(Box::new(detail));
         if !money || refusal.in_flight {
-            // A request that can never pass is told a wait all the same (429 always has one), and not to use it.
+            // A request that can never pass gets a wait all the same (429 always has one), and not to use it.
             let wait = refusal.retry_ms.unwrap_or(LONGEST_SLEEP_MS);
             let seconds = wait.div_ceil(1_000);
             rejection.retry_after = Some(seconds);
@@ -393,8 +393,8 @@ mod tests {
             ] {
                 let reply =
                     Rejection::limit(&refusal(guard, wait), &Standing::default()).in_dialect(Dialect::OpenAi, "");
-                let told = (header(&reply, "retry-after"), header(&reply, "retry-after-ms"));
-                assert_eq!((reply.status, told), (429, (Some(retry.0), Some(retry.1))));
+                let said = (header(&reply, "retry-after"), header(&reply, "retry-after-ms"));
+                assert_eq!((reply.status, said), (429, (Some(retry.0), Some(retry.1))));
                 assert_eq!(header(&reply, "x-should-retry"), should);
             }
         }

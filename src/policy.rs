@@ -258,7 +258,7 @@ impl Policy {
         }
     }
 
-    /// Whether this tenant's own gauges are told: several under one label would overwrite each other.
+    /// Whether this tenant's own gauges are published: several under one label would overwrite each other.
     pub fn has_gauges(&self, tenant: &str) -> bool {
         match &self.tenant_labels {
             TenantLabels::Names => true,

@@ -1,4 +1,4 @@
-//! Limits and budgets that several Envoys share: what a rate limit service is asked and told by Envoy's own `ratelimit`
+//! Limits and budgets that several Envoys share: what Envoy's own `ratelimit` filters ask a rate limit service, and publish to it
 //! filters, and what its refusals mean.
 //!
 //! Trade-off: the service adds and compares, and takes nothing back. So requests are counted by it before the call, and
@@ -6,9 +6,9 @@
 //! under way meanwhile is bounded by each Envoy's share: [`Replicas::in_flight`].
 //!
 //! A budget of $0.000001 and one of $1,000,000 don't fit the same unit of a service whose limits have 32 bits. So each
-//! budget has its own, a power of ten of nano-USD: the smallest in which it is at most [`MOST_UNITS`]. What is told are the
+//! budget has its own, a power of ten of nano-USD: the smallest in which it is at most [`MOST_UNITS`]. What is published are the
 //! whole units that the tenant's charges of all time have passed since the last time: no remainder is lost or rounded up, and
-//! what was charged while the service was away is told by the next answer after it.
+//! what was charged while the service was unavailable is published with the next answer after it.
 
 use crate::calendar::{Calendar, rfc3339};
 use crate::headers::Headers;
@@ -61,9 +61,9 @@ pub fn question(tenant: &str, tier: &str, rules: &Rules, reservation: &Reservati
     states
 }
 
-/// What the service is told at the end, if it was told of all up to `before`. What is late is told to no day and no month
+/// What is published to the service at the end, if all up to `before` was. What is late is published to no day and no month
 /// that it wasn't charged in.
-pub fn told(rules: &Rules, before: NanoUsd, charged: Charged, tokens: Tokens) -> Vec<State> {
+pub fn published(rules: &Rules, before: NanoUsd, charged: Charged, tokens: Tokens) -> Vec<State> {
     let mut states = Vec::new();
     if rules.get(Guard::TokensPerMinute).limit.is_some() {
         states.push(("nexus_tokens", tokens.0.min(MOST_HITS).to_string()));
@@ -136,10 +136,10 @@ fn tightest(rules: &Rules, headers: &Headers) -> Option<(Guard, Level)> {
     let [limit, remaining, reset] = STANDING;
     // The figure comes first, then all windows.
     let digits = headers.get(limit)?.iter().take_while(|byte| byte.is_ascii_digit());
-    let told = digits.fold(0, |told: u32, byte| told.saturating_mul(10).saturating_add(u32::from(byte & 15)));
+    let figured = digits.fold(0, |figured: u32, byte| figured.saturating_mul(10).saturating_add(u32::from(byte & 15)));
     let (remaining, reset_seconds) = (headers.number(remaining)?, headers.number(reset)?);
     let named = |guard: &Guard| rules.get(*guard).limit.map(|limit| (*guard, limit));
-    let fits = |(guard, limit): &(Guard, u64)| figure(*guard, *limit) == told && reset_seconds <= seconds(*guard);
+    let fits = |(guard, limit): &(Guard, u64)| figure(*guard, *limit) == figured && reset_seconds <= seconds(*guard);
     let (guard, limit) = COUNTS.iter().filter_map(named).find(fits)?;
     Some((guard, Level { limit, remaining, reset_seconds }))
 }

@@ -10,7 +10,7 @@ pub enum Identity<'a> {
     One(&'a str),
     /// Repeated, not UTF-8, or longer than any configured name.
     Unusable,
-    /// It has a control character: no client of HTTP can send one, so whoever set the header has passed on what it was told.
+    /// It has a control character: no client of HTTP can send one, so whoever set the header has passed on what it was given.
     Garbled,
 }
 

@@ -80,7 +80,7 @@ impl Exchange {
         let mut meter = Meter::new(open.schema, form, withhold_usage).with_ids(open.note_ids || open.note_sizes);
         if self.schema.dialect == Dialect::Aws {
             for (name, count) in COUNTED_IN_THE_HEAD {
-                meter.told(count, head.headers.number(name));
+                meter.reported(count, head.headers.number(name));
             }
         }
         let served = match self.schema.dialect {

@@ -6,7 +6,7 @@
 
 use crate::llm::brings::Items;
 use crate::llm::estimate::density::Density;
-use crate::llm::usage::{Most, Side, Told, Usage, UsageSource};
+use crate::llm::usage::{Most, Reported, Side, Usage, UsageSource};
 use crate::units::Tokens;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub(super) enum Evidence {
 pub(super) struct Answered {
     pub status: u64,
     /// What it reported, and whether that is the last word.
-    pub reported: Told,
+    pub reported: Reported,
     pub is_final: bool,
     /// What its text is taken for, with what is likely hidden behind it.
     pub shown: Tokens,
@@ -156,7 +156,7 @@ impl Evidence {
         let (reported, output) = match self {
             Self::AccountRefused | Self::Unanswered => return Charge::Nothing,
             // A stream would have begun to show; an answer in one piece may have been generated to its end.
-            Self::LeftUnderWay { after } => (Told::default(), request.unseen(*after)),
+            Self::LeftUnderWay { after } => (Reported::default(), request.unseen(*after)),
             // An error and nothing else is no output, under whatever status: providers don't bill for it.
             Self::Answered(answer) if !answer.is_final && answer.is_a_mere_error() => return Charge::Nothing,
             Self::Answered(answer) => {
@@ -165,7 +165,7 @@ impl Evidence {
                     let usage = reported.usage(Tokens::default, Tokens::default);
                     // Of these no answer tells: they came with the request.
                     let images = usage.images.max(request.items.given_images);
-                    let web_searches = usage.web_searches.max(request.items.untold_searches);
+                    let web_searches = usage.web_searches.max(request.items.uncounted_searches);
                     let usage = Usage { images, web_searches, characters: request.items.characters, ..usage };
                     return if reported.implausible { Charge::Implausible(usage) } else { Charge::Reported(usage) };
                 }
@@ -183,7 +183,7 @@ impl Evidence {
             images: usage.images.max(request.items.images).max(request.items.given_images),
             characters: request.items.characters,
             search_units: usage.search_units.max(request.items.search_units),
-            web_searches: usage.web_searches.max(hosted.web_searches).max(request.items.untold_searches),
+            web_searches: usage.web_searches.max(hosted.web_searches).max(request.items.uncounted_searches),
             file_searches: usage.file_searches.max(hosted.file_searches),
             container_sessions: usage.container_sessions.max(hosted.container_sessions),
             ..usage
@@ -204,7 +204,7 @@ impl Answered {
     }
 
     /// A report that broke off, or came a little before the end, and what came since.
-    fn so_far(&self, reported: Told, density: Density) -> Told {
+    fn so_far(&self, reported: Reported, density: Density) -> Reported {
         if reported.is_whole() { reported.growing_by(density.output.tokens(self.uncounted)) } else { reported }
     }
 

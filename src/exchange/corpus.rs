@@ -115,7 +115,7 @@ impl Case {
     }
 
     /// What the exchange comes to when its answer comes in these pieces, and ends with the last.
-    fn told(&self, policy: &Policy, pieces: &[&[u8]], whole: bool) -> Option<Record> {
+    fn record(&self, policy: &Policy, pieces: &[&[u8]], whole: bool) -> Option<Record> {
         let mut exchange = self.sent(policy)?;
         for (nth, piece) in pieces.iter().enumerate() {
             exchange.answer_body(piece, whole && nth + 1 == pieces.len(), || NOW);
@@ -209,7 +209,7 @@ fn every_case_is_counted_and_priced_as_it_says() {
     let policy = policy();
     let (mut all, mut refused) = (Vec::new(), 0);
     for case in cases() {
-        match case.told(&policy, &[&case.bytes()], true) {
+        match case.record(&policy, &[&case.bytes()], true) {
             Some(record) => all.extend(faults(&case, &record)),
             None => refused += 1,
         }
@@ -224,16 +224,16 @@ fn no_chunking_changes_what_a_case_comes_to() {
     let mut faults = Vec::new();
     for case in cases() {
         let bytes = case.bytes();
-        let Some(whole) = case.told(&policy, &[&bytes], true) else { continue };
+        let Some(whole) = case.record(&policy, &[&bytes], true) else { continue };
         let single: Vec<&[u8]> = bytes.chunks(1).collect();
         let mut check = |how: String, record: Option<Record>| {
             if record.as_ref() != Some(&whole) {
                 faults.push(format!("{}: {how}: {record:?}\ninstead of {whole:?}", case.name));
             }
         };
-        check("one byte at a time".to_owned(), case.told(&policy, &single, true));
+        check("one byte at a time".to_owned(), case.record(&policy, &single, true));
         for cut in 0..bytes.len() {
-            check(format!("split at {cut}"), case.told(&policy, &[&bytes[..cut], &bytes[cut..]], true));
+            check(format!("split at {cut}"), case.record(&policy, &[&bytes[..cut], &bytes[cut..]], true));
         }
     }
     assert_none(&faults);
@@ -246,12 +246,12 @@ fn a_case_cut_anywhere_is_never_free_after_output_nor_more_than_its_whole() {
     let mut faults = Vec::new();
     for case in cases().iter().filter(|case| case.expect.outcome == "success") {
         let bytes = case.bytes();
-        let whole = case.told(&policy, &[&bytes], true).unwrap();
+        let whole = case.record(&policy, &[&bytes], true).unwrap();
         let corrected =
             ["glm_sse_correction", "openai_json_duplicate_usage"].iter().any(|name| case.name.ends_with(name));
         let mut shown = Tokens(0);
         for cut in 0..bytes.len() {
-            let record = case.told(&policy, &[&bytes[..cut]], false).unwrap();
+            let record = case.record(&policy, &[&bytes[..cut]], false).unwrap();
             // A first byte is taken for a token until it is known better; and what is sold by the second needs none.
             if shown > Tokens(1)
                 && record.bill.usage.audio_seconds == 0

@@ -13,7 +13,7 @@ use crate::llm::estimate;
 use crate::llm::estimate::experience::Experience;
 use crate::llm::meter::Reading;
 use crate::llm::schema::Schema;
-use crate::llm::usage::{Told, UsageSource};
+use crate::llm::usage::{Reported, UsageSource};
 use crate::outcome::Outcome;
 use crate::policy::{OTHER, Policy, ReportedCost, TenantIx};
 use crate::record::{Bill, Record};
@@ -282,7 +282,7 @@ impl Answer {
         let Self { status, meter, length, first_byte, first_output, .. } = self;
         let (stream, non_streaming) = (request.stream, !request.stream && !meter.is_stream());
         let Reading {
-            mut told,
+            mut reported,
             cost,
             model,
             service_tier,
@@ -295,18 +295,18 @@ impl Answer {
             stray,
         } = meter.read();
         // What has no output, and is none, has not even an output of nothing.
-        if is_blank || (error && told.says_nothing(schema.contract)) {
-            told = Told::default();
+        if is_blank || (error && reported.says_nothing(schema.contract)) {
+            reported = Reported::default();
         }
         let error = error || (is_blank && ending.flags == 0 && status < 400);
-        let is_final = told.is_whole() && (finished || !stream || (ending.flags == 0 && uncounted == 0));
+        let is_final = reported.is_whole() && (finished || !stream || (ending.flags == 0 && uncounted == 0));
         let outcome = answered(ending, status, error, is_final);
         let shown = estimate::output(schema, generated, stream, error, request.density);
         let seen = estimate::seen(generated, request.density);
         let elapsed = now.since(sent);
-        let is_plausible = !told.within(&request.most(seen, elapsed)).implausible;
+        let is_plausible = !reported.within(&request.most(seen, elapsed)).implausible;
         let experience = if is_final && is_plausible && input.is_plain() {
-            let usage = told.usage(Tokens::default, Tokens::default);
+            let usage = reported.usage(Tokens::default, Tokens::default);
             // An answer in one piece is written before it is sent, however slowly it is read.
             let took = first_byte.filter(|_| non_streaming).map_or(elapsed, |at| at.since(sent));
             Experience::of(&input.sizes, generated, non_streaming, shown, request.likely_input, &usage, took)
@@ -315,7 +315,7 @@ impl Answer {
         };
         let answered = Answered {
             status,
-            reported: told,
+            reported,
             is_final,
             shown,
             seen,
@@ -330,7 +330,7 @@ impl Answer {
             success: outcome == Outcome::Success,
             accepted,
         };
-        let usage_mismatch = is_final && told.mismatch;
+        let usage_mismatch = is_final && reported.mismatch;
         let read = Read { model: model.unwrap_or_default(), service_tier, provider_cost: cost, usage_mismatch };
         Weighed { outcome, evidence: Evidence::Answered(answered), read, experience }
     }

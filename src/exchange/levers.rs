@@ -161,7 +161,7 @@ impl Wish<'_> {
 fn unknown(name: &str) -> Rejection {
     let name = shown(name);
     let message = format!(
-        "The tool `{name}` is of no kind that is known here, so what it costs can't be told: leave it out, or have the operator \
+        "The tool `{name}` is of no kind that is known here, so what it costs can't be known: leave it out, or have the operator \
          write `unknown_tools: count`."
     );
     Rejection::plain(Outcome::InvalidRequest, message)

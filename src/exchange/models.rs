@@ -1,6 +1,6 @@
 //! The models that a tenant may ask for, as each API lists them.
 //!
-//! Trade-off: told from the configuration, not asked of a provider, which would list what this gateway doesn't serve and
+//! Trade-off: it is read from the configuration, not asked of a provider, which would list what this gateway doesn't serve and
 //! other tenants' models. Names that only a pattern knows can't be listed; asked for by name, they are there.
 
 use crate::llm::schema::Dialect;

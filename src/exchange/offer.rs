@@ -275,7 +275,7 @@ fn none_of(name: &str, refusals: Vec<(&String, Rejection)>) -> Rejection {
     }
 }
 
-/// The chain as Envoy and the attempts are told it.
+/// The chain as Envoy and the attempts read it.
 pub(super) fn chain(
     policy: &Policy,
     schema: &Schema,

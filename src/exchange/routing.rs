@@ -273,7 +273,7 @@ fn who_may_not_see_it_or_does_not_speak_it_is_left_out() {
 
 /// The tenant is charged for every attempt that its provider billed, and for none twice.
 #[test]
-fn failed_attempts_that_told_usage_are_charged_once() {
+fn failed_attempts_that_reported_usage_are_charged_once() {
     let policy = policy();
     let usage = |input, output| Usage {
         input_tokens: Tokens(input),
@@ -351,9 +351,9 @@ fn an_attempt_that_was_given_up_is_charged_at_its_own_price_for_the_time_it_had(
     // What ended sooner was hung up on.
     assert_eq!(attempts(vec![given_up(1, "openai", 49)], 2, true), []);
     let all = attempts(vec![given_up(1, "openai", 50), given_up(2, "openrouter", 120)], 3, true);
-    let told: Vec<_> =
+    let said: Vec<_> =
         all.iter().map(|attempt| (&*attempt.provider, attempt.usage.output_tokens.0, attempt.source.name())).collect();
-    assert_eq!(told, [("openai", 50, "estimated"), ("openrouter", 50, "estimated")]);
+    assert_eq!(said, [("openai", 50, "estimated"), ("openrouter", 50, "estimated")]);
     assert!(all.iter().all(|attempt| attempt.cost > NanoUsd::ZERO && attempt.usage.input_tokens > Tokens(0)));
     // The last one is the exchange's own, whether it left or answered.
     assert_eq!(attempts(vec![given_up(1, "openai", 1)], 1, false), []);
@@ -390,7 +390,7 @@ fn answered_by(
     let headers = Headers::of(&headers);
     let head = AnswerHead { headers: &headers, from_provider: true, cluster: Some(cluster), end_of_stream: false };
     let passed = exchange.answer_head(policy, &head);
-    let Told::Answered { status, .. } = exchange.told() else { panic!("was not answered") };
+    let Known::Answered { status, .. } = exchange.known() else { panic!("was not answered") };
     let attempts = failed.len() as u64;
     let ending =
         Ending { status, cluster: Some(cluster.to_owned()), sent: true, attempts, failed, ..Ending::default() };
@@ -412,8 +412,8 @@ fn a_provider_that_refuses_the_gateways_account_is_never_taken_for_the_gateway()
             assert!(passed.set.contains(&(":status", "503".to_owned())), "{passed:?}");
             assert!(passed.set.contains(&("x-should-retry", "false".to_owned())), "{passed:?}");
             let body: Value = serde_json::from_slice(&passed.body.unwrap()).unwrap();
-            let told = if at == "code" { "provider_unavailable" } else { "overloaded_error" };
-            assert_eq!(body["error"][at], told, "{body}");
+            let said = if at == "code" { "provider_unavailable" } else { "overloaded_error" };
+            assert_eq!(body["error"][at], said, "{body}");
             let message = body["error"]["message"].as_str().unwrap();
             assert!(message.contains(provider) && message.contains(&status.to_string()), "{message}");
             let record = closed.record;
@@ -468,7 +468,7 @@ fn an_operator_says_by_which_statuses_a_provider_refuses_an_account() {
 
 /// Only of these is silence a failure.
 #[test]
-fn envoy_is_told_what_is_a_stream() {
+fn envoy_learns_what_is_a_stream() {
     let policy = policy();
     for (stream, marked) in [(json!(true), true), (json!(false), false), (Value::Null, false)] {
         let mut body = hello("gpt-4o");
@@ -479,7 +479,7 @@ fn envoy_is_told_what_is_a_stream() {
 
 /// The stand-in of an ejected provider is no answer of a provider.
 #[test]
-fn the_stand_in_is_told_as_unavailable_in_the_clients_dialect() {
+fn the_stand_in_is_shown_as_unavailable_in_the_clients_dialect() {
     let policy = policy();
     for (path, model, key) in [("/v1/chat/completions", "gpt-4o", "code"), ("/v1/messages", "claude-4", "type")] {
         let (mut exchange, _) = Asked { path, ..Asked::chat(&hello(model)) }.sent(&policy).unwrap();
@@ -488,8 +488,8 @@ fn the_stand_in_is_told_as_unavailable_in_the_clients_dialect() {
         let passed = exchange.answer_head(&policy, &head);
         assert!(passed.set.contains(&(":status", "503".to_owned())), "{passed:?}");
         let body: Value = serde_json::from_slice(&passed.body.unwrap()).unwrap();
-        let told = if key == "code" { "provider_unavailable" } else { "overloaded_error" };
-        assert_eq!(body["error"][key], told, "{body}");
+        let said = if key == "code" { "provider_unavailable" } else { "overloaded_error" };
+        assert_eq!(body["error"][key], said, "{body}");
         let closed =
             exchange.close(&policy, &Ending { status: 503, attempts: 4, sent: true, ..Ending::default() }, NOON);
         assert_eq!((closed.record.outcome, closed.record.bill.cost), (Outcome::ProviderUnavailable, NanoUsd::ZERO));

@@ -328,9 +328,9 @@ fn a_cheap_tier_is_charged_only_where_the_answer_says_that_it_served() {
     };
     let delta = "data: {\"choices\":[{\"delta\":{\"content\":\"12345678\"}}]}\n\n";
     let served = USAGE.replacen('{', "data: {\"service_tier\":\"flex\",", 1) + "\n\ndata: [DONE]\n\n";
-    let (told, reserved) = cost(&served, 0);
+    let (said, reserved) = cost(&served, 0);
     let (untold, _) = cost(&served.replace("\"service_tier\":\"flex\",", ""), 0);
-    assert_eq!((told, untold), (2_250, 4_500));
+    assert_eq!((said, untold), (2_250, 4_500));
     let (cut, _) = cost(delta, 1 << 14);
     let (cut_standard, reserved_standard) = {
         let body = body.replace("\"flex\"", "\"batch\"");
@@ -357,7 +357,7 @@ fn a_provider_that_refuses_the_usage_option_is_not_asked_by_it() {
 
 #[test]
 fn a_providers_own_figure_is_compared_and_charged_only_where_that_is_wanted() {
-    let told = |cost: &str| USAGE.replace("\"total_tokens\":15", &format!("\"total_tokens\":15,\"cost\":{cost}"));
+    let said = |cost: &str| USAGE.replace("\"total_tokens\":15", &format!("\"total_tokens\":15,\"cost\":{cost}"));
     for (wanted, cost, charged, differs) in [
         ("compare", "0.0000045", 4_500, false),
         ("compare", "0.0000044995", 4_500, false),
@@ -366,7 +366,7 @@ fn a_providers_own_figure_is_compared_and_charged_only_where_that_is_wanted() {
     ] {
         let policy = adjusted(|policy| policy["providers"]["openai"]["reported_cost"] = wanted.into());
         let (mut exchange, ..) = sent(&policy, BODY);
-        answer(&policy, &mut exchange, 200, "application/json", &told(cost));
+        answer(&policy, &mut exchange, 200, "application/json", &said(cost));
         let ending = Ending { status: 200, cluster: Some("openai_cluster".to_owned()), ..Ending::default() };
         let record = exchange.close(&policy, &ending, NOON).record;
         assert_eq!((record.bill.cost.0, record.bill.provider_cost_differs), (charged, differs), "{wanted} {cost}");

@@ -1,4 +1,4 @@
-//! How often the filter allocates, told apart from what the test and its host do.
+//! How often the filter allocates, counted apart from what the test and its host do.
 #![expect(unsafe_code, reason = "an allocator hands out raw memory; it only counts, and leaves that to the system's")]
 
 use std::alloc::{GlobalAlloc, Layout, System};

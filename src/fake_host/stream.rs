@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// Names in lower case, repeated ones as often as they came.
 pub type Headers = Vec<(String, Vec<u8>)>;
 
-/// Contexts are told apart for the whole process: tests may share a thread, and with it the SDK's state.
+/// Contexts are numbered for the whole process: tests may share a thread, and with it the SDK's state.
 static NEXT_CONTEXT: AtomicU32 = AtomicU32::new(1);
 
 fn new_context() -> u32 {
@@ -153,19 +153,19 @@ impl Gateway {
     }
 
     /// Question `number` is answered, or with `None` its time is up. Envoy says nothing to a context that is gone.
-    pub fn tell(&self, number: u32, told: Option<(u16, &[u8])>) {
+    pub fn answer_call(&self, number: u32, said: Option<(u16, &[u8])>) {
         let question = with(|host| host.questions.remove(&number)).expect("a question under way");
-        let seen = told.map(|(status, body)| Seen {
+        let seen = said.map(|(status, body)| Seen {
             headers: vec![(":status".to_owned(), status.to_string().into_bytes())],
             body: body.to_vec(),
         });
         let count = seen.as_ref().map_or(0, |seen| seen.headers.len());
         let size = seen.as_ref().map_or(0, |seen| seen.body.len());
-        with(|host| host.told = seen);
+        with(|host| host.said = seen);
         in_context(question.context, || {
             abi::proxy_on_http_call_response(question.context, number, count, size, 0);
         });
-        with(|host| host.told = None);
+        with(|host| host.said = None);
     }
 
     /// A stream whose route leads to the cluster `provider`.
@@ -398,7 +398,7 @@ impl Stream {
     pub fn record(&self) -> Option<serde_json::Value> {
         self.passing(|stream| {
             let records = stream.filter_state.get("nexus_record").map_or(&[][..], Vec::as_slice);
-            assert!(records.len() <= 1, "told twice");
+            assert!(records.len() <= 1, "said twice");
             records.first().map(|record| serde_json::from_slice(record).expect("a record of JSON"))
         })
     }

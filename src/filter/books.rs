@@ -1,4 +1,4 @@
-//! The order of the money: what a tenant's cell is asked before a request goes on, what it is told at the end, and what the
+//! The order of the money: what a tenant's cell is asked before a request goes on, what it gets at the end, and what the
 //! record says to everybody else.
 
 use super::plugin::Plugin;
@@ -25,7 +25,7 @@ pub(super) fn ask(plugin: &Plugin, demand: &Demand, now: UnixNanos) -> Result<De
     });
     plugin.stats.swapped(&swap);
     if plugin.mark_seen(demand.tenant) || (swap.forgot && plugin.policy.replicas.is_some()) {
-        cells::begin_to_tell(&tenant.name, charged, swap.forgot);
+        cells::begin_to_publish(&tenant.name, charged, swap.forgot);
     }
     plugin.levels.touch(demand.tenant);
     swap.outcome
@@ -49,17 +49,17 @@ pub(super) fn settle(plugin: &Plugin, settlement: Settlement, now: UnixNanos) {
     let Some(tenant) = plugin.policy.tenant_policy(settlement.tenant) else { return };
     let Settlement { reservation, cost, tokens, withdrawn, .. } = settlement;
     let lease = plugin.policy.lease_seconds;
-    let tells = plugin.policy.replicas.is_some() && !withdrawn && !plugin.service_unavailable(now);
+    let publishes = plugin.policy.replicas.is_some() && !withdrawn && !plugin.service_unavailable(now);
     let swap = cells::swap(&tenant.name, cells::SETTLE_ATTEMPTS, |cell| {
         cell.settle(&reservation, cost, tokens, lease, now);
         if withdrawn {
             cell.withdraw(&reservation);
         }
-        (tells.then(|| cell.charged(reservation.at)), true)
+        (publishes.then(|| cell.charged(reservation.at)), true)
     });
     if let Ok(Some(charged)) = swap.outcome {
-        let told = cells::tell(&tenant.name, charged.ever);
-        filter_state::share(&replicas::told(&tenant.rules, told, charged, tokens));
+        let before = cells::publish(&tenant.name, charged.ever);
+        filter_state::share(&replicas::published(&tenant.rules, before, charged, tokens));
     }
     plugin.stats.swapped(&swap);
     plugin.levels.touch(settlement.tenant);
@@ -79,7 +79,7 @@ pub(super) fn settle(plugin: &Plugin, settlement: Settlement, now: UnixNanos) {
 }
 
 /// Counts a record, and leaves it for the access log.
-pub(super) fn tell(plugin: &Plugin, record: &Record) {
+pub(super) fn record(plugin: &Plugin, record: &Record) {
     for (provider, status) in &record.bill.account_refusals {
         lines::say(
             Level::Warn,

@@ -33,7 +33,7 @@ pub struct Downstream {
     plugin: Rc<Plugin>,
     /// By which Envoy knows this stream.
     id: u32,
-    /// `None` before the head, for a request that is none of ours, and once everything is told.
+    /// `None` before the head, for a request that is none of ours, and once its record is written.
     exchange: Option<Exchange>,
     /// The cluster whose gauge counts this exchange.
     cluster: Option<String>,
@@ -67,7 +67,7 @@ impl Downstream {
         }
     }
 
-    /// Whether this stream is an AI request that is not told yet.
+    /// Whether this stream is an AI request whose record is not written yet.
     pub const fn has_exchange(&self) -> bool {
         self.exchange.is_some()
     }
@@ -314,7 +314,7 @@ impl HttpContext for Downstream {
         let plugin = Rc::clone(&self.plugin);
         let now = clock::now();
         let (first, last) = (self.cluster.as_deref(), self.answered_by.take());
-        let ending = ending::ending(exchange.told(), first, last, exchange.has_choice());
+        let ending = ending::ending(exchange.known(), first, last, exchange.has_choice());
         let opened = exchange.is_open();
         let closed = exchange.close(&plugin.policy, &ending, now);
         if let Some(settlement) = closed.settlement {
@@ -331,6 +331,6 @@ impl HttpContext for Downstream {
         if let Some(experience) = &closed.experience {
             plugin.densities.learn(&closed.record.labels, experience);
         }
-        books::tell(&plugin, &closed.record);
+        books::record(&plugin, &closed.record);
     }
 }

@@ -52,7 +52,7 @@ impl Root {
 }
 
 impl Context for Root {
-    /// The admin has told the state of the providers, or its time is up.
+    /// The admin has said how the providers are, or its time is up.
     fn on_http_call_response(&mut self, _call: u32, headers: usize, size: usize, _trailers: usize) {
         let Mode::Downstream(plugin) = &self.mode else { return };
         let clusters = admin::answer(headers, size, breaker::MOST_BYTES);
@@ -60,7 +60,7 @@ impl Context for Root {
             return plugin.stats.poll_failed();
         };
         let now = clock::now();
-        plugin.breakers.tell(&plugin.policy, &seen, now);
+        plugin.breakers.learn(&plugin.policy, &seen, now);
         if plugin.policy.replicas.is_some() {
             plugin.stats.service_unavailable(plugin.service_unavailable(now));
         }

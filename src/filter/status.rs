@@ -50,7 +50,7 @@ impl Pending {
         let Self(page) = self;
         let replied = match page {
             Page::Health => {
-                admin::answer(headers, size, breaker::MOST_BYTES).and_then(|clusters| told(plugin, &clusters))
+                admin::answer(headers, size, breaker::MOST_BYTES).and_then(|clusters| learn(plugin, &clusters))
             }
             Page::Metrics => admin::answer(headers, size, metrics::MOST_BYTES).map(|stats| {
                 let page = metrics::page(&String::from_utf8_lossy(&stats));
@@ -63,11 +63,11 @@ impl Pending {
     }
 }
 
-fn told(plugin: &Plugin, clusters: &[u8]) -> Option<Action> {
+fn learn(plugin: &Plugin, clusters: &[u8]) -> Option<Action> {
     let seen = breaker::seen(&plugin.policy, clusters)?;
     let now = clock::now();
     // All workers may know it as well, and this client the beginning of a state that is new.
-    plugin.breakers.tell(&plugin.policy, &seen, now);
+    plugin.breakers.learn(&plugin.policy, &seen, now);
     let (status, body) = health::page(&plugin.policy, &seen, &plugin.breakers.known(), now);
     Some(reply(status, JSON, body))
 }

@@ -27,7 +27,7 @@ pub struct Upstream {
     failing: Option<Failing>,
 }
 
-/// An answer that Envoy may discard, held until it has told what it cost.
+/// An answer that Envoy may discard, held until what it cost is known.
 struct Failing {
     number: u64,
     status: u64,
@@ -40,7 +40,7 @@ impl Upstream {
         Self { provider, attempt: None, edited: false, answered: false, failing: None }
     }
 
-    /// Whether Envoy's circuit breaker is told that a failure is not this provider's: the request failed at another one before,
+    /// Whether Envoy's circuit breaker learns that a failure is not this provider's: the request failed at another one before,
     /// or others are served well here.
     fn is_own_failure(&self, attempt: &Attempt) -> bool {
         let failed_elsewhere = filter_state::failed()
@@ -51,7 +51,7 @@ impl Upstream {
         failed_elsewhere || attempt.tenant.is_some_and(own)
     }
 
-    fn tell(&mut self) {
+    fn note(&mut self) {
         if let Some(Failing { number, status, meter, .. }) = self.failing.take() {
             filter_state::add_failed(&Failed::of(number, &self.provider, status, Some(meter.read())).line());
         }
@@ -157,12 +157,12 @@ impl HttpContext for Upstream {
         if !end_of_stream && size < LONGEST_ERROR {
             return Action::Pause;
         }
-        self.tell();
+        self.note();
         Action::Continue
     }
 
     fn on_http_response_trailers(&mut self, _count: usize) -> Action {
-        self.tell();
+        self.note();
         Action::Continue
     }
 }

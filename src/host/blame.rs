@@ -1,6 +1,6 @@
 //! What all workers know of who is served where, and who fails: [`crate::attempt::blame`].
 //!
-//! Trade-off: a good answer is noted in this worker's own memory, and told to the others at the next tick. So an exchange costs
+//! Trade-off: a good answer is noted in this worker's own memory, and published to the others at the next tick. So an exchange costs
 //! nothing more, and others know of it a second late.
 
 use super::shared_data::{self, Change};

@@ -41,22 +41,22 @@ impl Breakers {
                 Change::Keep(false)
             }
         });
-        self.learn(known);
+        self.keep(known);
         asked.value.unwrap_or(false)
     }
 
-    /// What the admin told.
-    pub fn tell(&self, policy: &Policy, seen: &[Seen], now: UnixNanos) {
+    /// What the admin said.
+    pub fn learn(&self, policy: &Policy, seen: &[Seen], now: UnixNanos) {
         let mut known = Known::default();
         shared_data::swap(&key(policy), ATTEMPTS, |bytes| {
             known = decoded(bytes, policy);
-            known.tell(seen, now);
+            known.learn(seen, now);
             Change::Store((), known.encode(policy))
         });
-        self.learn(known);
+        self.keep(known);
     }
 
-    fn learn(&self, known: Known) {
+    fn keep(&self, known: Known) {
         if let Ok(mut ours) = self.known.try_borrow_mut() {
             *ours = known;
         }

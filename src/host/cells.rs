@@ -62,23 +62,23 @@ pub fn swap<T>(tenant: &str, attempts: u32, mut change: impl FnMut(&mut Cell) ->
     Swap { outcome: value.ok_or(SwapLost), lost, forgot }
 }
 
-fn told_key(tenant: &str) -> String {
+fn published_key(tenant: &str) -> String {
     format!("nexus:told:{tenant}")
 }
 
-/// From here on the service that several Envoys share is told what the tenant is charged: after `charged`, unless somebody
+/// From here on the service that several Envoys share learns what the tenant is charged: after `charged`, unless somebody
 /// has begun already. `anew` where the cell has.
-pub fn begin_to_tell(tenant: &str, charged: NanoUsd, anew: bool) {
-    let (key, charged) = (told_key(tenant), charged.0.to_le_bytes());
+pub fn begin_to_publish(tenant: &str, charged: NanoUsd, anew: bool) {
+    let (key, charged) = (published_key(tenant), charged.0.to_le_bytes());
     if anew { shared_data::overwrite(&key, &charged) } else { shared_data::insert(&key, &charged) }
 }
 
-/// Notes that the service is told of all charges up to `now`. What it was told before; `now` itself if another worker was
+/// Notes that all charges up to `now` are published. Returns what was published before; `now` itself if another worker was
 /// faster, or if nothing could be noted.
-pub fn tell(tenant: &str, now: NanoUsd) -> NanoUsd {
-    let told = |bytes: Option<Vec<u8>>| Some(NanoUsd(u64::from_le_bytes(*bytes?.first_chunk::<8>()?)));
-    let swapped = shared_data::swap(&told_key(tenant), SETTLE_ATTEMPTS, |bytes| match told(bytes) {
-        Some(told) if told < now => Change::Store(told, now.0.to_le_bytes()),
+pub fn publish(tenant: &str, now: NanoUsd) -> NanoUsd {
+    let published = |bytes: Option<Vec<u8>>| Some(NanoUsd(u64::from_le_bytes(*bytes?.first_chunk::<8>()?)));
+    let swapped = shared_data::swap(&published_key(tenant), SETTLE_ATTEMPTS, |bytes| match published(bytes) {
+        Some(before) if before < now => Change::Store(before, now.0.to_le_bytes()),
         _ => Change::Keep(now),
     });
     swapped.value.unwrap_or(now)

@@ -2,24 +2,24 @@
 
 use super::attributes::{attempts, attribute, cluster, number, status};
 use super::filter_state::failed;
-use crate::exchange::{Ending, Told};
+use crate::exchange::{Ending, Known};
 
 /// In `on_log`: how the stream ended. An attribute costs as much as a good part of the decision, so none is asked for that
 /// is known already. `first` is the cluster of the first attempt, `last` that of the answer, if they are known; attempts
 /// leave what they cost only where there was a choice of providers.
-pub fn ending(told: Told, first: Option<&str>, last: Option<String>, routed: bool) -> Ending {
-    if let Told::Refused { status } = told {
+pub fn ending(known: Known, first: Option<&str>, last: Option<String>, routed: bool) -> Ending {
+    if let Known::Refused { status } = known {
         return Ending { status, ..Ending::default() };
     }
     let failed = if routed { failed() } else { Vec::new() };
-    let (status, complete, sent) = match told {
-        Told::Answered { status, complete } => (status, complete, true),
+    let (status, complete, sent) = match known {
+        Known::Answered { status, complete } => (status, complete, true),
         _ => (status(), false, attribute(["upstream", "address"]).is_some_and(|address| !address.is_empty())),
     };
     let flags = match number(["response", "flags"]).filter(|_| !complete) {
         None => 0,
         // Of a client that resets its stream with NO_ERROR Envoy says nothing, and all else that ends an answer early has a flag.
-        Some(0) if sent && (status == 0 || matches!(told, Told::Answered { .. })) => Ending::RESET,
+        Some(0) if sent && (status == 0 || matches!(known, Known::Answered { .. })) => Ending::RESET,
         Some(flags) => flags,
     };
     let attempts = attempts();

@@ -25,7 +25,7 @@ pub fn plan() -> Option<String> {
     state(PLAN_STATE)
 }
 
-/// One more attempt that failed and told what it used.
+/// One more attempt that failed and reported what it used.
 pub fn add_failed(line: &str) {
     let before = state(FAILED_STATE).unwrap_or_default();
     set(FAILED, &if before.is_empty() { line.to_owned() } else { [&before, "\n", line].concat() });

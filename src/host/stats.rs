@@ -30,7 +30,7 @@ const fn linear_memory() -> u64 {
 #[derive(Default)]
 pub struct Stats {
     series: RefCell<Series>,
-    /// As last told.
+    /// As last published.
     memory: Cell<u64>,
 }
 
@@ -154,7 +154,7 @@ impl Stats {
         self.with(|series| series.record(Metric::FilterTime, &[], microseconds));
     }
 
-    /// What would have been charged had no usage come, beside what was told: the estimates' error, signed and not.
+    /// What would have been charged had no usage come, beside what was reported: the estimates' error, signed and not.
     pub fn checked(&self, model: &str, direction: &str, checked: &Checked) {
         self.with(|series| {
             let labels = [series.value(direction), series.value(model)];

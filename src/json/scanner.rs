@@ -126,14 +126,14 @@ impl<K: Copy> Scanner<K> {
         Self { shape, in_any_case: false, anywhere: &[], progress: Progress::START, levels, text: [0; MAX_TEXT] }
     }
 
-    /// A key in other letters (`Model`) is told as its field, repeated: Go's and .NET's readers take it for that, others
+    /// A key in other letters (`Model`) is reported as its field, repeated: Go's and .NET's readers take it for that, others
     /// don't.
     pub const fn in_any_case(mut self) -> Self {
         self.in_any_case = true;
         self
     }
 
-    /// Each of these fields is told wherever its key stands, however deep, in any letters, and whatever follows its name in the
+    /// Each of these fields is reported wherever its key stands, however deep, in any letters, and whatever follows its name in the
     /// key. Only its own value is: a container as it opens.
     pub const fn anywhere(mut self, fields: &'static [Field<K>]) -> Self {
         self.anywhere = fields;

@@ -52,24 +52,24 @@ fn scan(chunks: &[&[u8]]) -> (Vec<String>, Result<(), Malformed>) {
 }
 
 /// Each hit: its key, what was found, the bytes of the document where it stands, and whether it was repeated.
-fn told(document: &str) -> Vec<(Key, String, &str, bool)> {
-    let mut told = Vec::new();
+fn said(document: &str) -> Vec<(Key, String, &str, bool)> {
+    let mut said = Vec::new();
     let mut scanner = Scanner::new(&SHAPE);
     let mut note = |hit: Hit<'_, Key>| {
         let (from, to) = (usize::try_from(hit.from).unwrap(), usize::try_from(hit.to).unwrap());
-        told.push((hit.key, format!("{:?}", hit.found), document.get(from..to).unwrap(), hit.repeated));
+        said.push((hit.key, format!("{:?}", hit.found), document.get(from..to).unwrap(), hit.repeated));
     };
     scanner.feed(document.as_bytes(), &mut note).unwrap();
     scanner.finish(&mut note).unwrap();
-    told
+    said
 }
 
 fn found(document: &str) -> Vec<(Key, String)> {
-    told(document).into_iter().map(|(key, found, ..)| (key, found)).collect()
+    said(document).into_iter().map(|(key, found, ..)| (key, found)).collect()
 }
 
 fn repeated(document: &str) -> Vec<(Key, bool)> {
-    told(document).into_iter().map(|(key, .., repeated)| (key, repeated)).collect()
+    said(document).into_iter().map(|(key, .., repeated)| (key, repeated)).collect()
 }
 
 fn fault(document: &[u8]) -> String {
@@ -90,14 +90,14 @@ fn number(text: &str) -> Number {
 }
 
 #[test]
-fn a_field_is_told_with_its_place() {
+fn a_field_is_reported_with_its_place() {
     let document =
         r#" {"x":[{"model":0}], "model" : "gpt-4o", "messages":[{"role":"\u00fc"},{}],"options":{"usage":null}}"#;
-    let told: Vec<_> = told(document).into_iter().map(|(key, found, place, _)| (key, found, place)).collect();
+    let said: Vec<_> = said(document).into_iter().map(|(key, found, place, _)| (key, found, place)).collect();
     let opened = |container| format!("{:?}", Found::Opened(container));
     let closed = |container, empty| format!("{:?}", Found::Closed { container, empty });
     assert_eq!(
-        told,
+        said,
         [
             (Key::Model, format!("{:?}", Found::Text { text: "gpt-4o", cut: false }), "\"gpt-4o\""),
             (Key::Messages, opened(Container::Array), "["),
@@ -116,7 +116,7 @@ fn a_field_is_told_with_its_place() {
 fn arrays_are_transparent() {
     let model = |number| (Key::Model, format!("Number(Whole({number}))"));
     assert_eq!(found(r#"[{"model":1},[[{"model":2}]],{"x":{"model":0}},"model",{"model":3}]"#), [1, 2, 3].map(model));
-    let stops = told(r#"{"stop":["a",["b",7],{"model":"c"}]}"#);
+    let stops = said(r#"{"stop":["a",["b",7],{"model":"c"}]}"#);
     let places: Vec<_> = stops.iter().map(|(key, _, place, _)| (*key, *place)).collect();
     let expected =
         ["[", r#""a""#, "[", r#""b""#, "7", r#"["b",7]"#, "{", r#"{"model":"c"}"#, r#"["a",["b",7],{"model":"c"}]"#];
@@ -126,7 +126,7 @@ fn arrays_are_transparent() {
 }
 
 #[test]
-fn a_repeated_key_is_told_however_it_is_written() {
+fn a_repeated_key_is_reported_however_it_is_written() {
     let document =
         r#"{"model":1,"mod\u0065l":2,"\u006dodel":[{}],"Model":3,"options":{"usage":1},"options":{"usage":2}}"#;
     assert_eq!(
@@ -158,8 +158,8 @@ fn only_the_exact_key_matches() {
 #[test]
 fn text_is_decoded_and_cut_between_characters() {
     let model = |text: &str| {
-        let told = found(&format!("{{\"model\":\"{text}\"}}"));
-        told.into_iter().next().unwrap().1
+        let said = found(&format!("{{\"model\":\"{text}\"}}"));
+        said.into_iter().next().unwrap().1
     };
     let text = |text: &str, cut| format!("{:?}", Found::Text { text, cut });
     assert_eq!(model(r#"\"\\\/\b\f\n\r\t\u00E9\uD83D\uDE00"#), text("\"\\/\u{8}\u{c}\n\r\t\u{e9}\u{1f600}", false));
@@ -231,7 +231,7 @@ fn numbers_are_counts_by_value() {
 }
 
 #[test]
-fn a_fault_is_told_at_its_byte() {
+fn a_fault_is_reported_at_its_byte() {
     for (document, text) in [
         (&b"{\"model\":\"x\",}"[..], "invalid JSON at byte 13: unexpected `}`"),
         (b"", "invalid JSON at byte 0: the document ends too early"),
@@ -655,7 +655,7 @@ fn keys(value: &Value, beginning: &str) -> usize {
 proptest! {
     /// What is found anywhere is found there, and what has its place is found as if nobody looked anywhere else.
     #[test]
-    fn what_is_wanted_anywhere_is_told_and_changes_nothing_else(value in deep(), piece in 1usize..9) {
+    fn what_is_wanted_anywhere_is_reported_and_changes_nothing_else(value in deep(), piece in 1usize..9) {
         let document = value.to_string();
         let hits = |mut scanner: Scanner<Key>| {
             let mut hits = Vec::new();
@@ -670,9 +670,9 @@ proptest! {
         let placed: Vec<_> = all.iter().filter(|hit| is_placed(hit)).cloned().collect();
         prop_assert_eq!(placed, hits(Scanner::new(&SHAPE)));
         for (key, beginning) in [(Key::Cache, "cache"), (Key::Age, "ttl")] {
-            let told = all.iter().filter(|(of, hit)| *of == key && !hit.contains("Closed")).count();
-            prop_assert!(told >= keys(&value, beginning), "{told}: {document}");
-            prop_assert!(told == 0 || keys(&value, beginning) > 0, "{document}");
+            let said = all.iter().filter(|(of, hit)| *of == key && !hit.contains("Closed")).count();
+            prop_assert!(said >= keys(&value, beginning), "{said}: {document}");
+            prop_assert!(said == 0 || keys(&value, beginning) > 0, "{document}");
         }
     }
 }

@@ -224,7 +224,7 @@ impl Cell {
                     _ => Span::Minute,
                 };
                 // Less the millisecond that an answer and the next request take at least: a client that waits for less than
-                // a minute only is told less than one.
+                // a minute only is given less than one.
                 let milliseconds =
                     |nanos: u64| nanos.min(span.length()).saturating_sub(MILLISECOND).div_ceil(MILLISECOND);
                 self.requests(window).wait(span, now, limit, needed).map(|nanos| milliseconds(nanos).max(1))

@@ -16,7 +16,7 @@ pub struct Items {
     pub container_sessions: u64,
     pub tool_images: u64,
     /// Searches that no answer tells of: those that the request asks for count.
-    pub untold_searches: u64,
+    pub uncounted_searches: u64,
 }
 
 /// What of a request's input a provider may write into a cache, at a rate of its own.

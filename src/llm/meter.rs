@@ -18,7 +18,7 @@ use std::mem;
 use super::eventstream::{self, EventStream, Wrapped};
 use super::framing::{Data, Sse};
 use super::schema::{Dialect, Fact, Schema};
-use super::usage::{Count, Told};
+use super::usage::{Count, Reported};
 use crate::json::Scanner;
 use crate::kept::Id;
 use crate::kept::held::Made;
@@ -40,7 +40,7 @@ pub enum Passage {
 /// What was read, once nothing more comes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reading {
-    pub told: Told,
+    pub reported: Reported,
     /// The provider's own bill.
     pub cost: Option<NanoUsd>,
     pub model: Option<String>,
@@ -52,7 +52,7 @@ pub struct Reading {
     pub is_blank: bool,
     /// The answer says that it is still to come: in a queue, or in progress.
     pub accepted: bool,
-    /// What was told is the whole, wherever the answer broke off.
+    /// What was reported is the whole, wherever the answer broke off.
     pub finished: bool,
     /// Bytes of text that came after the last count of the output.
     pub uncounted: u64,
@@ -161,7 +161,7 @@ impl Meter {
         }
     }
 
-    /// Has the answer's ids told by [`Self::fresh_ids`].
+    /// Has the answer's ids collected by [`Self::fresh_ids`].
     pub fn with_ids(mut self, wanted: bool) -> Self {
         self.seen.ids = wanted.then(Box::<Ids>::default);
         self
@@ -179,19 +179,19 @@ impl Meter {
         let ids = self.seen.ids.as_mut().filter(|ids| !ids.weighed)?;
         let response = ids.response?;
         self.seen.counts.get(Count::Output)?;
-        let told = self.seen.native(self.schema.contract);
-        if !told.is_whole() {
+        let reported = self.seen.native(self.schema.contract);
+        if !reported.is_whole() {
             return None;
         }
-        let usage = told.usage(Tokens::default, Tokens::default);
+        let usage = reported.usage(Tokens::default, Tokens::default);
         let ids = self.seen.ids.as_mut()?;
         ids.weighed = true;
         let items = ids.all.iter().copied().filter(|id| *id != response).collect();
         Some(Made { response, whole: usage.total_tokens, output: usage.output_tokens, items })
     }
 
-    /// A count that the answer's head told.
-    pub fn told(&mut self, count: Count, value: Option<u64>) {
+    /// A count that stood in the answer's head.
+    pub fn reported(&mut self, count: Count, value: Option<u64>) {
         if value.is_some() {
             self.seen.counts.set(count, value);
         }
@@ -318,7 +318,7 @@ impl Meter {
     fn documents(&mut self, chunk: &[u8]) {
         let Self { scanner, seen, event, lines, .. } = self;
         let mut rest = chunk;
-        // A body that stops being JSON keeps what it has told; the rest is estimated.
+        // A body that stops being JSON keeps what it has reported; the rest is estimated.
         while let Ok(after) = scanner.feed_document(rest, &mut |hit| seen.hit(event, &hit)) {
             rest = after.trim_ascii_start();
             if rest.is_empty() {
@@ -428,13 +428,13 @@ impl Meter {
                 Generated::Text { text: self.seen.output_bytes, body: self.body_bytes }
             }
         };
-        let mut told = self.seen.native(contract);
-        told.doubt_beside_text(self.seen.output_bytes);
+        let mut reported = self.seen.native(contract);
+        reported.doubt_beside_text(self.seen.output_bytes);
         let readable = matches!(form, Form::Json | Form::EventStream | Form::Binary);
-        let is_blank = told.says_nothing(contract) && (self.body_bytes == 0 || readable && nothing);
+        let is_blank = reported.says_nothing(contract) && (self.body_bytes == 0 || readable && nothing);
         let uncounted = self.seen.output_bytes.saturating_sub(self.seen.counted_bytes);
         Reading {
-            told,
+            reported,
             error: self.seen.error || form == Form::Page,
             is_blank,
             accepted: self.seen.accepted,

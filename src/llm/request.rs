@@ -153,7 +153,7 @@ pub struct Request {
     pub background: bool,
     /// What it leans on that a provider has kept: by which field, and what.
     pub refers: Vec<(&'static str, Id)>,
-    /// The provider is told to keep nothing, whatever the API does by itself.
+    /// The provider is asked to keep nothing, whatever the API does by itself.
     pub keep_nothing: bool,
     pub role: Option<String>,
     pub sensitivity: Option<String>,
@@ -212,7 +212,7 @@ impl RequestReader {
         Self { called, source, before: Before::Bracket, inside: 0, fields: Fields::NONE }
     }
 
-    /// Feeds the next bytes of the body. A fault is told at the end, once; until then nothing more is read.
+    /// Feeds the next bytes of the body. A fault is reported at the end, once; until then nothing more is read.
     pub fn feed(&mut self, bytes: &[u8]) {
         if self.fields.fault.is_some() {
             return;
@@ -368,15 +368,15 @@ impl Request {
         nth > 0 && self.schema.slot(nth).is_some() && !is_written && self.bound().is_some()
     }
 
-    /// What the request may have a provider write into its cache, at most. Models of Anthropic's write what they are told to,
-    /// for as long as they are told; of all others it is not known, and those that speak Anthropic's API may have both rates.
+    /// What the request may have a provider write into its cache, at most. Models of Anthropic's write what they are asked to,
+    /// for as long as they are asked to; of all others it is not known, and those that speak Anthropic's API may have both rates.
     pub fn writes(&self, model: &str) -> Writes {
-        let told = self.schema.caches_on_request && is_anthropics(model);
+        let reported = self.schema.caches_on_request && is_anthropics(model);
         match (self.caches, self.caches_long) {
             (true, true) => Writes::Long,
-            _ if !told && self.schema.caches_on_request => Writes::Long,
+            _ if !reported && self.schema.caches_on_request => Writes::Long,
             (true, false) => Writes::Short,
-            (false, _) if told => Writes::Nothing,
+            (false, _) if reported => Writes::Nothing,
             (false, _) => Writes::Short,
         }
     }
@@ -403,8 +403,8 @@ impl Request {
         let most = tool.most.into_iter().chain(self.all_calls).min();
         let uses = count.saturating_add(piece.uses(most));
         *count = self.all_calls.map_or(uses, |all| uses.min(all));
-        if tool.is_untold() {
-            items.untold_searches = items.untold_searches.saturating_add(1);
+        if tool.is_uncounted() {
+            items.uncounted_searches = items.uncounted_searches.saturating_add(1);
         }
     }
 

@@ -7,7 +7,7 @@
 pub enum Stance {
     /// It is refused, by name.
     Refuse,
-    /// It passes, and is told in the record and counted.
+    /// It passes; the record names it, and a stat counts it.
     Count,
     /// It passes, and nothing is said.
     Pass,

@@ -168,7 +168,7 @@ fn undated(name: &str) -> &str {
 
 impl Hosted {
     /// Whether a search is made by it, and no answer counts it.
-    pub fn is_untold(&self) -> bool {
+    pub fn is_uncounted(&self) -> bool {
         matches!(&*self.name, "web_search_options" | "web")
     }
 }

@@ -128,14 +128,14 @@ pub enum Count {
     AudioOutput,
     ImageOutput,
     Images,
-    /// Pictures in an answer, which are sold by the piece where no tokens are told.
+    /// Pictures in an answer, which are sold by the piece where no tokens are reported.
     MadeImages,
     SearchUnits,
     WebSearches,
     FileSearches,
     ContainerSessions,
     AudioSeconds,
-    /// Searches as they are seen one by one; a sum that is told counts, if it is larger.
+    /// Searches as they are seen one by one; a reported sum counts, if it is larger.
     SearchCalls,
     /// What a model that works inside of a tool used, beside the answer's own counts (OpenAI's `tool_usage`).
     ToolInput,
@@ -170,7 +170,7 @@ pub struct Native {
 
 /// A provider's counts as the contract has them; a half is missing where the provider didn't tell it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Told {
+pub struct Reported {
     input: Option<Usage>,
     output: Option<Usage>,
     items: Usage,
@@ -211,9 +211,9 @@ impl Native {
         self.get(count).unwrap_or(0)
     }
 
-    pub fn canonical(&self, contract: Contract) -> Told {
+    pub fn canonical(&self, contract: Contract) -> Reported {
         if self.counts.iter().any(|count| count.is_some_and(|count| count > PLAUSIBLE)) {
-            return Told { implausible: true, ..Told::default() };
+            return Reported { implausible: true, ..Reported::default() };
         }
         let by_tokens = self.get(Count::Input).or(self.get(Count::Output)).is_some();
         let made = self.get(Count::MadeImages).filter(|_| !by_tokens);
@@ -234,8 +234,8 @@ impl Native {
         let some = |pieces: Option<u64>| pieces.filter(|pieces| *pieces > 0);
         let by_the_piece =
             some(images).or(some(self.get(Count::SearchUnits))).or(self.get(Count::AudioSeconds)).map(|_| 0);
-        let told = self.get(Count::BilledInput).or(self.get(Count::Input));
-        let mut input = told.or(self.get(Count::EachInput));
+        let reported = self.get(Count::BilledInput).or(self.get(Count::Input));
+        let mut input = reported.or(self.get(Count::EachInput));
         let mut output = self.get(Count::BilledOutput).or(self.get(Count::Output));
         let total = self.get(Count::Total).filter(|_| self.get(Count::BilledInput).is_none());
         if contract == Contract::InputOnly {
@@ -266,7 +266,7 @@ impl Native {
             input.map(|input| input.saturating_add(self.or_zero(Count::ToolInput))),
             output.map(|output| output.saturating_add(self.or_zero(Count::ToolOutput))),
         );
-        Told {
+        Reported {
             input: input.map(|input| self.input_of(input, cached, created)),
             output: output.map(|output| self.output_of(output)),
             items,
@@ -296,49 +296,52 @@ impl Native {
         &self,
         contract: Contract,
         input: Option<u64>,
-        told: Option<u64>,
+        reported: Option<u64>,
         total: Option<u64>,
         reasoning: u64,
     ) -> Sum {
         let rest = input.and_then(|input| total?.checked_sub(input));
-        match (contract, told, rest) {
-            (Contract::InputOnly, told, rest) => {
-                Sum { output: told, mismatch: input.is_some() && total.is_some() && rest != told }
+        match (contract, reported, rest) {
+            (Contract::InputOnly, reported, rest) => {
+                Sum { output: reported, mismatch: input.is_some() && total.is_some() && rest != reported }
             }
             (_, _, None) => {
                 let is_beside = match contract {
                     Contract::ThoughtsBeside => true,
-                    Contract::CacheIncluded => told.is_some_and(|told| reasoning > told),
+                    Contract::CacheIncluded => reported.is_some_and(|reported| reasoning > reported),
                     Contract::CacheBeside | Contract::InputOnly => false,
                 };
                 let beside = if is_beside { reasoning } else { 0 };
                 // A total below the input is a mismatch; no total, or no input to hold it against, is none.
                 let mismatch = input.is_some() && total.is_some();
-                Sum { output: told.map(|told| told.saturating_add(beside)), mismatch }
+                Sum { output: reported.map(|reported| reported.saturating_add(beside)), mismatch }
             }
             // Bedrock's total has been seen with and without the cached tokens.
-            (Contract::CacheBeside, Some(told), Some(rest)) => {
-                let bare = self.or_zero(Count::Input).saturating_add(told);
-                Sum { output: Some(told), mismatch: rest != told && total != Some(bare) }
+            (Contract::CacheBeside, Some(reported), Some(rest)) => {
+                let bare = self.or_zero(Count::Input).saturating_add(reported);
+                Sum { output: Some(reported), mismatch: rest != reported && total != Some(bare) }
             }
             (Contract::CacheBeside, None, _) => Sum { output: None, mismatch: false },
             (Contract::CacheIncluded, None | Some(0), Some(rest)) => Sum { output: Some(rest), mismatch: false },
             // More reasoning than output is no part of it, whatever the total leaves out (Perplexity).
-            (Contract::CacheIncluded, Some(told), Some(rest)) if reasoning > told.max(rest) => {
-                Sum { output: Some(told.saturating_add(reasoning)), mismatch: rest != told }
+            (Contract::CacheIncluded, Some(reported), Some(rest)) if reasoning > reported.max(rest) => {
+                Sum { output: Some(reported.saturating_add(reasoning)), mismatch: rest != reported }
             }
-            (Contract::CacheIncluded, Some(told), Some(rest)) => {
-                let explained = rest == told || rest == told.saturating_add(reasoning);
-                Sum { output: Some(told.max(rest)), mismatch: !explained }
+            (Contract::CacheIncluded, Some(reported), Some(rest)) => {
+                let explained = rest == reported || rest == reported.saturating_add(reasoning);
+                Sum { output: Some(reported.max(rest)), mismatch: !explained }
             }
             // A refused prompt has no candidates, and no count of them.
             (Contract::ThoughtsBeside, None, Some(rest)) if reasoning == 0 => {
                 Sum { output: Some(rest), mismatch: false }
             }
-            (Contract::ThoughtsBeside, told, Some(rest)) => {
-                let told = told.unwrap_or(0);
-                let beside = told.saturating_add(reasoning);
-                Sum { output: Some(if rest == told { told } else { beside }), mismatch: rest != told && rest != beside }
+            (Contract::ThoughtsBeside, reported, Some(rest)) => {
+                let reported = reported.unwrap_or(0);
+                let beside = reported.saturating_add(reasoning);
+                Sum {
+                    output: Some(if rest == reported { reported } else { beside }),
+                    mismatch: rest != reported && rest != beside,
+                }
             }
         }
     }
@@ -376,7 +379,7 @@ struct Sum {
     mismatch: bool,
 }
 
-impl Told {
+impl Reported {
     /// Both halves: nothing is left to estimate.
     pub const fn is_whole(&self) -> bool {
         self.input.is_some() && self.output.is_some()
@@ -392,7 +395,7 @@ impl Told {
         web_searches.saturating_add(file_searches).saturating_add(container_sessions)
     }
 
-    /// The output told so far, and what came since.
+    /// The output reported so far, and what came since.
     #[must_use]
     pub fn growing_by(self, tokens: Tokens) -> Self {
         let grown = |output: Usage| Usage { output_tokens: output.output_tokens.plus(tokens), ..output };
@@ -415,7 +418,7 @@ impl Told {
         }
     }
 
-    /// The usage, with an estimate in the place of a half that was not told.
+    /// The usage, with an estimate in the place of a half that was not reported.
     pub fn usage(&self, input: impl FnOnce() -> Tokens, output: impl FnOnce() -> Tokens) -> Usage {
         let input = self.input.unwrap_or_else(|| Usage { input_tokens: input(), ..Usage::default() });
         let output = self.output.unwrap_or_else(|| Usage { output_tokens: output(), ..Usage::default() });
@@ -449,9 +452,9 @@ mod tests {
 
     /// Input, output and whether the sums disagree; nothing if a half is missing.
     fn sums(contract: Contract, counts: &[(Count, u64)]) -> Option<(u64, u64, bool)> {
-        let told = native(counts).canonical(contract);
-        let usage = told.usage(Tokens::default, Tokens::default);
-        told.is_whole().then_some((usage.input_tokens.0, usage.output_tokens.0, told.mismatch))
+        let reported = native(counts).canonical(contract);
+        let usage = reported.usage(Tokens::default, Tokens::default);
+        reported.is_whole().then_some((usage.input_tokens.0, usage.output_tokens.0, reported.mismatch))
     }
 
     #[test]
@@ -491,7 +494,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_output_or_is_sold_by_the_piece_is_told_without_it() {
+    fn what_has_no_output_or_is_sold_by_the_piece_is_whole_without_it() {
         assert_eq!(sums(Contract::InputOnly, &[(Count::Total, 8)]), Some((8, 0, false)));
         assert_eq!(sums(Contract::InputOnly, &[(Count::SearchUnits, 1)]), Some((0, 0, false)));
         assert_eq!(sums(Contract::InputOnly, &[]), None);
@@ -507,7 +510,7 @@ mod tests {
     }
 
     #[test]
-    fn a_half_that_is_told_is_kept_and_parts_never_exceed_their_sum() {
+    fn a_half_that_is_reported_is_kept_and_parts_never_exceed_their_sum() {
         let half = native(&[(Count::Output, 3)]).canonical(Contract::CacheIncluded);
         let usage = half.usage(|| Tokens(9), || Tokens(99));
         assert_eq!((half.is_whole(), usage.input_tokens, usage.output_tokens), (false, Tokens(9), Tokens(3)));

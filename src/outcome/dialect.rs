@@ -124,14 +124,14 @@ pub(super) fn header(outcome: Outcome, dialect: Dialect) -> Option<(&'static str
 mod tests {
     use super::*;
 
-    fn told(outcome: Outcome, dialect: Dialect) -> Value {
+    fn said(outcome: Outcome, dialect: Dialect) -> Value {
         let reply = Rejection::plain(outcome, "no").in_dialect(dialect, "id-1");
         serde_json::from_slice(&reply.body).unwrap()
     }
 
     #[test]
     fn each_dialect_says_it_where_its_sdks_look() {
-        let of = |dialect| told(Outcome::DailyBudgetExceeded, dialect);
+        let of = |dialect| said(Outcome::DailyBudgetExceeded, dialect);
         assert_eq!(
             of(Dialect::OpenAi),
             json!({"error": {"message": "no", "type": "insufficient_quota", "param": null, "code": "daily_budget_exceeded"}})
@@ -155,11 +155,11 @@ mod tests {
     #[test]
     fn a_model_that_is_not_here_is_what_each_sdk_calls_a_wrong_name() {
         for outcome in [Outcome::ModelNotFound, Outcome::ModelUnpriced] {
-            let openai = told(outcome, Dialect::OpenAi);
+            let openai = said(outcome, Dialect::OpenAi);
             assert_eq!(openai["error"]["type"], "invalid_request_error");
             assert_eq!(openai["error"]["code"], outcome.code());
-            assert_eq!(told(outcome, Dialect::Anthropic)["error"]["type"], "not_found_error");
-            assert_eq!(told(outcome, Dialect::Gemini)["error"]["status"], "NOT_FOUND");
+            assert_eq!(said(outcome, Dialect::Anthropic)["error"]["type"], "not_found_error");
+            assert_eq!(said(outcome, Dialect::Gemini)["error"]["status"], "NOT_FOUND");
             let kind = ("x-amzn-errortype", "ResourceNotFoundException".to_owned());
             assert_eq!(header(outcome, Dialect::Aws), Some(kind));
         }

@@ -1,4 +1,4 @@
-//! How a flaw of the configuration is told: where it is, what is wrong, and what would be right.
+//! How a flaw of the configuration is reported: where it is, what is wrong, and what would be right.
 
 use std::ops::RangeInclusive;
 

@@ -336,7 +336,7 @@ fn the_closest_model_decides_who_serves_it() {
 }
 
 #[test]
-fn unknown_names_are_told_with_those_that_are_known() {
+fn unknown_names_are_reported_with_those_that_are_known() {
     let unknown = refusal(&with(r#""providers":{"a":{"cluster":"ca","apis":["openai"]}}"#));
     assert!(
         unknown.starts_with("providers.a.apis[0]: unknown API `openai`, expected one of `gateway_chat`, "),

@@ -29,18 +29,18 @@ fn the_smallest_and_the_largest_budget_fit_the_service() {
 
 proptest! {
     #[test]
-    fn what_was_told_is_the_whole_units_of_all_that_was_charged(
+    fn what_was_published_is_the_whole_units_of_all_that_was_charged(
         costs in prop::collection::vec(0..5_000_000u64, 1..200),
         power in 0..7u32,
         start in 0..u64::from(u32::MAX),
     ) {
         let unit = 10u64.pow(power);
-        let (mut charged, mut told) = (start, 0);
+        let (mut charged, mut said) = (start, 0);
         for cost in &costs {
-            told += hits(unit, NanoUsd(charged), NanoUsd(charged + cost));
+            said += hits(unit, NanoUsd(charged), NanoUsd(charged + cost));
             charged += cost;
         }
-        prop_assert_eq!(told, charged / unit - start / unit);
+        prop_assert_eq!(said, charged / unit - start / unit);
     }
 
     #[test]
@@ -53,7 +53,7 @@ proptest! {
 }
 
 /// As Envoy writes them of the service's answer.
-fn told_by_envoy(limit: &str, remaining: &str, reset: &str, by: &str) -> Headers {
+fn said_by_envoy(limit: &str, remaining: &str, reset: &str, by: &str) -> Headers {
     Headers::of(&[(STANDING[0], limit), (STANDING[1], remaining), (STANDING[2], reset), (REFUSED_BY, by)])
 }
 
@@ -61,40 +61,40 @@ const NOW: UnixNanos = UnixNanos(1_800_000_000_000_000_000);
 const RESERVED: Reservation = Reservation { at: NOW, cost: NanoUsd(70), tokens: Tokens(9), expensive: false };
 
 #[test]
-fn a_refusal_is_told_as_the_cell_would_tell_it() {
+fn a_refusal_reads_as_the_cell_would_say_it() {
     let rules = rules(&[
         (Guard::RequestsPerMinute, 60),
         (Guard::RequestsPerHour, 60),
         (Guard::TokensPerMinute, 5_001),
         (Guard::DayUsd, 10 * USD),
     ]);
-    let refused = |limit, reset, by| refusal(&rules, &told_by_envoy(limit, "0", reset, by), &RESERVED, NOW);
-    let told =
+    let refused = |limit, reset, by| refusal(&rules, &said_by_envoy(limit, "0", reset, by), &RESERVED, NOW);
+    let said =
         |limit, reset, by| refused(limit, reset, by).map(|refusal| (refusal.guard, refusal.limit, refusal.needed));
     let listed = r#"60, 60;w=60;name="requests_per_minute", 60;w=3600;name="requests_per_hour""#;
-    assert_eq!(told(listed, "37", "requests"), Some((Guard::RequestsPerMinute, 60, 1)));
+    assert_eq!(said(listed, "37", "requests"), Some((Guard::RequestsPerMinute, 60, 1)));
     // Of two with the same figure, the one whose window can be as long.
-    assert_eq!(told(listed, "61", "requests"), Some((Guard::RequestsPerHour, 60, 1)));
-    assert_eq!(told("5000, 5000;w=60", "3", "requests"), Some((Guard::TokensPerMinute, 5_001, 9)));
-    assert_eq!(told("", "", "day_usd"), Some((Guard::DayUsd, 10 * USD, 70)));
+    assert_eq!(said(listed, "61", "requests"), Some((Guard::RequestsPerHour, 60, 1)));
+    assert_eq!(said("5000, 5000;w=60", "3", "requests"), Some((Guard::TokensPerMinute, 5_001, 9)));
+    assert_eq!(said("", "", "day_usd"), Some((Guard::DayUsd, 10 * USD, 70)));
     // 2027-01-15, 08:00.
     assert_eq!(refused("", "", "day_usd").unwrap().retry_seconds(), Some(16 * 3_600));
     for unknown in
-        [told("7", "3", "requests"), told("60", "3601", "requests"), told("60", "3", ""), told("", "", "month_usd")]
+        [said("7", "3", "requests"), said("60", "3601", "requests"), said("60", "3", ""), said("", "", "month_usd")]
     {
         assert_eq!(unknown.filter(|(guard, ..)| *guard == Guard::MonthUsd), None);
     }
-    assert_eq!(told("7", "3", "requests"), None);
+    assert_eq!(said("7", "3", "requests"), None);
 }
 
 #[test]
-fn the_tighter_of_both_standings_is_told() {
+fn the_tighter_of_both_standings_is_shown() {
     let rules = rules(&[(Guard::RequestsPerMinute, 60), (Guard::TokensPerMinute, 101)]);
     let level = |remaining| Level { limit: 60, remaining, reset_seconds: 50 };
     let own = |remaining| Standing { requests: Some(level(remaining)), tokens: None };
-    let told = |own| standing(&rules, &told_by_envoy("60, 60;w=60", "4", "37", ""), own).requests.unwrap();
-    assert_eq!(told(own(20)), Level { limit: 60, remaining: 4, reset_seconds: 37 });
-    assert_eq!(told(own(3)), level(3));
-    let tokens = standing(&rules, &told_by_envoy("100, 100;w=60", "7", "37", ""), own(20));
+    let said = |own| standing(&rules, &said_by_envoy("60, 60;w=60", "4", "37", ""), own).requests.unwrap();
+    assert_eq!(said(own(20)), Level { limit: 60, remaining: 4, reset_seconds: 37 });
+    assert_eq!(said(own(3)), level(3));
+    let tokens = standing(&rules, &said_by_envoy("100, 100;w=60", "7", "37", ""), own(20));
     assert_eq!(tokens, Standing { tokens: Some(Level { limit: 101, remaining: 7, reset_seconds: 37 }), ..own(20) });
 }

@@ -10,17 +10,17 @@ use crate::units::UnixNanos;
 /// The page: its status and its JSON.
 pub fn page(policy: &Policy, seen: &[Seen], known: &Known, now: UnixNanos) -> (u32, Vec<u8>) {
     let mut known = known.clone();
-    known.tell(seen, now);
+    known.learn(seen, now);
     let mut providers = Map::new();
     for ((provider, seen), Standing { state, since }) in policy.providers.iter().zip(seen).zip(&known.providers) {
         let breaker = if state.is_open() { "open" } else { "closed" };
-        let told = json!({
+        let said = json!({
             "state": state.name(),
             "since": rfc3339(UnixNanos(since.saturating_mul(1_000_000_000))),
             "circuit_breaker": breaker,
             "endpoints": {"healthy": seen.healthy, "total": seen.total},
         });
-        providers.insert(provider.name.clone(), told);
+        providers.insert(provider.name.clone(), said);
     }
     let with_key = || seen.iter().take(policy.providers.len()).filter(|seen| seen.state != State::NoKey);
     let healthy = with_key().filter(|seen| seen.state == State::Healthy).count();
@@ -46,13 +46,13 @@ mod tests {
             let (status, body) = page(&policy, &seen(&policy, &clusters(a, b)).unwrap(), &Known::default(), NOON);
             (status, serde_json::from_slice::<Value>(&body).unwrap())
         };
-        let (status, told) = page(OUT, WELL);
-        assert_eq!((status, &told["status"]), (200, &json!("degraded")));
+        let (status, said) = page(OUT, WELL);
+        assert_eq!((status, &said["status"]), (200, &json!("degraded")));
         let ejected = json!({"state": "ejected", "since": "2027-01-15T08:00:00.000Z", "circuit_breaker": "open",
             "endpoints": {"healthy": 0, "total": 1}});
-        assert_eq!(told["providers"]["a"], ejected);
-        assert_eq!(told["providers"]["d"]["state"], "no_key");
-        let (status, told) = page(OUT, SICK);
-        assert_eq!((status, &told["status"]), (503, &json!("unhealthy")));
+        assert_eq!(said["providers"]["a"], ejected);
+        assert_eq!(said["providers"]["d"]["state"], "no_key");
+        let (status, said) = page(OUT, SICK);
+        assert_eq!((status, &said["status"]), (503, &json!("unhealthy")));
     }
 }

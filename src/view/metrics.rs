@@ -19,7 +19,7 @@ pub fn page(stats: &str) -> String {
 
 const OURS: &str = "ai_gateway_";
 
-/// Units of the stats, by how names end (but for the parts of a histogram), and what they are told in: so many places down.
+/// Units of the stats, by how names end (but for the parts of a histogram), and what they are shown in: so many places down.
 const UNITS: [(&str, &str, u32); 5] = [
     ("_nanousd", "_usd", 9),
     ("_duration_ms", "_duration_seconds", 3),
@@ -164,7 +164,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn money_and_time_are_told_in_their_own_units() {
+    fn money_and_time_are_shown_in_their_own_units() {
         let stats = "\
 # TYPE ai_gateway_cost_nanousd_total counter
 ai_gateway_cost_nanousd_total{tenant=\"a b\",model=\"gpt le=\\\"4\"} 12345
@@ -182,7 +182,7 @@ ai_gateway_request_duration_ms_count{status=\"success\"} 4
 nonsense
 ai_gateway_cost_nanousd_total{tenant=\"c\"} NaN
 ";
-        let told = "\
+        let said = "\
 # HELP ai_gateway_cost_usd_total What was charged.
 # TYPE ai_gateway_cost_usd_total counter
 ai_gateway_cost_usd_total{tenant=\"a b\",model=\"gpt le=\\\"4\"} 0.000012345
@@ -198,7 +198,7 @@ ai_gateway_request_duration_seconds_bucket{status=\"success\",le=\"+Inf\"} 4
 ai_gateway_request_duration_seconds_sum{status=\"success\"} 1050000000
 ai_gateway_request_duration_seconds_count{status=\"success\"} 4
 ";
-        assert_eq!(page(stats), told);
+        assert_eq!(page(stats), said);
     }
 
     proptest! {

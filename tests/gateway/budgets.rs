@@ -69,7 +69,7 @@ fn nano_usd(figure: &Value) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_ledger_never_passes_the_budget_and_equals_what_is_told() {
+async fn the_ledger_never_passes_the_budget_and_equals_what_is_reported() {
     away_from_midnight().await;
     const BUDGET: u64 = 1_000_000;
     let rounds = ["one", "two", "three"];

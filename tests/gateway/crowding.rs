@@ -196,12 +196,12 @@ async fn tells_of_a_full_heap(house: House) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_heap_is_told_as_the_gateways_own_trouble() {
+async fn a_full_heap_is_shown_as_the_gateways_own_trouble() {
     tells_of_a_full_heap(House::demo("crowding-heap", json!({}), &FULL).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_heap_is_told_as_the_gateways_own_trouble_in_production() {
+async fn a_full_heap_is_shown_as_the_gateways_own_trouble_in_production() {
     tells_of_a_full_heap(House::production("crowding-heap-production", &FULL).await).await;
 }
 

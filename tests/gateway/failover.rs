@@ -300,7 +300,7 @@ async fn restricted_data_goes_nowhere_else_when_its_provider_fails() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_all_providers_down_every_client_is_told_so_in_its_own_words() {
+async fn with_all_providers_down_every_client_reads_so_in_its_own_words() {
     let mut house = House::build("failover-all-down").await;
     for provider in [&mut house.openai, &mut house.openrouter, &mut house.anthropic, &mut house.local] {
         provider.stop();

@@ -137,11 +137,11 @@ async fn metrics_are_envoys_own_in_dollars_and_seconds() {
             }
             _ => named.trim_end_matches("{}").to_owned(),
         };
-        let figure_told = figure(told.get(&named).unwrap_or_else(|| panic!("{named} of {name}")));
+        let figure_said = figure(told.get(&named).unwrap_or_else(|| panic!("{named} of {name}")));
         let expected = figure(value) / if is_count { 1.0 } else { scale };
         assert!(
-            (figure_told - expected).abs() <= expected.abs() * 1e-12,
-            "{name}: {figure_told} instead of {expected}"
+            (figure_said - expected).abs() <= expected.abs() * 1e-12,
+            "{name}: {figure_said} instead of {expected}"
         );
     }
     let spent: Vec<_> = told.iter().filter(|(name, _)| name.starts_with("ai_gateway_spent_today_usd")).collect();

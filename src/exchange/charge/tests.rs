@@ -12,7 +12,7 @@ const NO_ITEMS: Items = Items {
     file_searches: 0,
     container_sessions: 0,
     tool_images: 0,
-    untold_searches: 0,
+    uncounted_searches: 0,
 };
 const REQUEST: Request = Request {
     likely_input: Tokens(100),
@@ -31,7 +31,7 @@ const REQUEST: Request = Request {
 };
 const STREAM: Request = Request { stream: true, ..REQUEST };
 
-fn reported(counts: &[(Count, u64)]) -> Told {
+fn reported(counts: &[(Count, u64)]) -> Reported {
     let mut native = Native::default();
     counts.iter().for_each(|(count, value)| native.set(*count, Some(*value)));
     native.canonical(Contract::CacheIncluded)
@@ -60,51 +60,51 @@ fn every_way_an_answer_can_end_has_its_charge() {
     let half = reported(&[(Count::Input, 7)]);
     let streamed = ok();
     let one = Answered { non_streaming: true, ..ok() };
-    let told = Evidence::Answered;
+    let said = Evidence::Answered;
     let left = Evidence::LeftUnderWay { after: 60 * SECOND };
     for (case, evidence, request, expected) in [
         ("our account is refused", Evidence::AccountRefused, REQUEST, ("none", 0, 0)),
         ("nobody was at work", Evidence::Unanswered, REQUEST, ("none", 0, 0)),
         ("left before an answer in one piece", left, REQUEST, ("estimated", 100, 1_000)),
-        ("reported", told(Answered { reported: whole, is_final: true, ..one }), REQUEST, ("reported", 7, 9)),
-        ("a status of failure", told(Answered { status: 500, ..one }), REQUEST, ("none", 0, 0)),
+        ("reported", said(Answered { reported: whole, is_final: true, ..one }), REQUEST, ("reported", 7, 9)),
+        ("a status of failure", said(Answered { status: 500, ..one }), REQUEST, ("none", 0, 0)),
         (
             "an error alone",
-            told(Answered { error: true, shown: Tokens(0), seen: Tokens(0), ..one }),
+            said(Answered { error: true, shown: Tokens(0), seen: Tokens(0), ..one }),
             REQUEST,
             ("none", 0, 0),
         ),
-        ("an error after text", told(Answered { error: true, ..streamed }), STREAM, ("estimated", 100, 40)),
+        ("an error after text", said(Answered { error: true, ..streamed }), STREAM, ("estimated", 100, 40)),
         (
             "an error after half a report",
-            told(Answered { error: true, shown: Tokens(0), seen: Tokens(0), reported: half, ..one }),
+            said(Answered { error: true, shown: Tokens(0), seen: Tokens(0), reported: half, ..one }),
             REQUEST,
             ("estimated", 7, 0),
         ),
         (
             "a report that broke off",
-            told(Answered { reported: whole, uncounted: 8, broke_off: true, ..streamed }),
+            said(Answered { reported: whole, uncounted: 8, broke_off: true, ..streamed }),
             STREAM,
             ("estimated", 7, 11),
         ),
-        ("no report", told(streamed), STREAM, ("estimated", 100, 40)),
-        ("half a report", told(Answered { reported: half, ..streamed }), STREAM, ("estimated", 7, 40)),
+        ("no report", said(streamed), STREAM, ("estimated", 100, 40)),
+        ("half a report", said(Answered { reported: half, ..streamed }), STREAM, ("estimated", 7, 40)),
         (
             "cut off, of known length",
-            told(Answered { broke_off: true, length: Some(2_048), ..one }),
+            said(Answered { broke_off: true, length: Some(2_048), ..one }),
             REQUEST,
             ("estimated", 100, 384),
         ),
-        ("cut off, of unknown length", told(Answered { broke_off: true, ..one }), REQUEST, ("estimated", 100, 1_000)),
+        ("cut off, of unknown length", said(Answered { broke_off: true, ..one }), REQUEST, ("estimated", 100, 1_000)),
         (
             "accepted for later",
-            told(Answered { shown: Tokens(1), seen: Tokens(0), accepted: true, ..one }),
+            said(Answered { shown: Tokens(1), seen: Tokens(0), accepted: true, ..one }),
             Request { background: true, ..REQUEST },
             ("estimated", 100, 1_000),
         ),
         (
             "refused for later",
-            told(Answered { shown: Tokens(1), seen: Tokens(0), success: false, ..one }),
+            said(Answered { shown: Tokens(1), seen: Tokens(0), success: false, ..one }),
             Request { background: true, ..REQUEST },
             ("estimated", 100, 1),
         ),
@@ -160,8 +160,8 @@ fn what_was_not_seen_is_bounded_by_time_and_by_the_reservation() {
 fn a_report_that_cannot_be_true_costs_no_more_than_the_reservation() {
     let file = Request { hidden_input: Tokens(4_000_000), ..REQUEST };
     let answered = |input, output, seen| {
-        let told = reported(&[(Count::Input, input), (Count::Output, output)]);
-        Answered { reported: told, is_final: true, seen: Tokens(seen), elapsed: SECOND, ..ok() }
+        let said = reported(&[(Count::Input, input), (Count::Output, output)]);
+        Answered { reported: said, is_final: true, seen: Tokens(seen), elapsed: SECOND, ..ok() }
     };
     let flag = |charge: Charge| matches!(charge, Charge::Implausible(_));
     for (case, answer, request, expected) in [
@@ -182,7 +182,7 @@ fn a_report_that_cannot_be_true_costs_no_more_than_the_reservation() {
         }
         assert_eq!(charge.source().name(), if expected.2 { "estimated" } else { "reported" }, "{case}");
     }
-    // Beyond all counting, nothing was told, and what passed is charged.
+    // Beyond all counting, nothing was reported, and what passed is charged.
     let nothing = Answered { is_final: false, ..answered(u64::MAX, 9, 40) };
     assert_eq!(Evidence::Answered(nothing).charge(&REQUEST), {
         let usage = Usage {
@@ -215,7 +215,7 @@ fn who_has_the_usage_left_out_is_charged_what_there_was_time_for() {
 fn what_was_asked_for_by_the_piece_is_charged_where_no_report_says_otherwise() {
     let request = Request { items: Items { images: 3, ..Items::default() }, ..REQUEST };
     assert_eq!(Evidence::LeftUnderWay { after: 0 }.charge(&request).usage().images, 3);
-    let told = reported(&[(Count::Images, 1)]);
-    let answer = Answered { reported: told, is_final: true, ..ok() };
+    let said = reported(&[(Count::Images, 1)]);
+    let answer = Answered { reported: said, is_final: true, ..ok() };
     assert_eq!(Evidence::Answered(answer).charge(&request).usage().images, 1);
 }

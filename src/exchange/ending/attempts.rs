@@ -11,7 +11,7 @@ use crate::record::FailedAttempt;
 use crate::units::{Tokens, UnixNanos};
 
 /// In the shipped configurations Envoy gives no attempt up sooner. What ended before was hung up on, which at the end of an
-/// attempt can't be told from that, and whoever hangs up bills nothing.
+/// attempt can't be distinguished from that, and whoever hangs up bills nothing.
 const SHORTEST_WAIT: u64 = 5_000_000_000;
 
 impl Open {
@@ -32,7 +32,7 @@ impl Open {
         self.before_the_answer(ending).filter_map(refusal).collect()
     }
 
-    /// What failed attempts cost: what they told, or, given up, what there was time for.
+    /// What failed attempts cost: what they reported, or, given up, what there was time for.
     pub(super) fn failed(&self, policy: &Policy, ending: &Ending, request: &Request) -> Vec<FailedAttempt> {
         let cost = |failed: &Failed| {
             let named = |leg: &&Leg| {

@@ -241,21 +241,21 @@ fn hosted_tools_are_charged_as_the_answer_counts_them_and_as_they_were_reserved_
         {"type": "shell_call", "id": "2", "environment": {"type": "container_reference", "container_id": "c"}},
         {"type": "shell_call", "id": "3", "environment": {"type": "local"}},
     ], "usage": {"input_tokens": 1, "output_tokens": 1}});
-    let told = closed(asked(&policy, RESPONSES, &body).0, &policy, Some(&answer), 0).bill;
-    assert_eq!((told.usage.web_searches, told.usage.container_sessions, told.cost.0), (1, 1, 40_000_000));
+    let said = closed(asked(&policy, RESPONSES, &body).0, &policy, Some(&answer), 0).bill;
+    assert_eq!((said.usage.web_searches, said.usage.container_sessions, said.cost.0), (1, 1, 40_000_000));
 
     let body = with(MESSAGES, "all", json!({"tools": [{"type": "code_execution_20250825"}]}));
     let usage = json!({"input_tokens": 1, "output_tokens": 1});
     let answer = json!({"type": "message", "content": [], "container": {"id": "c"}, "usage": usage});
-    let told = closed(asked(&policy, MESSAGES, &body).0, &policy, Some(&answer), 0).bill;
-    assert_eq!((told.usage.container_sessions, told.cost.0), (1, 30_000_000));
+    let said = closed(asked(&policy, MESSAGES, &body).0, &policy, Some(&answer), 0).bill;
+    assert_eq!((said.usage.container_sessions, said.cost.0), (1, 30_000_000));
 
     // No answer of OpenAI's chat counts its search.
     let body = with(CHAT, "all", json!({"web_search_options": {}}));
     let answer = json!({"choices": [{"message": {"content": "x"}, "finish_reason": "stop"}],
         "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}});
-    let told = closed(asked(&policy, CHAT, &body).0, &policy, Some(&answer), 0).bill;
-    assert_eq!((told.usage.web_searches, told.cost.0), (1, 10_000_000));
+    let said = closed(asked(&policy, CHAT, &body).0, &policy, Some(&answer), 0).bill;
+    assert_eq!((said.usage.web_searches, said.cost.0), (1, 10_000_000));
 }
 
 /// The table: what holds a model's name or an address spends, or has another serve; all else is next month's SDK.

@@ -157,16 +157,16 @@ fn an_answer_that_ends_by_trailers_is_whole() {
 
 /// Providers tell limits of their own under the same names: two of them would leave a client to choose.
 #[test]
-fn the_providers_own_limits_are_not_told() {
+fn the_providers_own_limits_are_not_shown() {
     let gateway = Gateway::configured(&configuration());
     let stream = admitted(&gateway, BODY);
     stream.answer_headers(
         &[SSE[0], SSE[1], ("x-ratelimit-limit-requests", "7"), ("x-ratelimit-limit-requests", "8")],
         false,
     );
-    let told = stream.client().unwrap().headers;
-    let told = told.iter().filter(|(name, _)| name == "x-ratelimit-limit-requests").map(|(_, value)| value.as_slice());
-    assert_eq!(told.collect::<Vec<_>>(), [b"5000"]);
+    let said = stream.client().unwrap().headers;
+    let said = said.iter().filter(|(name, _)| name == "x-ratelimit-limit-requests").map(|(_, value)| value.as_slice());
+    assert_eq!(said.collect::<Vec<_>>(), [b"5000"]);
 }
 
 #[test]
@@ -268,7 +268,7 @@ fn a_log_without_a_request_or_a_second_one_tells_nothing() {
 }
 
 #[test]
-fn a_request_that_broke_off_in_its_body_is_told_and_holds_nothing() {
+fn a_request_that_broke_off_in_its_body_is_recorded_and_holds_nothing() {
     let gateway = Gateway::configured(&configuration());
     let stream = gateway.stream();
     stream.request_headers(&HEAD, false);

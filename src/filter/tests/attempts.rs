@@ -75,9 +75,9 @@ fn a_provider_that_the_plan_does_not_name_gets_nothing() {
 }
 
 #[test]
-fn a_failed_answer_is_held_until_it_has_told_what_it_cost() {
+fn a_failed_answer_is_held_until_what_it_cost_is_known() {
     let gateway = cluster("openai");
-    for (status, content, told) in [
+    for (status, content, said) in [
         ("500", TOLD, true),
         ("429", TOLD, true),
         ("503", "upstream is down", false),
@@ -97,11 +97,11 @@ fn a_failed_answer_is_held_until_it_has_told_what_it_cost() {
         let tokens: Vec<_> =
             lines.iter().map(|failed| (failed.number, failed.usage.map(|usage| usage.total_tokens.0))).collect();
         let fails = !["200", "404"].contains(&status);
-        assert_eq!(tokens, if fails { vec![(1, told.then_some(15))] } else { vec![] }, "{status}");
+        assert_eq!(tokens, if fails { vec![(1, said.then_some(15))] } else { vec![] }, "{status}");
     }
 }
 
-/// What the provider's cluster is told of a failure of `tenant`'s.
+/// What the provider's cluster learns of a failure of `tenant`'s.
 fn blamed(gateway: &Gateway, tenant: &str, headers: &[(&str, &str)]) -> bool {
     let stream = gateway.stream();
     let who = crate::attempt::blame::Who::of(tenant).0;
@@ -146,8 +146,8 @@ fn attempts_add_up_and_long_errors_are_let_go() {
     failed(&stream, 2, &[(":status", "500"), ("content-type", "application/json")], false);
     stream.answer_body(TOLD.as_bytes(), true);
     let lines = Failed::all(&stream.state("nexus_failed_attempts").unwrap());
-    let told: Vec<_> = lines.iter().map(|failed| (failed.number, failed.provider.as_str())).collect();
-    assert_eq!(told, [(1, "openai"), (2, "openrouter")]);
+    let said: Vec<_> = lines.iter().map(|failed| (failed.number, failed.provider.as_str())).collect();
+    assert_eq!(said, [(1, "openai"), (2, "openrouter")]);
 
     let stream = attempt(&gateway, 1);
     failed(&stream, 1, &[(":status", "500"), ("content-type", "application/json")], false);

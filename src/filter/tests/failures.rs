@@ -44,7 +44,7 @@ fn make(call: Call) {
 }
 
 /// What SDK 0.2.5 tells its caller of. On every other status it panics by itself, `hostcalls` and trait getters alike.
-const fn told(call: Call) -> &'static [Status] {
+const fn said(call: Call) -> &'static [Status] {
     match call {
         Call::GetBuffer | Call::HeaderValue | Call::GetSharedData | Call::RecordMetric => &[Status::NotFound],
         Call::GetProperty => &[Status::NotFound, Status::SerializationFailure, Status::InternalFailure],
@@ -62,7 +62,7 @@ fn the_sdk_panics_on_every_status_but_these() {
             Gateway::start();
             with(|host| host.fail(call, status));
             let survived = catch_unwind(|| make(call)).is_ok();
-            assert_eq!(survived, told(call).contains(&status), "{call:?}: {status:?}");
+            assert_eq!(survived, said(call).contains(&status), "{call:?}: {status:?}");
         }
     }
 }
@@ -90,7 +90,7 @@ fn exchanges(gateway: &Gateway) {
 #[test]
 fn a_call_that_fails_costs_the_request_and_never_the_worker() {
     for call in Call::ALL {
-        for status in told(call) {
+        for status in said(call) {
             let gateway = Gateway::configured(&configuration());
             with(|host| host.fail(call, *status));
             exchanges(&gateway);

@@ -51,7 +51,7 @@ fn the_head_goes_on_and_the_body_waits_for_the_decision() {
 }
 
 #[test]
-fn a_body_is_edited_as_ever_for_its_length_is_told_by_nobody() {
+fn a_body_is_edited_as_ever_for_its_length_is_said_by_nobody() {
     let gateway = gateway();
     let body = r#"{"messages":[{"role":"user","content":"Hello"}],"stream":true,"model":"fast"}"#;
     let stream = begun(&gateway, &[("content-length", &body.len().to_string())]);

@@ -50,22 +50,22 @@ fn health_is_what_the_admin_says_now() {
     {
         let (stream, number) = asked(&gateway, HEALTH);
         assert_eq!(stream.reply(), None, "nothing is said before the admin has answered");
-        gateway.tell(number, Some((200, clusters.as_bytes())));
-        let (code, told) = said(&stream);
-        assert_eq!((code.as_str(), &told["status"]), (status, &json!(word)));
-        assert_eq!(told["providers"]["simulated"]["state"], state);
+        gateway.answer_call(number, Some((200, clusters.as_bytes())));
+        let (code, said) = said(&stream);
+        assert_eq!((code.as_str(), &said["status"]), (status, &json!(word)));
+        assert_eq!(said["providers"]["simulated"]["state"], state);
         stream.end();
         assert_eq!(stream.record(), None, "a page is no exchange");
     }
 }
 
 #[test]
-fn metrics_are_told_in_dollars() {
+fn metrics_are_shown_in_dollars() {
     let gateway = gateway();
     let (stream, number) = asked(&gateway, METRICS);
     let stats =
         "# TYPE ai_gateway_cost_nanousd_total counter\nai_gateway_cost_nanousd_total{tenant=\"a\"} 1500000000\n";
-    gateway.tell(number, Some((200, stats.as_bytes())));
+    gateway.answer_call(number, Some((200, stats.as_bytes())));
     let reply = stream.reply().unwrap();
     assert_eq!(reply.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
     assert!(text(&reply).ends_with("\nai_gateway_cost_usd_total{tenant=\"a\"} 1.5\n"), "{}", text(&reply));
@@ -82,10 +82,10 @@ fn an_admin_that_fails_is_a_503_that_says_so() {
                 continue;
             }
             let (stream, number) = asked(&gateway, path);
-            gateway.tell(number, answer);
-            let (code, told) = said(&stream);
-            assert_eq!((code.as_str(), &told["status"]), ("503", &json!("unknown")), "{path} {answer:?}");
-            assert_eq!(told["error"]["code"], "status_unknown");
+            gateway.answer_call(number, answer);
+            let (code, said) = said(&stream);
+            assert_eq!((code.as_str(), &said["status"]), ("503", &json!("unknown")), "{path} {answer:?}");
+            assert_eq!(said["error"]["code"], "status_unknown");
             stream.end();
         }
         for refused in [Status::BadArgument, Status::InternalFailure] {
@@ -103,21 +103,21 @@ fn an_answer_that_is_too_large_is_not_read() {
     for (path, most) in [(HEALTH, crate::breaker::MOST_BYTES), (METRICS, crate::view::metrics::MOST_BYTES)] {
         let (stream, number) = asked(&gateway, path);
         let before = with(|host| host.calls.get(&Call::GetBuffer).copied());
-        gateway.tell(number, Some((200, &vec![b' '; most + 1])));
+        gateway.answer_call(number, Some((200, &vec![b' '; most + 1])));
         assert_eq!(said(&stream).0, "503");
         assert_eq!(with(|host| host.calls.get(&Call::GetBuffer).copied()), before, "it never comes into the VM");
     }
 }
 
 #[test]
-fn who_may_not_see_the_pages_is_told_which_key_decides() {
+fn who_may_not_see_the_pages_reads_which_key_decides() {
     let gateway = gateway();
     for source in ["10.0.0.1:80", "[fe80::1]:80", "", "nonsense"] {
         let (stream, _) = asked_from(&gateway, source, "GET", HEALTH, true);
-        let (code, told) = said(&stream);
-        assert_eq!((code.as_str(), &told["error"]["code"]), ("403", &json!("not_allowed")), "{source}");
-        assert!(told["error"]["message"].as_str().unwrap().contains("status.allow"));
-        assert_eq!(told["error"]["type"], "permission_error");
+        let (code, said) = said(&stream);
+        assert_eq!((code.as_str(), &said["error"]["code"]), ("403", &json!("not_allowed")), "{source}");
+        assert!(said["error"]["message"].as_str().unwrap().contains("status.allow"));
+        assert_eq!(said["error"]["type"], "permission_error");
         assert_eq!(with(|host| host.questions()), [], "the admin isn't bothered");
     }
     let (stream, _) = asked_from(&gateway, "[::ffff:127.0.0.1]:80", "HEAD", HEALTH, true);
@@ -145,7 +145,7 @@ fn a_body_waits_with_its_request() {
     assert_eq!(stream.request_trailers(), Action::Pause);
     assert_eq!(stream.upstream(), None);
     let (number, _) = with(|host| host.questions()).pop().unwrap();
-    gateway.tell(number, Some((200, WELL.as_bytes())));
+    gateway.answer_call(number, Some((200, WELL.as_bytes())));
     assert_eq!(said(&stream).0, "200");
 }
 
@@ -156,7 +156,7 @@ fn a_client_that_leaves_takes_its_question_along() {
     stream.end();
     assert_eq!((stream.reply(), with(|host| host.questions())), (None, vec![]));
     let (stream, number) = asked(&gateway, HEALTH);
-    gateway.tell(number, Some((200, WELL.as_bytes())));
+    gateway.answer_call(number, Some((200, WELL.as_bytes())));
     assert_eq!(said(&stream).0, "200");
 }
 
@@ -171,14 +171,14 @@ fn ticked(gateway: &Gateway, seconds: u64) -> Option<u32> {
 fn the_poll_tells_the_gauge_and_asks_once_a_second() {
     let gateway = gateway();
     let number = ticked(&gateway, 0).expect("the first tick asks");
-    gateway.tell(number, Some((200, OUT.as_bytes())));
+    gateway.answer_call(number, Some((200, OUT.as_bytes())));
     assert_eq!(metric(BREAKER), 1);
     assert_eq!(ticked(&gateway, 0), None, "another worker's tick in the same second");
     let number = ticked(&gateway, 1).expect("a second later");
-    gateway.tell(number, None);
+    gateway.answer_call(number, None);
     assert_eq!((metric(BREAKER), metric("ai_gateway_status_polls_failed_total")), (1, 1));
     let number = ticked(&gateway, 1).expect("an asker without an answer is replaced");
-    gateway.tell(number, Some((200, WELL.as_bytes())));
+    gateway.answer_call(number, Some((200, WELL.as_bytes())));
     assert_eq!(metric(BREAKER), 0);
 }
 
@@ -199,7 +199,7 @@ fn a_configuration_that_drains_leaves_the_new_ones_knowledge_alone() {
     assert!(gateway.configure(changed.to_string().as_bytes()));
     let health = || {
         let (stream, number) = asked(&gateway, HEALTH);
-        gateway.tell(number, Some((200, OUT.as_bytes())));
+        gateway.answer_call(number, Some((200, OUT.as_bytes())));
         said(&stream).1["providers"]["simulated"].clone()
     };
     let first = health();
@@ -208,7 +208,7 @@ fn a_configuration_that_drains_leaves_the_new_ones_knowledge_alone() {
         with(|host| host.clock.0 += 1_000_000_000);
         gateway.tick();
         for (number, _) in with(|host| host.questions()) {
-            gateway.tell(number, Some((200, OUT.as_bytes())));
+            gateway.answer_call(number, Some((200, OUT.as_bytes())));
         }
         assert_eq!(health()["since"], first["since"]);
     }

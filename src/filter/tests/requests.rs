@@ -199,21 +199,21 @@ fn an_edited_body_says_its_right_length() {
     // The alias, the bound and the wish for usage: all three edits, at the front and in the middle.
     let long = "x".repeat(200_000);
     for content in ["Grüße", &long] {
-        for told in [true, false] {
+        for said in [true, false] {
             let gateway = Gateway::configured(&configuration());
             let body =
                 format!(r#" {{"messages":[{{"role":"user","content":"{content}"}}],"stream":true,"model":"fast"}}"#);
             let length = body.len().to_string();
             let stream = gateway.stream();
-            let told_headers = [("content-length", length.as_str())];
-            stream.request_headers(&head(if told { &told_headers } else { &[] }), false);
+            let length_header = [("content-length", length.as_str())];
+            stream.request_headers(&head(if said { &length_header } else { &[] }), false);
             for piece in body.as_bytes().chunks(30_000) {
                 stream.request_body(piece, false);
             }
             stream.request_body(b"", true);
             let upstream = stream.upstream().unwrap();
             let length = upstream.body.len().to_string();
-            assert_eq!(upstream.header("content-length"), told.then_some(length.as_str()));
+            assert_eq!(upstream.header("content-length"), said.then_some(length.as_str()));
             let sent = upstream.json();
             assert_eq!(
                 (sent["model"].as_str(), sent["messages"][0]["content"].as_str()),
@@ -231,16 +231,16 @@ fn a_body_over_the_bound_is_refused_as_soon_as_it_is_known() {
     let mut configuration = with_key("max_request_bytes", json!(1_024));
     configuration["max_refused_bytes"] = json!(0);
     let gateway = Gateway::configured(&configuration);
-    let told = gateway.stream();
-    told.request_headers(&head(&[("content-length", "1025")]), false);
-    assert_eq!(refusal(&told), ("413".into(), "request_too_large".into()));
+    let said = gateway.stream();
+    said.request_headers(&head(&[("content-length", "1025")]), false);
+    assert_eq!(refusal(&said), ("413".into(), "request_too_large".into()));
     let untold = gateway.stream();
     untold.request_headers(&HEAD, false);
     assert_eq!(untold.request_body(&[b' '; 1_024], false), Action::Pause);
     assert_eq!(untold.reply(), None);
     untold.request_body(b" ", false);
     assert_eq!(refusal(&untold), ("413".into(), "request_too_large".into()));
-    for stream in [told, untold] {
+    for stream in [said, untold] {
         stream.end();
         assert_eq!(stream.record().unwrap()["outcome"], "request_too_large");
     }
@@ -344,7 +344,7 @@ fn a_hundred_thousand_made_up_names_add_no_series() {
 
 /// What a stream's pace and its kinds of tokens are counted as.
 #[test]
-fn a_streams_pace_is_told() {
+fn a_streams_pace_is_counted() {
     let gateway = Gateway::configured(&configuration());
     let stream =
         admitted(&gateway, &BODY.replace('{', "{\"stream\":true,").replacen("{\"stream\":true,\"role", "{\"role", 1));
@@ -364,7 +364,7 @@ fn a_streams_pace_is_told() {
     assert_eq!(metric(&format!("kind=.=reasoning;.;{of}ai_gateway_tokens_by_kind_total")), 4);
 }
 
-/// One request in 64 is watched; those that are none of ours are not told.
+/// One request in 64 is watched; those that are none of ours are not counted.
 #[test]
 fn what_the_filter_costs_is_sampled() {
     let gateway = Gateway::configured(&configuration());
@@ -376,14 +376,14 @@ fn what_the_filter_costs_is_sampled() {
         looks = with(|host| host.calls[&Call::CurrentTime]);
     }
     // The last one was watched. Each of its five callbacks begins with a look whose own time is not in it.
-    let told = || with(|host| host.samples("ai_gateway_filter_time_us").to_vec());
-    assert_eq!(told(), [looks - 5; 2]);
+    let said = || with(|host| host.samples("ai_gateway_filter_time_us").to_vec());
+    assert_eq!(said(), [looks - 5; 2]);
     for _ in 0..ONE_IN {
         let aside = gateway.stream();
         aside.request_headers(&[(":method", "GET"), (":path", "/")], true);
         aside.end();
     }
-    assert_eq!(told().len(), 2);
+    assert_eq!(said().len(), 2);
 }
 
 /// Behind a form's name a server reads a form, and behind one of gRPC Envoy's router counts failures that no matcher sees.

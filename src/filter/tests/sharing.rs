@@ -1,4 +1,4 @@
-//! Limits that several Envoys share: what Envoy's `ratelimit` filters are told, and what becomes of their refusals.
+//! Limits that several Envoys share: what Envoy's `ratelimit` filters are given, and what becomes of their refusals.
 
 use super::*;
 
@@ -25,7 +25,7 @@ fn is_away(gateway: &Gateway, away: bool) {
     let (number, _) = with(|host| host.questions()).remove(0);
     let health = json!({"failed_active_health_check": away});
     let cluster = json!({"name": "ratelimit", "host_statuses": [{"health_status": health}]});
-    gateway.tell(number, Some((200, json!({"cluster_statuses": [cluster]}).to_string().as_bytes())));
+    gateway.answer_call(number, Some((200, json!({"cluster_statuses": [cluster]}).to_string().as_bytes())));
     assert_eq!(metric("ai_gateway_shared_limits_away"), u64::from(away));
 }
 
@@ -36,7 +36,7 @@ fn some(states: &[(&'static str, &str)]) -> Vec<(&'static str, Option<String>)> 
 const ASKED: [(&str, &str); 3] = [("nexus_tier", "standard"), ("nexus_tenant", "acme"), ("nexus_day", "10:2027-01-15")];
 
 #[test]
-fn envoy_is_told_who_it_is_before_the_call_and_what_it_came_to_at_the_end() {
+fn envoy_learns_who_it_is_before_the_call_and_what_it_came_to_at_the_end() {
     let gateway = Gateway::configured(&sharing());
     let stream = admitted(&gateway, BODY);
     assert_eq!(states(&stream), some(&ASKED));
@@ -45,7 +45,7 @@ fn envoy_is_told_who_it_is_before_the_call_and_what_it_came_to_at_the_end() {
 }
 
 #[test]
-fn alone_nothing_is_told() {
+fn alone_nothing_is_published() {
     let gateway = Gateway::configured(&configuration());
     let stream = admitted(&gateway, BODY);
     answered(&stream);
@@ -58,9 +58,9 @@ fn alone_nothing_is_told() {
 }
 
 #[test]
-fn what_is_refused_by_the_service_is_told_in_our_words_and_forgotten_by_the_cell() {
+fn what_is_refused_by_the_service_is_said_in_our_words_and_forgotten_by_the_cell() {
     let gateway = Gateway::configured(&sharing());
-    for (status, by, told, code) in
+    for (status, by, said, code) in
         [(429, "requests", "429", "rate_limited"), (402, "day_usd", "402", "daily_budget_exceeded")]
     {
         let stream = admitted(&gateway, BODY);
@@ -76,7 +76,7 @@ fn what_is_refused_by_the_service_is_told_in_our_words_and_forgotten_by_the_cell
         );
         stream.end();
         let client = stream.client().unwrap();
-        assert_eq!((client.header(":status"), client.json()["error"]["code"].as_str()), (Some(told), Some(code)));
+        assert_eq!((client.header(":status"), client.json()["error"]["code"].as_str()), (Some(said), Some(code)));
         assert_eq!(client.header("retry-after"), (status == 429).then_some("37"));
         assert_eq!((client.header("x-nexus-refused-by"), client.header("x-ratelimit-limit")), (None, None));
         let record = stream.record().unwrap();
@@ -99,7 +99,7 @@ fn a_service_that_could_not_be_asked_is_our_failure_where_it_must_be_asked() {
 }
 
 #[test]
-fn while_the_service_is_away_each_envoy_has_its_part() {
+fn while_the_service_is_unavailable_each_envoy_has_its_part() {
     let mut configuration = sharing();
     configuration["limits"]["requests_per_minute"] = json!(7);
     let gateway = Gateway::configured(&configuration);
@@ -117,7 +117,7 @@ fn while_the_service_is_away_each_envoy_has_its_part() {
 }
 
 #[test]
-fn what_was_charged_while_the_service_was_away_is_told_afterwards() {
+fn what_was_charged_while_the_service_was_unavailable_is_published_afterwards() {
     let gateway = Gateway::configured(&sharing());
     let hits = || {
         let stream = admitted(&gateway, BODY);
@@ -132,7 +132,7 @@ fn what_was_charged_while_the_service_was_away_is_told_afterwards() {
 }
 
 #[test]
-fn what_was_charged_before_limits_were_shared_is_not_told() {
+fn what_was_charged_before_limits_were_shared_is_not_published() {
     let gateway = Gateway::configured(&configuration());
     answered(&admitted(&gateway, BODY));
     assert!(gateway.configure(sharing().to_string().as_bytes()));
@@ -142,12 +142,12 @@ fn what_was_charged_before_limits_were_shared_is_not_told() {
 }
 
 #[test]
-fn what_a_request_costs_is_told_to_the_day_and_month_that_it_was_asked_in() {
+fn what_a_request_costs_is_published_to_the_day_and_month_that_it_was_asked_in() {
     let mut configuration = sharing();
     configuration["tenants"]["acme"]["budgets"]["month_usd"] = json!("50");
     let gateway = Gateway::configured(&configuration);
     const NAMES: [&str; 4] = ["nexus_day", "nexus_day_hits", "nexus_month", "nexus_month_hits"];
-    let told = |stream: &Stream| NAMES.map(|name| stream.state(name).unwrap());
+    let said = |stream: &Stream| NAMES.map(|name| stream.state(name).unwrap());
     let [day, month] = [(COST / 10).to_string(), (COST / 100).to_string()];
     // A second before February.
     with(|host| host.clock = UnixNanos(1_801_439_999_000_000_000));
@@ -156,8 +156,8 @@ fn what_a_request_costs_is_told_to_the_day_and_month_that_it_was_asked_in() {
     let february = admitted(&gateway, BODY);
     answered(&february);
     answered(&january);
-    assert_eq!(told(&january), ["10:2027-01-31", &day, "100:2027-01", &month]);
-    assert_eq!(told(&february), ["10:2027-02-01", &day, "100:2027-02", &month]);
+    assert_eq!(said(&january), ["10:2027-01-31", &day, "100:2027-01", &month]);
+    assert_eq!(said(&february), ["10:2027-02-01", &day, "100:2027-02", &month]);
     // As the cell has it.
     let levels = cell().levels(with(|host| host.clock), 900);
     assert_eq!((levels.spent_today, levels.spent_this_month), (NanoUsd(COST), NanoUsd(COST)));
@@ -165,7 +165,7 @@ fn what_a_request_costs_is_told_to_the_day_and_month_that_it_was_asked_in() {
 }
 
 #[test]
-fn what_is_told_late_is_told_to_no_day_that_it_was_not_charged_in() {
+fn what_is_published_late_goes_to_no_day_that_it_was_not_charged_in() {
     let mut configuration = sharing();
     configuration["tenants"]["acme"]["budgets"]["month_usd"] = json!("50");
     let gateway = Gateway::configured(&configuration);

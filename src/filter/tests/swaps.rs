@@ -93,7 +93,7 @@ fn a_starved_swap_may_be_allowed_and_is_charged_when_it_is_over() {
 }
 
 #[test]
-fn a_settlement_outlasts_hundreds_of_rivals_and_its_loss_is_told() {
+fn a_settlement_outlasts_hundreds_of_rivals_and_its_loss_is_logged() {
     let gateway = Gateway::configured(&configuration());
     let stream = admitted(&gateway, BODY);
     rivals(500, 0);
@@ -109,7 +109,7 @@ fn a_settlement_outlasts_hundreds_of_rivals_and_its_loss_is_told() {
 }
 
 #[test]
-fn a_fault_that_comes_with_every_request_is_told_once_a_minute() {
+fn a_fault_that_comes_with_every_request_is_logged_once_a_minute() {
     let gateway = Gateway::configured(&configuration());
     let forgets = || {
         with(|host| host.set_shared(KEY.to_owned(), b"\0".to_vec(), 0).unwrap());

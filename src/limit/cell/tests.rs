@@ -222,9 +222,9 @@ fn books_of_the_first_version_go_on() {
     assert_eq!(Cell::decode(&bytes[..bytes.len() - 1]), Err(UnknownVersion));
 }
 
-/// Sixty in a moment: a client that sleeps for less than a minute only is told less than one.
+/// Sixty in a moment: a client that sleeps for less than a minute only is given less than one.
 #[test]
-fn a_burst_against_a_minutes_limit_is_told_less_than_a_minute() {
+fn a_burst_against_a_minutes_limit_is_given_less_than_a_minute() {
     let rules = rules(&[(Guard::RequestsPerMinute, 60)]);
     for (begins, apart) in [(0, 0), (1, 1), (2_999_999_000, 17), (1_234_567_891, 1_000_000)] {
         let mut cell = Cell::default();

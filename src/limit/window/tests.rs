@@ -25,29 +25,29 @@ fn any_gap() -> impl Strategy<Value = Gap> {
 }
 
 impl Gap {
-    fn nanos(&self, span: Span, told: u64) -> u64 {
+    fn nanos(&self, span: Span, said: u64) -> u64 {
         match self {
             Self::Nanos(nanos) => *nanos,
             Self::Parts(parts) => span.length() / 10_000 * parts,
-            Self::AsTold { early } => told.saturating_sub(*early),
+            Self::AsTold { early } => said.saturating_sub(*early),
         }
     }
 }
 
-/// Asks by these gaps: when it was admitted, and of each refusal the window, the time and the wait that was told.
+/// Asks by these gaps: when it was admitted, and of each refusal the window, the time and the wait that was given.
 fn asked(span: Span, limit: u64, gaps: &[Gap]) -> (Vec<u64>, Vec<(Window, u64, u64)>) {
-    let (mut window, mut now, mut told) = (Window::default(), START, 0);
+    let (mut window, mut now, mut said) = (Window::default(), START, 0);
     let (mut admitted, mut refused) = (Vec::new(), Vec::new());
     for gap in gaps {
-        now += gap.nanos(span, told);
+        now += gap.nanos(span, said);
         window.roll(span, UnixNanos(now));
-        told = 0;
+        said = 0;
         if window.used() < limit {
             window.add(span, UnixNanos(now), 1);
             admitted.push(now);
         } else {
-            told = window.wait(span, UnixNanos(now), limit, 1).unwrap();
-            refused.push((window.clone(), now, told));
+            said = window.wait(span, UnixNanos(now), limit, 1).unwrap();
+            refused.push((window.clone(), now, said));
         }
     }
     (admitted, refused)
@@ -71,16 +71,16 @@ proptest! {
     /// `wait` is the truth: one nanosecond earlier the request does not fit, at that moment it does. And it is never longer
     /// than the window is.
     #[test]
-    fn waiting_as_told_is_enough_and_not_too_much(
+    fn waiting_as_asked_is_enough_and_not_too_much(
         span in any_span(),
         limit in 1u64..20,
         gaps in prop::collection::vec(any_gap(), 1..100),
     ) {
-        for (mut early, now, told) in asked(span, limit, &gaps).1 {
-            prop_assert!(told > 0 && told <= span.length() + span.step(), "{told}");
+        for (mut early, now, said) in asked(span, limit, &gaps).1 {
+            prop_assert!(said > 0 && said <= span.length() + span.step(), "{said}");
             let mut late = early.clone();
-            early.roll(span, UnixNanos(now + told - 1));
-            late.roll(span, UnixNanos(now + told));
+            early.roll(span, UnixNanos(now + said - 1));
+            late.roll(span, UnixNanos(now + said));
             prop_assert!(early.used() >= limit && late.used() < limit);
         }
     }
@@ -92,17 +92,17 @@ proptest! {
         limit in 1u64..1_000,
         steps in prop::collection::vec((any_gap(), 1u64..300, 0u64..=100, any::<prop::sample::Index>()), 1..300),
     ) {
-        let (mut window, mut now, mut told) = (Window::default(), START, 0);
+        let (mut window, mut now, mut said) = (Window::default(), START, 0);
         let (mut open, mut settled) = (Vec::<(u64, u64, u64)>::new(), Vec::<(u64, u64)>::new());
         for (gap, size, percent, which) in steps {
-            now += gap.nanos(span, told);
+            now += gap.nanos(span, said);
             window.roll(span, UnixNanos(now));
-            told = 0;
+            said = 0;
             if window.used() + size <= limit {
                 window.reserve(span, UnixNanos(now), size);
                 open.push((now, size, size * percent / 100));
             } else {
-                told = window.wait(span, UnixNanos(now), limit, size).unwrap_or(0);
+                said = window.wait(span, UnixNanos(now), limit, size).unwrap_or(0);
             }
             if !open.is_empty() && percent % 2 == 0 {
                 let (at, reserved, actual) = open.swap_remove(which.index(open.len()));

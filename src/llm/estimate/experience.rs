@@ -6,11 +6,11 @@ use crate::llm::meter::Generated;
 use crate::llm::usage::Usage;
 use crate::units::Tokens;
 
-/// What an answer that told its usage teaches about the next that doesn't.
+/// What an answer that reported its usage teaches about the next that doesn't.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Experience {
     pub lesson: Lesson,
-    /// What would have been charged for, had it told nothing, against what it told.
+    /// What would have been charged for, had it reported nothing, against what it reported.
     pub input: Checked,
     pub output: Checked,
 }

@@ -36,7 +36,7 @@ impl Call {
 }
 
 impl Calls {
-    /// An item is told when it begins, when it ends, and perhaps with the whole answer: its end counts.
+    /// An item comes when it begins, when it ends, and perhaps with the whole answer: its end counts.
     pub fn end_of(&mut self, call: &Call, counts: &mut Native) {
         let over = matches!(&*call.status, "" | "completed" | "incomplete" | "failed");
         if !over || !call.kind.ends_with("_call") || (!call.id.is_empty() && !self.items.insert(&call.id)) {

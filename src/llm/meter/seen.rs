@@ -9,7 +9,7 @@ use super::rounds::Rounds;
 use crate::json::{Container, Decimal, Found, Hit, Number};
 use crate::kept::Id;
 use crate::llm::schema::Fact;
-use crate::llm::usage::{Contract, Count, Native, Told, reported_usd};
+use crate::llm::usage::{Contract, Count, Native, Reported, reported_usd};
 use crate::units::NanoUsd;
 
 /// Facts of the whole answer.
@@ -269,7 +269,7 @@ impl Seen {
     }
 
     /// The counts, with the rounds that the totals leave out.
-    pub(super) fn native(&self, contract: Contract) -> Told {
+    pub(super) fn native(&self, contract: Contract) -> Reported {
         let moved = self.input_moved && contract == Contract::CacheBeside;
         if !moved && self.rounds.is_none() && self.calls.is_none() && !self.compacts {
             return self.counts.canonical(contract);
@@ -288,9 +288,9 @@ impl Seen {
         if is_once && counts.get(Count::SearchCalls).is_some_and(|searches| searches > 1) {
             counts.set(Count::SearchCalls, Some(1));
         }
-        let mut told = counts.canonical(contract);
-        told.rounds = self.rounds.is_some() || self.compacts;
-        told
+        let mut reported = counts.canonical(contract);
+        reported.rounds = self.rounds.is_some() || self.compacts;
+        reported
     }
 
     /// Of a stream that repeats its text in each event, what was said last counts.

@@ -12,8 +12,8 @@ fn chat() -> &'static Schema {
     schema::named("openai_chat").unwrap()
 }
 
-fn told(reading: &Reading) -> Option<Usage> {
-    reading.told.is_whole().then(|| reading.told.usage(Tokens::default, Tokens::default))
+fn reported(reading: &Reading) -> Option<Usage> {
+    reading.reported.is_whole().then(|| reading.reported.usage(Tokens::default, Tokens::default))
 }
 
 fn stream(events: &[&str], end: &str) -> String {
@@ -67,12 +67,12 @@ proptest! {
         }
         let kept = body.replacen(&format!("{USAGE}{end}{end}"), "", 1);
         let (client, reading) = passed(body.as_bytes(), &cuts, Form::EventStream, true);
-        prop_assert_eq!(told(&reading), Some(usage()));
+        prop_assert_eq!(reported(&reading), Some(usage()));
         // Twice `héllo 漢`.
         prop_assert_eq!(reading.generated, Generated::Text { text: 20, body: body.len() as u64 });
         prop_assert_eq!(String::from_utf8_lossy(&client), kept);
         let (client, reading) = passed(body.as_bytes(), &cuts, Form::EventStream, false);
-        prop_assert_eq!(told(&reading), Some(usage()));
+        prop_assert_eq!(reported(&reading), Some(usage()));
         prop_assert_eq!(String::from_utf8_lossy(&client), body);
     }
 }
@@ -219,7 +219,7 @@ fn json_answers_are_read_with_any_order_of_fields_and_errors_inside_a_200_are_se
     let body = r#"{"usage":{"total_tokens":10,"completion_tokens":3,"prompt_tokens":7,"completion_tokens_details":{"reasoning_tokens":1},"prompt_tokens_details":{"cached_tokens":2}},"choices":[{"message":{"content":"hi","tool_calls":[{"function":{"name":"f","arguments":"{}"}}]}}],"model":"m"}"#;
     for cut in 0..body.len() {
         let (_, reading) = passed(body.as_bytes(), &[cut], Form::Json, true);
-        assert_eq!((told(&reading), reading.model.as_deref(), reading.error), (Some(usage()), Some("m"), false));
+        assert_eq!((reported(&reading), reading.model.as_deref(), reading.error), (Some(usage()), Some("m"), false));
     }
     let (_, reading) = passed(br#"{"error":{"message":"overloaded"}}"#, &[], Form::Json, false);
     assert!(reading.error);
@@ -233,7 +233,7 @@ fn an_event_that_is_no_object_is_the_clients_wherever_it_is_cut() {
     for cut in 0..body.len() {
         let (client, reading) = passed(body.as_bytes(), &[cut], Form::EventStream, true);
         assert_eq!(String::from_utf8_lossy(&client), body, "cut at {cut}");
-        assert_eq!(told(&reading), Some(usage()));
+        assert_eq!(reported(&reading), Some(usage()));
     }
 }
 
@@ -256,7 +256,7 @@ fn streams_that_repeat_their_usage_are_not_summed() {
     let groq = r#"data: {"choices":[{"delta":{}}],"x_groq":{"usage":{"prompt_tokens":70,"completion_tokens":30}}}"#;
     let body = stream(&[&first, groq, USAGE], "\n");
     let (_, reading) = passed(body.as_bytes(), &[], Form::EventStream, false);
-    assert_eq!(told(&reading), Some(usage()));
+    assert_eq!(reported(&reading), Some(usage()));
 }
 
 /// A text counts once it is whole, and this one never is: its answer must not come out as good as free.
@@ -268,7 +268,7 @@ fn json_that_breaks_inside_its_text_is_taken_by_its_size() {
         let body = format!("{body}{end}");
         let (_, reading) = passed(body.as_bytes(), &[9], Form::Json, false);
         let size = body.len() as u64;
-        assert_eq!((told(&reading), reading.generated), (None, Generated::Broken(size)), "{end:?}");
+        assert_eq!((reported(&reading), reading.generated), (None, Generated::Broken(size)), "{end:?}");
         let likely = estimate::output(chat(), reading.generated, false, reading.error, Density::default());
         assert!((3_000..=6_000).contains(&likely.0), "{likely:?} for {size} bytes of text");
     }
@@ -285,7 +285,7 @@ fn what_cannot_be_read_is_taken_by_its_size() {
     assert_eq!(Form::of(Some(b"text/event-stream;charset=utf-8"), None), Form::EventStream);
     let (client, reading) = passed(&[0x1f; 400], &[7], Form::Encoded, true);
     let size = Generated::Opaque { bytes: 400, encoded: true };
-    assert_eq!((client.len(), told(&reading), reading.generated), (400, None, size));
+    assert_eq!((client.len(), reported(&reading), reading.generated), (400, None, size));
 }
 
 /// Below a delta, what no table knows may be text; what one knows to be none is none; and the same text counts once.
@@ -363,7 +363,7 @@ fn events_under_another_head_are_sieved_as_under_their_own() {
                 let blanks = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(['\r', '\n', ' ', '\u{feff}'], "");
                 for cut in 0..body.len() {
                     let (client, reading) = passed(body.as_bytes(), &[cut], form, true);
-                    assert_eq!(told(&reading), Some(usage()), "{form:?} {before:?} {end:?} cut at {cut}");
+                    assert_eq!(reported(&reading), Some(usage()), "{form:?} {before:?} {end:?} cut at {cut}");
                     assert_eq!(blanks(&client), blanks(kept.as_bytes()), "{form:?} {before:?} {end:?} cut at {cut}");
                     let (client, _) = passed(body.as_bytes(), &[cut], form, false);
                     assert_eq!(client, body.as_bytes(), "{form:?} {before:?} {end:?} cut at {cut}");
@@ -426,7 +426,7 @@ fn a_usage_that_text_follows_is_not_the_last() {
     ] {
         let body = stream(&events, "\n");
         let (_, reading) = passed_of(schema::named(api).unwrap(), body.as_bytes(), &[], Form::EventStream, false);
-        assert!(reading.told.is_whole() && !reading.finished && reading.uncounted >= 11, "{api}: {reading:?}");
+        assert!(reading.reported.is_whole() && !reading.finished && reading.uncounted >= 11, "{api}: {reading:?}");
     }
 }
 

@@ -74,7 +74,7 @@ fn wrong_requests_say_which_field_and_what_would_be_right() {
 
 /// Two reports of users that went looking for a bug where a word would have done.
 #[test]
-fn a_request_of_another_api_or_of_a_stored_prompt_is_told_what_to_do() {
+fn a_request_of_another_api_or_of_a_stored_prompt_reads_what_to_do() {
     let said = |schema: &str, body: &str| {
         let mut reader = reader(schema);
         reader.feed(body.as_bytes());

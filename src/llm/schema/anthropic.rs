@@ -6,7 +6,7 @@ use super::{
     Asked, Contract, Count, Dialect, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, Small, TOOLS, TOOLS_INSIDE,
     Want,
 };
-use super::{REST, asked, count, error, fields, hidden, known, object, part, part_id, parts, path, text, told};
+use super::{REST, asked, count, error, fields, hidden, known, object, part, part_id, parts, path, text, value};
 
 const KIND: Field<Asked> = asked("type", Asked::PartKind);
 const SOURCE_KIND: Field<Asked> = asked("type", Asked::SourceKind);
@@ -88,15 +88,15 @@ static REQUEST: &[Field<Asked>] = fields! {
 
 /// Rounds that the totals may leave out: compactions, other models inside of a tool, attempts before a fallback.
 static ITERATION: [Field<Fact>; 5] = [
-    told("input_tokens", Fact::Iterated(Count::Input)),
-    told("output_tokens", Fact::Iterated(Count::Output)),
-    told("cache_read_input_tokens", Fact::Iterated(Count::Cached)),
-    told("cache_creation_input_tokens", Fact::Iterated(Count::CacheCreation)),
+    value("input_tokens", Fact::Iterated(Count::Input)),
+    value("output_tokens", Fact::Iterated(Count::Output)),
+    value("cache_read_input_tokens", Fact::Iterated(Count::Cached)),
+    value("cache_creation_input_tokens", Fact::Iterated(Count::CacheCreation)),
     path(
         "cache_creation",
         &[
-            told("ephemeral_5m_input_tokens", Fact::Iterated(Count::CacheCreation5m)),
-            told("ephemeral_1h_input_tokens", Fact::Iterated(Count::CacheCreation1h)),
+            value("ephemeral_5m_input_tokens", Fact::Iterated(Count::CacheCreation5m)),
+            value("ephemeral_1h_input_tokens", Fact::Iterated(Count::CacheCreation1h)),
         ],
     ),
 ];
@@ -113,9 +113,9 @@ const INPUT: [Field<Fact>; 9] = [
         ],
     ),
     path("server_tool_use", &[count("web_search_requests", Count::WebSearches)]),
-    told("service_tier", Fact::ServiceTier),
-    told("speed", Fact::Speed),
-    told("inference_geo", Fact::Region),
+    value("service_tier", Fact::ServiceTier),
+    value("speed", Fact::Speed),
+    value("inference_geo", Fact::Region),
     object("iterations", Fact::Iteration, &ITERATION),
 ];
 
@@ -124,12 +124,12 @@ pub(super) const COUNTS: [Field<Fact>; 14] = {
     let output = count("output_tokens", Count::Output);
     let details = path("output_tokens_details", &[count("thinking_tokens", Count::Reasoning)]);
     // OpenRouter's.
-    let cost = told("cost", Fact::Cost { places: 0 });
+    let cost = value("cost", Fact::Cost { places: 0 });
     [input, read, created, by_age, tools, tier, speed, region, rounds, output, details, cost, OWN_KEY, UPSTREAM]
 };
 
 /// Where code ran; a stream tells it at its end.
-const CONTAINER: Field<Fact> = path("container", &[told("id", Fact::Container)]);
+const CONTAINER: Field<Fact> = path("container", &[value("id", Fact::Container)]);
 
 /// What a server's tools brought is no output: it is read, and counted as input.
 static BLOCK_ANSWERED: [Field<Fact>; 16] = [
@@ -152,14 +152,14 @@ static BLOCK_ANSWERED: [Field<Fact>; 16] = [
 ];
 
 /// Why the answer ended.
-const STOP_REASON: Field<Fact> = told("stop_reason", Fact::Finish);
+const STOP_REASON: Field<Fact> = value("stop_reason", Fact::Finish);
 
 pub(super) static ANSWER: [Field<Fact>; 14] = FACTS;
 pub(super) const FACTS: [Field<Fact>; 14] = [
-    told("type", Fact::Kind),
-    told("model", Fact::Model),
+    value("type", Fact::Kind),
+    value("model", Fact::Model),
     error("error"),
-    path("message", &[told("model", Fact::Model), CONTAINER, object("usage", Fact::Usage, &INPUT)]),
+    path("message", &[value("model", Fact::Model), CONTAINER, object("usage", Fact::Usage, &INPUT)]),
     CONTAINER,
     object("usage", Fact::Usage, &COUNTS),
     path("content_block", &BLOCK_ANSWERED),
@@ -170,7 +170,7 @@ pub(super) const FACTS: [Field<Fact>; 14] = [
             text("thinking"),
             text("partial_json"),
             known("type"),
-            // It grows with what is thought, which is told beside it, or hidden: then time bounds it.
+            // It grows with what is thought, which is counted beside it, or hidden: then time bounds it.
             known("signature"),
             known("citation"),
             STOP_REASON,

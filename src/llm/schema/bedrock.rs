@@ -7,7 +7,7 @@ use super::{
 };
 use super::{
     Medium, REST, anthropic, asked, count, error, fields, hidden, inline, known, media, object, part, parts, path,
-    text, told,
+    text, value,
 };
 
 const S3: Field<Asked> = hidden("s3Location");
@@ -75,7 +75,7 @@ static ANSWER: [Field<Fact>; 8] = [
             object(
                 "cacheDetails",
                 Fact::WrittenFor,
-                &[told("ttl", Fact::WrittenAge), told("inputTokens", Fact::WrittenTokens)],
+                &[value("ttl", Fact::WrittenAge), value("inputTokens", Fact::WrittenTokens)],
             ),
         ],
     ),
@@ -118,9 +118,9 @@ static ANSWER: [Field<Fact>; 8] = [
         )],
     ),
     path("start", &[path("toolUse", &[text("name")])]),
-    path("serviceTier", &[told("type", Fact::ServiceTier)]),
-    path("performanceConfig", &[told("latency", Fact::Speed)]),
-    told("stopReason", Fact::Finish),
+    path("serviceTier", &[value("type", Fact::ServiceTier)]),
+    path("performanceConfig", &[value("latency", Fact::Speed)]),
+    value("stopReason", Fact::Finish),
 ];
 
 static BOUNDS: [Slot; 1] = [Slot { nest: Some("inferenceConfig"), name: "maxTokens" }];

@@ -4,7 +4,7 @@
 use super::{
     Asked, Contract, Count, Dialect, Fact, Field, Item, Output, ROLE, SENSITIVITY, Schema, Slot, Small, TOOLS, Want,
 };
-use super::{Medium, REST, address, asked, count, error, fields, hidden, known, object, part, path, text, told};
+use super::{Medium, REST, address, asked, count, error, fields, hidden, known, object, part, path, text, value};
 
 static PICTURE: [Field<Asked>; 1] = [address("url", Medium::Picture)];
 static PARTS: &[Field<Asked>] = part! {
@@ -69,7 +69,7 @@ static MESSAGE: [Field<Fact>; 7] = [
 ];
 
 static ANSWER: [Field<Fact>; 9] = [
-    told("type", Fact::Kind),
+    value("type", Fact::Kind),
     path("delta", &[path("message", &MESSAGE), object("usage", Fact::Usage, &COUNTS), error("error"), FINISH]),
     path("message", &MESSAGE),
     object("usage", Fact::Usage, &COUNTS),
@@ -80,7 +80,7 @@ static ANSWER: [Field<Fact>; 9] = [
     FINISH,
     error("error"),
 ];
-const FINISH: Field<Fact> = told("finish_reason", Fact::Finish);
+const FINISH: Field<Fact> = value("finish_reason", Fact::Finish);
 
 static BOUNDS: [Slot; 1] = [Slot { nest: None, name: "max_tokens" }];
 
@@ -157,7 +157,7 @@ static RERANK_REQUEST: &[Field<Asked>] = fields! {
 };
 
 static RERANK_ANSWER: [Field<Fact>; 6] = [
-    told("model", Fact::Model),
+    value("model", Fact::Model),
     object("results", Fact::Made, &[]),
     object("data", Fact::Made, &[]),
     error("error"),

@@ -5,7 +5,7 @@ use super::{
     Asked, Contract, Count, Dialect, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, Small, TOOLS_BY_MEMBER,
 };
 use super::{
-    Medium, REST, Want, asked, count, error, fields, hidden, inline, known, media, object, part, path, text, told,
+    Medium, REST, Want, asked, count, error, fields, hidden, inline, known, media, object, part, path, text, value,
 };
 
 static DATA: &[Field<Asked>] = part! {
@@ -74,9 +74,9 @@ static REQUEST: &[Field<Asked>] = fields! {
 };
 
 static DETAILS: [Field<Fact>; 3] = [
-    told("modality", Fact::Modality),
-    told("tokenCount", Fact::ModalityTokens),
-    told("token_count", Fact::ModalityTokens),
+    value("modality", Fact::Modality),
+    value("tokenCount", Fact::ModalityTokens),
+    value("token_count", Fact::ModalityTokens),
 ];
 const INPUT: Fact = Fact::Modalities { audio: Count::AudioInput, image: Count::ImageInput };
 const OUTPUT: Fact = Fact::Modalities { audio: Count::AudioOutput, image: Count::ImageOutput };
@@ -91,8 +91,8 @@ static USAGE: [Field<Fact>; 19] = [
     count("totalTokenCount", Count::Total),
     object("promptTokensDetails", INPUT, &DETAILS),
     object("candidatesTokensDetails", OUTPUT, &DETAILS),
-    told("trafficType", Fact::TrafficType),
-    told("serviceTier", Fact::TrafficType),
+    value("trafficType", Fact::TrafficType),
+    value("serviceTier", Fact::TrafficType),
     count("prompt_token_count", Count::Input),
     count("candidates_token_count", Count::Output),
     count("thoughts_token_count", Count::Reasoning),
@@ -101,7 +101,7 @@ static USAGE: [Field<Fact>; 19] = [
     count("total_token_count", Count::Total),
     object("prompt_tokens_details", INPUT, &DETAILS),
     object("candidates_tokens_details", OUTPUT, &DETAILS),
-    told("traffic_type", Fact::TrafficType),
+    value("traffic_type", Fact::TrafficType),
 ];
 
 static ANSWERED: [Field<Fact>; 17] = [
@@ -126,26 +126,26 @@ static ANSWERED: [Field<Fact>; 17] = [
 ];
 
 static ANSWER: [Field<Fact>; 8] = [
-    told("modelVersion", Fact::Model),
+    value("modelVersion", Fact::Model),
     error("error"),
     object("usageMetadata", Fact::Usage, &USAGE),
     path(
         "candidates",
         &[
-            told("finishReason", Fact::Finish),
+            value("finishReason", Fact::Finish),
             path(
                 "groundingMetadata",
-                &[told("webSearchQueries", Fact::Query), told("imageSearchQueries", Fact::Query)],
+                &[value("webSearchQueries", Fact::Query), value("imageSearchQueries", Fact::Query)],
             ),
             path("content", &[path("parts", &ANSWERED)]),
-            told("finish_reason", Fact::Finish),
-            path("grounding_metadata", &[told("web_search_queries", Fact::Query)]),
+            value("finish_reason", Fact::Finish),
+            path("grounding_metadata", &[value("web_search_queries", Fact::Query)]),
         ],
     ),
-    path("promptFeedback", &[told("blockReason", Fact::Finish)]),
-    told("model_version", Fact::Model),
+    path("promptFeedback", &[value("blockReason", Fact::Finish)]),
+    value("model_version", Fact::Model),
     object("usage_metadata", Fact::Usage, &USAGE),
-    path("prompt_feedback", &[told("block_reason", Fact::Finish)]),
+    path("prompt_feedback", &[value("block_reason", Fact::Finish)]),
 ];
 
 static BOUNDS: [Slot; 1] = [Slot { nest: Some("generationConfig"), name: "maxOutputTokens" }];
@@ -186,7 +186,7 @@ static EMBED_ANSWER: [Field<Fact>; 6] = [
         "predictions",
         Fact::Made,
         &[
-            path("embeddings", &[path("statistics", &[told("token_count", Fact::Each(Count::EachInput))])]),
+            path("embeddings", &[path("statistics", &[value("token_count", Fact::Each(Count::EachInput))])]),
             object("bytesBase64Encoded", Fact::Each(Count::MadeImages), &[]),
         ],
     ),

@@ -2,7 +2,7 @@
 //! one. Source: the API reference, `Interaction` and `Usage`.
 
 use super::{Asked, Contract, Count, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, TOOLS, gemini};
-use super::{REST, Want, asked, count, error, fields, hidden, known, media, object, part, path, text, told};
+use super::{REST, Want, asked, count, error, fields, hidden, known, media, object, part, path, text, value};
 
 /// What is given, by itself or in a turn: its `type` says of what kind its data is, and its address.
 macro_rules! content {
@@ -54,7 +54,7 @@ static REQUEST: &[Field<Asked>] = fields! {
     ]
 };
 
-static BY_MODALITY: [Field<Fact>; 2] = [told("modality", Fact::Modality), told("tokens", Fact::ModalityTokens)];
+static BY_MODALITY: [Field<Fact>; 2] = [value("modality", Fact::Modality), value("tokens", Fact::ModalityTokens)];
 
 static USAGE: [Field<Fact>; 9] = [
     count("total_input_tokens", Count::Input),
@@ -63,7 +63,7 @@ static USAGE: [Field<Fact>; 9] = [
     count("total_tool_use_tokens", Count::ToolUseInput),
     count("total_cached_tokens", Count::Cached),
     count("total_tokens", Count::Total),
-    path("grounding_tool_count", &[told("count", Fact::Each(Count::SearchCalls))]),
+    path("grounding_tool_count", &[value("count", Fact::Each(Count::SearchCalls))]),
     object(
         "input_tokens_by_modality",
         Fact::Modalities { audio: Count::AudioInput, image: Count::ImageInput },
@@ -87,18 +87,18 @@ static STEP: [Field<Fact>; 5] = [
 ];
 
 static ANSWER: [Field<Fact>; 7] = [
-    told("model", Fact::Model),
-    told("status", Fact::Kind),
+    value("model", Fact::Model),
+    value("status", Fact::Kind),
     error("error"),
     object("usage", Fact::Usage, &USAGE),
     path("outputs", &PIECE),
     path("steps", &STEP),
-    told("service_tier", Fact::TrafficType),
+    value("service_tier", Fact::TrafficType),
 ];
 
 /// The end of a stream brings the interaction, without the texts that came before.
 static EVENT: [Field<Fact>; 6] = [
-    told("event_type", Fact::Kind),
+    value("event_type", Fact::Kind),
     error("error"),
     path(
         "delta",
@@ -120,11 +120,11 @@ static EVENT: [Field<Fact>; 6] = [
     path(
         "interaction",
         &[
-            told("model", Fact::Model),
-            told("status", Fact::Kind),
+            value("model", Fact::Model),
+            value("status", Fact::Kind),
             error("error"),
             object("usage", Fact::Usage, &USAGE),
-            told("service_tier", Fact::TrafficType),
+            value("service_tier", Fact::TrafficType),
         ],
     ),
     // A call of a function may come whole as it begins.

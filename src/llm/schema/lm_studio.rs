@@ -1,7 +1,7 @@
 //! LM Studio's own API. Source: its REST reference.
 
 use super::{Asked, Contract, Count, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, openai};
-use super::{Medium, address, asked, count, error, fields, hidden, object, part, path, text, told};
+use super::{Medium, address, asked, count, error, fields, hidden, object, part, path, text, value};
 
 static REQUEST: &[Field<Asked>] = fields! {
     [
@@ -25,19 +25,19 @@ static STATS: [Field<Fact>; 3] = [
 ];
 
 static ANSWER: [Field<Fact>; 5] = [
-    told("model_instance_id", Fact::Model),
+    value("model_instance_id", Fact::Model),
     error("error"),
     path("output", &[text("content"), text("output"), object("arguments", Fact::Arguments, &[])]),
     object("stats", Fact::Usage, &STATS),
-    told("type", Fact::Kind),
+    value("type", Fact::Kind),
 ];
 
 /// The end of a stream brings the whole answer once more.
 static EVENT: [Field<Fact>; 5] = [
-    told("type", Fact::Kind),
+    value("type", Fact::Kind),
     error("error"),
     text("content"),
-    path("result", &[told("model_instance_id", Fact::Model), object("stats", Fact::Usage, &STATS)]),
+    path("result", &[value("model_instance_id", Fact::Model), object("stats", Fact::Usage, &STATS)]),
     object("stats", Fact::Usage, &STATS),
 ];
 

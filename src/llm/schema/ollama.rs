@@ -2,7 +2,7 @@
 //! is not counted at all: then the input is estimated. Source: the API reference.
 
 use super::{Asked, Contract, Count, Dialect, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, Small, TOOLS};
-use super::{Medium, REST, asked, count, error, fields, inline, known, object, path, text, told};
+use super::{Medium, REST, asked, count, error, fields, inline, known, object, path, text, value};
 
 static OPTIONS: [Field<Asked>; 1] = [asked("num_predict", Asked::Bound(0))];
 
@@ -21,7 +21,7 @@ static CHAT_REQUEST: &[Field<Asked>] = fields! {
 };
 
 static ANSWER: [Field<Fact>; 8] = [
-    told("model", Fact::Model),
+    value("model", Fact::Model),
     error("error"),
     text("response"),
     text("thinking"),
@@ -39,7 +39,7 @@ static ANSWER: [Field<Fact>; 8] = [
     ),
     count("prompt_eval_count", Count::Input),
     count("eval_count", Count::Output),
-    told("done_reason", Fact::Finish),
+    value("done_reason", Fact::Finish),
 ];
 
 static BOUNDS: [Slot; 1] = [Slot { nest: Some("options"), name: "num_predict" }];

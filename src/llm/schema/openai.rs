@@ -7,7 +7,7 @@ use super::{
 };
 use super::{
     REST, STRAYS, address, asked, count, error, fields, hidden, inline, known, media, never, object, part, part_id,
-    parts, path, reasoned, text, told, varying,
+    parts, path, reasoned, text, value, varying,
 };
 
 /// A URL by itself, or an object that has it.
@@ -236,22 +236,22 @@ static CHAT_USAGE: [Field<Fact>; 25] = [
     count("reasoning_tokens", Count::Reasoning),
     // xAI.
     count("num_sources_used", Count::WebSearches),
-    told("cost_in_usd_ticks", Fact::Cost { places: 10 }),
+    value("cost_in_usd_ticks", Fact::Cost { places: 10 }),
     // OpenRouter; Perplexity's is an object, which is no number.
     Field {
         name: "cost",
         key: Some(Fact::Cost { places: 0 }),
         want: Want::Value,
-        inside: &[told("total_cost", Fact::Cost { places: 0 })],
+        inside: &[value("total_cost", Fact::Cost { places: 0 })],
     },
     // OpenRouter, where the key at the model's own provider is the operator's.
     OWN_KEY,
     UPSTREAM,
     // DeepInfra.
-    told("estimated_cost", Fact::Cost { places: 0 }),
+    value("estimated_cost", Fact::Cost { places: 0 }),
     // Mistral; sound is sold by the second.
     count("num_cached_tokens", Count::Cached),
-    told("prompt_audio_seconds", Fact::Seconds),
+    value("prompt_audio_seconds", Fact::Seconds),
     // Names of other APIs, which relays leave as they are, or write a nothing into.
     count("input_tokens", Count::Input),
     count("output_tokens", Count::Output),
@@ -260,14 +260,14 @@ static CHAT_USAGE: [Field<Fact>; 25] = [
     count("totalTokens", Count::Total),
     count("cache_write_tokens", Count::CacheCreation),
 ];
-pub(super) const OWN_KEY: Field<Fact> = told("is_byok", Fact::OwnKey);
-pub(super) const UPSTREAM: Field<Fact> = path("cost_details", &[told("upstream_inference_cost", Fact::UpstreamCost)]);
+pub(super) const OWN_KEY: Field<Fact> = value("is_byok", Fact::OwnKey);
+pub(super) const UPSTREAM: Field<Fact> = path("cost_details", &[value("upstream_inference_cost", Fact::UpstreamCost)]);
 
 /// MiniMax's errors come under a 200; those that have no text before them are no answers by themselves.
-const BASE_RESP: Field<Fact> = path("base_resp", &[told("status_code", Fact::FailureCode)]);
+const BASE_RESP: Field<Fact> = path("base_resp", &[value("status_code", Fact::FailureCode)]);
 
 static CHAT_ANSWER: [Field<Fact>; 7] = [
-    told("model", Fact::Model),
+    value("model", Fact::Model),
     object(
         "choices",
         Fact::Choices,
@@ -275,7 +275,7 @@ static CHAT_ANSWER: [Field<Fact>; 7] = [
             path("delta", &MESSAGE),
             path("message", &MESSAGE),
             text("text"),
-            told("finish_reason", Fact::Finish),
+            value("finish_reason", Fact::Finish),
             error("error"),
         ],
     ),
@@ -283,13 +283,13 @@ static CHAT_ANSWER: [Field<Fact>; 7] = [
     object("usage", Fact::Usage, &CHAT_USAGE),
     // Groq tells the same twice, or only here.
     path("x_groq", &[object("usage", Fact::Usage, &CHAT_USAGE), error("error")]),
-    told("service_tier", Fact::ServiceTier),
-    told("object", Fact::Kind),
+    value("service_tier", Fact::ServiceTier),
+    value("object", Fact::Kind),
 ];
 
 /// Moonshot's streams tell their usage inside the last choice.
 static CHAT_EVENT: [Field<Fact>; 9] = [
-    told("model", Fact::Model),
+    value("model", Fact::Model),
     object(
         "choices",
         Fact::Choices,
@@ -297,7 +297,7 @@ static CHAT_EVENT: [Field<Fact>; 9] = [
             path("delta", &MESSAGE),
             path("message", &MESSAGE),
             text("text"),
-            told("finish_reason", Fact::Finish),
+            value("finish_reason", Fact::Finish),
             error("error"),
             path("usage", &CHAT_USAGE),
         ],
@@ -305,8 +305,8 @@ static CHAT_EVENT: [Field<Fact>; 9] = [
     error("error"),
     object("usage", Fact::Usage, &CHAT_USAGE),
     path("x_groq", &[object("usage", Fact::Usage, &CHAT_USAGE), error("error")]),
-    told("service_tier", Fact::ServiceTier),
-    told("object", Fact::Kind),
+    value("service_tier", Fact::ServiceTier),
+    value("object", Fact::Kind),
     varying("obfuscation"),
     BASE_RESP,
 ];
@@ -467,11 +467,11 @@ static RESPONSES_USAGE: [Field<Fact>; 15] = [
         name: "cost",
         key: Some(Fact::Cost { places: 0 }),
         want: Want::Value,
-        inside: &[told("total_cost", Fact::Cost { places: 0 })],
+        inside: &[value("total_cost", Fact::Cost { places: 0 })],
     },
     OWN_KEY,
     UPSTREAM,
-    told("cost_in_usd_ticks", Fact::Cost { places: 10 }),
+    value("cost_in_usd_ticks", Fact::Cost { places: 10 }),
     // xAI.
     path(
         "server_side_tool_usage_details",
@@ -506,27 +506,27 @@ static TOOL_USAGE: [Field<Fact>; 2] = [
 ];
 
 /// Calls of hosted tools among the items of the output.
-const CALL_ID: Field<Fact> = told("id", Fact::CallId);
-const CALL_KIND: Field<Fact> = told("type", Fact::CallKind);
-const CALL_STATUS: Field<Fact> = told("status", Fact::CallStatus);
-const CALL_ACTION: Field<Fact> = path("action", &[told("type", Fact::CallAction)]);
-const CALL_CONTAINER: Field<Fact> = told("container_id", Fact::CallContainer);
+const CALL_ID: Field<Fact> = value("id", Fact::CallId);
+const CALL_KIND: Field<Fact> = value("type", Fact::CallKind);
+const CALL_STATUS: Field<Fact> = value("status", Fact::CallStatus);
+const CALL_ACTION: Field<Fact> = path("action", &[value("type", Fact::CallAction)]);
+const CALL_CONTAINER: Field<Fact> = value("container_id", Fact::CallContainer);
 const CALL_SHELL: Field<Fact> = path("environment", &[CALL_CONTAINER]);
 
-/// The whole answer at the end of a stream, without the texts that the deltas have told already.
+/// The whole answer at the end of a stream, without the texts that the deltas have had already.
 static STREAMED_RESPONSE: [Field<Fact>; 8] = [
-    told("id", Fact::Id),
-    told("model", Fact::Model),
-    told("status", Fact::Kind),
+    value("id", Fact::Id),
+    value("model", Fact::Model),
+    value("status", Fact::Kind),
     error("error"),
-    told("service_tier", Fact::ServiceTier),
+    value("service_tier", Fact::ServiceTier),
     object("usage", Fact::Usage, &RESPONSES_USAGE),
     path("tool_usage", &TOOL_USAGE),
     object("output", Fact::Call, &[CALL_ID, CALL_KIND, CALL_STATUS, CALL_ACTION, CALL_CONTAINER, CALL_SHELL]),
 ];
 
 static RESPONSES_EVENT: [Field<Fact>; 7] = [
-    told("type", Fact::Kind),
+    value("type", Fact::Kind),
     Field { name: "delta", key: Some(Fact::Output), want: Want::Size, inside: &STRAYS },
     varying("sequence_number"),
     varying("obfuscation"),
@@ -536,12 +536,12 @@ static RESPONSES_EVENT: [Field<Fact>; 7] = [
 ];
 
 static RESPONSES_ANSWER: [Field<Fact>; 9] = [
-    told("object", Fact::Kind),
-    told("id", Fact::Id),
-    told("model", Fact::Model),
-    told("status", Fact::Kind),
+    value("object", Fact::Kind),
+    value("id", Fact::Id),
+    value("model", Fact::Model),
+    value("status", Fact::Kind),
     error("error"),
-    told("service_tier", Fact::ServiceTier),
+    value("service_tier", Fact::ServiceTier),
     object("usage", Fact::Usage, &RESPONSES_USAGE),
     path("tool_usage", &TOOL_USAGE),
     object(
@@ -619,7 +619,7 @@ static EMBEDDINGS_REQUEST: &[Field<Asked>] = fields! {
 };
 
 static EMBEDDINGS_ANSWER: [Field<Fact>; 4] = [
-    told("model", Fact::Model),
+    value("model", Fact::Model),
     error("error"),
     object("usage", Fact::Usage, &CHAT_USAGE),
     object("data", Fact::Made, &[]),
@@ -653,7 +653,7 @@ static IMAGES_REQUEST: &[Field<Asked>] = fields! {
 };
 
 static IMAGES_ANSWER: [Field<Fact>; 4] = [
-    told("type", Fact::Kind),
+    value("type", Fact::Kind),
     error("error"),
     object("data", Fact::Each(Count::MadeImages), &[]),
     object(
@@ -702,24 +702,24 @@ static AUDIO_REQUEST: &[Field<Asked>] = fields! {
 };
 
 static AUDIO_ANSWER: [Field<Fact>; 6] = [
-    told("type", Fact::Kind),
+    value("type", Fact::Kind),
     text("text"),
     text("delta"),
     error("error"),
     // Of a verbose transcript, which has no usage.
-    told("duration", Fact::Seconds),
+    value("duration", Fact::Seconds),
     object(
         "usage",
         Fact::Usage,
         &[
-            told("seconds", Fact::Seconds),
+            value("seconds", Fact::Seconds),
             count("input_tokens", Count::Input),
             count("output_tokens", Count::Output),
             count("total_tokens", Count::Total),
             path("input_token_details", &[count("audio_tokens", Count::AudioInput)]),
             path("output_token_details", &[count("audio_tokens", Count::AudioOutput)]),
             // Mistral.
-            told("prompt_audio_seconds", Fact::Seconds),
+            value("prompt_audio_seconds", Fact::Seconds),
             count("prompt_tokens", Count::Input),
             count("completion_tokens", Count::Output),
         ],

@@ -4,7 +4,7 @@
 //! asked for. What lies beyond is no count at all, and what was reserved stands in its place: a lie, or a bug, costs a tenant
 //! no more than the request might have.
 
-use super::{Told, Usage};
+use super::{Reported, Usage};
 use crate::units::Tokens;
 
 /// Of one half: the most that is believed, and what stands in the place of more.
@@ -33,22 +33,22 @@ const ROUNDS: Tokens = Tokens(2_000_000);
 /// Two days of sound.
 const SECONDS: u64 = 172_800;
 
-impl Told {
+impl Reported {
     /// What can be true of it.
     #[must_use]
     pub fn within(mut self, most: &Most) -> Self {
         let believed = if self.rounds { most.input.believed.max(ROUNDS) } else { most.input.believed };
-        if let Some(told) = self.input.filter(|told| told.input_tokens > believed) {
+        if let Some(reported) = self.input.filter(|reported| reported.input_tokens > believed) {
             self.implausible = true;
-            let input_tokens = most.input.instead.min(told.input_tokens);
+            let input_tokens = most.input.instead.min(reported.input_tokens);
             self.input = Some(Usage { input_tokens, ..Usage::default() });
         }
         // Each search is a round of its own.
         let rounds = Tokens(self.items.web_searches.min(PIECES).saturating_mul(SEARCH_ROUND));
         let believed = most.output.believed.plus(rounds);
-        if let Some(told) = self.output.filter(|told| told.output_tokens > believed) {
+        if let Some(reported) = self.output.filter(|reported| reported.output_tokens > believed) {
             self.implausible = true;
-            let output_tokens = most.output.instead.min(told.output_tokens);
+            let output_tokens = most.output.instead.min(reported.output_tokens);
             self.output = Some(Usage { output_tokens, ..Usage::default() });
         }
         for (pieces, believed, instead) in [
@@ -69,11 +69,12 @@ impl Told {
 }
 
 impl Usage {
-    /// The same of a usage that an attempt told which failed.
+    /// The same of the usage that a failed attempt reported.
     #[must_use]
     pub fn within(self, most: &Most) -> Self {
-        let told = Told { input: Some(self), output: Some(self), items: self, ..Told::default() }.within(most);
-        told.usage(Tokens::default, Tokens::default)
+        let reported =
+            Reported { input: Some(self), output: Some(self), items: self, ..Reported::default() }.within(most);
+        reported.usage(Tokens::default, Tokens::default)
     }
 }
 
@@ -103,9 +104,9 @@ mod tests {
                 native.set(count, Some(value));
             }
             native.set(Count::Reasoning, Some(output / 2));
-            let told = native.canonical(Contract::CacheIncluded).within(&MOST);
-            let usage = told.usage(Tokens::default, Tokens::default);
-            let came = (usage.input_tokens.0, usage.output_tokens.0, usage.web_searches, told.implausible);
+            let reported = native.canonical(Contract::CacheIncluded).within(&MOST);
+            let usage = reported.usage(Tokens::default, Tokens::default);
+            let came = (usage.input_tokens.0, usage.output_tokens.0, usage.web_searches, reported.implausible);
             assert_eq!(came, expected, "{case}");
             assert!(usage.reasoning_tokens <= usage.output_tokens, "{case}");
         }

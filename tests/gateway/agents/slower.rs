@@ -1,7 +1,5 @@
 //! The clients that take longer to install and to run: `make clients`.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 
 use super::stage::{AGENT, COMMAND, HOURLY, NOBODY, POOR, Stage, cases, installed, keys, refused};

@@ -200,7 +200,7 @@ impl Answer {
         format!("{kind}{:016x}", self.seed)
     }
 
-    pub fn model_told(&self) -> &str {
+    pub fn model_reported(&self) -> &str {
         self.knobs.answer_model.as_deref().unwrap_or(&self.model)
     }
 

@@ -105,10 +105,10 @@ fn each_field_that_points_at_input_says_so_in_every_api() {
                     );
                     continue;
                 }
-                let told = request.hidden.field();
+                let reported = request.hidden.field();
                 assert!(
-                    told.is_some_and(|told| field.is_empty() || told == field),
-                    "{}: {way:?}: {told:?}",
+                    reported.is_some_and(|reported| field.is_empty() || reported == field),
+                    "{}: {way:?}: {reported:?}",
                     schema.name
                 );
                 assert!(!request.hidden.is_nothing(), "{}: {way:?}", schema.name);

@@ -71,7 +71,7 @@ impl Dialect for Embeddings {
             }
             whole += "]}";
         }
-        whole += &format!(r#"],"model":{}"#, json!(answer.model_told()));
+        whole += &format!(r#"],"model":{}"#, json!(answer.model_reported()));
         let prompt = answer.prompt_tokens;
         if let Some(usage) = answer.reported(json!({"prompt_tokens": prompt, "total_tokens": prompt})) {
             whole += &format!(r#","usage":{usage}"#);

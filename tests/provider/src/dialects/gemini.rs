@@ -44,7 +44,7 @@ fn answered(answer: &Answer, candidates: Vec<Value>, usage: Option<Value>) -> Va
     let mut answered = json!({
         "candidates": candidates,
         "createTime": CREATED_AT,
-        "modelVersion": answer.model_told(),
+        "modelVersion": answer.model_reported(),
         "responseId": answer.id(""),
     });
     if let Some(usage) = usage {

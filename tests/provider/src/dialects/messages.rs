@@ -44,7 +44,7 @@ fn message(answer: &Answer, content: Value, stop: Option<&str>, usage: Option<Va
         "id": answer.id("msg_"),
         "type": "message",
         "role": "assistant",
-        "model": answer.model_told(),
+        "model": answer.model_reported(),
         "content": content,
         "stop_reason": stop,
         "stop_sequence": null,

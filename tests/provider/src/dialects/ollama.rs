@@ -16,7 +16,7 @@ pub enum Ollama {
 
 impl Ollama {
     fn line(&self, answer: &Answer, text: &str, done: bool) -> Value {
-        let mut line = json!({"model": answer.model_told(), "created_at": CREATED_AT, "done": done});
+        let mut line = json!({"model": answer.model_reported(), "created_at": CREATED_AT, "done": done});
         match self {
             Ollama::Chat => line["message"] = json!({"role": "assistant", "content": text}),
             Ollama::Generate => line["response"] = json!(text),
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn it_streams_unless_told_not_to() {
+    fn it_streams_unless_asked_not_to() {
         let body = r#"{"model":"llama3.2","messages":[{"role":"user","content":"hello"}],"options":{"num_predict":2}}"#;
         let chat = answer(Api::OllamaChat, "/api/chat", body, "");
         assert!(chat.stream);

@@ -26,7 +26,7 @@ impl Family {
             ("id", json!(answer.id(id))),
             ("object", json!(object)),
             ("created", json!(CREATED)),
-            ("model", json!(answer.model_told())),
+            ("model", json!(answer.model_reported())),
             ("system_fingerprint", json!("fp_simulated")),
         ];
         let tier = match self {
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn usage_is_told_only_as_asked() {
+    fn usage_comes_only_as_asked() {
         let usages = |extra: &str, knobs: &str| -> Vec<Option<u64>> {
             let chat = chat(&format!(r#","stream":true{extra}"#), &format!("tokens=2;no_done;{knobs}"));
             let told =

@@ -83,7 +83,7 @@ fn response(answer: &Answer, status: Status, text: &str) -> Value {
         "instructions": null,
         "max_output_tokens": answer.output_bound,
         "metadata": {},
-        "model": answer.model_told(),
+        "model": answer.model_reported(),
         "output": if shows { json!([item(answer, status, json!([part(text)]))]) } else { json!([]) },
         "parallel_tool_calls": true,
         "previous_response_id": null,
