@@ -186,7 +186,7 @@ fn is_usage(schema: &Schema, event: &[&[u8]]) -> Option<bool> {
     let usage = value.get("usage").is_some_and(Value::is_object);
     match (&value, usage) {
         (Value::Object(_), true) => Some(value.get("choices").is_some_and(|choices| *choices == Value::Array(vec![]))),
-        // Also told elsewhere, or more than once.
+        // Also counted elsewhere, or more than once.
         (Value::Object(_), false) => None,
         _ => Some(false),
     }
@@ -337,7 +337,7 @@ fuzz_target!(|input: &[u8]| {
 
     assert!(reading.error || form != Form::Binary || !has_exception(body), "an exception that is overlooked");
 
-    let Reading { told, generated, error, .. } = reading;
+    let Reading { reported, generated, error, .. } = reading;
     match (form, generated) {
         // A page for people is an error, and nothing that a model made.
         (_, Generated::Nothing) => assert!(body.is_empty() || error),
@@ -352,13 +352,13 @@ fuzz_target!(|input: &[u8]| {
     }
     let likely = estimate::output(schema, generated, form != Form::Json, error, Density::default());
     assert!(error || body.is_empty() || likely >= Tokens(1), "an answer that is free");
-    if told.is_whole() {
-        let usage = told.usage(|| panic!("told"), || panic!("told"));
+    if reported.is_whole() {
+        let usage = reported.usage(|| panic!("reported"), || panic!("reported"));
         plausible(&usage);
         priced(&reading, &usage);
     } else {
-        let usage = told.usage(|| Tokens(7), || likely);
+        let usage = reported.usage(|| Tokens(7), || likely);
         priced(&reading, &usage);
     }
-    let _ = told.mismatch;
+    let _ = reported.mismatch;
 });
