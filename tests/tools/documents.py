@@ -30,7 +30,8 @@ FOREIGN = set(
     max_tokens message_start openai_base_url request_headers_to_add request_max_retries requires_openai_auth skip_xff_append small_model
     stats_matcher stream_max_retries stream_options use_remote_address vm_reload_failure vm_reload_success account_refused
     header_left_out max_retries previous_response_id item_reference max_uses max_tool_calls inference_geo file_id vector_store_ids
-    file_url web_fetch max_content_tokens previous_interaction_id""".split()
+    file_url web_fetch max_content_tokens previous_interaction_id anthropic_beta image_generation_call
+    response_headers_to_remove""".split()
 )
 
 # What a path of words begins with that is none of the configuration's.
