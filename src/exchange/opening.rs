@@ -189,7 +189,7 @@ pub(super) fn compressed(encoding: &[u8]) -> Rejection {
     let encoding = String::from_utf8_lossy(encoding);
     let message = format!(
         "The request's body is compressed (`{}`), which is not read here. Send it as it is, without a `content-encoding` \
-         (switch the compression of requests off in the client), or by `gzip` alone, which Envoy inflates on most paths.",
+         (switch the compression of requests off in the client), or by `gzip` alone, where Envoy inflates that in front of this filter.",
         shown(&encoding)
     );
     let mut rejection = Rejection::plain(Outcome::UnsupportedEncoding, message);

@@ -78,13 +78,17 @@ async fn codex_does_a_task_by_each_of_its_logins_and_says_why_not() {
     assert_eq!(upgrades.len(), 1, "one try by WebSocket, and on by HTTP: {upgrades:#?}");
     assert_eq!(upgrades[0]["status"], 426);
 
+    let before = stage.provider.asked().len();
     let account = "requires_openai_auth = true\nrequest_max_retries = 0\nstream_max_retries = 0";
     let compressing = provider("OpenAI", account);
     let said = run("compressing", "", MODEL, &compressing, chatgpt_login(AGENT)).await;
     said.gave_up("body is compressed (`zstd`), which is not read here", 415, 1);
     said.gave_up("switch the compression of requests off in the client", 415, 1);
+    assert_eq!(stage.provider.asked().len(), before, "nothing of it at the provider");
     let chatgpt = compressing + "[features]\nenable_request_compression = false\n";
     run("chatgpt", "", MODEL, &chatgpt, chatgpt_login(AGENT)).await.did_its_task();
+    let came = stage.provider.asked().split_off(before);
+    assert!(came.iter().all(|asked| !asked.encoded && asked.body["model"] == MODEL), "plain text at the provider");
 
     let refused =
         async |case: &str, key: &str, model: &str| run(case, key, model, &provider("nexus", once), Value::Null).await;
