@@ -188,8 +188,8 @@ fn garbled(header: &str) -> Rejection {
 pub(super) fn compressed(encoding: &[u8]) -> Rejection {
     let encoding = String::from_utf8_lossy(encoding);
     let message = format!(
-        "The request's body is compressed (`{}`), which is not read here. Send it as it is, without a `content-encoding`: \
-         switch the compression of requests off in the client, or have Envoy's decompressor inflate it in front of this filter.",
+        "The request's body is compressed (`{}`), which is not read here. Send it as it is, without a `content-encoding` \
+         (switch the compression of requests off in the client), or by `gzip` alone, where Envoy inflates that in front of this filter.",
         shown(&encoding)
     );
     let mut rejection = Rejection::plain(Outcome::UnsupportedEncoding, message);

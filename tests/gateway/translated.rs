@@ -12,7 +12,7 @@ use simulated_provider::Provider;
 
 use crate::client::{PATIENCE, chat};
 use crate::envoy::{Gateway, free_ports, wasm};
-use crate::inflated::{gzip, raw_zstd};
+use crate::inflated::{gzip, zstd};
 use crate::top;
 
 /// What a control plane made of its manifests, for one mode of the filter.
@@ -75,7 +75,7 @@ pub fn bootstrap(mut listener: Value, cluster: Value, stats_config: &Value, admi
 /// A call is answered, charged as the provider bills it, and counted under the right labels; a refused one costs nothing; the breaker of
 /// `cluster` is closed; and no other path leads anywhere.
 /// `key` is acme's; by `strangers` nobody is anybody, whatever tenant they name. Where the control plane lets Envoy be told more
-/// (`patched`), what it refuses by itself is in the words of the path's API, and compressed requests are inflated.
+/// (`patched`), what it refuses by itself is in the words of the path's API, and gzip is inflated.
 pub async fn serves(
     name: &str,
     cluster: &str,
@@ -138,10 +138,11 @@ pub async fn serves(
         assert_eq!(answer.header("x-should-retry"), Some("false"), "{path}: {answer:?}");
     }
     let asked = chat("acme");
-    for (encoding, body) in [("gzip", gzip(&asked.body())), ("zstd", raw_zstd(&asked.body()))] {
+    let gzipped = gzip(&asked.body());
+    for (encoding, body, status) in
+        [("gzip", gzipped.clone(), 200), ("gzip, gzip", gzipped, 415), ("zstd", zstd(&asked.body()), 415)]
+    {
         let asked = chat("acme").header("content-encoding", encoding);
-        assert_eq!(gateway.ask(asked.request_with(body.clone())).await.status, 200, "{encoding}");
-        let twice = chat("acme").header("content-encoding", &format!("{encoding}, {encoding}"));
-        assert_eq!(gateway.ask(twice.request_with(body)).await.status, 415, "{encoding} twice");
+        assert_eq!(gateway.ask(asked.request_with(body)).await.status, status, "{encoding}");
     }
 }
