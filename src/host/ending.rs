@@ -16,12 +16,11 @@ pub fn ending(known: Known, first: Option<&str>, last: Option<String>, routed: b
         Known::Answered { status, complete } => (status, complete, true),
         _ => (status(), false, attribute(["upstream", "address"]).is_some_and(|address| !address.is_empty())),
     };
-    let flags = match number(["response", "flags"]).filter(|_| !complete) {
-        None => 0,
-        // Of a client that resets its stream with NO_ERROR Envoy says nothing, and all else that ends an answer early has a flag.
-        Some(0) if sent && (status == 0 || matches!(known, Known::Answered { .. })) => Ending::RESET,
-        Some(flags) => flags,
-    };
+    let flags = if complete { 0 } else { number(["response", "flags"]).unwrap_or(0) };
+    // Of a client that resets its stream with NO_ERROR Envoy says nothing, and all else that ends an answer early has a flag.
+    let was_answered = matches!(known, Known::Answered { .. });
+    let was_reset = !complete && flags == 0 && sent && (was_answered || status == 0);
+    let flags = if was_reset { Ending::RESET } else { flags };
     let attempts = attempts();
     let first = || first.map(str::to_owned);
     let cluster = match last {
