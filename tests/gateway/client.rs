@@ -244,13 +244,19 @@ pub async fn ask(addr: SocketAddr, request: Request<Body>) -> Answer {
     Connection::open(addr).await.ask(request).await
 }
 
-/// By HTTP/2 with prior knowledge, on a connection of its own.
-pub async fn ask_h2(addr: SocketAddr, request: Request<Body>) -> Answer {
+/// A connection by HTTP/2 with prior knowledge. What is dropped of it, a request or an answer, is a stream that is reset.
+pub async fn open_h2(addr: SocketAddr) -> (http2::SendRequest<Body>, JoinHandle<()>) {
     let socket = TcpStream::connect(addr).await.expect("a connection");
-    let (mut sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(socket)).await.expect("HTTP/2");
+    let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(socket)).await.expect("HTTP/2");
     let task = tokio::spawn(async move {
         let _ = connection.await;
     });
+    (sender, task)
+}
+
+/// By HTTP/2, on a connection of its own.
+pub async fn ask_h2(addr: SocketAddr, request: Request<Body>) -> Answer {
+    let (mut sender, task) = open_h2(addr).await;
     let response = tokio::time::timeout(PATIENCE, sender.send_request(request)).await.expect("an answer in time");
     let answer = whole(response.expect("an answer")).await;
     task.abort();

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::client::{Answer, Chat, Connection, Frames, PATIENCE, ask_h2, chat, eventually, next_piece, whole};
+use crate::client::{Answer, Chat, Connection, Frames, PATIENCE, ask_h2, chat, eventually, next_piece, open_h2, whole};
 use crate::envoy::{Gateway, Setup, free_tenant, policy};
 
 /// What the one record of a case must say.
@@ -157,6 +157,26 @@ async fn absurd_usage() {
 async fn arrived(gateway: &Gateway) {
     let look = async || gateway.provider().ledger().requests.iter().any(|entry| !entry.model.is_empty());
     eventually("a request at the provider", look, |arrived| *arrived).await;
+}
+
+/// The same by HTTP/2, where a client resets its stream, and its connection stays.
+#[tokio::test(flavor = "multi_thread")]
+async fn endings_by_a_reset() {
+    let gateway = gateway("endings-reset", "900s", &["reset-json", "reset-stream"]).await;
+    let (mut sender, _connection) = open_h2(gateway.addr).await;
+    let request = |asked: &Chat| asked.request_h2(Full::from(asked.body()).boxed());
+    gateway.provider().clear();
+    tokio::select! {
+        _ = sender.send_request(request(&chat("reset-json").sim("hang"))) => panic!("an answer"),
+        () = arrived(&gateway) => {}
+    }
+    check(&gateway, "reset-json", &estimated("client_closed")).await;
+    let asked = chat("reset-stream").stream().sim("hang_after=5");
+    let mut body = sender.send_request(request(&asked)).await.unwrap().into_body();
+    assert!(next_piece(&mut body).await.is_some());
+    drop(body);
+    let record = check(&gateway, "reset-stream", &estimated("client_closed")).await;
+    assert!(record["output_tokens"].as_u64() >= Some(1), "what was seen: {record}");
 }
 
 /// Endings by a client that leaves: before anything was sent on, before, during and after the answer.
