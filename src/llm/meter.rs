@@ -431,7 +431,9 @@ impl Meter {
         let mut reported = self.seen.native(contract);
         reported.doubt_beside_text(self.seen.output_bytes);
         let readable = matches!(form, Form::Json | Form::EventStream | Form::Binary);
-        let is_blank = reported.says_nothing(contract) && (self.body_bytes == 0 || readable && nothing);
+        // Of a document that broke off before its text, nobody knows that it had none.
+        let is_whole = !matches!(generated, Generated::Broken(_));
+        let is_blank = reported.says_nothing(contract) && (self.body_bytes == 0 || readable && nothing && is_whole);
         let uncounted = self.seen.output_bytes.saturating_sub(self.seen.counted_bytes);
         Reading {
             reported,
