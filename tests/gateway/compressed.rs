@@ -240,7 +240,10 @@ async fn but_envoys_decompressor_leaves_out_what_it_cannot_read() {
         let answer = decompressing.ask(asked.request()).await;
         assert_eq!((answer.status, answer.broken, answer.header("content-encoding")), (200, false, None), "{name}");
         assert!(answer.body != *whole, "{name}: Envoy's decompressor is better than it was");
-        assert_eq!(decompressing.record_of(&answer).await["usage_source"], "estimated", "{name}");
+        // Where it leaves the beginning out, the gateway sees no document, which is a failure and costs nothing; the provider bills it.
+        let record = decompressing.record_of(&answer).await;
+        let expected = if answer.body.starts_with(b"{") { "estimated" } else { "none" };
+        assert_eq!(record["usage_source"], expected, "{name}: {record}");
     }
 }
 
