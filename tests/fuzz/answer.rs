@@ -38,7 +38,9 @@ fn passed(
     last: bool,
 ) -> (Vec<Vec<u8>>, Reading) {
     let mut meter = Meter::new(schema, form, withhold);
-    assert_eq!(meter.edits(), withhold && form == Form::EventStream);
+    // What is no stream by its head may be one by its first byte.
+    assert!(withhold || !meter.edits());
+    assert!(meter.edits() || !withhold || form != Form::EventStream);
     let (mut client, mut received) = (Vec::new(), Vec::new());
     for (nth, chunk) in chunks.iter().enumerate() {
         match meter.feed(chunk, last && nth + 1 == chunks.len()) {
@@ -344,11 +346,11 @@ fuzz_target!(|input: &[u8]| {
         (Form::Encoded | Form::Opaque, Generated::Opaque { bytes, encoded }) => {
             assert_eq!((bytes, encoded), (body.len() as u64, form == Form::Encoded));
         }
-        (Form::Json | Form::EventStream | Form::Binary | Form::Text, Generated::Text { text, body: whole }) => {
+        (_, Generated::Text { text, body: whole }) if form != Form::Encoded => {
             assert!(text <= whole && whole == body.len() as u64);
         }
         // A body's first byte says what it is, whatever its head did.
-        (Form::Json | Form::EventStream | Form::Binary | Form::Text, Generated::Broken(bytes)) => {
+        (_, Generated::Broken(bytes)) if form != Form::Encoded => {
             assert_eq!(bytes, body.len() as u64);
         }
         wrong => panic!("{wrong:?}"),
