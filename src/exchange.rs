@@ -154,7 +154,7 @@ struct Answer {
 
 /// What is known of an outcome before Envoy is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Known {
+pub enum SoFar {
     /// By the gateway itself.
     Refused {
         status: u64,
@@ -429,14 +429,14 @@ impl Exchange {
         matches!(self.phase, Phase::Open(_))
     }
 
-    pub fn known(&self) -> Known {
+    pub fn so_far(&self) -> SoFar {
         match &self.phase {
-            Phase::Refused(outcome, _) => Known::Refused { status: outcome.status().into() },
+            Phase::Refused(outcome, _) => SoFar::Refused { status: outcome.status().into() },
             Phase::Open(open) => match open.answer.as_ref() {
-                Some(Answer { status, complete, .. }) => Known::Answered { status: *status, complete: *complete },
-                None => Known::Nothing,
+                Some(Answer { status, complete, .. }) => SoFar::Answered { status: *status, complete: *complete },
+                None => SoFar::Nothing,
             },
-            _ => Known::Nothing,
+            _ => SoFar::Nothing,
         }
     }
 

@@ -144,12 +144,13 @@ impl Cut {
     /// The body was read as JSON: it goes on under a name by which nobody reads it otherwise. A server takes a form's name for a
     /// form, and Envoy's router takes a name of gRPC for gRPC, whose failures no `error_matcher` sees.
     pub fn read_as_json(&mut self, headers: &Headers) {
-        const JSON: &[u8] = b"application/json";
-        let essence =
-            |written: &[u8]| written.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii().to_vec();
-        let is_json = |written: &[u8]| written == JSON || essence(written).eq_ignore_ascii_case(JSON);
+        const JSON: &str = "application/json";
+        let is_json = |written: &[u8]| {
+            let essence = written.split(|byte| *byte == b';').next().unwrap_or_default();
+            essence.trim_ascii().eq_ignore_ascii_case(JSON.as_bytes())
+        };
         if headers.get("content-type").is_some_and(|written| !is_json(written)) {
-            self.set.push(("content-type".to_owned(), String::from_utf8_lossy(JSON).into_owned()));
+            self.set.push(("content-type".to_owned(), JSON.to_owned()));
         }
     }
 }

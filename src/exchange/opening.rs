@@ -56,11 +56,11 @@ impl Exchange {
         };
         match exchange.admit_head(policy, headers, asked_role) {
             Ok(tenant) => {
-                exchange.phase = Phase::Reading {
-                    tenant,
-                    reader: Box::new(RequestReader::new(called, headers.get("content-type"))),
-                    received: 0,
-                };
+                let reader = Box::new(RequestReader::new(called, headers.get("content-type")));
+                if !reader.is_of_a_form() {
+                    exchange.cut.read_as_json(headers);
+                }
+                exchange.phase = Phase::Reading { tenant, reader, received: 0 };
                 Opening::Read(exchange)
             }
             Err(rejection) => {
@@ -119,9 +119,6 @@ impl Exchange {
             .allowed
             .cut(headers, self.schema.dialect, &self.path)
             .map_err(|unclear| Rejection::plain(Outcome::InvalidRequest, unclear.message()))?;
-        if !(self.schema.takes_forms && is_form(headers)) {
-            self.cut.read_as_json(headers);
-        }
         // The path that is judged from here on is the one that is sent.
         if let Some((_, path)) = self.cut.set.iter().find(|(name, _)| name == ":path") {
             self.path.clone_from(path);
@@ -171,12 +168,6 @@ fn illegible(headers: &Headers, schema: &Schema) -> Option<&'static str> {
     }
     let is_form = essence.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded");
     (is_form && schema.takes_forms).then_some("A form must come as `multipart/form-data`.")
-}
-
-/// As the reader of the body takes it.
-fn is_form(headers: &Headers) -> bool {
-    let content_type = headers.get("content-type").unwrap_or_default();
-    content_type.get(..19).is_some_and(|essence| essence.eq_ignore_ascii_case(b"multipart/form-data"))
 }
 
 fn garbled(header: &str) -> Rejection {

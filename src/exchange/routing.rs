@@ -390,7 +390,7 @@ fn answered_by(
     let headers = Headers::of(&headers);
     let head = AnswerHead { headers: &headers, from_provider: true, cluster: Some(cluster), end_of_stream: false };
     let passed = exchange.answer_head(policy, &head);
-    let Known::Answered { status, .. } = exchange.known() else { panic!("was not answered") };
+    let SoFar::Answered { status, .. } = exchange.so_far() else { panic!("was not answered") };
     let attempts = failed.len() as u64;
     let ending =
         Ending { status, cluster: Some(cluster.to_owned()), sent: true, attempts, failed, ..Ending::default() };

@@ -314,7 +314,7 @@ impl HttpContext for Downstream {
         let plugin = Rc::clone(&self.plugin);
         let now = clock::now();
         let (first, last) = (self.cluster.as_deref(), self.answered_by.take());
-        let ending = ending::ending(exchange.known(), first, last, exchange.has_choice());
+        let ending = ending::ending(exchange.so_far(), first, last, exchange.has_choice());
         let opened = exchange.is_open();
         let closed = exchange.close(&plugin.policy, &ending, now);
         if let Some(settlement) = closed.settlement {

@@ -167,6 +167,18 @@ fn a_flag_that_costs_is_taken_out_of_its_list() {
 
     let strict = Allowed { unknown_betas: UnknownBetas::Drop, ..allowed() };
     assert_eq!(dropped(&cut(&strict, Anthropic, "/v1/messages", &costly)), [("beta", 3)]);
+
+    // A server that reads over what is no letter finds one of the table's in it.
+    for odd in
+        ["fast-mode-2026-02-01;q=1", "fast-mode-2026-02-01 other", "Fast-Mode", "\u{85}fast-mode", "fast-mode\u{a0}"]
+    {
+        let judged = cut(&allowed(), Anthropic, "/v1/messages", &[("anthropic-beta", odd)]);
+        assert_eq!(
+            (dropped(&judged), &*judged.remove),
+            (vec![("beta", 1)], &["anthropic-beta".to_owned()][..]),
+            "{odd:?}"
+        );
+    }
 }
 
 /// The same of OpenAI's flags, and of the version of Anthropic's API.

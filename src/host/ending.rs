@@ -2,23 +2,23 @@
 
 use super::attributes::{attempts, attribute, cluster, number, status};
 use super::filter_state::failed;
-use crate::exchange::{Ending, Known};
+use crate::exchange::{Ending, SoFar};
 
 /// In `on_log`: how the stream ended. An attribute costs as much as a good part of the decision, so none is asked for that
 /// is known already. `first` is the cluster of the first attempt, `last` that of the answer, if they are known; attempts
 /// leave what they cost only where there was a choice of providers.
-pub fn ending(known: Known, first: Option<&str>, last: Option<String>, routed: bool) -> Ending {
-    if let Known::Refused { status } = known {
+pub fn ending(so_far: SoFar, first: Option<&str>, last: Option<String>, routed: bool) -> Ending {
+    if let SoFar::Refused { status } = so_far {
         return Ending { status, ..Ending::default() };
     }
     let failed = if routed { failed() } else { Vec::new() };
-    let (status, complete, sent) = match known {
-        Known::Answered { status, complete } => (status, complete, true),
+    let (status, complete, sent) = match so_far {
+        SoFar::Answered { status, complete } => (status, complete, true),
         _ => (status(), false, attribute(["upstream", "address"]).is_some_and(|address| !address.is_empty())),
     };
     let flags = if complete { 0 } else { number(["response", "flags"]).unwrap_or(0) };
     // Of a client that resets its stream with NO_ERROR Envoy says nothing, and all else that ends an answer early has a flag.
-    let was_answered = matches!(known, Known::Answered { .. });
+    let was_answered = matches!(so_far, SoFar::Answered { .. });
     let was_reset = !complete && flags == 0 && sent && (was_answered || status == 0);
     let flags = if was_reset { Ending::RESET } else { flags };
     let attempts = attempts();

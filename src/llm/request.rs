@@ -212,6 +212,10 @@ impl RequestReader {
         Self { called, source, before: Before::Bracket, inside: 0, fields: Fields::NONE }
     }
 
+    pub const fn is_of_a_form(&self) -> bool {
+        matches!(self.source, Source::Form(_))
+    }
+
     /// Feeds the next bytes of the body. A fault is reported at the end, once; until then nothing more is read.
     pub fn feed(&mut self, bytes: &[u8]) {
         if self.fields.fault.is_some() {

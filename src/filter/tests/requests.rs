@@ -405,3 +405,18 @@ fn a_body_that_was_read_as_json_goes_on_as_json() {
         assert_eq!(stream.upstream().unwrap().header("content-type"), Some(on), "{written}");
     }
 }
+
+/// It was no form to the reader, so it must be none to the provider.
+#[test]
+fn a_form_that_cannot_be_read_as_one_goes_on_as_json() {
+    for written in
+        ["multipart/form-data", "multipart/form-data; boundary=a; boundary=b", "multipart/form-datas; boundary=b"]
+    {
+        let gateway = Gateway::configured(&configuration());
+        let stream = gateway.stream();
+        let head = HEAD.map(|(name, value)| (name, if name == ":path" { "/v1/audio/speech" } else { value }));
+        stream.request_headers(&[&head[..], &[("content-type", written)]].concat(), false);
+        stream.request_body(br#"{"model":"gpt-4o-mini","input":"hi","voice":"alloy"}"#, true);
+        assert_eq!(stream.upstream().unwrap().header("content-type"), Some("application/json"), "{written}");
+    }
+}

@@ -176,6 +176,39 @@ fn a_picture_counts_as_a_picture_and_not_as_its_base64() {
 }
 
 #[test]
+fn choices_by_any_servers_word_are_counted_and_a_template_of_the_clients_is_refused() {
+    for field in ["n", "best_of", "n_cmpl", "num_return_sequences"] {
+        assert_eq!(read(&json!({"model": "m", "messages": [], field: 7}).to_string()).unwrap().choices, 7, "{field}");
+    }
+    let template = |more: Value| {
+        let mut body = json!({"model": "m", "messages": []});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        read(&body.to_string()).map(|_| ())
+    };
+    for refused in [json!({"chat_template": "{{x}}"}), json!({"chat_template_kwargs": {"chat_template": "{{x}}"}})] {
+        assert!(template(refused.clone()).is_err(), "{refused}");
+    }
+    assert_eq!(template(json!({"chat_template_kwargs": {"enable_thinking": false}})), Ok(()));
+}
+
+/// Whoever reads the newer name reads the older one as well, and not the other way round.
+#[test]
+fn a_bound_in_a_word_that_the_server_does_not_read_is_written_in_its_own() {
+    let (newer, older) = (BoundField::MaxCompletionTokens, BoundField::MaxTokens);
+    for (written, [newer_too, older_too]) in [
+        (json!({"max_completion_tokens": 9}), [false, true]),
+        (json!({"max_tokens": 9}), [false, false]),
+        (json!({"max_tokens": 9, "max_completion_tokens": 9}), [false, false]),
+        (json!({}), [false, false]),
+    ] {
+        let mut body = json!({"model": "m", "messages": []});
+        body.as_object_mut().unwrap().extend(written.as_object().unwrap().clone());
+        let request = read(&body.to_string()).unwrap();
+        assert_eq!([newer, older].map(|field| request.is_bound_elsewhere(field)), [newer_too, older_too], "{written}");
+    }
+}
+
+#[test]
 fn edits_touch_only_what_they_name() {
     let base = json!({"model": "fast", "messages": [], "stream": true});
     let with = |extra: Value| {
