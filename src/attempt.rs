@@ -118,7 +118,7 @@ impl Attempt {
     }
 
     /// A meter for an answer that Envoy may discard: whatever it reports was billed.
-    pub fn meter(&self, content_type: Option<&[u8]>, content_encoding: Option<&[u8]>) -> Meter {
+    pub fn meter(&self, content_type: Option<&[u8]>, content_encoding: Option<&[u8]>) -> Box<Meter> {
         Meter::new(self.schema, Form::of(content_type, content_encoding), false)
     }
 }

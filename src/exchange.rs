@@ -140,7 +140,7 @@ struct Open {
 /// The provider's answer, once its head is there.
 struct Answer {
     status: u64,
-    meter: Meter,
+    meter: Box<Meter>,
     /// As the head announced it.
     length: Option<u64>,
     first_byte: Option<UnixNanos>,
@@ -338,7 +338,7 @@ impl Exchange {
         let Offer { model, legs, noted, input, reckoned, hidden, ceiling, bound, .. } = wish.best()?;
         noted.iter().chain(fields).for_each(|name| self.cut.left_out.unknown_field(name));
         if let Some(leg) = legs.first() {
-            self.labels.model.clone_from(&leg.label);
+            self.labels.model = leg.label.clone().into();
         }
         let ask = Ask {
             input,
@@ -456,7 +456,7 @@ impl Exchange {
             Phase::Open(open) => open.close(policy, ending, stream, started, now),
         };
         if let Some(provider) = provider {
-            labels.provider = provider;
+            labels.provider = provider.into();
         }
         let admitted = sent.is_some();
         let (mut reserved, mut first_byte_ms, mut first_token_ms) = (NanoUsd::ZERO, None, None);
@@ -464,7 +464,7 @@ impl Exchange {
             reserved = held;
             first_byte_ms = first_byte.map(|nanos| nanos / 1_000_000);
             first_token_ms = first_output.map(|nanos| nanos / 1_000_000);
-            labels.model = model.unwrap_or(labels.model);
+            labels.model = model.map_or(labels.model, Into::into);
         }
         let record = Record {
             labels,

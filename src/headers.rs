@@ -1,45 +1,86 @@
 //! A message's headers as the host hands them over, in one piece of memory.
 //!
-//! Trade-off: of twenty headers half a dozen are looked at. Finding one goes over the lengths of those before it, and
-//! looks at the names that are as long; two allocations for each that nobody asks for would cost more by far.
+//! Trade-off: of twenty headers half a dozen are looked at. Two allocations for each that nobody asks for would cost more by
+//! far than finding one; so where each ends is written once into the memory that had its lengths, and a name is compared
+//! with those that are as long.
 
 use crate::json::words::{self, same};
 
-/// How many, the lengths of each name and value, then both, each with a zero behind it; numbers are little-endian `u32`.
-/// What doesn't keep to that has no headers.
+/// The host hands over how many there are, the lengths of each name and value, then both, each with a zero behind it; numbers are
+/// little-endian `u32`. What doesn't keep to that has no headers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Headers(Vec<u8>);
-
-/// Where a header's name begins among the texts, and both lengths. No sum of so many `u32` is too large for a `u64`.
-#[derive(Clone, Copy)]
-struct Place {
-    name: u64,
-    of_name: u64,
-    of_value: u64,
+pub struct Headers {
+    /// In the place of a value's length stands where it and its zero end among the texts.
+    bytes: Vec<u8>,
+    /// Where the texts begin.
+    texts: usize,
+    /// A bit for each length that a name has, by the remainder: most names that are asked for are of no header's length.
+    lengths: u64,
 }
 
-impl Place {
-    fn texts(self, texts: &[u8]) -> Option<(&[u8], &[u8])> {
-        let (_, text) = texts.split_at_checked(usize::try_from(self.name).ok()?)?;
-        let (name, text) = text.split_at_checked(usize::try_from(self.of_name).ok()?)?;
-        let (value, text) = text.split_first()?.1.split_at_checked(usize::try_from(self.of_value).ok()?)?;
-        text.split_first().map(|_| (name, value))
+const fn bit(of_name: u32) -> u64 {
+    1 << (of_name % u64::BITS)
+}
+
+/// Bytes of how many there are, and of the two numbers of each.
+const COUNT: usize = 4;
+const ENTRY: usize = 8;
+type Number = [u8; 4];
+
+/// The two numbers of each, and the texts.
+fn split(bytes: &mut [u8]) -> Option<(&mut [[Number; 2]], &mut [u8])> {
+    let (count, rest) = bytes.split_first_chunk_mut()?;
+    let count = usize::try_from(u32::from_le_bytes(*count)).ok()?;
+    let (entries, texts) = rest.split_at_mut_checked(count.checked_mul(ENTRY)?)?;
+    Some((entries.as_chunks_mut().0.as_chunks_mut().0, texts))
+}
+
+/// Names and values, one after another.
+struct Pairs<'h> {
+    entries: &'h [[Number; 2]],
+    begins: u32,
+    texts: &'h [u8],
+}
+
+impl<'h> Pairs<'h> {
+    /// The next value of this name.
+    #[inline(always)]
+    fn value(&mut self, name: &str) -> Option<&'h [u8]> {
+        let length = u32::try_from(name.len()).ok()?;
+        loop {
+            let (known, value) = self.find(Some(length))?;
+            if same(known, name.as_bytes()) {
+                return Some(value);
+            }
+        }
+    }
+
+    /// The next, or the next whose name is as long.
+    #[inline(always)]
+    fn find(&mut self, as_long: Option<u32>) -> Option<(&'h [u8], &'h [u8])> {
+        let (mut rest, mut begins) = (self.entries, self.begins);
+        while let Some(([of_name, ends], behind)) = rest.split_first() {
+            let (of_name, ends) = (u32::from_le_bytes(*of_name), u32::from_le_bytes(*ends));
+            if as_long.is_none_or(|wanted| of_name == wanted) {
+                (self.entries, self.begins) = (behind, ends);
+                let place = usize::try_from(begins).ok()?..usize::try_from(ends).ok()?;
+                let (name, value) = self.texts.get(place)?.split_at_checked(usize::try_from(of_name).ok()?)?;
+                let [_, value @ .., _] = value else { return None };
+                return Some((name, value));
+            }
+            (rest, begins) = (behind, ends);
+        }
+        self.entries = &[];
+        None
     }
 }
 
-/// The places that the lengths tell, and the texts; a place behind the texts' end has none.
-fn read(bytes: &[u8]) -> Option<(impl Iterator<Item = Place>, &[u8])> {
-    let (count, lengths) = bytes.split_first_chunk()?;
-    let count = usize::try_from(u32::from_le_bytes(*count)).ok()?;
-    let (lengths, texts) = lengths.split_at_checked(count.checked_mul(8)?)?;
-    let mut next = 0_u64;
-    let places = lengths.as_chunks().0.iter().map(move |lengths: &[u8; 8]| {
-        let lengths = u64::from_le_bytes(*lengths);
-        let place = Place { name: next, of_name: lengths & u64::from(u32::MAX), of_value: lengths >> 32 };
-        next = next.wrapping_add(place.of_name).wrapping_add(place.of_value).wrapping_add(2);
-        place
-    });
-    Some((places, texts))
+impl<'h> Iterator for Pairs<'h> {
+    type Item = (&'h [u8], &'h [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.find(None)
+    }
 }
 
 /// The longest value that the gateway gives a header of an answer.
@@ -52,29 +93,50 @@ pub fn is_value(bytes: &[u8]) -> bool {
 }
 
 impl Headers {
-    pub const fn new(bytes: Vec<u8>) -> Self {
-        Self(bytes)
+    pub fn new(mut bytes: Vec<u8>) -> Self {
+        let (mut lengths, mut ends) = (0, 0_u64);
+        let Some((entries, texts)) = split(&mut bytes) else { return Self::default() };
+        let (of_entries, of_texts) = (size_of_val(entries), texts.len() as u64);
+        for [of_name, of_value] in entries {
+            let length = u32::from_le_bytes(*of_name);
+            lengths |= bit(length);
+            ends = ends.wrapping_add(length.into()).wrapping_add(u32::from_le_bytes(*of_value).into()).wrapping_add(2);
+            let [low @ .., _, _, _, _] = ends.to_le_bytes();
+            *of_value = low;
+        }
+        if ends > of_texts.min(u32::MAX.into()) {
+            return Self::default();
+        }
+        Self { texts: of_entries.saturating_add(COUNT), bytes, lengths }
+    }
+
+    fn pairs(&self) -> Pairs<'_> {
+        let (head, texts) = self.bytes.split_at_checked(self.texts).unwrap_or_default();
+        let entries = head.get(COUNT..).unwrap_or_default().as_chunks().0.as_chunks().0;
+        Pairs { entries, begins: 0, texts }
     }
 
     /// Names and values, in their order.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        let read = read(&self.0).into_iter();
-        read.flat_map(|(places, texts)| places.map_while(move |place| place.texts(texts)))
+        self.pairs()
     }
 
     /// The first value of a header.
+    #[inline(never)]
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.all(name).next()
+        self.named(name)?.value(name)
     }
 
     /// All values of a header, whose name is in small letters, as Envoy's are.
     pub fn all(&self, name: &str) -> impl Iterator<Item = &[u8]> {
-        let name = name.as_bytes();
-        let as_long = move |place: &Place| place.of_name == name.len() as u64;
-        let read = read(&self.0).into_iter();
-        read.flat_map(move |(places, texts)| places.filter(as_long).map_while(move |place| place.texts(texts)))
-            .filter(move |(known, _)| same(known, name))
-            .map(|(_, value)| value)
+        let mut pairs = self.named(name);
+        std::iter::from_fn(move || pairs.as_mut()?.value(name))
+    }
+
+    #[inline(always)]
+    fn named(&self, name: &str) -> Option<Pairs<'_>> {
+        let is_there = self.lengths & bit(u32::try_from(name.len()).ok()?) != 0;
+        is_there.then(|| self.pairs())
     }
 
     /// The first value of a header, as a number.
@@ -82,24 +144,25 @@ impl Headers {
         std::str::from_utf8(self.get(name)?).ok()?.trim().parse().ok()
     }
 
-    /// As the host writes them.
+    /// From names and values.
     pub fn of<N: AsRef<[u8]>, V: AsRef<[u8]>>(headers: &[(N, V)]) -> Self {
-        let length = |length: usize| u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
-        let mut out = length(headers.len()).to_vec();
-        for (name, value) in headers {
-            out.extend(length(name.as_ref().len()));
-            out.extend(length(value.as_ref().len()));
-        }
-        for part in headers.iter().flat_map(|(name, value)| [name.as_ref(), value.as_ref()]) {
-            out.extend(part);
-            out.push(0);
-        }
-        Self(out)
+        Self::new(written(headers))
     }
+}
 
-    pub fn into_bytes(self) -> Vec<u8> {
-        self.0
+/// As the host writes them.
+pub fn written<N: AsRef<[u8]>, V: AsRef<[u8]>>(headers: &[(N, V)]) -> Vec<u8> {
+    let length = |length: usize| u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
+    let mut out = length(headers.len()).to_vec();
+    for (name, value) in headers {
+        out.extend(length(name.as_ref().len()));
+        out.extend(length(value.as_ref().len()));
     }
+    for part in headers.iter().flat_map(|(name, value)| [name.as_ref(), value.as_ref()]) {
+        out.extend(part);
+        out.push(0);
+    }
+    out
 }
 
 #[cfg(test)]

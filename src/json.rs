@@ -6,6 +6,7 @@
 //! the document. The price is a grammar of our own, so the tests hold it against `serde_json`, byte for byte.
 
 mod number;
+pub mod object;
 mod scanner;
 pub mod words;
 

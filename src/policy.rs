@@ -14,6 +14,7 @@ mod routes;
 mod rules;
 mod tenants;
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use hashbrown::{HashMap, HashSet};
@@ -233,9 +234,10 @@ impl Policy {
     }
 
     /// The `role` label of what the role header says.
-    pub fn role_label(&self, role: Option<&str>) -> &str {
-        let Some(role) = role else { return NONE };
-        self.roles.iter().find(|known| **known == role).map_or(OTHER, |known| known)
+    pub fn role_label(&self, role: Option<&str>) -> Cow<'static, str> {
+        let Some(role) = role else { return NONE.into() };
+        let known = self.roles.iter().find(|known| **known == role);
+        known.map_or(OTHER.into(), |known| known.to_string().into())
     }
 
     /// The model of a role, for this tenant.

@@ -1,27 +1,30 @@
 //! The one line an exchange leaves behind: what the stats count, the access log shows and finance reads.
 //! Never a prompt, an answer or a key.
 
-mod line;
 pub mod metric;
 pub mod series;
 
 use crate::calendar::rfc3339;
 use crate::forward::LeftOut;
+use crate::json::object::{Object, name, quoted};
 use crate::limit::Guards;
 use crate::llm::usage::{Usage, UsageSource};
 use crate::outcome::Outcome;
 use crate::units::{NanoUsd, Tokens, UnixNanos};
-use line::{Object, quoted};
+use std::borrow::Cow;
+
+/// A label's value: of the configuration, or one of a few words of the gateway's own.
+pub type Label = Cow<'static, str>;
 
 /// Values for labels: from the configuration only, so that no client can add a series.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Labels {
-    pub tenant: String,
-    pub role: String,
+    pub tenant: Label,
+    pub role: Label,
     /// The price's name, or `other`.
-    pub model: String,
+    pub model: Label,
     /// The provider's name, `other`, or `none` where nothing was sent on.
-    pub provider: String,
+    pub provider: Label,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,12 +105,12 @@ const TYPICAL_BYTES: usize = 1_024;
 impl FailedAttempt {
     fn write(&self, out: &mut String) {
         let mut line = Object::begin(out);
-        line.text("provider", &self.provider);
-        line.text("model", &self.model);
-        line.number("input_tokens", self.usage.input_tokens.0);
-        line.number("output_tokens", self.usage.output_tokens.0);
-        line.text("usage_source", self.source.name());
-        line.number("cost_nanousd", self.cost.0);
+        line.text(name!("provider"), &self.provider);
+        line.text(name!("model"), &self.model);
+        line.number(name!("input_tokens"), self.usage.input_tokens.0);
+        line.number(name!("output_tokens"), self.usage.output_tokens.0);
+        line.text(name!("usage_source"), self.source.name());
+        line.number(name!("cost_nanousd"), self.cost.0);
         line.end();
     }
 }
@@ -134,52 +137,55 @@ impl Record {
     pub fn to_json(&self) -> String {
         let mut out = String::with_capacity(TYPICAL_BYTES);
         let mut line = Object::begin(&mut out);
-        line.number("v", VERSION);
-        line.text("time", &rfc3339(self.started));
-        line.text("request_id", &self.request_id);
-        line.text("api", self.api);
-        line.text("tenant", &self.labels.tenant);
-        line.text("role", &self.labels.role);
-        line.text("provider", &self.labels.provider);
-        line.text("model", &self.labels.model);
-        line.text("model_asked", &self.model_asked);
-        line.text("model_chosen", &self.model_chosen);
-        line.text("model_answered", &self.bill.model);
-        line.flag("stream", self.stream);
-        line.text("outcome", self.outcome.code());
-        line.number("status", self.status);
-        line.number("attempts", self.attempts);
+        line.number(name!("v"), VERSION);
+        line.text(name!("time"), &rfc3339(self.started));
+        line.text(name!("request_id"), &self.request_id);
+        line.text(name!("api"), self.api);
+        line.text(name!("tenant"), &self.labels.tenant);
+        line.text(name!("role"), &self.labels.role);
+        line.text(name!("provider"), &self.labels.provider);
+        line.text(name!("model"), &self.labels.model);
+        line.text(name!("model_asked"), &self.model_asked);
+        line.text(name!("model_chosen"), &self.model_chosen);
+        line.text(name!("model_answered"), &self.bill.model);
+        line.flag(name!("stream"), self.stream);
+        line.text(name!("outcome"), self.outcome.code());
+        line.number(name!("status"), self.status);
+        line.number(name!("attempts"), self.attempts);
         self.bill.usage.each_recorded(|name, count| line.number(name, count));
-        line.text("usage_source", self.bill.usage_source.name());
-        line.flag("usage_mismatch", self.bill.usage_mismatch);
-        for (name, flag) in
-            [("usage_implausible", self.bill.usage_implausible), ("usage_unreported", self.bill.usage_unreported)]
-        {
+        line.text(name!("usage_source"), self.bill.usage_source.name());
+        line.flag(name!("usage_mismatch"), self.bill.usage_mismatch);
+        for (name, flag) in [
+            (name!("usage_implausible"), self.bill.usage_implausible),
+            (name!("usage_unreported"), self.bill.usage_unreported),
+        ] {
             if flag {
                 line.flag(name, true);
             }
         }
-        line.maybe_text("service_tier", self.bill.service_tier.as_deref());
-        line.number("cost_nanousd", self.bill.charged().0);
+        line.maybe_text(name!("service_tier"), self.bill.service_tier.as_deref());
+        line.number(name!("cost_nanousd"), self.bill.charged().0);
         if !self.bill.failed_attempts.is_empty() {
-            line.list("failed_attempts", self.bill.failed_attempts.iter(), |out, failed| failed.write(out));
+            line.list(name!("failed_attempts"), self.bill.failed_attempts.iter(), |out, failed| failed.write(out));
         }
-        line.maybe_number("provider_cost_nanousd", self.bill.provider_cost.map(|cost| cost.0));
-        line.number("reserved_nanousd", self.reserved.0);
-        line.maybe_text("refused_by", self.refused_by);
-        line.list("audit", self.audit.iter(), |out, guard| quoted(out, guard.name()));
+        line.maybe_number(name!("provider_cost_nanousd"), self.bill.provider_cost.map(|cost| cost.0));
+        line.number(name!("reserved_nanousd"), self.reserved.0);
+        line.maybe_text(name!("refused_by"), self.refused_by);
+        line.list(name!("audit"), self.audit.iter(), |out, guard| quoted(out, guard.name()));
         let LeftOut { dropped_names, unknown_betas, unknown_fields, .. } = &self.left_out;
-        for (name, texts) in
-            [("dropped", dropped_names), ("unknown_betas", unknown_betas), ("unknown_fields", unknown_fields)]
-        {
+        for (name, texts) in [
+            (name!("dropped"), dropped_names),
+            (name!("unknown_betas"), unknown_betas),
+            (name!("unknown_fields"), unknown_fields),
+        ] {
             if !texts.is_empty() {
                 line.list(name, texts.iter(), |out, text| quoted(out, text));
             }
         }
-        line.number("duration_ms", self.duration_ms);
-        line.maybe_number("first_byte_ms", self.first_byte_ms);
+        line.number(name!("duration_ms"), self.duration_ms);
+        line.maybe_number(name!("first_byte_ms"), self.first_byte_ms);
         if let Some(first) = self.first_token_ms.filter(|first| Some(*first) != self.first_byte_ms) {
-            line.number("first_token_ms", first);
+            line.number(name!("first_token_ms"), first);
         }
         line.end();
         out

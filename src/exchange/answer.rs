@@ -77,7 +77,10 @@ impl Exchange {
                 passed.remove.push(OWN_FAILURE);
             }
         }
-        let mut meter = Meter::new(open.schema, form, withhold_usage).with_ids(open.note_ids || open.note_sizes);
+        let mut meter = Meter::new(open.schema, form, withhold_usage);
+        if open.note_ids || open.note_sizes {
+            meter.collect_ids();
+        }
         if self.schema.dialect == Dialect::Aws {
             for (name, count) in COUNTED_IN_THE_HEAD {
                 meter.reported(count, head.headers.number(name));

@@ -26,18 +26,13 @@ impl Exchange {
         let (role, label) = match asked_role {
             Identity::Missing => (None, policy.role_label(None)),
             Identity::One(role) => (Some(role.to_owned()), policy.role_label(Some(role))),
-            Identity::Unusable | Identity::Garbled => (None, OTHER),
+            Identity::Unusable | Identity::Garbled => (None, OTHER.into()),
         };
         let mut exchange = Self {
             started: now,
             schema: called.schema,
             tenant: None,
-            labels: Labels {
-                tenant: NONE.to_owned(),
-                role: label.to_owned(),
-                model: OTHER.to_owned(),
-                provider: NONE.to_owned(),
-            },
+            labels: Labels { tenant: NONE.into(), role: label, model: OTHER.into(), provider: NONE.into() },
             role,
             sensitivity: None,
             path: String::from_utf8_lossy(path).into_owned(),
@@ -79,20 +74,20 @@ impl Exchange {
                 return Err(Rejection::plain(Outcome::TenantMissing, message));
             }
             Identity::Garbled => {
-                OTHER.clone_into(&mut self.labels.tenant);
+                self.labels.tenant = OTHER.into();
                 return Err(garbled(name));
             }
             Identity::Unusable => {
-                OTHER.clone_into(&mut self.labels.tenant);
+                self.labels.tenant = OTHER.into();
                 let message = format!("The header `{name}` must be given exactly once, with one tenant's name.");
                 return Err(Rejection::plain(Outcome::TenantUnknown, message));
             }
         };
         let Some((ix, known)) = policy.tenant(tenant).and_then(|ix| Some((ix, policy.tenant_policy(ix)?))) else {
-            OTHER.clone_into(&mut self.labels.tenant);
+            self.labels.tenant = OTHER.into();
             return Err(Rejection::plain(Outcome::TenantUnknown, "The tenant is not known to this gateway."));
         };
-        self.labels.tenant = known.name.to_string();
+        self.labels.tenant = known.name.to_string().into();
         self.tenant = Some(ix);
         if role == Identity::Garbled {
             return Err(garbled(&policy.role_header));
@@ -134,7 +129,7 @@ impl Exchange {
                 let message = format!("The field `role` and the header `{}` name two roles.", policy.role_header);
                 return Err(Rejection::plain(Outcome::InvalidRequest, message));
             }
-            policy.role_label(Some(role)).clone_into(&mut self.labels.role);
+            self.labels.role = policy.role_label(Some(role));
             self.role = Some(role.clone());
         }
         if let Some(written) = &request.sensitivity {

@@ -272,7 +272,7 @@ fn what_envoy_answers_by_itself_takes_no_place_and_blames_no_provider() {
         let ending = Ending { status, cluster: to(cluster), ..Ending::default() };
         let Closed { settlement, record, .. } = exchange.close(&policy, &ending, NOON);
         assert_eq!((record.outcome, record.status, record.bill.cost), (outcome, status, NanoUsd::ZERO));
-        assert_eq!((record.labels.provider.as_str(), record.admitted), ("none", false), "{status}");
+        assert_eq!((&*record.labels.provider, record.admitted), ("none", false), "{status}");
         let Settlement { reservation, cost, tokens, withdrawn, .. } = settlement.unwrap();
         assert!(withdrawn, "{status}");
         cell.settle(&reservation, cost, tokens, 900, NOON);

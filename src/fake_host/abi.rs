@@ -127,9 +127,7 @@ unsafe extern "C" fn proxy_set_buffer_bytes(
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn proxy_get_header_map_pairs(map: MapType, data: *mut *mut u8, size: *mut usize) -> Status {
-    let found = answer(Call::HeaderPairs, |host| {
-        host.headers(map).map(|headers| crate::headers::Headers::of(&headers).into_bytes())
-    });
+    let found = answer(Call::HeaderPairs, |host| host.headers(map).map(|headers| crate::headers::written(&headers)));
     unsafe { hand_over(found, data, size) }
 }
 

@@ -31,7 +31,7 @@ pub struct Upstream {
 struct Failing {
     number: u64,
     status: u64,
-    meter: Meter,
+    meter: Box<Meter>,
     read: usize,
 }
 

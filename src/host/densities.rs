@@ -66,7 +66,7 @@ impl Densities {
 
     pub fn learn(&self, labels: &Labels, experience: &Experience) {
         let Ok(mut models) = self.models.try_borrow_mut() else { return };
-        let model = models.entry_ref(labels.model.as_str()).or_default();
+        let model = models.entry_ref(&*labels.model).or_default();
         let voice = Voice::of(&labels.tenant);
         if let Some(fresh) = model.fresh.get_mut(voice.bucket) {
             fresh.learn(voice, &experience.lesson);

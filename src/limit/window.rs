@@ -49,6 +49,12 @@ impl Span {
     fn slot(self, at: UnixNanos) -> u64 {
         at.0.checked_div(self.part()).unwrap_or(0)
     }
+
+    /// When a slot begins. No slot is later than the last one of a clock of nanoseconds, and so no product is too large: a
+    /// product that has to be asked whether it is takes a dozen times as long.
+    fn start(self, slot: u64) -> u64 {
+        slot.min(u64::MAX.checked_div(self.part()).unwrap_or(0)).wrapping_mul(self.part())
+    }
 }
 
 /// Counts per sub-window. `head` is the number of the newest one; slot `n` stands at index `n mod 21`.
@@ -109,7 +115,7 @@ impl Window {
 
     /// Something came at `at` that counts in `slot`.
     fn came(&mut self, span: Span, slot: u64, at: UnixNanos) {
-        let since = at.0.saturating_sub(slot.saturating_mul(span.part())).min(span.part());
+        let since = at.0.saturating_sub(span.start(slot)).min(span.part());
         let steps = u16::try_from(since.div_ceil(span.step())).unwrap_or(u16::MAX);
         if let Some(place) = self.latest.get_mut(index(slot))
             && steps > u16::from_le_bytes(*place)
@@ -185,8 +191,9 @@ impl Window {
     /// When `slot` is counted no more: a window's length after the latest that came in it.
     fn lapses(&self, span: Span, slot: u64) -> u64 {
         let steps = self.latest.get(index(slot)).map_or(u16::MAX, |steps| u16::from_le_bytes(*steps));
-        let since = u64::from(steps).saturating_mul(span.step()).min(span.part());
-        slot.saturating_add(PARTS).saturating_mul(span.part()).saturating_add(since)
+        // Steps are a `u16`, and one of them is less than a second.
+        let since = u64::from(steps).wrapping_mul(span.step()).min(span.part());
+        span.start(slot.saturating_add(PARTS)).saturating_add(since)
     }
 
     pub fn encode(&self, out: &mut &mut [u8]) {

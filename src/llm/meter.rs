@@ -143,8 +143,8 @@ impl Event {
 
 impl Meter {
     /// `withhold_usage`: the usage event was asked for by the gateway, and is not for the client.
-    pub fn new(schema: &'static Schema, form: Form, withhold_usage: bool) -> Self {
-        Self {
+    pub fn new(schema: &'static Schema, form: Form, withhold_usage: bool) -> Box<Self> {
+        Box::new(Self {
             schema,
             form,
             scanner: Scanner::new(if form.is_stream() { schema.event } else { schema.answer }),
@@ -158,13 +158,12 @@ impl Meter {
             announced: None,
             is_document: false,
             lines: false,
-        }
+        })
     }
 
-    /// Has the answer's ids collected by [`Self::fresh_ids`].
-    pub fn with_ids(mut self, wanted: bool) -> Self {
-        self.seen.ids = wanted.then(Box::<Ids>::default);
-        self
+    /// Has the answer's ids collected, for [`Self::fresh_ids`].
+    pub fn collect_ids(&mut self) {
+        self.seen.ids = Some(Box::<Ids>::default());
     }
 
     /// Those that came since this was asked last.
@@ -398,8 +397,8 @@ impl Meter {
     }
 
     /// Closes the books on the answer, wherever it ended.
-    pub fn read(mut self) -> Reading {
-        let Self { scanner, seen, event, form, lines, .. } = &mut self;
+    pub fn read(mut self: Box<Self>) -> Reading {
+        let Self { scanner, seen, event, form, lines, .. } = &mut *self;
         // A number at the very end is only complete now. A cut stream's last event counts as far as it was read.
         let broken = scanner.finish(&mut |hit| seen.hit(event, &hit)).is_err() && *form == Form::Json;
         seen.finished |= event.ends_the_stream();

@@ -5,6 +5,7 @@
 //! must not be a way around the limits.
 
 use super::schema::{self, Dialect, Schema};
+use crate::json::words::{equal, run, same};
 use std::borrow::Cow;
 
 /// A path as a pattern: segments, of which `*` stands for any one, `**` at the beginning for any number, and
@@ -12,14 +13,17 @@ use std::borrow::Cow;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathPattern {
     anywhere: bool,
-    segments: Vec<Segment>,
+    /// Before the model; none, where there is no model.
+    before: Vec<Segment>,
+    /// What stands behind its name in its last segment.
+    model: Option<Box<str>>,
+    after: Vec<Segment>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Segment {
     Fixed(Box<str>),
     Any,
-    Model { ending: Box<str> },
 }
 
 /// What a matching path means; `None`: it is none of ours after all.
@@ -49,35 +53,33 @@ impl PathPattern {
             Some(rest) => (true, rest),
             None => (false, text.strip_prefix('/')?),
         };
-        let segment = |text: &str| match (text, text.strip_prefix(MODEL)) {
-            ("*", _) => Some(Segment::Any),
-            (_, Some(ending)) if !ending.contains(['*', '{']) => Some(Segment::Model { ending: ending.into() }),
-            (text, _) if text.is_empty() || text.contains(['*', '{', '?', '#', '%']) => None,
-            (text, _) => Some(Segment::Fixed(text.into())),
-        };
-        let segments: Vec<Segment> = rest.split('/').map(segment).collect::<Option<_>>()?;
-        let models = segments.iter().filter(|segment| matches!(segment, Segment::Model { .. })).count();
-        (models <= 1).then_some(Self { anywhere, segments })
+        let mut pattern = Self { anywhere, before: Vec::new(), model: None, after: Vec::new() };
+        for text in rest.split('/') {
+            match (text, text.strip_prefix(MODEL)) {
+                ("*", _) => pattern.after.push(Segment::Any),
+                (_, Some(ending)) if !ending.contains(['*', '{']) => {
+                    if pattern.model.replace(ending.into()).is_some() {
+                        return None;
+                    }
+                    pattern.before = std::mem::take(&mut pattern.after);
+                }
+                (text, _) if text.is_empty() || text.contains(['*', '{', '?', '#', '%']) => return None,
+                (text, _) => pattern.after.push(Segment::Fixed(text.into())),
+            }
+        }
+        Some(pattern)
     }
 
     /// The model that the path names (empty where the pattern has none), or that it doesn't match. Whoever writes a path of
     /// thousands of segments is not known yet: each is looked at once.
     fn matches(&self, path: &[&[u8]]) -> Option<Vec<u8>> {
-        let is_model = |segment: &Segment| matches!(segment, Segment::Model { .. });
-        let (before, ending, after) = match self.segments.iter().position(is_model) {
-            Some(at) => {
-                let (before, rest) = self.segments.split_at_checked(at)?;
-                let (Segment::Model { ending }, after) = rest.split_first()? else { return None };
-                (before, Some(ending.as_bytes()), after)
-            }
-            None => (&[][..], None, &*self.segments),
-        };
+        let Self { anywhere, before, model, after } = self;
         let (path, last) = path.split_at_checked(path.len().checked_sub(after.len())?)?;
         if !are(after, last) {
             return None;
         }
-        let Some(ending) = ending else {
-            return (self.anywhere || path.is_empty()).then(Vec::new);
+        let Some(ending) = model.as_deref().map(str::as_bytes) else {
+            return (*anywhere || path.is_empty()).then(Vec::new);
         };
         if !path.last()?.ends_with(ending) {
             return None;
@@ -91,16 +93,15 @@ impl PathPattern {
             name.strip_suffix(ending).filter(|name| !name.is_empty()).map(<[u8]>::to_vec)
         };
         // From the end: the shortest beginning would find a model's name in somebody's prefix.
-        let most = if self.anywhere { path.len() } else { 0 };
+        let most = if *anywhere { path.len() } else { 0 };
         (0..=most).rev().find_map(named)
     }
 }
 
 fn are(pattern: &[Segment], path: &[&[u8]]) -> bool {
     let is = |(segment, written): (&Segment, &&[u8])| match segment {
-        Segment::Fixed(name) => name.as_bytes() == *written,
+        Segment::Fixed(name) => same(name.as_bytes(), written),
         Segment::Any => true,
-        Segment::Model { .. } => false,
     };
     pattern.len() == path.len() && pattern.iter().zip(path).all(is)
 }
@@ -174,7 +175,7 @@ pub fn free_routes() -> Vec<FreeRoute> {
 pub fn free(routes: &[FreeRoute], left: &[Route], method: &[u8], path: &[u8]) -> Option<FreePath> {
     let path = decoded(path.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default());
     let segments: Vec<&[u8]> = path.split(|byte| *byte == b'/').filter(|part| !matches!(*part, b"" | b".")).collect();
-    let fits = |route: &&FreeRoute| route.methods.iter().any(|known| known.as_bytes() == method);
+    let fits = |route: &&FreeRoute| route.methods.iter().any(|known| same(known.as_bytes(), method));
     let (route, name) =
         routes.iter().filter(fits).find_map(|route| Some((route, route.pattern.matches(&segments)?)))?;
     if left.iter().any(|route| route.schema.is_none() && route.pattern.matches(&segments).is_some()) {
@@ -187,7 +188,9 @@ pub fn free(routes: &[FreeRoute], left: &[Route], method: &[u8], path: &[u8]) ->
 /// With its escapes decoded.
 pub fn decoded(path: &[u8]) -> Vec<u8> {
     let hex = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let (mut out, mut rest) = (Vec::with_capacity(path.len()), path);
+    // Few have any.
+    let (plain, mut rest) = path.split_at_checked(run(path, |word| equal(word, b'%'))).unwrap_or((&[], path));
+    let mut out = plain.to_vec();
     while let Some((&byte, after)) = rest.split_first() {
         if let [b'%', high, low, after @ ..] = rest
             && let (Some(high), Some(low)) = (hex(*high), hex(*low))

@@ -9,6 +9,7 @@ pub use plausible::{Most, Side};
 
 use super::kind::kinds;
 use crate::json::Decimal;
+use crate::json::object::{Name, name};
 use crate::units::{NanoUsd, Tokens};
 
 macro_rules! usage {
@@ -39,13 +40,13 @@ macro_rules! usage {
 
             /// Those that a record has. Written out, because each request's record goes through them.
             #[inline(always)]
-            pub fn each_recorded(&self, mut write: impl FnMut(&'static str, u64)) {
-                write("input_tokens", self.input_tokens.0);
-                write("output_tokens", self.output_tokens.0);
-                write("total_tokens", self.total_tokens.0);
-                $(write(stringify!($part), self.$part.0);)*
+            pub fn each_recorded(&self, mut write: impl FnMut(Name, u64)) {
+                write(name!("input_tokens"), self.input_tokens.0);
+                write(name!("output_tokens"), self.output_tokens.0);
+                write(name!("total_tokens"), self.total_tokens.0);
+                $(write(name!(stringify!($part)), self.$part.0);)*
                 $(if !$rare || self.$piece > 0 {
-                    write(stringify!($piece), self.$piece);
+                    write(name!(stringify!($piece)), self.$piece);
                 })*
             }
 

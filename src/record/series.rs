@@ -189,12 +189,7 @@ mod tests {
 
     fn record() -> Record {
         Record {
-            labels: Labels {
-                tenant: "acme".to_owned(),
-                role: "chat".to_owned(),
-                model: "m".to_owned(),
-                provider: "p".to_owned(),
-            },
+            labels: Labels { tenant: "acme".into(), role: "chat".into(), model: "m".into(), provider: "p".into() },
             outcome: Outcome::Success,
             started: UnixNanos(0),
             request_id: String::new(),

@@ -140,7 +140,7 @@ fn asked(policy: &Policy) {
     for provider in &policy.providers {
         assert_eq!(policy.provider_label(Some(&provider.cluster)), provider.name);
     }
-    assert_eq!((policy.provider_label(None), policy.role_label(None)), (OTHER, NONE));
+    assert_eq!((policy.provider_label(None), &*policy.role_label(None)), (OTHER, NONE));
     for (ix, tenant) in policy.tenants.iter().enumerate().take(20) {
         let ix = TenantIx(u32::try_from(ix).unwrap());
         assert_eq!(policy.tenant(&tenant.name), Some(ix));

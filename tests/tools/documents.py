@@ -101,8 +101,7 @@ class House:
         self.names = {"acme"}  # of a tenant
         self.stats = self.literals("src/record/metric.rs", r'"(ai_gateway_[a-z_0-9]+)"')
         self.outcomes = self.literals("src/outcome.rs", r'Self::\w+ => "([a-z_]+)"')
-        self.fields = self.literals("src/record.rs", r'line\.\w+\("([a-z_0-9]+)"')
-        self.fields |= self.literals("src/record.rs", r'\("([a-z_0-9]+)", &?self')  # of a loop over names
+        self.fields = self.literals("src/record.rs", r'name!\("([a-z_0-9]+)"')
         self.fields |= self.literals("src/llm/kind.rs", r"^ +\(([a-z_0-9]+)")
         self.words = self.vocabulary()
 

@@ -13,11 +13,11 @@ impl Downstream {
     pub(super) fn aside(&mut self, headers: &Headers, end_of_stream: bool) -> Action {
         let plugin = Rc::clone(&self.plugin);
         let policy = &plugin.policy;
+        let Some(side) = Side::of(policy, headers) else { return Action::Continue };
         let coming = if end_of_stream { Coming::Nothing } else { Coming::of(headers) };
-        let side = match Side::of(policy, headers) {
-            None => return Action::Continue,
-            Some(Err(reply)) => return self.reply_after(coming, reply, None),
-            Some(Ok(side)) => side,
+        let side = match side {
+            Err(reply) => return self.reply_after(coming, reply, None),
+            Ok(side) => side,
         };
         let tenant = Some(side.tenant);
         if side.what == Free::Models {

@@ -5,15 +5,26 @@
 
 use crate::json::words;
 
+/// A field's name as it stands between two fields, so that it is written at once: [`name!`] makes one.
+#[derive(Clone, Copy)]
+pub struct Name(pub &'static str);
+
+/// The [`Name`] of a field whose name needs no escape.
+macro_rules! name {
+    ($name:expr) => {
+        $crate::json::object::Name(concat!(",\"", $name, "\":"))
+    };
+}
+pub(crate) use name;
+
 pub struct Object<'a> {
     out: &'a mut String,
-    /// What comes before the next field.
-    before: &'static str,
+    begun: bool,
 }
 
 impl<'a> Object<'a> {
     pub const fn begin(out: &'a mut String) -> Self {
-        Self { out, before: "{\"" }
+        Self { out, begun: false }
     }
 
     /// An object without a field would lack its bracket.
@@ -21,49 +32,51 @@ impl<'a> Object<'a> {
         self.out.push('}');
     }
 
-    /// A name that needs no escape; its value comes next.
-    fn name(&mut self, name: &'static str) {
-        self.out.push_str(self.before);
-        self.out.push_str(name);
-        self.out.push_str("\":");
-        self.before = ",\"";
+    /// Its value comes next.
+    fn name(&mut self, Name(name): Name) {
+        if self.begun {
+            return self.out.push_str(name);
+        }
+        self.begun = true;
+        self.out.push('{');
+        self.out.push_str(name.strip_prefix(',').unwrap_or(name));
     }
 
-    pub fn number(&mut self, name: &'static str, number: u64) {
+    pub fn number(&mut self, name: Name, number: u64) {
         self.name(name);
         digits(self.out, number);
     }
 
-    pub fn flag(&mut self, name: &'static str, flag: bool) {
+    pub fn flag(&mut self, name: Name, flag: bool) {
         self.name(name);
         self.out.push_str(if flag { "true" } else { "false" });
     }
 
-    pub fn text(&mut self, name: &'static str, text: &str) {
+    pub fn text(&mut self, name: Name, text: &str) {
         self.name(name);
         quoted(self.out, text);
     }
 
-    pub fn maybe_number(&mut self, name: &'static str, number: Option<u64>) {
+    pub fn maybe_number(&mut self, name: Name, number: Option<u64>) {
         match number {
             Some(number) => self.number(name, number),
             None => self.null(name),
         }
     }
 
-    pub fn maybe_text(&mut self, name: &'static str, text: Option<&str>) {
+    pub fn maybe_text(&mut self, name: Name, text: Option<&str>) {
         match text {
             Some(text) => self.text(name, text),
             None => self.null(name),
         }
     }
 
-    fn null(&mut self, name: &'static str) {
+    fn null(&mut self, name: Name) {
         self.name(name);
         self.out.push_str("null");
     }
 
-    pub fn list<T>(&mut self, name: &'static str, items: impl Iterator<Item = T>, each: impl Fn(&mut String, T)) {
+    pub fn list<T>(&mut self, name: Name, items: impl Iterator<Item = T>, each: impl Fn(&mut String, T)) {
         self.name(name);
         self.out.push('[');
         for (nth, item) in items.enumerate() {
@@ -100,6 +113,10 @@ fn escaped(text: &str) -> String {
 }
 
 fn digits(out: &mut String, number: u64) {
+    // Most counts are none.
+    if let Ok(digit @ 0..10) = u8::try_from(number) {
+        return out.push(char::from(b'0'.wrapping_add(digit)));
+    }
     // As many as `u64::MAX` has, filled from the end.
     let mut text = [b'0'; 20];
     let (mut rest, mut length) = (number, 0_usize);
@@ -144,12 +161,12 @@ mod tests {
         fn what_is_written_is_read(number: u64, text: String, flag: bool, items: Vec<String>) {
             let mut out = String::new();
             let mut object = Object::begin(&mut out);
-            object.number("number", number);
-            object.text("text", &text);
-            object.flag("flag", flag);
-            object.maybe_number("no_number", None);
-            object.maybe_text("no_text", None);
-            object.list("items", items.iter(), |out, item| quoted(out, item));
+            object.number(name!("number"), number);
+            object.text(name!("text"), &text);
+            object.flag(name!("flag"), flag);
+            object.maybe_number(name!("no_number"), None);
+            object.maybe_text(name!("no_text"), None);
+            object.list(name!("items"), items.iter(), |out, item| quoted(out, item));
             object.end();
             let [text, items] = [vec![text], items].map(|texts| texts.into_iter().map(|text| as_kept(&text)).collect::<Vec<_>>());
             let text = &text[0];
@@ -160,7 +177,7 @@ mod tests {
 
     #[test]
     fn the_ends_of_the_numbers_are_written_too() {
-        for (number, text) in [(0, "0"), (10, "10"), (u64::MAX, "18446744073709551615")] {
+        for (number, text) in [(0, "0"), (9, "9"), (10, "10"), (u64::MAX, "18446744073709551615")] {
             let mut out = String::new();
             digits(&mut out, number);
             assert_eq!(out, text);
