@@ -26,7 +26,7 @@ const VERSION: &str = "1";
 
 /// What one provider is to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Leg {
+pub struct PlannedLeg {
     pub provider: String,
     pub path: String,
     /// Of the body, edits included.
@@ -50,13 +50,13 @@ pub struct Chain {
 /// is, in the place of a provider's name nothing. Strings of JSON hold no tab and no line's end, nor do names; a provider whose
 /// path has one gets no line, and so no request.
 /// What only the operator lets pass goes by its value: the header itself may hold what an earlier attempt was given.
-pub fn plan(schema: &Schema, kept: &[(String, String)], legs: &[Leg], tenant: Who) -> String {
+pub fn plan(schema: &Schema, kept: &[(String, String)], legs: &[PlannedLeg], tenant: Who) -> String {
     let mut text = format!("{VERSION}\t{}", schema.name);
     for (name, value) in kept {
         // Writing into a string never fails.
         let _ = write!(text, "\t{name}={}", value.replace(['\t', '\n'], " "));
     }
-    for Leg { provider, path, length, edits } in legs.iter().filter(|leg| is_value(leg.path.as_bytes())) {
+    for PlannedLeg { provider, path, length, edits } in legs.iter().filter(|leg| is_value(leg.path.as_bytes())) {
         let _ = write!(text, "\n{provider}\t{path}\t{length}");
         for Edit { place, text: new } in edits {
             let _ = write!(text, "\t{}-{}={new}", place.from, place.to);
@@ -68,7 +68,7 @@ pub fn plan(schema: &Schema, kept: &[(String, String)], legs: &[Leg], tenant: Wh
 
 #[derive(Debug, PartialEq, Eq)]
 pub struct Attempt {
-    pub leg: Leg,
+    pub leg: PlannedLeg,
     /// Whose request it is.
     pub tenant: Option<Who>,
     schema: &'static Schema,
@@ -123,7 +123,7 @@ impl Attempt {
     }
 }
 
-fn read(line: &str) -> Option<Leg> {
+fn read(line: &str) -> Option<PlannedLeg> {
     let mut fields = line.split('\t');
     let (provider, path) = (fields.next()?.to_owned(), fields.next()?.to_owned());
     let length = fields.next()?.parse().ok()?;
@@ -133,7 +133,7 @@ fn read(line: &str) -> Option<Leg> {
         Some(Edit { place: Place { from: from.parse().ok()?, to: to.parse().ok()? }, text: text.to_owned() })
     };
     let edits = fields.map(edit).collect::<Option<Vec<_>>>()?;
-    Some(Leg { provider, path, length, edits })
+    Some(PlannedLeg { provider, path, length, edits })
 }
 
 /// How the stand-in for an ejected provider answers: no failure to its cluster, but a reason for another attempt.

@@ -136,12 +136,12 @@ pub struct Known {
     pub asked: UnixNanos,
     /// When the states were learnt.
     pub learnt: UnixNanos,
-    pub providers: Vec<Standing>,
+    pub providers: Vec<Since>,
 }
 
 /// A state, and the second (Unix) since when it has been so.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
+pub struct Since {
     pub state: State,
     pub since: u64,
 }
@@ -175,7 +175,7 @@ impl Known {
         let standing = |entry: &[u8]| {
             let (state, since) = entry.split_first()?;
             let state = *State::ALL.get(usize::from(*state))?;
-            Some(Standing { state, since: u64::from_le_bytes(*since.first_chunk::<8>()?) })
+            Some(Since { state, since: u64::from_le_bytes(*since.first_chunk::<8>()?) })
         };
         let providers = rest.chunks(PER_PROVIDER).map(standing).collect::<Option<Vec<_>>>()?;
         let time = |bytes: &[u8; 8]| UnixNanos(u64::from_le_bytes(*bytes));
@@ -188,7 +188,7 @@ impl Known {
             bytes.extend(number.to_le_bytes());
         }
         for at in 0..watched(policy) {
-            let Standing { state, since } = self.providers.get(at).copied().unwrap_or_default();
+            let Since { state, since } = self.providers.get(at).copied().unwrap_or_default();
             bytes.push(state.byte());
             bytes.extend(since.to_le_bytes());
         }
@@ -205,7 +205,7 @@ impl Known {
         let seconds = now.0 / 1_000_000_000;
         let standing = |(at, seen): (usize, &Seen)| match self.providers.get(at) {
             Some(before) if before.state == seen.state => *before,
-            _ => Standing { state: seen.state, since: seconds },
+            _ => Since { state: seen.state, since: seconds },
         };
         self.providers = seen.iter().enumerate().map(standing).collect();
         self.learnt = now;

@@ -12,11 +12,13 @@ mod path;
 mod prices;
 mod providers;
 mod rated;
+mod replicas;
 mod scalar;
 #[cfg(feature = "schema")]
 mod schema;
 pub mod structure;
 mod tenants;
+mod view;
 
 use std::ops::RangeInclusive;
 use std::rc::Rc;
@@ -29,12 +31,14 @@ use keyed::keyed;
 pub use error::ConfigError;
 pub use forward::Forward;
 pub use named::Named;
-pub use path::Place;
+pub use path::LineColumn;
 pub use prices::{Above, Price, ServiceTier, Unpriced, UnpricedPolicy};
 pub use providers::{ApiPath, Key, Model, Provider, ReportedCost, Served};
 pub use rated::WrittenRates;
+pub use replicas::{Replicas, WithoutService};
 pub use scalar::{Budget, Date, HeaderName, Limit, Name, Usd, UsdPer1m};
 pub use tenants::{Budgets, Expensive, Limits, OwnOutput, Tenant, Tier};
+pub use view::{Metrics, Status, TenantLabel};
 
 use crate::kept::StoredResponses;
 use crate::llm::stance::{Stance, Stances};
@@ -144,83 +148,6 @@ pub struct Config {
     pub replicas: Option<Replicas>,
 }
 
-/// Limits and budgets that several Envoys share by a rate limit service, which Envoy's own filters ask.
-#[derive(Debug, Deserialize)]
-#[serde(remote = "Self", deny_unknown_fields)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Replicas"))]
-pub struct Replicas {
-    /// The number of Envoys that share them.
-    #[cfg_attr(feature = "schema", schemars(range(min = *REPLICAS.start(), max = *REPLICAS.end())))]
-    pub count: u64,
-    /// The part of a budget that requests in flight may hold as reservations, on all Envoys together.
-    #[serde(default = "all_of_it")]
-    #[cfg_attr(feature = "schema", schemars(range(min = *PERCENT.start(), max = *PERCENT.end())))]
-    pub in_flight_percent: u64,
-    /// The cluster of the rate limit service. The service counts as unavailable when no endpoint of it is healthy.
-    pub cluster: Name,
-    /// What each Envoy allows of a rate limit while the service is unavailable.
-    #[serde(default)]
-    pub requests_without_service: WithoutService,
-    /// What each Envoy allows of a budget while the service is unavailable.
-    #[serde(default)]
-    pub budgets_without_service: WithoutService,
-}
-
-/// That nothing shall pass is no choice here: it is Envoy's filters that know first (`failure_mode_deny`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema),
-    schemars(description = "While the rate limit service is unavailable.")
-)]
-pub enum WithoutService {
-    /// This Envoy's part of the limit: one of `count`.
-    #[default]
-    Local,
-    /// The whole limit, on each Envoy.
-    Allow,
-}
-
-/// Which labels the stats have. Limits and records know every tenant all the same.
-#[derive(Debug, Default, Deserialize)]
-#[serde(remote = "Self", deny_unknown_fields, default)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Metrics"))]
-pub struct Metrics {
-    /// What the label `tenant` says.
-    pub tenant_label: TenantLabel,
-    /// The tenants whose names are label values; others count as `other`. Left out: all tenants.
-    #[serde(deserialize_with = "written")]
-    pub tenants: Option<Vec<Name>>,
-}
-
-/// What the label `tenant` says.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub enum TenantLabel {
-    #[default]
-    Name,
-    Tier,
-    None,
-}
-
-/// Who may see the gateway's own pages, and the cluster that leads to Envoy's admin, which is asked for them.
-#[derive(Debug, Deserialize)]
-#[serde(remote = "Self", deny_unknown_fields)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Status"))]
-pub struct Status {
-    /// The cluster that leads to Envoy's admin.
-    pub cluster: Name,
-    /// The filter chain through which the pages can be asked for; elsewhere there are none. Left out: any.
-    #[serde(default, deserialize_with = "written")]
-    pub filter_chain: Option<Name>,
-    /// The networks that may ask for the pages. Left out: this machine where there is a `filter_chain`, else nobody, because a
-    /// program that ends TLS on this machine brings everybody's requests from here.
-    #[serde(default, deserialize_with = "written")]
-    pub allow: Option<Vec<Name>>,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -265,7 +192,7 @@ pub struct HiddenInput {
     pub most_tokens: Option<u64>,
 }
 
-keyed!(Config, HiddenInput, Output, Status, Metrics, Replicas, Upstream);
+keyed!(Config, HiddenInput, Output, Upstream);
 
 /// Refuses `null`, which `Option` alone takes: a limit of `null` reads like "no limit" but would mean "not written".
 fn written<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
@@ -274,10 +201,6 @@ fn written<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> R
 
 fn yes() -> bool {
     true
-}
-
-fn all_of_it() -> u64 {
-    100
 }
 
 /// The whole configuration of the plugin in a provider's cluster: the gateway's own says all the rest.
@@ -294,14 +217,14 @@ pub struct Upstream {
 }
 
 #[derive(Deserialize)]
-struct Kind {
+struct Probe {
     attempt_of: Option<IgnoredAny>,
 }
 
 impl Upstream {
     /// The provider's label; `None` for the configuration of a gateway.
     pub fn read(json: &[u8]) -> Result<Option<Rc<str>>, ConfigError> {
-        if !serde_json::from_slice(json).is_ok_and(|Kind { attempt_of }| attempt_of.is_some()) {
+        if !serde_json::from_slice(json).is_ok_and(|Probe { attempt_of }| attempt_of.is_some()) {
             return Ok(None);
         }
         let read = |json| serde_json::from_slice(json).map(|Self { attempt_of: Name(provider) }| Some(provider));

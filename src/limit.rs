@@ -6,110 +6,14 @@
 pub mod budget;
 mod bytes;
 pub mod cell;
+pub mod guard;
 pub mod lease;
 pub mod window;
 
 use crate::price::Ceiling;
 use crate::units::{NanoUsd, Tokens, UnixNanos};
-use serde::Deserialize;
-
-/// A limit or budget a tenant can have. The name is what the operator writes under `audit` and `unlimited`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub enum Guard {
-    RequestsPerMinute,
-    RequestsPerHour,
-    RequestsPerDay,
-    ExpensivePerMinute,
-    TokensPerMinute,
-    RequestUsd,
-    DayUsd,
-    MonthUsd,
-}
-
-/// How many there are; a guard that is missing in [`Guard::ALL`] doesn't compile.
-const GUARDS: usize = Guard::MonthUsd as usize + 1;
-
-impl Guard {
-    /// In the order they are checked: the cheapest fact for a client to act on is named first.
-    pub const ALL: [Self; GUARDS] = [
-        Self::RequestsPerMinute,
-        Self::RequestsPerHour,
-        Self::RequestsPerDay,
-        Self::ExpensivePerMinute,
-        Self::TokensPerMinute,
-        Self::RequestUsd,
-        Self::DayUsd,
-        Self::MonthUsd,
-    ];
-
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::RequestsPerMinute => "requests_per_minute",
-            Self::RequestsPerHour => "requests_per_hour",
-            Self::RequestsPerDay => "requests_per_day",
-            Self::ExpensivePerMinute => "expensive_per_minute",
-            Self::TokensPerMinute => "tokens_per_minute",
-            Self::RequestUsd => "request_usd",
-            Self::DayUsd => "day_usd",
-            Self::MonthUsd => "month_usd",
-        }
-    }
-
-    pub const fn index(self) -> usize {
-        self as usize
-    }
-
-    pub const fn is_money(self) -> bool {
-        matches!(self, Self::RequestUsd | Self::DayUsd | Self::MonthUsd)
-    }
-}
-
-/// How much a guard allows, in requests, tokens or nano-USD; `None` is no limit. In audit it refuses nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Rule {
-    pub limit: Option<u64>,
-    pub audit: bool,
-}
-
-/// One rule for every guard.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Rules([Rule; GUARDS]);
-
-impl Rules {
-    pub fn get(&self, guard: Guard) -> Rule {
-        self.0.get(guard.index()).copied().unwrap_or_default()
-    }
-
-    pub fn set(&mut self, guard: Guard, rule: Rule) {
-        if let Some(slot) = self.0.get_mut(guard.index()) {
-            *slot = rule;
-        }
-    }
-
-    /// The limit that really refuses: none where there is no limit or it is only audited.
-    fn enforced(&self, guard: Guard) -> Option<u64> {
-        let rule = self.get(guard);
-        rule.limit.filter(|_| !rule.audit)
-    }
-}
-
-/// A set of guards, for those an audit would have refused by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Guards([bool; GUARDS]);
-
-impl Guards {
-    pub fn insert(&mut self, guard: Guard) {
-        if let Some(slot) = self.0.get_mut(guard.index()) {
-            *slot = true;
-        }
-    }
-
-    pub fn iter(self) -> impl Iterator<Item = Guard> {
-        Guard::ALL.into_iter().zip(self.0).filter(|(_, is_in)| *is_in).map(|(guard, _)| guard)
-    }
-}
+use guard::Kind;
+pub use guard::{Guard, Guards, Rule, Rules};
 
 /// How many tokens one choice of the answer may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,11 +59,11 @@ impl Shares {
     pub const WHOLE: Self = Self { requests: Share::WHOLE, budgets: Share::WHOLE, in_flight: Share::WHOLE };
 
     pub(crate) fn of(&self, guard: Guard, limit: u64) -> u64 {
-        match guard {
+        match guard.kind() {
             // A single request's is no sum.
-            Guard::RequestUsd => limit,
-            Guard::DayUsd | Guard::MonthUsd => self.budgets.of(limit),
-            _ => self.requests.of(limit),
+            Kind::Request => limit,
+            Kind::Budget(_) => self.budgets.of(limit),
+            Kind::Window(..) => self.requests.of(limit),
         }
     }
 }

@@ -1,17 +1,17 @@
 //! What is known of the providers' APIs: the paths they are called by, the request's fields, the answer's usage, the
 //! framing of streams.
 
+pub mod aws_stream;
 pub mod brings;
 pub mod estimate;
-pub mod eventstream;
 pub mod form;
-pub mod framing;
 pub mod hidden;
 pub(crate) mod kind;
 pub mod meter;
 pub mod path;
 pub mod request;
 pub mod schema;
+pub mod sse;
 pub mod stance;
 pub mod tools;
 pub mod usage;

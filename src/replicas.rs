@@ -12,6 +12,8 @@
 
 use crate::calendar::{Calendar, rfc3339};
 use crate::headers::Headers;
+use crate::limit::guard::{Counted, Kind, WINDOWS};
+use crate::limit::window::Span;
 use crate::limit::{Charged, Guard, Level, Refusal, Reservation, Rules, Share, Shares, Standing};
 use crate::units::{NanoUsd, Tokens, UnixNanos};
 
@@ -33,7 +35,7 @@ pub struct Replicas {
 }
 
 /// A name in filter state and what stands there for Envoy's `ratelimit` filters.
-pub type State = (&'static str, String);
+pub type Descriptor = (&'static str, String);
 
 impl Replicas {
     pub const fn shares(&self, away: bool) -> Shares {
@@ -48,7 +50,7 @@ impl Replicas {
 }
 
 /// What the service is asked before the call.
-pub fn question(tenant: &str, tier: &str, rules: &Rules, reservation: &Reservation) -> Vec<State> {
+pub fn question(tenant: &str, tier: &str, rules: &Rules, reservation: &Reservation) -> Vec<Descriptor> {
     let mut states = vec![("nexus_tenant", tenant.to_owned()), ("nexus_tier", tier.to_owned())];
     if reservation.expensive {
         states.push(("nexus_expensive", Guard::ExpensivePerMinute.name().to_owned()));
@@ -63,7 +65,7 @@ pub fn question(tenant: &str, tier: &str, rules: &Rules, reservation: &Reservati
 
 /// What is published to the service at the end, if all up to `before` was. What is late is published to no day and no month
 /// that it wasn't charged in.
-pub fn published(rules: &Rules, before: NanoUsd, charged: Charged, tokens: Tokens) -> Vec<State> {
+pub fn published(rules: &Rules, before: NanoUsd, charged: Charged, tokens: Tokens) -> Vec<Descriptor> {
     let mut states = Vec::new();
     if rules.get(Guard::TokensPerMinute).limit.is_some() {
         states.push(("nexus_tokens", tokens.0.min(MOST_HITS).to_string()));
@@ -102,28 +104,12 @@ fn period(guard: Guard, limit: u64, at: UnixNanos) -> String {
 
 /// The service refuses above its figure. What is counted at the end is refused from the limit on, for by then it is spent.
 pub fn figure(guard: Guard, limit: u64) -> u32 {
-    let figure = match guard {
-        Guard::DayUsd | Guard::MonthUsd => limit.checked_div(unit(limit)).unwrap_or(0).saturating_sub(1),
-        Guard::TokensPerMinute => limit.saturating_sub(1),
-        _ => limit,
+    let figure = match guard.kind() {
+        Kind::Budget(_) => limit.checked_div(unit(limit)).unwrap_or(0).saturating_sub(1),
+        Kind::Window(Counted::Tokens, _) => limit.saturating_sub(1),
+        Kind::Request | Kind::Window(..) => limit,
     };
     u32::try_from(figure).unwrap_or(u32::MAX)
-}
-
-const COUNTS: [Guard; 5] = [
-    Guard::RequestsPerMinute,
-    Guard::RequestsPerHour,
-    Guard::RequestsPerDay,
-    Guard::ExpensivePerMinute,
-    Guard::TokensPerMinute,
-];
-
-const fn seconds(guard: Guard) -> u64 {
-    match guard {
-        Guard::RequestsPerHour => 3_600,
-        Guard::RequestsPerDay => 86_400,
-        _ => 60,
-    }
 }
 
 /// Which of the two kinds of `ratelimit` filters has refused, by a header that each of them puts on its refusals.
@@ -132,16 +118,18 @@ pub const REFUSED_BY: &str = "x-nexus-refused-by";
 pub const STANDING: [&str; 3] = ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"];
 
 /// The tightest window as Envoy tells it: which it is, what it allows, what is left and when it begins anew.
-fn tightest(rules: &Rules, headers: &Headers) -> Option<(Guard, Level)> {
+fn tightest(rules: &Rules, headers: &Headers) -> Option<(Guard, Counted, Level)> {
     let [limit, remaining, reset] = STANDING;
     // The figure comes first, then all windows.
     let digits = headers.get(limit)?.iter().take_while(|byte| byte.is_ascii_digit());
     let figured = digits.fold(0, |figured: u32, byte| figured.saturating_mul(10).saturating_add(u32::from(byte & 15)));
     let (remaining, reset_seconds) = (headers.number(remaining)?, headers.number(reset)?);
-    let named = |guard: &Guard| rules.get(*guard).limit.map(|limit| (*guard, limit));
-    let fits = |(guard, limit): &(Guard, u64)| figure(*guard, *limit) == figured && reset_seconds <= seconds(*guard);
-    let (guard, limit) = COUNTS.iter().filter_map(named).find(fits)?;
-    Some((guard, Level { limit, remaining, reset_seconds }))
+    let fits = |(guard, counted, span): (Guard, Counted, Span)| {
+        let limit = rules.get(guard).limit?;
+        let is_it = figure(guard, limit) == figured && reset_seconds <= span.seconds();
+        is_it.then_some((guard, counted, Level { limit, remaining, reset_seconds }))
+    };
+    WINDOWS.into_iter().find_map(fits)
 }
 
 /// Where the windows of all Envoys stand, in the place of this one's where they are tighter.
@@ -150,9 +138,9 @@ pub fn standing(rules: &Rules, headers: &Headers, own: Standing) -> Standing {
         |own: Option<Level>, level: Level| Some(own.filter(|own| own.remaining < level.remaining).unwrap_or(level));
     match tightest(rules, headers) {
         None => own,
-        Some((Guard::TokensPerMinute, level)) => Standing { tokens: tighter(own.tokens, level), ..own },
-        Some((Guard::ExpensivePerMinute, _)) => own,
-        Some((_, level)) => Standing { requests: tighter(own.requests, level), ..own },
+        Some((_, Counted::Tokens, level)) => Standing { tokens: tighter(own.tokens, level), ..own },
+        Some((_, Counted::Expensive, _)) => own,
+        Some((_, Counted::Requests, level)) => Standing { requests: tighter(own.requests, level), ..own },
     }
 }
 
@@ -162,12 +150,12 @@ pub fn refusal(rules: &Rules, headers: &Headers, reservation: &Reservation, now:
     let (guard, limit, retry) = match headers.get(REFUSED_BY)? {
         b"day_usd" => budget(Guard::DayUsd, Calendar::Day)?,
         b"month_usd" => budget(Guard::MonthUsd, Calendar::Month)?,
-        _ => tightest(rules, headers).map(|(guard, level)| (guard, level.limit, level.reset_seconds.max(1)))?,
+        _ => tightest(rules, headers).map(|(guard, _, level)| (guard, level.limit, level.reset_seconds.max(1)))?,
     };
-    let needed = match guard {
-        Guard::DayUsd | Guard::MonthUsd => reservation.cost.0,
-        Guard::TokensPerMinute => reservation.tokens.0,
-        _ => 1,
+    let needed = match guard.kind() {
+        Kind::Budget(_) | Kind::Request => reservation.cost.0,
+        Kind::Window(Counted::Tokens, _) => reservation.tokens.0,
+        Kind::Window(..) => 1,
     };
     // Envoy has rounded it up, and a client that waits for less than a minute only should.
     let retry_ms = Some(retry.saturating_mul(1_000).saturating_sub(1));

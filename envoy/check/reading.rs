@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use nexus_ai_gateway::config::Place;
+use nexus_ai_gateway::config::LineColumn;
 
 use crate::yaml::{At, Content, Key, Node};
 
@@ -100,7 +100,7 @@ impl Told {
         told
     }
 
-    pub fn at(&self, place: Place) -> Option<At> {
+    pub fn at(&self, place: LineColumn) -> Option<At> {
         self.places.get(place.line.checked_sub(1)?).copied()
     }
 

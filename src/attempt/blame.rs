@@ -37,13 +37,13 @@ impl Who {
 
 /// A tenant that was served, and when it failed last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Seen {
+struct Witness {
     who: Who,
     served: UnixNanos,
     failed: UnixNanos,
 }
 
-impl Seen {
+impl Witness {
     fn is_witness(&self) -> bool {
         self.served.0 > self.failed.0
     }
@@ -63,15 +63,15 @@ struct Failure {
 
 /// What is known of one provider.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Known {
-    seen: [Seen; WITNESSES],
+pub struct Blamed {
+    seen: [Witness; WITNESSES],
     /// The last two that failed: enough to find another than the one at hand.
     failed: [Failure; 2],
 }
 
 const VERSION: u8 = 3;
 
-impl Known {
+impl Blamed {
     /// Takes in who was served as another worker knows it.
     pub fn learn(&mut self, other: &Self) {
         for seen in other.seen.iter().filter(|seen| seen.served.0 > 0) {
@@ -116,15 +116,15 @@ impl Known {
     }
 
     /// Its own slot, or one that may make room: of those who failed since they were served, then of the one served longest ago.
-    fn slot(&mut self, who: Who, now: UnixNanos) -> Option<&mut Seen> {
-        let is_own = |seen: &Seen| seen.who == who && seen.served.0 > 0;
+    fn slot(&mut self, who: Who, now: UnixNanos) -> Option<&mut Witness> {
+        let is_own = |seen: &Witness| seen.who == who && seen.served.0 > 0;
         if self.seen.iter().any(is_own) {
             return self.seen.iter_mut().find(|seen| is_own(seen));
         }
         let slot = self.seen.iter_mut().min_by_key(|seen| (seen.is_witness(), seen.served))?;
         let is_newer = !slot.is_witness() || now >= slot.served;
         (is_newer && slot.is_free(now)).then(|| {
-            *slot = Seen { who, ..Seen::default() };
+            *slot = Witness { who, ..Witness::default() };
             slot
         })
     }
@@ -138,7 +138,7 @@ impl Known {
         let (version, mut rest) = bytes.split_first()?;
         let mut known = Self::default();
         for seen in &mut known.seen {
-            *seen = Seen { who: who(&mut rest)?, served: time(&mut rest)?, failed: time(&mut rest)? };
+            *seen = Witness { who: who(&mut rest)?, served: time(&mut rest)?, failed: time(&mut rest)? };
         }
         for failed in &mut known.failed {
             *failed = Failure { who: who(&mut rest)?, at: time(&mut rest)? };
@@ -148,7 +148,7 @@ impl Known {
 
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = vec![VERSION];
-        for Seen { who, served, failed } in self.seen {
+        for Witness { who, served, failed } in self.seen {
             bytes.extend(who.0.to_le_bytes());
             bytes.extend(served.0.to_le_bytes());
             bytes.extend(failed.0.to_le_bytes());
@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn one_tenants_failures_are_its_own_while_the_provider_serves_another() {
         let [acme, beta, ..] = tenants();
-        let mut known = Known::default();
+        let mut known = Blamed::default();
         known.served(beta, at(0));
         // Its own good answers say nothing of its failures.
         known.served(acme, at(1));
@@ -205,10 +205,10 @@ mod tests {
     #[test]
     fn a_provider_that_fails_all_its_tenants_is_to_blame() {
         let [acme, beta, ..] = tenants();
-        let mut alone = Known::default();
+        let mut alone = Blamed::default();
         alone.served(acme, at(0));
         assert!(!alone.failed(acme, at(1)), "with one tenant alone nothing speaks for the provider");
-        let mut known = Known::default();
+        let mut known = Blamed::default();
         known.served(acme, at(0));
         known.served(beta, at(0));
         assert!(known.failed(acme, at(20)), "it may be the request");
@@ -222,7 +222,7 @@ mod tests {
     #[test]
     fn tenants_who_fail_together_are_not_everybody() {
         let [acme, beta, gamma, delta] = tenants();
-        let mut known = Known::default();
+        let mut known = Blamed::default();
         for who in tenants() {
             known.served(who, at(0));
         }
@@ -243,7 +243,7 @@ mod tests {
     #[test]
     fn so_many_as_are_remembered_cannot_keep_another_witness_out() {
         let witness = Who::of("witness");
-        let mut known = Known::default();
+        let mut known = Blamed::default();
         let conspirators: Vec<Who> = (0..WITNESSES).map(|n| Who::of(&format!("conspirator-{n}"))).collect();
         for round in 0..20 {
             for &who in &conspirators {
@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn among_many_tenants_there_is_always_another() {
         let all = tenants();
-        let mut known = Known::default();
+        let mut known = Blamed::default();
         let mut notes = 0;
         for second in 0..100 {
             for who in all {
@@ -279,20 +279,20 @@ mod tests {
     #[test]
     fn workers_learn_from_each_other_who_was_served() {
         let [acme, beta, gamma, _] = tenants();
-        let mut known = Known::default();
+        let mut known = Blamed::default();
         known.served(acme, at(5));
         known.failed(gamma, at(5));
-        let mut other = Known::default();
+        let mut other = Blamed::default();
         other.served(beta, at(7));
         other.served(acme, at(3));
         known.learn(&other);
-        let mut expected = Known::default();
+        let mut expected = Blamed::default();
         expected.served(acme, at(5));
         expected.served(beta, at(7));
         expected.failed(gamma, at(5));
         assert_eq!(known, expected);
         // What is older takes nobody's place.
-        let mut full = Known::default();
+        let mut full = Blamed::default();
         for n in 0..WITNESSES {
             full.served(Who::of(&format!("tenant-{n}")), at(100));
         }
@@ -304,15 +304,15 @@ mod tests {
     #[test]
     fn what_is_known_survives_its_bytes_and_nothing_else_is_read() {
         let [acme, beta, gamma, _] = tenants();
-        let mut known = Known::default();
+        let mut known = Blamed::default();
         known.served(acme, at(0));
         known.served(beta, at(1));
         known.failed(gamma, at(2));
         let bytes = known.encode();
-        assert_eq!(Known::decode(&bytes), known);
+        assert_eq!(Blamed::decode(&bytes), known);
         for cut in 0..bytes.len() {
-            assert_eq!(Known::decode(&bytes[..cut]), Known::default());
+            assert_eq!(Blamed::decode(&bytes[..cut]), Blamed::default());
         }
-        assert_eq!(Known::decode(&[&[9], &bytes[1..]].concat()), Known::default());
+        assert_eq!(Blamed::decode(&[&[9], &bytes[1..]].concat()), Blamed::default());
     }
 }

@@ -2,7 +2,7 @@ use std::fmt;
 
 use serde_json::error::Category;
 
-use super::path::{Place, path_at, place_of};
+use super::path::{LineColumn, path_at, place_of};
 
 /// Keys that were called otherwise before the first release: before, and now.
 const RENAMED: [(&str, &str); 6] = [
@@ -19,7 +19,7 @@ const RENAMED: [(&str, &str); 6] = [
 pub struct ConfigError {
     path: String,
     problem: String,
-    place: Option<Place>,
+    place: Option<LineColumn>,
 }
 
 impl ConfigError {
@@ -28,7 +28,7 @@ impl ConfigError {
     }
 
     /// Where in the text the value stands, if it was written at all.
-    pub const fn place(&self) -> Option<Place> {
+    pub const fn place(&self) -> Option<LineColumn> {
         self.place
     }
 
@@ -47,7 +47,7 @@ impl ConfigError {
         if json.trim_ascii().is_empty() {
             return Self::new("", "it is empty: `tenants` and `prices` are needed at least");
         }
-        let place = Place { line: error.line(), column: error.column() };
+        let place = LineColumn { line: error.line(), column: error.column() };
         let text = error.to_string();
         let problem = text.strip_suffix(&format!(" at line {} column {}", place.line, place.column)).unwrap_or(&text);
         let problem = match error.classify() {
@@ -70,7 +70,7 @@ impl fmt::Display for ConfigError {
         let path = if self.path.is_empty() { "configuration" } else { &self.path };
         write!(f, "{path}: {}", self.problem)?;
         match self.place {
-            Some(Place { line, column }) => write!(f, " (line {line}, column {column})"),
+            Some(LineColumn { line, column }) => write!(f, " (line {line}, column {column})"),
             None => Ok(()),
         }
     }

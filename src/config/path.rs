@@ -3,7 +3,7 @@
 //! Trade-off: serde knows line and column, not the path, and carrying a path through every value costs each
 //! configuration. This walks the text a second time, and only when it is refused.
 
-enum Step<'a> {
+enum PathStep<'a> {
     /// In an object; `None` until the colon, so that an unknown key is reported at the object it stands in.
     Key(Option<&'a [u8]>),
     Index(usize),
@@ -12,7 +12,7 @@ enum Step<'a> {
 struct Walk<'a> {
     json: &'a [u8],
     at: usize,
-    steps: Vec<Step<'a>>,
+    steps: Vec<PathStep<'a>>,
     /// Where the string begins that the walk is in.
     string: Option<usize>,
     escaped: bool,
@@ -42,17 +42,17 @@ impl<'a> Walk<'a> {
         }
         match byte {
             b'"' => self.string = Some(self.at),
-            b'{' => self.steps.push(Step::Key(None)),
-            b'[' => self.steps.push(Step::Index(0)),
+            b'{' => self.steps.push(PathStep::Key(None)),
+            b'[' => self.steps.push(PathStep::Index(0)),
             b'}' | b']' => drop(self.steps.pop()),
             b':' => {
-                if let Some(Step::Key(key)) = self.steps.last_mut() {
+                if let Some(PathStep::Key(key)) = self.steps.last_mut() {
                     *key = Some(self.last_string);
                 }
             }
             b',' => match self.steps.last_mut() {
-                Some(Step::Key(key)) => *key = None,
-                Some(Step::Index(index)) => *index = index.saturating_add(1),
+                Some(PathStep::Key(key)) => *key = None,
+                Some(PathStep::Index(index)) => *index = index.saturating_add(1),
                 None => {}
             },
             _ => {}
@@ -64,14 +64,14 @@ impl<'a> Walk<'a> {
         let mut path = String::new();
         for step in &self.steps {
             match step {
-                Step::Key(Some(key)) => {
+                PathStep::Key(Some(key)) => {
                     if !path.is_empty() {
                         path.push('.');
                     }
                     path.push_str(&String::from_utf8_lossy(key));
                 }
-                Step::Key(None) => {}
-                Step::Index(index) => path.push_str(&format!("[{index}]")),
+                PathStep::Key(None) => {}
+                PathStep::Index(index) => path.push_str(&format!("[{index}]")),
             }
         }
         path
@@ -80,13 +80,13 @@ impl<'a> Walk<'a> {
 
 /// Line and column, both counted from one, the column in bytes: as `serde_json` counts them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct LineColumn {
     pub line: usize,
     pub column: usize,
 }
 
 /// The path of the value that `place` lies in; empty at the top level.
-pub fn path_at(json: &[u8], place: Place) -> String {
+pub fn path_at(json: &[u8], place: LineColumn) -> String {
     let line_start = match place.line.checked_sub(2) {
         None => 0,
         Some(nth) => json
@@ -103,7 +103,7 @@ pub fn path_at(json: &[u8], place: Place) -> String {
 }
 
 /// Where the value at `path` begins, or nothing if it was not written.
-pub fn place_of(json: &[u8], path: &str) -> Option<Place> {
+pub fn place_of(json: &[u8], path: &str) -> Option<LineColumn> {
     let mut walk = Walk::new(json);
     loop {
         if walk.advance()? && walk.path() == path {
@@ -114,7 +114,7 @@ pub fn place_of(json: &[u8], path: &str) -> Option<Place> {
     let before = json.get(..walk.at.saturating_add(blanks))?;
     let line = before.iter().filter(|byte| **byte == b'\n').count().saturating_add(1);
     let column = before.iter().rev().take_while(|byte| **byte != b'\n').count().saturating_add(1);
-    Some(Place { line, column })
+    Some(LineColumn { line, column })
 }
 
 #[cfg(test)]
@@ -133,7 +133,7 @@ mod tests {
             let text = std::str::from_utf8(TEXT).unwrap();
             let line = text.lines().position(|line| line.contains(until)).unwrap();
             let column = text.lines().nth(line).unwrap().find(until).unwrap() + until.len();
-            path_at(TEXT, Place { line: line + 1, column })
+            path_at(TEXT, LineColumn { line: line + 1, column })
         };
         assert_eq!(path("\"tenants\""), "", "an open key does not name a place yet");
         assert_eq!(path("\"tenants\":"), "tenants");
@@ -144,13 +144,13 @@ mod tests {
         assert_eq!(path("\"y\""), "tenants.acme.models[1]");
         assert_eq!(path("{\"model\": \"m\"}"), "prices[0]", "behind the brace, before the comma");
         assert_eq!(path(": 7}"), "prices[1]");
-        assert_eq!(path_at(TEXT, Place { line: 9, column: 9 }), "", "past the end");
+        assert_eq!(path_at(TEXT, LineColumn { line: 9, column: 9 }), "", "past the end");
     }
 
     #[test]
     fn a_path_is_found_again() {
-        assert_eq!(place_of(TEXT, "prices[1].model"), Some(Place { line: 3, column: 41 }));
-        assert_eq!(place_of(TEXT, "tenants.acme.models[1]"), Some(Place { line: 2, column: 60 }));
+        assert_eq!(place_of(TEXT, "prices[1].model"), Some(LineColumn { line: 3, column: 41 }));
+        assert_eq!(place_of(TEXT, "tenants.acme.models[1]"), Some(LineColumn { line: 2, column: 60 }));
         assert_eq!(place_of(TEXT, "tenants.beta"), None);
     }
 
@@ -158,7 +158,7 @@ mod tests {
     fn no_text_can_make_the_walk_fail() {
         for text in [&b""[..], b"}}]", b"\"", b"\"\\", b":::", b"[,{:,", b"\xff{\"\xff\":"] {
             for column in 0..9 {
-                path_at(text, Place { line: 1, column });
+                path_at(text, LineColumn { line: 1, column });
             }
             place_of(text, "nowhere");
         }

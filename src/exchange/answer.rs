@@ -1,15 +1,20 @@
 //! The answer as it passes: its head, to which the gateway adds what the client should know, and its body, which is read.
 
-use super::{Answer, AnswerHead, COUNTED_IN_THE_HEAD, Exchange, Passed, Phase};
+use super::{Answer, AnswerHead, Exchange, Passed, Phase};
 use crate::attempt::{self, blame::OWN_FAILURE};
 use crate::kept::Id;
 use crate::kept::held::Made;
 use crate::llm::meter::{Form, Meter, Passage};
 use crate::llm::schema::Dialect;
+use crate::llm::usage::Count;
 use crate::outcome::{Outcome, Rejection, Reply, rate_limit_headers};
 use crate::policy::{OTHER, Policy};
 use crate::replicas;
 use crate::units::UnixNanos;
+
+/// Bedrock counts the tokens of InvokeModel for models whose answers don't.
+const COUNTED_IN_THE_HEAD: [(&str, Count); 2] =
+    [("x-amzn-bedrock-input-token-count", Count::Input), ("x-amzn-bedrock-output-token-count", Count::Output)];
 
 impl Passed {
     /// The client gets `reply`. Of an answer without a body only the head can be replaced.
@@ -67,7 +72,7 @@ impl Exchange {
         let withhold_usage = open.hide_usage && leg.is_some_and(|leg| leg.ask_usage);
         let provider = leg.and_then(|leg| leg.provider).and_then(|ix| policy.provider_at(ix));
         if open.routed {
-            passed.set.push(("x-ai-model", self.model_chosen.clone()));
+            passed.set.push(("x-ai-model", open.asked.chosen.clone().unwrap_or_default()));
             passed.set.push(("x-ai-provider", provider.map_or(OTHER, |provider| &provider.name).to_owned()));
             if let Some(wait) = head.headers.get(attempt::RETRY_AFTER) {
                 passed.set.push(("retry-after", String::from_utf8_lossy(wait).into_owned()));
@@ -143,7 +148,7 @@ impl Exchange {
     }
 
     /// What the service is asked of this exchange, if Envoys share limits.
-    pub fn shared_question(&self, policy: &Policy) -> Vec<replicas::State> {
+    pub fn shared_question(&self, policy: &Policy) -> Vec<replicas::Descriptor> {
         match (&self.phase, &policy.replicas) {
             (Phase::Open(open), Some(_)) => policy
                 .tenant_policy(open.tenant)

@@ -4,6 +4,7 @@
 use super::*;
 use crate::limit::cell::Cell;
 use crate::llm::usage::UsageSource;
+use crate::record::Record;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -96,14 +97,14 @@ impl Case {
             panic!("{}: {} is not an API", self.name, self.path)
         };
         assert_eq!(exchange.body(policy, self.request.to_string().as_bytes()), None);
-        let demand = exchange.end_of_request(policy, Around { now: NOW, ..tests::around(None) });
+        let demand = exchange.end_of_request(policy, Around { now: NOW, ..tests::around(None) }).unwrap();
         let demand = match demand {
             Err(_) if self.expect.outcome == "provider_rejected" => return None,
             Err(reply) => panic!("{}: {}", self.name, String::from_utf8_lossy(&reply.body)),
             Ok(demand) => demand,
         };
         let decision = Cell::default().admit(policy.rules(demand.tenant).unwrap(), &demand.ask, NOW);
-        assert!(matches!(exchange.decided(policy, Ok(decision), NOW), Step::Forward(_)), "{}", self.name);
+        assert!(matches!(exchange.decided(policy, demand, Ok(decision), NOW), Step::Forward(_)), "{}", self.name);
         let status = (":status".to_owned(), self.status.to_string());
         let headers = self.headers.iter().map(|(name, value)| (name.to_lowercase(), value.clone()));
         let headers = Headers::of(&headers.chain([status]).collect::<Vec<_>>());

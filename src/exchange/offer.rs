@@ -294,7 +294,7 @@ pub(super) fn chain(
             length.saturating_add(text.len() as u64).saturating_sub(place.to.saturating_sub(place.from))
         });
         clusters.push(provider.cluster.clone());
-        plan.push(attempt::Leg { provider: provider.name.clone(), path: leg.path.clone(), length, edits });
+        plan.push(attempt::PlannedLeg { provider: provider.name.clone(), path: leg.path.clone(), length, edits });
     }
     Chain { clusters, plan: attempt::plan(schema, kept, &plan, tenant), stream }
 }

@@ -1,9 +1,8 @@
 //! A request's head: whether it is for us, whose it is, and what is known of it before its body.
 
-use super::{Exchange, Opening, Phase};
+use super::{Exchange, Opening, Phase, Reading};
 use crate::forward::Cut;
 use crate::headers::Headers;
-use crate::limit::Guards;
 use crate::llm::path;
 use crate::llm::request::{Request, RequestReader};
 use crate::llm::schema::Schema;
@@ -42,12 +41,7 @@ impl Exchange {
                 .map(|id| String::from_utf8_lossy(id.get(..128).unwrap_or(id)).into_owned())
                 .filter(|id| !id.contains(char::is_control))
                 .unwrap_or_default(),
-            model_asked: String::new(),
-            model_chosen: String::new(),
-            stream: false,
-            inflated: false,
-            audit: Guards::default(),
-            phase: Phase::Over,
+            phase: Phase::Deciding,
         };
         match exchange.admit_head(policy, headers, asked_role) {
             Ok(tenant) => {
@@ -55,7 +49,7 @@ impl Exchange {
                 if !reader.is_of_a_form() {
                     exchange.cut.read_as_json(headers);
                 }
-                exchange.phase = Phase::Reading { tenant, reader, received: 0 };
+                exchange.phase = Phase::Reading(Reading { tenant, reader, received: 0, inflated: false });
                 Opening::Read(exchange)
             }
             Err(rejection) => {

@@ -6,6 +6,7 @@ use crate::limit::cell::Cell;
 use crate::llm::request::spliced;
 use crate::llm::usage::Usage;
 use crate::route::Sensitivity;
+use crate::units::NanoUsd;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -108,9 +109,9 @@ impl<'a> Asked<'a> {
             service_unavailable: false,
             now: NOON,
         };
-        let Demand { tenant, ask } = exchange.end_of_request(policy, around)?;
-        let decision = Cell::default().admit(policy.rules(tenant).unwrap(), &ask, NOON);
-        match exchange.decided(policy, Ok(decision), NOON) {
+        let demand = exchange.end_of_request(policy, around).unwrap()?;
+        let decision = Cell::default().admit(policy.rules(demand.tenant).unwrap(), &demand.ask, NOON);
+        match exchange.decided(policy, demand, Ok(decision), NOON) {
             Step::Route(chain) => Ok((exchange, chain)),
             Step::Refuse(reply) => Err(reply),
             Step::Forward(_) => panic!("was not routed"),
@@ -211,7 +212,8 @@ fn a_virtual_name_is_the_cheapest_that_fits() {
     let chosen = |asked: &Asked<'_>| {
         let (exchange, chain) = asked.sent(&policy).map_err(|reply| reply.outcome)?;
         assert!(!chain.clusters.is_empty());
-        Ok(exchange.model_chosen)
+        let Phase::Open(open) = exchange.phase else { panic!("was not sent on") };
+        Ok(open.asked.chosen.unwrap())
     };
     assert_eq!(chosen(&Asked::chat(&hello("cheap"))), Ok("llama3.2".to_owned()));
     assert_eq!(chosen(&Asked::chat(&hello("auto"))), Ok("gpt-4o-mini".to_owned()));

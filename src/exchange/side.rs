@@ -111,7 +111,7 @@ impl Side {
             return Err(Rejection::plain(Outcome::ModelNotAllowed, message));
         }
         let schema = if policy.routes.choose() { spoken(self.dialect) } else { None };
-        let leg = schema.and_then(|_| provider.free_path(&path)).map(|path| attempt::Leg {
+        let leg = schema.and_then(|_| provider.free_path(&path)).map(|path| attempt::PlannedLeg {
             provider: provider.name.clone(),
             path,
             length: headers.number("content-length").unwrap_or(0),

@@ -1,7 +1,10 @@
 use super::*;
+use crate::limit::SwapLost;
 use crate::limit::cell::Cell;
 use crate::llm::meter::Passage;
 use crate::llm::usage::UsageSource;
+use crate::policy::OnContention;
+use crate::units::NanoUsd;
 
 const NOON: UnixNanos = UnixNanos(1_800_000_000_000_000_000);
 const POLICY: &str = r#"{
@@ -55,7 +58,7 @@ fn asked(policy: &Policy, tenant: &str, body: &str) -> (Exchange, Result<Demand,
         panic!("was not read")
     };
     assert_eq!(exchange.body(policy, body.as_bytes()), None);
-    let demand = exchange.end_of_request(policy, around(Some("openai_cluster")));
+    let demand = exchange.end_of_request(policy, around(Some("openai_cluster"))).unwrap();
     (exchange, demand)
 }
 
@@ -63,9 +66,9 @@ fn asked(policy: &Policy, tenant: &str, body: &str) -> (Exchange, Result<Demand,
 fn sent(policy: &Policy, body: &str) -> (Exchange, Cell, Vec<Edit>) {
     let (mut exchange, demand) = asked(policy, "acme", body);
     let mut cell = Cell::default();
-    let Demand { tenant, ask } = demand.unwrap();
-    let decision = cell.admit(policy.rules(tenant).unwrap(), &ask, NOON);
-    let Step::Forward(edits) = exchange.decided(policy, Ok(decision), NOON) else { panic!("was not sent on") };
+    let demand = demand.unwrap();
+    let decision = cell.admit(policy.rules(demand.tenant).unwrap(), &demand.ask, NOON);
+    let Step::Forward(edits) = exchange.decided(policy, demand, Ok(decision), NOON) else { panic!("was not sent on") };
     (exchange, cell, edits)
 }
 
@@ -296,8 +299,7 @@ fn a_starved_swap_is_refused_or_sent_on_without_a_reservation() {
     for (starved, refuses) in [(OnContention::Deny, true), (OnContention::Allow, false)] {
         policy.on_contention = starved;
         let (mut exchange, demand) = asked(&policy, "acme", BODY);
-        assert!(demand.is_ok());
-        let step = exchange.decided(&policy, Err(SwapLost), NOON);
+        let step = exchange.decided(&policy, demand.unwrap(), Err(SwapLost), NOON);
         assert_eq!(matches!(step, Step::Refuse(_)), refuses);
         answer(&policy, &mut exchange, 200, "application/json", USAGE);
         let closed = exchange.close(&policy, &Ending { status: 200, ..Ending::default() }, NOON);
@@ -381,9 +383,9 @@ fn a_background_response_is_charged_at_its_bound_when_it_is_accepted() {
     let Opening::Read(mut exchange) = Exchange::open(&policy, &headers, NOON) else { panic!("was not read") };
     let body = r#"{"model":"gpt-4o-mini","input":"hi","background":true,"max_output_tokens":700}"#;
     assert_eq!(exchange.body(&policy, body.as_bytes()), None);
-    let demand = exchange.end_of_request(&policy, around(None)).unwrap();
+    let demand = exchange.end_of_request(&policy, around(None)).unwrap().unwrap();
     let decision = Cell::default().admit(policy.rules(demand.tenant).unwrap(), &demand.ask, NOON);
-    assert_eq!(exchange.decided(&policy, Ok(decision), NOON), Step::Forward(Vec::new()));
+    assert_eq!(exchange.decided(&policy, demand, Ok(decision), NOON), Step::Forward(Vec::new()));
     let accepted = r#"{"id":"resp_1","status":"queued","error":null,"usage":null,"output":[]}"#;
     answer(&policy, &mut exchange, 200, "application/json", accepted);
     let record = exchange.close(&policy, &Ending { status: 200, ..Ending::default() }, NOON).record;
@@ -456,7 +458,7 @@ fn a_coding_agents_turn_fits_the_tier_that_is_for_it() {
             r#"{{"model":"claude-sonnet-4-5","max_tokens":32000,"system":[{{"type":"text","text":"{text}"{cache}}}],"messages":[]}}"#
         );
         assert_eq!(exchange.body(&policy, body.as_bytes()), None);
-        let demand = exchange.end_of_request(&policy, around(Some("openai_cluster"))).unwrap();
+        let demand = exchange.end_of_request(&policy, around(Some("openai_cluster"))).unwrap().unwrap();
         let decision = Cell::default().admit(policy.rules(demand.tenant).unwrap(), &demand.ask, NOON);
         decision.verdict.map(|admitted| admitted.reservation.cost.0 / 1_000_000).map_err(|refusal| refusal.guard.name())
     };
@@ -479,10 +481,14 @@ fn a_bound_of_nothing_is_believed_of_whom_it_is_documented() {
         let Opening::Read(mut exchange) = Exchange::open(&policy, &headers, NOON) else { panic!("was not read") };
         let body = format!(r#"{{"model":"{model}","max_tokens":0,"messages":[]}}"#);
         assert_eq!(exchange.body(&policy, body.as_bytes()), None);
-        let demand = exchange.end_of_request(&policy, around(Some("openai_cluster"))).unwrap();
+        let demand = exchange.end_of_request(&policy, around(Some("openai_cluster"))).unwrap().unwrap();
         let decision = Cell::default().admit(policy.rules(demand.tenant).unwrap(), &demand.ask, NOON);
         let tokens = decision.verdict.as_ref().unwrap().per_choice;
-        assert_eq!(exchange.decided(&policy, Ok(decision), NOON), Step::Forward(Vec::new()), "it is sent on as it is");
+        assert_eq!(
+            exchange.decided(&policy, demand, Ok(decision), NOON),
+            Step::Forward(Vec::new()),
+            "it is sent on as it is"
+        );
         tokens
     };
     assert_eq!(reserved("claude-sonnet-4-5"), Tokens(0));

@@ -14,7 +14,7 @@ use super::books;
 use super::late::Late;
 use super::plugin::Plugin;
 use super::status::{self, Asked};
-use super::waiting::Place;
+use super::waiting::Seat;
 use crate::attempt::blame::Who;
 use crate::exchange::{Around, Exchange, Opening, Step};
 use crate::headers::Headers;
@@ -44,7 +44,7 @@ pub struct Downstream {
     /// A page of the gateway's own, until it is answered.
     page: Option<status::Pending>,
     /// Among the tenant's requests whose bodies are still coming; given back when it is dropped.
-    place: Option<Place>,
+    place: Option<Seat>,
     /// A refusal that waits for the rest of the body.
     late: Option<Late>,
     /// No exchange, and for a provider all the same.
@@ -135,11 +135,12 @@ impl Downstream {
             now,
         };
         let demand = match exchange.end_of_request(&plugin.policy, around) {
-            Ok(demand) => demand,
-            Err(reply) => return self.refuse(Coming::Nothing, reply),
+            Some(Ok(demand)) => demand,
+            Some(Err(reply)) => return self.refuse(Coming::Nothing, reply),
+            None => return beyond(exchange),
         };
         let decision = books::ask(&plugin, &demand, now);
-        match exchange.decided(&plugin.policy, decision, now) {
+        match exchange.decided(&plugin.policy, demand, decision, now) {
             Step::Refuse(reply) => return Self::reply(&reply),
             Step::Forward(edits) => edits::apply(&edits, received, plugin.policy.hold_headers),
             Step::Route(route) => {

@@ -4,7 +4,7 @@
 //! connection or the stream is reset under its hands. What is dropped is held nowhere, and all of it is bounded: the bytes,
 //! the silence between them, and how many wait, which are among the tenant's waiting bodies. Beyond, a refusal goes out at once.
 
-use super::waiting::Place;
+use super::waiting::Seat;
 use crate::host::http;
 use crate::outcome::Reply;
 use proxy_wasm::types::BufferType;
@@ -26,7 +26,7 @@ struct Wait {
 pub struct Waits(Cell<Vec<Rc<Wait>>>);
 
 impl Waits {
-    pub fn begin(self: &Rc<Self>, context: u32, reply: Reply, place: Place, most: u64) -> Late {
+    pub fn begin(self: &Rc<Self>, context: u32, reply: Reply, place: Seat, most: u64) -> Late {
         let wait = Rc::new(Wait { context, reply: Cell::new(Some(reply)), silent: Cell::new(0) });
         let mut all = self.0.take();
         all.push(Rc::clone(&wait));
@@ -62,7 +62,7 @@ pub struct Late {
     wait: Rc<Wait>,
     /// Bytes that are still dropped for its sake.
     left: u64,
-    _place: Place,
+    _place: Seat,
 }
 
 impl Late {

@@ -42,7 +42,7 @@ impl Waiting {
     }
 
     /// A place for one more body of this tenant's, which holds nothing yet.
-    pub fn enter(self: &Rc<Self>, tenant: Option<TenantIx>) -> Result<Place, Crowd> {
+    pub fn enter(self: &Rc<Self>, tenant: Option<TenantIx>) -> Result<Seat, Crowd> {
         if let Some(cell) = self.of(tenant) {
             let Held { bodies, bytes } = cell.get();
             if bodies >= self.most_bodies {
@@ -50,19 +50,19 @@ impl Waiting {
             }
             cell.set(Held { bodies: bodies.saturating_add(1), bytes });
         }
-        Ok(Place { waiting: Rc::clone(self), tenant, bytes: 0 })
+        Ok(Seat { waiting: Rc::clone(self), tenant, bytes: 0 })
     }
 }
 
 /// The place of one request. Dropped, on whatever ending, it gives back what it held.
 #[derive(Debug)]
-pub struct Place {
+pub struct Seat {
     waiting: Rc<Waiting>,
     tenant: Option<TenantIx>,
     bytes: u32,
 }
 
-impl Place {
+impl Seat {
     /// The body has come this far, and it is not the end.
     pub fn grow(&mut self, to: usize) -> Result<(), Crowd> {
         let Some(cell) = self.waiting.of(self.tenant) else { return Ok(()) };
@@ -78,7 +78,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Seat {
     fn drop(&mut self) {
         if let Some(cell) = self.waiting.of(self.tenant) {
             let Held { bodies, bytes } = cell.get();

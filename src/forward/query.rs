@@ -7,7 +7,7 @@ use super::{Kind, LeftOut, Unclear};
 use crate::llm::path::decoded;
 use crate::llm::schema::Dialect::{self, Anthropic, Gemini, OpenAi};
 
-enum Value {
+enum QueryValue {
     OneOf(&'static [&'static str]),
     Plain,
     /// One of a list: the parameter may come again.
@@ -15,7 +15,7 @@ enum Value {
 }
 
 /// A parameter: of which API, how it is called, and how it is written.
-struct Parameter(Dialect, &'static str, &'static str, Value);
+struct Parameter(Dialect, &'static str, &'static str, QueryValue);
 
 /// What the request does: most parameters choose how something stored is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,20 +28,20 @@ pub enum Does {
 /// `prettyPrint`, `quotaUser`, each with or without a `$`) hides the usage, or names another account.
 const PARAMETERS: [Parameter; 3] = [
     // Azure's; the version decides which fields there are.
-    Parameter(OpenAi, "api-version", "api-version", Value::Plain),
-    Parameter(Anthropic, "beta", "beta", Value::OneOf(&["true"])),
-    Parameter(Gemini, "alt", "alt", Value::OneOf(&["sse", "json"])),
+    Parameter(OpenAi, "api-version", "api-version", QueryValue::Plain),
+    Parameter(Anthropic, "beta", "beta", QueryValue::OneOf(&["true"])),
+    Parameter(Gemini, "alt", "alt", QueryValue::OneOf(&["sse", "json"])),
 ];
 
 /// Of a response that was stored. To a request that makes something they are nobody's.
 const OF_WHAT_IS_STORED: [Parameter; 7] = [
-    Parameter(OpenAi, "stream", "stream", Value::OneOf(&["true", "false"])),
-    Parameter(OpenAi, "starting_after", "starting_after", Value::Plain),
-    Parameter(OpenAi, "include[]", "include%5B%5D", Value::Item),
-    Parameter(OpenAi, "include", "include", Value::Item),
-    Parameter(OpenAi, "after", "after", Value::Plain),
-    Parameter(OpenAi, "limit", "limit", Value::Plain),
-    Parameter(OpenAi, "order", "order", Value::OneOf(&["asc", "desc"])),
+    Parameter(OpenAi, "stream", "stream", QueryValue::OneOf(&["true", "false"])),
+    Parameter(OpenAi, "starting_after", "starting_after", QueryValue::Plain),
+    Parameter(OpenAi, "include[]", "include%5B%5D", QueryValue::Item),
+    Parameter(OpenAi, "include", "include", QueryValue::Item),
+    Parameter(OpenAi, "after", "after", QueryValue::Plain),
+    Parameter(OpenAi, "limit", "limit", QueryValue::Plain),
+    Parameter(OpenAi, "order", "order", QueryValue::OneOf(&["asc", "desc"])),
 ];
 
 /// The path with the query that goes on, where it is another than the client's.
@@ -73,7 +73,7 @@ pub fn rebuilt(
         let of_api = PARAMETERS.iter().chain(stored).find(|Parameter(of, known, ..)| *of == dialect && is_it(known));
         let of_operator = || more.iter().map(String::as_str).find(|known| is_it(known));
         let (known, passes) = match of_api {
-            Some(Parameter(_, known, _, Value::Item)) if seen.contains(known) => (None, plain(value, &Value::Item)),
+            Some(Parameter(_, known, _, QueryValue::Item)) if seen.contains(known) => (None, plain(value, &QueryValue::Item)),
             Some(Parameter(_, known, _, allowed)) => (Some(*known), plain(value, allowed)),
             None => (of_operator(), of_operator().and_then(|_| whole(value))),
         };
@@ -98,11 +98,11 @@ pub fn rebuilt(
 }
 
 /// A value that means the same however it is read.
-fn plain(value: &str, allowed: &Value) -> Option<String> {
+fn plain(value: &str, allowed: &QueryValue) -> Option<String> {
     let value = String::from_utf8(decoded(value.as_bytes())).ok()?;
     let passes = match allowed {
-        Value::OneOf(known) => known.contains(&value.as_str()),
-        Value::Plain | Value::Item => value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)),
+        QueryValue::OneOf(known) => known.contains(&value.as_str()),
+        QueryValue::Plain | QueryValue::Item => value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)),
     };
     passes.then_some(value)
 }

@@ -4,7 +4,7 @@
 //! nothing more, and others know of it a second late.
 
 use super::shared_data::{self, Change};
-use crate::attempt::blame::{Known, Who};
+use crate::attempt::blame::{Blamed, Who};
 use crate::units::UnixNanos;
 use std::cell::RefCell;
 
@@ -19,7 +19,7 @@ pub struct Served {
 
 struct Provider {
     name: String,
-    known: Known,
+    known: Blamed,
     /// Whether others don't know it yet.
     fresh: bool,
 }
@@ -29,7 +29,7 @@ impl Served {
     pub fn note(&self, provider: &str, who: Who, now: UnixNanos) {
         let Ok(mut all) = self.known.try_borrow_mut() else { return };
         if !all.iter().any(|ours| ours.name == provider) {
-            all.push(Provider { name: provider.to_owned(), known: Known::default(), fresh: false });
+            all.push(Provider { name: provider.to_owned(), known: Blamed::default(), fresh: false });
         }
         if let Some(ours) = all.iter_mut().find(|ours| ours.name == provider) {
             ours.fresh |= ours.known.served(who, now);
@@ -52,10 +52,10 @@ pub fn failed(provider: &str, who: Who, now: UnixNanos) -> bool {
     swap(provider, |known| known.failed(who, now)).0
 }
 
-fn swap<T>(provider: &str, change: impl Fn(&mut Known) -> T) -> (T, Known) {
-    let (mut left, mut latest) = (None, Known::default());
+fn swap<T>(provider: &str, change: impl Fn(&mut Blamed) -> T) -> (T, Blamed) {
+    let (mut left, mut latest) = (None, Blamed::default());
     shared_data::swap(&format!("nexus:served:{provider}"), ATTEMPTS, |bytes| {
-        latest = Known::decode(&bytes.unwrap_or_default());
+        latest = Blamed::decode(&bytes.unwrap_or_default());
         left = Some(change(&mut latest));
         Change::Store((), latest.encode())
     });

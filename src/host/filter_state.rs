@@ -4,7 +4,7 @@
 use super::attributes::attribute;
 use super::lines;
 use crate::attempt::Failed;
-use crate::replicas::State;
+use crate::replicas::Descriptor;
 use log::Level;
 use proxy_wasm::hostcalls;
 
@@ -53,7 +53,7 @@ fn set(name: &'static str, value: &str) {
 }
 
 /// For Envoy's `ratelimit` filters.
-pub fn share(states: &[State]) {
+pub fn share(states: &[Descriptor]) {
     states.iter().for_each(|(name, value)| set(name, value));
 }
 

@@ -12,14 +12,14 @@ use std::fmt::Display;
 
 const QUIET_NANOS: u64 = 60_000_000_000;
 
-struct Said {
+struct Repeated {
     at: UnixNanos,
     left_out: u64,
 }
 
 thread_local! {
     /// By kind; there are as many as there are places that say something.
-    static SAID: RefCell<HashMap<&'static str, Said>> = RefCell::new(HashMap::new());
+    static SAID: RefCell<HashMap<&'static str, Repeated>> = RefCell::new(HashMap::new());
 }
 
 /// `kind` stands in the line, so that it can be searched and alerted on.
@@ -34,7 +34,7 @@ pub fn say(level: Level, kind: &'static str, line: impl Display) {
             }
             before => {
                 let left_out = before.map_or(0, |before| before.left_out);
-                said.insert(kind, Said { at: now, left_out: 0 });
+                said.insert(kind, Repeated { at: now, left_out: 0 });
                 Some(left_out)
             }
         }

@@ -12,7 +12,7 @@ use crate::record::Record;
 use crate::record::metric::Metric;
 use crate::record::series::{self as counted, Sink};
 use proxy_wasm::hostcalls;
-use series::{Series, Value};
+use series::{Series, LabelValue};
 use std::cell::{Cell, RefCell};
 
 #[cfg(target_arch = "wasm32")]
@@ -35,14 +35,14 @@ pub struct Stats {
 }
 
 impl Sink for Series {
-    type Label = Value;
+    type Label = LabelValue;
 
-    fn label(&mut self, text: &str) -> Value {
+    fn label(&mut self, text: &str) -> LabelValue {
         self.value(text)
     }
 
     /// The host refuses an increment by zero.
-    fn add(&mut self, metric: Metric, labels: &[Value], amount: u64) {
+    fn add(&mut self, metric: Metric, labels: &[LabelValue], amount: u64) {
         if amount == 0 {
             return;
         }
@@ -51,7 +51,7 @@ impl Sink for Series {
         }
     }
 
-    fn record(&mut self, metric: Metric, labels: &[Value], value: u64) {
+    fn record(&mut self, metric: Metric, labels: &[LabelValue], value: u64) {
         if let Some(id) = self.id(metric, labels) {
             let _ = hostcalls::record_metric(id, value);
         }
@@ -59,7 +59,7 @@ impl Sink for Series {
 }
 
 impl Series {
-    fn shift(&mut self, metric: Metric, labels: &[Value], by: i64) {
+    fn shift(&mut self, metric: Metric, labels: &[LabelValue], by: i64) {
         if let Some(id) = self.id(metric, labels) {
             let _ = hostcalls::increment_metric(id, by);
         }

@@ -22,7 +22,7 @@ pub struct Decimal {
 
 /// The part of a number that the last byte belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum NumberPart {
     Minus,
     Zero,
     Whole,
@@ -46,7 +46,7 @@ pub(super) struct Digits {
     exponent_negative: bool,
 }
 
-impl Part {
+impl NumberPart {
     pub(super) const fn first(byte: u8) -> Self {
         match byte {
             b'-' => Self::Minus,
@@ -84,19 +84,19 @@ impl Digits {
         Self { negative: false, significand: 0, zeros: 0, places: 0, exponent: 0, exponent_negative: false };
 
     /// Takes in the next byte, which belongs to `part`.
-    pub(super) fn push(&mut self, part: Part, byte: u8) {
+    pub(super) fn push(&mut self, part: NumberPart, byte: u8) {
         match part {
-            Part::Minus => self.negative = true,
-            Part::Zero | Part::Whole => self.digit(byte),
-            Part::Fraction => {
+            NumberPart::Minus => self.negative = true,
+            NumberPart::Zero | NumberPart::Whole => self.digit(byte),
+            NumberPart::Fraction => {
                 self.places = self.places.saturating_add(1);
                 self.digit(byte);
             }
-            Part::Sign => self.exponent_negative = byte == b'-',
-            Part::Exponent => {
+            NumberPart::Sign => self.exponent_negative = byte == b'-',
+            NumberPart::Exponent => {
                 self.exponent = self.exponent.saturating_mul(10).saturating_add(i64::from(byte.wrapping_sub(b'0')));
             }
-            Part::Point | Part::E => {}
+            NumberPart::Point | NumberPart::E => {}
         }
     }
 

@@ -7,7 +7,7 @@ mod key;
 mod string;
 mod value;
 
-use super::number::{self, Digits, Part};
+use super::number::{self, Digits, NumberPart};
 use super::{Container, Field, Found, Hit, MAX_TEXT, MAX_TRACKED, Malformed, Want, Why, words};
 use string::Text;
 
@@ -21,7 +21,7 @@ pub struct Scanner<K: 'static> {
     anywhere: &'static [Field<K>],
     progress: Progress<K>,
     /// The open containers from the outermost on, as far as they are wanted: the first `progress.tracked` of these.
-    levels: [Level<K>; MAX_TRACKED],
+    levels: [Nesting<K>; MAX_TRACKED],
     /// The start of the current string, decoded; its last character may be cut.
     text: [u8; MAX_TEXT],
 }
@@ -39,7 +39,7 @@ struct Progress<K: 'static> {
     /// Where the current member starts, until a container opens in it.
     member: u64,
     /// Which field the current value belongs to, and whether its object had that field before.
-    place: Place<K>,
+    place: InShape<K>,
     repeated: bool,
     depth: usize,
     /// The innermost container is the lowest bit: 1 for an object.
@@ -51,15 +51,15 @@ struct Progress<K: 'static> {
 
 /// Where a value stands in the shape.
 #[derive(Debug)]
-enum Place<K: 'static> {
+enum InShape<K: 'static> {
     Elsewhere,
     Root,
     Field(&'static Field<K>),
 }
 
 #[derive(Debug)]
-struct Level<K: 'static> {
-    place: Place<K>,
+struct Nesting<K: 'static> {
+    place: InShape<K>,
     opened: u64,
     /// One bit for each field of the object that has occurred.
     seen: u64,
@@ -85,18 +85,18 @@ enum Token {
     Escape,
     Unicode { unit: u16, missing: u8 },
     Word { found: Found<'static>, missing: &'static [u8] },
-    Number(Part),
+    Number(NumberPart),
 }
 
-impl<K> Clone for Place<K> {
+impl<K> Clone for InShape<K> {
     fn clone(&self) -> Self {
         *self
     }
 }
-impl<K> Copy for Place<K> {}
+impl<K> Copy for InShape<K> {}
 
-impl<K> Level<K> {
-    const UNUSED: Self = Self { place: Place::Elsewhere, opened: 0, seen: 0 };
+impl<K> Nesting<K> {
+    const UNUSED: Self = Self { place: InShape::Elsewhere, opened: 0, seen: 0 };
 }
 
 impl<K> Progress<K> {
@@ -108,7 +108,7 @@ impl<K> Progress<K> {
         token: Token::None,
         from: 0,
         member: 0,
-        place: Place::Root,
+        place: InShape::Root,
         repeated: false,
         depth: 0,
         objects: 0,
@@ -122,7 +122,7 @@ type Rest<'b> = Result<&'b [u8], Why>;
 
 impl<K: Copy> Scanner<K> {
     pub const fn new(shape: &'static [Field<K>]) -> Self {
-        let levels = [const { Level::UNUSED }; MAX_TRACKED];
+        let levels = [const { Nesting::UNUSED }; MAX_TRACKED];
         Self { shape, in_any_case: false, anywhere: &[], progress: Progress::START, levels, text: [0; MAX_TEXT] }
     }
 

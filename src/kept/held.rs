@@ -24,7 +24,7 @@ const SLOTS: usize = 384;
 const BYTES: usize = 16;
 
 /// An id, a mark of its response, and what it holds.
-struct Slot {
+struct HeldSlot {
     of: u32,
     tokens: u32,
 }
@@ -43,11 +43,11 @@ fn written(id: Id, of: u32, tokens: Tokens) -> [u8; BYTES] {
 }
 
 /// The newest counts.
-fn find(bucket: &[u8], id: Id) -> Option<Slot> {
+fn find(bucket: &[u8], id: Id) -> Option<HeldSlot> {
     let slot = bucket.chunks_exact(BYTES).rev().find(|slot| slot.starts_with(&id.0.to_le_bytes()))?;
     let (_, rest) = slot.split_at_checked(8)?;
     let (of, tokens) = rest.split_first_chunk()?;
-    Some(Slot { of: u32::from_le_bytes(*of), tokens: u32::from_le_bytes(*tokens.first_chunk()?) })
+    Some(HeldSlot { of: u32::from_le_bytes(*of), tokens: u32::from_le_bytes(*tokens.first_chunk()?) })
 }
 
 impl Made {

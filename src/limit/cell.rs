@@ -6,6 +6,7 @@
 
 use super::budget::{self, Spend};
 use super::bytes::{put, take_u64};
+use super::guard::{Counted, Kind, WINDOWS};
 use super::lease::{self, Leases};
 use super::window::{self, Span, Window};
 use super::{
@@ -19,15 +20,12 @@ const VERSION: [u8; 4] = *b"NXC\x02";
 /// It had windows that did not know when within a slot the latest came.
 const FIRST_VERSION: [u8; 4] = *b"NXC\x01";
 /// Bytes of an encoded cell.
-pub const ENCODED: usize = 4 + 5 * window::ENCODED + 2 * budget::ENCODED + lease::ENCODED + 8;
+pub const ENCODED: usize = 4 + WINDOWS.len() * window::ENCODED + 2 * budget::ENCODED + lease::ENCODED + 8;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cell {
-    minute: Window,
-    hour: Window,
-    day: Window,
-    expensive: Window,
-    tokens: Window,
+    /// By the order of the guards.
+    windows: [Window; WINDOWS.len()],
     day_spend: Spend,
     month_spend: Spend,
     leases: Leases,
@@ -38,13 +36,6 @@ pub struct Cell {
 /// The stored bytes are not a cell of this version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownVersion;
-
-/// The request windows, each with its guard and length.
-const REQUEST_WINDOWS: [(Guard, Span); 3] = [
-    (Guard::RequestsPerMinute, Span::Minute),
-    (Guard::RequestsPerHour, Span::Hour),
-    (Guard::RequestsPerDay, Span::Day),
-];
 
 const MILLISECOND: u64 = 1_000_000;
 
@@ -58,9 +49,7 @@ impl Cell {
         let mut rest = out.as_mut_slice();
         let rest = &mut rest;
         put(rest, VERSION);
-        for window in [&self.minute, &self.hour, &self.day, &self.expensive, &self.tokens] {
-            window.encode(rest);
-        }
+        self.windows.iter().for_each(|window| window.encode(rest));
         self.day_spend.encode(rest);
         self.month_spend.encode(rest);
         self.leases.encode(rest);
@@ -76,29 +65,23 @@ impl Cell {
             _ => return Err(UnknownVersion),
         };
         let rest = &mut bytes;
-        let fields = |rest: &mut &[u8]| {
-            let cell = Self {
-                minute: window(rest)?,
-                hour: window(rest)?,
-                day: window(rest)?,
-                expensive: window(rest)?,
-                tokens: window(rest)?,
-                day_spend: Spend::decode(rest)?,
-                month_spend: Spend::decode(rest)?,
-                leases: Leases::decode(rest)?,
-                lifetime: NanoUsd(take_u64(rest)?),
-            };
-            rest.is_empty().then_some(cell)
+        let mut cell = Self::default();
+        let mut fields = |rest: &mut &[u8]| {
+            for place in &mut cell.windows {
+                *place = window(rest)?;
+            }
+            cell.day_spend = Spend::decode(rest)?;
+            cell.month_spend = Spend::decode(rest)?;
+            cell.leases = Leases::decode(rest)?;
+            cell.lifetime = NanoUsd(take_u64(rest)?);
+            rest.is_empty().then_some(())
         };
-        fields(rest).ok_or(UnknownVersion)
+        fields(rest).ok_or(UnknownVersion)?;
+        Ok(cell)
     }
 
     fn roll(&mut self, now: UnixNanos, lease_seconds: u64) {
-        self.minute.roll(Span::Minute, now);
-        self.hour.roll(Span::Hour, now);
-        self.day.roll(Span::Day, now);
-        self.expensive.roll(Span::Minute, now);
-        self.tokens.roll(Span::Minute, now);
+        self.each_window(|_, span, window| window.roll(span, now));
         let day = self.day_spend.number();
         self.day_spend.roll(Calendar::Day, now);
         // No month ends within a day, and to find it is a long calculation.
@@ -108,14 +91,20 @@ impl Cell {
         self.leases.roll(now, lease_seconds);
     }
 
-    fn requests(&self, guard: Guard) -> &Window {
-        match guard {
-            Guard::RequestsPerHour => &self.hour,
-            Guard::RequestsPerDay => &self.day,
-            Guard::ExpensivePerMinute => &self.expensive,
-            Guard::TokensPerMinute => &self.tokens,
-            _ => &self.minute,
+    fn each_window(&mut self, mut change: impl FnMut(Counted, Span, &mut Window)) {
+        for ((_, counted, span), window) in WINDOWS.into_iter().zip(&mut self.windows) {
+            change(counted, span, window);
         }
+    }
+
+    fn window(&self, guard: Guard) -> Option<&Window> {
+        self.windows.get(guard.index())
+    }
+
+    /// The windows that count this, each with its guard.
+    fn windows(&self, of: Counted) -> impl Iterator<Item = (Guard, Span, &Window)> {
+        let of = move |((guard, counted, span), window)| (counted == of).then_some((guard, span, window));
+        WINDOWS.into_iter().zip(&self.windows).filter_map(of)
     }
 
     fn spend(&self, calendar: Calendar) -> (NanoUsd, NanoUsd) {
@@ -139,7 +128,7 @@ impl Cell {
 
         let mut audit = Guards::default();
         for guard in Guard::ALL {
-            if guard == Guard::ExpensivePerMinute && !expensive {
+            if !expensive && matches!(guard.kind(), Kind::Window(Counted::Expensive, _)) {
                 continue;
             }
             let rule = rules.get(guard);
@@ -152,13 +141,12 @@ impl Cell {
             return Decision { verdict: Err(refusal), standing: self.standing(rules, now), audit };
         }
 
-        self.minute.add(Span::Minute, now, 1);
-        self.hour.add(Span::Hour, now, 1);
-        self.day.add(Span::Day, now, 1);
-        if expensive {
-            self.expensive.add(Span::Minute, now, 1);
-        }
-        self.tokens.reserve(Span::Minute, now, tokens.0);
+        self.each_window(|counted, span, window| match counted {
+            Counted::Requests => window.add(span, now, 1),
+            Counted::Expensive if expensive => window.add(span, now, 1),
+            Counted::Expensive => {}
+            Counted::Tokens => window.reserve(span, now, tokens.0),
+        });
         self.leases.add(now, cost);
         let reservation = Reservation { at: now, cost, tokens, expensive };
         let verdict = Ok(Admitted { reservation, per_choice });
@@ -167,21 +155,23 @@ impl Cell {
 
     /// The output per choice that every enforced rule still has room for.
     fn room_for(&self, rules: &Rules, ask: &Ask) -> Tokens {
-        let left = |calendar| {
-            let (spent, reserved) = self.spend(calendar);
-            // Of the whole, not of what may be under way: a request that waits gets a longer answer than one that is cut.
-            move |limit| NanoUsd(limit).less(spent).less(reserved)
+        let room = |guard: Guard| {
+            let limit = ask.shares.of(guard, rules.enforced(guard)?);
+            match guard.kind() {
+                Kind::Request => Some(ask.affordable(NanoUsd(limit))),
+                // Of the whole, not of what may be under way: a request that waits gets a longer answer than one that is cut.
+                Kind::Budget(calendar) => {
+                    let (spent, reserved) = self.spend(calendar);
+                    Some(ask.affordable(NanoUsd(limit).less(spent).less(reserved)))
+                }
+                Kind::Window(Counted::Tokens, _) => {
+                    let left = limit.saturating_sub(self.window(guard)?.used());
+                    Some(ask.per_choice(Tokens(left).less(ask.input)))
+                }
+                Kind::Window(..) => None,
+            }
         };
-        let enforced = |guard| rules.enforced(guard).map(|limit| ask.shares.of(guard, limit));
-        let money = [
-            enforced(Guard::RequestUsd).map(NanoUsd),
-            enforced(Guard::DayUsd).map(left(Calendar::Day)),
-            enforced(Guard::MonthUsd).map(left(Calendar::Month)),
-        ];
-        let affordable = money.into_iter().flatten().map(|left| ask.affordable(left)).min();
-        let window = enforced(Guard::TokensPerMinute)
-            .map(|limit| ask.per_choice(Tokens(limit.saturating_sub(self.tokens.used())).less(ask.input)));
-        affordable.into_iter().chain(window).min().unwrap_or(Tokens(u64::MAX))
+        Guard::ALL.into_iter().filter_map(room).min().unwrap_or(Tokens(u64::MAX))
     }
 
     fn check(
@@ -193,18 +183,15 @@ impl Cell {
         tokens: Tokens,
         now: UnixNanos,
     ) -> Option<Refusal> {
-        let (used, reserved, needed) = match guard {
-            Guard::TokensPerMinute => (self.tokens.used(), 0, tokens.0),
-            Guard::RequestUsd => (0, 0, cost.0),
-            Guard::DayUsd => {
-                let (spent, reserved) = self.spend(Calendar::Day);
+        let (used, reserved, needed) = match guard.kind() {
+            Kind::Window(counted, _) => {
+                (self.window(guard)?.used(), 0, if counted == Counted::Tokens { tokens.0 } else { 1 })
+            }
+            Kind::Request => (0, 0, cost.0),
+            Kind::Budget(calendar) => {
+                let (spent, reserved) = self.spend(calendar);
                 (spent.0, reserved.0, cost.0)
             }
-            Guard::MonthUsd => {
-                let (spent, reserved) = self.spend(Calendar::Month);
-                (spent.0, reserved.0, cost.0)
-            }
-            window => (self.requests(window).used(), 0, 1),
         };
         let left = in_flight.left(limit, NanoUsd(used), NanoUsd(reserved)).0;
         // A free request asks nothing of a budget, even of one in debt.
@@ -212,22 +199,16 @@ impl Cell {
             return None;
         }
         let in_flight = guard.is_money() && needed <= limit.saturating_sub(used).saturating_sub(reserved);
-        let retry_ms = match guard {
+        let retry_ms = match guard.kind() {
             _ if in_flight => Some(1_000),
-            Guard::RequestUsd => None,
-            Guard::DayUsd => Some(Calendar::Day.ends_in(now).saturating_mul(1_000)),
-            Guard::MonthUsd => Some(Calendar::Month.ends_in(now).saturating_mul(1_000)),
-            window => {
-                let span = match window {
-                    Guard::RequestsPerHour => Span::Hour,
-                    Guard::RequestsPerDay => Span::Day,
-                    _ => Span::Minute,
-                };
+            Kind::Request => None,
+            Kind::Budget(calendar) => Some(calendar.ends_in(now).saturating_mul(1_000)),
+            Kind::Window(_, span) => {
                 // Less the millisecond that an answer and the next request take at least: a client that waits for less than
                 // a minute only is given less than one.
                 let milliseconds =
                     |nanos: u64| nanos.min(span.length()).saturating_sub(MILLISECOND).div_ceil(MILLISECOND);
-                self.requests(window).wait(span, now, limit, needed).map(|nanos| milliseconds(nanos).max(1))
+                self.window(guard)?.wait(span, now, limit, needed).map(|nanos| milliseconds(nanos).max(1))
             }
         };
         Some(Refusal { guard, limit, used, reserved, left, needed, retry_ms, in_flight })
@@ -240,16 +221,13 @@ impl Cell {
     }
 
     fn standing(&self, rules: &Rules, now: UnixNanos) -> Standing {
-        let level = |guard, span| {
-            let (limit, window) = (rules.get(guard).limit?, self.requests(guard));
+        let level = |(guard, span, window): (Guard, Span, &Window)| {
+            let limit = rules.get(guard).limit?;
             let remaining = limit.saturating_sub(window.used());
             Some(Level { limit, remaining, reset_seconds: ceil_seconds(window.clears_in(span, now)) })
         };
-        let requests = REQUEST_WINDOWS
-            .into_iter()
-            .filter_map(|(guard, span)| level(guard, span))
-            .min_by_key(|level| level.remaining);
-        Standing { requests, tokens: level(Guard::TokensPerMinute, Span::Minute) }
+        let tightest = |of| self.windows(of).filter_map(level).min_by_key(|level| level.remaining);
+        Standing { requests: tightest(Counted::Requests), tokens: tightest(Counted::Tokens) }
     }
 
     /// Replaces a reservation by what the request came to. Debt is kept: a dearer answer is charged in full.
@@ -263,7 +241,11 @@ impl Cell {
     ) {
         self.roll(now, lease_seconds);
         self.leases.release(reservation.at, reservation.cost);
-        self.tokens.settle(Span::Minute, reservation.at, reservation.tokens.0, tokens.0, now);
+        self.each_window(|counted, span, window| {
+            if counted == Counted::Tokens {
+                window.settle(span, reservation.at, reservation.tokens.0, tokens.0, now);
+            }
+        });
         let of_today = Calendar::Day.number(reservation.at) == self.day_spend.number();
         for (calendar, spend) in [(Calendar::Day, &mut self.day_spend), (Calendar::Month, &mut self.month_spend)] {
             if of_today { spend.add(cost) } else { spend.charge(calendar, reservation.at, cost) }
@@ -273,13 +255,12 @@ impl Cell {
 
     /// Takes a request out of its windows, after it was settled: it was never sent on.
     pub fn withdraw(&mut self, reservation: &Reservation) {
-        let windows = [(&mut self.minute, Span::Minute), (&mut self.hour, Span::Hour), (&mut self.day, Span::Day)];
-        for (window, span) in windows {
-            window.settle(span, reservation.at, 1, 0, reservation.at);
-        }
-        if reservation.expensive {
-            self.expensive.settle(Span::Minute, reservation.at, 1, 0, reservation.at);
-        }
+        self.each_window(|counted, span, window| match counted {
+            Counted::Expensive if !reservation.expensive => {}
+            Counted::Requests | Counted::Expensive => window.settle(span, reservation.at, 1, 0, reservation.at),
+            // Settled by then.
+            Counted::Tokens => {}
+        });
     }
 
     /// As it stands at `now`: periods that ended and leases that ran out count no more.

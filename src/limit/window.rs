@@ -25,13 +25,25 @@ pub enum Span {
 }
 
 impl Span {
-    const fn part(self) -> u64 {
-        const SECOND: u64 = 1_000_000_000;
+    /// As in "requests per minute".
+    pub const fn name(self) -> &'static str {
         match self {
-            Self::Minute => 60 * SECOND / PARTS,
-            Self::Hour => 3_600 * SECOND / PARTS,
-            Self::Day => 86_400 * SECOND / PARTS,
+            Self::Minute => "minute",
+            Self::Hour => "hour",
+            Self::Day => "day",
         }
+    }
+
+    pub const fn seconds(self) -> u64 {
+        match self {
+            Self::Minute => 60,
+            Self::Hour => 3_600,
+            Self::Day => 86_400,
+        }
+    }
+
+    const fn part(self) -> u64 {
+        self.seconds().saturating_mul(1_000_000_000).wrapping_div(PARTS)
     }
 
     pub(super) const fn length(self) -> u64 {

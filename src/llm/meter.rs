@@ -7,71 +7,38 @@ mod alike;
 mod calls;
 mod distinct;
 mod event;
+mod events;
 mod form;
 mod growth;
+mod reading;
 mod rounds;
 mod seen;
 mod sieve;
+mod value;
 
 use std::mem;
 
-use super::eventstream::{self, EventStream, Wrapped};
-use super::framing::{Data, Sse};
+use super::aws_stream::{AwsStream, Wrapped};
 use super::schema::{Dialect, Fact, Schema};
-use super::usage::{Count, Reported};
+use super::sse::Sse;
+use super::usage::Count;
 use crate::json::Scanner;
 use crate::kept::Id;
 use crate::kept::held::Made;
-use crate::units::{NanoUsd, Tokens};
+use crate::units::Tokens;
 use alike::Alike;
 use event::Event;
 pub use form::Form;
 use form::begins_event;
+pub use reading::{Generated, Reading};
 use seen::{Ids, Seen};
-use sieve::{Sieve, Withheld};
+use sieve::Withheld;
 
 /// What becomes of the bytes that were fed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Passage {
     Unchanged,
     Replaced(Vec<u8>),
-}
-
-/// What was read, once nothing more comes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reading {
-    pub reported: Reported,
-    /// The provider's own bill.
-    pub cost: Option<NanoUsd>,
-    pub model: Option<String>,
-    pub service_tier: Option<String>,
-    pub generated: Generated,
-    /// An error stood in the answer, or in an event of it; or it was a page for people.
-    pub error: bool,
-    /// Neither text nor usage came, nor a word on why: if that is all of it, it is no answer of a model.
-    pub is_blank: bool,
-    /// The answer says that it is still to come: in a queue, or in progress.
-    pub accepted: bool,
-    /// What was reported is the whole, wherever the answer broke off.
-    pub finished: bool,
-    /// Bytes of text that came after the last count of the output.
-    pub uncounted: u64,
-    /// Bytes of strings in the answer that no table knows: they may be text.
-    pub stray: u64,
-}
-
-/// How much was generated, as far as its size tells.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Generated {
-    /// Not a byte came.
-    #[default]
-    Nothing,
-    /// Bytes of text, among those of the body; what else came (roles, names, ends) is none.
-    Text { text: u64, body: u64 },
-    /// Bytes of JSON that broke before any text in it was whole.
-    Broken(u64),
-    /// Bytes of a body that could not be read.
-    Opaque { bytes: u64, encoded: bool },
 }
 
 pub struct Meter {
@@ -96,48 +63,19 @@ pub struct Meter {
 enum Framing {
     None,
     Sse { lines: Sse, alike: Alike },
-    Binary { frames: EventStream, wrapped: Option<Wrapped> },
+    Binary { frames: AwsStream, wrapped: Option<Wrapped> },
 }
 
 impl Framing {
     fn of(schema: &Schema, form: Form) -> Self {
         match form {
-            Form::EventStream => Self::Sse { lines: Sse::new(), alike: Alike::default() },
+            Form::Sse => Self::Sse { lines: Sse::new(), alike: Alike::default() },
             Form::Binary => {
                 let wrapped = schema.wrapped.then(Wrapped::default);
-                Self::Binary { frames: EventStream::default(), wrapped }
+                Self::Binary { frames: AwsStream::default(), wrapped }
             }
             Form::Json | Form::Text | Form::Encoded | Form::Opaque | Form::Page => Self::None,
         }
-    }
-}
-
-impl Event {
-    /// `[DONE]` and other data that isn't JSON tell nothing and go on.
-    fn data(
-        &mut self,
-        Data { bytes, from }: Data<'_>,
-        scanner: &mut Scanner<Fact>,
-        seen: &mut Seen,
-        alike: &mut Alike,
-    ) {
-        if let (false, Some(first)) = (self.begun, bytes.trim_ascii_start().first()) {
-            self.begun = true;
-            self.not_an_object = *first != b'{';
-        }
-        alike.data(from);
-        let _ = scanner.feed(bytes, &mut |hit| {
-            seen.hit(self, &hit);
-            alike.hit(&hit);
-        });
-    }
-
-    /// Begins the next event, and returns this one.
-    fn end(&mut self, scanner: &mut Scanner<Fact>, seen: &mut Seen) -> Self {
-        self.broken = scanner.finish(&mut |hit| seen.hit(self, &hit)).is_err();
-        seen.finished |= self.ends_the_stream();
-        scanner.restart();
-        mem::take(self)
     }
 }
 
@@ -208,7 +146,7 @@ impl Meter {
     /// Whether output has come, and not only heads, names and comments.
     pub const fn has_output(&self) -> bool {
         match self.form {
-            Form::Json | Form::EventStream | Form::Binary => self.seen.output_bytes > 0 || self.seen.stray_bytes > 0,
+            Form::Json | Form::Sse | Form::Binary => self.seen.output_bytes > 0 || self.seen.stray_bytes > 0,
             Form::Text | Form::Encoded | Form::Opaque | Form::Page => {
                 self.body_bytes > 0 && (self.begun || !self.is_told_by_its_beginning())
             }
@@ -232,7 +170,7 @@ impl Meter {
     #[inline(always)]
     fn read_on(&mut self, chunk: &[u8], last: bool) -> Passage {
         match (self.form, &self.framing) {
-            (Form::EventStream, _) => return self.events(chunk, last),
+            (Form::Sse, _) => return self.events(chunk, last),
             (Form::Binary, _) => self.frames(chunk),
             (Form::Json, _) => self.documents(chunk),
             (Form::Text, _) => self.seen.generated(chunk.len() as u64),
@@ -247,7 +185,7 @@ impl Meter {
         match self.form {
             Form::Encoded => false,
             Form::Text | Form::Opaque => !self.schema.takes_forms || self.schema.item.is_some(),
-            Form::Json | Form::EventStream | Form::Binary | Form::Page => true,
+            Form::Json | Form::Sse | Form::Binary | Form::Page => true,
         }
     }
 
@@ -259,15 +197,15 @@ impl Meter {
         self.is_document = matches!(content, [b'{' | b'[', ..]);
         let announced = self.form;
         match (announced, content) {
-            (Form::EventStream | Form::Binary, [b'{' | b'[', ..]) => return self.in_one_piece(chunk, content),
+            (Form::Sse | Form::Binary, [b'{' | b'[', ..]) => return self.in_one_piece(chunk, content),
             (_, [b'<', ..]) => self.form = Form::Page,
             (Form::Text | Form::Opaque | Form::Page, [b'{' | b'[', ..]) => self.form = Form::Json,
             (Form::Text | Form::Opaque | Form::Page, [0, ..]) if self.schema.dialect == Dialect::Aws => {
                 self.become_stream(Form::Binary);
             }
-            (Form::EventStream, _) => {}
+            (Form::Sse, _) => {}
             (_, [first, ..]) if begins_event(*first) => {
-                self.become_stream(Form::EventStream);
+                self.become_stream(Form::Sse);
                 let before = chunk.get(..chunk.len().saturating_sub(content.len())).unwrap_or_default();
                 self.announced = Some(announced).filter(|form| matches!(form, Form::Text | Form::Opaque));
                 return match self.read_on(content, last) {
@@ -327,126 +265,6 @@ impl Meter {
             *event = Event::default();
             *lines = true;
             scanner.restart();
-        }
-    }
-
-    fn frames(&mut self, chunk: &[u8]) {
-        let Self { scanner, framing: Framing::Binary { frames, wrapped }, seen, event, .. } = self else { return };
-        frames.feed(chunk, &mut |piece| match piece {
-            eventstream::Piece::Payload(payload) => match wrapped {
-                Some(wrapped) => wrapped.feed(payload, |document| {
-                    let _ = scanner.feed(document, &mut |hit| seen.hit(event, &hit));
-                }),
-                None => {
-                    let _ = scanner.feed(payload, &mut |hit| seen.hit(event, &hit));
-                }
-            },
-            eventstream::Piece::End { exception } => {
-                seen.error |= exception;
-                scanner.restart();
-                *event = Event::default();
-                if let Some(wrapped) = wrapped {
-                    *wrapped = Wrapped::default();
-                }
-            }
-        });
-    }
-
-    fn events(&mut self, chunk: &[u8], last: bool) -> Passage {
-        let Self { scanner, framing: Framing::Sse { lines, alike }, seen, event, withhold, .. } = self else {
-            return Passage::Unchanged;
-        };
-        let mut sieve = withhold.as_mut().map(|held| Sieve::over(held, chunk));
-        let mut rest = chunk;
-        while !rest.is_empty() {
-            let between = lines.is_between_events();
-            let mut usage_alone = false;
-            let behind = if let Some((generated, behind)) = between.then(|| alike.read(rest)).flatten() {
-                seen.generated(generated);
-                if alike.growing {
-                    alike.grow(&mut seen.growth, generated);
-                }
-                behind
-            } else {
-                alike.begin(between);
-                let Some(behind) = lines.feed_event(rest, &mut |data| event.data(data, scanner, seen, alike)) else {
-                    break;
-                };
-                let ended = event.end(scanner, seen);
-                usage_alone = ended.is_usage_alone();
-                if lines.is_between_events() && !ended.broken && !ended.ends_the_stream() {
-                    let block = rest.get(..rest.len().saturating_sub(behind.len())).unwrap_or_default();
-                    alike.learn(block, &seen.growth);
-                }
-                behind
-            };
-            if let Some(sieve) = &mut sieve {
-                sieve.end_of_event(chunk.len().saturating_sub(behind.len()), usage_alone);
-            }
-            rest = behind;
-        }
-        if last && lines.finish(&mut |data| event.data(data, scanner, seen, alike)) {
-            let ended = event.end(scanner, seen);
-            if let Some(sieve) = &mut sieve {
-                sieve.end_of_event(chunk.len(), ended.is_usage_alone());
-            }
-        }
-        let between = lines.at_boundary();
-        let known = between || last || event.not_an_object;
-        sieve.map_or(Passage::Unchanged, |sieve| sieve.passage(known, between || last))
-    }
-
-    /// Closes the books on the answer, wherever it ended.
-    pub fn read(mut self: Box<Self>) -> Reading {
-        let Self { scanner, seen, event, form, lines, .. } = &mut *self;
-        // A number at the very end is only complete now. A cut stream's last event counts as far as it was read.
-        let broken = scanner.finish(&mut |hit| seen.hit(event, &hit)).is_err() && *form == Form::Json;
-        seen.finished |= event.ends_the_stream();
-        if broken {
-            seen.counts.forget_sums();
-        }
-        if *form == Form::EventStream || *lines {
-            seen.forget_repeats();
-        }
-        let contract = self.schema.contract;
-        let nothing = self.seen.is_blank(contract);
-        // What only looked like events, by its first byte, is what the head said.
-        let as_announced = self.announced.filter(|_| nothing && !self.seen.finished);
-        let form = as_announced.unwrap_or(self.form);
-        let generated = match form {
-            _ if self.body_bytes == 0 => Generated::Nothing,
-            Form::Page => Generated::Nothing,
-            Form::Encoded | Form::Opaque => {
-                Generated::Opaque { bytes: self.body_bytes, encoded: self.form == Form::Encoded }
-            }
-            Form::Text if as_announced.is_some() => Generated::Text { text: self.body_bytes, body: self.body_bytes },
-            Form::Json if broken && self.is_document && self.seen.output_bytes == 0 && !self.seen.error => {
-                Generated::Broken(self.body_bytes)
-            }
-            Form::Json | Form::Text | Form::EventStream | Form::Binary => {
-                Generated::Text { text: self.seen.output_bytes, body: self.body_bytes }
-            }
-        };
-        let mut reported = self.seen.native(contract);
-        reported.doubt_beside_text(self.seen.output_bytes);
-        let readable = matches!(form, Form::Json | Form::EventStream | Form::Binary);
-        // Of a document that broke off before its text, nobody knows that it had none.
-        let is_whole = !matches!(generated, Generated::Broken(_));
-        let is_blank = reported.says_nothing(contract) && (self.body_bytes == 0 || readable && nothing && is_whole);
-        let uncounted = self.seen.output_bytes.saturating_sub(self.seen.counted_bytes);
-        Reading {
-            reported,
-            error: self.seen.error || form == Form::Page,
-            is_blank,
-            accepted: self.seen.accepted,
-            cost: self.seen.cost(),
-            service_tier: self.seen.service_tier(),
-            model: self.seen.model,
-            generated,
-            // A count that text follows was a preview, wherever it stood.
-            finished: (self.seen.finished || !self.schema.grows) && uncounted == 0,
-            uncounted,
-            stray: self.seen.stray_bytes,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use hashbrown::HashMap;
 
 use super::flaw::{Checked, flaw, in_range, not_reserved, under};
-use super::routes::{self, Known};
+use super::routes::{self, References};
 use super::{
     Expensive, HiddenInput, NONE, OTHER, Policy, ProviderPolicy, TenantLabels, forward, prices, providers, replicas,
     tenants,
@@ -72,7 +72,7 @@ pub(super) fn policy(config: Config) -> Checked<Policy> {
         config.models,
         config.virtual_models,
         config.role_models,
-        &Known { providers: &providers, prices: &prices, roles: &roles, aliases: &config.aliases },
+        &References { providers: &providers, prices: &prices, roles: &roles, aliases: &config.aliases },
     )?;
     let aliases = aliases(config.aliases, &providers, &prices, &routes)?;
     let min_tokens = config.output.min_tokens;

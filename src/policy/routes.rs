@@ -12,7 +12,7 @@ use crate::route::{Model, ProviderIx, Routes, Serving};
 use crate::units::Tokens;
 
 /// What the table refers to.
-pub(super) struct Known<'a> {
+pub(super) struct References<'a> {
     pub(super) providers: &'a [ProviderPolicy],
     pub(super) prices: &'a PriceTable,
     pub(super) roles: &'a [String],
@@ -23,7 +23,7 @@ pub(super) fn read(
     models: Vec<config::Model>,
     virtuals: Named<Vec<config::Name>>,
     roles: Named<config::Name>,
-    known: &Known<'_>,
+    known: &References<'_>,
 ) -> Checked<Routes> {
     let mut table: Vec<Model> = Vec::with_capacity(models.len());
     for (at, written) in models.into_iter().enumerate() {
@@ -49,7 +49,7 @@ pub(super) fn read(
     Ok(routes.with(virtuals, roles))
 }
 
-fn model(written: config::Model, path: &str, known: &Known<'_>) -> Checked<Model> {
+fn model(written: config::Model, path: &str, known: &References<'_>) -> Checked<Model> {
     let config::Model { model, providers, context_tokens, tools } = written;
     if providers.is_empty() {
         return flaw(format!("{path}.providers"), "an empty list serves nobody; leave the model out");
@@ -94,7 +94,7 @@ fn model(written: config::Model, path: &str, known: &Known<'_>) -> Checked<Model
 fn virtuals(
     written: Named<Vec<config::Name>>,
     routes: &Routes,
-    known: &Known<'_>,
+    known: &References<'_>,
 ) -> Checked<HashMap<String, Vec<String>>> {
     let mut virtuals = HashMap::with_capacity(written.entries.len());
     for (name, candidates) in written.entries {
@@ -120,7 +120,7 @@ fn roles(
     written: Named<config::Name>,
     routes: &Routes,
     virtuals: &HashMap<String, Vec<String>>,
-    known: &Known<'_>,
+    known: &References<'_>,
 ) -> Checked<HashMap<String, String>> {
     for (role, config::Name(model)) in &written.entries {
         let path = || under("role_models", role);

@@ -1,10 +1,10 @@
 //! The stats, each with its form and its labels: what the manual's table says, in one place.
 
-use Form::{Counter, Gauge, Histogram};
+use StatKind::{Counter, Gauge, Histogram};
 
 /// What Envoy keeps of a stat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum StatKind {
     Counter,
     Gauge,
     Histogram,
@@ -60,7 +60,7 @@ pub const LABELS: usize = 5;
 
 impl Metric {
     /// Its form, its name, and its labels in the order in which their values are given.
-    pub const fn spec(self) -> (Form, &'static str, &'static [&'static str]) {
+    pub const fn spec(self) -> (StatKind, &'static str, &'static [&'static str]) {
         match self {
             Self::Requests => {
                 (Counter, "ai_gateway_requests_total", &["provider", "model", "role", "tenant", "status"])

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, json};
 
-use crate::breaker::{Known, Seen, Standing, State};
+use crate::breaker::{Known, Seen, Since, State};
 use crate::calendar::rfc3339;
 use crate::policy::Policy;
 use crate::units::UnixNanos;
@@ -12,7 +12,7 @@ pub fn page(policy: &Policy, seen: &[Seen], known: &Known, now: UnixNanos) -> (u
     let mut known = known.clone();
     known.learn(seen, now);
     let mut providers = Map::new();
-    for ((provider, seen), Standing { state, since }) in policy.providers.iter().zip(seen).zip(&known.providers) {
+    for ((provider, seen), Since { state, since }) in policy.providers.iter().zip(seen).zip(&known.providers) {
         let breaker = if state.is_open() { "open" } else { "closed" };
         let said = json!({
             "state": state.name(),

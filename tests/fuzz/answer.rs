@@ -22,7 +22,7 @@ thread_local! {
     };
 }
 
-const FORMS: [Form; 6] = [Form::Json, Form::EventStream, Form::Binary, Form::Encoded, Form::Opaque, Form::Text];
+const FORMS: [Form; 6] = [Form::Json, Form::Sse, Form::Binary, Form::Encoded, Form::Opaque, Form::Text];
 /// What the meter holds back at most, in the hope of its being the usage event.
 const LARGEST_WITHHELD: usize = 16 * 1024;
 
@@ -40,7 +40,7 @@ fn passed(
     let mut meter = Meter::new(schema, form, withhold);
     // What is no stream by its head may be one by its first byte.
     assert!(withhold || !meter.edits());
-    assert!(meter.edits() || !withhold || form != Form::EventStream);
+    assert!(meter.edits() || !withhold || form != Form::Sse);
     let (mut client, mut received) = (Vec::new(), Vec::new());
     for (nth, chunk) in chunks.iter().enumerate() {
         match meter.feed(chunk, last && nth + 1 == chunks.len()) {
@@ -288,7 +288,7 @@ fuzz_target!(|input: &[u8]| {
     let schema = schema::ALL[usize::from(api) % schema::ALL.len()];
     let withhold = form & 8 != 0;
     let form = FORMS[usize::from(form & 7) % FORMS.len()];
-    let sieved = withhold && form == Form::EventStream;
+    let sieved = withhold && form == Form::Sse;
 
     let (received, reading) = passed(schema, form, withhold, &[body], true);
     let client = received.last().unwrap();

@@ -84,7 +84,7 @@ fn exchange(policy: &Policy, tenant: &str, model: &str, cell: &mut Cell) {
         service_unavailable: false,
         now: NOW,
     };
-    let Ok(demand) = exchange.end_of_request(policy, around) else { return };
+    let Ok(demand) = exchange.end_of_request(policy, around).unwrap() else { return };
     let rules = policy.rules(demand.tenant).unwrap();
     let decision = cell.admit(rules, &demand.ask, NOW);
     if let Ok(Admitted { per_choice, .. }) = decision.verdict
@@ -92,7 +92,7 @@ fn exchange(policy: &Policy, tenant: &str, model: &str, cell: &mut Cell) {
     {
         assert!((at_least..=at_most).contains(&per_choice));
     }
-    if matches!(exchange.decided(policy, Ok(decision), NOW), Step::Refuse(_)) {
+    if matches!(exchange.decided(policy, demand, Ok(decision), NOW), Step::Refuse(_)) {
         return;
     }
     let headers = Headers::of(&[(":status", "200"), ("content-type", "application/json")]);

@@ -108,7 +108,7 @@ fuzz_target!(|input: &[u8]| {
             service_unavailable: false,
             now: NOW,
         };
-        let demand = match exchange.end_of_request(policy, around) {
+        let demand = match exchange.end_of_request(policy, around).unwrap() {
             Ok(demand) => demand,
             Err(reply) => {
                 whole(&reply);
@@ -117,7 +117,7 @@ fuzz_target!(|input: &[u8]| {
         };
         let rules = policy.rules(demand.tenant).unwrap();
         let decision = Cell::default().admit(rules, &demand.ask, NOW);
-        match exchange.decided(policy, Ok(decision), NOW) {
+        match exchange.decided(policy, demand, Ok(decision), NOW) {
             Step::Refuse(reply) => whole(&reply),
             Step::Forward(_) => panic!("the policy chooses"),
             Step::Route(chain) => {

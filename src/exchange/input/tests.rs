@@ -63,9 +63,9 @@ fn asked_in(cell: &mut Cell, policy: &Policy, tenant: &str, path: &str, body: &V
             _ => None,
         })
     };
-    let demand = exchange.end_of_request(policy, Around { sizes: &sizes, ..around(None) })?;
+    let demand = exchange.end_of_request(policy, Around { sizes: &sizes, ..around(None) }).unwrap()?;
     let decision = cell.admit(policy.rules(demand.tenant).unwrap(), &demand.ask, NOON);
-    match exchange.decided(policy, Ok(decision), NOON) {
+    match exchange.decided(policy, demand, Ok(decision), NOON) {
         Step::Refuse(reply) => Err(reply),
         Step::Forward(_) | Step::Route(_) => Ok(exchange),
     }

@@ -1,5 +1,5 @@
 use super::super::tests::around;
-use super::super::{AnswerHead, Around, Demand, Exchange, Opening, Step};
+use super::super::{AnswerHead, Around, Exchange, Opening, Step};
 use crate::headers::Headers;
 use crate::kept::Id;
 use crate::limit::cell::Cell;
@@ -34,9 +34,9 @@ fn sent(stored: &str, path: &str, body: &Value) -> Result<(Exchange, Value), Out
     // However large what it refers to is, it is a test of its own.
     let sizes = |_: &str, _: &[Id]| Some(Tokens(10));
     let around = Around { cluster: Some("openai"), knows: &knows, sizes: &sizes, ..around(None) };
-    let Demand { tenant, ask } = exchange.end_of_request(&policy, around).map_err(|reply| reply.outcome)?;
-    let decision = Cell::default().admit(policy.rules(tenant).unwrap(), &ask, now);
-    match exchange.decided(&policy, Ok(decision), now) {
+    let demand = exchange.end_of_request(&policy, around).unwrap().map_err(|reply| reply.outcome)?;
+    let decision = Cell::default().admit(policy.rules(demand.tenant).unwrap(), &demand.ask, now);
+    match exchange.decided(&policy, demand, Ok(decision), now) {
         Step::Forward(edits) => {
             let edited = spliced(body.as_bytes(), &edits);
             Ok((exchange, serde_json::from_slice(&edited).expect("JSON")))
@@ -108,7 +108,7 @@ fn what_could_be_read_in_two_ways_is_refused() {
         let Opening::Read(mut exchange) = Exchange::open(&policy, &headers, around(None).now) else { panic!() };
         exchange.body(&policy, format!(r#"{{"model":"gpt-4o",{more}}}"#).as_bytes());
         let knows = |_: &str, id| id == Id::of("resp_own");
-        let demand = exchange.end_of_request(&policy, Around { knows: &knows, ..around(Some("openai")) });
+        let demand = exchange.end_of_request(&policy, Around { knows: &knows, ..around(Some("openai")) }).unwrap();
         demand.map(|_| ()).map_err(|reply| reply.outcome)
     };
     assert_eq!(raw(r#""input":"x","previous_response_id":"resp_own""#), Ok(()));

@@ -48,7 +48,7 @@ fn asked(policy: &Policy, path: &str, body: &Value) -> (Exchange, Result<Cell, S
     let headers = Headers::of(&[(":method", "POST"), (":path", path), ("x-tenant-id", "acme")]);
     let Opening::Read(mut exchange) = Exchange::open(policy, &headers, NOON) else { panic!("{path} was not read") };
     assert_eq!(exchange.body(policy, body.to_string().as_bytes()), None);
-    let demand = match exchange.end_of_request(policy, around(None)) {
+    let demand = match exchange.end_of_request(policy, around(None)).unwrap() {
         Ok(demand) => demand,
         Err(reply) => {
             assert_eq!(reply.status, 400);
@@ -57,7 +57,7 @@ fn asked(policy: &Policy, path: &str, body: &Value) -> (Exchange, Result<Cell, S
     };
     let mut cell = Cell::default();
     let decision = cell.admit(policy.rules(demand.tenant).unwrap(), &demand.ask, NOON);
-    assert!(matches!(exchange.decided(policy, Ok(decision), NOON), Step::Forward(_)));
+    assert!(matches!(exchange.decided(policy, demand, Ok(decision), NOON), Step::Forward(_)));
     (exchange, Ok(cell))
 }
 

@@ -4,7 +4,7 @@
 //! and its id kept. A request counts in a dozen series: label values are looked up once and are numbers from then on,
 //! so that finding an id neither builds a name nor hashes one. Values come from the configuration, which bounds both maps.
 
-use crate::record::metric::{Form, LABELS, Metric};
+use crate::record::metric::{StatKind, LABELS, Metric};
 use hashbrown::HashMap;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::MetricType;
@@ -12,41 +12,41 @@ use std::rc::Rc;
 
 /// A label's value, as its place among all of them, from 1; 0 stands where a metric has no further label.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Value(u32);
+pub struct LabelValue(u32);
 
 #[derive(PartialEq, Eq, Hash)]
-struct Key(Metric, [Value; LABELS]);
+struct SeriesKey(Metric, [LabelValue; LABELS]);
 
 #[derive(Default)]
 pub struct Series {
-    values: HashMap<Rc<str>, Value>,
+    values: HashMap<Rc<str>, LabelValue>,
     texts: Vec<Rc<str>>,
-    ids: HashMap<Key, u32>,
+    ids: HashMap<SeriesKey, u32>,
 }
 
 impl Series {
-    pub fn value(&mut self, text: &str) -> Value {
+    pub fn value(&mut self, text: &str) -> LabelValue {
         if let Some(value) = self.values.get(text) {
             return *value;
         }
         let text: Rc<str> = text.into();
         self.texts.push(Rc::clone(&text));
-        let value = Value(u32::try_from(self.texts.len()).unwrap_or(u32::MAX));
+        let value = LabelValue(u32::try_from(self.texts.len()).unwrap_or(u32::MAX));
         self.values.insert(text, value);
         value
     }
 
     /// `None` if Envoy refuses the definition.
-    pub fn id(&mut self, metric: Metric, values: &[Value]) -> Option<u32> {
-        let mut padded = [Value::default(); LABELS];
+    pub fn id(&mut self, metric: Metric, values: &[LabelValue]) -> Option<u32> {
+        let mut padded = [LabelValue::default(); LABELS];
         padded.iter_mut().zip(values).for_each(|(place, value)| *place = *value);
-        let key = Key(metric, padded);
+        let key = SeriesKey(metric, padded);
         if let Some(id) = self.ids.get(&key) {
             return Some(*id);
         }
         let (form, name, labels) = metric.spec();
         let mut full = String::with_capacity(160);
-        for (label, Value(place)) in labels.iter().zip(values) {
+        for (label, LabelValue(place)) in labels.iter().zip(values) {
             let text = self.texts.get(usize::try_from(place.checked_sub(1)?).ok()?)?;
             for part in [label, "=.=", text, ";.;"] {
                 full.push_str(part);
@@ -54,9 +54,9 @@ impl Series {
         }
         full.push_str(name);
         let form = match form {
-            Form::Counter => MetricType::Counter,
-            Form::Gauge => MetricType::Gauge,
-            Form::Histogram => MetricType::Histogram,
+            StatKind::Counter => MetricType::Counter,
+            StatKind::Gauge => MetricType::Gauge,
+            StatKind::Histogram => MetricType::Histogram,
         };
         let id = hostcalls::define_metric(form, &full).ok()?;
         self.ids.insert(key, id);

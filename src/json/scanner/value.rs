@@ -1,7 +1,7 @@
 //! Values: containers as they open and close, words and numbers, whole in a piece or not.
 
-use super::number::{self, Digits, Part};
-use super::{Expected, Level, Place, Progress, Rest, Scanner, Token};
+use super::number::{self, Digits, NumberPart};
+use super::{Expected, Nesting, InShape, Progress, Rest, Scanner, Token};
 use crate::json::{Container, Field, Found, Hit, MAX_DEPTH, MAX_TEXT, Why, words};
 
 impl<K: Copy> Scanner<K> {
@@ -16,7 +16,7 @@ impl<K: Copy> Scanner<K> {
         self.progress.from = self.progress.offset;
         match byte {
             b'"' => {
-                let keep = matches!(self.progress.place, Place::Field(field) if field.wants_text());
+                let keep = matches!(self.progress.place, InShape::Field(field) if field.wants_text());
                 if let Some((text, behind)) = words::whole_string(after) {
                     self.pass(text.len().saturating_add(2));
                     let kept = text.get(..MAX_TEXT).unwrap_or(text);
@@ -39,7 +39,7 @@ impl<K: Copy> Scanner<K> {
                     self.after_value();
                     return Ok(behind);
                 }
-                let part = Part::first(byte);
+                let part = NumberPart::first(byte);
                 self.progress.digits = Digits::ZERO;
                 self.progress.digits.push(part, byte);
                 self.pass(1);
@@ -80,11 +80,11 @@ impl<K: Copy> Scanner<K> {
             progress.root = Some(container);
         }
         // What was found anywhere may stand in containers that nobody follows.
-        if !matches!(progress.place, Place::Elsewhere)
+        if !matches!(progress.place, InShape::Elsewhere)
             && progress.tracked == progress.depth
             && let Some(level) = self.levels.get_mut(progress.tracked)
         {
-            *level = Level { place: progress.place, opened: progress.offset, seen: 0 };
+            *level = Nesting { place: progress.place, opened: progress.offset, seen: 0 };
             progress.tracked = progress.tracked.saturating_add(1);
         }
         progress.depth = progress.depth.saturating_add(1);
@@ -100,7 +100,7 @@ impl<K: Copy> Scanner<K> {
     }
 
     pub(super) fn close(&mut self, empty: bool, found: &mut impl FnMut(Hit<'_, K>)) {
-        if let Some(&Level { place, opened, .. }) = self.innermost() {
+        if let Some(&Nesting { place, opened, .. }) = self.innermost() {
             self.progress.place = place;
             self.progress.from = opened;
             self.progress.repeated = false;
@@ -118,13 +118,13 @@ impl<K: Copy> Scanner<K> {
     }
 
     pub(super) fn is_wanted(&self) -> bool {
-        matches!(self.progress.place, Place::Field(field) if field.key.is_some())
+        matches!(self.progress.place, InShape::Field(field) if field.key.is_some())
     }
 
     #[cold]
     pub(super) fn report_name(&self, key: &[u8], found: &mut impl FnMut(Hit<'_, K>)) {
         let name = key.get(..MAX_TEXT).unwrap_or(key).utf8_chunks().next().map_or("", |chunk| chunk.valid());
-        if let Place::Field(&Field { key: Some(key), .. }) = self.progress.place {
+        if let InShape::Field(&Field { key: Some(key), .. }) = self.progress.place {
             let Progress { offset, member, .. } = self.progress;
             found(Hit { key, found: Found::Named(name), from: offset, to: offset, member, repeated: false });
         }
@@ -135,7 +135,7 @@ impl<K: Copy> Scanner<K> {
     }
 
     /// The innermost container, if it is wanted.
-    pub(super) fn innermost(&self) -> Option<&Level<K>> {
+    pub(super) fn innermost(&self) -> Option<&Nesting<K>> {
         if self.progress.tracked != self.progress.depth {
             return None;
         }
@@ -143,7 +143,7 @@ impl<K: Copy> Scanner<K> {
     }
 
     pub(super) fn report(&self, value: Found<'_>, to: u64, found: &mut impl FnMut(Hit<'_, K>)) {
-        if let Place::Field(&Field { key: Some(key), .. }) = self.progress.place {
+        if let InShape::Field(&Field { key: Some(key), .. }) = self.progress.place {
             let Progress { from, member, repeated, .. } = self.progress;
             found(Hit { key, found: value, from, to, member, repeated });
         }
@@ -175,7 +175,7 @@ impl<K: Copy> Scanner<K> {
     pub(super) fn number<'b>(
         &mut self,
         rest: &'b [u8],
-        mut part: Part,
+        mut part: NumberPart,
         found: &mut impl FnMut(Hit<'_, K>),
     ) -> Rest<'b> {
         let wanted = self.is_wanted();

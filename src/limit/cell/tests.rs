@@ -209,7 +209,9 @@ fn books_of_the_first_version_go_on() {
         (NanoUsd(77), NanoUsd(77), NanoUsd(1_512))
     );
     assert_eq!(cell.charged(now), Charged { day: NanoUsd(77), month: NanoUsd(77), ever: NanoUsd(123_456_866) });
-    assert_eq!((cell.minute.used(), cell.expensive.used(), cell.tokens.used()), (3, 1, 1_589));
+    let used = [Guard::RequestsPerMinute, Guard::ExpensivePerMinute, Guard::TokensPerMinute]
+        .map(|guard| cell.window(guard).map(Window::used));
+    assert_eq!(used, [Some(3), Some(1), Some(1_589)]);
     // What its slots don't tell is taken for the latest that it may be: the promise holds over the change as well.
     let limits = rules(&[(Guard::RequestsPerMinute, 3)]);
     let wait = cell.admit(&limits, &ask(1, client(1)), now).verdict.unwrap_err().retry_ms.unwrap();

@@ -6,7 +6,7 @@ pub enum Form {
     /// JSON, one document or many in a row: NDJSON and arrays of answers are no other form.
     Json,
     /// Server-sent events.
-    EventStream,
+    Sse,
     /// AWS's binary event stream.
     Binary,
     /// Nothing but generated text (transcripts).
@@ -29,7 +29,7 @@ impl Form {
         if !plain {
             if is(&["text/html", "application/xhtml+xml"]) { Self::Page } else { Self::Encoded }
         } else if is(&["text/event-stream"]) {
-            Self::EventStream
+            Self::Sse
         } else if is(&["application/vnd.amazon.eventstream"]) {
             Self::Binary
         } else if is(&["application/json", "application/x-ndjson", "application/ndjson", "application/jsonl"]) {
@@ -45,7 +45,7 @@ impl Form {
 
     /// Whether the answer comes while it is generated, so that what is missing of it was perhaps never made.
     pub(super) const fn is_stream(self) -> bool {
-        matches!(self, Self::EventStream | Self::Binary)
+        matches!(self, Self::Sse | Self::Binary)
     }
 
     /// Whether events may come under such a head.

@@ -6,10 +6,13 @@ use super::calls::{Call, Calls};
 use super::event::Event;
 use super::growth::Growth;
 use super::rounds::Rounds;
-use crate::json::{Container, Decimal, Found, Hit, Number};
+use super::value::{
+    Kind, Modality, Written, cost, is_failure, is_unfinished, tier_of_traffic, whole_units, written_seconds,
+};
+use crate::json::{Container, Found, Hit, Number};
 use crate::kept::Id;
 use crate::llm::schema::Fact;
-use crate::llm::usage::{Contract, Count, Native, Reported, reported_usd};
+use crate::llm::usage::{Contract, Count, Native, Reported};
 use crate::units::NanoUsd;
 
 /// Facts of the whole answer.
@@ -62,26 +65,6 @@ pub(super) struct Ids {
 
 /// No response has more items than a model can call tools in a turn.
 const MOST_IDS: usize = 1_000;
-
-/// The object of a modality's count, while it is read.
-#[derive(Default)]
-struct Modality {
-    kind: Option<Kind>,
-    tokens: Option<u64>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Audio,
-    Image,
-}
-
-/// The object of what was written into a cache for one lifetime, while it is read.
-#[derive(Default)]
-struct Written {
-    for_an_hour: bool,
-    tokens: Option<u64>,
-}
 
 /// Of a sound's eight hundred bytes or so, and of a picture's megabyte in its thousand tokens, those that count as one of text.
 const MEDIA_BYTES: u64 = 200;
@@ -361,54 +344,4 @@ fn keep(kept: &mut Option<String>, text: &str) {
     if kept.as_deref() != Some(text) {
         *kept = Some(text.to_owned());
     }
-}
-
-/// What some write for a reason while there is none.
-fn is_unfinished(reason: &str) -> bool {
-    matches!(reason, "" | "null" | "FINISH_REASON_UNSPECIFIED")
-}
-
-/// Reasons of providers that couldn't go on.
-fn is_failure(reason: &str) -> bool {
-    matches!(reason, "error" | "ERROR" | "TIMEOUT" | "insufficient_system_resource" | "network_error")
-}
-
-/// Vertex names the tier that served by the kind of traffic, and Google's other APIs by its own name.
-fn tier_of_traffic(kind: &str) -> Option<&'static str> {
-    let kind = kind.to_ascii_lowercase();
-    let bare = kind.strip_prefix("on_demand_").or_else(|| kind.strip_prefix("service_tier_")).unwrap_or(&kind);
-    ["priority", "flex", "batch", "standard"].into_iter().find(|tier| *tier == bare).or_else(|| {
-        // What runs on throughput that was bought before says nothing of a tier.
-        (bare == "on_demand" || bare == "default").then_some("standard")
-    })
-}
-
-/// A begun unit counts.
-fn whole_units(number: Number) -> Option<u64> {
-    match number {
-        Number::Whole(units) => Some(units),
-        Number::Fraction(Decimal { significand, places }) => {
-            let scale = u32::try_from(places).ok().and_then(|places| 10_u64.checked_pow(places));
-            Some(scale.map_or(1, |scale| significand.div_ceil(scale)))
-        }
-        Number::Negative => None,
-    }
-}
-
-/// Of a number that was written as a text.
-fn written_seconds(text: &str) -> Option<u64> {
-    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
-    let begun = part.bytes().any(|digit| digit != b'0');
-    let are_digits = part.bytes().all(|digit| digit.is_ascii_digit());
-    whole.parse::<u64>().ok().filter(|_| are_digits).map(|seconds| seconds.saturating_add(begun.into()))
-}
-
-/// A number of units of 10^-`places` USD.
-fn cost(number: Number, unit_places: u64) -> Option<NanoUsd> {
-    let Decimal { significand, places } = match number {
-        Number::Whole(significand) => Decimal { significand, places: 0 },
-        Number::Fraction(decimal) => decimal,
-        Number::Negative => return None,
-    };
-    reported_usd(Decimal { significand, places: places.saturating_add(unit_places) })
 }

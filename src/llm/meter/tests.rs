@@ -66,12 +66,12 @@ proptest! {
             body.truncate(body.len() - end.len());
         }
         let kept = body.replacen(&format!("{USAGE}{end}{end}"), "", 1);
-        let (client, reading) = passed(body.as_bytes(), &cuts, Form::EventStream, true);
+        let (client, reading) = passed(body.as_bytes(), &cuts, Form::Sse, true);
         prop_assert_eq!(reported(&reading), Some(usage()));
         // Twice `héllo 漢`.
         prop_assert_eq!(reading.generated, Generated::Text { text: 20, body: body.len() as u64 });
         prop_assert_eq!(String::from_utf8_lossy(&client), kept);
-        let (client, reading) = passed(body.as_bytes(), &cuts, Form::EventStream, false);
+        let (client, reading) = passed(body.as_bytes(), &cuts, Form::Sse, false);
         prop_assert_eq!(reported(&reading), Some(usage()));
         prop_assert_eq!(String::from_utf8_lossy(&client), body);
     }
@@ -131,7 +131,7 @@ proptest! {
         // A blank line more may have gone on before it was known to what it belongs.
         let read = |cuts: &[usize]| {
             let (mut client, reading) =
-                passed_of(schema::named(api).unwrap(), &body, cuts, Form::EventStream, withhold);
+                passed_of(schema::named(api).unwrap(), &body, cuts, Form::Sse, withhold);
             client.retain(|byte| !matches!(byte, b'\r' | b'\n'));
             (client, reading)
         };
@@ -145,7 +145,7 @@ proptest! {
 fn an_event_that_is_nearly_like_the_last_is_read_for_itself() {
     const EVENT: &str = "data: {\"type\":\"response.output_text.delta\",\"sequence_number\":7,\"delta\":\"hi\"}\n\n";
     let read = |chunks: &[&[u8]]| {
-        let mut meter = Meter::new(schema::named("openai_responses").unwrap(), Form::EventStream, false);
+        let mut meter = Meter::new(schema::named("openai_responses").unwrap(), Form::Sse, false);
         for chunk in chunks {
             meter.feed(chunk, false);
         }
@@ -180,7 +180,7 @@ fn an_event_that_is_nearly_like_the_last_is_read_for_itself() {
 
 #[test]
 fn complete_events_are_never_held_back() {
-    let mut meter = Meter::new(chat(), Form::EventStream, true);
+    let mut meter = Meter::new(chat(), Form::Sse, true);
     let event = stream(&[CONTENT], "\n");
     assert_eq!(meter.feed(event.as_bytes(), false), Passage::Unchanged);
     let (half, rest) = event.split_at(20);
@@ -191,7 +191,7 @@ fn complete_events_are_never_held_back() {
 #[test]
 fn an_event_too_large_to_be_the_usage_flows_on() {
     let event = stream(&[&CONTENT.replace("llo", &"x".repeat(100_000))], "\n");
-    let mut meter = Meter::new(chat(), Form::EventStream, true);
+    let mut meter = Meter::new(chat(), Form::Sse, true);
     let mut client = Vec::new();
     for chunk in event.as_bytes().chunks(1_000) {
         match meter.feed(chunk, false) {
@@ -206,7 +206,7 @@ fn an_event_too_large_to_be_the_usage_flows_on() {
 fn a_cut_stream_is_never_free_once_a_byte_of_it_was_sent() {
     let body = stream(&[CONTENT, CONTENT, USAGE, "data: [DONE]"], "\n");
     for cut in 1..body.len() {
-        let mut meter = Meter::new(chat(), Form::EventStream, false);
+        let mut meter = Meter::new(chat(), Form::Sse, false);
         meter.feed(&body.as_bytes()[..cut], false);
         let reading = meter.read();
         let likely = estimate::output(chat(), reading.generated, false, reading.error, Density::default());
@@ -231,7 +231,7 @@ fn json_answers_are_read_with_any_order_of_fields_and_errors_inside_a_200_are_se
 fn an_event_that_is_no_object_is_the_clients_wherever_it_is_cut() {
     let body = format!("data: [{}]\n\n", USAGE.trim_start_matches("data: "));
     for cut in 0..body.len() {
-        let (client, reading) = passed(body.as_bytes(), &[cut], Form::EventStream, true);
+        let (client, reading) = passed(body.as_bytes(), &[cut], Form::Sse, true);
         assert_eq!(String::from_utf8_lossy(&client), body, "cut at {cut}");
         assert_eq!(reported(&reading), Some(usage()));
     }
@@ -242,7 +242,7 @@ fn an_error_in_one_piece_under_a_streams_head_is_read_wherever_it_is_cut() {
     let body = b" \r\n {\"error\":{\"message\":\"overloaded\"},\"model\":\"m\"}";
     for withhold in [false, true] {
         for cut in 0..body.len() {
-            let (client, reading) = passed(body, &[cut], Form::EventStream, withhold);
+            let (client, reading) = passed(body, &[cut], Form::Sse, withhold);
             assert_eq!((reading.error, reading.model.as_deref()), (true, Some("m")), "cut at {cut}");
             assert_eq!(client, body, "cut at {cut}");
         }
@@ -255,7 +255,7 @@ fn streams_that_repeat_their_usage_are_not_summed() {
         USAGE.replace("\"completion_tokens\":3,\"total_tokens\":10", "\"completion_tokens\":9,\"total_tokens\":16");
     let groq = r#"data: {"choices":[{"delta":{}}],"x_groq":{"usage":{"prompt_tokens":70,"completion_tokens":30}}}"#;
     let body = stream(&[&first, groq, USAGE], "\n");
-    let (_, reading) = passed(body.as_bytes(), &[], Form::EventStream, false);
+    let (_, reading) = passed(body.as_bytes(), &[], Form::Sse, false);
     assert_eq!(reported(&reading), Some(usage()));
 }
 
@@ -282,7 +282,7 @@ fn json_that_breaks_inside_its_text_is_taken_by_its_size() {
 fn what_cannot_be_read_is_taken_by_its_size() {
     assert_eq!(Form::of(Some(b"application/json"), Some(b"gzip")), Form::Encoded);
     assert_eq!(Form::of(Some(b"Application/JSON ; charset=utf-8"), Some(b"identity")), Form::Json);
-    assert_eq!(Form::of(Some(b"text/event-stream;charset=utf-8"), None), Form::EventStream);
+    assert_eq!(Form::of(Some(b"text/event-stream;charset=utf-8"), None), Form::Sse);
     let (client, reading) = passed(&[0x1f; 400], &[7], Form::Encoded, true);
     let size = Generated::Opaque { bytes: 400, encoded: true };
     assert_eq!((client.len(), reported(&reading), reading.generated), (400, None, size));
@@ -330,7 +330,7 @@ fn every_string_below_a_delta_counts_unless_a_table_knows_it() {
         let body = format!("{event}\n\n{event}\n\n");
         let cuts: Vec<usize> = (0..body.len()).collect();
         for cuts in [&[][..], &cuts] {
-            let reading = passed_of(schema::named(api).unwrap(), body.as_bytes(), cuts, Form::EventStream, false).1;
+            let reading = passed_of(schema::named(api).unwrap(), body.as_bytes(), cuts, Form::Sse, false).1;
             let Generated::Text { text: read, .. } = reading.generated else { panic!("{event}") };
             assert_eq!((read, reading.stray), (2 * text, 2 * stray), "{event}");
         }
@@ -340,7 +340,7 @@ fn every_string_below_a_delta_counts_unless_a_table_knows_it() {
 #[test]
 fn the_first_output_is_neither_a_comment_nor_a_role() {
     let role = r#"data: {"choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}"#;
-    let mut meter = Meter::new(chat(), Form::EventStream, false);
+    let mut meter = Meter::new(chat(), Form::Sse, false);
     for (piece, shows) in [(": OPENROUTER PROCESSING", false), (role, false), (CONTENT, true)] {
         meter.feed(format!("{piece}\n\n").as_bytes(), false);
         assert_eq!(meter.has_output(), shows, "{piece}");
@@ -355,9 +355,9 @@ fn events_under_another_head_are_sieved_as_under_their_own() {
         for end in ["\n", "\r\n", "\r"] {
             let body = before.to_owned() + &stream(&[&preview, CONTENT, CONTENT, USAGE, "data: [DONE]"], end);
             let kept = before.to_owned() + &stream(&[CONTENT, CONTENT, "data: [DONE]"], end);
-            for form in [Form::Json, Form::Text, Form::Opaque, Form::Page, Form::EventStream] {
+            for form in [Form::Json, Form::Text, Form::Opaque, Form::Page, Form::Sse] {
                 // Under the head of a stream, a mark is a part of its first event, and may open nothing but the stream.
-                if form == Form::EventStream && before.contains('\u{feff}') {
+                if form == Form::Sse && before.contains('\u{feff}') {
                     continue;
                 }
                 let blanks = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(['\r', '\n', ' ', '\u{feff}'], "");
@@ -425,7 +425,7 @@ fn a_usage_that_text_follows_is_not_the_last() {
         ),
     ] {
         let body = stream(&events, "\n");
-        let (_, reading) = passed_of(schema::named(api).unwrap(), body.as_bytes(), &[], Form::EventStream, false);
+        let (_, reading) = passed_of(schema::named(api).unwrap(), body.as_bytes(), &[], Form::Sse, false);
         assert!(reading.reported.is_whole() && !reading.finished && reading.uncounted >= 11, "{api}: {reading:?}");
     }
 }
@@ -446,7 +446,7 @@ fn a_stream_that_repeats_its_text_in_each_event_has_said_it_once() {
     let mut events: Vec<String> = (1..=14).map(|nth| event("reasoning", nth * 10)).collect();
     events.extend((1..=14).map(|nth| event("content", nth * 5)));
     let body = stream(&events.iter().map(String::as_str).collect::<Vec<_>>(), "\n");
-    let read = |cuts: &[usize]| passed(body.as_bytes(), cuts, Form::EventStream, false).1.generated;
+    let read = |cuts: &[usize]| passed(body.as_bytes(), cuts, Form::Sse, false).1.generated;
     let said = Generated::Text { text: 140 + 70, body: body.len() as u64 };
     assert_eq!(read(&[]), said);
     assert_eq!(read(&(1..body.len()).collect::<Vec<_>>()), said);

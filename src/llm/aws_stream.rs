@@ -7,7 +7,7 @@
 use crate::json::words;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Piece<'a> {
+pub enum FramePiece<'a> {
     /// The next bytes of a message's payload.
     Payload(&'a [u8]),
     /// The message is over; `exception`: it tells of an error.
@@ -15,8 +15,8 @@ pub enum Piece<'a> {
 }
 
 #[derive(Debug)]
-pub struct EventStream {
-    part: Part,
+pub struct AwsStream {
+    part: FramePart,
     /// The prelude, while it comes.
     prelude: [u8; PRELUDE],
     have: usize,
@@ -28,7 +28,7 @@ pub struct EventStream {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+enum FramePart {
     Prelude,
     Headers,
     Payload,
@@ -45,10 +45,10 @@ const FRAME: u32 = 16;
 const MOST_HEADERS: u32 = 128 * 1024;
 const MOST_MESSAGE: u32 = 32 * 1024 * 1024;
 
-impl Default for EventStream {
+impl Default for AwsStream {
     fn default() -> Self {
         Self {
-            part: Part::Prelude,
+            part: FramePart::Prelude,
             prelude: [0; PRELUDE],
             have: 0,
             headers: 0,
@@ -59,41 +59,41 @@ impl Default for EventStream {
     }
 }
 
-impl EventStream {
-    pub fn feed(&mut self, chunk: &[u8], piece: &mut impl FnMut(Piece<'_>)) {
+impl AwsStream {
+    pub fn feed(&mut self, chunk: &[u8], piece: &mut impl FnMut(FramePiece<'_>)) {
         let mut rest = chunk;
         while !rest.is_empty() {
             match self.part {
-                Part::Prelude => rest = self.read_prelude(rest),
-                Part::Headers => {
+                FramePart::Prelude => rest = self.read_prelude(rest),
+                FramePart::Headers => {
                     let (headers, after) = split(rest, &mut self.headers);
                     self.exception.feed(headers);
                     self.error.feed(headers);
                     rest = after;
                 }
-                Part::Payload => {
+                FramePart::Payload => {
                     let (payload, after) = split(rest, &mut self.payload);
                     if !payload.is_empty() {
-                        piece(Piece::Payload(payload));
+                        piece(FramePiece::Payload(payload));
                     }
                     rest = after;
                 }
-                Part::Checksum { missing } => {
+                FramePart::Checksum { missing } => {
                     rest = rest.get(1..).unwrap_or_default();
                     let missing = missing.saturating_sub(1);
-                    self.part = Part::Checksum { missing };
+                    self.part = FramePart::Checksum { missing };
                     if missing == 0 {
-                        piece(Piece::End { exception: self.exception.found() || self.error.found() });
+                        piece(FramePiece::End { exception: self.exception.found() || self.error.found() });
                         *self = Self::default();
                     }
                 }
-                Part::Broken => return,
+                FramePart::Broken => return,
             }
-            if self.part == Part::Headers && self.headers == 0 {
-                self.part = Part::Payload;
+            if self.part == FramePart::Headers && self.headers == 0 {
+                self.part = FramePart::Payload;
             }
-            if self.part == Part::Payload && self.payload == 0 {
-                self.part = Part::Checksum { missing: 4 };
+            if self.part == FramePart::Payload && self.payload == 0 {
+                self.part = FramePart::Checksum { missing: 4 };
             }
         }
     }
@@ -112,9 +112,9 @@ impl EventStream {
             let payload = total.checked_sub(FRAME).and_then(|rest| rest.checked_sub(headers));
             match payload {
                 Some(payload) if headers <= MOST_HEADERS && total <= MOST_MESSAGE => {
-                    (self.headers, self.payload, self.part) = (headers, payload, Part::Headers);
+                    (self.headers, self.payload, self.part) = (headers, payload, FramePart::Headers);
                 }
-                _ => self.part = Part::Broken,
+                _ => self.part = FramePart::Broken,
             }
         }
         after
@@ -236,11 +236,11 @@ pub(crate) mod tests {
     }
 
     fn read(chunks: &[&[u8]]) -> Vec<(String, bool)> {
-        let (mut stream, mut messages, mut payload) = (EventStream::default(), Vec::new(), Vec::new());
+        let (mut stream, mut messages, mut payload) = (AwsStream::default(), Vec::new(), Vec::new());
         for chunk in chunks {
             stream.feed(chunk, &mut |piece| match piece {
-                Piece::Payload(bytes) => payload.extend_from_slice(bytes),
-                Piece::End { exception } => {
+                FramePiece::Payload(bytes) => payload.extend_from_slice(bytes),
+                FramePiece::End { exception } => {
                     messages.push((String::from_utf8(mem::take(&mut payload)).unwrap(), exception));
                 }
             });

@@ -1,8 +1,8 @@
 //! What attempts before the answer cost: those that failed, those that refused the account, and those that were given up.
 
 use super::super::charge::{Evidence, Request};
+use super::super::ending::Ending;
 use super::super::{Leg, Open};
-use super::Ending;
 use crate::attempt::Failed;
 use crate::limit::Reservation;
 use crate::llm::usage::UsageSource;

@@ -1,0 +1,208 @@
+//! From a request's last byte to its tenant's cell, and from the cell's word to a provider or a refusal.
+
+use std::mem;
+use std::rc::Rc;
+
+use super::input::Input;
+use super::offer::{Offer, Wish, chain};
+use super::{Around, Asked, Exchange, Open, Phase, Reading, Step, kept};
+use crate::attempt::blame::Who;
+use crate::limit::{Admitted, Ask, Bound, Decision, Guards, Reservation, Shares, Standing, SwapLost};
+use crate::llm::estimate::density::Density;
+use crate::llm::request::Request;
+use crate::llm::schema::BoundField;
+use crate::outcome::{Outcome, Rejection, Reply};
+use crate::policy::{OnContention, Policy, TenantIx};
+use crate::price::Tariff;
+use crate::route::{ProviderIx, Sensitivity};
+use crate::units::{NanoUsd, Tokens, UnixNanos};
+
+/// A request that may be sent on, if the cell has room.
+struct Plan {
+    request: Request,
+    /// Never empty.
+    legs: Vec<Leg>,
+    bound: Bound,
+    /// Whether they were chosen here: then each attempt edits for itself.
+    routed: bool,
+    input: Input,
+    /// What of it the body only points at, as reserved.
+    hidden: Tokens,
+}
+
+/// A provider that a request may go to, and what it is called and costs there.
+pub(super) struct Leg {
+    pub(super) provider: Option<ProviderIx>,
+    /// The model's name there.
+    pub(super) model: String,
+    pub(super) path: String,
+    /// The `model` label.
+    pub(super) label: String,
+    pub(super) tariff: Rc<Tariff>,
+    pub(super) bound_field: BoundField,
+    /// The most that the model writes at once.
+    pub(super) max_output: Option<Tokens>,
+    /// The most that it reads, if that is known.
+    pub(super) context: Option<Tokens>,
+    pub(super) density: Density,
+    /// Whether a stream is to be asked for its usage.
+    pub(super) ask_usage: bool,
+}
+
+/// A question to the tenant's cell: [`crate::limit::cell::Cell::admit`] answers it.
+pub struct Demand {
+    pub tenant: TenantIx,
+    pub ask: Ask,
+    asked: Asked,
+    plan: Box<Plan>,
+}
+
+impl Exchange {
+    /// The request has ended: what must the tenant's cell be asked? `None`, if it was decided before.
+    pub fn end_of_request(&mut self, policy: &Policy, around: Around<'_>) -> Option<Result<Demand, Reply>> {
+        match mem::replace(&mut self.phase, Phase::Deciding) {
+            Phase::Reading(reading) => Some(self.demand(policy, reading, around)),
+            other => {
+                self.phase = other;
+                None
+            }
+        }
+    }
+
+    fn demand(&mut self, policy: &Policy, reading: Reading, around: Around<'_>) -> Result<Demand, Reply> {
+        let Reading { tenant, reader, received, inflated } = reading;
+        let request = reader.finish(received).map_err(|invalid| {
+            // Envoy says nothing of what it could not inflate, and leaves it out.
+            let cut = if inflated {
+                " Its body was compressed; it may be broken, or grow more than a hundredfold."
+            } else {
+                ""
+            };
+            let message = format!("The request can't be read: {invalid}.{cut}");
+            self.refuse(Rejection::plain(Outcome::InvalidRequest, message))
+        })?;
+        let mut asked = Asked { model: request.model.clone(), chosen: None, stream: request.stream };
+        match self.plan(policy, tenant, request, around) {
+            Ok((plan, ask, chosen)) => {
+                asked.chosen = Some(chosen);
+                Ok(Demand { tenant, ask, asked, plan: Box::new(plan) })
+            }
+            Err(rejection) => Err(self.refuse_asked(rejection, Some(asked), Guards::default())),
+        }
+    }
+
+    /// Where it may go, what that may cost at most, and the model it was taken for.
+    fn plan(
+        &mut self,
+        policy: &Policy,
+        tenant: TenantIx,
+        mut request: Request,
+        around: Around<'_>,
+    ) -> Result<(Plan, Ask, String), Rejection> {
+        self.hear(policy, &request)?;
+        let Some(tenant) = policy.tenant_policy(tenant) else {
+            return Err(Rejection::plain(Outcome::InternalError, "The tenant is gone."));
+        };
+        kept::judge(policy.stored_responses, self.schema, &mut request, |id| (around.knows)(&tenant.name, id))?;
+        kept::weigh(&mut request, |ids| (around.sizes)(&tenant.name, ids));
+        let floor = tenant.rules.sensitivity.unwrap_or(Sensitivity::Public);
+        let wish = Wish {
+            policy,
+            tenant,
+            request: &request,
+            schema: self.schema,
+            path: &self.path,
+            role: self.role.as_deref(),
+            sensitivity: self.sensitivity.unwrap_or(policy.default_sensitivity).max(floor),
+            around,
+        };
+        let fields = wish.unknown_fields()?;
+        let Offer { model, legs, noted, input, reckoned, hidden, ceiling, bound, .. } = wish.best()?;
+        noted.iter().chain(fields).for_each(|name| self.cut.left_out.unknown_field(name));
+        if let Some(leg) = legs.first() {
+            self.labels.model = leg.label.clone().into();
+        }
+        let ask = Ask {
+            input,
+            ceiling,
+            bound,
+            choices: request.choices,
+            expensive_model: policy.expensive.is_model(&model),
+            expensive_over: policy.expensive.over,
+            lease_seconds: policy.lease_seconds,
+            shares: policy.replicas.as_ref().map_or(Shares::WHOLE, |shared| shared.shares(around.service_unavailable)),
+        };
+        Ok((Plan { request, legs, bound, routed: policy.routes.choose(), input: reckoned, hidden }, ask, model))
+    }
+
+    /// The cell has answered, or the swap lost every race.
+    pub fn decided(
+        &mut self,
+        policy: &Policy,
+        demand: Demand,
+        decision: Result<Decision, SwapLost>,
+        now: UnixNanos,
+    ) -> Step {
+        let Demand { tenant, asked, plan, .. } = demand;
+        let (admitted, standing, audit) = match (decision, policy.on_contention) {
+            (Ok(Decision { verdict: Ok(admitted), standing, audit }), _) => (admitted, standing, audit),
+            (Ok(Decision { verdict: Err(refusal), standing, audit }), _) => {
+                let mut rejection = Rejection::limit(&refusal, &standing);
+                if let Some(field) = plan.request.hidden.field() {
+                    rejection.blame_hidden(field, plan.hidden);
+                }
+                return Step::Refuse(self.refuse_asked(rejection, Some(asked), audit));
+            }
+            (Err(SwapLost), OnContention::Deny) => {
+                let message = "The tenant's limits could not be checked just now; try again.";
+                let rejection = Rejection::plain(Outcome::InternalError, message);
+                return Step::Refuse(self.refuse_asked(rejection, Some(asked), Guards::default()));
+            }
+            // Sent on without a reservation; its cost is charged all the same when it is over.
+            (Err(SwapLost), OnContention::Allow) => {
+                let reservation = Reservation { at: now, cost: NanoUsd::ZERO, tokens: Tokens(0), expensive: false };
+                let per_choice = match plan.bound {
+                    Bound::Client(tokens) | Bound::Open { at_most: tokens, .. } => tokens,
+                };
+                (Admitted { reservation, per_choice }, Standing::default(), Guards::default())
+            }
+        };
+        let Plan { request, legs, routed, input, .. } = *plan;
+        let open_bound = request.bound().is_none();
+        let edits = |leg: &Leg| {
+            let most = leg.max_output.map_or(admitted.per_choice, |most| admitted.per_choice.min(most));
+            let writes = open_bound || request.is_bound_elsewhere(leg.bound_field);
+            let bound = writes.then_some((leg.bound_field, most));
+            let rename = request.needs_name() || (leg.model != request.model && !request.model_in_path);
+            request.edits(rename.then_some(leg.model.as_str()), bound, leg.ask_usage)
+        };
+        let step = match legs.first() {
+            Some(leg) if !routed => Step::Forward(edits(leg)),
+            _ => {
+                let tenant = Who::of(&self.labels.tenant);
+                Step::Route(chain(policy, self.schema, &self.cut.kept, &legs, &request, tenant, edits))
+            }
+        };
+        self.phase = Phase::Open(Box::new(Open {
+            tenant,
+            schema: self.schema,
+            asked,
+            audit,
+            reservation: admitted.reservation,
+            legs,
+            routed,
+            input,
+            items: request.items(),
+            most_output: admitted.per_choice.times(request.choices),
+            detached: request.background,
+            standing,
+            hide_usage: request.stream && !request.wants_usage(),
+            note_ids: kept::may_be_kept(policy.stored_responses, self.schema, &request),
+            note_sizes: kept::may_be_gone_on_from(policy.stored_responses, self.schema, &request),
+            service_tier: request.rates.name(),
+            answer: None,
+            withdrawn: None,
+        }));
+        step
+    }
+}

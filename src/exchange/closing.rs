@@ -1,0 +1,241 @@
+//! What an exchange came to: its charge, its record, and what becomes of its reservation.
+
+mod attempts;
+mod weighed;
+
+use std::rc::Rc;
+
+use super::charge::{Charge, Evidence, Request};
+use super::ending::{self, Ending, unanswered};
+use super::{Answer, Asked, Exchange, Open, Phase, Refused};
+use crate::limit::{Guards, Reservation};
+use crate::llm::estimate::experience::Experience;
+use crate::llm::usage::UsageSource;
+use crate::outcome::Outcome;
+use crate::policy::{OTHER, Policy, ReportedCost, TenantIx};
+use crate::record::{Bill, Record};
+use crate::units::{NanoUsd, Tokens, UnixNanos};
+use attempts::began;
+use weighed::{Read, Weighed, is_near};
+
+/// The money of an exchange, to be written to its tenant's cell. It consumed the reservation.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Settlement {
+    pub tenant: TenantIx,
+    pub reservation: Reservation,
+    pub cost: NanoUsd,
+    pub tokens: Tokens,
+    /// The request was never sent on: the windows forget it, too.
+    pub withdrawn: bool,
+}
+
+/// What a phase came to, for the record and the books.
+pub(super) struct Came {
+    pub outcome: Outcome,
+    /// If the body was read.
+    pub asked: Option<Asked>,
+    /// Limits that would have refused it, were they not audited only.
+    pub audit: Guards,
+    /// The limit or budget that had no room.
+    pub refused_by: Option<&'static str>,
+    /// Where the client got another than Envoy says.
+    pub status: Option<u64>,
+    /// The label of whoever was asked, if anybody was.
+    pub provider: Option<String>,
+    pub sent: Option<Sent>,
+    pub bill: Bill,
+    pub settlement: Option<Settlement>,
+    pub experience: Option<Experience>,
+}
+
+/// Of a request that was sent on.
+pub(super) struct Sent {
+    pub reserved: NanoUsd,
+    /// Nanoseconds until the answer's first byte, and until its first output.
+    pub first_byte: Option<u64>,
+    pub first_output: Option<u64>,
+    /// The label of the model that was asked last.
+    pub model: Option<String>,
+}
+
+impl Came {
+    pub(super) fn of(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            asked: None,
+            audit: Guards::default(),
+            refused_by: None,
+            status: None,
+            provider: None,
+            sent: None,
+            bill: Bill::default(),
+            settlement: None,
+            experience: None,
+        }
+    }
+}
+
+pub struct Closed {
+    pub settlement: Option<Settlement>,
+    pub experience: Option<Experience>,
+    pub record: Record,
+}
+
+impl Exchange {
+    /// The stream is over, however it ended.
+    pub fn close(self, policy: &Policy, ending: &Ending, now: UnixNanos) -> Closed {
+        let Self { started, schema, mut labels, cut, request_id, phase, .. } = self;
+        let Came { outcome, asked, audit, refused_by, status, provider, sent, bill, settlement, experience } =
+            match phase {
+                Phase::Refused(refused) => {
+                    let Refused { outcome, limit, asked, audit } = *refused;
+                    Came { asked, audit, refused_by: limit, ..Came::of(outcome) }
+                }
+                Phase::Early(outcome) => {
+                    let provider = ending.cluster.as_deref().map(|cluster| policy.provider(Some(cluster)));
+                    let label = provider.map(|provider| provider.map_or(OTHER, |provider| &provider.name).to_owned());
+                    Came { provider: label, ..Came::of(outcome) }
+                }
+                Phase::Reading(_) | Phase::Deciding => Came::of(ending::unread(ending)),
+                Phase::Open(open) => open.close(policy, ending, started, now),
+            };
+        let Asked { model: model_asked, chosen, stream } =
+            asked.unwrap_or(Asked { model: String::new(), chosen: None, stream: false });
+        if let Some(provider) = provider {
+            labels.provider = provider.into();
+        }
+        let admitted = sent.is_some();
+        let (mut reserved, mut first_byte_ms, mut first_token_ms) = (NanoUsd::ZERO, None, None);
+        if let Some(Sent { reserved: held, first_byte, first_output, model }) = sent {
+            reserved = held;
+            first_byte_ms = first_byte.map(|nanos| nanos / 1_000_000);
+            first_token_ms = first_output.map(|nanos| nanos / 1_000_000);
+            labels.model = model.map_or(labels.model, Into::into);
+        }
+        let record = Record {
+            labels,
+            outcome,
+            started,
+            request_id,
+            api: schema.name,
+            model_asked,
+            model_chosen: chosen.unwrap_or_default(),
+            stream,
+            status: status.unwrap_or(ending.status),
+            attempts: ending.attempts,
+            bill,
+            reserved,
+            refused_by,
+            audit,
+            left_out: cut.left_out,
+            duration_ms: now.since(started) / 1_000_000,
+            first_byte_ms,
+            first_token_ms,
+            admitted,
+        };
+        Closed { settlement, experience, record }
+    }
+}
+
+impl Open {
+    /// What was reserved for a request that was never sent on is given back, with its places in the windows.
+    fn given_back(self, outcome: Outcome) -> Came {
+        let Self { tenant, reservation, asked, audit, .. } = self;
+        let settlement = Settlement { tenant, reservation, cost: NanoUsd::ZERO, tokens: Tokens(0), withdrawn: true };
+        Came { asked: Some(asked), audit, settlement: Some(settlement), ..Came::of(outcome) }
+    }
+
+    /// What the exchange came to: the last thing that happens to a reservation.
+    pub(super) fn close(self, policy: &Policy, ending: &Ending, started: UnixNanos, now: UnixNanos) -> Came {
+        if let Some((outcome, refused_by)) = self.withdrawn {
+            let status = Some(outcome.status().into());
+            return Came { refused_by, status, ..self.given_back(outcome) };
+        }
+        if self.answer.is_none()
+            && let Some(outcome) = ending.unsent()
+        {
+            return self.given_back(outcome);
+        }
+        let provider = policy.provider(ending.cluster.as_deref());
+        let leg = self.leg(policy, ending.cluster.as_deref());
+        let sent = Sent {
+            reserved: self.reservation.cost,
+            first_byte: self.answer.as_ref().and_then(|answer| answer.first_byte).map(|at| at.since(started)),
+            first_output: self.answer.as_ref().and_then(|answer| answer.first_output).map(|at| at.since(started)),
+            model: leg.map(|leg| leg.label.clone()),
+        };
+        let provider_name = provider.map_or(OTHER, |provider| &provider.name).to_owned();
+        let charged = provider.map_or(ReportedCost::Compare, |provider| provider.reported_cost);
+        let tariff = leg.map(|leg| Rc::clone(&leg.tariff)).unwrap_or_default();
+        let request = Request {
+            most_output: self.most_output,
+            items: self.items,
+            stream: self.asked.stream,
+            background: self.schema.background,
+            detached: self.detached,
+            reports: self.schema.always_reports(),
+            ..Request::default()
+        };
+        let request = leg.map_or(request, |leg| request.at(leg, &self.input));
+        let sent_at = began(&self.reservation, ending.failed.iter().filter(|failed| failed.number < ending.attempts));
+        let failed_attempts = self.failed(policy, ending, &request);
+        let mut account_refusals = self.account_refusals(policy, ending);
+        let Weighed { outcome, evidence, read, experience } = match self.answer {
+            Some(Answer { refused: Some(status), .. }) => {
+                account_refusals.push((provider_name.clone(), status));
+                Weighed::without_answer(Outcome::ProviderUnavailable, Evidence::AccountRefused)
+            }
+            Some(answer) => answer.weighed(self.schema, ending, &self.input, &request, [sent_at, now]),
+            None => Weighed::without_answer(unanswered(ending), ending.left_under_way(now.since(sent_at))),
+        };
+        let charge = evidence.charge(&request);
+        let (usage, usage_source) = (charge.usage(), charge.source());
+        let Read { model, service_tier, provider_cost, usage_mismatch } = read;
+        let ours = match service_tier.as_deref() {
+            Some(served) => tariff.cost(&usage, Some(served)),
+            None => tariff.cost_unserved(&usage, self.service_tier.as_deref()),
+        };
+        let believes = provider_cost.is_none_or(|theirs| is_near(theirs, ours));
+        let cost = match (&charge, provider_cost, charged) {
+            (Charge::Nothing, ..) => NanoUsd::ZERO,
+            (Charge::Reported(_), Some(theirs), ReportedCost::Charge) if believes => theirs,
+            _ => ours,
+        };
+        let usage_implausible =
+            matches!(charge, Charge::Implausible(_)) || (charged == ReportedCost::Charge && !believes);
+        // Providers round, too; and an estimate is no price to hold theirs against.
+        let provider_cost_differs =
+            usage_source == UsageSource::Reported && provider_cost.is_some_and(|theirs| theirs.0.abs_diff(ours.0) > 1);
+        let bill = Bill {
+            model,
+            usage,
+            usage_source,
+            usage_mismatch,
+            usage_implausible,
+            usage_unreported: matches!(charge, Charge::Unreported(_)),
+            service_tier,
+            cost,
+            failed_attempts,
+            account_refusals,
+            provider_cost,
+            provider_cost_differs,
+        };
+        let settlement = Settlement {
+            tenant: self.tenant,
+            reservation: self.reservation,
+            cost: bill.charged(),
+            tokens: bill.tokens(),
+            withdrawn: false,
+        };
+        Came {
+            asked: Some(self.asked),
+            audit: self.audit,
+            provider: Some(provider_name),
+            sent: Some(sent),
+            bill,
+            settlement: Some(settlement),
+            experience,
+            ..Came::of(outcome)
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What was read of an answer, and what that proves.
+
+use super::super::charge::{Answered, Evidence, Request};
+use super::super::ending::{Ending, answered};
+use super::super::input::Input;
+use super::super::{Answer, Leg};
+use crate::llm::estimate;
+use crate::llm::estimate::experience::Experience;
+use crate::llm::meter::Reading;
+use crate::llm::schema::Schema;
+use crate::llm::usage::Reported;
+use crate::outcome::Outcome;
+use crate::units::{NanoUsd, Tokens, UnixNanos};
+
+impl Request {
+    /// The same, where this leg leads.
+    pub(super) fn at(self, leg: &Leg, input: &Input) -> Self {
+        let likely_input = input.likely(leg);
+        let shown_input = input.shown(leg);
+        let request = Self {
+            likely_input,
+            most_input: shown_input.plus(input.hidden(leg, shown_input)),
+            shown_input,
+            density: leg.density,
+            hidden_input: input.explains(leg),
+            ..self
+        };
+        if request.hidden_input == Tokens(0) {
+            return request;
+        }
+        let [brought_each, brought] = input.brought(leg, likely_input);
+        Self { brought_each, brought, ..request }
+    }
+}
+
+impl Answer {
+    /// What was read of it, and what that proves.
+    pub(super) fn weighed(
+        self,
+        schema: &'static Schema,
+        ending: &Ending,
+        input: &Input,
+        request: &Request,
+        [sent, now]: [UnixNanos; 2],
+    ) -> Weighed {
+        let Self { status, meter, length, first_byte, first_output, .. } = self;
+        let (stream, non_streaming) = (request.stream, !request.stream && !meter.is_stream());
+        let Reading {
+            mut reported,
+            cost,
+            model,
+            service_tier,
+            generated,
+            error,
+            is_blank,
+            accepted,
+            finished,
+            uncounted,
+            stray,
+        } = meter.read();
+        // What has no output, and is none, has not even an output of nothing.
+        if is_blank || (error && reported.says_nothing(schema.contract)) {
+            reported = Reported::default();
+        }
+        let error = error || (is_blank && ending.flags == 0 && status < 400);
+        let is_final = reported.is_whole() && (finished || !stream || (ending.flags == 0 && uncounted == 0));
+        let outcome = answered(ending, status, error, is_final);
+        let shown = estimate::output(schema, generated, stream, error, request.density);
+        let seen = estimate::seen(generated, request.density);
+        let elapsed = now.since(sent);
+        let is_plausible = !reported.within(&request.most(seen, elapsed)).implausible;
+        let experience = if is_final && is_plausible && input.is_plain() {
+            let usage = reported.usage(Tokens::default, Tokens::default);
+            // An answer in one piece is written before it is sent, however slowly it is read.
+            let took = first_byte.filter(|_| non_streaming).map_or(elapsed, |at| at.since(sent));
+            Experience::of(&input.sizes, generated, non_streaming, shown, request.likely_input, &usage, took)
+        } else {
+            None
+        };
+        let answered = Answered {
+            status,
+            reported,
+            is_final,
+            shown,
+            seen,
+            stray: request.density.output.tokens(stray),
+            silent: first_output.unwrap_or(now).since(sent),
+            elapsed,
+            uncounted,
+            error,
+            non_streaming,
+            broke_off: ending.flags != 0,
+            length,
+            success: outcome == Outcome::Success,
+            accepted,
+        };
+        let usage_mismatch = is_final && reported.mismatch;
+        let read = Read { model: model.unwrap_or_default(), service_tier, provider_cost: cost, usage_mismatch };
+        Weighed { outcome, evidence: Evidence::Answered(answered), read, experience }
+    }
+}
+
+/// What is known of an answer, and what its ending is called.
+pub(super) struct Weighed {
+    pub outcome: Outcome,
+    pub evidence: Evidence,
+    pub read: Read,
+    pub experience: Option<Experience>,
+}
+
+/// What an answer says beside its usage.
+#[derive(Default)]
+pub(super) struct Read {
+    pub model: String,
+    pub service_tier: Option<String>,
+    pub provider_cost: Option<NanoUsd>,
+    pub usage_mismatch: bool,
+}
+
+impl Weighed {
+    pub(super) fn without_answer(outcome: Outcome, evidence: Evidence) -> Self {
+        Self { outcome, evidence, read: Read::default(), experience: None }
+    }
+}
+
+/// A provider's own figure is believed up to ten times ours, or down to a tenth. Where ours is nothing, there is no price to
+/// hold it against: then up to what no answer costs.
+pub(super) fn is_near(theirs: NanoUsd, ours: NanoUsd) -> bool {
+    const MOST_UNPRICED: NanoUsd = NanoUsd(100_000_000_000);
+    match ours {
+        NanoUsd::ZERO => theirs <= MOST_UNPRICED,
+        _ => theirs.0 <= ours.0.saturating_mul(10) && ours.0 <= theirs.0.saturating_mul(10).saturating_add(10),
+    }
+}
