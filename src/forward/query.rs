@@ -73,7 +73,9 @@ pub fn rebuilt(
         let of_api = PARAMETERS.iter().chain(stored).find(|Parameter(of, known, ..)| *of == dialect && is_it(known));
         let of_operator = || more.iter().map(String::as_str).find(|known| is_it(known));
         let (known, passes) = match of_api {
-            Some(Parameter(_, known, _, QueryValue::Item)) if seen.contains(known) => (None, plain(value, &QueryValue::Item)),
+            Some(Parameter(_, known, _, QueryValue::Item)) if seen.contains(known) => {
+                (None, plain(value, &QueryValue::Item))
+            }
             Some(Parameter(_, known, _, allowed)) => (Some(*known), plain(value, allowed)),
             None => (of_operator(), of_operator().and_then(|_| whole(value))),
         };
@@ -102,7 +104,9 @@ fn plain(value: &str, allowed: &QueryValue) -> Option<String> {
     let value = String::from_utf8(decoded(value.as_bytes())).ok()?;
     let passes = match allowed {
         QueryValue::OneOf(known) => known.contains(&value.as_str()),
-        QueryValue::Plain | QueryValue::Item => value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)),
+        QueryValue::Plain | QueryValue::Item => {
+            value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+        }
     };
     passes.then_some(value)
 }

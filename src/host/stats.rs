@@ -12,7 +12,7 @@ use crate::record::Record;
 use crate::record::metric::Metric;
 use crate::record::series::{self as counted, Sink};
 use proxy_wasm::hostcalls;
-use series::{Series, LabelValue};
+use series::{LabelValue, Series};
 use std::cell::{Cell, RefCell};
 
 #[cfg(target_arch = "wasm32")]

@@ -33,10 +33,10 @@ impl Leases {
         }
         let keep = lease_seconds.min(LONGEST_SECONDS).div_ceil(SLOT_SECONDS);
         let slot = slot_of(now).max(self.head);
-        // The ring's index wraps every 32 minutes: a slot number is its position relative to the old head.
-        for (position, sum) in self.sums.iter_mut().enumerate() {
-            let number = number_at(self.head, position);
-            if slot.saturating_sub(number) > keep {
+        // What the ring holds is of the old head and the 31 minutes before it.
+        let lapsed = slot.saturating_sub(keep).min(self.head.saturating_add(1));
+        for number in self.head.saturating_sub(RING - 1)..lapsed {
+            if let Some(sum) = self.sums.get_mut(index(number)) {
                 *sum = NanoUsd::ZERO;
             }
         }

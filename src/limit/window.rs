@@ -97,14 +97,16 @@ impl Window {
             *self = Self { head: slot, ..Self::default() };
             return;
         }
+        let mut place = index(self.head);
         for _ in 0..passed {
-            self.head = self.head.saturating_add(1);
-            self.clear(self.head);
+            place = if place.saturating_add(1) == SLOTS { 0 } else { place.saturating_add(1) };
+            self.clear(place);
         }
+        self.head = self.head.max(slot);
         // Those after it are younger than the window is long, whenever in them something came.
         let oldest = self.head.saturating_sub(PARTS);
         if self.get(oldest) > 0 && self.lapses(span, oldest) <= now.0 {
-            self.clear(oldest);
+            self.clear(index(oldest));
         }
     }
 
@@ -118,10 +120,9 @@ impl Window {
         }
     }
 
-    fn clear(&mut self, slot: u64) {
-        self.put(slot, 0);
-        if let Some(place) = self.latest.get_mut(index(slot)) {
-            *place = [0; 2];
+    fn clear(&mut self, place: usize) {
+        if let (Some(count), Some(latest)) = (self.counts.get_mut(place), self.latest.get_mut(place)) {
+            (*count, *latest) = ([0; 4], [0; 2]);
         }
     }
 

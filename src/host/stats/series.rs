@@ -4,7 +4,7 @@
 //! and its id kept. A request counts in a dozen series: label values are looked up once and are numbers from then on,
 //! so that finding an id neither builds a name nor hashes one. Values come from the configuration, which bounds both maps.
 
-use crate::record::metric::{StatKind, LABELS, Metric};
+use crate::record::metric::{LABELS, Metric, StatKind};
 use hashbrown::HashMap;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::MetricType;

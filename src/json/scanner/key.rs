@@ -1,6 +1,6 @@
 //! Keys: where in the shape the value behind one stands.
 
-use super::{Nesting, InShape, Progress};
+use super::{InShape, Nesting, Progress};
 use crate::json::{Field, OTHERS, words};
 
 impl<K> Progress<K> {

@@ -1,7 +1,7 @@
 //! Values: containers as they open and close, words and numbers, whole in a piece or not.
 
 use super::number::{self, Digits, NumberPart};
-use super::{Expected, Nesting, InShape, Progress, Rest, Scanner, Token};
+use super::{Expected, InShape, Nesting, Progress, Rest, Scanner, Token};
 use crate::json::{Container, Field, Found, Hit, MAX_DEPTH, MAX_TEXT, Why, words};
 
 impl<K: Copy> Scanner<K> {
