@@ -309,6 +309,11 @@ const BUILT_IN: [(&str, &str, Option<bool>); 47] = [
     ("**/api/embed", "ollama_embed", None),
 ];
 
+/// As they are written: those that are metered, and those that cost nothing.
+pub fn written() -> impl Iterator<Item = &'static str> {
+    BUILT_IN.iter().map(|(path, ..)| *path).chain(FREE.iter().map(|(_, path, ..)| *path))
+}
+
 /// The paths of the providers' own documentation.
 pub fn built_in() -> Vec<Route> {
     let route = |(path, schema, streams): (&str, &str, Option<bool>)| {

@@ -405,8 +405,8 @@ impl Request {
             Piece::Picture => &mut items.tool_images,
         };
         let most = tool.most.into_iter().chain(self.all_calls).min();
-        let uses = count.saturating_add(piece.uses(most));
-        *count = self.all_calls.map_or(uses, |all| uses.min(all));
+        let uses = count.saturating_add(piece.uses(most).saturating_mul(tool.makes));
+        *count = self.all_calls.map_or(uses, |all| uses.min(all.saturating_mul(tool.makes)));
         if tool.is_uncounted() {
             items.uncounted_searches = items.uncounted_searches.saturating_add(1);
         }
@@ -427,5 +427,7 @@ impl Request {
     }
 }
 
+#[cfg(test)]
+mod levers;
 #[cfg(test)]
 mod tests;

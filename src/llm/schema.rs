@@ -195,6 +195,9 @@ pub enum Asked {
     ToolTokens,
     /// Another model that works inside of it.
     ToolModel,
+    /// How many pictures it makes in one, and whether that moves.
+    ToolFrames,
+    ToolFormat,
     /// Where it runs.
     ToolPlace,
     /// Whether it is used at all.
@@ -341,6 +344,9 @@ impl BoundField {
         }
     }
 }
+
+/// Of a moving picture, where the request doesn't say.
+pub const FRAMES: u64 = 9;
 
 pub static ALL: [&Schema; 20] = [
     &openai::GATEWAY_CHAT,

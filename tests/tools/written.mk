@@ -18,8 +18,10 @@ check-prometheus: $(PROMTOOL) ## Scrape configuration, rules and alerts through 
 	@[ ! -x $(PROMTOOL) ] || $(PROMTOOL) test rules tests/tools/prometheus/alerts.test.yml
 
 .PHONY: check-shapes
-check-shapes: checker $(VENV)/tests.stamp ## Every count in the types of seven official SDKs is in a table of the filter, or ignored for a reason
+check-shapes: checker $(VENV)/tests.stamp ## Every count and every parameter in the types of seven official SDKs is in a table of the filter, or listed with a reason
 	@$(VENV)/bin/python tests/tools/shapes.py $(CHECK)
+	@$(VENV)/bin/python tests/tools/parameters.py $(CHECK)
+	@$(VENV)/bin/python tests/tools/invented.py $(CHECK)
 
 .PHONY: istio
 istio: $(PILOT) ## Hold the manifests against the schemas that Istio and Envoy Gateway publish, and write what Istio's pilot makes of them

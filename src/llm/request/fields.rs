@@ -14,7 +14,7 @@ use crate::kept::Id;
 use crate::llm::estimate::Sizes;
 use crate::llm::form;
 use crate::llm::hidden::Hidden;
-use crate::llm::schema::{Asked, Item, Medium, Schema};
+use crate::llm::schema::{Asked, FRAMES, Item, Medium, Schema};
 use crate::name;
 use crate::units::Tokens;
 
@@ -73,8 +73,6 @@ enum Kind {
 const MOST_REFERENCES: usize = 1_000;
 
 const BY_HEADER: &str = "left out of a form: a header says it";
-/// Of a moving picture, where the request doesn't say.
-const FRAMES: u64 = 9;
 
 impl Fields {
     pub(super) const NONE: Self = Self {
@@ -283,6 +281,8 @@ impl Fields {
             | Asked::ToolMost
             | Asked::ToolTokens
             | Asked::ToolModel
+            | Asked::ToolFrames
+            | Asked::ToolFormat
             | Asked::ToolPlace
             | Asked::ToolMode
             | Asked::AllToolsMost => self.tools.hit(schema.dialect, hit)?,

@@ -44,11 +44,14 @@ static RESULT: &[Field<Asked>] = part! {
     ]
 };
 
+static JOINING: [Field<Asked>; 1] = [object("definition", Asked::Tools, &TOOLS_INSIDE)];
+
 pub(super) static BLOCK: &[Field<Asked>] = part! {
     [
     KIND,
     // A tool that joins in the middle.
-    path("tool", &[object("definition", Asked::Tools, &TOOLS_INSIDE)]),
+    path("tool", &JOINING),
+    path("tool_changes", &[path("tool", &JOINING)]),
     object("source", Asked::Source, SOURCE),
     parts("content", RESULT),
     // Of what is put into a container.
