@@ -60,9 +60,9 @@ impl Dialect for Pieces {
                 }
                 whole.to_string().into_bytes()
             }
-            _ => {
-                json!({"embedding": vec![0.25; 256], "inputTextTokenCount": answer.prompt_tokens}).to_string().into_bytes()
-            }
+            _ => json!({"embedding": vec![0.25; 256], "inputTextTokenCount": answer.prompt_tokens})
+                .to_string()
+                .into_bytes(),
         }
     }
 }
