@@ -1,5 +1,6 @@
 //! The tables of the APIs, as JSON: which fields of a request and of an answer the filter knows, by their paths.
 
+use nexus_ai_gateway::forward::betas;
 use nexus_ai_gateway::json::{Field, OTHERS};
 use nexus_ai_gateway::llm::{path, schema, tools};
 use serde_json::{Map, Value, json};
@@ -17,6 +18,7 @@ pub fn tables() -> Value {
     json!({
         "apis": schema::ALL.into_iter().map(table).collect::<Map<_, _>>(),
         "anywhere": paths(&schema::CACHING),
+        "betas": betas::ANTHROPIC.names().collect::<Vec<_>>(),
         "tools": {"": kinds, "gemini": kinds_of_gemini},
         "paths": path::written().collect::<Vec<_>>(),
     })

@@ -24,6 +24,7 @@ INVENTED = [
     ("openai/types/completion_usage.py", "class CompletionUsage(BaseModel):", "    new_chat_tokens: int = 0"),
     ("anthropic/types/message_create_params.py", "class MessageCreateParamsBase(TypedDict, total=False):", "    new_in_messages: int"),
     ("anthropic/types/beta/beta_web_search_tool_20260318_param.py", "class BetaWebSearchTool20260318Param(TypedDict, total=False):", "    new_in_tool: int"),
+    ("anthropic/types/anthropic_beta_param.py", "    Literal[", '        "new-beta-2027-01-01",'),
     ("anthropic/types/usage.py", "class Usage(BaseModel):", "    new_message_tokens: int = 0"),
     ("google/genai/types.py", "class GenerateContentConfig(_common.BaseModel):", "  new_in_config: Optional[int] = None"),
     ("google/genai/types.py", "class Part(_common.BaseModel):", "  new_in_part: Optional[int] = None"),
@@ -33,7 +34,7 @@ INVENTED = [
     ("mistralai/client/models/chatcompletionrequest.py", "class ChatCompletionRequest(BaseModel):", "    new_in_mistral: Optional[int] = None"),
     ("ollama/_types.py", "class Options(SubscriptableBaseModel):", "  new_option: Optional[int] = None"),
 ]
-NAMES = ["new_in_chat", "new_in_search", "tools.new_model", "new_chat_tokens", "new_in_messages", "new_in_tool", "new_message_tokens"]
+NAMES = ["new_in_chat", "new_in_search", "tools.new_model", "new_chat_tokens", "new_in_messages", "new-beta", "new_in_tool", "new_message_tokens"]
 NAMES += ["newInConfig", "newInPart", "newSearch", "new_cohere_tokens", "new_in_format", "new_in_mistral", "new_option", "newAtAws"]
 
 

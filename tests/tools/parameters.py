@@ -29,6 +29,7 @@ import ollama._types as ollama
 import pydantic
 import pydantic.alias_generators
 import typing_extensions
+from anthropic.types import anthropic_beta_param
 from anthropic.types import message_create_params as messages
 from anthropic.types.beta import message_create_params as beta_messages
 from google.genai._gaos.types.interactions import createagentinteraction, createmodelinteraction
@@ -218,6 +219,12 @@ class Ruler:
             if VERSION.sub("", word).replace("_", "").lower() not in known and word.replace("_", "").lower() not in known:
                 self.wrong.add(f"{api}: a tool of the kind `{word}` of {who} is in no table of src/llm/tools.rs")
 
+    def hold_betas(self, flags):
+        for flag in flags:
+            self.seen += 1
+            if re.sub(r"-\d{4}-\d{2}-\d{2}$", "", flag) not in self.tables["betas"]:
+                self.wrong.add(f"anthropic-beta: `{flag}` is in no table of src/forward/betas.rs")
+
     def of_list(self):
         """The list is no longer than it must be, and has reasons."""
         for api, places in self.listed.items():
@@ -237,6 +244,8 @@ def main(check_config, write=None):
     ruler = Ruler(tables, listed)
     for who, api, path, words in sent():
         ruler.hold(who, api, path, words)
+    flags = [kind for kind in parts(anthropic_beta_param.AnthropicBetaParam) if typing.get_origin(kind) is typing.Literal]
+    ruler.hold_betas(flag for kind in flags for flag in typing.get_args(kind))
     ruler.of_list()
     if write:
         for (api, place), names in ruler.missing.items():
