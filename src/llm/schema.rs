@@ -323,6 +323,9 @@ pub enum Fact {
     Container,
     /// A search that was made: each different one counts.
     Query,
+    /// Which call of a hosted tool a block answers, and what that found, by its kind.
+    Served,
+    Found,
 }
 
 /// How a provider of OpenAI's API wants the bound on the output to be called: newer models of OpenAI refuse

@@ -202,6 +202,10 @@ impl Seen {
             (Fact::Query, Found::Text { text, .. }) => {
                 self.calls.get_or_insert_default().query(text, &mut self.counts);
             }
+            (Fact::Served, _) => self.calls.get_or_insert_default().served(),
+            (Fact::Found, Found::Text { text: "web_search_result", .. }) => {
+                self.calls.get_or_insert_default().found(&mut self.counts);
+            }
             _ => {}
         }
     }

@@ -11,6 +11,7 @@ use super::value::{NAME, count, flag, id, name, once, said};
 use super::{Behind, Cut, Invalid, Nest, Place, SLOTS, Said, Written};
 use crate::json::{Container, Found, Hit};
 use crate::kept::Id;
+use crate::llm::brings::SOUND_ELSEWHERE;
 use crate::llm::estimate::Sizes;
 use crate::llm::form;
 use crate::llm::hidden::Hidden;
@@ -248,7 +249,7 @@ impl Fields {
                 once("inputImage", hit, false)?;
                 if let Found::Size(size) = hit.found {
                     self.pictures = self.pictures.saturating_add(1);
-                    self.media().inline(Medium::Picture, size);
+                    self.media().by_the_piece(size);
                 }
             }
             Asked::Characters => {
@@ -354,6 +355,19 @@ impl Fields {
     #[cold]
     fn media(&mut self) -> &mut Media {
         self.media.get_or_insert_with(|| Box::new(Media::NONE))
+    }
+
+    /// Bytes of recordings. What a request of the kind points at, or doesn't show, is as long as it may be.
+    pub(super) fn sound_bytes(&self, schema: &Schema, is_form: bool) -> u64 {
+        if !schema.takes_forms || schema.item.is_some() {
+            return 0;
+        }
+        let media = self.media.as_deref();
+        let elsewhere = media.is_some_and(|media| media.whole.is_some());
+        match media.map_or(0, |media| media.sound_bytes) {
+            0 if is_form || elsewhere => SOUND_ELSEWHERE,
+            bytes => bytes,
+        }
     }
 
     /// What the body has beside text, and what it only points at.

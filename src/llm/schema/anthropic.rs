@@ -142,10 +142,11 @@ static BLOCK_ANSWERED: [Field<Fact>; 16] = [
     object("input", Fact::Arguments, &[]),
     known("type"),
     known("id"),
-    known("tool_use_id"),
+    object("tool_use_id", Fact::Served, &[]),
     known("signature"),
     known("data"),
-    known("content"),
+    // Each block of what a search found is a search: a stream tells their number only at its end.
+    path("content", &[value("type", Fact::Found)]),
     known("citations"),
     known("caller"),
     known("file_id"),

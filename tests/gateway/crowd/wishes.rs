@@ -121,7 +121,12 @@ const LEVERS: [(&str, Wording); COUNT as usize] = [
     ("responses: code", |thrown, dice| {
         called(thrown, json!({"type": "code_interpreter", "container": {"type": "auto"}}), dice)
     }),
-    ("responses: pictures", |thrown, dice| called(thrown, json!({"type": "image_generation"}), dice)),
+    ("responses: pictures", |thrown, dice| {
+        // A request that bounds nothing is reserved for two.
+        let Words { sim, .. } = responses(thrown, json!({}));
+        let sim = format!("{sim}; calls={}", dice.between(1, 2));
+        Words { sim, ..called(thrown, json!({"type": "image_generation"}), dice) }
+    }),
     ("responses: tier", |thrown, _| responses(thrown, json!({"service_tier": "flex"}))),
     ("responses: background", |thrown, _| {
         // As much as it may: what nobody waits for is charged at its bound.

@@ -107,6 +107,10 @@ pub const PRICES: &[(&str, Rates)] = &[
     ("gemini-2.5-flash", Rates::new(300_000, 75_000, 2_500_000).searching(0, 35_000_000_000)),
     ("amazon.nova-lite-v1:0", Rates::new(60_000, 15_000, 240_000)),
     ("llama3.2", Rates::new(100_000, 100_000, 400_000)),
+];
+
+/// Those that are sold by the piece.
+const BY_THE_PIECE: &[(&str, Rates)] = &[
     ("dall-e-3", Rates::new(0, 0, 0).drawing(40_000_000_000)),
     ("whisper-1", Rates::new(0, 0, 0).hearing(100_000_000)),
     ("tts-1", Rates::new(0, 0, 0).speaking(15_000_000)),
@@ -147,14 +151,14 @@ pub fn price_entries_with_tiers() -> Vec<Value> {
         entry["service_tiers"] = Value::Object(tiers.into_iter().collect());
         entry
     };
-    PRICES.iter().map(entry).collect()
+    PRICES.iter().chain(BY_THE_PIECE).map(entry).collect()
 }
 
 impl Rates {
     /// Whose model it is may stand before its name, as OpenRouter writes it.
     pub fn of(model: &str) -> Rates {
         let model = model.rsplit('/').next().unwrap_or(model);
-        PRICES.iter().find(|(name, _)| *name == model).map_or(DEFAULT_RATES, |(_, rates)| *rates)
+        PRICES.iter().chain(BY_THE_PIECE).find(|(name, _)| *name == model).map_or(DEFAULT_RATES, |(_, rates)| *rates)
     }
 
     /// Nano-USD of one request, rounded up once.

@@ -7,7 +7,7 @@ use crate::knobs::Knobs;
 use crate::request::Asked;
 
 /// A second of speech, in bytes of what is uploaded.
-const BYTES_OF_A_SECOND: u64 = 16_000;
+const BYTES_OF_A_SECOND: u64 = 10_000;
 const MEGABYTE: usize = 1_000_000;
 
 /// By the piece.
@@ -52,7 +52,7 @@ impl Tool {
         }
     }
 
-    /// The item of a response, of which the first call of a container opens it.
+    /// The item of a response.
     fn item(self, seed: u64, nth: usize) -> Value {
         match self {
             Self::WebSearch => json!({
@@ -65,7 +65,7 @@ impl Tool {
             }),
             Self::Code => json!({
                 "id": format!("ci_{seed:x}_{nth}"), "type": "code_interpreter_call", "status": "completed",
-                "code": "1 + 1", "container_id": format!("cntr_{seed:x}_{nth}"), "outputs": [],
+                "code": "1 + 1", "container_id": format!("cntr_{seed:x}"), "outputs": [],
             }),
             Self::Picture => json!({
                 "id": format!("ig_{seed:x}_{nth}"), "type": "image_generation_call", "status": "completed",
@@ -105,6 +105,8 @@ pub struct Basket {
     pub background: bool,
     /// The conversation is compacted before it is answered.
     pub compacts: bool,
+    /// All searches of an answer cost what one does: Gemini's, before its third generation.
+    once: bool,
 }
 
 impl Basket {
@@ -138,18 +140,25 @@ impl Basket {
             at_once,
             tier: tier.map(str::to_lowercase).filter(|tier| matches!(&**tier, "priority" | "flex")),
             background: api == Api::Responses && body.get("background") == Some(&json!(true)),
+            once: asked.path.contains("gemini-2"),
             compacts: edits.into_iter().flatten().any(compacting),
         }
     }
 
     /// What is bought call by call.
     pub fn called(&self) -> Sold {
-        self.calls.iter().fold(Sold::default(), |sum, call| sum.plus(call.sold()))
+        let sum = self.items(0).into_iter().fold(Sold::default(), |sum, (_, sold)| sum.plus(sold));
+        Sold { web_searches: if self.once { sum.web_searches.min(1) } else { sum.web_searches }, ..sum }
     }
 
-    /// Each call as the item of a response, and what it buys.
+    /// Each call as the item of a response, and what it buys. All code runs in one container, which the first call opens.
     pub fn items(&self, seed: u64) -> Vec<(Value, Sold)> {
-        self.calls.iter().enumerate().map(|(nth, call)| (call.item(seed, nth), call.sold())).collect()
+        let mut opened = false;
+        let item = |(nth, call): (usize, &Tool)| {
+            let is_again = *call == Tool::Code && std::mem::replace(&mut opened, true);
+            (call.item(seed, nth), if is_again { Sold::default() } else { call.sold() })
+        };
+        self.calls.iter().enumerate().map(item).collect()
     }
 
     pub fn web_searches(&self) -> u64 {
@@ -202,7 +211,7 @@ mod tests {
     fn each_call_of_a_hosted_tool_is_bought_below_what_the_request_allows() {
         let tools = json!([{"type": "web_search"}, {"type": "file_search"}, {"type": "code_interpreter"}, {"type": "function"}]);
         let bought = |body: &Value, calls: u64| basket(Api::Responses, body, calls).called();
-        let expected = Sold { web_searches: 2, file_searches: 2, containers: 2, ..Sold::default() };
+        let expected = Sold { web_searches: 2, file_searches: 2, containers: 1, ..Sold::default() };
         assert_eq!(bought(&json!({"tools": tools}), 2), expected);
         assert_eq!(
             bought(&json!({"tools": tools, "max_tool_calls": 1}), 2),

@@ -50,11 +50,12 @@ fn searched(answer: &Answer, mut counts: Value) -> Value {
     counts
 }
 
-/// Each search as a block of the answer.
+/// What each search found, as a block of the answer.
 fn searches(answer: &Answer) -> Vec<(Value, Sold)> {
+    let found =
+        json!({"type": "web_search_result", "url": "https://x/", "title": "Rivers", "encrypted_content": "QUJD"});
     let block = |(call, sold): (Value, Sold)| {
-        let block =
-            json!({"type": "server_tool_use", "id": call["id"], "name": "web_search", "input": {"query": "books"}});
+        let block = json!({"type": "web_search_tool_result", "tool_use_id": call["id"], "content": [found, found]});
         (block, sold)
     };
     answer.calls().into_iter().map(block).collect()
