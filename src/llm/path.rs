@@ -309,9 +309,10 @@ const BUILT_IN: [(&str, &str, Option<bool>); 47] = [
     ("**/api/embed", "ollama_embed", None),
 ];
 
-/// As they are written: those that are metered, and those that cost nothing.
+/// What may be posted to, as it is written: what is metered, and what costs nothing.
 pub fn written() -> impl Iterator<Item = &'static str> {
-    BUILT_IN.iter().map(|(path, ..)| *path).chain(FREE.iter().map(|(_, path, ..)| *path))
+    let free = FREE.iter().filter(|(methods, ..)| methods.contains(&"POST")).map(|(_, path, ..)| *path);
+    BUILT_IN.iter().map(|(path, ..)| *path).chain(free)
 }
 
 /// The paths of the providers' own documentation.

@@ -22,6 +22,7 @@ check-prometheus: $(PROMTOOL) ## Scrape configuration, rules and alerts through 
 check-shapes: checker $(VENV)/tests.stamp ## Every count and every parameter in the types of seven official SDKs is in a table of the filter, or listed with a reason
 	@$(VENV)/bin/python tests/tools/shapes.py $(CHECK)
 	@$(VENV)/bin/python tests/tools/parameters.py $(CHECK)
+	@$(VENV)/bin/python tests/tools/paths.py $(CHECK)
 	@$(VENV)/bin/python tests/tools/invented.py $(CHECK)
 
 .PHONY: istio

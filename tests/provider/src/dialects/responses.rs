@@ -157,7 +157,7 @@ impl Dialect for Responses {
             Event::typed("response.output_item.done", &json!({"output_index": nth, "item": call})).selling(sold)
         });
         let searching: Vec<Event> = searching.collect();
-        let message = vec![
+        let message = [
             Event::typed("response.created", &json!({"response": begun, "sequence_number": 0})),
             Event::typed("response.in_progress", &json!({"response": begun, "sequence_number": 1})),
             Event::typed("response.output_item.added", &json!({"output_index": 0, "item": item, "sequence_number": 2})),
