@@ -106,6 +106,10 @@ TEST_THREADS ?= $(shell expr $$(nproc) + 1)
 e2e: $(WASM) $(IMAGE)/index.json $(REGISTRY) provider checker $(RATELIMIT) $(FUNC_E) $(ENVOY_PATH) $(PROMLINT) $(DEBIAN_STAMP) $(PROMETHEUS) $(VENV)/tests.stamp $(CLIENTS)/stamp $(GO_CLIENT) | need-rust ## End to end: func-e, real Envoy, the official SDKs, real servers
 	@$(with_envoy) CHECK=$(CHECK) RATELIMIT=$(RATELIMIT) IMAGE=$(IMAGE):$(VERSION) ORAS=$(ORAS) REGISTRY=$(REGISTRY) PYTHON=$(VENV)/bin/python CLIENTS=$(CLIENTS) GO_CLIENT=$(GO_CLIENT) PROMLINT=$(PROMLINT) DEBIAN=$(DEBIAN) PROMETHEUS=$(PROMETHEUS) RUST_TEST_THREADS=$(TEST_THREADS) cargo test $(LOCKED) --package gateway-tests $(TESTS)
 
+.PHONY: crowd
+crowd: ## 20,000 requests of all APIs and levers, one of ten leaving, against the ledger of the simulated provider (CROWD=… for another number)
+	@CROWD=$(or $(CROWD),20000) $(MAKE) e2e TESTS="-- --nocapture crowd::"
+
 # Twice as many busy loops as there are processors, so that each waits for the other two thirds of its time.
 STRESS := 2
 .PHONY: test-stress

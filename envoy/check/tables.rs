@@ -1,7 +1,8 @@
 //! The tables of the APIs, as JSON: which fields of a request and of an answer the filter knows, by their paths.
 
+use nexus_ai_gateway::forward::betas;
 use nexus_ai_gateway::json::{Field, OTHERS};
-use nexus_ai_gateway::llm::schema;
+use nexus_ai_gateway::llm::{path, schema, tools};
 use serde_json::{Map, Value, json};
 
 pub fn tables() -> Value {
@@ -13,7 +14,14 @@ pub fn tables() -> Value {
         });
         (schema.name.to_owned(), fields)
     };
-    Value::Object(schema::ALL.into_iter().map(table).collect::<Map<_, _>>())
+    let [kinds, kinds_of_gemini] = tools::kinds().map(Iterator::collect::<Vec<_>>);
+    json!({
+        "apis": schema::ALL.into_iter().map(table).collect::<Map<_, _>>(),
+        "anywhere": paths(&schema::CACHING),
+        "betas": betas::ANTHROPIC.names().collect::<Vec<_>>(),
+        "tools": {"": kinds, "gemini": kinds_of_gemini},
+        "paths": path::written().collect::<Vec<_>>(),
+    })
 }
 
 fn paths<K: Copy>(fields: &[Field<K>]) -> Vec<String> {

@@ -72,6 +72,7 @@ RATES = {
 ITEMS = {
     "requests_kcount": "request_usd",
     "rerank_searches_kcount": "search_unit_usd",
+    "storage_searches_kcount": "file_search_usd",
     "web_searches_kcount": "web_search_usd",
 }
 LICENCES = {

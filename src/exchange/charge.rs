@@ -90,6 +90,8 @@ pub(super) struct Request {
     pub detached: bool,
     /// The API always reports its usage.
     pub reports: bool,
+    /// It says only at the end of an answer what was searched for.
+    pub late: bool,
     pub density: Density,
 }
 
@@ -125,7 +127,7 @@ impl Request {
         Most {
             input: Side { believed: input, instead: self.most_input },
             output: Side { believed: output.times(rounds).plus(ADDED_OUTPUT), instead: self.most_output.max(seen) },
-            images: self.items.images.max(self.items.given_images),
+            images: self.items.images.max(self.items.given_images).max(self.items.tool_images),
             search_units: self.items.search_units,
         }
     }
@@ -180,10 +182,11 @@ impl Evidence {
         let usage = reported.usage(|| input, || output);
         // What is sold by the piece was asked for, and made before it was sent.
         let usage = Usage {
-            images: usage.images.max(request.items.images).max(request.items.given_images),
+            images: usage.images.max(request.items.images).max(request.items.given_images).max(hosted.tool_images),
+            audio_seconds: usage.audio_seconds.max(request.items.likely_seconds()),
             characters: request.items.characters,
             search_units: usage.search_units.max(request.items.search_units),
-            web_searches: usage.web_searches.max(hosted.web_searches).max(request.items.uncounted_searches),
+            web_searches: usage.web_searches.max(hosted.web_searches).max(request.items.unseen_searches(request.late)),
             file_searches: usage.file_searches.max(hosted.file_searches),
             container_sessions: usage.container_sessions.max(hosted.container_sessions),
             ..usage

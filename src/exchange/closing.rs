@@ -10,6 +10,7 @@ use super::ending::{self, Ending, unanswered};
 use super::{Answer, Asked, Exchange, Open, Phase, Refused};
 use crate::limit::{Guards, Reservation};
 use crate::llm::estimate::experience::Experience;
+use crate::llm::schema::Dialect;
 use crate::llm::usage::UsageSource;
 use crate::outcome::Outcome;
 use crate::policy::{OTHER, Policy, ReportedCost, TenantIx};
@@ -174,6 +175,7 @@ impl Open {
             background: self.schema.background,
             detached: self.detached,
             reports: self.schema.always_reports(),
+            late: self.schema.dialect == Dialect::Gemini,
             ..Request::default()
         };
         let request = leg.map_or(request, |leg| request.at(leg, &self.input));

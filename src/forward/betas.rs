@@ -123,6 +123,11 @@ const OPENAI_FLAGS: [(&str, Flag); 7] = [
 const VERSIONS: [(&str, Flag); 2] = [("2023-06-01", Harmless), ("2023-01-01", Harmless)];
 
 impl List {
+    /// All that are known, without their dates.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.flags.iter().map(|(name, _)| *name)
+    }
+
     /// `None`: a flag that no table knows.
     pub fn known(&self, flag: &[u8]) -> Option<Flag> {
         let is_version = |rest: &[u8]| match rest.strip_prefix(self.before_version) {

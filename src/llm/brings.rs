@@ -10,6 +10,8 @@ pub struct Items {
     pub search_units: u64,
     /// Of a text to be read out.
     pub characters: u64,
+    /// Of a recording that is to be written down.
+    pub sound_bytes: u64,
     /// Of hosted tools, at most.
     pub web_searches: u64,
     pub file_searches: u64,
@@ -17,6 +19,29 @@ pub struct Items {
     pub tool_images: u64,
     /// Searches that no answer tells of: those that the request asks for count.
     pub uncounted_searches: u64,
+}
+
+/// A second of speech, in bytes of the smallest files, and of common ones.
+const LEAST_OF_A_SECOND: u64 = 1_000;
+const USUAL_OF_A_SECOND: u64 = 8_000;
+/// What stands somewhere else is as long as transcripts of any provider may be: three hours.
+pub const SOUND_ELSEWHERE: u64 = 3 * 3_600 * LEAST_OF_A_SECOND;
+
+impl Items {
+    /// Searches that who left didn't see: one at least where an API says at the end what was searched for.
+    pub fn unseen_searches(&self, late: bool) -> u64 {
+        let late = if late { self.web_searches.min(1) } else { 0 };
+        self.uncounted_searches.max(late)
+    }
+
+    /// Seconds of the recording: at the most, and likely.
+    pub const fn most_seconds(&self) -> u64 {
+        self.sound_bytes.div_ceil(LEAST_OF_A_SECOND)
+    }
+
+    pub const fn likely_seconds(&self) -> u64 {
+        self.sound_bytes.div_ceil(USUAL_OF_A_SECOND)
+    }
 }
 
 /// What of a request's input a provider may write into a cache, at a rate of its own.

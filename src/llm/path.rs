@@ -309,6 +309,12 @@ const BUILT_IN: [(&str, &str, Option<bool>); 47] = [
     ("**/api/embed", "ollama_embed", None),
 ];
 
+/// What may be posted to, as it is written: what is metered, and what costs nothing.
+pub fn written() -> impl Iterator<Item = &'static str> {
+    let free = FREE.iter().filter(|(methods, ..)| methods.contains(&"POST")).map(|(_, path, ..)| *path);
+    BUILT_IN.iter().map(|(path, ..)| *path).chain(free)
+}
+
 /// The paths of the providers' own documentation.
 pub fn built_in() -> Vec<Route> {
     let route = |(path, schema, streams): (&str, &str, Option<bool>)| {

@@ -3,6 +3,7 @@
 //! Trade-off: the body stays in Envoy's buffer; what is kept here is a handful of values and where they stand, so a
 //! request of any size costs the same memory. Edits are splices at those places: nothing else of the body changes.
 
+mod characters;
 mod edit;
 mod fields;
 mod media;
@@ -11,6 +12,7 @@ mod tool;
 mod unknown;
 mod value;
 
+use characters::Characters;
 pub use edit::{Edit, spliced};
 use fields::Fields;
 use rates::Rates;
@@ -137,6 +139,7 @@ pub struct Request {
     documents: u64,
     pictures: u64,
     characters: u64,
+    sound_bytes: u64,
     /// Just behind the object's opening bracket.
     inside: u64,
     /// The object holds nothing else, so what is put into it ends without a comma.
@@ -187,7 +190,14 @@ pub struct RequestReader {
 #[expect(clippy::large_enum_variant, reason = "forms are rare, and the reader is boxed as a whole")]
 enum Source {
     Json(Scanner<Asked>),
+    /// Of a text that may be sold by the character.
+    Spoken(Box<Spoken>),
     Form(FormReader),
+}
+
+struct Spoken {
+    scanner: Scanner<Asked>,
+    characters: Characters,
 }
 
 /// What of the body's beginning has come: edits go behind the bracket.
@@ -205,10 +215,14 @@ impl RequestReader {
     /// A form is read as one where the API takes any; everything else is read as JSON.
     pub fn new(called: Called, content_type: Option<&[u8]>) -> Self {
         let form = content_type.filter(|_| called.schema.takes_forms).and_then(FormReader::new);
-        let source = form.map_or_else(
-            || Source::Json(Scanner::new(called.schema.request).in_any_case().anywhere(&CACHING)),
-            Source::Form,
-        );
+        let scanner = || Scanner::new(called.schema.request).in_any_case().anywhere(&CACHING);
+        let source = match form {
+            Some(form) => Source::Form(form),
+            None if called.schema.takes_forms => {
+                Source::Spoken(Box::new(Spoken { scanner: scanner(), characters: Characters::of("input") }))
+            }
+            None => Source::Json(scanner()),
+        };
         Self { called, source, before: Before::Bracket, inside: 0, fields: Fields::NONE }
     }
 
@@ -222,17 +236,20 @@ impl RequestReader {
             return;
         }
         let (fields, schema) = (&mut self.fields, self.called.schema);
-        match &mut self.source {
-            Source::Json(scanner) => {
-                if let Err(malformed) = scanner.feed(bytes, &mut |hit| fields.hit(schema, &hit)) {
-                    fields.fault.get_or_insert(Invalid::Json(malformed));
-                }
-                let begins = scanner.offset().saturating_sub(bytes.len() as u64);
-                fields.cut.iter_mut().for_each(|cut| cut.look_behind(begins, bytes));
-                self.beginning(bytes);
+        let scanner = match &mut self.source {
+            Source::Json(scanner) => scanner,
+            Source::Spoken(spoken) => {
+                spoken.characters.feed(bytes);
+                &mut spoken.scanner
             }
-            Source::Form(form) => form.feed(bytes, &mut |piece| fields.piece(schema, piece)),
+            Source::Form(form) => return form.feed(bytes, &mut |piece| fields.piece(schema, piece)),
+        };
+        if let Err(malformed) = scanner.feed(bytes, &mut |hit| fields.hit(schema, &hit)) {
+            fields.fault.get_or_insert(Invalid::Json(malformed));
         }
+        let begins = scanner.offset().saturating_sub(bytes.len() as u64);
+        fields.cut.iter_mut().for_each(|cut| cut.look_behind(begins, bytes));
+        self.beginning(bytes);
     }
 
     fn beginning(&mut self, mut bytes: &[u8]) {
@@ -257,12 +274,14 @@ impl RequestReader {
     /// The request, once its last byte has come; `body_bytes` is its length as received.
     pub fn finish(mut self, body_bytes: u64) -> Result<Request, Invalid> {
         let (fields, schema) = (&mut self.fields, self.called.schema);
+        let mut finish = |scanner: &mut Scanner<Asked>| match scanner.finish(&mut |hit| fields.hit(schema, &hit)) {
+            Err(malformed) => Err(Invalid::Json(malformed)),
+            Ok(()) if scanner.root_container() != Some(Container::Object) => Err(Invalid::NotAnObject),
+            Ok(()) => Ok(()),
+        };
         let ended = match &mut self.source {
-            Source::Json(scanner) => match scanner.finish(&mut |hit| fields.hit(schema, &hit)) {
-                Err(malformed) => Err(Invalid::Json(malformed)),
-                Ok(()) if scanner.root_container() != Some(Container::Object) => Err(Invalid::NotAnObject),
-                Ok(()) => Ok(()),
-            },
+            Source::Json(scanner) => finish(scanner),
+            Source::Spoken(spoken) => finish(&mut spoken.scanner),
             Source::Form(form) => form.finish().map_err(Invalid::Form),
         };
         if let Some(fault) = self.fields.fault {
@@ -271,6 +290,8 @@ impl RequestReader {
         ended?;
         let Self { inside, before, fields, called, source } = self;
         let is_form = matches!(source, Source::Form(_));
+        let sound_bytes = fields.sound_bytes(schema, is_form);
+        let characters = if let Source::Spoken(spoken) = source { Some(spoken.characters) } else { None };
         let (sizes, mut hidden) = fields.brings(body_bytes);
         hidden.unsure |= schema.may_hide_input();
         let model_in_path = called.model.is_some();
@@ -303,7 +324,8 @@ impl RequestReader {
             hidden,
             documents: fields.documents,
             pictures: fields.pictures,
-            characters: fields.characters,
+            characters: characters.and_then(|counter| counter.counted(fields.characters)).unwrap_or(fields.characters),
+            sound_bytes,
             inside,
             empty: before == Before::Known { empty: true },
             model_place,
@@ -405,15 +427,20 @@ impl Request {
             Piece::Picture => &mut items.tool_images,
         };
         let most = tool.most.into_iter().chain(self.all_calls).min();
-        let uses = count.saturating_add(piece.uses(most));
-        *count = self.all_calls.map_or(uses, |all| uses.min(all));
+        let uses = count.saturating_add(piece.uses(most).saturating_mul(tool.makes));
+        *count = self.all_calls.map_or(uses, |all| uses.min(all.saturating_mul(tool.makes)));
         if tool.is_uncounted() {
             items.uncounted_searches = items.uncounted_searches.saturating_add(1);
         }
     }
 
     pub fn items(&self) -> Items {
-        let mut asked = Items { given_images: self.pictures, characters: self.characters, ..Items::default() };
+        let mut asked = Items {
+            given_images: self.pictures,
+            characters: self.characters,
+            sound_bytes: self.sound_bytes,
+            ..Items::default()
+        };
         for tool in &self.hosted {
             self.uses(tool, &mut asked);
         }
@@ -427,5 +454,7 @@ impl Request {
     }
 }
 
+#[cfg(test)]
+mod levers;
 #[cfg(test)]
 mod tests;

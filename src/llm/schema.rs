@@ -195,6 +195,9 @@ pub enum Asked {
     ToolTokens,
     /// Another model that works inside of it.
     ToolModel,
+    /// How many pictures it makes in one, and whether that moves.
+    ToolFrames,
+    ToolFormat,
     /// Where it runs.
     ToolPlace,
     /// Whether it is used at all.
@@ -320,6 +323,9 @@ pub enum Fact {
     Container,
     /// A search that was made: each different one counts.
     Query,
+    /// Which call of a hosted tool a block answers, and what that found, by its kind.
+    Served,
+    Found,
 }
 
 /// How a provider of OpenAI's API wants the bound on the output to be called: newer models of OpenAI refuse
@@ -341,6 +347,9 @@ impl BoundField {
         }
     }
 }
+
+/// Of a moving picture, where the request doesn't say.
+pub const FRAMES: u64 = 9;
 
 pub static ALL: [&Schema; 20] = [
     &openai::GATEWAY_CHAT,

@@ -34,6 +34,8 @@ pub struct Hosted {
     pub kind: Option<Kind>,
     /// How often it may be used, if the request says so.
     pub most: Option<u64>,
+    /// What each use of it makes: of a picture that moves, all its frames.
+    pub makes: u64,
 }
 
 /// What is known of a kind of tool.
@@ -123,13 +125,14 @@ static KINDS: [(&str, Kind, u64); 48] = [
 ];
 
 /// Gemini's, by the member that holds them or by their type; both spellings are one.
-static GEMINI: [(&str, Kind, u64); 16] = [
+static GEMINI: [(&str, Kind, u64); 17] = [
     ("function", Free, 0),
     ("functiondeclarations", Free, 0),
     // Only the tokens of these are billed.
     ("codeexecution", Free, RESULT),
     ("computeruse", Free, 0),
     ("filesearch", Free, RESULT),
+    ("toolsearch", Free, 0),
     ("mcpserver", Free, PAGE),
     ("mcpservers", Free, PAGE),
     ("urlcontext", Free, PAGE),
@@ -152,6 +155,11 @@ pub fn known(dialect: Dialect, name: &str) -> Option<Known> {
     }
     let find = |name: &str| found(&KINDS, name);
     find(name).or_else(|| find(undated(name)))
+}
+
+/// All kinds that are known, Gemini's beside those of all others.
+pub fn kinds() -> [impl Iterator<Item = &'static str>; 2] {
+    [&KINDS[..], &GEMINI[..]].map(|table| table.iter().map(|(name, ..)| *name))
 }
 
 fn found(table: &[(&str, Kind, u64)], name: &str) -> Option<Known> {
@@ -275,6 +283,7 @@ mod tests {
             "response-healing",
             "context-compression",
             "functiondeclarations",
+            "toolsearch",
             "computeruse",
             "imagegeneration",
         ];

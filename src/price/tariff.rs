@@ -107,17 +107,24 @@ fn pieces(price: NanoUsd, count: u64) -> u128 {
 
 impl Rates {
     fn ceiling(&self, brings: Brings) -> Ceiling {
+        let items = if brings.items == Items::default() { 0 } else { self.items(&brings) };
+        Ceiling { fixed: nano_usd(pieces(self.request, 1).saturating_add(items)), ..self.dearest(brings) }
+    }
+
+    /// What few requests bring, or have made.
+    #[inline(never)]
+    fn items(&self, brings: &Brings) -> u128 {
         let Items { images, given_images, search_units, characters, .. } = brings.items;
         let Items { web_searches, file_searches, container_sessions, tool_images, .. } = brings.items;
         let drawn = self.image_output.of(Tokens(PICTURE_TOKENS.saturating_mul(tool_images)));
-        let items = pieces(self.image, images.saturating_add(given_images))
+        pieces(self.image, images.saturating_add(given_images))
             .saturating_add(pieces(self.search_unit, search_units))
             .saturating_add(pieces(self.character, characters))
+            .saturating_add(pieces(self.audio_second, brings.items.most_seconds()))
             .saturating_add(pieces(self.web_search, web_searches))
             .saturating_add(pieces(self.file_search, file_searches))
             .saturating_add(pieces(self.container_session, container_sessions))
-            .saturating_add(pieces(self.image, tool_images).max(drawn));
-        Ceiling { fixed: nano_usd(pieces(self.request, 1).saturating_add(items)), ..self.dearest(brings) }
+            .saturating_add(pieces(self.image, tool_images).max(drawn))
     }
 }
 

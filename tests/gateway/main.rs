@@ -13,6 +13,7 @@ mod check;
 mod client;
 mod cluster;
 mod compressed;
+mod crowd;
 mod crowding;
 mod demo;
 mod endings;

@@ -130,7 +130,7 @@ def members(shape, place):
 
 
 def main(check_config):
-    tables = json.loads(subprocess.run([check_config, "--tables"], check=True, capture_output=True, text=True).stdout)
+    tables = json.loads(subprocess.run([check_config, "--tables"], check=True, capture_output=True, text=True).stdout)["apis"]
     wrong, seen, used = [], 0, set()
 
     def hold(api, kind, paths):

@@ -1,7 +1,8 @@
 # What tools say of the alerts, the manifests, the prices and the dashboards, and what they write from them.
 
 generate_prices = $(PRICES_VENV)/bin/python envoy/prices/generate.py
-ask_prices = PYTHONPATH=envoy/prices $(PRICES_VENV)/bin/python tests/tools/prices/oracle.py
+PYTHON_OF_PRICES = PYTHONPATH=envoy/prices $(PRICES_VENV)/bin/python
+ask_prices = $(PYTHON_OF_PRICES) tests/tools/prices/oracle.py
 
 ##@ Written and checked by tools
 
@@ -18,8 +19,11 @@ check-prometheus: $(PROMTOOL) ## Scrape configuration, rules and alerts through 
 	@[ ! -x $(PROMTOOL) ] || $(PROMTOOL) test rules tests/tools/prometheus/alerts.test.yml
 
 .PHONY: check-shapes
-check-shapes: checker $(VENV)/tests.stamp ## Every count in the types of seven official SDKs is in a table of the filter, or ignored for a reason
+check-shapes: checker $(VENV)/tests.stamp ## Every count and every parameter in the types of seven official SDKs is in a table of the filter, or listed with a reason
 	@$(VENV)/bin/python tests/tools/shapes.py $(CHECK)
+	@$(VENV)/bin/python tests/tools/parameters.py $(CHECK)
+	@$(VENV)/bin/python tests/tools/paths.py $(CHECK)
+	@$(VENV)/bin/python tests/tools/invented.py $(CHECK)
 
 .PHONY: istio
 istio: $(PILOT) ## Hold the manifests against the schemas that Istio and Envoy Gateway publish, and write what Istio's pilot makes of them
@@ -51,7 +55,8 @@ prices: $(PRICES_VENV)/prices.stamp ## Write the price catalogue and the costs t
 	@$(ask_prices) envoy/prices/catalogue.json --cases $(PRICES)/oracle-cases.json --fixture tests/fixtures/oracle.json
 
 .PHONY: check-prices
-check-prices: $(PRICES_VENV)/prices.stamp ## The catalogue is what its sources say, and costs are theirs or differ for a known reason
+check-prices: $(PRICES_VENV)/prices.stamp ## The catalogue is what its sources say, and costs are theirs or differ for a known reason, and no price of theirs is passed over
+	@$(PYTHON_OF_PRICES) tests/tools/prices/keys.py
 	@$(generate_prices) --into $(PRICES) --report $(PRICES)/REPORT.md
 	@$(ask_prices) $(PRICES)/catalogue.json --cases $(PRICES)/oracle-cases.json --fixture $(PRICES)/oracle.json
 	@for file in envoy/prices/catalogue.json tests/fixtures/oracle.json; do \

@@ -12,6 +12,7 @@ const NO_ITEMS: Items = Items {
     file_searches: 0,
     container_sessions: 0,
     tool_images: 0,
+    sound_bytes: 0,
     uncounted_searches: 0,
 };
 const REQUEST: Request = Request {
@@ -27,6 +28,7 @@ const REQUEST: Request = Request {
     background: false,
     detached: false,
     reports: false,
+    late: false,
     density: Density::PRIOR,
 };
 const STREAM: Request = Request { stream: true, ..REQUEST };
@@ -218,4 +220,22 @@ fn what_was_asked_for_by_the_piece_is_charged_where_no_report_says_otherwise() {
     let said = reported(&[(Count::Images, 1)]);
     let answer = Answered { reported: said, is_final: true, ..ok() };
     assert_eq!(Evidence::Answered(answer).charge(&request).usage().images, 1);
+}
+
+#[test]
+fn who_leaves_pays_for_the_recording_and_for_a_search_that_is_shown_last() {
+    let items = Items { sound_bytes: 80_000, web_searches: 10, ..NO_ITEMS };
+    let left = |request: &Request| {
+        let usage = Evidence::LeftUnderWay { after: 0 }.charge(request).usage();
+        (usage.audio_seconds, usage.web_searches)
+    };
+    assert_eq!(left(&Request { items, late: true, ..STREAM }), (10, 1));
+    assert_eq!(left(&Request { items, ..STREAM }), (10, 0));
+    assert_eq!(left(&Request { items, ..REQUEST }), (10, 10));
+    assert_eq!(left(&Request { late: true, ..STREAM }), (0, 0));
+    // What was reported is what it says.
+    let reported = reported(&[(Count::AudioSeconds, 7)]);
+    let answer = Answered { reported, is_final: true, ..ok() };
+    let usage = Evidence::Answered(answer).charge(&Request { items, late: true, ..STREAM }).usage();
+    assert_eq!((usage.audio_seconds, usage.web_searches), (7, 0));
 }

@@ -20,6 +20,8 @@ pub struct Calls {
     items: Distinct,
     containers: Distinct,
     queries: Distinct,
+    /// The results that are read are those of a search that has been counted.
+    in_results: bool,
 }
 
 impl Call {
@@ -47,6 +49,8 @@ impl Calls {
             // To open a page of a result, or to search in it, is no search.
             "web_search_call" if matches!(&*call.action, "" | "search") => counts.add(Count::SearchCalls, 1),
             "file_search_call" => counts.add(Count::FileSearches, 1),
+            // Sold by the piece where nobody says by how many tokens.
+            "image_generation_call" => counts.add(Count::Images, 1),
             // A shell of the client's own has none.
             "shell_call" if call.container.is_empty() => {}
             "code_interpreter_call" | "shell_call" if self.containers.insert(&call.container) => {
@@ -62,9 +66,57 @@ impl Calls {
         }
     }
 
+    /// The call of a block is named, before its results or behind them: those of another follow.
+    pub const fn served(&mut self) {
+        self.in_results = false;
+    }
+
+    /// A result of a search: the first says that it was made.
+    pub fn found(&mut self, counts: &mut Native) {
+        if !std::mem::replace(&mut self.in_results, true) {
+            counts.add(Count::SearchCalls, 1);
+        }
+    }
+
     pub fn query(&mut self, text: &str, counts: &mut Native) {
         if !text.is_empty() && self.queries.insert(text) {
             counts.add(Count::SearchCalls, 1);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_block_of_results_is_a_search_whether_its_call_is_named_before_or_behind() {
+        for (blocks, searches) in [("nrrnrr", 2), ("rrnrrn", 2), ("nrrn", 1), ("nnn", 0), ("", 0), ("nrnrnr", 3)] {
+            let (mut calls, mut counts) = (Calls::default(), Native::default());
+            for member in blocks.chars() {
+                match member {
+                    'n' => calls.served(),
+                    _ => calls.found(&mut counts),
+                }
+            }
+            assert_eq!(counts.get(Count::SearchCalls).unwrap_or(0), searches, "{blocks}");
+        }
+    }
+
+    #[test]
+    fn a_picture_that_a_tool_drew_counts_once() {
+        let (mut calls, mut counts) = (Calls::default(), Native::default());
+        let call = |id: &str, status: &str| Call {
+            id: id.to_owned(),
+            kind: "image_generation_call".to_owned(),
+            status: status.to_owned(),
+            ..Call::default()
+        };
+        for (id, status) in
+            [("ig_1", "in_progress"), ("ig_1", "completed"), ("ig_1", "completed"), ("ig_2", "completed")]
+        {
+            calls.end_of(&call(id, status), &mut counts);
+        }
+        assert_eq!(counts.get(Count::Images), Some(2));
     }
 }

@@ -121,7 +121,7 @@ impl Seen {
             (Fact::Each(count), Found::Opened(Container::Object) | Found::Size(_)) => self.counts.add(count, 1),
             (Fact::Each(count), Found::Number(Number::Whole(value))) => self.counts.add(count, value),
             (Fact::Seconds, Found::Number(number)) if number != Number::Whole(0) => {
-                self.counts.set(Count::AudioSeconds, whole_units(number));
+                self.seconds(event, whole_units(number));
             }
             (Fact::Cost { places }, Found::Number(number)) => self.cost = cost(number, places),
             (Fact::UpstreamCost, Found::Number(number)) => self.upstream_cost = cost(number, 0),
@@ -144,12 +144,12 @@ impl Seen {
             (Fact::ModalityTokens, Found::Number(Number::Whole(tokens))) => self.modality.tokens = Some(tokens),
             (Fact::Stray, Found::Size(size)) => self.stray(event, size),
             (Fact::Media, Found::Size(size)) => self.stray(event, (size / MEDIA_BYTES).min(MOST_MEDIA)),
-            _ => self.rare(hit),
+            _ => self.rare(event, hit),
         }
     }
 
     /// What few answers have.
-    fn rare(&mut self, hit: &Hit<'_, Fact>) {
+    fn rare(&mut self, event: &mut Event, hit: &Hit<'_, Fact>) {
         match (hit.key, hit.found) {
             // What was written is told by age, perhaps in several entries, and each time whole.
             (Fact::WrittenFor, Found::Opened(Container::Array)) => {
@@ -173,7 +173,7 @@ impl Seen {
                 self.rounds.get_or_insert_default().end();
             }
             (Fact::Made, Found::Opened(_)) => self.has_reason = true,
-            (Fact::Seconds, Found::Text { text, .. }) => self.counts.set(Count::AudioSeconds, written_seconds(text)),
+            (Fact::Seconds, Found::Text { text, .. }) => self.seconds(event, written_seconds(text)),
             (Fact::FailureCode, Found::Number(number)) => self.error |= number != Number::Whole(0),
             (Fact::Call, Found::Opened(Container::Object)) => self.call = Some(Box::default()),
             (Fact::Call, Found::Closed { container: Container::Object, .. }) => {
@@ -201,6 +201,10 @@ impl Seen {
             }
             (Fact::Query, Found::Text { text, .. }) => {
                 self.calls.get_or_insert_default().query(text, &mut self.counts);
+            }
+            (Fact::Served, _) => self.calls.get_or_insert_default().served(),
+            (Fact::Found, Found::Text { text: "web_search_result", .. }) => {
+                self.calls.get_or_insert_default().found(&mut self.counts);
             }
             _ => {}
         }
@@ -325,6 +329,13 @@ impl Seen {
     }
 
     /// What may be text is no reason to doubt a count of nothing, but tells that the stream goes on.
+    /// What is sold by them has told its usage: its text costs nothing beside them.
+    fn seconds(&mut self, event: &mut Event, seconds: Option<u64>) {
+        self.counts.set(Count::AudioSeconds, seconds);
+        event.counted = true;
+        self.counted_bytes = self.output_bytes;
+    }
+
     const fn stray(&mut self, event: &Event, bytes: u64) {
         self.stray_bytes = self.stray_bytes.saturating_add(bytes);
         self.finished = event.finished || (self.finished && bytes == 0);

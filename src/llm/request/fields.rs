@@ -11,10 +11,11 @@ use super::value::{NAME, count, flag, id, name, once, said};
 use super::{Behind, Cut, Invalid, Nest, Place, SLOTS, Said, Written};
 use crate::json::{Container, Found, Hit};
 use crate::kept::Id;
+use crate::llm::brings::SOUND_ELSEWHERE;
 use crate::llm::estimate::Sizes;
 use crate::llm::form;
 use crate::llm::hidden::Hidden;
-use crate::llm::schema::{Asked, Item, Medium, Schema};
+use crate::llm::schema::{Asked, FRAMES, Item, Medium, Schema};
 use crate::name;
 use crate::units::Tokens;
 
@@ -73,8 +74,6 @@ enum Kind {
 const MOST_REFERENCES: usize = 1_000;
 
 const BY_HEADER: &str = "left out of a form: a header says it";
-/// Of a moving picture, where the request doesn't say.
-const FRAMES: u64 = 9;
 
 impl Fields {
     pub(super) const NONE: Self = Self {
@@ -250,7 +249,7 @@ impl Fields {
                 once("inputImage", hit, false)?;
                 if let Found::Size(size) = hit.found {
                     self.pictures = self.pictures.saturating_add(1);
-                    self.media().inline(Medium::Picture, size);
+                    self.media().by_the_piece(size);
                 }
             }
             Asked::Characters => {
@@ -283,6 +282,8 @@ impl Fields {
             | Asked::ToolMost
             | Asked::ToolTokens
             | Asked::ToolModel
+            | Asked::ToolFrames
+            | Asked::ToolFormat
             | Asked::ToolPlace
             | Asked::ToolMode
             | Asked::AllToolsMost => self.tools.hit(schema.dialect, hit)?,
@@ -354,6 +355,19 @@ impl Fields {
     #[cold]
     fn media(&mut self) -> &mut Media {
         self.media.get_or_insert_with(|| Box::new(Media::NONE))
+    }
+
+    /// Bytes of recordings. What a request of the kind points at, or doesn't show, is as long as it may be.
+    pub(super) fn sound_bytes(&self, schema: &Schema, is_form: bool) -> u64 {
+        if !schema.takes_forms || schema.item.is_some() {
+            return 0;
+        }
+        let media = self.media.as_deref();
+        let elsewhere = media.is_some_and(|media| media.whole.is_some());
+        match media.map_or(0, |media| media.sound_bytes) {
+            0 if is_form || elsewhere => SOUND_ELSEWHERE,
+            bytes => bytes,
+        }
     }
 
     /// What the body has beside text, and what it only points at.

@@ -15,6 +15,8 @@ pub(super) struct Media {
     /// Bytes that are no text.
     pub(super) attached_bytes: u64,
     pub(super) pictures: u64,
+    /// Of files that are recordings.
+    pub(super) sound_bytes: u64,
     /// Sounds and videos; and what documents come to beyond text of their size.
     pub(super) taken: Taken,
     /// The first field that may bring as much as the model reads.
@@ -66,6 +68,7 @@ impl Media {
     pub(super) const NONE: Self = Self {
         attachments: 0,
         attached_bytes: 0,
+        sound_bytes: 0,
         pictures: 0,
         taken: Taken { most: Tokens(0), likely: Tokens(0) },
         whole: None,
@@ -219,8 +222,17 @@ impl Media {
     pub(super) fn file(&mut self, medium: Medium, bytes: u64) {
         match medium {
             Medium::Picture => self.picture(bytes),
-            _ => self.attach(bytes, media::speech(bytes)),
+            _ => {
+                self.sound_bytes = self.sound_bytes.saturating_add(bytes);
+                self.attach(bytes, media::speech(bytes));
+            }
         }
+    }
+
+    /// A picture that is sold by the piece: it comes to no tokens.
+    pub(super) fn by_the_piece(&mut self, base64: u64) {
+        self.attached_bytes = self.attached_bytes.saturating_add(base64);
+        self.unsure = true;
     }
 
     fn attach(&mut self, bytes: u64, taken: Taken) {

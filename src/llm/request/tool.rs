@@ -1,9 +1,9 @@
 //! The tools that a request offers: of each, whether a provider runs and sells it.
 
 use super::Invalid;
-use super::value::{once, whole};
+use super::value::{count, once, whole};
 use crate::json::{Container, Found, Hit};
-use crate::llm::schema::{Asked, Dialect};
+use crate::llm::schema::{Asked, Dialect, FRAMES};
 use crate::llm::tools::{self, Hosted, Kind, Known, MOST_HOSTED, PAGE, Piece, RESULT, USES};
 use crate::name;
 
@@ -49,7 +49,9 @@ struct Tool {
     kind: Option<Kind>,
     said: bool,
     most: Option<u64>,
-    model: Option<String>,
+    models: Vec<String>,
+    /// Pictures in each that it makes.
+    makes: u64,
     /// Tokens that a use of it brings in, by its kind, and as the request bounds them.
     brings: u64,
     at_most: Option<u64>,
@@ -66,7 +68,8 @@ impl Tool {
         kind: None,
         said: false,
         most: None,
-        model: None,
+        models: Vec::new(),
+        makes: 1,
         brings: 0,
         at_most: None,
         off: false,
@@ -91,11 +94,21 @@ impl Tool {
                 self.at_most = whole("tools[].max_content_tokens", hit)?;
             }
             Asked::ToolModel => {
-                once("tools[].model", hit, self.model.is_some())?;
+                once("tools[].model", hit, false)?;
                 match hit.found {
-                    Found::Text { text, cut: false } if name::is_name(text) => self.model = Some(text.to_owned()),
+                    Found::Text { text, cut: false } if name::is_name(text) => self.models.push(text.to_owned()),
                     Found::Null => {}
                     _ => return Err(Invalid::Wrong { field: "tools[].model", expected: "a model's name" }),
+                }
+            }
+            Asked::ToolFrames => {
+                once("tools[].frame_count", hit, false)?;
+                self.makes = self.makes.max(count("tools[].frame_count", hit)?.unwrap_or(1));
+            }
+            Asked::ToolFormat => {
+                once("tools[].output_format", hit, false)?;
+                if matches!(hit.found, Found::Text { text: "gif", .. }) {
+                    self.makes = self.makes.max(FRAMES);
                 }
             }
             Asked::ToolPlace => {
@@ -165,14 +178,14 @@ impl Tools {
         match hit.found {
             Found::Opened(Container::Object) => self.tool = tool,
             Found::Closed { container: Container::Object, .. } => {
-                let Tool { name, kind, most, model, brings, at_most, off, .. } =
+                let Tool { name, kind, most, models, makes, brings, at_most, off, .. } =
                     std::mem::replace(&mut self.tool, Tool::NONE);
-                self.models.extend(model);
+                self.models.extend(models);
                 if brings > 0 && !off {
                     self.brought.add(most.unwrap_or(USES), at_most.map_or(brings, |most| most.min(brings)));
                 }
                 if kind != Some(Kind::Free) && !off {
-                    self.host(list, Hosted { name, kind, most })?;
+                    self.host(list, Hosted { name, kind, most, makes })?;
                 }
             }
             _ => {}
@@ -199,7 +212,7 @@ impl Tools {
         if kind == Some(Kind::Free) {
             return Ok(());
         }
-        self.host("tools", Hosted { name: name.to_owned(), kind, most: None })
+        self.host("tools", Hosted { name: name.to_owned(), kind, most: None, makes: 1 })
     }
 
     fn host(&mut self, list: &'static str, hosted: Hosted) -> Result<(), Invalid> {

@@ -44,11 +44,14 @@ static RESULT: &[Field<Asked>] = part! {
     ]
 };
 
+static JOINING: [Field<Asked>; 1] = [object("definition", Asked::Tools, &TOOLS_INSIDE)];
+
 pub(super) static BLOCK: &[Field<Asked>] = part! {
     [
     KIND,
     // A tool that joins in the middle.
-    path("tool", &[object("definition", Asked::Tools, &TOOLS_INSIDE)]),
+    path("tool", &JOINING),
+    path("tool_changes", &[path("tool", &JOINING)]),
     object("source", Asked::Source, SOURCE),
     parts("content", RESULT),
     // Of what is put into a container.
@@ -139,10 +142,11 @@ static BLOCK_ANSWERED: [Field<Fact>; 16] = [
     object("input", Fact::Arguments, &[]),
     known("type"),
     known("id"),
-    known("tool_use_id"),
+    object("tool_use_id", Fact::Served, &[]),
     known("signature"),
     known("data"),
-    known("content"),
+    // Each block of what a search found is a search: a stream tells their number only at its end.
+    path("content", &[value("type", Fact::Found)]),
     known("citations"),
     known("caller"),
     known("file_id"),

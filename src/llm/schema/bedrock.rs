@@ -39,11 +39,16 @@ static ADDITIONAL: &[Field<Asked>] = fields! {
     ]
 };
 
+static INFERENCE: &[Field<Asked>] = fields! {
+    [asked("maxTokens", Asked::Bound(0)),]
+    free ["stopSequences" "temperature" "topP"]
+};
+
 static REQUEST: &[Field<Asked>] = fields! {
     [
     ROLE,
     SENSITIVITY,
-    object("inferenceConfig", Asked::Nest, &[asked("maxTokens", Asked::Bound(0))]),
+    object("inferenceConfig", Asked::Nest, INFERENCE),
     path("serviceTier", &[asked("type", Asked::ServiceTier)]),
     path("performanceConfig", &[asked("latency", Asked::Speed)]),
     path("toolConfig", &[TOOLS_BY_MEMBER]),

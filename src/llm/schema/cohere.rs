@@ -30,7 +30,7 @@ static REQUEST: &[Field<Asked>] = fields! {
         "presence_penalty" "k" "p" "logprobs" "tool_choice" "thinking" "priority"
         // The first version.
         "message" "chat_history" "preamble" "preamble_override" "prompt_truncation" "raw_prompting" "citation_quality"
-        "tool_results" "force_single_step"
+        "tool_results" "force_single_step" "search_queries_only"
         "max_input_tokens"
     ]
 };

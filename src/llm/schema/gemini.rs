@@ -23,7 +23,7 @@ static RESPONSE_PARTS: &[Field<Asked>] = part! {
     object("inline_data", Asked::Source, DATA),
     path("fileData", &FILE),
     path("file_data", &FILE),]
-    free ["mediaResolution" "videoMetadata"]
+    free ["audioMetadata" "documentMetadata" "mediaResolution" "spreadsheetMetadata" "videoMetadata"]
 };
 
 pub(super) static PARTS: &[Field<Asked>] = part! {
@@ -38,23 +38,44 @@ pub(super) static PARTS: &[Field<Asked>] = part! {
         "text" "thought" "thoughtSignature" "thought_signature" "functionCall" "function_call" "executableCode"
         "executable_code" "codeExecutionResult" "code_execution_result" "toolCall" "tool_call" "toolResponse"
         "tool_response" "videoMetadata" "video_metadata" "mediaResolution" "media_resolution" "partMetadata" "part_metadata"
+        // How what is beside is read, and what was heard of it.
+        "audioMetadata" "audio_metadata" "audioTranscription" "audio_transcription" "documentMetadata" "document_metadata"
+        "mediaProcessing" "media_processing" "speechMetadata" "speech_metadata" "spreadsheetMetadata"
+        "spreadsheet_metadata"
     ]
 };
 static CONTENT: [Field<Asked>; 1] = [path("parts", PARTS)];
 
-static CONFIG: [Field<Asked>; 4] = [
+/// Which model serves is said to the gateway, and never by what is liked best.
+static CONFIG: &[Field<Asked>] = fields! {
+    [
     asked("maxOutputTokens", Asked::Bound(0)),
     asked("max_output_tokens", Asked::Bound(0)),
     asked("candidateCount", Asked::Choices),
     asked("candidate_count", Asked::Choices),
-];
+    object("routingConfig", Asked::OtherModel("generationConfig.routingConfig"), &[]),
+    object("routing_config", Asked::OtherModel("generation_config.routing_config"), &[]),
+    object("modelSelectionConfig", Asked::OtherModel("generationConfig.modelSelectionConfig"), &[]),
+    object("model_selection_config", Asked::OtherModel("generation_config.model_selection_config"), &[]),]
+    free [
+        "temperature" "topP" "top_p" "topK" "top_k" "stopSequences" "stop_sequences" "seed" "presencePenalty"
+        "presence_penalty" "frequencyPenalty" "frequency_penalty" "responseLogprobs" "response_logprobs"
+        "logprobs" "responseMimeType" "response_mime_type" "responseSchema" "response_schema"
+        "responseJsonSchema" "response_json_schema" "responseFormat" "response_format" "responseModalities"
+        "response_modalities" "mediaResolution" "media_resolution" "speechConfig" "speech_config"
+        "audioTimestamp" "audio_timestamp" "audioTranscriptionConfig" "audio_transcription_config"
+        "translationConfig" "translation_config" "thinkingConfig" "thinking_config" "imageConfig" "image_config"
+        "enableAffectiveDialog" "enable_affective_dialog" "enableEnhancedCivicAnswers"
+        "enable_enhanced_civic_answers"
+    ]
+};
 
 static REQUEST: &[Field<Asked>] = fields! {
     [
     ROLE,
     SENSITIVITY,
-    object("generationConfig", Asked::Nest, &CONFIG),
-    object("generation_config", Asked::Nest, &CONFIG),
+    object("generationConfig", Asked::Nest, CONFIG),
+    object("generation_config", Asked::Nest, CONFIG),
     asked("serviceTier", Asked::ServiceTier),
     asked("service_tier", Asked::ServiceTier),
     TOOLS_BY_MEMBER,
@@ -69,7 +90,7 @@ static REQUEST: &[Field<Asked>] = fields! {
     free [
         "safetySettings" "safety_settings" "toolConfig" "tool_config" "labels"
         "modelArmorConfig"
-        "model_armor_config" "store" "model" "automaticFunctionCalling" "automaticContinuation"
+        "model_armor_config" "generationOutputConfig" "generation_output_config" "store" "model" "automaticFunctionCalling" "automaticContinuation"
     ]
 };
 

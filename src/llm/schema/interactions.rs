@@ -16,7 +16,7 @@ macro_rules! content {
             hidden("file_id"),
             $($more,)*]
             free [
-                "text" "resolution" "role" "name" "id" "arguments" "call_id" "summary" "signature" "annotations" "channels"
+                "text" "resolution" "role" "name" "id" "arguments" "call_id" "signature" "annotations" "channels"
                 "sample_rate" "processing" "is_error" "server_name" "status" "code" "queries" "urls"
             ]
         }
@@ -26,7 +26,9 @@ static CONTENT: &[Field<Asked>] = content! { [] };
 static TURN: &[Field<Asked>] = content! {
     [
     object("content", Asked::Source, CONTENT),
-    object("result", Asked::Source, CONTENT),]
+    object("result", Asked::Source, CONTENT),
+    // Of what was thought, which may have pictures.
+    object("summary", Asked::Source, CONTENT),]
 };
 
 static CONFIG: [Field<Asked>; 1] = [asked("max_output_tokens", Asked::Bound(0))];

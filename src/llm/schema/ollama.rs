@@ -4,7 +4,15 @@
 use super::{Asked, Contract, Count, Dialect, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, Small, TOOLS};
 use super::{Medium, REST, asked, count, error, fields, inline, known, object, path, text, value};
 
-static OPTIONS: [Field<Asked>; 1] = [asked("num_predict", Asked::Bound(0))];
+static OPTIONS: &[Field<Asked>] = fields! {
+    [asked("num_predict", Asked::Bound(0)),]
+    free [
+        "embedding_only" "f16_kv" "frequency_penalty" "logits_all" "low_vram" "main_gpu" "mirostat"
+        "mirostat_eta" "mirostat_tau" "num_batch" "num_ctx" "num_gpu" "num_keep" "num_thread" "numa"
+        "penalize_newline" "presence_penalty" "repeat_last_n" "repeat_penalty" "seed" "stop" "temperature"
+        "tfs_z" "top_k" "top_p" "typical_p" "use_mlock" "use_mmap" "vocab_only" "min_p" "draft_num_predict"
+    ]
+};
 
 static CHAT_REQUEST: &[Field<Asked>] = fields! {
     [
@@ -12,7 +20,7 @@ static CHAT_REQUEST: &[Field<Asked>] = fields! {
     SENSITIVITY,
     asked("model", Asked::Model),
     asked("stream", Asked::Stream),
-    object("options", Asked::Nest, &OPTIONS),
+    object("options", Asked::Nest, OPTIONS),
     TOOLS,
     object("messages", Asked::Needed, &[inline("images", Medium::Picture)]),]
     free [
@@ -74,7 +82,7 @@ static GENERATE_REQUEST: &[Field<Asked>] = fields! {
     SENSITIVITY,
     asked("model", Asked::Model),
     asked("stream", Asked::Stream),
-    object("options", Asked::Nest, &OPTIONS),
+    object("options", Asked::Nest, OPTIONS),
     inline("images", Medium::Picture),]
     free [
         "prompt" "suffix" "system" "template" "context" "think" "logprobs" "top_logprobs" "raw" "format" "keep_alive"

@@ -2,8 +2,8 @@
 //! them. Sources: the providers' API references.
 
 use super::{
-    Asked, Contract, Count, Dialect, Fact, Field, Item, Medium, Output, ROLE, SENSITIVITY, Schema, Slot, Small, TOOLS,
-    UNKNOWN, Want,
+    Asked, Contract, Count, Dialect, Fact, Field, Item, Medium, Output, ROLE, SENSITIVITY, Schema, Slot, Small, TOOL,
+    TOOLS, UNKNOWN, Want,
 };
 use super::{
     REST, STRAYS, address, asked, count, error, fields, hidden, inline, known, media, never, object, part, part_id,
@@ -367,7 +367,7 @@ static COMPLETIONS_REQUEST: &[Field<Asked>] = fields! {
     free [
         "echo" "frequency_penalty" "logit_bias" "logprobs" "metadata" "presence_penalty" "seed" "stop" "suffix"
         "temperature" "top_p" "user"
-        "response_format" "prompt_cache_key" "safety_identifier"
+        "response_format" "prompt_cache_key" "random_seed" "safety_identifier"
         "add_special_tokens" "bad_words" "cache_prompt" "grammar" "guided_choice" "guided_grammar" "guided_json"
         "guided_regex" "id_slot" "ignore_eos"
         "include_stop_str_in_output" "json_schema" "keep_alive" "length_penalty" "min_p" "min_tokens" "mirostat"
@@ -405,6 +405,17 @@ static ITEM_PARTS: &[Field<Asked>] = part! {
     ]
 };
 
+/// A picture that a tool draws may move, be drawn by another model's words, and begin from another.
+static MASK: [Field<Asked>; 2] = [linked("image_url", Medium::Picture, &PICTURE), address("file_id", Medium::Picture)];
+static ITEM_TOOLS_INSIDE: [Field<Asked>; 9] = {
+    let [kind, most, tokens, model, place] = TOOL;
+    let svg = path("svg", &[asked("model", Asked::ToolModel)]);
+    let frames = asked("frame_count", Asked::ToolFrames);
+    let format = asked("output_format", Asked::ToolFormat);
+    [kind, most, tokens, model, place, svg, frames, format, path("input_image_mask", &MASK)]
+};
+const ITEM_TOOLS: Field<Asked> = object("tools", Asked::Tools, &ITEM_TOOLS_INSIDE);
+
 static RESPONSES_REQUEST: &[Field<Asked>] = fields! {
     [
     ROLE,
@@ -415,7 +426,7 @@ static RESPONSES_REQUEST: &[Field<Asked>] = fields! {
     asked("stream", Asked::Stream),
     asked("max_output_tokens", Asked::Bound(0)),
     asked("service_tier", Asked::ServiceTier),
-    TOOLS,
+    ITEM_TOOLS,
     object(
         "input",
         Asked::Item,
@@ -431,7 +442,7 @@ static RESPONSES_REQUEST: &[Field<Asked>] = fields! {
             // A picture that was drawn before.
             inline("result", Medium::Picture),
             // Tools that a search has found, or that join in the middle.
-            TOOLS,
+            ITEM_TOOLS,
         ],
     ),
     object("prompt", Asked::StoredPrompt, &[]),
@@ -643,11 +654,13 @@ static IMAGES_REQUEST: &[Field<Asked>] = fields! {
     ROLE, SENSITIVITY, asked("model", Asked::Model), asked("stream", Asked::Stream), asked("n", Asked::Choices),
     // Of a moving picture, each is made.
     asked("frame_count", Asked::Frames),
-    asked("output_format", Asked::Format),]
+    asked("output_format", Asked::Format),
+    // Who draws by writing is another model, which no price has.
+    path("svg", &[asked("model", Asked::OtherModel("svg.model"))]),]
     free [
-        "background" "complexity" "image" "input_fidelity" "markup" "mask" "moderation" "output_compression"
-        "partial_images"
-        "prompt" "quality" "response_format" "safety_identifier" "size" "style" "svg" "user" "aspect_ratio" "image_format"
+        "background" "complexity" "frame_duration_ms" "image" "input_fidelity" "markup" "mask" "moderation"
+        "output_compression" "partial_images"
+        "prompt" "quality" "response_format" "safety_identifier" "size" "style" "user" "aspect_ratio" "image_format"
         "resolution"
     ]
 };
@@ -693,8 +706,14 @@ static AUDIO_REQUEST: &[Field<Asked>] = fields! {
     ROLE,
     SENSITIVITY,
     asked("model", Asked::Model),
-    Field { name: "input", key: Some(Asked::Characters), want: Want::Size, inside: &[] },]
+    asked("stream", Asked::Stream),
+    Field { name: "input", key: Some(Asked::Characters), want: Want::Size, inside: &[] },
+    // Mistral's: what is to be written down, somewhere else.
+    hidden("file_id"),
+    hidden("file_url"),]
     free [
+        "context_bias" "conversation_history" "diarize" "expressiveness" "metadata" "phoneme_hints" "prompt_cache_key"
+        "ref_audio" "speaker_references" "voice_id"
         "instructions" "response_format" "speed" "stream_format" "voice" "chunking_strategy" "file" "include" "keywords"
         "known_speaker_names" "known_speaker_references" "language" "languages" "prompt" "temperature"
         "timestamp_granularities"

@@ -101,9 +101,12 @@ impl Native {
         }
         let by_tokens = self.get(Count::Input).or(self.get(Count::Output)).is_some();
         let made = self.get(Count::MadeImages).filter(|_| !by_tokens);
-        let images = self.get(Count::Images).or(made);
+        // Embedded, or drawn by a tool whose tokens nobody tells.
+        let told = self.get(Count::Images);
+        let drawn = told.filter(|_| contract != Contract::InputOnly && self.get(Count::ToolOutput).is_none());
+        let images = told.filter(|_| contract == Contract::InputOnly).or(made);
         let items = Usage {
-            images: images.unwrap_or(0),
+            images: images.or(drawn).unwrap_or(0),
             search_units: self.or_zero(Count::SearchUnits),
             web_searches: self
                 .or_zero(Count::WebSearches)

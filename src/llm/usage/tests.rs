@@ -56,7 +56,7 @@ fn what_has_no_output_or_is_sold_by_the_piece_is_whole_without_it() {
     assert_eq!(sums(Contract::InputOnly, &[(Count::Total, 8)]), Some((8, 0, false)));
     assert_eq!(sums(Contract::InputOnly, &[(Count::SearchUnits, 1)]), Some((0, 0, false)));
     assert_eq!(sums(Contract::InputOnly, &[]), None);
-    assert_eq!(sums(Contract::CacheIncluded, &[(Count::Images, 2)]), Some((0, 0, false)));
+    assert_eq!(sums(Contract::InputOnly, &[(Count::Images, 2)]), Some((0, 0, false)));
 }
 
 #[test]

@@ -16,12 +16,14 @@ use crate::knobs::{Knobs, WrongUsage};
 use crate::ledger::Entry;
 use crate::refusal::Refusal;
 use crate::request::Asked;
+use crate::sold::{Basket, Sold};
 use crate::words;
 
 pub const CREATED: u64 = 1_700_000_000;
 /// The same moment, for those who write it out.
 pub const CREATED_AT: &str = "2023-11-14T22:13:20Z";
 const WANTED_TOKENS: u64 = 16;
+const SUMMARY_TOKENS: u64 = 40;
 const DOCUMENTS_OF_A_SEARCH: u64 = 100;
 /// Of an answer in one piece, which is made before it is sent.
 const MOST_WHOLE_BYTES: u64 = 1 << 30;
@@ -37,6 +39,8 @@ pub struct Answer {
     pub include_usage: bool,
     pub output_bound: Option<u64>,
     pub choices: u64,
+    pub unshown: u64,
+    pub basket: Basket,
     pub items: u64,
     pub size: Option<u64>,
     pub prompt_tokens: u64,
@@ -59,6 +63,8 @@ impl Answer {
             include_usage: wording.include_usage,
             output_bound: wording.output_bound,
             choices: wording.choices,
+            unshown: wording.unshown,
+            basket: Basket::of(api, asked, &knobs),
             items: wording.items,
             size: wording.size,
             prompt_tokens: if wording.metered { knobs.prompt.unwrap_or(counted) } else { 0 },
@@ -127,7 +133,7 @@ impl Answer {
     }
 
     pub fn web_searches(&self) -> u64 {
-        if self.api == Api::Messages { self.knobs.web_searches } else { 0 }
+        if self.api == Api::Messages { self.knobs.web_searches + self.basket.web_searches() } else { 0 }
     }
 
     /// Reasoning that is no part of what is shown. It comes first, and takes its share of the bound.
@@ -178,7 +184,8 @@ impl Answer {
     }
 
     pub fn completion_tokens(&self) -> u64 {
-        self.visible_tokens().saturating_add(self.thoughts())
+        let unshown = self.billed(self.turns() * self.unshown);
+        self.visible_tokens().saturating_add(unshown).saturating_add(self.thoughts())
     }
 
     /// The text of one turn; a space stands between two words.
@@ -236,7 +243,48 @@ impl Answer {
         entry.cache_creation_tokens = self.cache_write();
         entry.cache_creation_1h_tokens = self.cache_write_1h();
         entry.search_units = self.search_units();
-        entry.web_searches = self.web_searches();
+        entry.web_searches = if self.api == Api::Messages { self.knobs.web_searches } else { 0 };
+        entry.buy(self.basket.at_once);
+        // Of a stream each call is bought as it is made, where the API shows it.
+        if !self.stream || !self.shows_calls() {
+            entry.buy(self.basket.called());
+        }
+        entry.service_tier = self.basket.tier.clone();
+        if let Some((input, output)) = self.compacted() {
+            entry.prompt_tokens = entry.prompt_tokens.saturating_add(input);
+            entry.completion_tokens = entry.completion_tokens.saturating_add(output);
+        }
+        if self.is_made_anyway() {
+            entry.completion_tokens = entry.completion_tokens.saturating_add(self.completion_tokens());
+        }
+    }
+
+    fn shows_calls(&self) -> bool {
+        matches!(self.api, Api::Responses | Api::Messages)
+    }
+
+    /// What the round before took that compacted the conversation: of all that was said, a summary.
+    pub fn compacted(&self) -> Option<(u64, u64)> {
+        self.basket.compacts.then_some((self.prompt_tokens, SUMMARY_TOKENS))
+    }
+
+    /// It is generated to its end and billed, whoever takes it.
+    pub fn is_made_anyway(&self) -> bool {
+        self.basket.background
+    }
+
+    pub fn tier(&self) -> &str {
+        self.basket.tier.as_deref().unwrap_or("default")
+    }
+
+    /// What each event bills; nothing of what is billed already.
+    pub fn billing(&self, tokens: u64) -> u64 {
+        if self.is_made_anyway() { 0 } else { tokens }
+    }
+
+    /// The items of a response by which its calls show, and what each of them buys.
+    pub fn calls(&self) -> Vec<(Value, Sold)> {
+        self.basket.items(self.seed)
     }
 
     /// The JSON answer and the completion tokens it is billed.
@@ -244,7 +292,7 @@ impl Answer {
         if self.knobs.error_at.is_some() {
             return (Refusal::too_late().to_json(Some(self.api)).to_string().into_bytes(), 0);
         }
-        (self.api.dialect().whole(self), self.completion_tokens())
+        (self.api.dialect().whole(self), self.billing(self.completion_tokens()))
     }
 
     /// The events of the stream, made as they are sent. A failure comes after so many of them, and ends it.

@@ -1,6 +1,7 @@
 //! The APIs this provider speaks, told apart by path, and what a dialect has to know to be spoken.
 
 use crate::answer::Answer;
+use crate::dialects::pieces::Pieces;
 use crate::dialects::{bedrock, embeddings, gemini, messages, ollama, openai, rerank, responses};
 use crate::event::Event;
 use crate::refusal::Refusal;
@@ -20,10 +21,15 @@ pub enum Api {
     Converse,
     OllamaChat,
     OllamaGenerate,
+    Images,
+    Speech,
+    Transcription,
+    /// Bedrock's InvokeModel, of one that embeds pictures.
+    Embedding,
 }
 
 impl Api {
-    pub const ALL: [Api; 10] = [
+    pub const ALL: [Api; 14] = [
         Api::Chat,
         Api::Completions,
         Api::Responses,
@@ -34,6 +40,10 @@ impl Api {
         Api::Converse,
         Api::OllamaChat,
         Api::OllamaGenerate,
+        Api::Images,
+        Api::Speech,
+        Api::Transcription,
+        Api::Embedding,
     ];
 
     /// By how the path ends: what stands before differs from provider to provider.
@@ -50,6 +60,10 @@ impl Api {
             _ if path.starts_with("/model/") && (ends("/converse") || ends("/converse-stream")) => Some(Api::Converse),
             _ if ends("/api/chat") => Some(Api::OllamaChat),
             _ if ends("/api/generate") => Some(Api::OllamaGenerate),
+            _ if ends("/images/generations") => Some(Api::Images),
+            _ if ends("/audio/speech") => Some(Api::Speech),
+            _ if ends("/audio/transcriptions") => Some(Api::Transcription),
+            _ if path.starts_with("/model/") && ends("/invoke") => Some(Api::Embedding),
             _ => None,
         }
     }
@@ -67,6 +81,9 @@ impl Api {
             Api::Converse => "bedrock_converse",
             Api::OllamaChat => "ollama_chat",
             Api::OllamaGenerate => "ollama_generate",
+            Api::Images => "openai_images",
+            Api::Speech | Api::Transcription => "openai_audio",
+            Api::Embedding => "bedrock_invoke",
         }
     }
 
@@ -82,6 +99,10 @@ impl Api {
             Api::Converse => &bedrock::Converse,
             Api::OllamaChat => &ollama::Ollama::Chat,
             Api::OllamaGenerate => &ollama::Ollama::Generate,
+            Api::Images => &Pieces(Api::Images),
+            Api::Speech => &Pieces(Api::Speech),
+            Api::Transcription => &Pieces(Api::Transcription),
+            Api::Embedding => &Pieces(Api::Embedding),
         }
     }
 }

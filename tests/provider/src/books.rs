@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::ledger::{Ending, Entry, Ledger};
+use crate::sold::Sold;
 
 /// Beyond this many, the oldest entries leave the list and the sum; `forgotten` tells how many did.
 const MOST_ENTRIES: usize = 200_000;
@@ -73,6 +74,12 @@ impl Bill {
         if let Some(entry) = at.and_then(|at| pages.entries.get_mut(at)) {
             change(entry);
             entry.price();
+        }
+    }
+
+    pub fn sold(&self, sold: Sold) {
+        if sold != Sold::default() {
+            self.write(|entry| entry.buy(sold));
         }
     }
 

@@ -6,5 +6,6 @@ pub mod gemini;
 pub mod messages;
 pub mod ollama;
 pub mod openai;
+pub mod pieces;
 pub mod rerank;
 pub mod responses;

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::sold::Sold;
 use crate::words;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +12,8 @@ pub struct Event {
     pub data: Data,
     /// Billed when the first byte of it is sent.
     pub tokens: u64,
+    /// And so is this.
+    pub sold: Sold,
     /// AWS frames an error in another way.
     pub fault: bool,
 }
@@ -21,7 +24,7 @@ impl Event {
     }
 
     pub fn plain(data: impl Into<Vec<u8>>) -> Self {
-        Self { name: None, data: Data::from(data.into()), tokens: 0, fault: false }
+        Self { name: None, data: Data::from(data.into()), tokens: 0, sold: Sold::default(), fault: false }
     }
 
     /// An object that says its type in `type` before anything else, and in the event's name.
@@ -38,6 +41,10 @@ impl Event {
 
     pub fn billing(self, tokens: u64) -> Self {
         Self { tokens, ..self }
+    }
+
+    pub fn selling(self, sold: Sold) -> Self {
+        Self { sold, ..self }
     }
 
     pub fn fault(self) -> Self {

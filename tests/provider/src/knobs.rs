@@ -16,6 +16,7 @@ pub const KNOWN: &[(&str, &str, &str)] = &[
     ("cache_write_1h", "N", "of the prompt tokens, those written to a cache for an hour (Anthropic, Bedrock)"),
     ("reasoning", "N", "of the completion tokens, those reported as reasoning (Gemini: thoughts beside them)"),
     ("web_searches", "N", "web searches reported and billed (Anthropic)"),
+    ("calls", "N", "calls of each hosted tool that a request offers (1)"),
     ("search_units", "N", "search units reported and billed (rerank; one per 100 documents)"),
     ("dimensions", "N", "numbers of each embedding, 22 bytes each; wins over the request's own (1536)"),
     ("answer_model", "NAME", "the model named in the answer; the bill stays with the one asked for"),
@@ -62,6 +63,7 @@ pub const KNOWN: &[(&str, &str, &str)] = &[
 
 /// No wait is longer, not even for ever.
 pub const LONGEST_MS: u64 = 600_000;
+const MOST_CALLS: u64 = 1_000;
 const MOST_TOKENS: u64 = 100_000;
 const MOST_BYTES: u64 = 64 << 20;
 /// Of what is never in memory all at once.
@@ -90,6 +92,7 @@ pub enum Gzip {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Knobs {
+    pub calls: Option<u64>,
     pub tokens: Option<u64>,
     pub prompt: Option<u64>,
     pub cached: u64,
@@ -179,6 +182,7 @@ impl Knobs {
             "cache_write" => self.cache_write = number(0, u64::MAX)?,
             "cache_write_1h" => self.cache_write_1h = number(0, u64::MAX)?,
             "web_searches" => self.web_searches = number(0, u64::MAX)?,
+            "calls" => self.calls = Some(number(0, MOST_CALLS)?),
             "search_units" => self.search_units = Some(number(0, u64::MAX)?),
             "dimensions" => self.dimensions = Some(number(0, MOST_DIMENSIONS)?),
             "reasoning" => self.reasoning = number(0, u64::MAX)?,

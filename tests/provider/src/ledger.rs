@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::api::Api;
 use crate::prices::Rates;
+use crate::sold::Sold;
 
 /// How a request ended, from where the provider stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -74,6 +75,13 @@ pub struct Entry {
     pub reasoning_tokens: u64,
     pub search_units: u64,
     pub web_searches: u64,
+    pub file_searches: u64,
+    pub container_sessions: u64,
+    pub images: u64,
+    pub audio_seconds: u64,
+    pub characters: u64,
+    /// By which it was served, if not by the standard.
+    pub service_tier: Option<String>,
     /// `<api>/<case>` of the corpus, if a case was played.
     pub case: Option<String>,
     pub cost_nanousd: u64,
@@ -90,8 +98,19 @@ impl Entry {
     /// A played case brings its cost along, whatever its status.
     pub(crate) fn price(&mut self) {
         if self.case.is_none() {
-            self.cost_nanousd = if self.billed() { Rates::of(&self.model).cost(self) } else { 0 };
+            let rates = Rates::of(&self.model).in_tier(self.service_tier.as_deref());
+            self.cost_nanousd = if self.billed() { rates.cost(self) } else { 0 };
         }
+    }
+
+    pub(crate) fn buy(&mut self, sold: Sold) {
+        let Sold { web_searches, file_searches, containers, images, seconds, characters } = sold;
+        self.web_searches += web_searches;
+        self.file_searches += file_searches;
+        self.container_sessions += containers;
+        self.images += images;
+        self.audio_seconds += seconds;
+        self.characters += characters;
     }
 
     fn to_json(&self) -> Value {
@@ -113,6 +132,12 @@ impl Entry {
             "reasoning_tokens": self.reasoning_tokens,
             "search_units": self.search_units,
             "web_searches": self.web_searches,
+            "file_searches": self.file_searches,
+            "container_sessions": self.container_sessions,
+            "images": self.images,
+            "audio_seconds": self.audio_seconds,
+            "characters": self.characters,
+            "service_tier": self.service_tier,
             "case": self.case,
             "cost_nanousd": self.cost_nanousd,
             "delivered": self.delivered,

@@ -23,6 +23,7 @@ mod request;
 mod script;
 mod server;
 mod shelf;
+mod sold;
 mod squeeze;
 mod stream;
 mod unbilled;
@@ -41,8 +42,9 @@ pub use api::Api;
 pub use books::{Bill, Books};
 pub use ledger::{Ending, Entry, Ledger, Sum};
 pub use port::Port;
-pub use prices::{DEFAULT_RATES, PRICES, Rates, price_entries};
+pub use prices::{DEFAULT_RATES, PRICES, Rates, price_entries, price_entries_with_tiers};
 pub use server::{CASES, Manners, Setup, serve};
+pub use sold::Sold;
 
 /// A provider in this process, on threads of its own; it stops when dropped.
 pub struct Provider {

@@ -61,9 +61,10 @@ impl Body for Playback {
                 self.pause = None;
             }
             match self.steps.next() {
-                Some(Step::Send { bytes, tokens }) => {
+                Some(Step::Send { bytes, tokens, sold }) => {
                     if let Some(bill) = &self.bill {
                         bill.generated(tokens);
+                        bill.sold(sold);
                     }
                     // Now, not at the next poll: behind a content-length there is none, and the client that
                     // has read the last byte must find a closed entry.

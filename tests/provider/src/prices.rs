@@ -18,6 +18,11 @@ pub struct Rates {
     pub reasoning: u64,
     pub search_unit: u64,
     pub web_search: u64,
+    pub file_search: u64,
+    pub container: u64,
+    pub image: u64,
+    pub second: u64,
+    pub character: u64,
 }
 
 impl Rates {
@@ -32,6 +37,11 @@ impl Rates {
             reasoning: output,
             search_unit: 0,
             web_search: 0,
+            file_search: 0,
+            container: 0,
+            image: 0,
+            second: 0,
+            character: 0,
         }
     }
 
@@ -42,6 +52,42 @@ impl Rates {
     const fn searching(self, search_unit: u64, web_search: u64) -> Self {
         Self { search_unit, web_search, ..self }
     }
+
+    /// What hosted tools of OpenAI's cost beside its searches.
+    const fn hosting(self) -> Self {
+        Self { file_search: 2_500_000_000, container: 30_000_000_000, image: 40_000_000_000, ..self }
+    }
+
+    const fn drawing(self, image: u64) -> Self {
+        Self { image, ..self }
+    }
+
+    const fn hearing(self, second: u64) -> Self {
+        Self { second, ..self }
+    }
+
+    const fn speaking(self, character: u64) -> Self {
+        Self { character, ..self }
+    }
+
+    /// Twice as dear where it is first served, and half where it can wait; what is sold by the piece stays.
+    pub fn in_tier(self, tier: Option<&str>) -> Self {
+        let (times, by) = match tier {
+            Some("priority") => (2, 1),
+            Some("flex") => (1, 2),
+            _ => return self,
+        };
+        let each = |rate: u64| rate * times / by;
+        Self {
+            input: each(self.input),
+            cached: each(self.cached),
+            cache_creation: each(self.cache_creation),
+            cache_creation_1h: each(self.cache_creation_1h),
+            output: each(self.output),
+            reasoning: each(self.reasoning),
+            ..self
+        }
+    }
 }
 
 /// The models with a price of their own; any other costs [`DEFAULT_RATES`].
@@ -50,7 +96,7 @@ pub const PRICES: &[(&str, Rates)] = &[
     ("gpt-4o", Rates::new(2_500_000, 1_250_000, 10_000_000).searching(0, 10_000_000_000)),
     ("gpt-4", Rates::new(30_000_000, 30_000_000, 60_000_000)),
     ("tiny", Rates::new(100_000, 100_000, 400_000)),
-    ("gpt-5-mini", Rates::new(250_000, 25_000, 2_000_000).searching(0, 10_000_000_000)),
+    ("gpt-5-mini", Rates::new(250_000, 25_000, 2_000_000).searching(0, 10_000_000_000).hosting()),
     ("gpt-3.5-turbo-instruct", Rates::new(1_500_000, 1_500_000, 2_000_000)),
     ("text-embedding-3-small", Rates::new(20_000, 20_000, 0)),
     ("rerank-v3.5", Rates::new(0, 0, 0).searching(2_000_000_000, 0)),
@@ -61,6 +107,14 @@ pub const PRICES: &[(&str, Rates)] = &[
     ("gemini-2.5-flash", Rates::new(300_000, 75_000, 2_500_000).searching(0, 35_000_000_000)),
     ("amazon.nova-lite-v1:0", Rates::new(60_000, 15_000, 240_000)),
     ("llama3.2", Rates::new(100_000, 100_000, 400_000)),
+];
+
+/// Those that are sold by the piece.
+const BY_THE_PIECE: &[(&str, Rates)] = &[
+    ("dall-e-3", Rates::new(0, 0, 0).drawing(40_000_000_000)),
+    ("whisper-1", Rates::new(0, 0, 0).hearing(100_000_000)),
+    ("tts-1", Rates::new(0, 0, 0).speaking(15_000_000)),
+    ("amazon.titan-embed-image-v1", Rates::new(800_000, 800_000, 0).drawing(60_000_000)),
 ];
 
 /// The most that each of them reads. One that has none reads anything.
@@ -82,11 +136,29 @@ pub fn price_entries() -> Vec<Value> {
     PRICES.iter().map(|(model, rates)| rates.entry(model)).collect()
 }
 
+/// The same, with what each costs in the tiers that may serve it.
+pub fn price_entries_with_tiers() -> Vec<Value> {
+    let in_tier = |rates: Rates, model: &str, tier: &str| {
+        let mut entry = rates.in_tier(Some(tier)).entry(model);
+        if let Some(entry) = entry.as_object_mut() {
+            entry.retain(|name, _| name.ends_with("_tokens") && name.contains("usd"));
+        }
+        entry
+    };
+    let entry = |(model, rates): &(&str, Rates)| {
+        let mut entry = rates.entry(model);
+        let tiers = ["priority", "flex"].map(|tier| (tier.to_owned(), in_tier(*rates, model, tier)));
+        entry["service_tiers"] = Value::Object(tiers.into_iter().collect());
+        entry
+    };
+    PRICES.iter().chain(BY_THE_PIECE).map(entry).collect()
+}
+
 impl Rates {
     /// Whose model it is may stand before its name, as OpenRouter writes it.
     pub fn of(model: &str) -> Rates {
         let model = model.rsplit('/').next().unwrap_or(model);
-        PRICES.iter().find(|(name, _)| *name == model).map_or(DEFAULT_RATES, |(_, rates)| *rates)
+        PRICES.iter().chain(BY_THE_PIECE).find(|(name, _)| *name == model).map_or(DEFAULT_RATES, |(_, rates)| *rates)
     }
 
     /// Nano-USD of one request, rounded up once.
@@ -109,6 +181,11 @@ impl Rates {
             (reasoning, self.reasoning),
             (billed.search_units, self.search_unit),
             (billed.web_searches, self.web_search),
+            (billed.file_searches, self.file_search),
+            (billed.container_sessions, self.container),
+            (billed.images, self.image),
+            (billed.audio_seconds, self.second),
+            (billed.characters, self.character),
         ];
         // Counts fill 64 bits and rates fewer than 40: 128 bits hold the sum of these products.
         let pico: u128 = parts.iter().map(|(count, rate)| u128::from(*count) * u128::from(*rate)).sum();
@@ -129,7 +206,15 @@ impl Rates {
         ] {
             entry.insert(format!("{name}_usd_per_1m_tokens"), json!(decimal(pico, 6)));
         }
-        for (name, pico) in [("search_unit", self.search_unit), ("web_search", self.web_search)] {
+        for (name, pico) in [
+            ("search_unit", self.search_unit),
+            ("web_search", self.web_search),
+            ("file_search", self.file_search),
+            ("container_session", self.container),
+            ("image", self.image),
+            ("audio_second", self.second),
+            ("character", self.character),
+        ] {
             if pico > 0 {
                 entry.insert(format!("{name}_usd"), json!(decimal(pico, 12)));
             }

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::framing::Framing;
 use crate::refusal::Refusal;
+use crate::sold;
 
 /// The path, the query and the body.
 #[derive(Clone, Debug)]
@@ -24,6 +25,8 @@ pub struct Wording<'a> {
     pub output_bound: Option<u64>,
     /// How many answers are generated; 0 where nothing is.
     pub choices: u64,
+    /// More that are generated, and never shown.
+    pub unshown: u64,
     /// All texts of the prompt.
     pub texts: Vec<&'a str>,
     /// Each costs four tokens, whatever it says.
@@ -47,6 +50,7 @@ impl Default for Wording<'_> {
             include_usage: false,
             output_bound: None,
             choices: 1,
+            unshown: 0,
             texts: Vec::new(),
             messages: 0,
             token_ids: 0,
@@ -59,8 +63,9 @@ impl Default for Wording<'_> {
 
 impl Asked {
     pub fn read(path: &str, query: &str, body: &[u8]) -> Result<Self, Refusal> {
-        let body = serde_json::from_slice(body)
-            .map_err(|error| Refusal::new(400, format!("the body is not JSON: {error}")))?;
+        let not_json = |error| Refusal::new(400, format!("the body is not JSON: {error}"));
+        let body =
+            if body.starts_with(b"--") { sold::form(body) } else { serde_json::from_slice(body).map_err(not_json)? };
         Ok(Self { path: path.to_owned(), query: query.to_owned(), body })
     }
 

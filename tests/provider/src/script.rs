@@ -10,6 +10,7 @@ use std::time::Duration;
 use hyper::body::Bytes;
 
 use crate::knobs::{Knobs, LONGEST_MS};
+use crate::sold::Sold;
 use crate::squeeze::Squeeze;
 
 /// Before a break, so that what was written leaves first: neither hyper nor h2 flush when a body fails.
@@ -17,10 +18,11 @@ pub const LINGER: Duration = Duration::from_millis(20);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Hands these bytes over and bills the tokens.
+    /// Hands these bytes over and bills the tokens, and what is sold with them.
     Send {
         bytes: Bytes,
         tokens: u64,
+        sold: Sold,
     },
     /// Lets the connection write what it has before the next bytes come.
     Flush,
@@ -37,7 +39,7 @@ pub type Steps = Box<dyn Iterator<Item = Step> + Send>;
 
 /// A body with nothing odd about it.
 pub fn plain(body: Vec<u8>) -> Steps {
-    Box::new(iter::once(Step::Send { bytes: body.into(), tokens: 0 }))
+    Box::new(iter::once(Step::Send { bytes: body.into(), tokens: 0, sold: Sold::default() }))
 }
 
 /// An answer in one piece: the steps, and the length of all of it. Its `cut` and `hang_after` count bytes.
@@ -53,7 +55,7 @@ pub fn whole(body: Vec<u8>, knobs: &Knobs, gzip: bool) -> (Steps, u64) {
         if nth > 0 {
             wait(&mut steps, knobs.gap_ms);
         }
-        send(&mut steps, shown.slice_ref(piece), 0);
+        send(&mut steps, shown.slice_ref(piece), 0, Sold::default());
     }
     if shown.len() < body.len() {
         steps.extend(end);
@@ -82,9 +84,9 @@ pub fn wait(steps: &mut VecDeque<Step>, ms: u64) {
     }
 }
 
-pub fn send(steps: &mut VecDeque<Step>, bytes: Bytes, tokens: u64) {
+pub fn send(steps: &mut VecDeque<Step>, bytes: Bytes, tokens: u64, sold: Sold) {
     steps.push_back(Step::Flush);
-    steps.push_back(Step::Send { bytes, tokens });
+    steps.push_back(Step::Send { bytes, tokens, sold });
 }
 
 /// The pieces in which `bytes` are written. To cut inside code points is to cut behind each lead byte.
@@ -112,7 +114,7 @@ mod tests {
         };
         let (steps, length) = of("cut=4");
         assert_eq!(length, 10, "the head promises all of it");
-        assert!(steps.contains(&Step::Send { bytes: Bytes::from_static(b"0123"), tokens: 0 }));
+        assert!(steps.contains(&Step::Send { bytes: Bytes::from_static(b"0123"), tokens: 0, sold: Sold::default() }));
         assert_eq!(steps.last(), Some(&Step::Break { delivered: false }));
         assert_eq!(of("cut=0").0.len(), 2);
         assert!(!of("cut=10").0.contains(&Step::Break { delivered: false }), "nothing is left to cut");
@@ -126,7 +128,7 @@ mod tests {
         let both = Knobs { cut: Some(7), cut_bytes: Some(4), ..Knobs::default() };
         let sent = whole(b"0123456789".to_vec(), &both, false)
             .0
-            .any(|step| step == Step::Send { bytes: Bytes::from_static(b"0123"), tokens: 0 });
+            .any(|step| step == Step::Send { bytes: Bytes::from_static(b"0123"), tokens: 0, sold: Sold::default() });
         assert!(sent);
     }
 }

@@ -271,7 +271,8 @@ fn generated(answer: &Arc<Answer>, mut bill: Bill, gzip: bool) -> Response<Playb
     } else {
         let (body, completion) = answer.whole();
         let (steps, length) = script::whole(body, &answer.knobs, gzip);
-        (steps, (!answer.knobs.chunked).then_some(length), completion, "application/json")
+        let kind = if answer.api == Api::Speech { "audio/mpeg" } else { "application/json" };
+        (steps, (!answer.knobs.chunked).then_some(length), completion, kind)
     };
     bill.reasoning(answer.reasoning());
     bill.write(|entry| answer.bill(entry));

@@ -10,6 +10,7 @@ use crate::event::Event;
 use crate::framing::Framing;
 use crate::knobs::Knobs;
 use crate::script::{LINGER, Step, Steps, cut, pieces, send, stop_of, wait};
+use crate::sold::Sold;
 use crate::squeeze::Squeeze;
 use crate::words;
 
@@ -93,9 +94,9 @@ impl Stream {
             _ => "\n",
         };
         if let Some(comment) = self.framing.comment(line_end).filter(|_| self.knobs.comments) {
-            self.write(comment.into(), 0);
+            self.write(comment.into(), 0, Sold::default());
         }
-        let tokens = event.tokens;
+        let (tokens, sold) = (event.tokens, event.sold);
         let mut data = self.framing.around(event, self.sent, line_end);
         self.sent += 1;
         if data.prose == 0 {
@@ -103,32 +104,32 @@ impl Stream {
         } else {
             self.rest = Some(Rest { at: 0, prose: data.prose, after: data.after });
         }
-        self.write(data.before.into(), tokens);
+        self.write(data.before.into(), tokens, sold);
     }
 
     /// As much prose as is at hand, or what stands behind all of it.
     fn go_on(&mut self, rest: Rest) {
         if rest.prose == 0 {
-            return self.write(rest.after.into(), 0);
+            return self.write(rest.after.into(), 0, Sold::default());
         }
         let prose = words::prose(rest.at, rest.prose);
         let bytes = prose.len() as u64;
         self.rest = Some(Rest { at: rest.at + bytes, prose: rest.prose - bytes, ..rest });
-        self.write(prose, 0);
+        self.write(prose, 0, Sold::default());
     }
 
     fn close(&mut self) {
         let close = self.framing.close(self.sent);
         if self.knobs.done_then_hangup {
-            self.write(Bytes::from_static(close), 0);
+            self.write(Bytes::from_static(close), 0, Sold::default());
             return self.finish(vec![Step::Wait(LINGER), Step::Break { delivered: true }]);
         }
         match self.squeeze.take() {
             Some(squeeze) => {
                 let last = squeeze.last(close);
-                self.write_raw(last.into(), 0);
+                self.write_raw(last.into(), 0, Sold::default());
             }
-            None => self.write_raw(Bytes::from_static(close), 0),
+            None => self.write_raw(Bytes::from_static(close), 0, Sold::default()),
         }
         self.finish(Vec::new());
     }
@@ -141,7 +142,7 @@ impl Stream {
     }
 
     /// Compressed so that it can be read at once.
-    fn write(&mut self, bytes: Bytes, tokens: u64) {
+    fn write(&mut self, bytes: Bytes, tokens: u64, sold: Sold) {
         if bytes.is_empty() {
             return;
         }
@@ -149,16 +150,16 @@ impl Stream {
             Some(squeeze) => squeeze.next(&bytes).into(),
             None => bytes,
         };
-        self.write_raw(bytes, tokens);
+        self.write_raw(bytes, tokens, sold);
     }
 
-    fn write_raw(&mut self, bytes: Bytes, mut tokens: u64) {
+    fn write_raw(&mut self, bytes: Bytes, mut tokens: u64, mut sold: Sold) {
         if self.over {
             return;
         }
         let shown = bytes.slice(..self.left.min(bytes.len() as u64) as usize);
         for piece in pieces(&shown, &self.knobs) {
-            send(&mut self.steps, shown.slice_ref(piece), std::mem::take(&mut tokens));
+            send(&mut self.steps, shown.slice_ref(piece), std::mem::take(&mut tokens), std::mem::take(&mut sold));
         }
         self.left -= shown.len() as u64;
         if shown.len() < bytes.len() {
@@ -267,7 +268,7 @@ mod tests {
         let cut = |bytes: usize| {
             let steps: Vec<Step> = streamed(&chat(&format!("tokens=4; cut_bytes={bytes}")), false).0.collect();
             let sent = |step: &Step| match step {
-                Step::Send { bytes, tokens } => (bytes.len(), *tokens),
+                Step::Send { bytes, tokens, .. } => (bytes.len(), *tokens),
                 _ => (0, 0),
             };
             let (sent, billed) = steps.iter().map(sent).fold((0, 0), |sum, it| (sum.0 + it.0, sum.1 + it.1));

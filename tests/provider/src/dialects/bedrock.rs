@@ -35,6 +35,9 @@ fn with_usage(answer: &Answer, mut object: Value) -> Value {
     if let Some(usage) = usage(answer) {
         object["usage"] = usage;
     }
+    if let Some(tier) = &answer.basket.tier {
+        object["serviceTier"] = json!({"type": tier});
+    }
     object
 }
 

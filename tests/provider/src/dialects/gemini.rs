@@ -29,7 +29,19 @@ fn usage(answer: &Answer, candidates: u64) -> Option<Value> {
         usage["cachedContentTokenCount"] = json!(answer.cached());
         usage["cacheTokensDetails"] = json!([{"modality": "TEXT", "tokenCount": answer.cached()}]);
     }
+    if let Some(tier) = &answer.basket.tier {
+        usage["trafficType"] = json!(format!("ON_DEMAND_{}", tier.to_uppercase()));
+    }
     answer.reported(usage)
+}
+
+/// What was searched for, in the last piece of the first candidate.
+fn searched(answer: &Answer, mut candidate: Value) -> Value {
+    let queries: Vec<String> = (0..answer.basket.web_searches()).map(|nth| format!("books of river {nth}")).collect();
+    if !queries.is_empty() {
+        candidate["groundingMetadata"] = json!({"webSearchQueries": queries});
+    }
+    candidate
 }
 
 fn candidate(index: u64, text: &str, finish: Option<&str>) -> Value {
@@ -98,14 +110,17 @@ impl Dialect for Gemini {
     }
 
     fn last(&self, answer: &Answer) -> Vec<Event> {
-        let candidates = (0..answer.choices).map(|index| candidate(index, "", finish(answer))).collect();
+        let candidates = (0..answer.choices)
+            .map(|index| candidate(index, "", finish(answer)))
+            .map(|candidate| searched(answer, candidate))
+            .collect();
         let thoughts = if answer.turns() == 0 { answer.thoughts() } else { 0 };
         let usage = usage(answer, answer.visible_tokens());
         vec![Event::of(&answered(answer, candidates, usage)).billing(thoughts)]
     }
 
     fn whole(&self, answer: &Answer) -> Vec<u8> {
-        let candidate = |index: u64| candidate(index, &answer.whole_text(index), finish(answer));
+        let candidate = |index: u64| searched(answer, candidate(index, &answer.whole_text(index), finish(answer)));
         let candidates = (0..answer.choices).map(candidate).collect();
         answered(answer, candidates, usage(answer, answer.visible_tokens())).to_string().into_bytes()
     }

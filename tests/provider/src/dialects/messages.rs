@@ -7,6 +7,7 @@ use crate::api::{Caching, Dialect};
 use crate::event::Event;
 use crate::refusal::Refusal;
 use crate::request::{Asked, Wording, number, texts, texts_of};
+use crate::sold::Sold;
 
 pub struct Messages;
 
@@ -36,7 +37,28 @@ fn searched(answer: &Answer, mut counts: Value) -> Value {
     if answer.web_searches() > 0 {
         counts["server_tool_use"] = json!({"web_search_requests": answer.web_searches()});
     }
+    if let Some((input, output)) = answer.compacted() {
+        let round = |kind: &str, input: u64, output: u64| {
+            json!({
+                "type": kind, "input_tokens": input, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0,
+                "output_tokens": output,
+            })
+        };
+        let message = round("message", answer.plain_prompt(), answer.completion_tokens());
+        counts["iterations"] = json!([round("compaction", input, output), message]);
+    }
     counts
+}
+
+/// What each search found, as a block of the answer.
+fn searches(answer: &Answer) -> Vec<(Value, Sold)> {
+    let found =
+        json!({"type": "web_search_result", "url": "https://x/", "title": "Rivers", "encrypted_content": "QUJD"});
+    let block = |(call, sold): (Value, Sold)| {
+        let block = json!({"type": "web_search_tool_result", "tool_use_id": call["id"], "content": [found, found]});
+        (block, sold)
+    };
+    answer.calls().into_iter().map(block).collect()
 }
 
 fn message(answer: &Answer, content: Value, stop: Option<&str>, usage: Option<Value>) -> Value {
@@ -86,11 +108,12 @@ impl Dialect for Messages {
         let tokens = tokens_at_the_start(answer);
         let begun = message(answer, json!([]), None, answer.reported(split(answer, counts(answer, tokens))));
         let block = json!({"index": 0, "content_block": {"type": "text", "text": ""}});
-        vec![
-            Event::typed("message_start", &json!({"message": begun})).billing(tokens),
-            Event::typed("content_block_start", &block),
-            Event::typed("ping", &json!({})),
-        ]
+        let searching = searches(answer).into_iter().map(|(block, sold)| {
+            Event::typed("content_block_start", &json!({"index": 0, "content_block": block})).selling(sold)
+        });
+        let begun = Event::typed("message_start", &json!({"message": begun})).billing(tokens);
+        let text = [Event::typed("content_block_start", &block), Event::typed("ping", &json!({}))];
+        std::iter::once(begun).chain(searching).chain(text).collect()
     }
 
     fn token(&self, answer: &Answer, nth: u64) -> Event {
@@ -118,7 +141,8 @@ impl Dialect for Messages {
     }
 
     fn whole(&self, answer: &Answer) -> Vec<u8> {
-        let content = json!([{"type": "text", "text": answer.whole_text(0)}]);
+        let searches = searches(answer).into_iter().map(|(block, _)| block);
+        let content = searches.chain([json!({"type": "text", "text": answer.whole_text(0)})]).collect();
         let counts = searched(answer, split(answer, counts(answer, answer.completion_tokens())));
         message(answer, content, Some(stop(answer)), answer.reported(counts)).to_string().into_bytes()
     }

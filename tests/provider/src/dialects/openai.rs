@@ -30,7 +30,7 @@ impl Family {
             ("system_fingerprint", json!("fp_simulated")),
         ];
         let tier = match self {
-            Family::Chat => Some(("service_tier", json!("default"))),
+            Family::Chat => Some(("service_tier", json!(answer.tier()))),
             Family::Text => None,
         };
         head.into_iter().chain(tier).map(|(key, value)| (key.to_owned(), value)).collect()
@@ -139,7 +139,15 @@ impl Dialect for Family {
         wording.output_bound = newer.or(asked.number("max_tokens", u64::MAX)?);
         // Each of several prompts is completed.
         let prompts = if let Family::Text = self { wording.texts.len() as u64 } else { 1 };
-        wording.choices = prompts * asked.number("n", MOST_CHOICES)?.unwrap_or(1);
+        let shown = asked.number("n", MOST_CHOICES)?.unwrap_or(1);
+        wording.choices = prompts * shown;
+        if let Family::Text = self {
+            let best_of = asked.number("best_of", MOST_CHOICES)?.unwrap_or(shown);
+            if stream && best_of > shown {
+                return Err(Refusal::wrong("best_of", "results cannot be streamed where best_of is larger than n"));
+            }
+            wording.unshown = prompts * best_of.saturating_sub(shown);
+        }
         Ok(Wording { model, stream, ..wording })
     }
 

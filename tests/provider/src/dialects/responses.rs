@@ -67,6 +67,12 @@ fn item(answer: &Answer, status: Status, content: Value) -> Value {
     json!({"id": id, "type": "message", "role": "assistant", "status": status.name(), "content": content})
 }
 
+/// What its hosted tools did, and its text.
+fn output(answer: &Answer, status: Status, text: &str) -> Value {
+    let calls = answer.calls().into_iter().map(|(call, _)| call);
+    calls.chain([item(answer, status, json!([part(text)]))]).collect()
+}
+
 /// The response object. Its keys are in order, so `usage` stands behind whatever text there is.
 fn response(answer: &Answer, status: Status, text: &str) -> Value {
     let failed = status == Status::Failed;
@@ -77,18 +83,18 @@ fn response(answer: &Answer, status: Status, text: &str) -> Value {
         "object": "response",
         "created_at": CREATED,
         "status": status.name(),
-        "background": false,
+        "background": answer.is_made_anyway(),
         "error": if failed { error } else { Value::Null },
         "incomplete_details": (status == Status::Incomplete).then(|| json!({"reason": "max_output_tokens"})),
         "instructions": null,
         "max_output_tokens": answer.output_bound,
         "metadata": {},
         "model": answer.model_reported(),
-        "output": if shows { json!([item(answer, status, json!([part(text)]))]) } else { json!([]) },
+        "output": if shows { output(answer, status, text) } else { json!([]) },
         "parallel_tool_calls": true,
         "previous_response_id": null,
         "reasoning": {"effort": null, "summary": null},
-        "service_tier": "default",
+        "service_tier": answer.tier(),
         "store": true,
         "temperature": 1.0,
         "text": {"format": {"type": "text"}},
@@ -147,7 +153,11 @@ impl Dialect for Responses {
         let begun = response(answer, Status::InProgress, "");
         let item_id = answer.id("msg_");
         let item = item(answer, Status::InProgress, json!([]));
-        vec![
+        let searching = answer.calls().into_iter().enumerate().map(|(nth, (call, sold))| {
+            Event::typed("response.output_item.done", &json!({"output_index": nth, "item": call})).selling(sold)
+        });
+        let searching: Vec<Event> = searching.collect();
+        let message = [
             Event::typed("response.created", &json!({"response": begun, "sequence_number": 0})),
             Event::typed("response.in_progress", &json!({"response": begun, "sequence_number": 1})),
             Event::typed("response.output_item.added", &json!({"output_index": 0, "item": item, "sequence_number": 2})),
@@ -157,7 +167,9 @@ impl Dialect for Responses {
                     "item_id": item_id, "output_index": 0, "content_index": 0, "part": part(""), "sequence_number": 3,
                 }),
             ),
-        ]
+        ];
+        // The calls come before the message, and behind the response's own beginning.
+        [&message[..2], &searching, &message[2..]].concat()
     }
 
     fn token(&self, answer: &Answer, nth: u64) -> Event {
@@ -169,7 +181,7 @@ impl Dialect for Responses {
             "logprobs": [],
             "sequence_number": FIRST_EVENTS + nth,
         });
-        Event::typed("response.output_text.delta", &delta).billing(answer.billed(1))
+        Event::typed("response.output_text.delta", &delta).billing(answer.billing(answer.billed(1)))
     }
 
     /// Text by the megabyte is not echoed, except in the last event, by a knob of its own.
@@ -213,7 +225,9 @@ impl Dialect for Responses {
     }
 
     fn whole(&self, answer: &Answer) -> Vec<u8> {
-        response(answer, Status::at_the_end(answer), &answer.whole_text(0)).to_string().into_bytes()
+        // Work in the background has only begun.
+        let status = if answer.is_made_anyway() { Status::InProgress } else { Status::at_the_end(answer) };
+        response(answer, status, &answer.whole_text(0)).to_string().into_bytes()
     }
 }
 

@@ -1,0 +1,93 @@
+//! What the ruler over the SDKs' parameters has found: each lever is counted, or refused by its name.
+
+use super::*;
+use crate::llm::schema;
+
+fn read(name: &str, body: &str) -> Result<Request, Invalid> {
+    let schema = schema::named(name).unwrap();
+    let model = matches!(name, "gemini_generate" | "bedrock_converse").then(|| "m".to_owned());
+    let mut reader = RequestReader::new(Called { schema, model, streams: None }, None);
+    reader.feed(body.as_bytes());
+    reader.finish(body.len() as u64)
+}
+
+#[test]
+fn no_field_has_another_model_serve() {
+    for (api, body, field) in [
+        ("openai_images", r#"{"model":"gpt-image-2","prompt":"x","svg":{"model":"gpt-5-pro"}}"#, "svg.model"),
+        (
+            "gemini_generate",
+            r#"{"contents":[],"generationConfig":{"routingConfig":{"manualMode":{"modelName":"gemini-3-pro"}}}}"#,
+            "generationConfig.routingConfig",
+        ),
+        (
+            "gemini_generate",
+            r#"{"contents":[],"generation_config":{"routing_config":{"auto_mode":{}}}}"#,
+            "generation_config.routing_config",
+        ),
+        (
+            "gemini_generate",
+            r#"{"contents":[],"generationConfig":{"modelSelectionConfig":{"featureSelectionPreference":"PRIORITIZE_QUALITY"}}}"#,
+            "generationConfig.modelSelectionConfig",
+        ),
+    ] {
+        let Err(Invalid::Wrong { field: told, .. }) = read(api, body) else { panic!("{body}") };
+        assert_eq!(told, field, "{body}");
+    }
+    let nothing = r#"{"contents":[],"generationConfig":{"routingConfig":null,"maxOutputTokens":5}}"#;
+    assert_eq!(read("gemini_generate", nothing).unwrap().bound(), Some(Tokens(5)));
+}
+
+#[test]
+fn models_that_work_inside_of_tools_are_read_wherever_they_are_named() {
+    for (api, body, models) in [
+        (
+            "openai_responses",
+            r#"{"model":"m","tools":[{"type":"image_generation","model":"gpt-image-2","svg":{"model":"gpt-5-pro"}}]}"#,
+            &["gpt-image-2", "gpt-5-pro"][..],
+        ),
+        (
+            "openai_responses",
+            r#"{"model":"m","input":[{"type":"additional_tools","tools":[{"type":"image_generation","svg":{"model":"a"}}]}]}"#,
+            &["a"],
+        ),
+        (
+            "anthropic_messages",
+            r#"{"model":"m","messages":[{"role":"user","content":[{"type":"tool_addition","tool_changes":[{"tool":{"definition":{"type":"advisor_20260301","model":"claude-opus"}}}]}]}]}"#,
+            &["claude-opus"],
+        ),
+    ] {
+        assert_eq!(read(api, body).unwrap().tool_models, models, "{body}");
+    }
+}
+
+#[test]
+fn a_picture_of_a_tool_that_moves_is_all_its_frames_and_may_begin_from_another() {
+    let tool = |more: &str| {
+        let body = format!(r#"{{"model":"m","tools":[{{"type":"image_generation"{more}}}]}}"#);
+        let request = read("openai_responses", &body).unwrap();
+        (request.items().tool_images, request.sizes.pictures)
+    };
+    assert_eq!(tool(""), (2, 0));
+    assert_eq!(tool(r#","output_format":"gif""#), (18, 0));
+    assert_eq!(tool(r#","output_format":"gif","frame_count":16"#), (32, 0));
+    assert_eq!(tool(r#","input_image_mask":{"file_id":"file_1"}"#), (2, 1));
+    assert_eq!(tool(r#","input_image_mask":{"image_url":"data:image/png;base64,AAAA"}"#), (2, 1));
+    let once = r#"{"model":"m","max_tool_calls":1,"tools":[{"type":"image_generation","frame_count":16}]}"#;
+    assert_eq!(read("openai_responses", once).unwrap().items().tool_images, 16);
+}
+
+#[test]
+fn objects_that_hold_the_bound_know_all_that_stands_beside_it() {
+    for (api, body, unknown) in [
+        ("gemini_generate", r#"{"contents":[],"generationConfig":{"topP":1,"thinkingConfig":{"x":1}}}"#, &[][..]),
+        ("gemini_generate", r#"{"contents":[],"generationConfig":{"drafts":4,"top_k":1}}"#, &["drafts"]),
+        ("bedrock_converse", r#"{"messages":[],"inferenceConfig":{"maxTokens":5,"drafts":4}}"#, &["drafts"]),
+        ("ollama_chat", r#"{"model":"m","messages":[],"options":{"num_predict":5,"seed":1,"drafts":4}}"#, &["drafts"]),
+        ("openai_audio", r#"{"model":"m","input":"x","stream":true,"voice_id":"v"}"#, &[]),
+    ] {
+        assert_eq!(read(api, body).unwrap().unknown.fields, unknown, "{body}");
+    }
+    let elsewhere = r#"{"model":"m","file_url":"https://x/an-hour.mp3"}"#;
+    assert_eq!(read("openai_audio", elsewhere).unwrap().hidden.whole, Some("file_url"));
+}
