@@ -46,7 +46,7 @@ use opening::too_large;
 
 pub use closing::{Closed, Settlement};
 pub use ending::Ending;
-pub use side::{Passage, Side};
+pub use side::{Counted, Passage, Side};
 
 pub struct Exchange {
     started: UnixNanos,

@@ -41,6 +41,7 @@ pub enum Call {
     AddHeader,
     ReplaceHeader,
     RemoveHeader,
+    SetHeaderPairs,
     GetProperty,
     SetProperty,
     GetSharedData,
@@ -53,7 +54,7 @@ pub enum Call {
 }
 
 impl Call {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Log,
         Self::CurrentTime,
         Self::SetTickPeriod,
@@ -64,6 +65,7 @@ impl Call {
         Self::AddHeader,
         Self::ReplaceHeader,
         Self::RemoveHeader,
+        Self::SetHeaderPairs,
         Self::GetProperty,
         Self::SetProperty,
         Self::GetSharedData,
@@ -268,6 +270,15 @@ impl Host {
             return Err(Status::BadArgument);
         }
         side.headers.retain(|(known, _)| known != name);
+        Ok(())
+    }
+
+    fn set_headers(&mut self, map: MapType, headers: Headers) -> Result<(), Status> {
+        let side = self.stream().ok_or(Status::BadArgument)?.side(map);
+        if !side.headers_open {
+            return Err(Status::BadArgument);
+        }
+        side.headers = headers;
         Ok(())
     }
 

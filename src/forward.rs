@@ -4,6 +4,7 @@
 //! provider leave its usage out; next year's name for it is on no list today. So what passes is listed, by API, and what
 //! the list doesn't know is dropped, counted and written down. An operator may let more names pass.
 
+pub mod answers;
 pub mod betas;
 mod names;
 mod query;
@@ -23,6 +24,8 @@ pub struct Allowed {
     pub query: Vec<String>,
     pub betas: Vec<Pattern>,
     pub unknown_betas: UnknownBetas,
+    /// Of answers.
+    pub answers: Vec<String>,
 }
 
 /// What becomes of a beta flag that no table knows.
@@ -209,6 +212,28 @@ impl Allowed {
             cut.set.push((":path".to_owned(), path));
         }
         Ok(cut)
+    }
+
+    /// Whether a flag may stand in a body, where nothing is cut out of a list: `Err` says why not. What no table knows is noted.
+    pub fn flag_in_body(&self, field: &str, flag: &str, left_out: &mut LeftOut) -> Result<(), &'static str> {
+        let list = if field == "anthropic_version" { &betas::VERSION_IN_BODY } else { &betas::ANTHROPIC };
+        for flag in flag.split(',').map(str::trim).filter(|flag| !flag.is_empty()) {
+            let allowed = self.betas.iter().any(|pattern| pattern.matches(flag));
+            match list.known(flag.as_bytes()) {
+                _ if allowed => {}
+                Some(betas::Flag::Harmless) => {}
+                Some(betas::Flag::Costs) => {
+                    return Err(
+                        "it costs more, brings in what a request doesn't show, lets another model serve or sends data elsewhere",
+                    );
+                }
+                None if self.unknown_betas == UnknownBetas::Drop || !is_plain(flag.as_bytes()) => {
+                    return Err("it is not known here");
+                }
+                None => left_out.pass_unknown_beta(flag.as_bytes()),
+            }
+        }
+        Ok(())
     }
 
     fn cut_flags(&self, list: &betas::List, headers: &Headers, cut: &mut Cut) {

@@ -153,7 +153,9 @@ impl Headers {
 /// As the host writes them.
 pub fn written<N: AsRef<[u8]>, V: AsRef<[u8]>>(headers: &[(N, V)]) -> Vec<u8> {
     let length = |length: usize| u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
-    let mut out = length(headers.len()).to_vec();
+    let sizes = headers.iter().map(|(name, value)| name.as_ref().len().saturating_add(value.as_ref().len()));
+    let mut out = Vec::with_capacity(sizes.fold(COUNT, |all, size| all.saturating_add(size).saturating_add(ENTRY + 2)));
+    out.extend(length(headers.len()));
     for (name, value) in headers {
         out.extend(length(name.as_ref().len()));
         out.extend(length(value.as_ref().len()));

@@ -7,7 +7,7 @@ mod rejection;
 use crate::calendar::Calendar;
 use crate::limit::Guard;
 use crate::limit::guard::{Counted, Kind};
-pub use rejection::{Crowd, Detail, Rejection, Reply, rate_limit_headers, shown};
+pub use rejection::{Crowd, Detail, LONGEST_SLEEP_MS, Rejection, Reply, never_again, rate_limit_headers, shown};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {

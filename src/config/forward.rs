@@ -21,6 +21,9 @@ pub struct Forward {
     pub betas: Vec<Pattern>,
     /// What happens to flags that no table here knows, and to unknown versions of Anthropic's API.
     pub unknown_betas: UnknownBetas,
+    /// More headers of answers that reach clients, whoever wrote them: a provider, or a route of yours
+    /// (`response_headers_to_add`). Filters that stand before this one in the chain add theirs to what it lets pass.
+    pub answers: Vec<HeaderName>,
 }
 
 keyed!(Forward);

@@ -103,6 +103,7 @@ impl Exchange {
         let Some(tenant) = policy.tenant_policy(tenant) else {
             return Err(Rejection::plain(Outcome::InternalError, "The tenant is gone."));
         };
+        self.flags(policy, &request)?;
         kept::judge(policy.stored_responses, self.schema, &mut request, |id| (around.knows)(&tenant.name, id))?;
         kept::weigh(&mut request, |ids| (around.sizes)(&tenant.name, ids));
         let floor = tenant.rules.sensitivity.unwrap_or(Sensitivity::Public);

@@ -2,12 +2,13 @@
 
 use super::{Answer, AnswerHead, Exchange, Passed, Phase};
 use crate::attempt::{self, blame::OWN_FAILURE};
+use crate::headers::Headers;
 use crate::kept::Id;
 use crate::kept::held::Made;
 use crate::llm::meter::{Form, Meter, Passage};
 use crate::llm::schema::Dialect;
 use crate::llm::usage::Count;
-use crate::outcome::{Outcome, Rejection, Reply, rate_limit_headers};
+use crate::outcome::{LONGEST_SLEEP_MS, Outcome, Rejection, Reply, never_again, rate_limit_headers};
 use crate::policy::{OTHER, Policy};
 use crate::replicas;
 use crate::units::UnixNanos;
@@ -18,7 +19,7 @@ const COUNTED_IN_THE_HEAD: [(&str, Count); 2] =
 
 impl Passed {
     /// The client gets `reply`. Of an answer without a body only the head can be replaced.
-    fn replace(&mut self, reply: Reply, end_of_stream: bool) {
+    pub(super) fn replace(&mut self, reply: Reply, end_of_stream: bool) {
         self.set.push((":status", reply.status.to_string()));
         if !end_of_stream {
             self.set.push(("content-length", reply.body.len().to_string()));
@@ -36,7 +37,29 @@ fn account_refused(provider: &str, status: u64) -> Rejection {
          to it; no key, limit or budget of yours is concerned."
     );
     let mut rejection = Rejection::plain(Outcome::ProviderUnavailable, message);
-    rejection.headers.push(("x-should-retry", "false".to_owned()));
+    rejection.headers.push(never_again());
+    rejection
+}
+
+/// Whether a provider wants to be left alone for longer than an SDK may sleep.
+fn asks_for_long(headers: &Headers) -> bool {
+    let wait = headers.number("retry-after").or_else(|| headers.number(attempt::RETRY_AFTER));
+    wait.is_some_and(|seconds| seconds.saturating_mul(1_000) > LONGEST_SLEEP_MS)
+}
+
+/// Whether an answer is neither one nor an error: it sends elsewhere, or speaks of what nobody asked.
+pub(super) const fn leads_elsewhere(status: u64) -> bool {
+    matches!(status, 0..200 | 300..400)
+}
+
+/// A client that follows it takes its key and its text along, past every limit.
+pub(super) fn led_elsewhere(provider: &str, status: u64) -> Rejection {
+    let message = format!(
+        "The provider{provider} answered {status}, which would lead elsewhere and is not followed. The gateway's operator has to \
+         see to it: the provider's address or path may be wrong."
+    );
+    let mut rejection = Rejection::plain(Outcome::ProviderError, message);
+    rejection.headers.push(never_again());
     rejection
 }
 
@@ -114,7 +137,16 @@ impl Exchange {
             answer.refused = Some(status);
             answer.status = reply.status.into();
             passed.replace(reply, head.end_of_stream);
-            passed.remove.extend(["content-encoding", "www-authenticate"]);
+            passed.remove.push("content-encoding");
+        } else if leads_elsewhere(status) {
+            let name = provider.map(|provider| format!(" {}", provider.name)).unwrap_or_default();
+            let reply = led_elsewhere(&name, status).in_dialect(self.schema.dialect, &self.request_id);
+            answer.status = reply.status.into();
+            passed.replace(reply, head.end_of_stream);
+            passed.remove.push("content-encoding");
+        } else if status >= 429 && asks_for_long(head.headers) {
+            // SDKs would sleep for as long as a provider says.
+            passed.set.push(never_again());
         }
         open.answer = Some(answer);
         passed

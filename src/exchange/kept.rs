@@ -2,7 +2,7 @@
 
 use crate::kept::{Id, StoredResponses};
 use crate::llm::request::Request;
-use crate::llm::schema::Schema;
+use crate::llm::schema::{SPOKEN, Schema};
 use crate::outcome::{Outcome, Rejection};
 use crate::units::Tokens;
 
@@ -15,36 +15,53 @@ pub(super) fn judge(
 ) -> Result<(), Rejection> {
     match stored {
         StoredResponses::Any => {}
-        StoredResponses::Own => {
-            if let Some((field, _)) = request.refers.iter().find(|(_, id)| !knows(*id)) {
-                return Err(not_found(&format!(
-                    "What the field `{field}` refers to was not found among this tenant's."
-                )));
-            }
-        }
+        StoredResponses::Own => own(stored, &request.refers, knows)?,
         StoredResponses::Refuse => {
-            let field = match request.refers.first() {
-                Some((field, _)) => Some(*field),
-                None if request.background => Some("background"),
-                None if request.store == Some(true) => Some("store"),
-                None => None,
-            };
-            if let Some(field) = field {
-                let message =
-                    format!("The field `{field}` needs responses that the provider keeps, and here it keeps none.");
-                return Err(Rejection::plain(Outcome::InvalidRequest, message));
+            own(stored, &request.refers, knows)?;
+            if request.background {
+                return Err(kept_nowhere("background"));
+            }
+            if request.store == Some(true) {
+                return Err(kept_nowhere("store"));
             }
             // Chat completions are kept only where a request says so.
-            request.keep_nothing = schema.background;
+            request.keep_nothing = schema.keeps();
         }
     }
     Ok(())
 }
 
+/// What is referred to must be the tenant's, whatever the request is for.
+pub(super) fn own(
+    stored: StoredResponses,
+    refers: &[(&'static str, Id)],
+    knows: impl Fn(Id) -> bool,
+) -> Result<(), Rejection> {
+    let unknown = match stored {
+        StoredResponses::Any => None,
+        StoredResponses::Own => refers.iter().find(|(_, id)| !knows(*id)),
+        StoredResponses::Refuse => refers.first(),
+    };
+    match unknown {
+        None => Ok(()),
+        Some((field, _)) if stored == StoredResponses::Refuse => Err(kept_nowhere(field)),
+        Some((field, _)) => {
+            Err(not_found(&format!("What the field `{field}` refers to was not found among this tenant's.")))
+        }
+    }
+}
+
+fn kept_nowhere(field: &str) -> Rejection {
+    let message = format!("The field `{field}` needs responses that the provider keeps, and here it keeps none.");
+    Rejection::plain(Outcome::InvalidRequest, message)
+}
+
 /// What it refers to holds what the answers came to that made it; where that of one is not known, as much as the model reads.
 pub(super) fn weigh(request: &mut Request, sizes: impl Fn(&[Id]) -> Option<Tokens>) {
-    let Some((field, _)) = request.refers.first() else { return };
-    let ids: Vec<Id> = request.refers.iter().map(|(_, id)| *id).collect();
+    // What was spoken has its own reserve.
+    let refers = || request.refers.iter().filter(|(field, _)| *field != SPOKEN);
+    let Some((field, _)) = refers().next() else { return };
+    let ids: Vec<Id> = refers().map(|(_, id)| *id).collect();
     match sizes(&ids) {
         Some(tokens) => {
             request.hidden.held = request.hidden.held.plus(tokens);
@@ -58,12 +75,12 @@ pub(super) fn weigh(request: &mut Request, sizes: impl Fn(&[Id]) -> Option<Token
 
 /// Whether a request of its tenant may go on from the answer.
 pub(super) fn may_be_gone_on_from(stored: StoredResponses, schema: &Schema, request: &Request) -> bool {
-    stored != StoredResponses::Refuse && schema.background && request.store != Some(false)
+    stored != StoredResponses::Refuse && schema.keeps() && request.store != Some(false)
 }
 
 /// Whether somebody may ask for the answer by its ids.
 pub(super) fn may_be_kept(stored: StoredResponses, schema: &Schema, request: &Request) -> bool {
-    stored == StoredResponses::Own && schema.background && request.store != Some(false)
+    stored == StoredResponses::Own && (schema.keeps() && request.store != Some(false) || request.speaks)
 }
 
 pub(super) fn not_found(message: &str) -> Rejection {

@@ -115,6 +115,20 @@ impl Exchange {
         Ok(ix)
     }
 
+    /// What of a header's flags stands in the body is held against the header's table.
+    pub(super) fn flags(&mut self, policy: &Policy, request: &Request) -> Result<(), Rejection> {
+        for (field, flag) in &request.flags {
+            policy.allowed.flag_in_body(field, flag, &mut self.cut.left_out).map_err(|why| {
+                let message = format!(
+                    "The field `{field}` must not have `{}`: {why}. Leave it out, or have the operator list it under `forward.betas`.",
+                    shown(flag)
+                );
+                Rejection::plain(Outcome::InvalidRequest, message)
+            })?;
+        }
+        Ok(())
+    }
+
     /// Role and sensitivity as the body says them, in any API. Of two sensitivities the stricter holds; two
     /// roles must be the same, for the header may have been set by who authenticated the client.
     pub(super) fn hear(&mut self, policy: &Policy, request: &Request) -> Result<(), Rejection> {

@@ -4,15 +4,18 @@
 //! Trade-off: no cell is asked, no answer read and no record written. But the operator's key goes with them, so whoever
 //! sends one must be known, its head is cut like any other, and no provider gets a text that it may not see.
 
-use super::kept::not_found;
+use super::Passed;
+use super::answer::{leads_elsewhere, led_elsewhere};
+use super::kept::{self, not_found};
 use super::models;
-use super::opening::compressed;
+use super::opening::{compressed, too_large};
 use crate::attempt;
 use crate::attempt::blame::Who;
 use crate::forward::Cut;
 use crate::headers::Headers;
 use crate::kept::{Id, StoredResponses};
-use crate::llm::path::{self, Free, FreePath};
+use crate::llm::path::{self, Called, Free, FreePath, WrongMethod};
+use crate::llm::request::RequestReader;
 use crate::llm::schema::{self, Dialect, Schema};
 use crate::name::is_printable;
 use crate::outcome::{Crowd, Outcome, Rejection, Reply, shown};
@@ -31,6 +34,50 @@ pub struct Side {
     pub name: Option<String>,
 }
 
+/// The body of a token count. It is read for what it refers to: of another tenant's response it would tell the size.
+pub struct Counted {
+    pub tenant: TenantIx,
+    dialect: Dialect,
+    reader: RequestReader,
+    received: u64,
+    request_id: String,
+}
+
+impl Counted {
+    /// How much of it was read.
+    pub const fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// Takes the next bytes. A reply means that no more are wanted.
+    pub fn body(&mut self, policy: &Policy, bytes: &[u8]) -> Option<Reply> {
+        self.received = self.received.saturating_add(bytes.len() as u64);
+        if self.received > policy.max_request_bytes {
+            return Some(too_large(policy).in_dialect(self.dialect, &self.request_id));
+        }
+        self.reader.feed(bytes);
+        None
+    }
+
+    pub fn crowded(&self, crowd: Crowd) -> Reply {
+        Rejection::crowd(crowd).in_dialect(self.dialect, &self.request_id)
+    }
+
+    /// Its end has come: whether it may go on.
+    pub fn end(self, policy: &Policy, knows: impl Fn(&str, Id) -> bool) -> Result<(), Reply> {
+        let Self { tenant, dialect, reader, request_id, .. } = self;
+        let tenant = policy.tenant_policy(tenant).map_or("", |tenant| &tenant.name);
+        let judged = match reader.references() {
+            Ok(refers) => kept::own(policy.stored_responses, &refers, |id| knows(tenant, id)),
+            Err(invalid) => {
+                let message = format!("The request can't be read: {invalid}.");
+                Err(Rejection::plain(Outcome::InvalidRequest, message))
+            }
+        };
+        judged.map_err(|rejection| rejection.in_dialect(dialect, &request_id))
+    }
+}
+
 /// How one goes on.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Passage {
@@ -43,7 +90,10 @@ impl Side {
     /// Looks at the head of a request that is no exchange; `None`: it is none of these either.
     pub fn of(policy: &Policy, headers: &Headers) -> Option<Result<Self, Reply>> {
         let [method, path] = [":method", ":path"].map(|name| headers.get(name).unwrap_or_default());
-        let FreePath { what, dialect, name } = path::free(&policy.free_paths, &policy.paths, method, path)?;
+        let FreePath { what, dialect, name } = match path::beside(&policy.free_paths, &policy.paths, method, path)? {
+            Ok(free) => free,
+            Err(wrong) => return Some(Err(not_this_way(wrong, headers))),
+        };
         let tenant = identified(policy, headers).map_err(|rejection| replied(rejection, dialect, headers));
         Some(tenant.map(|tenant| Self { what, dialect, tenant, name }))
     }
@@ -56,6 +106,24 @@ impl Side {
             let name = one.filter(|name| is_printable(name)).unwrap_or_default();
             let message = format!("The model `{name}` is not served here, or not to this tenant.");
             replied(Rejection::plain(Outcome::ModelNotFound, message), self.dialect, headers)
+        })
+    }
+
+    /// Its body, where that may refer to what is kept.
+    pub fn counted(&self, policy: &Policy, headers: &Headers) -> Option<Counted> {
+        if self.what != Free::Counts
+            || self.dialect != Dialect::OpenAi
+            || policy.stored_responses == StoredResponses::Any
+        {
+            return None;
+        }
+        let called = Called { schema: spoken(self.dialect)?, model: None, streams: None };
+        Some(Counted {
+            tenant: self.tenant,
+            dialect: self.dialect,
+            reader: RequestReader::new(called, None),
+            received: 0,
+            request_id: request_id(headers).to_owned(),
         })
     }
 
@@ -123,6 +191,27 @@ impl Side {
     }
 }
 
+/// By what nobody counts, a path that costs money would be called all the same, or the account be changed.
+fn not_this_way(WrongMethod { dialect, allow }: WrongMethod, headers: &Headers) -> Reply {
+    let message = format!("This path is called by {} here.", allow.replace(", ", " or "));
+    let mut rejection = Rejection::plain(Outcome::InvalidRequest, message);
+    rejection.headers.push(("allow", allow.to_owned()));
+    Reply { status: 405, ..replied(rejection, dialect, headers) }
+}
+
+impl Passed {
+    /// What becomes of a provider's answer to one.
+    pub fn beside(dialect: Dialect, headers: &Headers, end_of_stream: bool) -> Self {
+        let mut passed = Self::default();
+        let status = headers.number(":status").unwrap_or(0);
+        if leads_elsewhere(status) {
+            passed.replace(led_elsewhere("", status).in_dialect(dialect, ""), end_of_stream);
+            passed.remove.push("content-encoding");
+        }
+        passed
+    }
+}
+
 fn identified(policy: &Policy, headers: &Headers) -> Result<TenantIx, Rejection> {
     let name = &policy.tenant_header;
     let tenant = match Identity::of(headers, name) {
@@ -163,8 +252,12 @@ fn spoken(dialect: Dialect) -> Option<&'static Schema> {
 
 /// As a reply to a request that has no exchange.
 pub fn replied(rejection: Rejection, dialect: Dialect, headers: &Headers) -> Reply {
+    rejection.in_dialect(dialect, request_id(headers))
+}
+
+fn request_id(headers: &Headers) -> &str {
     let id = headers.get("x-request-id").and_then(|id| std::str::from_utf8(id.get(..128).unwrap_or(id)).ok());
-    rejection.in_dialect(dialect, id.filter(|id| is_printable(id)).unwrap_or_default())
+    id.filter(|id| is_printable(id)).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -214,6 +307,25 @@ mod tests {
         assert_eq!(counted("anthropic", "restricted"), Ok(()));
         assert_eq!(counted("anthropic", "secret"), Err((400, Outcome::InvalidRequest)));
         assert_eq!(counted("anthropic", ""), Err((400, Outcome::InvalidRequest)));
+    }
+
+    #[test]
+    fn another_method_of_a_known_path_is_refused_in_the_words_of_its_api() {
+        for (method, path, allow, at) in [
+            ("GET", "/v1/chat/completions", "POST", "/error/code"),
+            ("PATCH", "/v1/messages", "POST", "/error/code"),
+            ("OPTIONS", "/model/m/converse", "POST", "/code"),
+            ("DELETE", "/v1beta/models/g:generateContent", "POST", "/error/details/0/reason"),
+            ("DELETE", "/v1/models/ft:mine", "GET", "/error/code"),
+        ] {
+            let headers = Headers::of(&[(":method", method), (":path", path), ("x-tenant-id", "acme")]);
+            let reply = Side::of(&policy(), &headers).expect("one of ours").expect_err("a refusal");
+            let body: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
+            assert_eq!((reply.status, body.pointer(at)), (405, Some(&json!("invalid_request"))), "{method} {path}");
+            assert!(reply.headers.contains(&("allow", allow.to_owned())), "{:?}", reply.headers);
+        }
+        let headers = Headers::of(&[(":method", "DELETE"), (":path", "/v1/files/f"), ("x-tenant-id", "acme")]);
+        assert!(Side::of(&policy(), &headers).is_none(), "a path of nobody's");
     }
 
     #[test]

@@ -181,6 +181,12 @@ unsafe extern "C" fn proxy_remove_header_map_value(map: MapType, name: *const u8
 }
 
 #[unsafe(no_mangle)]
+unsafe extern "C" fn proxy_set_header_map_pairs(map: MapType, data: *const u8, size: usize) -> Status {
+    let headers = super::deserialized(unsafe { bytes(data, size) });
+    status(answer(Call::SetHeaderPairs, |host| host.set_headers(map, headers)))
+}
+
+#[unsafe(no_mangle)]
 unsafe extern "C" fn proxy_get_property(
     path: *const u8,
     path_size: usize,
@@ -322,7 +328,7 @@ macro_rules! unused {
 }
 
 unused! {
-    proxy_get_log_level proxy_set_header_map_pairs
+    proxy_get_log_level
     proxy_register_shared_queue proxy_resolve_shared_queue proxy_dequeue_shared_queue proxy_enqueue_shared_queue
     proxy_continue_stream proxy_close_stream proxy_grpc_call proxy_grpc_stream proxy_grpc_send
     proxy_grpc_cancel proxy_grpc_close proxy_get_status proxy_call_foreign_function

@@ -68,6 +68,7 @@ pub(super) struct Passing {
     pub(super) request: Side,
     /// Behind the body of the request; they have none of their own.
     pub(super) trailers: Side,
+    pub(super) answer_trailers: Side,
     pub(super) answer: Side,
     /// By their path, joined by dots.
     pub(super) attributes: BTreeMap<String, Vec<u8>>,
@@ -83,6 +84,7 @@ impl Passing {
             MapType::HttpRequestHeaders => &mut self.request,
             MapType::HttpRequestTrailers => &mut self.trailers,
             MapType::HttpResponseHeaders => &mut self.answer,
+            MapType::HttpResponseTrailers => &mut self.answer_trailers,
             other => panic!("{other:?} is not part of the test host"),
         }
     }
@@ -345,7 +347,21 @@ impl Stream {
 
     /// An answer with trailers has no last byte either.
     pub fn answer_trailers(&self) -> Action {
+        self.answer_trailers_of(&["grpc-status"])
+    }
+
+    /// Of these names.
+    pub fn answer_trailers_of(&self, names: &[&str]) -> Action {
+        self.passing(|stream| {
+            stream.answer_trailers.headers = names.iter().map(|name| ((*name).to_owned(), b"1".to_vec())).collect();
+            stream.answer_trailers.headers_open = true;
+        });
         self.answered(|id| abi::proxy_on_response_trailers(id, 1))
+    }
+
+    /// How many of the answer's trailers are left.
+    pub fn answer_trailers_left(&self) -> usize {
+        self.passing(|stream| stream.answer_trailers.headers.len())
     }
 
     fn answered(&self, callback: impl FnOnce(u32) -> Action) -> Action {

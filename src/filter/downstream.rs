@@ -16,9 +16,10 @@ use super::plugin::Plugin;
 use super::status::{self, Asked};
 use super::waiting::Seat;
 use crate::attempt::blame::Who;
-use crate::exchange::{Around, Exchange, Opening, Step};
+use crate::exchange::{Around, Counted, Exchange, Opening, Step};
 use crate::headers::Headers;
 use crate::host::{attributes, cells, chain, clock, ending, filter_state, http, kept};
+use crate::llm::schema::Dialect;
 use crate::outcome::{Outcome, Reply, rate_limit_headers};
 use crate::policy::TenantIx;
 use crate::route::ProviderIx;
@@ -47,8 +48,10 @@ pub struct Downstream {
     place: Option<Seat>,
     /// A refusal that waits for the rest of the body.
     late: Option<Late>,
-    /// No exchange, and for a provider all the same.
-    beside: bool,
+    /// No exchange, and for a provider all the same: by whose API.
+    beside: Option<Dialect>,
+    /// Of such a request, the body that is read before it goes on.
+    counted: Option<Counted>,
 }
 
 impl Downstream {
@@ -63,7 +66,8 @@ impl Downstream {
             page: None,
             place: None,
             late: None,
-            beside: false,
+            beside: None,
+            counted: None,
         }
     }
 
@@ -242,7 +246,7 @@ impl HttpContext for Downstream {
             late.drop_body(buffered, end_of_stream);
             return Action::Pause;
         }
-        let Some(exchange) = &mut self.exchange else { return Action::Continue };
+        let Some(exchange) = &mut self.exchange else { return self.counted_body(buffered, end_of_stream) };
         if !exchange.is_reading() {
             return beyond(exchange);
         }
@@ -279,9 +283,9 @@ impl HttpContext for Downstream {
             late.send();
             return Action::Pause;
         }
-        if self.beside {
+        if self.beside.is_some() {
             http::drop_request_trailers();
-            return Action::Continue;
+            return self.counted_end();
         }
         if let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.is_reading()) {
             if http::drop_request_trailers() {

@@ -1,5 +1,6 @@
 //! The filter on the real SDK and a test host: what a request leaves behind, in Envoy and in the books.
 
+mod answer_heads;
 mod answers;
 mod attempts;
 mod configuration;

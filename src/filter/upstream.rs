@@ -5,6 +5,7 @@
 
 use crate::attempt::blame::OWN_FAILURE;
 use crate::attempt::{self, Attempt, Failed};
+use crate::forward::answers;
 use crate::host::{attributes, blame, clock, filter_state, http, lines};
 use crate::llm::meter::Meter;
 use crate::llm::request;
@@ -121,6 +122,9 @@ impl HttpContext for Upstream {
         self.answered = true;
         let Some(attempt) = &self.attempt else { return Action::Continue };
         let headers = http::response_headers();
+        for (name, _) in headers.iter().filter(|(name, _)| answers::speaks_to_envoy(name)) {
+            http::remove_response_header(&String::from_utf8_lossy(name));
+        }
         let status = headers.number(":status").unwrap_or(0);
         if !attempt::may_be_retried(status) {
             return Action::Continue;

@@ -24,6 +24,10 @@ pub static OPENAI: List =
 pub static ANTHROPIC_VERSION: List =
     List { header: "anthropic-version", dialect: Dialect::Anthropic, flags: &VERSIONS, before_version: b"" };
 
+/// The same in the body, as Bedrock and Vertex have it.
+pub static VERSION_IN_BODY: List =
+    List { header: "anthropic_version", dialect: Dialect::Anthropic, flags: &VERSIONS_IN_BODY, before_version: b"" };
+
 pub static LISTS: [&List; 3] = [&ANTHROPIC, &OPENAI, &ANTHROPIC_VERSION];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,6 +125,13 @@ const OPENAI_FLAGS: [(&str, Flag); 7] = [
 ];
 
 const VERSIONS: [(&str, Flag); 2] = [("2023-06-01", Harmless), ("2023-01-01", Harmless)];
+
+const VERSIONS_IN_BODY: [(&str, Flag); 4] = [
+    ("bedrock-2023-05-31", Harmless),
+    ("vertex-2023-10-16", Harmless),
+    ("2023-06-01", Harmless),
+    ("2023-01-01", Harmless),
+];
 
 impl List {
     /// All that are known, without their dates.

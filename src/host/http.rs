@@ -3,8 +3,8 @@
 //! Every header that the filter writes goes through here, and only with a value that stays in its place.
 
 use super::lines;
-use super::pairs::headers;
-use crate::forward::Cut;
+use super::pairs::{headers, set_headers};
+use crate::forward::{Cut, answers};
 use crate::headers::{Headers, LONGEST_VALUE, is_value};
 use crate::outcome::Reply;
 use log::Level;
@@ -56,17 +56,51 @@ pub fn remove_response_header(name: &str) {
     warn_if_refused("remove a response header", hostcalls::remove_map_value(MapType::HttpResponseHeaders, name));
 }
 
-/// In the place of those of that name that the answer, as it was read, has already. The first header that Envoy has to look
-/// for costs it an index of all of them, so a new one is only added.
+/// In the place of those of that name that the answer, as it was read, has already.
 pub fn set_response_header(answer: &Headers, name: &'static str, value: &str) {
-    if !may_answer(value) {
-        return unfit(name);
+    if may_answer(value) {
+        put(answer, name, value);
+    } else {
+        unfit(name);
     }
+}
+
+/// The first header that Envoy has to look for costs it an index of all of them, so a new one is only added.
+fn put(answer: &Headers, name: &'static str, value: &str) {
     let set = match answer.get(name) {
         Some(_) => hostcalls::set_map_value(MapType::HttpResponseHeaders, name, Some(value)),
         None => hostcalls::add_map_value(MapType::HttpResponseHeaders, name, value),
     };
     warn_if_refused("set a response header", set);
+}
+
+/// What becomes of an answer's head: of one that has nothing to hide from the client, each header by itself; any other is written
+/// anew as a whole, for it costs one call.
+#[inline(never)]
+pub fn pass_answer(
+    answer: &Headers,
+    mut set: Vec<(&'static str, String)>,
+    remove: &[&'static str],
+    allowed: Option<&[String]>,
+) {
+    set.retain(fits);
+    if let Some(head) = allowed.and_then(|allowed| answers::sifted(answer, allowed, &set, remove)) {
+        return warn_if_refused("write an answer's head", set_headers(MapType::HttpResponseHeaders, &head));
+    }
+    for (name, value) in &set {
+        put(answer, name, value);
+    }
+    for name in remove {
+        remove_response_header(name);
+    }
+}
+
+/// No client has a use for them, and a provider could say there what it may not in its head.
+pub fn drop_response_trailers() {
+    for (name, _) in headers(MapType::HttpResponseTrailers).iter() {
+        let dropped = hostcalls::remove_map_value(MapType::HttpResponseTrailers, &String::from_utf8_lossy(name));
+        warn_if_refused("remove a response trailer", dropped);
+    }
 }
 
 /// Envoy doesn't correct the length of an edited body: a wrong one would smuggle the rest into the next request.
@@ -102,14 +136,7 @@ pub fn reply(reply: &Reply) {
 }
 
 pub fn send(status: u32, headers: &[(&'static str, String)], body: &[u8]) {
-    let fit = |(name, value): &(&'static str, String)| {
-        let fits = may_answer(value);
-        if !fits {
-            unfit(name);
-        }
-        fits
-    };
-    let headers = headers.iter().filter(|header| fit(header)).map(|(name, value)| (*name, value.as_str())).collect();
+    let headers = headers.iter().filter(|header| fits(header)).map(|(name, value)| (*name, value.as_str())).collect();
     warn_if_refused("reply", hostcalls::send_http_response(status, headers, Some(body)));
 }
 
@@ -119,6 +146,14 @@ pub fn reply_to(context: u32, refusal: &Reply) {
     if hostcalls::set_effective_context(context).is_ok() {
         reply(refusal);
     }
+}
+
+fn fits((name, value): &(&'static str, String)) -> bool {
+    let fits = may_answer(value);
+    if !fits {
+        unfit(name);
+    }
+    fits
 }
 
 fn may_answer(value: &str) -> bool {

@@ -131,7 +131,8 @@ pub enum Free {
 
 #[derive(Clone, Debug)]
 pub struct FreeRoute {
-    methods: &'static [&'static str],
+    /// As `allow` lists them.
+    methods: &'static str,
     pattern: PathPattern,
     what: Free,
     dialect: Dialect,
@@ -146,21 +147,29 @@ pub struct FreePath {
     pub name: Option<String>,
 }
 
-const FREE: [(&[&str], &str, Free, Dialect); 13] = [
+const FREE: [(&str, &str, Free, Dialect); 20] = [
     // The more exact first: `{model}` is an id here, and takes what is behind it.
-    (&["GET"], "**/v1/responses/{model}/input_items", Free::Stored, Dialect::OpenAi),
-    (&["GET", "DELETE"], "**/v1/responses/{model}", Free::Stored, Dialect::OpenAi),
-    (&["POST"], "**/v1/responses/{model}/cancel", Free::Stored, Dialect::OpenAi),
-    (&["POST"], "**/v1/responses/input_tokens", Free::Counts, Dialect::OpenAi),
-    (&["POST"], "**/v1/messages/count_tokens", Free::Counts, Dialect::Anthropic),
-    (&["POST"], "**/publishers/anthropic/models/count-tokens:rawPredict", Free::Counts, Dialect::Anthropic),
-    (&["POST"], "**/models/{model}:countTokens", Free::Counts, Dialect::Gemini),
-    (&["GET"], "**/v1/models", Free::Models, Dialect::OpenAi),
-    (&["GET"], "**/v1/models/{model}", Free::Models, Dialect::OpenAi),
-    (&["GET"], "**/v1beta/models", Free::Models, Dialect::Gemini),
-    (&["GET"], "**/v1beta/models/{model}", Free::Models, Dialect::Gemini),
-    (&["GET"], "**/v1beta/openai/models", Free::Models, Dialect::OpenAi),
-    (&["GET"], "**/api/tags", Free::Models, Dialect::Ollama),
+    ("GET", "**/v1/responses/{model}/input_items", Free::Stored, Dialect::OpenAi),
+    ("GET, DELETE", "**/v1/responses/{model}", Free::Stored, Dialect::OpenAi),
+    ("POST", "**/v1/responses/{model}/cancel", Free::Stored, Dialect::OpenAi),
+    // Of what is kept otherwise, no answer was noted: with `own` it is not there.
+    ("GET, POST, DELETE", "**/v1/chat/completions/{model}", Free::Stored, Dialect::OpenAi),
+    ("GET, POST, DELETE", "**/v1/conversations/{model}", Free::Stored, Dialect::OpenAi),
+    ("GET, POST, DELETE", "**/v1/containers/{model}", Free::Stored, Dialect::OpenAi),
+    ("GET", "**/interactions/{model}:stream", Free::Stored, Dialect::Gemini),
+    ("GET, DELETE", "**/v1beta/interactions/{model}", Free::Stored, Dialect::Gemini),
+    ("POST", "**/v1beta/interactions/{model}/cancel", Free::Stored, Dialect::Gemini),
+    ("GET, DELETE", "**/projects/*/locations/*/interactions/{model}", Free::Stored, Dialect::Gemini),
+    ("POST", "**/v1/responses/input_tokens", Free::Counts, Dialect::OpenAi),
+    ("POST", "**/v1/messages/count_tokens", Free::Counts, Dialect::Anthropic),
+    ("POST", "**/publishers/anthropic/models/count-tokens:rawPredict", Free::Counts, Dialect::Anthropic),
+    ("POST", "**/models/{model}:countTokens", Free::Counts, Dialect::Gemini),
+    ("GET", "**/v1/models", Free::Models, Dialect::OpenAi),
+    ("GET", "**/v1/models/{model}", Free::Models, Dialect::OpenAi),
+    ("GET", "**/v1beta/models", Free::Models, Dialect::Gemini),
+    ("GET", "**/v1beta/models/{model}", Free::Models, Dialect::Gemini),
+    ("GET", "**/v1beta/openai/models", Free::Models, Dialect::OpenAi),
+    ("GET", "**/api/tags", Free::Models, Dialect::Ollama),
 ];
 
 pub fn free_routes() -> Vec<FreeRoute> {
@@ -170,19 +179,38 @@ pub fn free_routes() -> Vec<FreeRoute> {
     FREE.into_iter().filter_map(route).collect()
 }
 
-/// Whether a request is one of those. It is asked of what no route for money matches; what the operator's `paths` say is none
-/// of the gateway's (`left`) is none of these either.
-pub fn free(routes: &[FreeRoute], left: &[Route], method: &[u8], path: &[u8]) -> Option<FreePath> {
+/// A path that is known, called by a method that it doesn't have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WrongMethod {
+    pub dialect: Dialect,
+    /// Those that it has, as `allow` lists them.
+    pub allow: &'static str,
+}
+
+/// Whether a request is one of those, or calls a known path by another method than it has: a provider may list, change or delete by
+/// that what is the account's. It is asked of what no route for money matches; what the operator's `paths` say is none of the
+/// gateway's is none of these either, and `POST` of what is known to be read may be a route of the operator's own.
+pub fn beside(free: &[FreeRoute], paid: &[Route], method: &[u8], path: &[u8]) -> Option<Result<FreePath, WrongMethod>> {
     let path = decoded(path.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default());
     let segments: Vec<&[u8]> = path.split(|byte| *byte == b'/').filter(|part| !matches!(*part, b"" | b".")).collect();
-    let fits = |route: &&FreeRoute| route.methods.iter().any(|known| same(known.as_bytes(), method));
-    let (route, name) =
-        routes.iter().filter(fits).find_map(|route| Some((route, route.pattern.matches(&segments)?)))?;
-    if left.iter().any(|route| route.schema.is_none() && route.pattern.matches(&segments).is_some()) {
+    let is_left = || paid.iter().any(|route| route.schema.is_none() && route.pattern.matches(&segments).is_some());
+    let mut known = None;
+    for route in free {
+        let Some(name) = route.pattern.matches(&segments) else { continue };
+        if route.methods.split(", ").any(|known| same(known.as_bytes(), method)) {
+            let name = (!name.is_empty()).then(|| String::from_utf8_lossy(&name).into_owned());
+            return (!is_left()).then_some(Ok(FreePath { what: route.what, dialect: route.dialect, name }));
+        }
+        known = known.or(Some(WrongMethod { dialect: route.dialect, allow: route.methods }));
+    }
+    if method == b"POST" {
         return None;
     }
-    let name = (!name.is_empty()).then(|| String::from_utf8_lossy(&name).into_owned());
-    Some(FreePath { what: route.what, dialect: route.dialect, name })
+    let wrong = match paid.iter().find(|route| route.pattern.matches(&segments).is_some()) {
+        Some(route) => route.schema.map(|schema| WrongMethod { dialect: schema.dialect, allow: "POST" }),
+        None => known,
+    };
+    wrong.map(Err)
 }
 
 /// With its escapes decoded.
@@ -462,6 +490,15 @@ mod tests {
             ("GET", "/v1beta/models", Some(Free::Models)),
             ("GET", "/api/tags", Some(Free::Models)),
             ("GET", "/", None),
+            ("GET", "/v1/chat/completions/chatcmpl-1", Some(Free::Stored)),
+            ("POST", "/v1/chat/completions/chatcmpl-1", Some(Free::Stored)),
+            ("GET", "/v1/chat/completions/chatcmpl-1/messages", Some(Free::Stored)),
+            ("DELETE", "/v1/conversations/conv_1/items/msg_1", Some(Free::Stored)),
+            ("POST", "/v1/conversations", None),
+            ("GET", "/v1/containers/cntr_1/files/f/content", Some(Free::Stored)),
+            ("GET", "/v1beta/interactions/v1_1", Some(Free::Stored)),
+            ("POST", "/v1beta/interactions/v1_1/cancel", Some(Free::Stored)),
+            ("GET", "/v1beta1/projects/p/locations/global/interactions/v1_1:stream", Some(Free::Stored)),
         ] {
             let found = free(&routes, &[], method.as_bytes(), path.as_bytes()).map(|found| found.what);
             assert_eq!(found, expected, "{method} {path}");
@@ -471,6 +508,45 @@ mod tests {
         let left = [Route { pattern: PathPattern::new("/v1/models").unwrap(), schema: None, streams: None }];
         assert!(free(&routes, &left, b"GET", b"/v1/models").is_none(), "the operator's own");
         assert!(free(&routes, &left, b"GET", b"/v1/models/m").is_some());
+    }
+
+    fn free(routes: &[FreeRoute], left: &[Route], method: &[u8], path: &[u8]) -> Option<FreePath> {
+        beside(routes, left, method, path)?.ok()
+    }
+
+    #[test]
+    fn a_path_that_is_known_has_its_methods_and_no_others() {
+        let wrong = |left: &[Route], method: &str, path: &str| {
+            beside(&free_routes(), left, method.as_bytes(), path.as_bytes())?.err().map(|wrong| wrong.allow)
+        };
+        for method in ["PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "TRACE", "CONNECT", "GET", "post", "", "MKCOL"] {
+            for (path, allow) in [
+                ("/v1/chat/completions", "POST"),
+                ("/v1/chat/completions?limit=100", "POST"),
+                ("//v1/ch%61t/completions/", "POST"),
+                ("/v1/responses", "POST"),
+                ("/v1/messages", "POST"),
+                ("/v1/projects/p/locations/l/publishers/google/models/gemini:generateContent", "POST"),
+                ("/model/m/converse", "POST"),
+                ("/v1/messages/count_tokens", "POST"),
+                ("/v1beta/interactions", "POST"),
+            ] {
+                assert_eq!(wrong(&built_in(), method, path), Some(allow), "{method} {path}");
+            }
+            for path in ["/", "/v1/files", "/v1/chat/completion/x", "/healthz"] {
+                assert_eq!(wrong(&built_in(), method, path), None, "{method} {path}");
+            }
+        }
+        for (method, path, allow) in [
+            ("PUT", "/v1/responses/resp_1", "GET, DELETE"),
+            ("DELETE", "/v1/models/ft:gpt-4o:acme", "GET"),
+            ("PATCH", "/v1beta/models/x", "GET"),
+        ] {
+            assert_eq!(wrong(&built_in(), method, path), Some(allow), "{method} {path}");
+        }
+        assert_eq!(wrong(&built_in(), "POST", "/v1/models/m"), None, "the operator's own");
+        let left = [Route { pattern: PathPattern::new("/v1/models/{model}").unwrap(), schema: None, streams: None }];
+        assert_eq!(wrong(&left, "DELETE", "/v1/models/m"), None, "the operator's own");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod characters;
 mod edit;
 mod fields;
+mod item;
 mod media;
 mod rates;
 mod tool;
@@ -154,8 +155,12 @@ pub struct Request {
     pub store: Option<bool>,
     store_place: Option<Place>,
     pub background: bool,
+    /// Its answer is to be spoken.
+    pub speaks: bool,
     /// What it leans on that a provider has kept: by which field, and what.
     pub refers: Vec<(&'static str, Id)>,
+    /// What other clients write into a header, by which field.
+    pub flags: Vec<(&'static str, String)>,
     /// The provider is asked to keep nothing, whatever the API does by itself.
     pub keep_nothing: bool,
     pub role: Option<String>,
@@ -271,8 +276,12 @@ impl RequestReader {
         }
     }
 
-    /// The request, once its last byte has come; `body_bytes` is its length as received.
-    pub fn finish(mut self, body_bytes: u64) -> Result<Request, Invalid> {
+    /// What a request refers to that a provider has kept, where it is not for an answer.
+    pub fn references(mut self) -> Result<Vec<(&'static str, Id)>, Invalid> {
+        self.end().map(|()| self.fields.refers)
+    }
+
+    fn end(&mut self) -> Result<(), Invalid> {
         let (fields, schema) = (&mut self.fields, self.called.schema);
         let mut finish = |scanner: &mut Scanner<Asked>| match scanner.finish(&mut |hit| fields.hit(schema, &hit)) {
             Err(malformed) => Err(Invalid::Json(malformed)),
@@ -284,10 +293,13 @@ impl RequestReader {
             Source::Spoken(spoken) => finish(&mut spoken.scanner),
             Source::Form(form) => form.finish().map_err(Invalid::Form),
         };
-        if let Some(fault) = self.fields.fault {
-            return Err(fault);
-        }
-        ended?;
+        self.fields.fault.take().map_or(ended, Err)
+    }
+
+    /// The request, once its last byte has come; `body_bytes` is its length as received.
+    pub fn finish(mut self, body_bytes: u64) -> Result<Request, Invalid> {
+        self.end()?;
+        let schema = self.called.schema;
         let Self { inside, before, fields, called, source } = self;
         let is_form = matches!(source, Source::Form(_));
         let sound_bytes = fields.sound_bytes(schema, is_form);
@@ -336,7 +348,9 @@ impl RequestReader {
             store: fields.store.and_then(|(store, _)| store),
             store_place: fields.store.map(|(_, place)| place),
             background: fields.background,
+            speaks: fields.speaks,
             refers: fields.refers,
+            flags: fields.flags,
             keep_nothing: false,
             role: fields.role,
             sensitivity: fields.sensitivity,

@@ -61,6 +61,11 @@ impl Schema {
         matches!(self.name, "anthropic_messages" | "gemini_generate" | "bedrock_converse")
     }
 
+    /// Whether whoever serves it keeps answers under ids that later requests may name.
+    pub fn keeps(&self) -> bool {
+        matches!(self.name, "openai_responses" | "gemini_interactions" | "lm_studio_chat")
+    }
+
     /// Whether its requests have shapes that no table says: files of forms, and what each family of models has of its own.
     pub const fn may_hide_input(&self) -> bool {
         self.takes_forms || matches!(self.output, Output::Unwritten)
@@ -208,14 +213,20 @@ pub enum Asked {
     Plugins,
     /// Whether the provider is to keep what is made.
     Store,
+    /// The answer is to be spoken, and what was said is kept for a while.
+    Spoken,
     /// Whether it is to be made while nobody waits.
     Background,
     /// By the field's name, the id of something that the provider has kept.
     Refers(&'static str),
-    /// An element of the input, its kind and its id: of some kinds, it stands for what the provider has kept.
+    /// An element of the input, its kind and its id: by itself, an id stands for what the provider has kept.
     Item,
     ItemKind,
     ItemId,
+    /// What an element brings along in the place of what was kept.
+    ItemContent,
+    /// By the field's name, a list of the flags that other clients write into a header.
+    Flags(&'static str),
     /// By its name, a list of models that may serve in the place of the one that is priced.
     OtherModels(&'static str),
     /// By its name, another model that works beside the one that is priced.
@@ -350,6 +361,8 @@ impl BoundField {
 
 /// Of a moving picture, where the request doesn't say.
 pub const FRAMES: u64 = 9;
+/// What was spoken before, by its id.
+pub const SPOKEN: &str = "messages[].audio.id";
 
 pub static ALL: [&Schema; 20] = [
     &openai::GATEWAY_CHAT,

@@ -57,7 +57,7 @@ pub enum Figure {
 
 /// Longer than this (a minute's window), an SDK must be asked not to sleep through it: three official ones otherwise sleep as
 /// long as `retry-after` says.
-const LONGEST_SLEEP_MS: u64 = 60_000;
+pub const LONGEST_SLEEP_MS: u64 = 60_000;
 /// The longest name of a model that a message repeats, in characters.
 const LONGEST_NAME: usize = 96;
 
@@ -182,7 +182,7 @@ impl Rejection {
 }
 
 /// What official SDKs and Claude Code obey before their own ideas of which status is worth another try.
-fn never_again() -> (&'static str, String) {
+pub fn never_again() -> (&'static str, String) {
     ("x-should-retry", "false".to_owned())
 }
 

@@ -2,10 +2,10 @@
 
 use super::flaw::{Checked, flaw};
 use crate::config::{self, HeaderName};
-use crate::forward::Allowed;
+use crate::forward::{Allowed, answers};
 
 pub(super) fn read(written: config::Forward, own: [&HeaderName; 3]) -> Checked<Allowed> {
-    let config::Forward { headers, query, betas, unknown_betas } = written;
+    let config::Forward { headers, query, betas, unknown_betas, answers: more } = written;
     let own: Vec<String> = own.into_iter().map(|HeaderName(name)| name.clone()).collect();
     for (at, HeaderName(name)) in headers.iter().enumerate() {
         let path = format!("forward.headers[{at}]");
@@ -16,6 +16,15 @@ pub(super) fn read(written: config::Forward, own: [&HeaderName; 3]) -> Checked<A
             );
         }
         if Allowed::passes_anyhow(name) {
+            return flaw(path, format!("`{name}` passes anyhow; leave it out"));
+        }
+        if name.starts_with("x-nexus-") {
+            return flaw(path, format!("`{name}` is a header of the gateway's own; leave it out"));
+        }
+    }
+    for (at, HeaderName(name)) in more.iter().enumerate() {
+        let path = format!("forward.answers[{at}]");
+        if answers::passes(name.as_bytes(), b"no-cache") {
             return flaw(path, format!("`{name}` passes anyhow; leave it out"));
         }
         if name.starts_with("x-nexus-") {
@@ -34,5 +43,6 @@ pub(super) fn read(written: config::Forward, own: [&HeaderName; 3]) -> Checked<A
         query: query.into_iter().map(|config::Name(name)| name.to_string()).collect(),
         betas,
         unknown_betas,
+        answers: more.into_iter().map(|HeaderName(name)| name).collect(),
     })
 }

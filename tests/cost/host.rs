@@ -226,6 +226,11 @@ impl Call<'_> {
                 let Some(side) = self.host().side(*map) else { return Ok(BAD_ARGUMENT) };
                 side.headers.retain(|(known, _)| *known != name);
             }
+            ("proxy_set_header_map_pairs", [map, data, size]) => {
+                let headers = deserialized(&self.read(*data, *size));
+                let Some(side) = self.host().side(*map) else { return Ok(BAD_ARGUMENT) };
+                side.headers = headers;
+            }
             ("proxy_get_property", [path, path_size, data, size]) => {
                 let path = self.text(*path, *path_size).replace('\0', ".");
                 let found = self.host().stream.attributes.get(&path).cloned();
@@ -303,6 +308,21 @@ fn serialized(headers: &Headers) -> Vec<u8> {
         out.push(0);
     }
     out
+}
+
+fn deserialized(bytes: &[u8]) -> Headers {
+    let number = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes")) as usize;
+    let mut text = 4 + 8 * number(0);
+    let mut next = |length: usize| {
+        let part = bytes[text..text + length].to_vec();
+        text += length + 1;
+        part
+    };
+    let header = |nth: usize| {
+        let name = String::from_utf8(next(number(4 + 8 * nth))).expect("a header's name");
+        (name, next(number(8 + 8 * nth)))
+    };
+    (0..number(0)).map(header).collect()
 }
 
 /// The module of a filter, made to count.

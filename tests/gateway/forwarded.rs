@@ -16,19 +16,24 @@ use crate::envoy::{Gateway, Setup, free_tenant, policy};
 use crate::top;
 
 /// A provider that answers every request alike, and keeps each head as it came.
-struct Listening {
-    addr: SocketAddr,
+pub struct Listening {
+    pub addr: SocketAddr,
     heads: Arc<Mutex<Vec<String>>>,
 }
 
 impl Listening {
-    fn start(status: u16, answer: &Value) -> Self {
+    pub fn start(status: u16, answer: &Value) -> Self {
+        Self::saying(status, "", answer)
+    }
+
+    /// With these lines in the head of each answer.
+    pub fn saying(status: u16, beside: &str, answer: &Value) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap();
         let heads = Arc::<Mutex<Vec<String>>>::default();
         let body = answer.to_string();
         let answer = format!(
-            "HTTP/1.1 {status} Said\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+            "HTTP/1.1 {status} Said\r\n{beside}content-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
             body.len()
         );
         let kept = Arc::clone(&heads);
@@ -46,12 +51,17 @@ impl Listening {
     }
 
     /// The requests that came since the last look; Envoy's health checks are none.
-    fn heads(&self) -> Vec<String> {
+    pub fn heads(&self) -> Vec<String> {
         let heads = std::mem::take(&mut *self.heads.lock().unwrap());
         heads.into_iter().filter(|head| head.starts_with("POST ")).collect()
     }
 
-    fn head(&self) -> String {
+    /// All of them, whatever their method.
+    pub fn all(&self) -> Vec<String> {
+        std::mem::take(&mut *self.heads.lock().unwrap())
+    }
+
+    pub fn head(&self) -> String {
         let heads = self.heads();
         assert_eq!(heads.len(), 1, "{heads:#?}");
         heads.into_iter().next().unwrap()
@@ -84,17 +94,17 @@ fn serve(mut stream: TcpStream, kept: &Mutex<Vec<String>>, answer: &str) {
     let _ = stream.write_all(if checked { well } else { answer }.as_bytes());
 }
 
-fn asked(path: &str, headers: &[(&str, &str)], body: &Value) -> Request<Body> {
+pub fn asked(path: &str, headers: &[(&str, &str)], body: &Value) -> Request<Body> {
     let head = Request::post(path).header("content-type", "application/json");
     let head = headers.iter().fold(head, |head, (name, value)| head.header(*name, *value));
     head.body(Full::new(body.to_string().into()).boxed()).unwrap()
 }
 
-fn chat_body() -> Value {
+pub fn chat_body() -> Value {
     json!({"model": "gpt-4o-mini", "max_tokens": 16, "messages": [{"role": "user", "content": "hi"}]})
 }
 
-fn chat_answer() -> Value {
+pub fn chat_answer() -> Value {
     json!({"model": "gpt-4o-mini", "choices": [{"message": {"content": "Yes."}, "finish_reason": "stop"}],
         "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}})
 }
@@ -155,10 +165,10 @@ async fn only_what_an_api_needs_reaches_the_provider() {
     }
 }
 
-const ACME: &str = "0123456789abcdef-of-acme";
+pub const ACME: &str = "0123456789abcdef-of-acme";
 const OTHER: &str = "fedcba9876543210-of-test-tenant";
 
-async fn production(name: &str, openai: &Listening, openrouter: &Listening, swaps: &[(&str, &str)]) -> Gateway {
+pub async fn production(name: &str, openai: &Listening, openrouter: &Listening, swaps: &[(&str, &str)]) -> Gateway {
     let environment = [
         ("OPENAI_API_KEY", "dummy-of-openai".to_owned()),
         ("OPENAI_BASE_URL", openai.url("/v1")),

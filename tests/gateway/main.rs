@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "only the filter is told the time by its host")]
 
 mod agents;
+mod answer_heads;
 mod apis;
 mod breakers;
 mod budgets;
@@ -38,6 +39,7 @@ mod real_servers;
 mod refused_bodies;
 mod reload;
 mod sdk;
+mod side_requests;
 mod sides;
 mod smoke;
 mod splitting;

@@ -196,8 +196,11 @@ async fn other_paths_are_none_of_ours() {
     asked.headers_mut().insert("x-tenant-id", "json".parse().unwrap());
     let models = gateway.ask(asked).await;
     assert_eq!((models.status, &models.json()["object"]), (200, &json!("list")));
-    let missing = gateway.ask(get("/v1/chat/completions")).await;
+    let missing = gateway.ask(get("/v1/chats")).await;
     assert_eq!((missing.status, missing.code().as_str()), (404, "not_found"));
+    let other_method = gateway.ask(get("/v1/chat/completions")).await;
+    assert_eq!((other_method.status, other_method.code().as_str()), (405, "invalid_request"));
+    assert_eq!(other_method.header("allow"), Some("POST"));
     // An allowlist: what is metered passes, and of the same providers what nobody would count does not.
     for (path, passes) in [
         ("/v1/messages", true),
@@ -221,7 +224,7 @@ async fn other_paths_are_none_of_ours() {
         let by_the_gateway = answer.status == 404 && answer.text().contains("The gateway does not serve this path.");
         assert_eq!(!by_the_gateway, passes, "{path}: {} {}", answer.status, answer.text());
     }
-    for answer in [models, missing] {
+    for answer in [models, missing, other_method] {
         assert_eq!(answer.header("x-ratelimit-limit-requests"), None);
         let id = answer.request_id();
         assert!(gateway.records().iter().all(|record| record["request_id"] != id), "uncounted");

@@ -32,7 +32,8 @@ FOREIGN = set(
     header_left_out max_retries previous_response_id item_reference max_uses max_tool_calls inference_geo file_id vector_store_ids
     file_url web_fetch max_content_tokens previous_interaction_id anthropic_beta image_generation_call
     response_headers_to_remove num_predict best_of n_cmpl num_return_sequences web_search_options search_parameters cache_control
-    chat_template""".split()
+    chat_template container_id conversation_id anthropic_version api_base kv_transfer_params bootstrap_host custom_logit_processor num_gpu
+    encrypted_content keep_alive num_ctx""".split()
 )
 
 # What a path of words begins with that is none of the configuration's.

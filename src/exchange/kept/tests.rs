@@ -13,9 +13,9 @@ const OWN: &str = "own";
 
 fn policy(stored: &str) -> Policy {
     let configuration = json!({
-        "tenants": {"acme": {"tier": "premium"}},
+        "tenants": {"acme": {"tier": "premium", "unlimited": ["request_usd", "day_usd"]}},
         "providers": {"openai": {"cluster": "openai"}},
-        "prices": [{"model": "gpt-4o", "input_usd_per_1m_tokens": "1", "output_usd_per_1m_tokens": "1"}],
+        "prices": [{"model": "gpt-4o", "input_usd_per_1m_tokens": "1", "output_usd_per_1m_tokens": "1", "container_session_usd": "0.03"}],
         "stored_responses": stored,
     });
     Policy::read(configuration.to_string().as_bytes()).unwrap()
@@ -62,6 +62,26 @@ fn references(response: &str, item: &str) -> Vec<Value> {
         input(json!([{"id": item, "type": "item_reference"}])),
         input(json!([{"id": item}])),
         input(json!([{"type": null, "id": item}])),
+        // What is kept of an answer, and what nobody knows yet.
+        input(json!([{"type": "reasoning", "id": item, "summary": []}])),
+        input(json!([{"type": "reasoning", "id": item, "encrypted_content": null}])),
+        input(json!([{"type": "reasoning", "id": item, "encrypted_content": ""}])),
+        input(json!([{"encrypted_content": "x", "id": item}])),
+        input(json!([{"type": "item_reference", "encrypted_content": "x", "id": item}])),
+        input(json!([{"id": item, "type": "image_generation_call"}])),
+        input(json!([{"id": item, "type": "image_generation_call", "result": null}])),
+        input(json!([{"type": "reasoning", "encrypted_content": "x"}, {"type": "reasoning", "id": item}])),
+        input(json!([{"type": "next_years_call", "id": item}])),
+        input(json!([{"type": "next_years_call", "id": item, "encrypted_content": "x", "result": "aGk="}])),
+        input(json!([{"type": "image_generation_call", "id": item, "encrypted_content": "x"}])),
+        input(json!([{"type": "reasoning", "id": item, "result": "aGk="}])),
+        input(json!([{"type": ["message"], "id": item}])),
+        input(json!([{"type": "code_interpreter_call", "id": "ci_b", "container_id": item}])),
+        input(
+            json!([{"type": "shell_call", "id": "sh_b", "environment": {"type": "container_reference", "container_id": item}}]),
+        ),
+        json!({"tools": [{"type": "code_interpreter", "container": item}]}),
+        json!({"tools": [{"type": "shell", "environment": {"type": "container_reference", "container_id": item}}]}),
         input(
             json!([{"role": "user", "content": "hi"}, {"type": "message", "id": "msg_b", "role": "user"}, {"id": item}]),
         ),
@@ -93,7 +113,12 @@ fn what_refers_to_nothing_passes() {
         json!({"store": false}),
         json!({"background": true}),
         // Whole items, as clients send them back.
-        json!({"input": [{"type": "message", "id": "msg_b", "role": "assistant", "content": []}, {"type": "reasoning", "id": "rs_b", "summary": []}]}),
+        json!({"input": [{"type": "message", "id": "msg_b", "role": "assistant", "content": []}, {"type": "function_call", "id": "fc_b", "name": "f", "arguments": "{}"}]}),
+        json!({"input": [{"type": "reasoning", "id": "rs_b", "summary": [], "encrypted_content": "gAAAA"}]}),
+        json!({"input": [{"id": "ig_b", "type": "image_generation_call", "result": "aGk="}]}),
+        json!({"input": [{"type": "reasoning", "summary": []}]}),
+        json!({"tools": [{"type": "code_interpreter", "container": {"type": "auto"}}]}),
+        json!({"tools": [{"type": "shell", "environment": {"type": "container_auto"}}]}),
         json!({"metadata": {"previous_response_id": "resp_other", "id": "resp_other"}}),
     ] {
         assert!(asked(OWN, more.clone()).is_ok(), "{more}");
@@ -188,4 +213,62 @@ fn what_an_answer_names_is_noted_before_it_goes_on_and_once() {
     ] {
         assert_eq!(noted(stored, path, more, WHOLE, "application/json", 10_000), [], "{stored} {path}");
     }
+}
+
+/// Of all APIs: what refers to something that is kept is looked up, whatever the field is called.
+#[test]
+fn what_other_apis_keep_is_nobodys_unless_it_was_noted() {
+    for (path, body) in [
+        ("/v1beta/interactions", json!({"model": "gpt-4o", "input": "hi", "previous_interaction_id": "resp_other"})),
+        ("/api/v1/chat", json!({"model": "gpt-4o", "input": "hi", "previous_response_id": "resp_other"})),
+        ("/v1/messages", json!({"model": "gpt-4o", "messages": [], "max_tokens": 9, "container": "resp_other"})),
+        (
+            "/v1/messages",
+            json!({"model": "gpt-4o", "messages": [], "max_tokens": 9, "container": {"id": "resp_other"}}),
+        ),
+        ("/v1/messages", json!({"model": "gpt-4o", "messages": [], "max_tokens": 9, "thread": "resp_other"})),
+        ("/model/gpt-4o/invoke", json!({"messages": [], "max_tokens": 9, "container": "resp_other"})),
+        ("/v1/chat", json!({"model": "gpt-4o", "message": "hi", "max_tokens": 9, "conversation_id": "resp_other"})),
+    ] {
+        assert_eq!(sent(OWN, path, &body).err(), Some(Outcome::ResponseNotFound), "{body}");
+        assert_eq!(sent("refuse", path, &body).err(), Some(Outcome::InvalidRequest), "{body}");
+        assert!(sent("any", path, &body).is_ok(), "{body}");
+        let own: Value = serde_json::from_str(&body.to_string().replace("resp_other", "resp_own")).unwrap();
+        assert!(sent(OWN, path, &own).is_ok(), "{own}");
+    }
+}
+
+#[test]
+fn what_google_and_lm_studio_keep_is_noted_with_the_container_that_code_ran_in() {
+    let of = |ids: &[&str]| ids.iter().map(|id| Id::of(id)).collect::<Vec<_>>();
+    let json = "application/json";
+    let interaction = r#"{"id":"v1_1","object":"interaction","status":"completed","model":"m","outputs":[]}"#;
+    assert_eq!(noted(OWN, "/v1beta/interactions", json!({}), interaction, json, 7), of(&["v1_1"]));
+    let events =
+        "data: {\"event_type\":\"interaction.start\",\"interaction\":{\"id\":\"v1_1\",\"status\":\"in_progress\"}}\n\n";
+    let streamed = json!({"stream": true});
+    assert_eq!(noted(OWN, "/v1beta/interactions", streamed, events, "text/event-stream", 7), of(&["v1_1"]));
+    assert_eq!(noted(OWN, "/v1beta/interactions", json!({"store": false}), interaction, json, 7), []);
+    let chat = r#"{"model_instance_id":"m","output":[],"response_id":"resp_9"}"#;
+    assert_eq!(noted(OWN, "/api/v1/chat", json!({}), chat, json, 7), of(&["resp_9"]));
+    let ran = r#"{"id":"resp_1","status":"completed","output":[{"type":"code_interpreter_call","id":"ci_1","status":"completed","container_id":"cntr_1","code":"1"}]}"#;
+    assert_eq!(noted(OWN, "/v1/responses", json!({}), ran, json, 7), of(&["resp_1", "ci_1", "cntr_1"]));
+}
+
+/// A chat that is spoken is kept for an hour, whatever it says of `store`.
+#[test]
+fn what_was_spoken_to_one_tenant_is_not_heard_by_another() {
+    let chat = "/v1/chat/completions";
+    let heard = |id: &str| {
+        let spoken = json!({"role": "assistant", "audio": {"id": id}});
+        json!({"model": "gpt-4o", "messages": [spoken], "max_tokens": 9})
+    };
+    assert_eq!(sent(OWN, chat, &heard("audio_other")).err(), Some(Outcome::ResponseNotFound));
+    assert!(sent(OWN, chat, &heard("resp_own")).is_ok());
+    assert!(sent("any", chat, &heard("audio_other")).is_ok());
+    assert_eq!(sent("refuse", chat, &heard("audio_other")).err(), Some(Outcome::InvalidRequest));
+    let answer = r#"{"id":"chatcmpl-1","choices":[{"message":{"content":null,"audio":{"id":"audio_1","data":"aGk=","transcript":"hi"}}}]}"#;
+    let aloud = json!({"modalities": ["text", "audio"], "audio": {"voice": "ash", "format": "wav"}, "store": false});
+    assert_eq!(noted(OWN, chat, aloud, answer, "application/json", 7), [Id::of("audio_1")]);
+    assert_eq!(noted(OWN, chat, json!({}), answer, "application/json", 7), []);
 }

@@ -301,6 +301,154 @@ fn a_field_that_no_table_knows_is_counted_or_refused() {
     }
 }
 
+/// What relays and servers of one's own read beside the APIs: it has others serve, spends, or reaches a machine of the operator's.
+#[test]
+fn what_relays_and_servers_of_ones_own_obey_is_refused_by_name_in_every_api() {
+    let policy = policy(|_| {});
+    for (field, value) in [
+        // OpenRouter.
+        ("provider", json!({"order": ["dear"], "allow_fallbacks": true})),
+        ("provider_options", json!({"gateway": {"order": ["x"]}})),
+        // LiteLLM.
+        ("api_base", json!("internal:8080")),
+        ("base_url", json!("internal")),
+        ("api_key", json!("sk-1")),
+        ("user_config", json!({"x": 1})),
+        ("extra_headers", json!({"x-key": "1"})),
+        ("litellm_params", json!({})),
+        ("num_retries", json!(9)),
+        ("input_cost_per_token", json!(0)),
+        ("aws_role_name", json!("x")),
+        ("vertex_credentials", json!("x")),
+        ("tags", json!(["paid"])),
+        ("context_window_fallback_dict", json!({})),
+        ("prompt_id", json!("p")),
+        // vLLM.
+        ("priority", json!(-1)),
+        ("request_id", json!("resp_of_another")),
+        ("Request_ID", json!("resp_of_another")),
+        ("kv_transfer_params", json!({"remote_host": "10.0.0.1"})),
+        ("ec_transfer_params", json!({"x": 1})),
+        ("prompt_embeds", json!("gASV")),
+        ("logits_processors", json!(["os.system"])),
+        ("mm_processor_kwargs", json!({"max_pixels": 9})),
+        ("vllm_xargs", json!({"kv_transfer_params": 1})),
+        ("lora_request", json!({"name": "x"})),
+        ("use_beam_search", json!(true)),
+        // SGLang.
+        ("lora_path", json!("x")),
+        ("bootstrap_host", json!("10.0.0.1")),
+        ("bootstrap_port", json!(1)),
+        ("custom_logit_processor", json!("gASV")),
+        ("session_params", json!({"id": "x"})),
+        ("rid", json!("x")),
+        ("data_parallel_rank", json!(1)),
+        // llama.cpp, TGI and LoRAX.
+        ("lora", json!([{"id": 0, "scale": 1}])),
+        ("adapter_id", json!("x")),
+        ("adapter_source", json!("s3")),
+        ("response_fields", json!(["content"])),
+        // Next year's, by the words in them.
+        ("defaultProvider", json!("x")),
+        ("x-api-key", json!("x")),
+        ("remote-host", json!("x")),
+        ("serverHost", json!("x")),
+        ("customLogitProcessor", json!("x")),
+        ("onFinishCallback", json!("x")),
+    ] {
+        for (path, mut body) in [
+            (CHAT, with(CHAT, "all", json!({}))),
+            (RESPONSES, with(RESPONSES, "all", json!({}))),
+            (MESSAGES, with(MESSAGES, "all", json!({}))),
+            ("/v1/embeddings", json!({"model": "all", "input": "x"})),
+            ("/v1/completions", json!({"model": "all", "prompt": "x", "max_tokens": 9})),
+        ] {
+            body[field] = value.clone();
+            let refused = reserved(&policy, path, &body).expect_err(&format!("{path} {field}"));
+            assert!(refused.contains(&format!("`{field}`")) && refused.contains("unknown_fields: pass"), "{refused}");
+        }
+        let inside = json!({"extra_body": {field: value}});
+        assert!(reserved(&policy, CHAT, &with(CHAT, "all", inside)).is_err(), "{field}");
+    }
+    // What these servers take and nobody is the poorer for.
+    for field in ["exploration", "is_portable", "supported_formats", "ghost", "hairstyle"] {
+        let (exchange, cell) = asked(&policy, CHAT, &with(CHAT, "all", json!({field: 1})));
+        assert!(cell.is_ok(), "{field}: {cell:?}");
+        assert_eq!(closed(exchange, &policy, None, 0).left_out.unknown_fields, [field]);
+    }
+    for field in ["cache_prompt", "id_slot", "cache_salt", "dry_multiplier", "regex", "min_tokens", "return_progress"] {
+        let (exchange, cell) = asked(&policy, CHAT, &with(CHAT, "all", json!({field: 1})));
+        assert!(cell.is_ok(), "{field}: {cell:?}");
+        assert!(closed(exchange, &policy, None, 0).left_out.unknown_fields.is_empty(), "{field}");
+    }
+    let ollama =
+        |options: Value| reserved(&policy, "/api/chat", &json!({"model": "all", "messages": [], "options": options}));
+    assert!(ollama(json!({"num_predict": 9, "num_ctx": 8_192, "temperature": 0})).is_ok());
+    for option in ["num_gpu", "main_gpu", "num_thread", "num_batch", "use_mmap"] {
+        assert!(ollama(json!({"num_predict": 9, option: 1})).is_err(), "{option}");
+    }
+}
+
+/// Bedrock and Vertex take in the body what is a header elsewhere.
+#[test]
+fn betas_in_a_body_are_held_against_the_headers_table() {
+    let counted = policy(|policy| policy["prices"][0]["model"] = json!("*"));
+    let strict = policy(|policy| {
+        policy["prices"][0]["model"] = json!("*");
+        policy["forward"] = json!({"unknown_betas": "drop"});
+    });
+    let open = policy(|policy| {
+        policy["prices"][0]["model"] = json!("*");
+        policy["forward"] = json!({"betas": ["context-1m*"]});
+    });
+    let vertex = "/v1/projects/p/locations/l/publishers/anthropic/models/claude:rawPredict";
+    let body = |path: &str, flags: Value| match path {
+        CONVERSE => json!({"messages": [], "inferenceConfig": {"maxTokens": 9},
+            "additionalModelRequestFields": {"anthropic_beta": flags}}),
+        _ => {
+            json!({"messages": [], "max_tokens": 9, "anthropic_version": "vertex-2023-10-16", "anthropic_beta": flags})
+        }
+    };
+    for path in [vertex, "/model/claude/invoke", CONVERSE, MESSAGES] {
+        let passes = |policy: &Policy, flags: Value| {
+            let mut body = body(path, flags);
+            if path == MESSAGES {
+                body["model"] = json!("claude");
+            }
+            let (exchange, cell) = asked(policy, path, &body);
+            cell.map(|_| closed(exchange, policy, None, 0).left_out.unknown_betas)
+        };
+        for flags in [json!([]), json!(null), json!("interleaved-thinking-2025-05-14"), json!(["claude-code-20250219"])]
+        {
+            assert_eq!(passes(&counted, flags.clone()), Ok(Vec::new()), "{path} {flags}");
+        }
+        for flags in [
+            json!(["context-1m-2025-08-07"]),
+            json!(["claude-code-20250219", "Context-1M-2099-01-01"]),
+            json!("claude-code-20250219, fast-mode-2026-02-01"),
+            json!(["mcp-client-2025-11-20"]),
+            json!(["context-1m-2025-08-07\u{20}"]),
+            json!(["new one"]),
+            json!([["context-1m-2025-08-07"]]),
+            json!([{"x": "context-1m"}]),
+            json!(7),
+            json!(vec!["effort-2025-11-24"; 65]),
+            json!(["x".repeat(300)]),
+        ] {
+            let refused = passes(&counted, flags.clone()).expect_err(&format!("{path} {flags}"));
+            assert!(refused.contains("anthropic_beta"), "{refused}");
+        }
+        assert_eq!(passes(&counted, json!(["new-2027-01-01"])), Ok(vec!["new-2027-01-01".to_owned()]), "{path}");
+        assert!(passes(&strict, json!(["new-2027-01-01"])).is_err(), "{path}");
+        assert!(passes(&open, json!(["context-1m-2025-08-07"])).is_ok(), "{path}");
+    }
+    let versioned = |version: &str| {
+        let body = json!({"messages": [], "max_tokens": 9, "anthropic_version": version});
+        reserved(&strict, "/model/claude/invoke", &body).is_ok()
+    };
+    assert!(versioned("bedrock-2023-05-31") && !versioned("bedrock-2099-01-01"));
+}
+
 #[test]
 fn a_field_that_must_be_left_out_is_refused_and_a_moving_picture_is_many() {
     let policy = policy(|_| {});

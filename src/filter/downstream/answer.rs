@@ -2,7 +2,7 @@
 //! from the client.
 
 use super::{Coming, Downstream, PIECE, books};
-use crate::exchange::{AnswerHead, Exchange};
+use crate::exchange::{AnswerHead, Exchange, Passed};
 use crate::host::attributes::Origin;
 use crate::host::{attributes, clock, http};
 use crate::llm::meter;
@@ -11,7 +11,7 @@ use proxy_wasm::types::{Action, BufferType};
 impl Downstream {
     /// Its head has come, or what Envoy says in its stead.
     pub(super) fn answer_head(&mut self, end_of_stream: bool) -> Action {
-        let Some(exchange) = &mut self.exchange else { return Action::Continue };
+        let Some(exchange) = &mut self.exchange else { return self.side_head(end_of_stream) };
         let early = exchange.is_reading() && !self.plugin.policy.hold_headers;
         if !exchange.is_open() && !early {
             return Action::Continue;
@@ -25,7 +25,7 @@ impl Downstream {
         let cluster = self.answered_by.as_deref();
         let head = AnswerHead { headers: &headers, from_provider, cluster, end_of_stream };
         let policy = &self.plugin.policy;
-        let passed = match origin {
+        let mut passed = match origin {
             _ if early => match exchange.early_answer(&head) {
                 Ok(mut passed) => {
                     passed.set.extend(self.standing());
@@ -38,16 +38,25 @@ impl Downstream {
             }
             _ => exchange.answer_head(policy, &head),
         };
-        for (name, value) in passed.set {
-            http::set_response_header(&headers, name, &value);
-        }
-        for name in passed.remove {
-            http::remove_response_header(name);
-        }
         self.instead = passed.body;
-        if self.exchange.as_ref().is_some_and(Exchange::edits_answer) {
-            http::remove_response_header("content-length");
+        if self.instead.is_none() && self.exchange.as_ref().is_some_and(Exchange::edits_answer) {
+            passed.remove.push("content-length");
         }
+        let allowed = from_provider.then_some(&*self.plugin.policy.allowed.answers);
+        http::pass_answer(&headers, passed.set, &passed.remove, allowed);
+        Action::Continue
+    }
+
+    /// Of a request that cost nothing.
+    fn side_head(&mut self, end_of_stream: bool) -> Action {
+        let Some(dialect) = self.beside else { return Action::Continue };
+        let headers = http::response_headers();
+        if attributes::origin() != Origin::Provider {
+            return Action::Continue;
+        }
+        let passed = Passed::beside(dialect, &headers, end_of_stream);
+        self.instead = passed.body;
+        http::pass_answer(&headers, passed.set, &passed.remove, Some(&self.plugin.policy.allowed.answers));
         Action::Continue
     }
 
@@ -94,6 +103,9 @@ impl Downstream {
     pub(super) fn answer_trailers(&mut self) -> Action {
         if let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.meters_answer()) {
             exchange.answer_body(&[], true, clock::now);
+        }
+        if self.exchange.is_some() || self.beside.is_some() {
+            http::drop_response_trailers();
         }
         Action::Continue
     }

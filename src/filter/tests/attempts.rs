@@ -219,3 +219,27 @@ fn only_the_name_of_a_provider_is_configured() {
         assert!(!gateway.configure(wrong.as_bytes()), "{wrong}");
     }
 }
+
+/// The router reads these before any filter of the listener does: a host is taken out by them, or a failure is final.
+#[test]
+fn an_attempts_answer_says_nothing_to_envoy() {
+    for status in ["200", "503"] {
+        let gateway = cluster("openai");
+        let stream = attempt(&gateway, 1);
+        let to_envoy = [
+            "x-envoy-immediate-health-check-fail",
+            "x-envoy-ratelimited",
+            "x-envoy-degraded",
+            "endpoint-load-metrics",
+            "endpoint-load-metrics-bin",
+        ];
+        let mut head = vec![(":status", status), ("x-request-id", "1")];
+        head.extend(to_envoy.map(|name| (name, "true")));
+        failed(&stream, 1, &head, true);
+        let seen = stream.client().unwrap();
+        assert_eq!(seen.header("x-request-id"), Some("1"));
+        for name in to_envoy {
+            assert_eq!(seen.header(name), None, "{status} {name}");
+        }
+    }
+}

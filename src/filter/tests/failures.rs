@@ -31,6 +31,7 @@ fn make(call: Call) {
         Call::AddHeader => drop(hostcalls::add_map_value(headers, "name", "value")),
         Call::ReplaceHeader => drop(hostcalls::set_map_value(headers, "name", Some("value"))),
         Call::RemoveHeader => drop(hostcalls::remove_map_value(headers, "name")),
+        Call::SetHeaderPairs => drop(hostcalls::set_map(headers, vec![("name", "value")])),
         Call::GetProperty => drop(hostcalls::get_property(vec!["name"])),
         Call::SetProperty => drop(hostcalls::set_property(vec!["name"], Some(b"value"))),
         Call::GetSharedData => drop(hostcalls::get_shared_data("key")),

@@ -420,3 +420,50 @@ fn a_form_that_cannot_be_read_as_one_goes_on_as_json() {
         assert_eq!(stream.upstream().unwrap().header("content-type"), Some("application/json"), "{written}");
     }
 }
+
+/// What a body has very much of is counted and not kept: a worker's memory, once taken, is never given back.
+#[test]
+fn nothing_that_comes_by_the_million_is_kept() {
+    let (chat, responses, messages) = ("/v1/chat/completions", "/v1/responses", "/v1/messages");
+    for (path, list, one, refused) in [
+        (chat, "tools", "{}", true),
+        (chat, "tools", r#"{"type":"function"}"#, true),
+        (chat, "tools", r#"{"type":"mcp"}"#, true),
+        (chat, "tools", r#"{"type":"x"}"#, true),
+        (chat, "tools", r#"{"model":"m"}"#, true),
+        (chat, "plugins", "{}", true),
+        (chat, "messages", "{}", false),
+        (chat, "messages", r#"{"content":[{"type":"text"}]}"#, false),
+        (chat, "stop", r#""""#, false),
+        (chat, "new_field", "{}", false),
+        (chat, "new_field", r#""x""#, true),
+        (responses, "input", r#"{"type":"x"}"#, false),
+        (responses, "input", r#"{"id":"x"}"#, true),
+        (responses, "input", r#"{"tools":[{}]}"#, true),
+        (messages, "mcp_servers", "{}", true),
+        (messages, "anthropic_beta", r#""x""#, true),
+        (messages, "messages", r#"{"content":[{}]}"#, false),
+    ] {
+        let mut body = format!(r#"{{"model":"gpt-4o-mini","max_tokens":9,"{list}":[{one}"#);
+        while body.len() < 4_000_000 {
+            body.push(',');
+            body.push_str(one);
+        }
+        body.push(']');
+        if list != "messages" {
+            body.push_str(r#","messages":[]"#);
+        }
+        body.push('}');
+        let gateway = Gateway::configured(&configuration());
+        let stream = gateway.stream();
+        stream.request_headers(&[(":method", "POST"), (":path", path), ("x-tenant-id", "acme")], false);
+        let before = allocations();
+        stream.request_body(body.as_bytes(), true);
+        let taken = allocations() - before;
+        assert!(taken < 60_000, "{path} {list} {one}: {taken} allocations");
+        let status = stream.reply().map(|reply| reply.header(":status").unwrap().to_owned());
+        // By its price, or by name.
+        assert_eq!(status.as_deref() == Some("400"), refused, "{path} {list} {one}: {status:?}");
+        stream.end();
+    }
+}

@@ -156,3 +156,54 @@ fn trailers_of_what_is_free_go_nowhere() {
         stream.end();
     }
 }
+
+/// A count tells how large a response is: it is nobody's who has not made it, wherever its body is cut.
+#[test]
+fn another_tenants_response_is_not_counted() {
+    let path = "/v1/responses/input_tokens";
+    let body = r#"{"model":"gpt-4o-mini","input":"go on","previous_response_id":"resp_1"}"#;
+    for held in [true, false] {
+        let mut configuration = configured("own");
+        configuration["hold_headers"] = json!(held);
+        let gateway = Gateway::configured(&configuration);
+        made(&gateway, "acme", &[MADE]).end();
+        for cut in [0, 1, 40, body.len()] {
+            let counted = |tenant: &str| {
+                let stream = gateway.stream();
+                stream.request_headers(&[(":method", "POST"), (":path", path), ("x-tenant-id", tenant)], false);
+                stream.request_body(&body.as_bytes()[..cut], false);
+                assert!(stream.upstream().is_none_or(|sent| sent.body.is_empty()), "nothing goes on unread");
+                stream.request_body(&body.as_bytes()[cut..], true);
+                stream
+            };
+            let own = counted("acme");
+            assert_eq!((own.reply(), own.upstream().unwrap().body), (None, body.as_bytes().to_vec()), "{held} {cut}");
+            own.end();
+            let reply = counted("beta").reply().expect("a refusal");
+            assert_eq!(
+                (reply.header(":status"), &reply.json()["error"]["code"]),
+                (Some("404"), &json!("response_not_found"))
+            );
+        }
+        for (body, status) in [
+            (r#"{"input":[{"type":"item_reference","id":"msg_1"}]}"#, Some("404")),
+            (r#"{"input":"x","previous_response_id":"resp_2","previous_response_id":null}"#, Some("400")),
+            ("{", Some("400")),
+            (r#"{"input":"x"}"#, None),
+        ] {
+            let stream = asked(&gateway, "beta", "POST", path, body);
+            let said = stream.reply().map(|reply| reply.header(":status").unwrap().to_owned());
+            assert_eq!(said.as_deref(), status, "{body}");
+            stream.end();
+        }
+        let trailing = gateway.stream();
+        trailing.request_headers(&[(":method", "POST"), (":path", path), ("x-tenant-id", "beta")], false);
+        trailing.request_body(body.as_bytes(), false);
+        trailing.request_trailers();
+        assert_eq!(trailing.reply().unwrap().header(":status"), Some("404"), "trailers end a body, too");
+    }
+    let refusing = Gateway::configured(&configured("refuse"));
+    assert_eq!(asked(&refusing, "acme", "POST", path, body).reply().unwrap().header(":status"), Some("400"));
+    let any = Gateway::configured(&configured("any"));
+    assert_eq!(asked(&any, "beta", "POST", path, body).reply(), None);
+}

@@ -193,7 +193,13 @@ impl Seen {
                 }
                 self.call(hit.key, text);
             }
-            (Fact::CallKind | Fact::CallStatus | Fact::CallAction | Fact::CallContainer, Found::Text { text, .. }) => {
+            (Fact::CallContainer, Found::Text { text, cut }) => {
+                if !cut {
+                    self.note(text);
+                }
+                self.call(hit.key, text);
+            }
+            (Fact::CallKind | Fact::CallStatus | Fact::CallAction, Found::Text { text, .. }) => {
                 self.call(hit.key, text)
             }
             (Fact::Container, Found::Text { text, .. }) => {

@@ -3,6 +3,7 @@
 //! Trade-off: a field that is given twice is refused, even where all providers known today agree about which one counts:
 //! the price must be that of what is generated.
 
+use super::item::{InputItem, Kind};
 use super::media::Media;
 use super::rates::{Rates, Said as _};
 use super::tool::{Brought, Tools};
@@ -30,8 +31,11 @@ pub(super) struct Fields {
     pub(super) tools: Tools,
     pub(super) store: Option<(Option<bool>, Place)>,
     pub(super) background: bool,
+    pub(super) speaks: bool,
     pub(super) refers: Vec<(&'static str, Id)>,
     item: InputItem,
+    /// By which field, and which.
+    pub(super) flags: Vec<(&'static str, String)>,
     pub(super) role: Option<String>,
     pub(super) sensitivity: Option<String>,
     pub(super) cut: Vec<Cut>,
@@ -56,22 +60,10 @@ pub(super) struct Fields {
     pub(super) fault: Option<Invalid>,
 }
 
-/// An element of the input, while it is read.
-struct InputItem {
-    kind: Kind,
-    id: Option<Id>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// With nothing but an id, it is a reference all the same.
-    Unsaid,
-    Reference,
-    Other,
-}
-
 /// More of them no conversation has, and each is looked up.
 const MOST_REFERENCES: usize = 1_000;
+
+const MOST_FLAGS: usize = 64;
 
 const BY_HEADER: &str = "left out of a form: a header says it";
 
@@ -87,8 +79,10 @@ impl Fields {
         tools: Tools::NONE,
         store: None,
         background: false,
+        speaks: false,
         refers: Vec::new(),
-        item: InputItem { kind: Kind::Unsaid, id: None },
+        item: InputItem::NONE,
+        flags: Vec::new(),
         role: None,
         sensitivity: None,
         cut: Vec::new(),
@@ -201,10 +195,19 @@ impl Fields {
                     _ => return Err(Invalid::Wrong { field, expected: "an array" }),
                 }
             }
+            Asked::Inline(Medium::Picture) => {
+                self.item.drawn |= matches!(hit.found, Found::Size(1..));
+                self.media().hit(hit)?;
+            }
+            Asked::HiddenUpTo(field, _) => {
+                self.media().hit(hit)?;
+                if let Some(id) = id(field, hit)? {
+                    self.refer(field, id)?;
+                }
+            }
             Asked::Inline(_)
             | Asked::Address(_)
             | Asked::Hidden(_)
-            | Asked::HiddenUpTo(..)
             | Asked::Part
             | Asked::PartKind
             | Asked::PartId(_)
@@ -291,14 +294,19 @@ impl Fields {
                 once("store", hit, self.store.is_some())?;
                 self.store = Some((flag("store", hit)?, place));
             }
+            Asked::Spoken => {
+                once("audio", hit, false)?;
+                self.speaks |= hit.found == Found::Opened(Container::Object);
+            }
             Asked::Background => {
                 once("background", hit, false)?;
                 self.background = flag("background", hit)?.unwrap_or(false);
             }
             Asked::Refers(field) => {
                 once(field, hit, false)?;
-                // A conversation may be an object with its id in it.
-                let holds_id = field == "conversation" && hit.found == Found::Opened(Container::Object);
+                // Some may be an object with its id in it.
+                let holds_id = matches!(field, "conversation" | "container" | "tools[].container")
+                    && hit.found == Found::Opened(Container::Object);
                 if !holds_id && let Some(id) = id(field, hit)? {
                     self.refer(field, id)?;
                 }
@@ -306,9 +314,10 @@ impl Fields {
             Asked::Item => {
                 once("input", hit, false)?;
                 match hit.found {
-                    Found::Opened(Container::Object) => self.item = InputItem { kind: Kind::Unsaid, id: None },
+                    Found::Opened(Container::Object) => self.item = InputItem::NONE,
                     Found::Closed { container: Container::Object, .. } => {
-                        if let Some(id) = self.item.id.take().filter(|_| self.item.kind != Kind::Other) {
+                        let item = std::mem::replace(&mut self.item, InputItem::NONE);
+                        if let Some(id) = item.id.filter(|_| item.is_reference()) {
                             self.refer("input", id)?;
                         }
                     }
@@ -317,10 +326,9 @@ impl Fields {
             }
             Asked::ItemKind => {
                 once("input.type", hit, false)?;
+                // A list of kinds, too: whoever reads its first may find a reference in it.
                 self.item.kind = match hit.found {
-                    Found::Null => Kind::Unsaid,
-                    Found::Text { text, .. } if text != "item_reference" => Kind::Other,
-                    // A list of kinds, too: whoever reads its first finds a reference in it.
+                    Found::Text { text, cut: false } => Kind::named(text),
                     _ => Kind::Reference,
                 };
             }
@@ -328,6 +336,11 @@ impl Fields {
                 once("input.id", hit, false)?;
                 self.item.id = id("input.id", hit)?;
             }
+            Asked::ItemContent => {
+                once("input.encrypted_content", hit, false)?;
+                self.item.sealed |= matches!(hit.found, Found::Text { text, .. } if !text.is_empty());
+            }
+            Asked::Flags(field) => self.flag(field, hit)?,
             Asked::Role => {
                 once("role", hit, self.role.is_some())?;
                 self.role = Some(name("role", hit)?);
@@ -391,6 +404,19 @@ impl Fields {
         }
         hidden.unsure |= !self.unknown.fields.is_empty();
         (sizes, hidden)
+    }
+
+    #[cold]
+    fn flag(&mut self, field: &'static str, hit: &Hit<'_, Asked>) -> Result<(), Invalid> {
+        once(field, hit, false)?;
+        match hit.found {
+            Found::Null | Found::Opened(Container::Array) | Found::Closed { .. } => Ok(()),
+            Found::Text { text, cut: false } if self.flags.len() < MOST_FLAGS => {
+                self.flags.push((field, text.to_owned()));
+                Ok(())
+            }
+            _ => Err(Invalid::Wrong { field, expected: "a flag, or a list of at most 64" }),
+        }
     }
 
     fn refer(&mut self, field: &'static str, id: Id) -> Result<(), Invalid> {

@@ -20,7 +20,12 @@ pub(super) struct Tools {
     pub(super) brought: Brought,
     /// The one that is read.
     tool: Tool,
+    /// How many there were so far.
+    count: u32,
 }
+
+/// Anthropic's API takes the most: ten thousand, of which a search finds those that are needed.
+const MOST: u32 = 10_000;
 
 /// What hosted tools bring into the context, beside what the body holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -142,6 +147,7 @@ impl Tools {
         models: Vec::new(),
         brought: Brought::NOTHING,
         tool: Tool::NONE,
+        count: 0,
     };
 
     pub(super) fn hit(&mut self, dialect: Dialect, hit: &Hit<'_, Asked>) -> Result<(), Invalid> {
@@ -176,11 +182,25 @@ impl Tools {
     fn offer(&mut self, list: &'static str, tool: Tool, hit: &Hit<'_, Asked>) -> Result<(), Invalid> {
         once(list, hit, false)?;
         match hit.found {
-            Found::Opened(Container::Object) => self.tool = tool,
+            Found::Opened(Container::Object) => {
+                self.count = self.count.saturating_add(1);
+                if self.count > MOST {
+                    return Err(Invalid::Wrong { field: list, expected: "a list of at most 10,000" });
+                }
+                self.tool = tool;
+            }
             Found::Closed { container: Container::Object, .. } => {
                 let Tool { name, kind, most, models, makes, brings, at_most, off, .. } =
                     std::mem::replace(&mut self.tool, Tool::NONE);
-                self.models.extend(models);
+                for model in models {
+                    if self.models.contains(&model) {
+                        continue;
+                    }
+                    if self.models.len() >= MOST_HOSTED {
+                        return Err(Invalid::Wrong { field: list, expected: "one of at most 64 models" });
+                    }
+                    self.models.push(model);
+                }
                 if brings > 0 && !off {
                     self.brought.add(most.unwrap_or(USES), at_most.map_or(brings, |most| most.min(brings)));
                 }

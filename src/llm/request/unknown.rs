@@ -9,7 +9,7 @@ pub struct Unknown {
     pub fields: Vec<String>,
     /// Short texts in them, each with its field's place among `fields`: one may be a model's name.
     pub texts: Vec<(usize, String)>,
-    /// One that speaks of models or of addresses, and what it has of them.
+    /// One that speaks of what else may serve, spend or be reached, and of what.
     pub suspect: Option<(String, &'static str)>,
     /// The field that is read, until its value is known.
     name: Option<String>,
@@ -20,6 +20,114 @@ const MOST_FIELDS: usize = 64;
 const MOST_TEXTS: usize = 256;
 /// No model's name is longer.
 const LONGEST: usize = 128;
+
+/// What a server behind the gateway may read that no API of ours has: by whole names, in small letters. Sources: what OpenRouter,
+/// LiteLLM, vLLM, SGLang, llama.cpp, TGI and LoRAX take in a body.
+const NAMES: [(&str, &str); 42] = [
+    // An id of the client's choice may be another's.
+    ("request_id", "an id under which a server keeps or ends what is others'"),
+    ("rid", "an id under which a server keeps or ends what is others'"),
+    ("session_params", "what a server keeps"),
+    ("conversation_id", "what a server keeps"),
+    ("thread_id", "what a server keeps"),
+    ("prompt_id", "what a server keeps"),
+    ("prompt_variables", "what a server keeps"),
+    ("assistant_id", "who serves it"),
+    ("agent", "who serves it"),
+    ("agent_id", "who serves it"),
+    ("preset", "who serves it"),
+    ("tags", "who serves it"),
+    ("user_config", "who serves it"),
+    ("data_parallel_rank", "who serves it"),
+    ("routed_dp_rank", "who serves it"),
+    ("disagg_prefill_dp_rank", "who serves it"),
+    ("organization", "an account"),
+    ("organization_id", "an account"),
+    ("project_id", "an account"),
+    ("api_version", "who serves it"),
+    ("num_retries", "how often it is asked"),
+    ("max_retries", "how often it is asked"),
+    ("cooldown_time", "how often it is asked"),
+    ("best_of", "how much is made"),
+    ("num_return_sequences", "how much is made"),
+    ("n_cmpl", "how much is made"),
+    ("num_beams", "how much is made"),
+    ("use_beam_search", "how much is made"),
+    ("n_predict", "how much is made"),
+    ("num_predict", "how much is made"),
+    ("max_new_tokens", "how much is made"),
+    ("max_tokens_to_sample", "how much is made"),
+    ("response_fields", "what is left out of an answer"),
+    ("media_io_kwargs", "what a picture comes to"),
+    ("custom_params", "what runs on a server"),
+    ("extra_args", "what runs on a server"),
+    ("vllm_xargs", "what runs on a server"),
+    ("images_config", "what a picture comes to"),
+    ("input_embeds", "input that can't be read"),
+    ("prompt_embeds", "input that can't be read"),
+    ("input_ids", "input that can't be read"),
+    ("ngram_corpus_id", "what a server keeps"),
+];
+/// The same by a word that a name has in it, so that the next of its kind is one, too; with `$`, by the whole word.
+const WORDS: [(&str, &str); 38] = [
+    ("model", "a model"),
+    ("fallback", "a fallback"),
+    ("lora$", "another model"),
+    ("adapter", "another model"),
+    ("provider", "who serves it"),
+    ("rout", "who serves it"),
+    ("deployment", "who serves it"),
+    ("priority", "whose turn it is"),
+    ("base_url", "an address"),
+    ("endpoint", "an address"),
+    ("hostname", "an address"),
+    ("host$", "an address"),
+    ("port$", "an address"),
+    ("api_base", "an address"),
+    ("apibase", "an address"),
+    ("baseurl", "an address"),
+    ("webhook", "an address"),
+    ("callback", "an address"),
+    ("proxy", "an address"),
+    ("transfer_params", "an address"),
+    ("bootstrap", "an address"),
+    ("api_key", "a key"),
+    ("apikey", "a key"),
+    ("credential", "a key"),
+    ("secret", "a key"),
+    ("password", "a key"),
+    ("aws_", "an account"),
+    ("vertex_", "an account"),
+    ("azure_", "an account"),
+    ("litellm", "what a relay does"),
+    ("cost$", "a price"),
+    ("price$", "a price"),
+    ("extra_", "what a relay does"),
+    ("headers", "what a relay does"),
+    ("processor", "what runs on a server"),
+    ("template", "how a prompt is written"),
+    ("dynamic_patch", "what a picture comes to"),
+    ("previous_", "what a server keeps"),
+];
+
+/// What a field of this name may do, beside what is priced.
+fn does(name: &str) -> Option<&'static str> {
+    let lower = name.to_ascii_lowercase().replace('-', "_");
+    let whole = NAMES.iter().find(|(known, _)| *known == lower);
+    // Words begin and end at what is no letter, or before a capital. What speaks of a model may stand anywhere.
+    let parts = |at: usize| {
+        let (before, behind) = (name.as_bytes().get(at.wrapping_sub(1)), name.as_bytes().get(at));
+        let is_letter = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphabetic);
+        !is_letter(before) || !is_letter(behind) || behind.is_some_and(u8::is_ascii_uppercase)
+    };
+    let has = |(word, what): &&(&str, &str)| {
+        let (word, ends) = word.strip_suffix('$').map_or((*word, false), |word| (word, true));
+        let anywhere = matches!(*what, "a model" | "a fallback");
+        let stands = |at: usize| anywhere || parts(at) && (!ends || parts(at.saturating_add(word.len())));
+        lower.match_indices(word).any(|(at, _)| stands(at))
+    };
+    whole.or_else(|| WORDS.iter().find(has)).map(|(_, what)| *what)
+}
 
 impl Unknown {
     pub(super) const NONE: Self = Self { fields: Vec::new(), texts: Vec::new(), suspect: None, name: None };
@@ -43,9 +151,8 @@ impl Unknown {
     /// The field says something.
     fn field(&mut self) {
         let Some(name) = self.name.take() else { return };
-        let lower = name.to_ascii_lowercase();
-        if let Some(word) = ["model", "fallback"].into_iter().find(|word| lower.contains(word)) {
-            self.suspect(name.clone(), if word == "model" { "a model" } else { "a fallback" });
+        if let Some(what) = does(&name) {
+            self.suspect(name.clone(), what);
         }
         if self.fields.len() >= MOST_FIELDS {
             return self.suspect(name, "more than can be judged");
@@ -54,6 +161,10 @@ impl Unknown {
     }
 
     fn text(&mut self, text: &str) {
+        // It is refused by now, whatever else it says.
+        if self.suspect.is_some() {
+            return;
+        }
         let Some((at, field)) = self.fields.iter().enumerate().next_back() else { return };
         if text.contains("://") || text.starts_with("//") {
             return self.suspect(field.clone(), "an address");

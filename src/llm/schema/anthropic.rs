@@ -62,6 +62,21 @@ pub(super) static BLOCK: &[Field<Asked>] = part! {
     ]
 };
 
+/// A container that another answer has left, by its id or with skills that are to be put into it.
+pub(super) const LEFT_CONTAINER: Field<Asked> = Field {
+    name: "container",
+    key: Some(Asked::Refers("container")),
+    want: Want::Value,
+    inside: &[
+        asked("id", Asked::Refers("container.id")),
+        // What is put into one is read, too.
+        Field { name: "skills", key: Some(Asked::Hidden("container")), want: Want::Presence, inside: &[] },
+    ],
+};
+/// In bodies for Bedrock and Vertex, what is a header elsewhere.
+pub(super) const BETAS: Field<Asked> = asked("anthropic_beta", Asked::Flags("anthropic_beta"));
+pub(super) const VERSION: Field<Asked> = asked("anthropic_version", Asked::Flags("anthropic_version"));
+
 static REQUEST: &[Field<Asked>] = fields! {
     [
     ROLE,
@@ -75,8 +90,10 @@ static REQUEST: &[Field<Asked>] = fields! {
     TOOLS,
     object("fallbacks", Asked::OtherModels("fallbacks"), &[]),
     object("messages", Asked::Needed, &[parts("content", BLOCK)]),
-    hidden("container"),
-    hidden("thread"),
+    LEFT_CONTAINER,
+    asked("thread", Asked::Refers("thread")),
+    BETAS,
+    VERSION,
     object("mcp_servers", Asked::Servers("mcp_servers"), &[]),]
     free [
         "compaction" "context_management" "diagnostics" "metadata" "output_config"
@@ -84,8 +101,6 @@ static REQUEST: &[Field<Asked>] = fields! {
         "temperature" "thinking" "tool_choice" "top_k" "top_p" "user_profile_id"
         // Whom it bills, and at less.
         "billing_policy" "fallback_credit_token"
-        // In bodies for Bedrock and Vertex.
-        "anthropic_beta" "anthropic_version"
     ]
 };
 

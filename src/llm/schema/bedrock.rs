@@ -32,9 +32,9 @@ static BLOCK: &[Field<Asked>] = part! {
 };
 
 static ADDITIONAL: &[Field<Asked>] = fields! {
-    [asked("speed", Asked::Speed), asked("inference_geo", Asked::Region),]
+    [asked("speed", Asked::Speed), asked("inference_geo", Asked::Region), anthropic::BETAS,]
     free [
-        "anthropic_beta" "inferenceConfig" "output_config" "reasoning" "reasoningConfig" "reasoning_config" "reasoning_effort"
+        "inferenceConfig" "output_config" "reasoning" "reasoningConfig" "reasoning_config" "reasoning_effort"
         "thinking" "tool_choice" "top_k" "topK"
     ]
 };
@@ -183,12 +183,14 @@ static INVOKE_REQUEST: &[Field<Asked>] = fields! {
     path("textGenerationConfig", &[asked("maxTokenCount", Asked::Bound(0))]),
     TOOLS,
     path("messages", &[parts("content", INVOKE_BLOCK)]),
-    hidden("container"),
+    anthropic::LEFT_CONTAINER,
+    anthropic::BETAS,
+    anthropic::VERSION,
     object("mcp_servers", Asked::Servers("mcp_servers"), &[]),
     // Titan's picture, which it bills by the piece.
     Field { name: "inputImage", key: Some(Asked::Picture), want: Want::Size, inside: &[] },]
     free [
-        "anthropic_beta" "anthropic_version" "context_management" "metadata" "output_config" "output_format"
+        "context_management" "metadata" "output_config" "output_format"
         "stop_sequences" "system"
         "temperature" "thinking" "tool_choice" "top_k" "top_p"
         // Titan's, Nova's, Llama's, Mistral's, Cohere's.

@@ -4,7 +4,7 @@
 use super::{
     Asked, Contract, Count, Dialect, Fact, Field, Item, Output, ROLE, SENSITIVITY, Schema, Slot, Small, TOOLS, Want,
 };
-use super::{Medium, REST, address, asked, count, error, fields, hidden, known, object, part, path, text, value};
+use super::{Medium, REST, address, asked, count, error, fields, known, object, part, path, text, value};
 
 static PICTURE: [Field<Asked>; 1] = [address("url", Medium::Picture)];
 static PARTS: &[Field<Asked>] = part! {
@@ -23,7 +23,7 @@ static REQUEST: &[Field<Asked>] = fields! {
     path("messages", &[path("content", PARTS)]),
     // The first version's: what the provider searches, and what it keeps.
     object("connectors", Asked::Servers("connectors"), &[]),
-    hidden("conversation_id"),]
+    asked("conversation_id", Asked::Refers("conversation_id")),]
     free [
         "strict_tools" "documents" "citation_options" "response_format" "safety_mode" "stop_sequences" "temperature" "seed"
         "frequency_penalty"

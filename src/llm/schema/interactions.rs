@@ -2,7 +2,7 @@
 //! one. Source: the API reference, `Interaction` and `Usage`.
 
 use super::{Asked, Contract, Count, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, TOOLS, gemini};
-use super::{REST, Want, asked, count, error, fields, hidden, known, media, object, part, path, text, value};
+use super::{REST, Want, asked, count, error, fields, hidden, known, media, never, object, part, path, text, value};
 
 /// What is given, by itself or in a turn: its `type` says of what kind its data is, and its address.
 macro_rules! content {
@@ -43,16 +43,18 @@ static REQUEST: &[Field<Asked>] = fields! {
     object("generation_config", Asked::Nest, &CONFIG),
     TOOLS,
     asked("service_tier", Asked::ServiceTier),
-    hidden("previous_interaction_id"),
+    asked("previous_interaction_id", Asked::Refers("previous_interaction_id")),
     hidden("cached_content"),
     hidden("environment"),
     hidden("continuation_token"),
     asked("background", Asked::Background),
+    asked("store", Asked::Store),
+    never("webhook_config", "left out: what is made would be sent to an address of the client's"),
     object("input", Asked::Source, TURN),]
     free [
         "agent_config" "labels" "response_format" "response_mime_type" "response_modalities"
         "safety_settings"
-        "store" "system_instruction" "webhook_config"
+        "system_instruction"
     ]
 };
 
@@ -88,7 +90,8 @@ static STEP: [Field<Fact>; 5] = [
     object("arguments", Fact::Arguments, &[]),
 ];
 
-static ANSWER: [Field<Fact>; 7] = [
+static ANSWER: [Field<Fact>; 8] = [
+    value("id", Fact::Id),
     value("model", Fact::Model),
     value("status", Fact::Kind),
     error("error"),
@@ -122,6 +125,7 @@ static EVENT: [Field<Fact>; 6] = [
     path(
         "interaction",
         &[
+            value("id", Fact::Id),
             value("model", Fact::Model),
             value("status", Fact::Kind),
             error("error"),

@@ -1,7 +1,7 @@
 //! LM Studio's own API. Source: its REST reference.
 
 use super::{Asked, Contract, Count, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, openai};
-use super::{Medium, address, asked, count, error, fields, hidden, object, part, path, text, value};
+use super::{Medium, address, asked, count, error, fields, object, part, path, text, value};
 
 static REQUEST: &[Field<Asked>] = fields! {
     [
@@ -11,10 +11,11 @@ static REQUEST: &[Field<Asked>] = fields! {
     asked("stream", Asked::Stream),
     asked("max_output_tokens", Asked::Bound(0)),
     object("integrations", Asked::Tools, &[asked("type", Asked::ToolKind)]),
-    hidden("previous_response_id"),
+    asked("previous_response_id", Asked::Refers("previous_response_id")),
+    asked("store", Asked::Store),
     path("input", part! { [address("data_url", Medium::Picture),] free ["type" "content" "text"] }),]
     free [
-        "system_prompt" "temperature" "top_p" "top_k" "min_p" "repeat_penalty" "reasoning" "context_length" "store"
+        "system_prompt" "temperature" "top_p" "top_k" "min_p" "repeat_penalty" "reasoning" "context_length"
     ]
 };
 
@@ -24,7 +25,8 @@ static STATS: [Field<Fact>; 3] = [
     count("reasoning_output_tokens", Count::Reasoning),
 ];
 
-static ANSWER: [Field<Fact>; 5] = [
+static ANSWER: [Field<Fact>; 6] = [
+    value("response_id", Fact::Id),
     value("model_instance_id", Fact::Model),
     error("error"),
     path("output", &[text("content"), text("output"), object("arguments", Fact::Arguments, &[])]),
@@ -37,7 +39,14 @@ static EVENT: [Field<Fact>; 5] = [
     value("type", Fact::Kind),
     error("error"),
     text("content"),
-    path("result", &[value("model_instance_id", Fact::Model), object("stats", Fact::Usage, &STATS)]),
+    path(
+        "result",
+        &[
+            value("response_id", Fact::Id),
+            value("model_instance_id", Fact::Model),
+            object("stats", Fact::Usage, &STATS),
+        ],
+    ),
     object("stats", Fact::Usage, &STATS),
 ];
 

@@ -2,15 +2,25 @@
 //! is not counted at all: then the input is estimated. Source: the API reference.
 
 use super::{Asked, Contract, Count, Dialect, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, Small, TOOLS};
-use super::{Medium, REST, asked, count, error, fields, inline, known, object, path, text, value};
+use super::{Medium, REST, asked, count, error, fields, inline, known, never, object, path, text, value};
 
+const MACHINE: &str = "left out: how a model runs on the server's machine is for its operator to say";
 static OPTIONS: &[Field<Asked>] = fields! {
-    [asked("num_predict", Asked::Bound(0)),]
+    [
+    asked("num_predict", Asked::Bound(0)),
+    never("num_gpu", MACHINE),
+    never("main_gpu", MACHINE),
+    never("num_thread", MACHINE),
+    never("num_batch", MACHINE),
+    never("numa", MACHINE),
+    never("low_vram", MACHINE),
+    never("use_mmap", MACHINE),
+    never("use_mlock", MACHINE),
+    never("vocab_only", MACHINE),]
     free [
-        "embedding_only" "f16_kv" "frequency_penalty" "logits_all" "low_vram" "main_gpu" "mirostat"
-        "mirostat_eta" "mirostat_tau" "num_batch" "num_ctx" "num_gpu" "num_keep" "num_thread" "numa"
-        "penalize_newline" "presence_penalty" "repeat_last_n" "repeat_penalty" "seed" "stop" "temperature"
-        "tfs_z" "top_k" "top_p" "typical_p" "use_mlock" "use_mmap" "vocab_only" "min_p" "draft_num_predict"
+        "num_ctx" "num_keep" "seed" "temperature" "top_k" "top_p" "min_p" "tfs_z" "typical_p" "repeat_last_n" "repeat_penalty"
+        "presence_penalty" "frequency_penalty" "mirostat" "mirostat_eta" "mirostat_tau" "penalize_newline" "stop"
+        "f16_kv" "logits_all" "embedding_only" "draft_num_predict"
     ]
 };
 
@@ -83,9 +93,11 @@ static GENERATE_REQUEST: &[Field<Asked>] = fields! {
     asked("model", Asked::Model),
     asked("stream", Asked::Stream),
     object("options", Asked::Nest, OPTIONS),
+    // Of a few bytes, one makes a prompt of any length.
+    never("template", "left out: how a prompt is written is the server's to say"),
     inline("images", Medium::Picture),]
     free [
-        "prompt" "suffix" "system" "template" "context" "think" "logprobs" "top_logprobs" "raw" "format" "keep_alive"
+        "prompt" "suffix" "system" "context" "think" "logprobs" "top_logprobs" "raw" "format" "keep_alive"
         "width" "height" "steps" "truncate" "shift"
     ]
 };

@@ -2,8 +2,8 @@
 //! them. Sources: the providers' API references.
 
 use super::{
-    Asked, Contract, Count, Dialect, Fact, Field, Item, Medium, Output, ROLE, SENSITIVITY, Schema, Slot, Small, TOOL,
-    TOOLS, UNKNOWN, Want,
+    Asked, Contract, Count, Dialect, Fact, Field, Item, Medium, Output, ROLE, SENSITIVITY, SPOKEN, Schema, Slot, Small,
+    TOOL, TOOLS, UNKNOWN, Want,
 };
 use super::{
     REST, STRAYS, address, asked, count, error, fields, hidden, inline, known, media, never, object, part, part_id,
@@ -46,7 +46,7 @@ static PARTS: &[Field<Asked>] = part! {
 };
 
 /// What was spoken before, by its id: an answer is no longer.
-static SPOKEN: [Field<Asked>; 1] = [asked("id", Asked::HiddenUpTo("messages[].audio.id", 16_384))];
+static SPOKEN_BEFORE: [Field<Asked>; 1] = [asked("id", Asked::HiddenUpTo(SPOKEN, 16_384))];
 
 /// What Gemini reads of its own beside OpenAI's chat.
 static GOOGLE: &[Field<Asked>] = &[hidden("cached_content"), path("thinking_config", &[]), UNKNOWN];
@@ -108,11 +108,12 @@ static CHAT_REQUEST: &[Field<Asked>] = fields! {
     never("deferred", "left out: what it comes to would be had later, past this gateway"),
     // Clients that are pointed at the wrong path send it.
     object("input", Asked::Misplaced, &[]),
-    object("messages", Asked::Needed, &[path("content", PARTS), path("audio", &SPOKEN)]),
+    object("messages", Asked::Needed, &[path("content", PARTS), path("audio", &SPOKEN_BEFORE)]),
     path("extra_body", &[path("google", GOOGLE), UNKNOWN]),
-    path("google", GOOGLE),]
+    path("google", GOOGLE),
+    object("audio", Asked::Spoken, &[]),]
     free [
-        "audio" "frequency_penalty" "function_call" "functions" "logit_bias" "logprobs" "metadata" "modalities"
+        "frequency_penalty" "function_call" "functions" "logit_bias" "logprobs" "metadata" "modalities"
         "moderation" "parallel_tool_calls"
         "prediction" "presence_penalty" "prompt_cache_key" "prompt_cache_options" "prompt_cache_retention"
         "reasoning_effort" "response_format" "safety_identifier"
@@ -134,6 +135,10 @@ static CHAT_REQUEST: &[Field<Asked>] = fields! {
         "samplers" "skip_special_tokens"
         "spaces_between_special_tokens" "stop_token_ids" "structured_outputs" "think" "tfs_z" "timings_per_token"
         "truncate_prompt_tokens" "ttl" "typical_p"
+        "add_special_tokens" "allowed_token_ids" "cache_salt" "documents" "dry_allowed_length" "dry_base" "dry_multiplier"
+        "dry_penalty_last_n" "dry_sequence_breakers" "dynatemp_exponent" "dynatemp_range" "ebnf" "no_stop_trim" "regex"
+        "repetition_detection" "return_progress" "return_tokens_as_token_ids" "separate_reasoning" "stop_regex" "stream_reasoning"
+        "stream_interval" "thinking_token_budget" "xtc_probability" "xtc_threshold"
     ]
 };
 
@@ -163,7 +168,7 @@ static MESSAGE: [Field<Fact>; 19] = [
         ],
     ),
     text("refusal"),
-    path("audio", &[text("transcript"), media("data"), known("id"), known("expires_at"), REST]),
+    path("audio", &[text("transcript"), media("data"), value("id", Fact::Id), known("expires_at"), REST]),
     path("tool_calls", &TOOL_CALL),
     path("function_call", &CALL),
     path("thinking", &[text("text"), known("type"), known("signature"), REST]),
@@ -405,14 +410,20 @@ static ITEM_PARTS: &[Field<Asked>] = part! {
     ]
 };
 
-/// A picture that a tool draws may move, be drawn by another model's words, and begin from another.
+/// A picture that a tool draws may move, be drawn by another model's words, and begin from another. A container that was made for
+/// another answer holds what that wrote into it.
 static MASK: [Field<Asked>; 2] = [linked("image_url", Medium::Picture, &PICTURE), address("file_id", Medium::Picture)];
-static ITEM_TOOLS_INSIDE: [Field<Asked>; 9] = {
-    let [kind, most, tokens, model, place] = TOOL;
+static ITEM_TOOLS_INSIDE: [Field<Asked>; 10] = {
+    let [kind, most, tokens, model, _] = TOOL;
     let svg = path("svg", &[asked("model", Asked::ToolModel)]);
     let frames = asked("frame_count", Asked::ToolFrames);
     let format = asked("output_format", Asked::ToolFormat);
-    [kind, most, tokens, model, place, svg, frames, format, path("input_image_mask", &MASK)]
+    let container = asked("container", Asked::Refers("tools[].container"));
+    let place = path(
+        "environment",
+        &[asked("type", Asked::ToolPlace), asked("container_id", Asked::Refers("tools[].environment.container_id"))],
+    );
+    [kind, most, tokens, model, place, svg, frames, format, container, path("input_image_mask", &MASK)]
 };
 const ITEM_TOOLS: Field<Asked> = object("tools", Asked::Tools, &ITEM_TOOLS_INSIDE);
 
@@ -435,6 +446,9 @@ static RESPONSES_REQUEST: &[Field<Asked>] = fields! {
             parts("output", ITEM_PARTS),
             asked("type", Asked::ItemKind),
             asked("id", Asked::ItemId),
+            asked("encrypted_content", Asked::ItemContent),
+            asked("container_id", Asked::Refers("input[].container_id")),
+            path("environment", &[asked("container_id", Asked::Refers("input[].environment.container_id"))]),
             linked("image_url", Medium::Picture, &PICTURE),
             hidden("file_id"),
             hidden("file_url"),
@@ -625,7 +639,7 @@ static EMBEDDINGS_REQUEST: &[Field<Asked>] = fields! {
         "dimensions" "encoding_format" "input" "user"
         "add_special_tokens" "embedding_type" "embedding_types" "input_type" "inputs" "keep_alive" "late_chunking"
         "metadata" "normalize" "normalized" "output_dimension"
-        "output_dtype" "priority" "task" "truncate" "truncate_prompt_tokens" "truncation"
+        "output_dtype" "task" "truncate" "truncate_prompt_tokens" "truncation"
     ]
 };
 

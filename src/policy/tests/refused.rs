@@ -413,7 +413,7 @@ fn forward() -> Vec<Refused> {
     vec![
         shape(
             forward(r#""header":[]"#),
-            "forward: unknown field `header`, expected one of `headers`, `query`, `betas`, `unknown_betas`",
+            "forward: unknown field `header`, expected one of `headers`, `query`, `betas`, `unknown_betas`, `answers`",
         ),
         shape(
             forward(r#""headers":["X-Team"]"#),
