@@ -21,24 +21,22 @@ pub fn rfc3339(at: UnixNanos) -> String {
     let (month, day, second) = (month.saturating_add(1), day.saturating_add(1), of_month % DAY_SECONDS);
     let (hour, minute, second, milli) = (second / 3_600, second / 60 % 60, second % 60, at.0 / 1_000_000 % 1_000);
     let mut out = String::with_capacity(24);
-    // Each exchange tells its time: `format!` would take as long as all else of its record.
-    for (before, number, widest) in [
-        ("", year, 1_000),
-        ("-", month, 10),
-        ("-", day, 10),
-        ("T", hour, 10),
-        (":", minute, 10),
-        (":", second, 10),
-        (".", milli, 100),
-    ] {
-        out.push_str(before);
-        let mut unit: u32 = widest;
-        while unit > 0 {
-            let digit = number.checked_div(unit.into()).map_or(0, |rest| rest % 10);
-            out.push(char::from(b'0'.wrapping_add(u8::try_from(digit).unwrap_or(0))));
-            unit /= 10;
-        }
+    // Each exchange writes its time: `format!` would take as long as all else of its record.
+    let digit =
+        |out: &mut String, digit: u64| out.push(char::from(b'0'.wrapping_add(u8::try_from(digit).unwrap_or(0))));
+    let two = |out: &mut String, number: u64| {
+        digit(out, number / 10 % 10);
+        digit(out, number % 10);
+    };
+    two(&mut out, year / 100);
+    two(&mut out, year);
+    for (before, number) in [('-', month), ('-', day), ('T', hour), (':', minute), (':', second)] {
+        out.push(before);
+        two(&mut out, number);
     }
+    out.push('.');
+    digit(&mut out, milli / 100);
+    two(&mut out, milli);
     out.push('Z');
     out
 }

@@ -10,6 +10,7 @@ mod names;
 mod query;
 
 use crate::headers::Headers;
+use crate::json::words::same;
 use crate::llm::schema::Dialect;
 use crate::name::Pattern;
 use names::Class;
@@ -152,7 +153,8 @@ impl Cut {
             let essence = written.split(|byte| *byte == b';').next().unwrap_or_default();
             essence.trim_ascii().eq_ignore_ascii_case(JSON.as_bytes())
         };
-        if headers.get("content-type").is_some_and(|written| !is_json(written)) {
+        let written = headers.get("content-type");
+        if written.is_some_and(|written| !same(written, JSON.as_bytes()) && !is_json(written)) {
             self.set.push(("content-type".to_owned(), JSON.to_owned()));
         }
     }

@@ -153,15 +153,17 @@ impl Headers {
 /// As the host writes them.
 pub fn written<N: AsRef<[u8]>, V: AsRef<[u8]>>(headers: &[(N, V)]) -> Vec<u8> {
     let length = |length: usize| u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
-    let sizes = headers.iter().map(|(name, value)| name.as_ref().len().saturating_add(value.as_ref().len()));
-    let mut out = Vec::with_capacity(sizes.fold(COUNT, |all, size| all.saturating_add(size).saturating_add(ENTRY + 2)));
-    out.extend(length(headers.len()));
+    let texts = headers.iter().fold(0_usize, |sum, (name, value)| {
+        sum.saturating_add(name.as_ref().len()).saturating_add(value.as_ref().len()).saturating_add(2)
+    });
+    let mut out = Vec::with_capacity(headers.len().saturating_mul(ENTRY).saturating_add(COUNT).saturating_add(texts));
+    out.extend_from_slice(&length(headers.len()));
     for (name, value) in headers {
-        out.extend(length(name.as_ref().len()));
-        out.extend(length(value.as_ref().len()));
+        out.extend_from_slice(&length(name.as_ref().len()));
+        out.extend_from_slice(&length(value.as_ref().len()));
     }
     for part in headers.iter().flat_map(|(name, value)| [name.as_ref(), value.as_ref()]) {
-        out.extend(part);
+        out.extend_from_slice(part);
         out.push(0);
     }
     out

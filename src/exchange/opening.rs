@@ -34,11 +34,11 @@ impl Exchange {
             labels: Labels { tenant: NONE.into(), role: label, model: OTHER.into(), provider: NONE.into() },
             role,
             sensitivity: None,
-            path: String::from_utf8_lossy(path).into_owned(),
+            path: text(path),
             cut: Cut::default(),
             request_id: headers
                 .get("x-request-id")
-                .map(|id| String::from_utf8_lossy(id.get(..128).unwrap_or(id)).into_owned())
+                .map(|id| text(id.get(..128).unwrap_or(id)))
                 .filter(|id| !id.contains(char::is_control))
                 .unwrap_or_default(),
             phase: Phase::Deciding,
@@ -145,6 +145,11 @@ impl Exchange {
         }
         Ok(())
     }
+}
+
+/// What is UTF-8, as nearly all is, is only looked over.
+fn text(bytes: &[u8]) -> String {
+    str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes).into_owned(), str::to_owned)
 }
 
 /// Why a body could be another one to the provider than it is here, by what its head says of it.

@@ -115,25 +115,26 @@ pub fn sifted(
     set: &[(&'static str, String)],
     remove: &[&'static str],
 ) -> Option<Vec<u8>> {
-    let mut kept: Vec<(&[u8], &[u8])> = Vec::with_capacity(64);
-    let mut count = 0_usize;
+    let is = |known: &str, name: &[u8]| same(known.as_bytes(), name);
+    let is_pseudo = |(name, _): &&(&'static str, String)| name.starts_with(':');
+    let mut kept: Vec<(&[u8], &[u8])> = Vec::with_capacity(32);
+    // Envoy wants a pseudo-header before all that are none.
+    kept.extend(set.iter().filter(is_pseudo).map(|(name, value)| (name.as_bytes(), value.as_bytes())));
+    let mut sifts = false;
     for (name, value) in answer.iter() {
-        count = count.saturating_add(1);
-        if passes(name, value) || allowed.iter().any(|allowed| allowed.as_bytes() == name) {
+        if !passes(name, value) && !allowed.iter().any(|allowed| is(allowed, name)) {
+            sifts = true;
+        } else if !set.iter().any(|(known, _)| is(known, name)) && !remove.iter().any(|known| is(known, name)) {
             kept.push((name, value));
         }
     }
-    if kept.len() == count {
+    if !sifts {
         return None;
     }
-    let is = |known: &str, name: &[u8]| known.as_bytes() == name;
-    kept.retain(|(name, _)| {
-        !set.iter().any(|(known, _)| is(known, name)) && !remove.iter().any(|known| is(known, name))
-    });
     for (name, value) in set {
-        // Envoy wants a pseudo-header before all that are none.
-        let at = if name.starts_with(':') { 0 } else { kept.len() };
-        kept.insert(at, (name.as_bytes(), value.as_bytes()));
+        if !name.starts_with(':') {
+            kept.push((name.as_bytes(), value.as_bytes()));
+        }
     }
     Some(written(&kept))
 }

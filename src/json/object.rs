@@ -112,24 +112,12 @@ fn escaped(text: &str) -> String {
     serde_json::to_string(&text.replace('\0', "\u{fffd}")).unwrap_or_default()
 }
 
+/// The ones before it first; most counts have but one digit.
 fn digits(out: &mut String, number: u64) {
-    // Most counts are none.
-    if let Ok(digit @ 0..10) = u8::try_from(number) {
-        return out.push(char::from(b'0'.wrapping_add(digit)));
+    if number >= 10 {
+        digits(out, number / 10);
     }
-    // As many as `u64::MAX` has, filled from the end.
-    let mut text = [b'0'; 20];
-    let (mut rest, mut length) = (number, 0_usize);
-    for place in text.iter_mut().rev() {
-        *place = b'0'.wrapping_add(u8::try_from(rest % 10).unwrap_or(0));
-        rest /= 10;
-        length = length.saturating_add(1);
-        if rest == 0 {
-            break;
-        }
-    }
-    let written = text.get(text.len().saturating_sub(length)..).unwrap_or_default();
-    out.push_str(str::from_utf8(written).unwrap_or("0"));
+    out.push(char::from(b'0'.wrapping_add(u8::try_from(number % 10).unwrap_or(0))));
 }
 
 #[cfg(test)]

@@ -103,7 +103,8 @@ fn are(pattern: &[Segment], path: &[&[u8]]) -> bool {
         Segment::Fixed(name) => same(name.as_bytes(), written),
         Segment::Any => true,
     };
-    pattern.len() == path.len() && pattern.iter().zip(path).all(is)
+    // From the end, where most differ.
+    pattern.len() == path.len() && pattern.iter().zip(path).rev().all(is)
 }
 
 /// Finds the API of a request; the first route that matches decides.
@@ -339,7 +340,7 @@ const BUILT_IN: [(&str, &str, Option<bool>); 47] = [
 
 /// What may be posted to, as it is written: what is metered, and what costs nothing.
 pub fn written() -> impl Iterator<Item = &'static str> {
-    let free = FREE.iter().filter(|(methods, ..)| methods.contains(&"POST")).map(|(_, path, ..)| *path);
+    let free = FREE.iter().filter(|(methods, ..)| methods.contains("POST")).map(|(_, path, ..)| *path);
     BUILT_IN.iter().map(|(path, ..)| *path).chain(free)
 }
 

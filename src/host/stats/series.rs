@@ -4,8 +4,9 @@
 //! and its id kept. A request counts in a dozen series: label values are looked up once and are numbers from then on,
 //! so that finding an id neither builds a name nor hashes one. Values come from the configuration, which bounds both maps.
 
+use crate::json::words::same;
 use crate::record::metric::{LABELS, Metric, StatKind};
-use hashbrown::HashMap;
+use hashbrown::{Equivalent, HashMap};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::MetricType;
 use std::rc::Rc;
@@ -17,6 +18,16 @@ pub struct LabelValue(u32);
 #[derive(PartialEq, Eq, Hash)]
 struct SeriesKey(Metric, [LabelValue; LABELS]);
 
+/// A text of a label, as it is looked up: the comparison of slices takes a byte at a time in WebAssembly.
+#[derive(Hash)]
+struct Wanted<'a>(&'a str);
+
+impl Equivalent<Rc<str>> for Wanted<'_> {
+    fn equivalent(&self, known: &Rc<str>) -> bool {
+        same(self.0.as_bytes(), known.as_bytes())
+    }
+}
+
 #[derive(Default)]
 pub struct Series {
     values: HashMap<Rc<str>, LabelValue>,
@@ -26,7 +37,7 @@ pub struct Series {
 
 impl Series {
     pub fn value(&mut self, text: &str) -> LabelValue {
-        if let Some(value) = self.values.get(text) {
+        if let Some(value) = self.values.get(&Wanted(text)) {
             return *value;
         }
         let text: Rc<str> = text.into();
