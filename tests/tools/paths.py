@@ -45,7 +45,7 @@ NOT_SERVED = {
     "service-accounts": ACCOUNT, "tunnels": ACCOUNT, "user_profiles": ACCOUNT, "connectors": ACCOUNT, "client": ACCOUNT, "auth_tokens": ACCOUNT,
     "files": STORED, "uploads": STORED, "upload": STORED, "vector_stores": STORED, "containers": STORED, "skills": STORED, "vaults": STORED,
     "memory_stores": STORED, "libraries": STORED, "prompts": STORED, "cachedContents": STORED, "fileSearchStores": STORED, "datasets": STORED,
-    "context": STORED, "chat/completions/": STORED, "operations": STORED, "tunedModels": STORED, "audio/voice": STORED,
+    "context": STORED, "operations": STORED, "tunedModels": STORED, "audio/voice": STORED,
     "batches": BATCH, "batch": BATCH, "messages/batches": BATCH, "embed-jobs": BATCH, "batchPredictionJobs": BATCH,
     "fine_tuning": OTHER, "finetuning": OTHER, "tuningJobs": OTHER, "evals": OTHER, "observability": OTHER, "videos": OTHER, "ocr": OTHER,
     "content_provenance_checks": OTHER, "classify": OTHER, "classifications": OTHER, "chat/classifications": OTHER, "generate": OTHER,
