@@ -6,6 +6,7 @@
 
 pub mod answers;
 pub mod betas;
+mod by_length;
 mod names;
 mod query;
 

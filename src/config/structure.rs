@@ -13,27 +13,27 @@ pub fn json_of(bytes: &[u8]) -> Option<String> {
     Some(json)
 }
 
-enum Indent<'a> {
+enum WireValue<'a> {
     Varint(u64),
     Fixed64([u8; 8]),
     Bytes(&'a [u8]),
 }
 
 /// The next field of a message: its number and content. Wire types that no struct has are refused.
-fn part<'a>(rest: &mut &'a [u8]) -> Option<(u64, Indent<'a>)> {
+fn part<'a>(rest: &mut &'a [u8]) -> Option<(u64, WireValue<'a>)> {
     let tag = varint(rest)?;
     let part = match tag & 7 {
-        0 => Indent::Varint(varint(rest)?),
+        0 => WireValue::Varint(varint(rest)?),
         1 => {
             let (eight, after) = rest.split_first_chunk::<8>()?;
             *rest = after;
-            Indent::Fixed64(*eight)
+            WireValue::Fixed64(*eight)
         }
         2 => {
             let length = usize::try_from(varint(rest)?).ok()?;
             let (bytes, after) = rest.split_at_checked(length)?;
             *rest = after;
-            Indent::Bytes(bytes)
+            WireValue::Bytes(bytes)
         }
         _ => return None,
     };
@@ -58,12 +58,12 @@ fn object(mut bytes: &[u8], json: &mut String, depth: u32) -> Option<()> {
     json.push('{');
     let mut first = true;
     while !bytes.is_empty() {
-        let (1, Indent::Bytes(mut entry)) = part(&mut bytes)? else { return None };
+        let (1, WireValue::Bytes(mut entry)) = part(&mut bytes)? else { return None };
         let (mut key, mut content): (&[u8], &[u8]) = (&[], &[]);
         while !entry.is_empty() {
             match part(&mut entry)? {
-                (1, Indent::Bytes(bytes)) => key = bytes,
-                (2, Indent::Bytes(bytes)) => content = bytes,
+                (1, WireValue::Bytes(bytes)) => key = bytes,
+                (2, WireValue::Bytes(bytes)) => content = bytes,
                 _ => return None,
             }
         }
@@ -81,7 +81,7 @@ fn list(mut bytes: &[u8], json: &mut String, depth: u32) -> Option<()> {
     json.push('[');
     let mut first = true;
     while !bytes.is_empty() {
-        let (1, Indent::Bytes(content)) = part(&mut bytes)? else { return None };
+        let (1, WireValue::Bytes(content)) = part(&mut bytes)? else { return None };
         separate(json, &mut first);
         value(content, json, depth)?;
     }
@@ -92,12 +92,12 @@ fn list(mut bytes: &[u8], json: &mut String, depth: u32) -> Option<()> {
 fn value(mut bytes: &[u8], json: &mut String, depth: u32) -> Option<()> {
     let content = part(&mut bytes)?;
     match content {
-        (1, Indent::Varint(_)) => json.push_str("null"),
-        (2, Indent::Fixed64(bits)) => number(f64::from_le_bytes(bits), json),
-        (3, Indent::Bytes(text)) => string(text, json)?,
-        (4, Indent::Varint(flag)) => json.push_str(if flag == 0 { "false" } else { "true" }),
-        (5, Indent::Bytes(fields)) => object(fields, json, depth)?,
-        (6, Indent::Bytes(values)) => list(values, json, depth)?,
+        (1, WireValue::Varint(_)) => json.push_str("null"),
+        (2, WireValue::Fixed64(bits)) => number(f64::from_le_bytes(bits), json),
+        (3, WireValue::Bytes(text)) => string(text, json)?,
+        (4, WireValue::Varint(flag)) => json.push_str(if flag == 0 { "false" } else { "true" }),
+        (5, WireValue::Bytes(fields)) => object(fields, json, depth)?,
+        (6, WireValue::Bytes(values)) => list(values, json, depth)?,
         _ => return None,
     }
     bytes.is_empty().then_some(())

@@ -95,7 +95,7 @@ impl Exchange {
         let withhold_usage = open.hide_usage && leg.is_some_and(|leg| leg.ask_usage);
         let provider = leg.and_then(|leg| leg.provider).and_then(|ix| policy.provider_at(ix));
         if open.routed {
-            passed.set.push(("x-ai-model", open.asked.chosen.clone().unwrap_or_default()));
+            passed.set.extend(open.asked.chosen.clone().map(|model| ("x-ai-model", model)));
             passed.set.push(("x-ai-provider", provider.map_or(OTHER, |provider| &provider.name).to_owned()));
             if let Some(wait) = head.headers.get(attempt::RETRY_AFTER) {
                 passed.set.push(("retry-after", String::from_utf8_lossy(wait).into_owned()));

@@ -5,6 +5,7 @@
 //! that is never whole, so what passes is listed: what describes the body, what a provider's support will ask for, and what an SDK
 //! reads. Sources: the official SDKs and coding agents, and answers of the providers themselves.
 
+use super::by_length::ByLength;
 use crate::headers::{Headers, written};
 use crate::json::words::same;
 
@@ -63,23 +64,7 @@ const BEGINNING: &[u8] = b"x-amzn-bedrock-";
 
 const LONGEST: usize = 29;
 
-/// Where the rows of each length begin: a name is compared with the few that are as long.
-#[expect(
-    clippy::indexing_slicing,
-    reason = "computed when the filter is built, where a panic is an error of the compiler"
-)]
-const STARTS: [u8; LONGEST + 2] = {
-    let mut starts = [0; LONGEST + 2];
-    let (mut length, mut at) = (0, 0);
-    while length < starts.len() {
-        while at < ROWS.len() && ROWS[at].len() < length {
-            at += 1;
-        }
-        starts[length] = at as u8;
-        length += 1;
-    }
-    starts
-};
+static BY_LENGTH: ByLength<{ LONGEST + 2 }> = ByLength::of(&ROWS);
 
 /// By what a cache in front of the gateway keeps an answer to itself.
 const UNSHARED: [&[u8]; 6] = [b"no-cache", b"no-store", b"private", b"no-transform", b"must-revalidate", b"max-age=0"];
@@ -91,11 +76,8 @@ pub fn passes(name: &[u8], value: &[u8]) -> bool {
     if name.first() == Some(&b':') {
         return true;
     }
-    let as_long = || {
-        let (from, to) = (STARTS.get(name.len())?, STARTS.get(name.len().checked_add(1)?)?);
-        ROWS.get(usize::from(*from)..usize::from(*to))
-    };
-    match as_long().unwrap_or_default().iter().find(|known| same(known.as_bytes(), name)) {
+    let as_long = ROWS.get(BY_LENGTH.as_long(name)).unwrap_or_default();
+    match as_long.iter().find(|known| same(known.as_bytes(), name)) {
         // One tenant's answer, kept by a cache, would be another's.
         Some(&"cache-control") => {
             let mut directives = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);

@@ -5,6 +5,7 @@
 //! `x-codex-*`. Those by whose value a provider does something else are judged by the value as well: `Media` and `Flags`.
 
 use super::betas::{self, List};
+use super::by_length::ByLength;
 use crate::json::words::same;
 use crate::llm::schema::Dialect::{self, Anthropic, Aws, Cohere, Gemini, OpenAi};
 
@@ -117,23 +118,20 @@ const BEGINNINGS: [Row; 3] = [("x-stainless-", Any), ("x-fern-", Api(&[Cohere]))
 
 const LONGEST: usize = 41;
 
-/// Where the rows of each length begin: a name is compared with the two or three that are as long.
 #[expect(
     clippy::indexing_slicing,
     reason = "computed when the filter is built, where a panic is an error of the compiler"
 )]
-const STARTS: [u8; LONGEST + 2] = {
-    let mut starts = [0; LONGEST + 2];
-    let (mut length, mut at) = (0, 0);
-    while length < starts.len() {
-        while at < ROWS.len() && ROWS[at].0.len() < length {
-            at += 1;
-        }
-        starts[length] = at as u8;
-        length += 1;
+const NAMES: [&str; ROWS.len()] = {
+    let (mut names, mut at) = ([""; ROWS.len()], 0);
+    while at < ROWS.len() {
+        names[at] = ROWS[at].0;
+        at += 1;
     }
-    starts
+    names
 };
+
+static BY_LENGTH: ByLength<{ LONGEST + 2 }> = ByLength::of(&NAMES);
 
 /// `None`: a name that nobody knows.
 pub fn class(name: &[u8]) -> Option<Class> {
@@ -141,11 +139,8 @@ pub fn class(name: &[u8]) -> Option<Class> {
     if name.first() == Some(&b':') {
         return Some(Any);
     }
-    let as_long = || {
-        let (from, to) = (STARTS.get(name.len())?, STARTS.get(name.len().checked_add(1)?)?);
-        ROWS.get(usize::from(*from)..usize::from(*to))
-    };
-    let row = as_long().unwrap_or_default().iter().find(|(known, _)| same(known.as_bytes(), name));
+    let as_long = ROWS.get(BY_LENGTH.as_long(name)).unwrap_or_default();
+    let row = as_long.iter().find(|(known, _)| same(known.as_bytes(), name));
     let beginning = || BEGINNINGS.iter().find(|(known, _)| name.starts_with(known.as_bytes()));
     row.or_else(beginning).map(|(_, class)| *class)
 }

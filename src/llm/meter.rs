@@ -10,6 +10,7 @@ mod event;
 mod events;
 mod form;
 mod growth;
+mod ids;
 mod reading;
 mod rounds;
 mod seen;
@@ -30,8 +31,9 @@ use alike::Alike;
 use event::Event;
 pub use form::Form;
 use form::begins_event;
+use ids::Ids;
 pub use reading::{Generated, Reading};
-use seen::{Ids, Seen};
+use seen::Seen;
 use sieve::Withheld;
 
 /// What becomes of the bytes that were fed.

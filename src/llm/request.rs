@@ -469,6 +469,4 @@ impl Request {
 }
 
 #[cfg(test)]
-mod levers;
-#[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@ mod refused;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use refused::Refused;
 use serde_json::{Value, json};
@@ -32,6 +33,7 @@ struct Listener {
     file: PathBuf,
     /// Before and behind the configuration.
     around: [String; 2],
+    asked: AtomicUsize,
 }
 
 impl Listener {
@@ -42,31 +44,41 @@ impl Listener {
         let text = fs::read_to_string(&file).unwrap();
         let (before, rest) = text.split_once("configuration:\n").unwrap();
         let behind = rest.lines().skip(2).fold(String::new(), |text, line| text + line + "\n");
-        Self { gateway, file, around: [before.to_owned(), behind] }
+        Self { gateway, file, around: [before.to_owned(), behind], asked: AtomicUsize::new(0) }
     }
 
-    /// What Envoy logs of this configuration, if it refuses it.
+    /// What Envoy logs of this configuration, if it refuses it. Each is asked under a name of its own, by which log
+    /// and dump tell what became of it: counts of updates are not enough, since Envoy may read one file twice.
     async fn logged(&self, kind: &str, value: &str) -> Option<String> {
-        let stat = async |what: &str| self.gateway.plain_stat(&format!("listener_manager.lds.update_{what}")).await;
-        let updates = async || [stat("success").await, stat("rejected").await];
-        let (before, seen) = (updates().await, self.gateway.log().len());
+        let name = format!("asked_{}", self.asked.fetch_add(1, Ordering::Relaxed));
         let [head, tail] = &self.around;
         let any = format!(r#"{{"@type": type.googleapis.com/google.protobuf.{kind}, value: {value}}}"#);
-        // An update like the one before is none.
-        let text = format!("{head}configuration: {any}\n{tail}# {seen}\n");
+        let text =
+            format!("{}configuration: {any}\n{tail}", head.replace(": nexus_ai_gateway\n", &format!(": {name}\n")));
         let fresh = self.file.with_extension("new");
         fs::write(&fresh, text).unwrap();
         fs::rename(&fresh, &self.file).unwrap();
-        let after = eventually("an update", updates, |now| *now != before).await;
-        if after[0] > before[0] {
-            return None;
-        }
-        let refusal = async || {
-            let log = self.gateway.log();
-            let told = |line: &str| Some(line.split_once("the configuration is refused: ")?.1.to_owned());
-            log.get(seen..).unwrap().lines().find_map(told)
+        let line_of_it = format!("wasm log {name} ");
+        let told = |line: &str| {
+            let (before, reason) = line.split_once("the configuration is refused: ")?;
+            before.contains(&line_of_it).then(|| reason.to_owned())
         };
-        eventually("the reason", refusal, Option::is_some).await
+        let became = async || {
+            let log = self.gateway.log();
+            if let Some(reason) = log.lines().find_map(told) {
+                return Some(Some(reason));
+            }
+            assert!(
+                !log.contains(&format!("Plugin {name} failed")),
+                "no reason for {name}: {}",
+                self.gateway.complaints()
+            );
+            let dump = self.gateway.admin("/config_dump?resource=dynamic_listeners").await;
+            let dump: Value = serde_json::from_str(&dump).unwrap();
+            let serves = |listener: &Value| listener["active_state"].to_string().contains(&format!("\"{name}\""));
+            dump["configs"].as_array().unwrap().iter().any(serves).then_some(None)
+        };
+        eventually(&name, became, Option::is_some).await.flatten()
     }
 }
 

@@ -22,7 +22,7 @@ const CALLERS: u64 = 24;
 const SHORT: u64 = 720;
 /// So many that each lever can be held by itself.
 const MANY: u64 = 10_000;
-/// Of a cent, for each of its requests: about half of what those that have a budget come to.
+/// Nano-USD of the budget for each request of its tenant: about half of what those come to.
 const BUDGET_OF_EACH: u64 = 1_500_000;
 
 fn size() -> u64 {

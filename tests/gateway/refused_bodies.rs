@@ -95,6 +95,23 @@ async fn a_large_refused_body_gets_its_refusal() {
     assert!(lost.is_empty(), "{lost:#?}");
 }
 
+/// Envoy hands over at once what it has read, which is up to the connection's limit and one more read of 128 KiB. If a body may not hold
+/// that much, a worker that was late answers 413 by itself, and resets the connection under a refusal that waits.
+#[test]
+fn a_body_may_hold_more_than_is_read_at_once() {
+    for file in ["envoy.yaml", "production.yaml"] {
+        let text = std::fs::read_to_string(crate::top().join("envoy").join(file)).unwrap();
+        // The gateway's listener is the first.
+        let limit = |key: &str| {
+            let written = text.split_once(key).unwrap_or_else(|| panic!("{file}: {key}")).1;
+            let digits: String = written.chars().take_while(char::is_ascii_digit).collect();
+            digits.parse::<u64>().unwrap_or_else(|_| panic!("{file}: {key}{written:.20}"))
+        };
+        let (read, held) = (limit("per_connection_buffer_limit_bytes: "), limit("request_body_buffer_limit: "));
+        assert!(held >= read + 128 * 1024, "{file}: {held} may be held, {read} read");
+    }
+}
+
 /// Whoever sends no more, and waits for an answer, has it all the same; whoever leaves meanwhile leaves nothing behind.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_stops_in_the_middle_gets_its_refusal() {

@@ -5,6 +5,7 @@ use std::mem;
 use super::calls::{Call, Calls};
 use super::event::Event;
 use super::growth::Growth;
+use super::ids::Ids;
 use super::rounds::Rounds;
 use super::value::{
     Kind, Modality, Written, cost, is_failure, is_unfinished, tier_of_traffic, whole_units, written_seconds,
@@ -50,21 +51,6 @@ pub(super) struct Seen {
     /// The input has gone over into what a cache held.
     input_moved: bool,
 }
-
-/// Ids in the answer, each once.
-#[derive(Default)]
-pub(super) struct Ids {
-    pub all: Vec<Id>,
-    /// How many of them were asked for.
-    pub known: usize,
-    /// That of the whole answer.
-    pub response: Option<Id>,
-    /// What it holds was asked for.
-    pub weighed: bool,
-}
-
-/// No response has more items than a model can call tools in a turn.
-const MOST_IDS: usize = 1_000;
 
 /// Of a sound's eight hundred bytes or so, and of a picture's megabyte in its thousand tokens, those that count as one of text.
 const MEDIA_BYTES: u64 = 200;
@@ -218,10 +204,7 @@ impl Seen {
 
     fn note(&mut self, text: &str) {
         if let Some(ids) = &mut self.ids {
-            let id = Id::of(text);
-            if ids.all.len() < MOST_IDS && !ids.all.contains(&id) {
-                ids.all.push(id);
-            }
+            ids.note(Id::of(text));
         }
     }
 

@@ -1,3 +1,5 @@
+mod levers;
+
 use super::*;
 use crate::json::Field;
 use crate::llm::brings::Writes;

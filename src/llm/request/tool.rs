@@ -101,7 +101,7 @@ impl Tool {
             Asked::ToolModel => {
                 once("tools[].model", hit, false)?;
                 match hit.found {
-                    Found::Text { text, cut: false } if name::is_name(text) => self.models.push(text.to_owned()),
+                    Found::Text { text, cut: false } if name::is_name(text) => note(&mut self.models, text.to_owned())?,
                     Found::Null => {}
                     _ => return Err(Invalid::Wrong { field: "tools[].model", expected: "a model's name" }),
                 }
@@ -137,6 +137,18 @@ impl Tool {
             name.clone_into(&mut self.name);
         }
     }
+}
+
+/// Each once; of one tool and of all of them, no more than are judged.
+fn note(models: &mut Vec<String>, model: String) -> Result<(), Invalid> {
+    if models.contains(&model) {
+        return Ok(());
+    }
+    if models.len() >= MOST_HOSTED {
+        return Err(Invalid::Wrong { field: "tools[].model", expected: "one of at most 64 models" });
+    }
+    models.push(model);
+    Ok(())
 }
 
 impl Tools {
@@ -193,13 +205,7 @@ impl Tools {
                 let Tool { name, kind, most, models, makes, brings, at_most, off, .. } =
                     std::mem::replace(&mut self.tool, Tool::NONE);
                 for model in models {
-                    if self.models.contains(&model) {
-                        continue;
-                    }
-                    if self.models.len() >= MOST_HOSTED {
-                        return Err(Invalid::Wrong { field: list, expected: "one of at most 64 models" });
-                    }
-                    self.models.push(model);
+                    note(&mut self.models, model)?;
                 }
                 if brings > 0 && !off {
                     self.brought.add(most.unwrap_or(USES), at_most.map_or(brings, |most| most.min(brings)));

@@ -1,6 +1,6 @@
 //! What the ruler over the SDKs' parameters has found: each lever is counted, or refused by its name.
 
-use super::*;
+use super::super::*;
 use crate::llm::schema;
 
 fn read(name: &str, body: &str) -> Result<Request, Invalid> {
@@ -90,4 +90,15 @@ fn objects_that_hold_the_bound_know_all_that_stands_beside_it() {
     }
     let elsewhere = r#"{"model":"m","file_url":"https://x/an-hour.mp3"}"#;
     assert_eq!(read("openai_audio", elsewhere).unwrap().hidden.whole, Some("file_url"));
+}
+
+#[test]
+fn one_tool_names_no_more_models_than_are_judged() {
+    let tool = |models: usize| {
+        let names: Vec<_> = (0..models).map(|nth| format!(r#"{{"model":"m{nth}"}},{{"model":"m0"}}"#)).collect();
+        let body = format!(r#"{{"model":"m","tools":[{{"type":"image_generation","svg":[{}]}}]}}"#, names.join(","));
+        read("openai_responses", &body).map(|request| request.tool_models.len())
+    };
+    assert_eq!(tool(64), Ok(64));
+    assert!(matches!(tool(65), Err(Invalid::Wrong { field: "tools[].model", .. })));
 }
