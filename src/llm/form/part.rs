@@ -43,6 +43,8 @@ pub(super) struct Part {
 pub(super) enum Unclear {
     Twice,
     Quoted,
+    /// What is no name in HTTP stands where a parameter's name does.
+    Unnamed,
     Encoded,
     Letters,
     FileOfField,
@@ -53,6 +55,7 @@ impl Unclear {
         match self {
             Self::Twice => "names a part more than once",
             Self::Quoted => "has a part whose name ends early, or has a backslash, `;`, `=` or blanks in its quotes",
+            Self::Unnamed => "has a part's `Content-Disposition` with a parameter whose name is none",
             Self::Encoded => "has a part whose name or content is encoded",
             Self::Letters => "has `model`, `stream`, `n`, `role` or `sensitivity` in other letters",
             Self::FileOfField => "has a file in the place of `model`, `stream`, `n`, `role` or `sensitivity`",
@@ -79,11 +82,11 @@ impl Part {
     }
 
     fn disposition(&mut self, value: &str) -> Result<(), Unclear> {
-        let mut rest = value.split_once(';').map_or("", |(_, rest)| rest);
+        let (kind, mut rest) = value.split_once(';').unwrap_or((value, ""));
+        last_name(kind)?;
         let mut named = false;
-        while let Some((name, value)) = rest.split_once('=') {
-            // What has no `=` says nothing.
-            let name = name.rsplit(';').next().unwrap_or_default().trim();
+        while let Some((names, value)) = rest.split_once('=') {
+            let name = last_name(names)?;
             let (text, behind) = quoted(value.trim_start())?;
             rest = behind;
             if name.eq_ignore_ascii_case("name") {
@@ -101,13 +104,27 @@ impl Part {
                 self.file = true;
             }
         }
-        Ok(())
+        last_name(rest).map(|_| ())
     }
 
     /// The head is over. Of a field that comes as a file some servers take the content for the value all the same.
     pub(super) const fn begins(&self) -> Result<(), Unclear> {
         if self.file && self.name.is_some() { Err(Unclear::FileOfField) } else { Ok(()) }
     }
+}
+
+/// What has no `=` says nothing, but it must be a name as well: behind a quote in it, one server reads on and another doesn't.
+fn last_name(names: &str) -> Result<&str, Unclear> {
+    // RFC 9110, 5.6.2.
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    let mut last = "";
+    for name in names.split(';') {
+        last = name.trim();
+        if !last.bytes().all(is_letter) {
+            return Err(Unclear::Unnamed);
+        }
+    }
+    Ok(last)
 }
 
 /// A parameter's value, in quotes or without, and what stands behind it, up to which nothing is left over.
