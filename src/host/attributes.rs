@@ -1,30 +1,25 @@
 //! What Envoy knows of the stream at hand: its attributes.
 
-use proxy_wasm::hostcalls;
-use proxy_wasm::types::Bytes;
+use super::properties::property;
 
-pub(super) fn attribute(path: [&str; 2]) -> Option<Bytes> {
-    hostcalls::get_property(path.to_vec()).ok().flatten()
-}
-
-pub(super) fn number(path: [&str; 2]) -> Option<u64> {
-    let bytes = attribute(path)?;
+pub(super) fn number(path: &'static str) -> Option<u64> {
+    let bytes = property(path)?;
     Some(u64::from_le_bytes(*bytes.first_chunk::<8>()?))
 }
 
 /// The cluster that the route chose.
 pub fn cluster() -> Option<String> {
-    attribute(["xds", "cluster_name"]).and_then(|name| String::from_utf8(name).ok()).filter(|name| !name.is_empty())
+    property("xds\0cluster_name").and_then(|name| String::from_utf8(name).ok()).filter(|name| !name.is_empty())
 }
 
 /// Where the request comes from: an address and a port.
 pub fn source() -> String {
-    attribute(["source", "address"]).map(|source| String::from_utf8_lossy(&source).into_owned()).unwrap_or_default()
+    property("source\0address").map(|source| String::from_utf8_lossy(&source).into_owned()).unwrap_or_default()
 }
 
 /// By which of the listener's filter chains the connection came in.
 pub fn filter_chain() -> String {
-    let name = attribute(["xds", "filter_chain_name"]);
+    let name = property("xds\0filter_chain_name");
     name.map(|name| String::from_utf8_lossy(&name).into_owned()).unwrap_or_default()
 }
 
@@ -40,7 +35,7 @@ pub enum Origin {
 }
 
 pub fn origin() -> Origin {
-    match attribute(["response", "code_details"]).as_deref() {
+    match property("response\0code_details").as_deref() {
         Some(b"via_upstream") => Origin::Provider,
         Some(b"request_rate_limited") => Origin::Refused,
         Some(b"rate_limiter_error") => Origin::Unasked,
@@ -49,21 +44,21 @@ pub fn origin() -> Origin {
 }
 
 pub(super) fn status() -> u64 {
-    number(["response", "code"]).unwrap_or(0)
+    number("response\0code").unwrap_or(0)
 }
 
 /// Attempts at a provider so far, the one at hand included.
 pub fn attempts() -> u64 {
-    number(["upstream", "request_attempt_count"]).unwrap_or(0)
+    number("upstream\0request_attempt_count").unwrap_or(0)
 }
 
 /// In an attempt: whether its request went to a connection. The address of the host that was chosen says less.
 pub fn is_connected() -> bool {
-    attribute(["upstream", "local_address"]).is_some_and(|address| !address.is_empty())
+    property("upstream\0local_address").is_some_and(|address| !address.is_empty())
 }
 
 /// In an attempt: whether the provider reset it, or its connection failed or ended (UR, UF, UC).
 pub fn was_hung_up() -> bool {
     const HUNG_UP: u64 = 1 << 4 | 1 << 5 | 1 << 6;
-    number(["response", "flags"]).is_some_and(|flags| flags & HUNG_UP != 0)
+    number("response\0flags").is_some_and(|flags| flags & HUNG_UP != 0)
 }

@@ -1,7 +1,8 @@
 //! How the stream at hand ended, as far as Envoy knows.
 
-use super::attributes::{attempts, attribute, cluster, number, status};
+use super::attributes::{attempts, cluster, number, status};
 use super::filter_state::failed;
+use super::properties::property;
 use crate::exchange::{Ending, SoFar};
 
 /// In `on_log`: how the stream ended. An attribute costs as much as a good part of the decision, so none is asked for that
@@ -14,9 +15,9 @@ pub fn ending(so_far: SoFar, first: Option<&str>, last: Option<String>, routed: 
     let failed = if routed { failed() } else { Vec::new() };
     let (status, complete, sent) = match so_far {
         SoFar::Answered { status, complete } => (status, complete, true),
-        _ => (status(), false, attribute(["upstream", "address"]).is_some_and(|address| !address.is_empty())),
+        _ => (status(), false, property("upstream\0address").is_some_and(|address| !address.is_empty())),
     };
-    let flags = if complete { 0 } else { number(["response", "flags"]).unwrap_or(0) };
+    let flags = if complete { 0 } else { number("response\0flags").unwrap_or(0) };
     // Of a client that resets its stream with NO_ERROR Envoy says nothing, and all else that ends an answer early has a flag.
     let was_answered = matches!(so_far, SoFar::Answered { .. });
     let was_reset = !complete && flags == 0 && sent && (was_answered || status == 0);

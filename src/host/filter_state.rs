@@ -1,20 +1,19 @@
 //! What the filter leaves with Envoy for others that see the same stream: its attempts, Envoy's `ratelimit` filters and
 //! the access log.
 
-use super::attributes::attribute;
 use super::lines;
+use super::properties::{property, set_property};
 use crate::attempt::Failed;
 use crate::replicas::Descriptor;
 use log::Level;
-use proxy_wasm::hostcalls;
 
 /// Where the access log finds the record: `%FILTER_STATE(wasm.nexus_record:PLAIN)%`.
 const RECORD: &str = "nexus_record";
 /// What is set under a name is read under that name in `wasm.`, by attempts as well.
 const PLAN: &str = "nexus_plan";
-const PLAN_STATE: &str = "wasm.nexus_plan";
+const PLAN_STATE: &str = "filter_state\0wasm.nexus_plan";
 const FAILED: &str = "nexus_failed_attempts";
-const FAILED_STATE: &str = "wasm.nexus_failed_attempts";
+const FAILED_STATE: &str = "filter_state\0wasm.nexus_failed_attempts";
 
 pub fn set_plan(plan: &str) {
     set(PLAN, plan);
@@ -36,12 +35,12 @@ pub fn failed() -> Vec<Failed> {
     state(FAILED_STATE).as_deref().map(Failed::all).unwrap_or_default()
 }
 
-fn state(name: &'static str) -> Option<String> {
-    attribute(["filter_state", name]).and_then(|state| String::from_utf8(state).ok())
+fn state(path: &'static str) -> Option<String> {
+    property(path).and_then(|state| String::from_utf8(state).ok())
 }
 
 fn set(name: &'static str, value: &str) {
-    if let Err(status) = hostcalls::set_property(vec![name], Some(value.as_bytes())) {
+    if let Err(status) = set_property(name, value) {
         lines::say(
             Level::Warn,
             name,

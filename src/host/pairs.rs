@@ -1,7 +1,7 @@
 //! A header map in one piece of memory.
 //!
-//! Trade-off: the two host calls that are not made through the SDK, which would take the map apart with two allocations for
-//! each header, and panic where Envoy has none to show.
+//! Trade-off: not through the SDK, which would take the map apart with two allocations for each header, and panic where Envoy has
+//! none to show.
 
 #![expect(unsafe_code, reason = "host calls")]
 
