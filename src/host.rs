@@ -18,5 +18,6 @@ pub mod http;
 pub mod kept;
 pub mod lines;
 mod pairs;
+mod properties;
 mod shared_data;
 pub mod stats;

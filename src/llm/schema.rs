@@ -4,16 +4,23 @@
 //! contract of counts read every API; what a table cannot say, no provider has needed yet.
 
 mod anthropic;
+mod asked;
 mod bedrock;
 mod cohere;
+mod fact;
+mod field;
 mod gemini;
 mod interactions;
 mod lm_studio;
 mod ollama;
 mod openai;
 
-use super::usage::{Contract, Count};
-use crate::json::{Field, OTHERS, Want};
+pub use asked::Asked;
+pub use fact::Fact;
+pub use field::CACHING;
+
+use super::usage::Contract;
+use crate::json::{Field, Want};
 
 /// An API: its requests are admitted and its answers metered. Everything else steps aside.
 #[derive(Clone, Copy)]
@@ -147,198 +154,6 @@ pub enum Medium {
     Document,
 }
 
-/// What a field of a request says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
-    Model,
-    Stream,
-    Choices,
-    /// The bound on the output, by its slot.
-    Bound(u8),
-    /// The object that a slot stands in.
-    Nest,
-    IncludeUsage,
-    /// A tier, a speed, a region: each may have rates of its own.
-    ServiceTier,
-    Speed,
-    Region,
-    /// The field that the schema needs.
-    Needed,
-    /// In base64, what the field's name says.
-    Inline(Medium),
-    /// Where it can be had, or a `data:` URL that holds it.
-    Address(Medium),
-    /// By the field's name, what brings in as much as the model reads, for all that the body says.
-    Hidden(&'static str),
-    /// By the field's name, what brings in so many tokens at most.
-    HiddenUpTo(&'static str, u32),
-    /// By the field's name, servers whose tools the provider calls.
-    Servers(&'static str),
-    /// A part of a content, whose kind says what its source or its id stands for.
-    Part,
-    PartKind,
-    /// By its name, an id in a part: of a picture, or of whatever it may be.
-    PartId(&'static str),
-    /// A member of a part that no table knows.
-    PartOther,
-    /// What a part is made from. What it is shows at its end: its kind, its type, and where or what it is.
-    Source,
-    SourceKind,
-    MediaType,
-    SourceData,
-    SourceAddress,
-    Document,
-    /// A tool that is offered; what holds of all of them stands beside.
-    Tools,
-    /// The kind of a tool, where a member says it and where the member is it.
-    ToolKind,
-    ToolMember,
-    /// How often it may be used, and all that a provider runs together.
-    ToolMost,
-    AllToolsMost,
-    /// How many tokens each use of it brings in, at most.
-    ToolTokens,
-    /// Another model that works inside of it.
-    ToolModel,
-    /// How many pictures it makes in one, and whether that moves.
-    ToolFrames,
-    ToolFormat,
-    /// Where it runs.
-    ToolPlace,
-    /// Whether it is used at all.
-    ToolMode,
-    /// By its name, an object that has the provider search; what it sells stands at its members.
-    Search(&'static str),
-    /// A relay's own additions.
-    Plugins,
-    /// Whether the provider is to keep what is made.
-    Store,
-    /// The answer is to be spoken, and what was said is kept for a while.
-    Spoken,
-    /// Whether it is to be made while nobody waits.
-    Background,
-    /// By the field's name, the id of something that the provider has kept.
-    Refers(&'static str),
-    /// An element of the input, its kind and its id: by itself, an id stands for what the provider has kept.
-    Item,
-    ItemKind,
-    ItemId,
-    /// What an element brings along in the place of what was kept.
-    ItemContent,
-    /// By the field's name, a list of the flags that other clients write into a header.
-    Flags(&'static str),
-    /// By its name, a list of models that may serve in the place of the one that is priced.
-    OtherModels(&'static str),
-    /// By its name, another model that works beside the one that is priced.
-    OtherModel(&'static str),
-    /// A text that is sold by the character.
-    Characters,
-    /// A picture that is sold by the piece.
-    Picture,
-    /// A prompt that the provider has kept, and what a model it names.
-    StoredPrompt,
-    /// A field that must be left out, and why.
-    Never(&'static str, &'static str),
-    /// How many pictures are made in one, and whether it moves.
-    Frames,
-    Format,
-    /// A field of the request that no table knows, and what it holds.
-    Unknown,
-    InUnknown,
-    /// What belongs to another API.
-    Misplaced,
-    /// What is completed: of a list, each is answered by itself.
-    Prompts,
-    /// For the gateway alone.
-    Role,
-    Sensitivity,
-    /// Wherever it stands: something is to be written into a cache.
-    CacheWrite,
-    /// For how long, wherever it stands.
-    CacheAge,
-}
-
-/// What a field of an answer tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fact {
-    Model,
-    /// Under which the provider may have kept the answer, or an item of it.
-    Id,
-    Choices,
-    /// Generated text, by its size.
-    Output,
-    /// The same, which may stand there under other names as well: by which.
-    Reasoned(u8),
-    /// A string that no table knows: it may be text.
-    Stray,
-    /// A generated picture or sound, by its size in base64.
-    Media,
-    /// A generated object, by its length.
-    Arguments,
-    /// Differs from event to event of a stream, and nobody reads it.
-    Varying,
-    /// An error, unless it is null.
-    Error,
-    /// The kind of an event or an answer: `error` and `failed` are what the names say.
-    Kind,
-    /// Why the answer ended, unless it is null: nothing more is generated.
-    Finish,
-    /// The object that holds the usage.
-    Usage,
-    Count(Count),
-    /// What was asked for is no text: there is no output to count.
-    Embedding,
-    /// It came, whatever it holds.
-    Made,
-    /// What adds up over the items of an answer: an object or a text counts one, a number what it says.
-    Each(Count),
-    /// Counts by modality, in objects of a `modality` and a `tokenCount`.
-    Modalities {
-        audio: Count,
-        image: Count,
-    },
-    Modality,
-    ModalityTokens,
-    ServiceTier,
-    /// By what kind of traffic Vertex served it, or Gemini's own name for the tier.
-    TrafficType,
-    /// Why it failed, by a number that is 0 where it didn't.
-    FailureCode,
-    /// How fast, and where: each has rates of its own.
-    Speed,
-    Region,
-    /// How long a sound was.
-    Seconds,
-    /// The provider's own bill, in units of 10^-`places` USD.
-    Cost {
-        places: u64,
-    },
-    /// What a relay's provider bills beside it, in USD, if the key is the operator's own.
-    UpstreamCost,
-    OwnKey,
-    /// What was written into a cache, in objects of an age and a count.
-    WrittenFor,
-    WrittenAge,
-    WrittenTokens,
-    /// A round of several that an answer took, and its counts.
-    Iteration,
-    Iterated(Count),
-    /// An item of the output, which may be the call of a hosted tool.
-    Call,
-    CallId,
-    CallKind,
-    CallStatus,
-    CallAction,
-    CallContainer,
-    /// The container that the code of an answer ran in, each once.
-    Container,
-    /// A search that was made: each different one counts.
-    Query,
-    /// Which call of a hosted tool a block answers, and what that found, by its kind.
-    Served,
-    Found,
-}
-
 /// How a provider of OpenAI's API wants the bound on the output to be called: newer models of OpenAI refuse
 /// `max_tokens`, older servers know no other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
@@ -397,152 +212,10 @@ pub fn named(name: &str) -> Option<&'static Schema> {
     ALL.into_iter().find(|schema| schema.name == name)
 }
 
-/// Where a request says that something is to be cached: `cache_control` of Anthropic's API and those that took it over,
-/// Bedrock's `cachePoint`, and what may come after them.
-pub static CACHING: [Field<Asked>; 2] = [
-    Field { name: "cache", key: Some(Asked::CacheWrite), want: Want::Presence, inside: &[] },
-    Field { name: "ttl", key: Some(Asked::CacheAge), want: Want::Value, inside: &[] },
-];
-
-/// What the gateway reads of every request, and no API has of its own.
-const ROLE: Field<Asked> = asked("role", Asked::Role);
-const SENSITIVITY: Field<Asked> = asked("sensitivity", Asked::Sensitivity);
-
-const fn asked(name: &'static str, key: Asked) -> Field<Asked> {
-    Field { name, key: Some(key), want: Want::Value, inside: &[] }
-}
-
-/// All fields of a request that its API is known to have: those that decide something, and those that cost nothing. What has none
-/// of these names is reported as unknown. Sources: the types of the official SDKs, the references of those who speak the API as well.
-macro_rules! fields {
-    ([$($field:expr,)*] free [$($name:literal)*]) => {
-        &[$($field,)* $($crate::llm::schema::free($name),)* $crate::llm::schema::UNKNOWN]
-    };
-}
-use fields;
-
-const fn free(name: &'static str) -> Field<Asked> {
-    path(name, &[])
-}
-
-const UNKNOWN: Field<Asked> = Field { name: OTHERS, key: Some(Asked::Unknown), want: Want::Value, inside: &IN_UNKNOWN };
-static IN_UNKNOWN: [Field<Asked>; 1] =
-    [Field { name: OTHERS, key: Some(Asked::InUnknown), want: Want::Value, inside: &IN_UNKNOWN }];
-
-const fn never(name: &'static str, why: &'static str) -> Field<Asked> {
-    asked(name, Asked::Never(name, why))
-}
-
-/// What a tool may say of itself, in all APIs that have a list of them.
-const TOOL: [Field<Asked>; 5] = [
-    asked("type", Asked::ToolKind),
-    asked("max_uses", Asked::ToolMost),
-    asked("max_content_tokens", Asked::ToolTokens),
-    asked("model", Asked::ToolModel),
-    path("environment", &[asked("type", Asked::ToolPlace)]),
-];
-static TOOLS_INSIDE: [Field<Asked>; 5] = TOOL;
-const TOOLS: Field<Asked> = object("tools", Asked::Tools, &TOOLS_INSIDE);
-
-/// Of lists whose tools are named by the member that holds them.
-static TOOL_MEMBERS: [Field<Asked>; 1] = [others(Asked::ToolMember)];
-const TOOLS_BY_MEMBER: Field<Asked> = object("tools", Asked::Tools, &TOOL_MEMBERS);
-
-/// Whatever else an object has.
-const fn others(key: Asked) -> Field<Asked> {
-    Field { name: OTHERS, key: Some(key), want: Want::Value, inside: &[] }
-}
-
-/// A picture, a sound, a video or a document, in base64.
-const fn inline(name: &'static str, medium: Medium) -> Field<Asked> {
-    Field { name, key: Some(Asked::Inline(medium)), want: Want::Size, inside: &[] }
-}
-
-const fn address(name: &'static str, medium: Medium) -> Field<Asked> {
-    asked(name, Asked::Address(medium))
-}
-
-/// What brings in input that the body doesn't hold, nobody knows how much.
-const fn hidden(name: &'static str) -> Field<Asked> {
-    Field { name, key: Some(Asked::Hidden(name)), want: Want::Presence, inside: &[] }
-}
-
-/// A content of parts that say of what kind they are.
-const fn parts(name: &'static str, inside: &'static [Field<Asked>]) -> Field<Asked> {
-    object(name, Asked::Part, inside)
-}
-
-const fn part_id(name: &'static str) -> Field<Asked> {
-    Field { name, key: Some(Asked::PartId(name)), want: Want::Presence, inside: &[] }
-}
-
-/// What a part has that no table knows, and all that is in it.
-const PART_OTHERS: Field<Asked> =
-    Field { name: OTHERS, key: Some(Asked::PartOther), want: Want::Value, inside: &IN_PART_OTHERS };
-static IN_PART_OTHERS: [Field<Asked>; 1] =
-    [Field { name: OTHERS, key: Some(Asked::PartOther), want: Want::Value, inside: &IN_PART_OTHERS }];
-
-/// The members of a part: those that bring something, those that are text or name something, and all others.
-macro_rules! part {
-    ([$($field:expr,)*] free [$($name:literal)*]) => {
-        &[$($field,)* $($crate::llm::schema::free($name),)* $crate::llm::schema::PART_OTHERS]
-    };
-}
-use part;
-
-/// An object that only leads to the fields `inside`.
-const fn path<K: Copy>(name: &'static str, inside: &'static [Field<K>]) -> Field<K> {
-    Field { name, key: None, want: Want::Presence, inside }
-}
-
-const fn object<K: Copy>(name: &'static str, key: K, inside: &'static [Field<K>]) -> Field<K> {
-    Field { name, key: Some(key), want: Want::Presence, inside }
-}
-
-const fn value(name: &'static str, fact: Fact) -> Field<Fact> {
-    Field { name, key: Some(fact), want: Want::Value, inside: &[] }
-}
-
-const fn count(name: &'static str, count: Count) -> Field<Fact> {
-    value(name, Fact::Count(count))
-}
-
-/// Text that was generated.
-const fn text(name: &'static str) -> Field<Fact> {
-    Field { name, key: Some(Fact::Output), want: Want::Size, inside: &[] }
-}
-
-/// Text that some repeat under other names in the same event, by its way: the longest counts.
-const fn reasoned(name: &'static str, way: u8) -> Field<Fact> {
-    Field { name, key: Some(Fact::Reasoned(way)), want: Want::Size, inside: &[] }
-}
-
-/// A picture or a sound, in base64.
-const fn media(name: &'static str) -> Field<Fact> {
-    Field { name, key: Some(Fact::Media), want: Want::Size, inside: &[] }
-}
-
-/// Known, and no output, with all that is in it: a name, an id, what was generated by nobody, or counted elsewhere.
-const fn known(name: &'static str) -> Field<Fact> {
-    Field { name, key: None, want: Want::Presence, inside: &[] }
-}
-
-/// All strings below whatever the table of an object doesn't know: the last of its fields.
-const REST: Field<Fact> = Field { name: "", key: Some(Fact::Stray), want: Want::Size, inside: &STRAYS };
-static STRAYS: [Field<Fact>; 1] = [Field { name: "", key: Some(Fact::Stray), want: Want::Size, inside: &STRAYS }];
-
-const fn varying(name: &'static str) -> Field<Fact> {
-    Field { name, key: Some(Fact::Varying), want: Want::Presence, inside: &[] }
-}
-
-const fn error(name: &'static str) -> Field<Fact> {
-    Field { name, key: Some(Fact::Error), want: Want::Presence, inside: &[] }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::MAX_TRACKED;
+    use crate::json::{MAX_TRACKED, OTHERS};
 
     /// Fields of fields.
     fn depth<K>(fields: &[Field<K>]) -> usize {

@@ -1,12 +1,13 @@
 //! Anthropic's messages. The start of a stream tells the input, and an output that is only a place holder: what counts
 //! is in the last `message_delta`. Source: the API reference, "Streaming Messages".
 
-use super::openai::{OWN_KEY, UPSTREAM};
-use super::{
-    Asked, Contract, Count, Dialect, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, Small, TOOLS, TOOLS_INSIDE,
-    Want,
+use super::field::{
+    REST, ROLE, SENSITIVITY, TOOLS, TOOLS_INSIDE, asked, count, error, fields, hidden, known, object, part, part_id,
+    parts, path, text, value,
 };
-use super::{REST, asked, count, error, fields, hidden, known, object, part, part_id, parts, path, text, value};
+use super::openai::{OWN_KEY, UPSTREAM};
+use super::{Asked, Dialect, Fact, Field, Output, Schema, Slot, Small, Want};
+use crate::llm::usage::{Contract, Count};
 
 const KIND: Field<Asked> = asked("type", Asked::PartKind);
 const SOURCE_KIND: Field<Asked> = asked("type", Asked::SourceKind);

@@ -1,14 +1,12 @@
 //! Bedrock: Converse for all models, InvokeModel in each model's own shape (Anthropic's is read, and of the others what
 //! Bedrock's own headers count). Which model and whether it streams stands in the path. Source: the API reference.
 
-use super::{
-    Asked, Contract, Count, Dialect, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, Small, TOOLS,
-    TOOLS_BY_MEMBER, Want,
+use super::field::{
+    REST, ROLE, SENSITIVITY, TOOLS, TOOLS_BY_MEMBER, asked, count, error, fields, hidden, inline, known, media, object,
+    part, parts, path, text, value,
 };
-use super::{
-    Medium, REST, anthropic, asked, count, error, fields, hidden, inline, known, media, object, part, parts, path,
-    text, value,
-};
+use super::{Asked, Dialect, Fact, Field, Medium, Output, Schema, Slot, Small, Want, anthropic};
+use crate::llm::usage::{Contract, Count};
 
 const S3: Field<Asked> = hidden("s3Location");
 static PICTURE: [Field<Asked>; 1] = [path("source", &[inline("bytes", Medium::Picture), S3])];

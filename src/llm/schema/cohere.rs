@@ -1,10 +1,11 @@
 //! Cohere's chat (second version, and the first one's shapes where they differ), embeddings and rerankings; the last is
 //! also what Jina, Voyage and others answer. Source: the API references.
 
-use super::{
-    Asked, Contract, Count, Dialect, Fact, Field, Item, Output, ROLE, SENSITIVITY, Schema, Slot, Small, TOOLS, Want,
+use super::field::{
+    REST, ROLE, SENSITIVITY, TOOLS, address, asked, count, error, fields, known, object, part, path, text, value,
 };
-use super::{Medium, REST, address, asked, count, error, fields, known, object, part, path, text, value};
+use super::{Asked, Dialect, Fact, Field, Item, Medium, Output, Schema, Slot, Small, Want};
+use crate::llm::usage::{Contract, Count};
 
 static PICTURE: [Field<Asked>; 1] = [address("url", Medium::Picture)];
 static PARTS: &[Field<Asked>] = part! {

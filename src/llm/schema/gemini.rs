@@ -1,12 +1,12 @@
 //! Gemini, on Google AI Studio and Vertex. Which model and whether it streams stands in the path; both spellings of a
 //! field are the same field (protobuf's JSON). Source: the API reference, `GenerateContentResponse.UsageMetadata`.
 
-use super::{
-    Asked, Contract, Count, Dialect, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, Small, TOOLS_BY_MEMBER,
+use super::field::{
+    REST, ROLE, SENSITIVITY, TOOLS_BY_MEMBER, asked, count, error, fields, hidden, inline, known, media, object, part,
+    path, text, value,
 };
-use super::{
-    Medium, REST, Want, asked, count, error, fields, hidden, inline, known, media, object, part, path, text, value,
-};
+use super::{Asked, Dialect, Fact, Field, Medium, Output, Schema, Slot, Small, Want};
+use crate::llm::usage::{Contract, Count};
 
 static DATA: &[Field<Asked>] = part! {
     [

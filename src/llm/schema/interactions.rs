@@ -1,8 +1,12 @@
 //! Gemini's Interactions: a model or an agent, in the foreground or not. Agents choose their own models, so a request must name
 //! one. Source: the API reference, `Interaction` and `Usage`.
 
-use super::{Asked, Contract, Count, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, TOOLS, gemini};
-use super::{REST, Want, asked, count, error, fields, hidden, known, media, never, object, part, path, text, value};
+use super::field::{
+    REST, ROLE, SENSITIVITY, TOOLS, asked, count, error, fields, hidden, known, media, never, object, part, path, text,
+    value,
+};
+use super::{Asked, Fact, Field, Output, Schema, Slot, Want, gemini};
+use crate::llm::usage::{Contract, Count};
 
 /// What is given, by itself or in a turn: its `type` says of what kind its data is, and its address.
 macro_rules! content {

@@ -1,7 +1,8 @@
 //! LM Studio's own API. Source: its REST reference.
 
-use super::{Asked, Contract, Count, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, openai};
-use super::{Medium, address, asked, count, error, fields, object, part, path, text, value};
+use super::field::{ROLE, SENSITIVITY, address, asked, count, error, fields, object, part, path, text, value};
+use super::{Asked, Fact, Field, Medium, Output, Schema, Slot, openai};
+use crate::llm::usage::{Contract, Count};
 
 static REQUEST: &[Field<Asked>] = fields! {
     [

@@ -1,8 +1,11 @@
 //! Ollama's own API: newline-delimited JSON, streamed unless the client says otherwise. What its cache held of the prompt
 //! is not counted at all: then the input is estimated. Source: the API reference.
 
-use super::{Asked, Contract, Count, Dialect, Fact, Field, Output, ROLE, SENSITIVITY, Schema, Slot, Small, TOOLS};
-use super::{Medium, REST, asked, count, error, fields, inline, known, never, object, path, text, value};
+use super::field::{
+    REST, ROLE, SENSITIVITY, TOOLS, asked, count, error, fields, inline, known, never, object, path, text, value,
+};
+use super::{Asked, Dialect, Fact, Field, Medium, Output, Schema, Slot, Small};
+use crate::llm::usage::{Contract, Count};
 
 const MACHINE: &str = "left out: how a model runs on the server's machine is for its operator to say";
 static OPTIONS: &[Field<Asked>] = fields! {

@@ -1,0 +1,57 @@
+//! `POST /v1/images/generations`, `edits` and `variations`.
+
+use super::chat::CHAT;
+use crate::llm::schema::field::{ROLE, SENSITIVITY, asked, count, error, fields, object, path, value};
+use crate::llm::schema::{Asked, Fact, Field, Item, Output, Schema};
+use crate::llm::usage::Count;
+
+static IMAGES_REQUEST: &[Field<Asked>] = fields! {
+    [
+    ROLE, SENSITIVITY, asked("model", Asked::Model), asked("stream", Asked::Stream), asked("n", Asked::Choices),
+    // Of a moving picture, each is made.
+    asked("frame_count", Asked::Frames),
+    asked("output_format", Asked::Format),
+    // Who draws by writing is another model, which no price has.
+    path("svg", &[asked("model", Asked::OtherModel("svg.model"))]),]
+    free [
+        "background" "complexity" "frame_duration_ms" "image" "input_fidelity" "markup" "mask" "moderation"
+        "output_compression" "partial_images"
+        "prompt" "quality" "response_format" "safety_identifier" "size" "style" "user" "aspect_ratio" "image_format"
+        "resolution"
+    ]
+};
+
+static IMAGES_ANSWER: [Field<Fact>; 4] = [
+    value("type", Fact::Kind),
+    error("error"),
+    object("data", Fact::Each(Count::MadeImages), &[]),
+    object(
+        "usage",
+        Fact::Usage,
+        &[
+            count("input_tokens", Count::Input),
+            count("output_tokens", Count::Output),
+            count("total_tokens", Count::Total),
+            path(
+                "input_tokens_details",
+                &[count("image_tokens", Count::ImageInput), count("cached_tokens", Count::Cached)],
+            ),
+            path("output_tokens_details", &[count("image_tokens", Count::ImageOutput)]),
+        ],
+    ),
+];
+
+pub static IMAGES: Schema = Schema {
+    name: "openai_images",
+    request: IMAGES_REQUEST,
+    takes_forms: true,
+    needs: None,
+    // The dearest picture of OpenAI's image models: high quality, upright.
+    output: Output::Fixed(6_240),
+    usage_option: false,
+    item: Some(Item::Image),
+    answer: &IMAGES_ANSWER,
+    event: &IMAGES_ANSWER,
+    grows: false,
+    ..CHAT
+};
