@@ -43,7 +43,11 @@ NAMED = [
 
 def schemas():
     """The names of `schema::ALL`, in its order."""
-    modules = {path.stem: path.read_text() for path in (ROOT / "src/llm/schema").glob("*.rs")}
+    folder = ROOT / "src/llm/schema"
+    modules = {}
+    for path in sorted(folder.rglob("*.rs")):
+        module = path.relative_to(folder).with_suffix("").parts[0]
+        modules[module] = modules.get(module, "") + path.read_text()
     table = re.search(r"pub static ALL: .*?= \[(.*?)\];", (ROOT / "src/llm/schema.rs").read_text(), re.S)[1]
     names = []
     for module, constant in re.findall(r"&(\w+)::(\w+)", table):
