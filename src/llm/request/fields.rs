@@ -3,22 +3,19 @@
 //! Trade-off: a field that is given twice is refused, even where all providers known today agree about which one counts:
 //! the price must be that of what is generated.
 
-use super::item::{InputItem, Kind};
+mod brings;
+mod form;
+
+use super::item::InputItem;
 use super::media::Media;
 use super::rates::{Rates, Said as _};
-use super::tool::{Brought, Tools};
+use super::tool::Tools;
 use super::unknown::Unknown;
-use super::value::{NAME, count, flag, id, name, once, said};
+use super::value::{count, flag, id, name, once, said};
 use super::{Behind, Cut, Invalid, Nest, Place, SLOTS, Said, Written};
 use crate::json::{Container, Found, Hit};
 use crate::kept::Id;
-use crate::llm::brings::SOUND_ELSEWHERE;
-use crate::llm::estimate::Sizes;
-use crate::llm::form;
-use crate::llm::hidden::Hidden;
-use crate::llm::schema::{Asked, FRAMES, Item, Medium, Schema};
-use crate::name;
-use crate::units::Tokens;
+use crate::llm::schema::{Asked, FRAMES, Medium, Schema};
 
 pub(super) struct Fields {
     pub(super) model: Option<(String, Place)>,
@@ -65,8 +62,6 @@ const MOST_REFERENCES: usize = 1_000;
 
 const MOST_FLAGS: usize = 64;
 
-const BY_HEADER: &str = "left out of a form: a header says it";
-
 impl Fields {
     pub(super) const NONE: Self = Self {
         model: None,
@@ -106,43 +101,6 @@ impl Fields {
         if let Err(fault) = self.take(schema, hit) {
             self.fault.get_or_insert(fault);
         }
-    }
-
-    /// A field or a file of a form.
-    pub(super) fn piece(&mut self, schema: &Schema, piece: form::Piece<'_>) {
-        let nowhere = Place { from: 0, to: 0 };
-        let field = match piece {
-            form::Piece::File(bytes) => {
-                let medium = if schema.item == Some(Item::Image) { Medium::Picture } else { Medium::Sound };
-                self.media().file(medium, bytes);
-                return;
-            }
-            form::Piece::Field(field, value) => (field, value),
-        };
-        let fault = match field {
-            (form::Name::Model, Some(model)) if self.model.is_none() && name::is_name(model) => {
-                self.model = Some((model.to_owned(), nowhere));
-                return;
-            }
-            (form::Name::Stream, Some(stream @ ("true" | "false"))) if self.stream.is_none() => {
-                self.stream = Some(stream == "true");
-                return;
-            }
-            (form::Name::Choices, Some(choices)) if self.choices.is_none() => match choices.parse() {
-                Ok(choices @ 1..) => {
-                    self.choices = Some(choices);
-                    return;
-                }
-                _ => Invalid::Wrong { field: "n", expected: "a whole number of at least 1" },
-            },
-            (form::Name::Model, _) => Invalid::Wrong { field: "model", expected: NAME },
-            (form::Name::Stream, _) => Invalid::Wrong { field: "stream", expected: "true or false, once" },
-            (form::Name::Choices, _) => Invalid::Repeated("n"),
-            // Nothing is cut out of a form, and the provider is not to see them.
-            (form::Name::Role, _) => Invalid::Wrong { field: "role", expected: BY_HEADER },
-            (form::Name::Sensitivity, _) => Invalid::Wrong { field: "sensitivity", expected: BY_HEADER },
-        };
-        self.fault.get_or_insert(fault);
     }
 
     fn take(&mut self, schema: &Schema, hit: &Hit<'_, Asked>) -> Result<(), Invalid> {
@@ -311,34 +269,10 @@ impl Fields {
                     self.refer(field, id)?;
                 }
             }
-            Asked::Item => {
-                once("input", hit, false)?;
-                match hit.found {
-                    Found::Opened(Container::Object) => self.item = InputItem::NONE,
-                    Found::Closed { container: Container::Object, .. } => {
-                        let item = std::mem::replace(&mut self.item, InputItem::NONE);
-                        if let Some(id) = item.id.filter(|_| item.is_reference()) {
-                            self.refer("input", id)?;
-                        }
-                    }
-                    _ => {}
+            Asked::Item | Asked::ItemKind | Asked::ItemId | Asked::ItemContent => {
+                if let Some(id) = self.item.hit(hit)? {
+                    self.refer("input", id)?;
                 }
-            }
-            Asked::ItemKind => {
-                once("input.type", hit, false)?;
-                // A list of kinds, too: whoever reads its first may find a reference in it.
-                self.item.kind = match hit.found {
-                    Found::Text { text, cut: false } => Kind::named(text),
-                    _ => Kind::Reference,
-                };
-            }
-            Asked::ItemId => {
-                once("input.id", hit, false)?;
-                self.item.id = id("input.id", hit)?;
-            }
-            Asked::ItemContent => {
-                once("input.encrypted_content", hit, false)?;
-                self.item.sealed |= matches!(hit.found, Found::Text { text, .. } if !text.is_empty());
             }
             Asked::Flags(field) => self.flag(field, hit)?,
             Asked::Role => {
@@ -368,42 +302,6 @@ impl Fields {
     #[cold]
     fn media(&mut self) -> &mut Media {
         self.media.get_or_insert_with(|| Box::new(Media::NONE))
-    }
-
-    /// Bytes of recordings. What a request of the kind points at, or doesn't show, is as long as it may be.
-    pub(super) fn sound_bytes(&self, schema: &Schema, is_form: bool) -> u64 {
-        if !schema.takes_forms || schema.item.is_some() {
-            return 0;
-        }
-        let media = self.media.as_deref();
-        let elsewhere = media.is_some_and(|media| media.whole.is_some());
-        match media.map_or(0, |media| media.sound_bytes) {
-            0 if is_form || elsewhere => SOUND_ELSEWHERE,
-            bytes => bytes,
-        }
-    }
-
-    /// What the body has beside text, and what it only points at.
-    pub(super) fn brings(&self, body_bytes: u64) -> (Sizes, Hidden) {
-        let (mut sizes, mut hidden) = (Sizes { body_bytes, ..Sizes::default() }, Hidden::default());
-        if let Some(media) = &self.media {
-            sizes.attached_bytes = media.attached_bytes;
-            sizes.attachments = media.attachments;
-            sizes.pictures = media.pictures;
-            sizes.taken = media.taken;
-            hidden.whole = media.whole;
-            hidden.held = media.held;
-            hidden.held_by = media.held_by;
-            hidden.unsure = media.unsure;
-        }
-        if self.stored_prompt {
-            hidden.whole = Some("prompt");
-        }
-        if let Some(Brought { uses, tokens, each }) = self.tools.brought() {
-            (hidden.uses, hidden.brought, hidden.each) = (uses, Tokens(tokens), Tokens(each));
-        }
-        hidden.unsure |= !self.unknown.fields.is_empty();
-        (sizes, hidden)
     }
 
     #[cold]

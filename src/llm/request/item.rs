@@ -1,21 +1,60 @@
 //! Elements of the input of a response: which of them stand, by their ids, for what the provider has kept.
 
+use super::Invalid;
+use super::value::{id, once};
+use crate::json::{Container, Found, Hit};
 use crate::kept::Id;
+use crate::llm::schema::Asked;
 
 /// An element of the input, while it is read.
 pub(super) struct InputItem {
-    pub(super) kind: Kind,
-    pub(super) id: Option<Id>,
+    kind: Kind,
+    id: Option<Id>,
     /// It has with it what its id would stand for: what was reasoned, or drawn.
-    pub(super) sealed: bool,
+    sealed: bool,
     pub(super) drawn: bool,
 }
 
 impl InputItem {
     pub(super) const NONE: Self = Self { kind: Kind::Reference, id: None, sealed: false, drawn: false };
 
+    /// Its end, with the id if that is all there is of it, or one of its members.
+    pub(super) fn hit(&mut self, hit: &Hit<'_, Asked>) -> Result<Option<Id>, Invalid> {
+        match hit.key {
+            Asked::Item => {
+                once("input", hit, false)?;
+                match hit.found {
+                    Found::Opened(Container::Object) => *self = Self::NONE,
+                    Found::Closed { container: Container::Object, .. } => {
+                        let item = std::mem::replace(self, Self::NONE);
+                        return Ok(item.id.filter(|_| item.is_reference()));
+                    }
+                    _ => {}
+                }
+            }
+            Asked::ItemKind => {
+                once("input.type", hit, false)?;
+                // A list of kinds, too: whoever reads its first may find a reference in it.
+                self.kind = match hit.found {
+                    Found::Text { text, cut: false } => Kind::named(text),
+                    _ => Kind::Reference,
+                };
+            }
+            Asked::ItemId => {
+                once("input.id", hit, false)?;
+                self.id = id("input.id", hit)?;
+            }
+            Asked::ItemContent => {
+                once("input.encrypted_content", hit, false)?;
+                self.sealed |= matches!(hit.found, Found::Text { text, .. } if !text.is_empty());
+            }
+            _ => {}
+        }
+        Ok(None)
+    }
+
     /// Whether its id alone says what it is.
-    pub(super) const fn is_reference(&self) -> bool {
+    const fn is_reference(&self) -> bool {
         match self.kind {
             Kind::Reference => true,
             Kind::Whole => false,
@@ -26,7 +65,7 @@ impl InputItem {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+enum Kind {
     /// With nothing but an id, and of a kind that nobody knows yet, too.
     Reference,
     /// It is what it says, and its id only its name.
@@ -37,7 +76,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) fn named(name: &str) -> Self {
+    fn named(name: &str) -> Self {
         match name {
             "reasoning" | "compaction" | "compaction_summary" => Self::Reasoned,
             "image_generation_call" => Self::Drawn,

@@ -4,12 +4,19 @@ use super::*;
 use crate::json::Field;
 use crate::llm::brings::Writes;
 use crate::llm::estimate::density::Density;
-use crate::llm::schema::{self, BoundField};
+use crate::llm::path::Called;
+use crate::llm::schema::{self, Asked, BoundField};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 fn reader(schema: &str) -> RequestReader {
-    RequestReader::new(Called { schema: schema::named(schema).unwrap(), model: None, streams: None }, None)
+    called(schema, None)
+}
+
+/// With the model that the path names.
+fn called(schema: &str, model: Option<&str>) -> RequestReader {
+    let (schema, model) = (schema::named(schema).unwrap(), model.map(str::to_owned));
+    RequestReader::new(Called { schema, model, streams: None }, None)
 }
 
 fn read(body: &str) -> Result<Request, Invalid> {
@@ -254,8 +261,7 @@ fn blanks_before_the_object_are_no_way_around_the_bound() {
 fn a_bound_that_is_no_count_means_what_the_api_means() {
     let own = Tokens(77);
     let sent = |schema: &str, body: &str| {
-        let mut reader = reader(schema);
-        reader.called.model = body.contains("generationConfig").then(|| "m".to_owned());
+        let mut reader = called(schema, body.contains("generationConfig").then_some("m"));
         reader.feed(body.as_bytes());
         let request = reader.finish(body.len() as u64).map_err(|invalid| invalid.to_string())?;
         let edits = request.edits(None, request.bound().is_none().then_some((BoundField::MaxTokens, own)), false);
@@ -338,8 +344,7 @@ fn a_bound_that_is_no_count_means_what_the_api_means() {
 #[test]
 fn what_is_written_into_a_cache_is_read_from_the_request() {
     let writes = |schema: &str, model: &str, body: &str| {
-        let mut reader = reader(schema);
-        reader.called.model = Some("m".to_owned());
+        let mut reader = called(schema, Some("m"));
         // Keys that come in parts are read as well.
         body.as_bytes().chunks(3).for_each(|part| reader.feed(part));
         reader.finish(body.len() as u64).unwrap_or_else(|invalid| panic!("{body}: {invalid}")).writes(model)

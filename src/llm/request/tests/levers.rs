@@ -1,6 +1,7 @@
 //! What the ruler over the SDKs' parameters has found: each lever is counted, or refused by its name.
 
 use super::super::*;
+use crate::llm::path::Called;
 use crate::llm::schema;
 
 fn read(name: &str, body: &str) -> Result<Request, Invalid> {

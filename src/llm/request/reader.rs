@@ -1,0 +1,203 @@
+//! A request read as its bytes come.
+
+use super::characters::Characters;
+use super::fields::Fields;
+use super::value::NAME;
+use super::{BY_ROLE, Behind, Cut, Invalid, Request};
+use crate::json::{Container, Scanner};
+use crate::kept::Id;
+use crate::llm::form::FormReader;
+use crate::llm::path::Called;
+use crate::llm::schema::{Asked, CACHING};
+use crate::name;
+
+/// Reads a request as its bytes come.
+pub struct RequestReader {
+    called: Called,
+    source: Source,
+    before: Before,
+    inside: u64,
+    fields: Fields,
+}
+
+#[expect(clippy::large_enum_variant, reason = "forms are rare, and the reader is boxed as a whole")]
+enum Source {
+    Json(Scanner<Asked>),
+    /// Of a text that may be sold by the character.
+    Spoken(Box<Spoken>),
+    Form(FormReader),
+}
+
+struct Spoken {
+    scanner: Scanner<Asked>,
+    characters: Characters,
+}
+
+/// What of the body's beginning has come: edits go behind the bracket.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Before {
+    Bracket,
+    FirstKey,
+    Known { empty: bool },
+}
+
+impl RequestReader {
+    /// A form is read as one where the API takes any; everything else is read as JSON.
+    pub fn new(called: Called, content_type: Option<&[u8]>) -> Self {
+        let form = content_type.filter(|_| called.schema.takes_forms).and_then(FormReader::new);
+        let scanner = || Scanner::new(called.schema.request).in_any_case().anywhere(&CACHING);
+        let source = match form {
+            Some(form) => Source::Form(form),
+            None if called.schema.takes_forms => {
+                Source::Spoken(Box::new(Spoken { scanner: scanner(), characters: Characters::of("input") }))
+            }
+            None => Source::Json(scanner()),
+        };
+        Self { called, source, before: Before::Bracket, inside: 0, fields: Fields::NONE }
+    }
+
+    pub const fn is_of_a_form(&self) -> bool {
+        matches!(self.source, Source::Form(_))
+    }
+
+    /// Feeds the next bytes of the body. A fault is reported at the end, once; until then nothing more is read.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        if self.fields.fault.is_some() {
+            return;
+        }
+        let (fields, schema) = (&mut self.fields, self.called.schema);
+        let scanner = match &mut self.source {
+            Source::Json(scanner) => scanner,
+            Source::Spoken(spoken) => {
+                spoken.characters.feed(bytes);
+                &mut spoken.scanner
+            }
+            Source::Form(form) => return form.feed(bytes, &mut |piece| fields.piece(schema, piece)),
+        };
+        if let Err(malformed) = scanner.feed(bytes, &mut |hit| fields.hit(schema, &hit)) {
+            fields.fault.get_or_insert(Invalid::Json(malformed));
+        }
+        let begins = scanner.offset().saturating_sub(bytes.len() as u64);
+        fields.cut.iter_mut().for_each(|cut| cut.look_behind(begins, bytes));
+        self.beginning(bytes);
+    }
+
+    fn beginning(&mut self, mut bytes: &[u8]) {
+        while !matches!(self.before, Before::Known { .. }) {
+            let blank = bytes.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+            let Some((first, rest)) = bytes.get(blank..).and_then(<[u8]>::split_first) else {
+                if self.before == Before::Bracket {
+                    self.inside = self.inside.saturating_add(blank as u64);
+                }
+                return;
+            };
+            if self.before == Before::Bracket {
+                self.inside = self.inside.saturating_add(blank as u64).saturating_add(1);
+                self.before = Before::FirstKey;
+            } else {
+                self.before = Before::Known { empty: *first == b'}' };
+            }
+            bytes = rest;
+        }
+    }
+
+    /// What a request refers to that a provider has kept, where it is not for an answer.
+    pub fn references(mut self) -> Result<Vec<(&'static str, Id)>, Invalid> {
+        self.end().map(|()| self.fields.refers)
+    }
+
+    fn end(&mut self) -> Result<(), Invalid> {
+        let (fields, schema) = (&mut self.fields, self.called.schema);
+        let mut finish = |scanner: &mut Scanner<Asked>| match scanner.finish(&mut |hit| fields.hit(schema, &hit)) {
+            Err(malformed) => Err(Invalid::Json(malformed)),
+            Ok(()) if scanner.root_container() != Some(Container::Object) => Err(Invalid::NotAnObject),
+            Ok(()) => Ok(()),
+        };
+        let ended = match &mut self.source {
+            Source::Json(scanner) => finish(scanner),
+            Source::Spoken(spoken) => finish(&mut spoken.scanner),
+            Source::Form(form) => form.finish().map_err(Invalid::Form),
+        };
+        self.fields.fault.take().map_or(ended, Err)
+    }
+
+    /// The request, once its last byte has come; `body_bytes` is its length as received.
+    pub fn finish(mut self, body_bytes: u64) -> Result<Request, Invalid> {
+        self.end()?;
+        let schema = self.called.schema;
+        let Self { inside, before, fields, called, source } = self;
+        let is_form = matches!(source, Source::Form(_));
+        let sound_bytes = fields.sound_bytes(schema, is_form);
+        let characters = if let Source::Spoken(spoken) = source { Some(spoken.characters) } else { None };
+        let (sizes, mut hidden) = fields.brings(body_bytes);
+        hidden.unsure |= schema.may_hide_input();
+        let model_in_path = called.model.is_some();
+        let (model, model_place) = match (called.model, fields.model) {
+            (Some(model), _) if !name::is_name(&model) => {
+                return Err(Invalid::Wrong { field: "model", expected: NAME });
+            }
+            (Some(model), _) => (model, None),
+            (None, Some((model, place))) => (model, (!is_form).then_some(place)),
+            (None, None) if schema.own => (BY_ROLE.to_owned(), None),
+            (None, None) if fields.stored_prompt => return Err(Invalid::ModelOfPrompt),
+            (None, None) => return Err(Invalid::Missing("model")),
+        };
+        if let Some(needed) = schema.needs
+            && !fields.needed
+        {
+            return Err(if fields.misplaced { Invalid::Elsewhere } else { Invalid::Missing(needed) });
+        }
+        Ok(Request {
+            schema,
+            model,
+            stream: called.streams.or(fields.stream).unwrap_or(schema.streams),
+            choices: fields.choices.unwrap_or(1).saturating_mul(fields.prompts.max(1)).saturating_mul(fields.frames),
+            rates: fields.rates,
+            unknown: fields.unknown,
+            hosted: fields.tools.hosted,
+            all_calls: fields.tools.all_calls,
+            tool_models: fields.tools.models,
+            sizes,
+            hidden,
+            documents: fields.documents,
+            pictures: fields.pictures,
+            characters: characters.and_then(|counter| counter.counted(fields.characters)).unwrap_or(fields.characters),
+            sound_bytes,
+            inside,
+            empty: before == Before::Known { empty: true },
+            model_place,
+            bounds: fields.bounds,
+            nest: fields.nest,
+            include_usage: fields.include_usage,
+            tools: fields.tools.any,
+            store: fields.store.and_then(|(store, _)| store),
+            store_place: fields.store.map(|(_, place)| place),
+            background: fields.background,
+            speaks: fields.speaks,
+            refers: fields.refers,
+            flags: fields.flags,
+            keep_nothing: false,
+            role: fields.role,
+            sensitivity: fields.sensitivity,
+            cut: fields.cut,
+            caches: fields.caches,
+            caches_long: fields.caches_long,
+            model_in_path,
+        })
+    }
+}
+
+impl Cut {
+    /// Looks for what follows it, in bytes of the body that begin at `begins`.
+    fn look_behind(&mut self, begins: u64, bytes: &[u8]) {
+        let from = self.to.saturating_sub(begins);
+        let rest = usize::try_from(from).ok().and_then(|from| bytes.get(from..)).unwrap_or_default();
+        let Some(at) =
+            rest.iter().position(|byte| !byte.is_ascii_whitespace()).filter(|_| self.behind == Behind::Unknown)
+        else {
+            return;
+        };
+        let next = begins.saturating_add(from).saturating_add(at as u64).saturating_add(1);
+        self.behind = if rest.get(at) == Some(&b',') { Behind::Comma(next) } else { Behind::Bracket };
+    }
+}
