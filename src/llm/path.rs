@@ -128,6 +128,10 @@ pub fn called(routes: &[Route], method: &[u8], path: &[u8]) -> Option<Called> {
     let path = without_query(path);
     let segments = segments(&path);
     let (route, model) = routes.iter().find_map(|route| Some((route, route.pattern.matches(&segments)?)))?;
+    // Vertex counts a prompt's tokens, for nothing, under a name in a model's place: see `FREE`.
+    if !model.is_empty() && segments.ends_with(&[b"publishers", b"anthropic", b"models", b"count-tokens:rawPredict"]) {
+        return None;
+    }
     let model = (!model.is_empty()).then(|| String::from_utf8_lossy(&model).into_owned());
     Some(Called { schema: route.schema?, model, streams: route.streams })
 }
@@ -326,6 +330,17 @@ mod tests {
         );
         assert_eq!(rebase("/model/a/converse", renamed).unwrap(), "/model/vendor%2fb/converse");
         assert_eq!(rebase("/model/%61/converse", renamed), None, "spelt so that it can't be found");
+    }
+
+    #[test]
+    fn what_counts_a_prompt_is_no_model_wherever_it_stands() {
+        let path = |model: &str| format!("/v1/projects/p/locations/l/publishers/anthropic/models/{model}");
+        assert_eq!(schema(&path("count-tokens:rawPredict")), None);
+        let free = free(&free_routes(), &built_in(), b"POST", path("count-tokens:rawPredict").as_bytes());
+        assert_eq!(free.map(|free| free.what), Some(Free::Counts));
+        for model in ["count-tokens:streamRawPredict", "claude:rawPredict"] {
+            assert_eq!(schema(&path(model)), Some("anthropic_messages"), "{model}");
+        }
     }
 
     #[test]
