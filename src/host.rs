@@ -17,6 +17,7 @@ pub mod filter_state;
 pub mod http;
 pub mod kept;
 pub mod lines;
+mod memory;
 mod pairs;
 mod properties;
 mod shared_data;

@@ -5,9 +5,9 @@
 
 #![expect(unsafe_code, reason = "host calls")]
 
+use super::memory::handed_over;
 use crate::headers::Headers;
 use proxy_wasm::types::{MapType, Status};
-use std::ptr::null_mut;
 
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
@@ -17,15 +17,9 @@ unsafe extern "C" {
 
 /// All at once: one call instead of one a header, and repeated headers are seen. None where Envoy has none to show.
 pub fn headers(map: MapType) -> Headers {
-    let (mut data, mut size) = (null_mut(), 0);
-    // SAFETY: both pointers are to locals. What the host stores was allocated by the SDK's `proxy_on_memory_allocate`, as a
-    // vector of exactly this size, and is handed over for good.
-    unsafe {
-        match proxy_get_header_map_pairs(map, &raw mut data, &raw mut size) {
-            Status::Ok if !data.is_null() => Headers::new(Vec::from_raw_parts(data, size, size)),
-            _ => Headers::default(),
-        }
-    }
+    // SAFETY: the host writes to the two places alone, which outlive the call.
+    handed_over(|data, size| unsafe { proxy_get_header_map_pairs(map, data, size) })
+        .map_or_else(Headers::default, Headers::new)
 }
 
 /// In the place of all that are there, as they are written.

@@ -4,8 +4,8 @@
 
 #![expect(unsafe_code, reason = "host calls")]
 
+use super::memory::handed_over;
 use proxy_wasm::types::Status;
-use std::ptr::null_mut;
 
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
@@ -15,15 +15,8 @@ unsafe extern "C" {
 
 /// None where the stream has none.
 pub(super) fn property(path: &'static str) -> Option<Vec<u8>> {
-    let (mut data, mut size) = (null_mut(), 0);
-    // SAFETY: the path outlives the call, and both pointers are to locals. What the host stores was allocated by the SDK's
-    // `proxy_on_memory_allocate`, as a vector of exactly this size, and is handed over for good.
-    unsafe {
-        match proxy_get_property(path.as_ptr(), path.len(), &raw mut data, &raw mut size) {
-            Status::Ok if !data.is_null() => Some(Vec::from_raw_parts(data, size, size)),
-            _ => None,
-        }
-    }
+    // SAFETY: the path outlives the call, and the host writes to the two places alone.
+    handed_over(|data, size| unsafe { proxy_get_property(path.as_ptr(), path.len(), data, size) })
 }
 
 pub(super) fn set_property(path: &'static str, value: &str) -> Result<(), Status> {

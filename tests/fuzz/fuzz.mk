@@ -8,7 +8,7 @@ fuzz: fuzz-build ## Every parser against its promises, ten minutes each (FUZZ_SE
 	@broken=; for target in $(FUZZ_TARGETS); do $(call fuzz_one,$$target,$(FUZZ)/corpus/$$target,$(FUZZ_SECONDS),0); done; [ -z "$$broken" ]
 
 .PHONY: fuzz-short
-fuzz-short: fuzz-build ## The same from the seeds alone, five seconds each, along the same way each time
+fuzz-short: fuzz-build ## The same from the seeds alone, five seconds each, from the same beginning each time
 	@rm -rf $(FUZZ)/short
 	@broken=; for target in $(FUZZ_TARGETS); do $(call fuzz_one,$$target,$(FUZZ)/short/$$target,5,1); done; [ -z "$$broken" ]
 
@@ -25,7 +25,8 @@ FUZZ_FLAGS := -Cpasses=sancov-module $(addprefix -Cllvm-args=, \
 	-sanitizer-coverage-trace-compares -simplifycfg-branch-fold-threshold=0)
 fuzz_cargo = env RUSTFLAGS="$(FUZZ_FLAGS)" CARGO_TARGET_DIR=$(FUZZ)/build cargo
 fuzz_arguments = $(LOCKED) --release --manifest-path tests/fuzz/Cargo.toml --target "$$(rustc --print host-tuple)"
-# $(1) target, $(2) where the inputs go that found something new, $(3) seconds, $(4) where chance begins (0: anywhere). What broke a promise stays in findings.
+# $(1) target, $(2) where the inputs go that found something new, $(3) seconds, $(4) the seed of chance (0: another each time).
+# What broke a promise stays in findings.
 fuzz_one = mkdir -p $(2) $(FUZZ)/findings/$(1); log=$(FUZZ)/$(1).log; \
 	if $(FUZZ)/bin/$(1) -max_total_time=$(3) -seed=$(4) -max_len=32768 -timeout=10 -dict=$(FUZZ)/seeds/words.dict \
 		-artifact_prefix=$(FUZZ)/findings/$(1)/ -print_final_stats=1 $(2) $(FUZZ)/seeds/$(1) >$$log 2>&1; then \

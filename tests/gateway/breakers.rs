@@ -131,18 +131,21 @@ async fn a_provider_that_fails_everybody_is_ejected_after_five_failures() {
         for tenant in tenants {
             assert_eq!(house.of(tenant, &hello()).await.header("x-ai-provider"), Some("openai"));
         }
+        // Workers tell each other once in a second whom they served.
+        house.gateway.polls(2).await;
         house.openai.behave("status=500");
+        // Of each tenant one request that was served and one failure that tells them apart, and five that count; and one more each, for
+        // a worker that is late to say whom it served. Beyond that none is asked, however late Envoy's main thread hears of the fifth.
+        let most = 3 * tenants.len() + 5;
         let fail = async || {
             for tenant in tenants {
-                assert_eq!(house.of(tenant, &hello()).await.header("x-ai-provider"), Some("openrouter"));
+                if house.openai.ledger().requests.len() < most {
+                    assert_eq!(house.of(tenant, &hello()).await.header("x-ai-provider"), Some("openrouter"));
+                }
             }
             house.ejections("openai").await
         };
         eventually("an open breaker", fail, |ejections| *ejections == 1).await;
-        // Of each tenant one request that was served, one failure that tells them apart, and one that was asked while Envoy's main
-        // thread had yet to hear of the fifth.
-        let asked = house.openai.ledger().requests.len();
-        assert!(asked <= 3 * tenants.len() + 5, "{asked} requests");
     }
 }
 

@@ -7,7 +7,6 @@ mod refused;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use refused::Refused;
 use serde_json::{Value, json};
@@ -33,7 +32,7 @@ struct Listener {
     file: PathBuf,
     /// Before and behind the configuration.
     around: [String; 2],
-    asked: AtomicUsize,
+    asked: u32,
 }
 
 impl Listener {
@@ -44,13 +43,14 @@ impl Listener {
         let text = fs::read_to_string(&file).unwrap();
         let (before, rest) = text.split_once("configuration:\n").unwrap();
         let behind = rest.lines().skip(2).fold(String::new(), |text, line| text + line + "\n");
-        Self { gateway, file, around: [before.to_owned(), behind], asked: AtomicUsize::new(0) }
+        Self { gateway, file, around: [before.to_owned(), behind], asked: 0 }
     }
 
     /// What Envoy logs of this configuration, if it refuses it. Each is asked under a name of its own, by which log
-    /// and dump tell what became of it: counts of updates are not enough, since Envoy may read one file twice.
-    async fn logged(&self, kind: &str, value: &str) -> Option<String> {
-        let name = format!("asked_{}", self.asked.fetch_add(1, Ordering::Relaxed));
+    /// and dump tell what became of it: counts of updates don't say which file was meant.
+    async fn logged(&mut self, kind: &str, value: &str) -> Option<String> {
+        self.asked += 1;
+        let name = format!("asked_{}", self.asked);
         let [head, tail] = &self.around;
         let any = format!(r#"{{"@type": type.googleapis.com/google.protobuf.{kind}, value: {value}}}"#);
         let text =
@@ -84,7 +84,7 @@ impl Listener {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_checker_says_is_what_envoy_logs() {
-    let listener = Listener::start().await;
+    let mut listener = Listener::start().await;
     for Refused { json, says, .. } in refused::all() {
         let json = json.replace('\n', " ");
         let logged = listener.logged("Struct", &json).await;

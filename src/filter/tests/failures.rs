@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::fake_host::Call;
+use crate::host::{attributes, filter_state};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, MapType, MetricType, Status};
 use std::panic::catch_unwind;
@@ -32,8 +33,8 @@ fn make(call: Call) {
         Call::ReplaceHeader => drop(hostcalls::set_map_value(headers, "name", Some("value"))),
         Call::RemoveHeader => drop(hostcalls::remove_map_value(headers, "name")),
         Call::SetHeaderPairs => drop(hostcalls::set_map(headers, vec![("name", "value")])),
-        Call::GetProperty => drop(hostcalls::get_property(vec!["name"])),
-        Call::SetProperty => drop(hostcalls::set_property(vec!["name"], Some(b"value"))),
+        Call::GetProperty => drop(attributes::cluster()),
+        Call::SetProperty => filter_state::set_plan("value"),
         Call::GetSharedData => drop(hostcalls::get_shared_data("key")),
         Call::SetSharedData => drop(hostcalls::set_shared_data("key", Some(b"value"), Some(1))),
         Call::DefineMetric => drop(hostcalls::define_metric(MetricType::Counter, "name")),
@@ -44,11 +45,11 @@ fn make(call: Call) {
     }
 }
 
-/// What SDK 0.2.5 tells its caller of. On every other status it panics by itself, `hostcalls` and trait getters alike.
+/// What SDK 0.2.5 tells its caller of, and all of it where the call is made without the SDK. On every other status it panics by itself, `hostcalls` and trait getters alike.
 const fn said(call: Call) -> &'static [Status] {
     match call {
         Call::GetBuffer | Call::HeaderValue | Call::GetSharedData | Call::RecordMetric => &[Status::NotFound],
-        Call::GetProperty => &[Status::NotFound, Status::SerializationFailure, Status::InternalFailure],
+        Call::GetProperty | Call::SetProperty => &STATUSES,
         Call::SetSharedData => &[Status::CasMismatch],
         Call::IncrementMetric => &[Status::NotFound, Status::BadArgument],
         Call::AskCluster => &[Status::BadArgument, Status::InternalFailure],

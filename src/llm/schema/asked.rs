@@ -1,8 +1,7 @@
-//! What a field of a request is to the gateway.
+//! What a field of a request says to the gateway.
 
 use super::Medium;
 
-/// What a field of a request says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
     Model,

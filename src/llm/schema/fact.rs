@@ -2,7 +2,6 @@
 
 use crate::llm::usage::Count;
 
-/// What a field of an answer tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fact {
     Model,
