@@ -20,15 +20,15 @@ time.sleep = naps.append
 
 
 @contextlib.contextmanager
-def slept_in_earnest(least):
-    """It takes as long as this at least, in seconds of the clock. How often it slept, who counts what was sent says."""
-    time.sleep, started = sleep, time.monotonic()
+def slept_in_earnest(until):
+    """It does not end before this, by `time.monotonic`. How often it slept, who counts what was sent says."""
+    time.sleep = sleep
     try:
         yield
     finally:
         time.sleep = naps.append
-    took = time.monotonic() - started
-    assert least <= took, took
+    ended = time.monotonic()
+    assert until <= ended, until - ended
 
 
 def used(headers, **counts):
