@@ -178,6 +178,9 @@ fn faults(case: &Case, record: &Record) -> Vec<String> {
         check("usage", format!("{:?}", usage(record)), format!("{:?}", expect.usage));
         check("cost", record.bill.cost.0.to_string(), expect.cost_nanousd.unwrap_or(0).to_string());
     }
+    if expect.source == "estimated" && !input_is_likely(case, record) {
+        check("input", record.bill.usage.input_tokens.0.to_string(), "what the request says".to_owned());
+    }
     if let Some([least, most]) = expect.output_between {
         let output = record.bill.usage.output_tokens.0;
         check(
@@ -196,6 +199,26 @@ fn faults(case: &Case, record: &Record) -> Vec<String> {
     let theirs = record.bill.provider_cost.map(|cost| cost.0);
     check("provider's cost", format!("{theirs:?}"), format!("{:?}", expect.provider_cost_nanousd));
     faults
+}
+
+/// Whether the input is what this request may come to, or what the answer tells: from a token for twelve bytes of what it says
+/// to one for each byte of it. Of pictures and files, which are not text, nothing is said here.
+fn input_is_likely(case: &Case, record: &Record) -> bool {
+    fn text(value: &Value) -> u64 {
+        match value {
+            Value::String(text) => text.len() as u64,
+            Value::Array(items) => items.iter().map(text).sum(),
+            Value::Object(fields) => fields.values().map(text).sum(),
+            _ => 0,
+        }
+    }
+    let whole = case.request.to_string();
+    let input = record.bill.usage.input_tokens.0;
+    let holds_more = ["\"data\"", "image", "audio", "\"file"].iter().any(|word| whole.contains(word));
+    // Bedrock's frames hold the model's own words in base64.
+    let holds_more = holds_more || case.name.starts_with("bedrock_invoke");
+    let is_told = String::from_utf8_lossy(&case.bytes()).contains(&input.to_string());
+    holds_more || is_told || (input >= text(&case.request) / 12 && input <= whole.len() as u64)
 }
 
 /// One of a kind is shown for each case: the next byte mostly has the same.
@@ -262,6 +285,15 @@ fn a_case_cut_anywhere_is_never_free_after_output_nor_more_than_its_whole() {
                 faults.push(format!("{}: cut at {cut}: output is forgotten", case.name));
             }
             shown = shown.max(record.bill.usage.output_tokens);
+            // Of those that tell nothing. Until eight have come, snapshots are summed, and a line of NDJSON
+            // counts by its bytes until it is over.
+            let (output, in_pieces) = (record.bill.usage.output_tokens.0, !case.answer.ends_with(".json"));
+            let most =
+                case.expect.output_between.filter(|[least, most]| in_pieces && least < most).map(|[_, most]| most);
+            if most.is_some_and(|most| output > 2 * most + 32) {
+                faults
+                    .push(format!("{}: cut at {cut}: {output} of output, far more than the whole may have", case.name));
+            }
             let reported = record.bill.usage_source == UsageSource::Reported;
             if reported && !corrected && record.bill.usage.total_tokens > whole.bill.usage.total_tokens {
                 faults.push(format!("{}: cut at {cut}: more than the whole", case.name));

@@ -494,3 +494,43 @@ fn a_bound_of_nothing_is_believed_of_whom_it_is_documented() {
     assert_eq!(reserved("claude-sonnet-4-5"), Tokens(0));
     assert_eq!(reserved("qwen3-local"), Tokens(4_096));
 }
+
+/// tts-1 is sold by the character and says no usage; its sound is not a model's output. Who leaves has bought all of it.
+#[test]
+fn speech_costs_what_its_characters_do_however_it_ends() {
+    const GONE: u64 = 1 << 14;
+    let policy = Policy::read(
+        br#"{"tenants": {"acme": {"unlimited": ["request_usd"]}}, "prices": [
+            {"model": "tts-1", "input_usd_per_1m_tokens": "0", "output_usd_per_1m_tokens": "0", "character_usd": "0.000015"}]}"#,
+    )
+    .unwrap();
+    let spoken = |text: &str, flags: u64, ends: bool| {
+        let headers = called("POST", "/v1/audio/speech", &[("x-tenant-id", "acme")]);
+        let Opening::Read(mut exchange) = Exchange::open(&policy, &headers, NOON) else { panic!("was not read") };
+        let body = format!(r#"{{"model":"tts-1","voice":"alloy","input":"{text}"}}"#);
+        assert_eq!(exchange.body(&policy, body.as_bytes()), None);
+        let demand = exchange.end_of_request(&policy, around(None)).unwrap().unwrap();
+        let decision = Cell::default().admit(policy.rules(demand.tenant).unwrap(), &demand.ask, NOON);
+        let step = exchange.decided(&policy, demand, Ok(decision), NOON);
+        assert!(matches!(step, Step::Forward(_)), "{step:?}");
+        answer(&policy, &mut exchange, 200, "audio/mpeg", &"\u{1}sound".repeat(500));
+        if ends {
+            exchange.answer_body(b"", true, || NOON);
+        }
+        let ending = Ending { status: 200, flags, sent: true, attempts: 1, ..Ending::default() };
+        let record = exchange.close(&policy, &ending, NOON).record;
+        (record.bill.cost, record.reserved)
+    };
+    let price = NanoUsd(60_000_000);
+    for (what, text) in [
+        ("ASCII", "a".repeat(4_000)),
+        ("two bytes each", "ä".repeat(4_000)),
+        ("three bytes each", "語".repeat(4_000)),
+        ("four bytes each", "🦀".repeat(4_000)),
+        ("escaped", "\\u00e4".repeat(4_000)),
+        ("escaped in halves", "\\ud83e\\udd80".repeat(4_000)),
+    ] {
+        assert_eq!(spoken(&text, 0, true), (price, price), "{what}");
+        assert_eq!(spoken(&text, GONE, false), (price, price), "{what}, and the client left");
+    }
+}

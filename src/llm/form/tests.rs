@@ -95,6 +95,49 @@ fn what_servers_read_in_two_ways_is_refused() {
     );
 }
 
+/// All of it is right by RFC 7578 and RFC 2046, and is how clients write it that are in use.
+#[test]
+fn each_clients_own_form_passes() {
+    for (client, model, file) in [
+        (
+            ".NET",
+            "Content-Type: text/plain; charset=utf-8\r\nContent-Disposition: form-data; name=model",
+            "Content-Type: audio/mpeg\r\nContent-Disposition: form-data; name=file; filename=call.mp3; filename*=utf-8''call.mp3",
+        ),
+        (
+            ".NET, a name of other letters",
+            "Content-Disposition: form-data; name=model",
+            "Content-Disposition: form-data; name=file; filename=\"=?utf-8?B?w6QubXAz?=\"; filename*=utf-8''%C3%A4.mp3",
+        ),
+        (
+            "OkHttp",
+            "Content-Disposition: form-data; name=\"model\"\r\nContent-Length: 9",
+            "Content-Disposition: form-data; name=\"file\"; filename=\"a.mp3\"\r\nContent-Type: audio/mpeg\r\nContent-Length: 1",
+        ),
+        (
+            "Apache HttpClient",
+            "Content-Disposition: form-data; name=\"model\"\r\nContent-Type: text/plain; charset=ISO-8859-1\r\nContent-Transfer-Encoding: 8bit",
+            "Content-Disposition: form-data; name=\"file\"; filename=\"a.mp3\"\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: binary",
+        ),
+        (
+            "curl",
+            "Content-Disposition: form-data; name=\"model\"",
+            "Content-Disposition: form-data; name=\"file\"; filename=\"a, b; name=c.mp3\"\r\nContent-Type: audio/mpeg",
+        ),
+        (
+            "a browser",
+            "Content-Disposition: form-data; name=\"model\"",
+            "Content-Disposition: form-data; name=\"file\"; filename=\"blob\"\r\nContent-Type: audio/webm;codecs=opus",
+        ),
+    ] {
+        let form = format!("--b-1\r\n{model}\r\n\r\nwhisper-1\r\n--b-1\r\n{file}\r\n\r\nx\r\n--b-1--\r\n");
+        for content_type in ["multipart/form-data; boundary=b-1", "multipart/form-data; boundary=\"b-1\""] {
+            let wanted = vec!["Field(Model, Some(\"whisper-1\"))".to_owned(), "File(1)".to_owned()];
+            assert_eq!(read(content_type, &[form.as_bytes()]), (wanted, Ok(())), "{client}");
+        }
+    }
+}
+
 #[test]
 fn only_a_form_is_a_form() {
     for content_type in [

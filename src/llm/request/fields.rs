@@ -108,7 +108,9 @@ impl Fields {
         match hit.key {
             Asked::Model => {
                 once("model", hit, self.model.is_some())?;
-                self.model = Some((name("model", hit)?, place));
+                // An empty one is as good as none where the path names it: SDKs that must send the field write it so.
+                let is_empty = matches!(hit.found, Found::Null | Found::Text { text: "", cut: false });
+                self.model = Some((if is_empty { String::new() } else { name("model", hit)? }, place));
                 if schema.own {
                     self.cut(hit, None);
                 }

@@ -137,9 +137,10 @@ impl RequestReader {
                 return Err(Invalid::Wrong { field: "model", expected: NAME });
             }
             (Some(model), _) => (model, None),
-            (None, Some((model, place))) => (model, (!is_form).then_some(place)),
+            (None, Some((model, place))) if !model.is_empty() => (model, (!is_form).then_some(place)),
+            (None, _) if fields.stored_prompt => return Err(Invalid::ModelOfPrompt),
+            (None, Some(_)) => return Err(Invalid::Wrong { field: "model", expected: NAME }),
             (None, None) if schema.own => (BY_ROLE.to_owned(), None),
-            (None, None) if fields.stored_prompt => return Err(Invalid::ModelOfPrompt),
             (None, None) => return Err(Invalid::Missing("model")),
         };
         if let Some(needed) = schema.needs

@@ -132,6 +132,51 @@ fn a_name_with_a_control_character_is_none() {
     refused(read(r#"{"model":"a\ud800","messages":[]}"#), "half a letter");
 }
 
+/// SDKs must send `model`, so where Azure's path names the deployment people leave it empty: in a form, in JSON, in all APIs.
+#[test]
+fn an_empty_model_is_none_where_the_path_names_it() {
+    let file = "--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\nx\r\n--b--\r\n";
+    let field = |model: &str| format!("--b\r\ncontent-disposition: form-data; name=\"model\"\r\n\r\n{model}\r\n");
+    let by_form = |path: &str, fields: &[&str]| {
+        let called = crate::llm::path::called(&crate::llm::path::built_in(), b"POST", path.as_bytes()).unwrap();
+        let body = fields.iter().map(|model| field(model)).collect::<String>() + file;
+        let mut reader = RequestReader::new(called, Some(b"multipart/form-data; boundary=b"));
+        reader.feed(body.as_bytes());
+        reader.finish(body.len() as u64).map(|request| request.model).map_err(|invalid| invalid.to_string())
+    };
+    for task in ["audio/transcriptions", "audio/translations", "images/edits"] {
+        let (of_path, plain) = (format!("/openai/deployments/m/{task}?api-version=1"), format!("/v1/{task}"));
+        assert_eq!(by_form(&of_path, &[""]), Ok("m".to_owned()), "{task}");
+        assert_eq!(by_form(&of_path, &[]), Ok("m".to_owned()), "{task}");
+        assert!(by_form(&of_path, &["", "dear"]).unwrap_err().contains("`model`"), "{task}");
+        assert!(by_form(&plain, &["", "dear"]).unwrap_err().contains("`model`"), "{task}");
+        assert!(by_form(&plain, &[""]).unwrap_err().contains("the field `model` must be a string"), "{task}");
+        assert!(by_form(&plain, &[]).unwrap_err().contains("the field `model` is missing"), "{task}");
+    }
+    for (path, rest) in [
+        ("chat/completions", r#""messages":[]"#),
+        ("completions", r#""prompt":"a""#),
+        ("embeddings", r#""input":"a""#),
+        ("images/generations", r#""prompt":"a""#),
+        ("audio/speech", r#""input":"a""#),
+    ] {
+        for model in [r#""""#, "null"] {
+            let body = format!(r#"{{"model":{model},{rest}}}"#);
+            let named = |path: &str| {
+                let mut reader = RequestReader::new(
+                    crate::llm::path::called(&crate::llm::path::built_in(), b"POST", path.as_bytes()).unwrap(),
+                    None,
+                );
+                reader.feed(body.as_bytes());
+                reader.finish(body.len() as u64).map(|request| request.model).map_err(|invalid| invalid.to_string())
+            };
+            assert_eq!(named(&format!("/openai/deployments/m/{path}")), Ok("m".to_owned()), "{path}: {body}");
+            let refused = named(&format!("/v1/{path}")).unwrap_err();
+            assert!(refused.contains("the field `model` must be a string"), "{path}: {refused}");
+        }
+    }
+}
+
 /// A server whose texts end at a NUL reads `model` twice.
 #[test]
 fn a_field_that_ends_at_a_nul_is_refused() {

@@ -22,7 +22,8 @@ impl Fields {
             form::Piece::Field(field, value) => (field, value),
         };
         let fault = match field {
-            (form::Name::Model, Some(model)) if self.model.is_none() && name::is_name(model) => {
+            // Empty as in JSON: the path may name it.
+            (form::Name::Model, Some(model)) if self.model.is_none() && (model.is_empty() || name::is_name(model)) => {
                 self.model = Some((model.to_owned(), nowhere));
                 return;
             }
