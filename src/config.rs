@@ -33,7 +33,7 @@ pub use forward::Forward;
 pub use named::Named;
 pub use path::LineColumn;
 pub use prices::{Above, Price, ServiceTier, Unpriced, UnpricedPolicy};
-pub use providers::{ApiPath, Key, Model, Provider, ReportedCost, Served};
+pub use providers::{AnsweredModel, ApiPath, Key, Model, Provider, ReportedCost, Served};
 pub use rated::WrittenRates;
 pub use replicas::{Replicas, WithoutService};
 pub use scalar::{Budget, Date, HeaderName, Limit, Name, Usd, UsdPer1m};

@@ -20,8 +20,8 @@ use std::rc::Rc;
 use hashbrown::{HashMap, HashSet};
 
 use crate::attempt;
+pub use crate::config::{AnsweredModel, ConfigError, OnContention, ReportedCost};
 use crate::config::{Config, Upstream, structure};
-pub use crate::config::{ConfigError, OnContention, ReportedCost};
 use crate::forward::Allowed;
 use crate::kept::StoredResponses;
 use crate::limit::Rules;
@@ -154,6 +154,7 @@ pub struct ProviderPolicy {
     /// Whether a stream may be asked for its usage.
     pub stream_usage_option: bool,
     pub reported_cost: ReportedCost,
+    pub answered_model: AnsweredModel,
     pub reach: Reach,
     /// What stands in the place of `/v1`.
     pub base_path: String,

@@ -7,7 +7,7 @@ pub mod tariff;
 
 use std::rc::Rc;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::llm::schema::BoundField;
 use crate::name::Pattern;
@@ -65,6 +65,8 @@ pub struct PriceTable {
     prefixes: HashMap<Box<str>, Vec<PriceIx>>,
     /// The distinct lengths of the prefixes, longest first: each costs a lookup one hash, however many prefixes there are.
     prefix_lengths: Vec<usize>,
+    /// What stands before a name's first slash: of a provider that is not among them, no price is its own.
+    labels: HashSet<Box<str>>,
     unpriced: Unpriced,
 }
 
@@ -99,6 +101,9 @@ impl PriceTable {
         {
             self.prefix_lengths.insert(at, name.len());
         }
+        if let Some((label, _)) = name.split_once('/') {
+            self.labels.insert(label.into());
+        }
         self.prices.push(price);
         Ok(ix)
     }
@@ -128,9 +133,23 @@ impl PriceTable {
         })
     }
 
+    /// The price of the model that an answer names, if it is another than was asked. A name that goes on where the asked one ends
+    /// (`-2024-07-18`) is another only where the table says more of it than of the asked one.
+    pub fn of_answered(&self, provider: Option<&str>, asked: &str, answered: &str, now: UnixNanos) -> Option<&Price> {
+        if answered == asked || answered.is_empty() {
+            return None;
+        }
+        let Quote::Priced { price } = self.quote(provider, answered, now) else { return None };
+        let own = price.model.as_str();
+        let own = provider.and_then(|provider| own.strip_prefix(provider)?.strip_prefix('/')).unwrap_or(own);
+        let says_more = own.trim_end_matches('*').len() > asked.len();
+        (!answered.starts_with(asked) || says_more).then_some(price)
+    }
+
     /// The price of `model`, after the policy for models without one: the provider's own before that of the name alone.
     pub fn quote(&self, provider: Option<&str>, model: &str, now: UnixNanos) -> Quote<'_> {
-        let own = provider.and_then(|provider| {
+        let is_label = |provider: &&str| self.labels.contains(provider.split('/').next().unwrap_or(provider));
+        let own = provider.filter(is_label).and_then(|provider| {
             let name = [provider, "/", model].concat();
             // A `*` for all models is no provider's own.
             self.find(&name, now).filter(|price| price.model.as_str().len() > provider.len().saturating_add(1))

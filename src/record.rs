@@ -83,6 +83,8 @@ pub struct Bill {
     pub provider_cost: Option<NanoUsd>,
     /// By more than a rounding from what the prices here say.
     pub provider_cost_differs: bool,
+    /// It named another model than was asked, and that one's price comes to another cost.
+    pub answered_model_differs: bool,
 }
 
 /// An attempt that failed or was given up, and that its provider billed.

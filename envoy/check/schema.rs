@@ -64,6 +64,7 @@ fn with_defaults(schema: &mut Value) {
         ),
         ("Tenant", "tier", json!("standard")),
         ("Provider", "reported_cost", json!("compare")),
+        ("Provider", "answered_model", json!("compare")),
         ("Provider", "key", json!("present")),
         ("Price", "output_bound_field", json!("max_completion_tokens")),
         ("Forward", "unknown_betas", json!("count")),

@@ -20,6 +20,10 @@ pub struct Provider {
     /// What happens to the provider's own figure for what an answer cost: it is compared with ours, or charged.
     #[serde(default)]
     pub reported_cost: ReportedCost,
+    /// What happens where its answer names another model than was asked, with a price of its own: the two costs are compared, or
+    /// the cost of the model that answered is charged (a router's, as Azure's `model-router`).
+    #[serde(default)]
+    pub answered_model: AnsweredModel,
     /// The most sensitive data that it may see.
     #[serde(default, deserialize_with = "written")]
     pub sensitivity: Option<Sensitivity>,
@@ -91,6 +95,16 @@ pub struct Served {
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum ReportedCost {
+    #[default]
+    Compare,
+    Charge,
+}
+
+/// What happens to the price of the model that an answer names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum AnsweredModel {
     #[default]
     Compare,
     Charge,

@@ -1,6 +1,6 @@
 //! The answer as it passes: its head, to which the gateway adds what the client should know, and its body, which is read.
 
-use super::{Answer, AnswerHead, Exchange, Passed, Phase};
+use super::{Answer, AnswerHead, Exchange, Passed, Phase, offer};
 use crate::attempt::{self, blame::OWN_FAILURE};
 use crate::headers::Headers;
 use crate::kept::Id;
@@ -91,7 +91,7 @@ impl Exchange {
             return passed;
         }
         let form = Form::of(head.headers.get("content-type"), head.headers.get("content-encoding"));
-        let leg = open.leg(policy, head.cluster);
+        let leg = offer::leg(&open.legs, policy, head.cluster);
         let withhold_usage = open.hide_usage && leg.is_some_and(|leg| leg.ask_usage);
         let provider = leg.and_then(|leg| leg.provider).and_then(|ix| policy.provider_at(ix));
         if open.routed {

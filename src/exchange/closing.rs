@@ -7,13 +7,14 @@ use std::rc::Rc;
 
 use super::charge::{Charge, Evidence, Request};
 use super::ending::{self, Ending, unanswered};
-use super::{Answer, Asked, Exchange, Open, Phase, Refused};
+use super::{Answer, Asked, Exchange, Open, Phase, Refused, offer};
 use crate::limit::{Guards, Reservation};
 use crate::llm::estimate::experience::Experience;
 use crate::llm::schema::Dialect;
 use crate::llm::usage::UsageSource;
 use crate::outcome::Outcome;
-use crate::policy::{OTHER, Policy, ReportedCost, TenantIx};
+use crate::policy::{AnsweredModel, OTHER, Policy, ReportedCost, TenantIx};
+use crate::price::Tariff;
 use crate::record::{Bill, Record};
 use crate::units::{NanoUsd, Tokens, UnixNanos};
 use attempts::began;
@@ -158,7 +159,7 @@ impl Open {
             return self.given_back(outcome);
         }
         let provider = policy.provider(ending.cluster.as_deref());
-        let leg = self.leg(policy, ending.cluster.as_deref());
+        let leg = offer::leg(&self.legs, policy, ending.cluster.as_deref());
         let sent = Sent {
             reserved: self.reservation.cost,
             first_byte: self.answer.as_ref().and_then(|answer| answer.first_byte).map(|at| at.since(started)),
@@ -193,9 +194,18 @@ impl Open {
         let charge = evidence.charge(&request);
         let (usage, usage_source) = (charge.usage(), charge.source());
         let Read { model, service_tier, provider_cost, usage_mismatch } = read;
-        let ours = match service_tier.as_deref() {
+        let cost = |tariff: &Tariff| match service_tier.as_deref() {
             Some(served) => tariff.cost(&usage, Some(served)),
             None => tariff.cost_unserved(&usage, self.service_tier.as_deref()),
+        };
+        let of_asked = cost(&tariff);
+        let of_answered = leg.map_or(of_asked, |leg| {
+            let named = provider.map(|provider| provider.name.as_str());
+            policy.prices.of_answered(named, &leg.model, &model, now).map_or(of_asked, |price| cost(&price.tariff))
+        });
+        let ours = match provider.map_or(AnsweredModel::Compare, |provider| provider.answered_model) {
+            AnsweredModel::Compare => of_asked,
+            AnsweredModel::Charge => of_answered,
         };
         let believes = provider_cost.is_none_or(|theirs| is_near(theirs, ours));
         let cost = match (&charge, provider_cost, charged) {
@@ -221,6 +231,7 @@ impl Open {
             account_refusals,
             provider_cost,
             provider_cost_differs,
+            answered_model_differs: of_answered != of_asked && usage_source != UsageSource::None,
         };
         let settlement = Settlement {
             tenant: self.tenant,

@@ -6,6 +6,7 @@
 
 use super::Leg;
 use super::offer::Wish;
+use crate::llm::request::InnerModel;
 use crate::llm::stance::{Stance, Stances};
 use crate::llm::tools::Kind;
 use crate::outcome::{Outcome, Rejection, shown};
@@ -97,14 +98,24 @@ impl Wish<'_> {
         Ok((legs, noted))
     }
 
-    /// A model that works inside of a tool is one that the tenant may ask for, and no dearer to draw with than the price that it is
-    /// charged by.
+    /// A model that works inside of a tool is one that the tenant may ask for, and no dearer than the price that it is charged by:
+    /// at drawing, or at all that the others do.
     fn inner_models(&self, legs: &[Leg]) -> Result<(), Rejection> {
-        for name in &self.request.tool_models {
+        for InnerModel { name, draws } in &self.request.tool_models {
             let price = self.policy.prices.find(name, self.around.now).filter(|_| self.tenant.allows(name));
-            let draws = |leg: &Leg| leg.tariff.standard.base.image_output;
-            if !price.is_some_and(|price| legs.iter().all(|leg| price.tariff.standard.base.image_output <= draws(leg)))
-            {
+            let rates = |tariff: &Tariff| {
+                let base = tariff.standard.base;
+                if *draws {
+                    vec![base.image_input, base.image_output]
+                } else {
+                    let written = [base.cache_creation, base.cache_creation_1h];
+                    [&[base.input, base.cached_input, base.output, base.reasoning][..], &written].concat()
+                }
+            };
+            let is_no_dearer = |inner: &Tariff, leg: &Leg| {
+                rates(inner).iter().zip(rates(&leg.tariff)).all(|(inner, outer)| *inner <= outer)
+            };
+            if !price.is_some_and(|price| legs.iter().all(|leg| is_no_dearer(&price.tariff, leg))) {
                 let message = format!(
                     "The tool's `model`, `{}`, must be left out: it would work and be billed beside the model that is priced, and \
                      it is not one that this tenant may use, with a price that is no dearer.",

@@ -6,7 +6,7 @@
 use std::rc::Rc;
 
 use super::input::Input;
-use super::{Around, Leg, Open};
+use super::{Around, Leg};
 use crate::attempt::{self, Chain, blame::Who};
 use crate::limit::Bound;
 use crate::llm::brings::Brings;
@@ -299,10 +299,8 @@ pub(super) fn chain(
     Chain { clusters, plan: attempt::plan(schema, kept, &plan, tenant), stream }
 }
 
-impl Open {
-    /// The leg that leads to this cluster; the first while none is known to have been taken.
-    pub(super) fn leg(&self, policy: &Policy, cluster: Option<&str>) -> Option<&Leg> {
-        let taken = cluster.and_then(|cluster| policy.provider_of(cluster));
-        self.legs.iter().find(|leg| taken.is_some() && leg.provider == taken).or_else(|| self.legs.first())
-    }
+/// The leg that leads to this cluster; the first while none is known to have been taken.
+pub(super) fn leg<'a>(legs: &'a [Leg], policy: &Policy, cluster: Option<&str>) -> Option<&'a Leg> {
+    let taken = cluster.and_then(|cluster| policy.provider_of(cluster));
+    legs.iter().find(|leg| taken.is_some() && leg.provider == taken).or_else(|| legs.first())
 }

@@ -534,3 +534,36 @@ fn speech_costs_what_its_characters_do_however_it_ends() {
         assert_eq!(spoken(&text, GONE, false), (price, price), "{what}, and the client left");
     }
 }
+
+/// A router lets another model answer, and bills that one. A date behind the asked name makes no other model.
+#[test]
+fn a_model_that_answers_in_the_place_of_another_is_told_apart_by_its_price_and_charged_where_that_is_wanted() {
+    let said = |model: &str| USAGE.replacen('{', &format!("{{\"model\":\"{model}\","), 1);
+    for (wanted, answered, charged, differs) in [
+        ("compare", "gpt-4o-mini", 4_500, false),
+        ("compare", "gpt-4o-mini-2024-07-18", 4_500, false),
+        ("compare", "a-model-of-theirs", 4_500, false),
+        ("compare", "tiny", 4_500, true),
+        ("compare", "gpt-4o-mini-dear", 4_500, true),
+        ("charge", "gpt-4o-mini-2024-07-18", 4_500, false),
+        ("charge", "a-model-of-theirs", 4_500, false),
+        ("charge", "tiny", 15_000, true),
+        ("charge", "gpt-4o-mini-dear", 45_000, true),
+        ("charge", "gpt-4o-2024-08-06", 30_000, true),
+    ] {
+        let policy = adjusted(|policy| {
+            policy["providers"]["openai"]["answered_model"] = wanted.into();
+            let mut prices = policy["prices"].as_array().unwrap().clone();
+            for (model, rate) in [("gpt-4o*", "2"), ("gpt-4o-mini-dear*", "3")] {
+                prices.push(serde_json::json!({
+                    "model": model, "input_usd_per_1m_tokens": rate, "output_usd_per_1m_tokens": rate}));
+            }
+            policy["prices"] = prices.into();
+        });
+        let (mut exchange, ..) = sent(&policy, BODY);
+        answer(&policy, &mut exchange, 200, "application/json", &said(answered));
+        let ending = Ending { status: 200, cluster: Some("openai_cluster".to_owned()), ..Ending::default() };
+        let bill = exchange.close(&policy, &ending, NOON).record.bill;
+        assert_eq!((bill.cost.0, bill.answered_model_differs), (charged, differs), "{wanted} {answered}");
+    }
+}

@@ -90,7 +90,7 @@ pub struct Request {
     /// How many calls of them there may be in all.
     all_calls: Option<u64>,
     /// Models that are to work inside of tools.
-    pub tool_models: Vec<String>,
+    pub tool_models: Vec<InnerModel>,
     pub sizes: Sizes,
     /// Input that the body only points at.
     pub hidden: Hidden,
@@ -127,6 +127,14 @@ pub struct Request {
     caches_long: bool,
     /// Whether the path names the model, and not the body.
     pub model_in_path: bool,
+}
+
+/// A model that is to work inside of a tool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InnerModel {
+    pub name: String,
+    /// It makes pictures and nothing else.
+    pub draws: bool,
 }
 
 /// The most slots that a schema has for its bound.

@@ -41,6 +41,7 @@ pub(super) fn read(mut written: Named<config::Provider>) -> Checked<Vec<Provider
             cluster: cluster.to_string(),
             stream_usage_option: provider.stream_usage_option,
             reported_cost: provider.reported_cost,
+            answered_model: provider.answered_model,
             reach,
             base_path: base_path.trim_end_matches('/').to_owned(),
             paths,

@@ -62,6 +62,7 @@ fn charged<S: Sink>(sink: &mut S, record: &Record, of: [S::Label; 2], tenant: S:
     for (metric, flag) in [
         (Metric::UsageImplausible, record.bill.usage_implausible),
         (Metric::UsageUnreported, record.bill.usage_unreported),
+        (Metric::AnsweredModelDiffers, record.bill.answered_model_differs),
     ] {
         if flag {
             sink.add(metric, &of, 1);
@@ -253,6 +254,7 @@ mod tests {
                 cost: NanoUsd(9),
                 provider_cost: Some(NanoUsd(8)),
                 provider_cost_differs: true,
+                answered_model_differs: true,
                 ..Bill::default()
             },
             first_byte_ms: Some(4),
@@ -269,6 +271,7 @@ mod tests {
                 "cost_nanousd_total p,m,ACME 9",
                 "usage_total reported,p,m 1",
                 "spend_nanousd_total reported,p,m 9",
+                "answered_model_differs_total p,m 1",
                 "provider_cost_nanousd_total p,m 8",
                 "provider_cost_differs_total p,m 1",
                 "tokens_by_kind_total cached_input,p,m 40",

@@ -113,7 +113,7 @@ fn moved(number: &str, places: u32) -> Option<String> {
 }
 
 /// What each metric is, by its name on the page.
-const HELP: [(&str, &str); 38] = [
+const HELP: [(&str, &str); 39] = [
     ("ai_gateway_requests_total", "Requests, by how they ended."),
     ("ai_gateway_tokens_total", "Tokens of input and output."),
     ("ai_gateway_cost_usd_total", "What was charged."),
@@ -136,6 +136,7 @@ const HELP: [(&str, &str); 38] = [
     ("ai_gateway_usage_unreported_total", "Whole answers without a usage, of APIs that always report it."),
     ("ai_gateway_provider_cost_usd_total", "What providers say that they will bill."),
     ("ai_gateway_provider_cost_differs_total", "Answers whose provider says another price."),
+    ("ai_gateway_answered_model_differs_total", "Answers of another model than was asked, at another price."),
     ("ai_gateway_limit_refusals_total", "Refused requests, by the limit or budget that had no room."),
     ("ai_gateway_audit_refusals_total", "What audited limits would have refused."),
     ("ai_gateway_retries_total", "Attempts beyond the first, by who answered in the end."),

@@ -224,6 +224,22 @@ fn a_model_inside_of_a_tool_must_be_the_tenants_and_no_dearer_than_the_price() {
         let came = reserved(&policy(|_| {}), RESPONSES, &with(RESPONSES, model, tool(inner)));
         assert_eq!(came.is_ok(), passes, "{model} {inner}: {came:?}");
     }
+    let advised = |model: &str, inner: &str| {
+        let priced = policy(|policy| {
+            policy["unpriced_levers"] = json!("pass");
+            for (model, input, cached, output) in
+                [("opus", "5", "0.5", "25"), ("sonnet", "3", "0.3", "15"), ("odd", "3", "0.6", "15")]
+            {
+                policy["prices"].as_array_mut().unwrap().push(json!({"model": model, "input_usd_per_1m_tokens": input,
+                    "cached_input_usd_per_1m_tokens": cached, "output_usd_per_1m_tokens": output,
+                    "image_output_usd_per_1m_tokens": "30"}));
+            }
+        });
+        let advisor = json!({"tools": [{"type": "advisor_20260301", "name": "advisor", "model": inner}]});
+        reserved(&priced, MESSAGES, &with(MESSAGES, model, advisor)).is_ok()
+    };
+    assert!(advised("opus", "sonnet") && advised("sonnet", "sonnet"));
+    assert!(!advised("sonnet", "opus") && !advised("sonnet", "odd") && !advised("sonnet", "unpriced"));
     let narrow = policy(|policy| policy["tenants"]["acme"]["models"] = json!(["dear"]));
     assert!(reserved(&narrow, RESPONSES, &with(RESPONSES, "dear", tool("cheap"))).is_err());
 }

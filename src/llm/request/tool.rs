@@ -1,7 +1,7 @@
 //! The tools that a request offers: of each, whether a provider runs and sells it.
 
-use super::Invalid;
 use super::value::{count, once, whole};
+use super::{InnerModel, Invalid};
 use crate::json::{Container, Found, Hit};
 use crate::llm::schema::{Asked, Dialect, FRAMES};
 use crate::llm::tools::{self, Hosted, Kind, Known, MOST_HOSTED, PAGE, Piece, RESULT, USES};
@@ -15,7 +15,7 @@ pub(super) struct Tools {
     /// How many calls of these there may be in all.
     pub(super) all_calls: Option<u64>,
     /// Models that are to work inside of tools.
-    pub(super) models: Vec<String>,
+    pub(super) models: Vec<InnerModel>,
     /// What those that a provider runs may bring in.
     pub(super) brought: Brought,
     /// The one that is read.
@@ -140,7 +140,7 @@ impl Tool {
 }
 
 /// Each once; of one tool and of all of them, no more than are judged.
-fn note(models: &mut Vec<String>, model: String) -> Result<(), Invalid> {
+fn note<M: PartialEq>(models: &mut Vec<M>, model: M) -> Result<(), Invalid> {
     if models.contains(&model) {
         return Ok(());
     }
@@ -204,8 +204,9 @@ impl Tools {
             Found::Closed { container: Container::Object, .. } => {
                 let Tool { name, kind, most, models, makes, brings, at_most, off, .. } =
                     std::mem::replace(&mut self.tool, Tool::NONE);
-                for model in models {
-                    note(&mut self.models, model)?;
+                let draws = kind == Some(Kind::Sold(Piece::Picture));
+                for name in models {
+                    note(&mut self.models, InnerModel { name, draws })?;
                 }
                 if brings > 0 && !off {
                     self.brought.add(most.unwrap_or(USES), at_most.map_or(brings, |most| most.min(brings)));

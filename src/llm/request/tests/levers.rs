@@ -58,7 +58,9 @@ fn models_that_work_inside_of_tools_are_read_wherever_they_are_named() {
             &["claude-opus"],
         ),
     ] {
-        assert_eq!(read(api, body).unwrap().tool_models, models, "{body}");
+        let read = read(api, body).unwrap().tool_models;
+        assert_eq!(read.iter().map(|model| &*model.name).collect::<Vec<_>>(), models, "{body}");
+        assert!(read.iter().all(|model| model.draws == (api == "openai_responses")), "{body}");
     }
 }
 
