@@ -495,6 +495,32 @@ fn a_bound_of_nothing_is_believed_of_whom_it_is_documented() {
     assert_eq!(reserved("qwen3-local"), Tokens(4_096));
 }
 
+/// A probe for whether a model answers at all: `min_tokens` is for requests that have no bound.
+#[test]
+fn a_bound_of_one_stays_one() {
+    let policy = policy();
+    for (path, rest) in [
+        ("/v1/chat/completions", r#""messages":[],"max_tokens":1"#),
+        ("/v1/chat/completions", r#""messages":[],"max_completion_tokens":1"#),
+        ("/v1/messages?beta=true", r#""messages":[],"max_tokens":1"#),
+        ("/v1/responses", r#""input":"hi","max_output_tokens":1"#),
+    ] {
+        let headers = called("POST", path, &[("x-tenant-id", "acme")]);
+        let Opening::Read(mut exchange) = Exchange::open(&policy, &headers, NOON) else { panic!("was not read") };
+        let body = format!(r#"{{"model":"gpt-4o-mini",{rest}}}"#);
+        assert_eq!(exchange.body(&policy, body.as_bytes()), None);
+        let demand = exchange.end_of_request(&policy, around(Some("openai_cluster"))).unwrap().unwrap();
+        let decision = Cell::default().admit(policy.rules(demand.tenant).unwrap(), &demand.ask, NOON);
+        assert_eq!(decision.verdict.as_ref().unwrap().per_choice, Tokens(1), "{path}: {rest}");
+        let Step::Forward(edits) = exchange.decided(&policy, demand, Ok(decision), NOON) else { panic!("{path}") };
+        let edited = crate::llm::request::spliced(body.as_bytes(), &edits);
+        let sent: serde_json::Value = serde_json::from_slice(&edited).unwrap();
+        for (name, bound) in sent.as_object().unwrap().iter().filter(|(name, _)| name.starts_with("max_")) {
+            assert_eq!(bound, 1, "{path}: {name}");
+        }
+    }
+}
+
 /// tts-1 is sold by the character and says no usage; its sound is not a model's output. Who leaves has bought all of it.
 #[test]
 fn speech_costs_what_its_characters_do_however_it_ends() {

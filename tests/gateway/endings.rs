@@ -246,6 +246,53 @@ async fn endings_by_the_client() {
     check(&gateway, "after-end", &reported("success")).await;
 }
 
+/// Whichever way a client leaves a long stream, its provider is stopped, and what is charged is what was sent until then.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_a_stream_stops_its_provider_and_pays_for_what_was_sent() {
+    const ALL: u64 = 30_000;
+    const READ: usize = 20;
+    let ways = ["left-close", "left-rst", "left-h2"];
+    let gateway = gateway("endings-left", "900s", &ways).await;
+    for way in ways {
+        let asked = chat(way).stream().field("max_completion_tokens", ALL).sim(&format!("tokens={ALL}; gap_ms=10"));
+        if way == "left-h2" {
+            let (mut sender, _connection) = open_h2(gateway.addr).await;
+            let request = asked.request_h2(Full::from(asked.body()).boxed());
+            let mut body = sender.send_request(request).await.unwrap().into_body();
+            let mut read = 0;
+            while read < READ {
+                let piece = next_piece(&mut body).await.expect("an endless stream");
+                read += piece.windows(6).filter(|six| six == b"data: ").count();
+            }
+        } else {
+            let body = asked.body();
+            let mut socket = TcpStream::connect(gateway.addr).await.unwrap();
+            socket.write_all(&[asked.head_text(body.len()).as_bytes(), &body].concat()).await.unwrap();
+            let mut read = Vec::new();
+            while read.windows(6).filter(|six| six == b"data: ").count() < READ {
+                let more = timeout(PATIENCE, socket.read_buf(&mut read)).await.expect("more in time").unwrap();
+                assert!(more > 0, "{way}: an endless stream");
+            }
+            if way == "left-rst" {
+                socket.set_zero_linger().unwrap();
+            }
+        }
+        let record = gateway.wait_records_of(way, 1).await.remove(0);
+        assert_eq!(
+            (&record["outcome"], &record["usage_source"]),
+            (&"client_closed".into(), &"estimated".into()),
+            "{record}"
+        );
+        let sent = gateway.entry_of(&record).expect("an entry").completion_tokens;
+        let charged = record["output_tokens"].as_u64().unwrap();
+        // Five minutes of it were to come.
+        assert!(sent < ALL / 10, "{way}: the provider went on to {sent} tokens");
+        assert!(charged >= READ as u64 - 1 && charged <= 2 * sent + 20, "{way}: {charged} charged, {sent} sent");
+        assert!(2 * charged + 20 >= sent, "{way}: {charged} charged, {sent} sent");
+        gateway.settled(way, record["cost_nanousd"].as_u64().unwrap()).await;
+    }
+}
+
 /// Some clients close their writing half behind the request (BusyBox's wget, `nc -N`), and Envoy takes that for leaving. Each try
 /// costs what there was time for, whatever bound they name.
 #[tokio::test(flavor = "multi_thread")]

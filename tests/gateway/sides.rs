@@ -39,8 +39,9 @@ fn is_by_the_gateway(answer: &Answer) -> bool {
 const COUNT: &str = r#"{"model":"claude-sonnet-4","messages":[{"role":"user","content":"How many?"}]}"#;
 const GEMINI_COUNT: &str = r#"{"contents":[{"role":"user","parts":[{"text":"How many?"}]}]}"#;
 
-const FREE: [(&str, &str, &str); 11] = [
+const FREE: [(&str, &str, &str); 12] = [
     ("GET", "/v1/models", ""),
+    ("GET", "/v1/models?limit=1000", ""),
     ("GET", "/openai/v1/models", ""),
     ("GET", "/v1beta/openai/models", ""),
     ("GET", "/v1/models/gpt-4o-mini", ""),
@@ -146,6 +147,9 @@ async fn what_nobody_serves_is_refused_in_the_words_of_its_api() {
         assert_eq!(answer.header("content-type"), Some("application/json"));
         assert_eq!(answer.header("x-should-retry"), Some("false"), "{path}");
     }
+    // Claude Code looks whether anybody is there; any answer will do.
+    let hello = gateway.ask(request("HEAD", "/api/hello", &[], "")).await;
+    assert_eq!((hello.status, hello.text()), (404, String::new()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

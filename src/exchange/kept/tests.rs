@@ -117,6 +117,7 @@ fn what_refers_to_nothing_passes() {
         json!({"input": [{"type": "reasoning", "id": "rs_b", "summary": [], "encrypted_content": "gAAAA"}]}),
         json!({"input": [{"id": "ig_b", "type": "image_generation_call", "result": "aGk="}]}),
         json!({"input": [{"type": "reasoning", "summary": []}]}),
+        json!({"input": [{"role": "user", "content": "hi"}, {"type": "compaction_trigger"}]}),
         json!({"tools": [{"type": "code_interpreter", "container": {"type": "auto"}}]}),
         json!({"tools": [{"type": "shell", "environment": {"type": "container_auto"}}]}),
         json!({"metadata": {"previous_response_id": "resp_other", "id": "resp_other"}}),

@@ -75,6 +75,30 @@ fn an_open_bound_becomes_what_may_still_be_spent() {
     assert_eq!(Cell::default().admit(&rules, &two, NOON).verdict.unwrap().per_choice, Tokens(20));
 }
 
+/// A default bound that is larger than the minute's limit is cut to what is left, so that no request waits for ever.
+#[test]
+fn an_open_bound_is_never_more_than_the_minute_has_left() {
+    let rules = rules(&[(Guard::TokensPerMinute, 186)]);
+    let bound = Bound::Open { at_least: Tokens(16), at_most: Tokens(4_096) };
+    let (mut cell, mut refused, mut now) = (Cell::default(), 0, NOON);
+    for nth in 0..30 {
+        let admitted = loop {
+            match cell.admit(&rules, &ask(15, bound), now).verdict {
+                Ok(admitted) => break admitted,
+                Err(refusal) => {
+                    refused += 1;
+                    now.0 += refusal.retry_ms.expect("a time at which it fits") * 1_000_000;
+                }
+            }
+        };
+        assert!((16..=171).contains(&admitted.per_choice.0), "{nth}: {admitted:?}");
+        cell.settle(&admitted.reservation, NanoUsd(31), Tokens(31), 900, after(now, 1));
+        now = after(now, 10);
+    }
+    // As of a client that names its bound: about once a minute, when its first leaves late by what a sub-window is long.
+    assert!(refused <= 5, "{refused} of 30 were refused at first");
+}
+
 #[test]
 fn an_audited_guard_counts_and_lets_through() {
     let mut rules = rules(&[(Guard::RequestUsd, 1)]);

@@ -345,6 +345,63 @@ fn the_first_output_is_neither_a_comment_nor_a_role() {
         meter.feed(format!("{piece}\n\n").as_bytes(), false);
         assert_eq!(meter.has_output(), shows, "{piece}");
     }
+    for (api, form, before, first) in [
+        (
+            "anthropic_messages",
+            Form::Sse,
+            &[
+                r#"event: message_start
+data: {"type":"message_start","message":{"role":"assistant","content":[],"usage":{"input_tokens":9,"output_tokens":0}}}"#,
+                "event: ping\ndata: {\"type\":\"ping\"}",
+                r#"data: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}"#,
+                r#"data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":""}}"#,
+            ][..],
+            r#"data: {"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"So"}}"#,
+        ),
+        (
+            "openai_responses",
+            Form::Sse,
+            &[
+                r#"data: {"type":"response.created","response":{"id":"r","status":"in_progress","output":[]}}"#,
+                r#"data: {"type":"response.in_progress","response":{"id":"r","status":"in_progress","output":[]}}"#,
+                r#"data: {"type":"response.output_item.added","item":{"type":"message","id":"m","status":"in_progress","content":[],"role":"assistant"}}"#,
+                r#"data: {"type":"response.content_part.added","part":{"type":"output_text","text":""}}"#,
+            ],
+            r#"data: {"type":"response.output_text.delta","delta":"So"}"#,
+        ),
+        (
+            "gemini_generate",
+            Form::Sse,
+            &[
+                r#"data: {"usageMetadata":{"promptTokenCount":9},"modelVersion":"g"}"#,
+                r#"data: {"candidates":[{"content":{"role":"model","parts":[{"text":""}]},"index":0}]}"#,
+            ],
+            r#"data: {"candidates":[{"content":{"role":"model","parts":[{"text":"So","thought":true}]},"index":0}]}"#,
+        ),
+        (
+            "cohere_chat",
+            Form::Sse,
+            &[
+                r#"data: {"type":"message-start","id":"c","delta":{"message":{"role":"assistant","content":[]}}}"#,
+                r#"data: {"type":"content-start","index":0,"delta":{"message":{"content":{"type":"text","text":""}}}}"#,
+            ],
+            r#"data: {"type":"content-delta","index":0,"delta":{"message":{"content":{"text":"So"}}}}"#,
+        ),
+        (
+            "ollama_chat",
+            Form::Json,
+            &[r#"{"model":"m","message":{"role":"assistant","content":""},"done":false}"#],
+            r#"{"model":"m","message":{"role":"assistant","content":"So"},"done":false}"#,
+        ),
+    ] {
+        let mut meter = Meter::new(schema::named(api).unwrap(), form, false);
+        for piece in before {
+            meter.feed(format!("{piece}\n\n").as_bytes(), false);
+            assert!(!meter.has_output(), "{api}: {piece}");
+        }
+        meter.feed(format!("{first}\n\n").as_bytes(), false);
+        assert!(meter.has_output(), "{api}: {first}");
+    }
 }
 
 /// Whatever the head says, and wherever it is cut: events are read as such, and what only the gateway asked for stays with it.
