@@ -1,16 +1,22 @@
 ##@ Measuring
 
+# What stands beside the gateway on the same processors is to take as little of them as it can.
+bench bench-scale bench-crowd: PROVIDER := $(CARGO_TARGET_DIR)/release/simulated-provider
+.PHONY: fast-provider
+fast-provider: | need-rust
+	@cargo build $(LOCKED) --quiet --release --package simulated-provider
+
 .PHONY: bench
-bench: $(WASM) empty provider $(ENVOY_PATH) $(H2LOAD) $(if $(BENCH_PEERS),$(PEERS)/stamp) $(BENCH_PROXIES:%=$(PROXIES)/%/stamp) | need-python ## What the filter costs beside a bare Envoy, an empty filter and Envoy's own parts (BENCH_PEERS=1: and others of its kind; BENCH_PROXIES="…": and other gateways)
+bench: $(WASM) empty fast-provider $(ENVOY_PATH) $(H2LOAD) $(if $(BENCH_PEERS),$(PEERS)/stamp) $(BENCH_PROXIES:%=$(PROXIES)/%/stamp) | need-python ## What the filter costs beside a bare Envoy, an empty filter and Envoy's own parts (BENCH_PEERS=1: and others of its kind; BENCH_PROXIES="…": and other gateways)
 	@$(with_envoy) EMPTY=$(EMPTY) H2LOAD=$(H2LOAD) BENCH_PEERS=$(if $(BENCH_PEERS),$(PEERS)) BENCH_PROXIES="$(BENCH_PROXIES)" PROXIES=$(PROXIES) \
 		python3 tests/bench/bench.py
 
 .PHONY: bench-scale
-bench-scale: $(WASM) provider $(ENVOY_PATH) $(H2LOAD) | need-python ## The same with 10, 1,000 and 100,000 tenants: a request, and a worker's start and memory
+bench-scale: $(WASM) fast-provider $(ENVOY_PATH) $(H2LOAD) | need-python ## The same with 10, 1,000 and 100,000 tenants: a request, and a worker's start and memory
 	@$(with_envoy) H2LOAD=$(H2LOAD) python3 tests/bench/scale.py
 
 .PHONY: bench-crowd
-bench-crowd: $(WASM) empty provider $(ENVOY_PATH) $(H2LOAD) | need-python ## What 5,000 open streams cost, and one tenant on all workers
+bench-crowd: $(WASM) empty fast-provider $(ENVOY_PATH) $(H2LOAD) | need-python ## What 5,000 open streams cost, and one tenant on all workers
 	@$(with_envoy) EMPTY=$(EMPTY) H2LOAD=$(H2LOAD) python3 tests/bench/crowd.py
 
 # The load generator, with the libraries that few machines have.
