@@ -42,8 +42,8 @@ pub struct Chain {
     pub clusters: Vec<String>,
     /// For the attempts: [`plan`].
     pub plan: String,
-    /// Whether a stream was asked for: of these, silence is a failure.
-    pub stream: bool,
+    /// If a stream was asked for, of which silence is a failure: of which model, as `prices` writes it.
+    pub stream: Option<String>,
 }
 
 /// Writes a plan: a line for the API, then one for each provider in the order of the chain, and at its end whose request it

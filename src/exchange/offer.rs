@@ -285,7 +285,8 @@ pub(super) fn chain(
     tenant: Who,
     edits: impl Fn(&Leg) -> Vec<Edit>,
 ) -> Chain {
-    let (body_bytes, stream) = (request.sizes.body_bytes, request.stream);
+    let body_bytes = request.sizes.body_bytes;
+    let stream = legs.first().filter(|_| request.stream).map(|leg| leg.label.clone());
     let (mut clusters, mut plan) = (Vec::with_capacity(legs.len()), Vec::with_capacity(legs.len()));
     for leg in legs {
         let Some(provider) = leg.provider.and_then(|ix| policy.provider_at(ix)) else { continue };

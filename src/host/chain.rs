@@ -9,13 +9,14 @@ use crate::attempt::Chain;
 
 /// As the configuration's `header_to_metadata` reads it.
 const ROUTE: &str = "x-nexus-route";
-/// By this a route with an idle timeout is found. What is no stream may keep silent for as long as a model thinks.
+/// By this a route with an idle timeout is found, of all models or of one. What is no stream may keep silent for as long as a
+/// model thinks.
 const STREAM: &str = "x-nexus-stream";
 
 pub fn publish(chain: &Chain) {
     http::set_request_header(ROUTE, &base64(&groups(&chain.clusters)));
-    if chain.stream {
-        http::set_request_header(STREAM, "1");
+    if let Some(model) = &chain.stream {
+        http::set_request_header(STREAM, model);
     }
     filter_state::set_plan(&chain.plan);
 }

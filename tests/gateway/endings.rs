@@ -319,7 +319,8 @@ async fn who_waits_to_be_told_to_send_the_body_is_told() {
     policies[1]["hold_headers"] = json!(false);
     for (name, policy) in ["expect-held", "expect-sent"].into_iter().zip(policies) {
         let gateway = Gateway::start(Setup::new(name, policy)).await;
-        let asked = chat("expects").header("expect", "100-continue").sim("tokens=2");
+        let text = "word ".repeat(600_000);
+        let asked = chat("expects").saying(&text).header("expect", "100-continue").sim("tokens=2");
         let body = asked.body();
         let mut socket = TcpStream::connect(gateway.addr).await.unwrap();
         let until = async |end: &str, socket: &mut TcpStream| {

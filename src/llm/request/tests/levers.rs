@@ -17,6 +17,11 @@ fn no_field_has_another_model_serve() {
     for (api, body, field) in [
         ("openai_images", r#"{"model":"gpt-image-2","prompt":"x","svg":{"model":"gpt-5-pro"}}"#, "svg.model"),
         (
+            "anthropic_messages",
+            r#"{"model":"claude-haiku-4-5","max_tokens":1024,"messages":[],"fallbacks":[{"model":"claude-opus-4-8"}]}"#,
+            "fallbacks",
+        ),
+        (
             "gemini_generate",
             r#"{"contents":[],"generationConfig":{"routingConfig":{"manualMode":{"modelName":"gemini-3-pro"}}}}"#,
             "generationConfig.routingConfig",
