@@ -200,7 +200,10 @@ impl Meter {
         let announced = self.form;
         match (announced, content) {
             (Form::Sse | Form::Binary, [b'{' | b'[', ..]) => return self.in_one_piece(chunk, content),
-            (_, [b'<', ..]) => self.form = Form::Page,
+            (_, [b'<', ..]) => {
+                self.form = Form::Page;
+                return self.no_stream(chunk);
+            }
             (Form::Text | Form::Opaque | Form::Page, [b'{' | b'[', ..]) => self.form = Form::Json,
             (Form::Text | Form::Opaque | Form::Page, [0, ..]) if self.schema.dialect == Dialect::Aws => {
                 self.become_stream(Form::Binary);
@@ -239,6 +242,11 @@ impl Meter {
         self.form = Form::Json;
         self.scanner = Scanner::new(self.schema.answer);
         self.documents(content);
+        self.no_stream(chunk)
+    }
+
+    /// What came before under a stream's head, and was held back for its first event, goes on with what follows.
+    fn no_stream(&mut self, chunk: &[u8]) -> Passage {
         let mut blanks = self.withhold.as_mut().map(Withheld::release).unwrap_or_default();
         if blanks.is_empty() {
             return Passage::Unchanged;

@@ -249,6 +249,18 @@ fn an_error_in_one_piece_under_a_streams_head_is_read_wherever_it_is_cut() {
     }
 }
 
+/// A page is none of a stream's events: every byte of it goes on, the blanks before it as well.
+#[test]
+fn a_page_under_a_streams_head_is_the_clients_wherever_it_is_cut() {
+    for body in [&b"\t\r\n\n <!doctype html><p>Sign in.</p>"[..], b"\xef\xbb\xbf\n<p>"] {
+        for cut in 0..body.len() {
+            let (client, reading) = passed(body, &[cut], Form::Sse, true);
+            assert_eq!(client, body, "cut at {cut}");
+            assert_eq!(reported(&reading), None);
+        }
+    }
+}
+
 #[test]
 fn streams_that_repeat_their_usage_are_not_summed() {
     let first =
