@@ -2,9 +2,11 @@
 //! kept, as a load balancer keeps it for many clients.
 
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 use simulated_provider::Provider;
+use tokio::task::JoinSet;
 
 use crate::client::chat;
 use crate::envoy::{Gateway, Setup, free_tenant, policy};
@@ -39,35 +41,47 @@ fn percent(text: &str) -> String {
     })
 }
 
-/// On one connection: the attack, and another tenant's request behind it, sent together and one after the other.
-async fn apart(gateway: &Gateway, attack: &[u8], of_victim: &[u8], what: &str) {
-    for pipelined in [false, true] {
-        let mut wire = Wire::open(gateway.addr).await;
-        if pipelined {
-            wire.send(&[attack, of_victim].concat(), 2).await;
-        } else {
-            wire.send(attack, 1).await;
+/// What to try, and in which words it is told of.
+type Attacks = Vec<(Vec<u8>, String)>;
+
+/// Each on connections of its own, and all at once: Envoy waits for a second before it closes one.
+async fn all_apart(gateway: &Gateway, attacks: Attacks, of_victim: &[u8]) {
+    let mut under_way = JoinSet::new();
+    for (attack, what) in attacks {
+        for pipelined in [false, true] {
+            under_way.spawn(apart(gateway.addr, attack.clone(), of_victim.to_vec(), what.clone(), pipelined));
         }
-        let refused = wire.answer().await.unwrap_or_else(|| panic!("{what}: no answer"));
-        assert!(refused.status == 400 && refused.header("x-injected").is_none(), "{what}: {refused:?}");
-        let said = refused.text();
-        // Envoy's own words for a path that it refuses are Gemini's there.
-        assert!(said.contains("invalid_request") || said.contains("INVALID_ARGUMENT"), "{what}: {said}");
-        if refused.header("connection") == Some("close") {
-            // Envoy closes behind it: there is no answer to steal, and a proxy in front asks on another connection.
-            assert!(wire.answer().await.is_none(), "{what}: an answer behind the last one");
-            wire = Wire::open(gateway.addr).await;
-            wire.send(of_victim, 1).await;
-        } else if !pipelined {
-            wire.is_spent();
-            wire.send(of_victim, 1).await;
-        }
-        let answer = wire.answer().await.unwrap_or_else(|| panic!("{what}: the victim has no answer"));
-        let own = serde_json::from_slice::<Value>(&answer.body).unwrap_or_default();
-        assert!(answer.status == 200 && own["usage"].is_object(), "{what}: {answer:?}");
-        assert!(!answer.text().contains("OWNED"), "{what}: {answer:?}");
-        wire.is_spent();
     }
+    under_way.join_all().await;
+}
+
+/// On one connection: the attack, and another tenant's request behind it, sent together or one after the other.
+async fn apart(addr: SocketAddr, attack: Vec<u8>, of_victim: Vec<u8>, what: String, pipelined: bool) {
+    let mut wire = Wire::open(addr).await;
+    if pipelined {
+        wire.send(&[attack, of_victim.clone()].concat(), 2).await;
+    } else {
+        wire.send(&attack, 1).await;
+    }
+    let refused = wire.answer().await.unwrap_or_else(|| panic!("{what}: no answer"));
+    assert!(refused.status == 400 && refused.header("x-injected").is_none(), "{what}: {refused:?}");
+    let said = refused.text();
+    // Envoy's own words for a path that it refuses are Gemini's there.
+    assert!(said.contains("invalid_request") || said.contains("INVALID_ARGUMENT"), "{what}: {said}");
+    if refused.header("connection") == Some("close") {
+        // Envoy closes behind it: there is no answer to steal, and a proxy in front asks on another connection.
+        assert!(wire.answer().await.is_none(), "{what}: an answer behind the last one");
+        wire = Wire::open(addr).await;
+        wire.send(&of_victim, 1).await;
+    } else if !pipelined {
+        wire.is_spent();
+        wire.send(&of_victim, 1).await;
+    }
+    let answer = wire.answer().await.unwrap_or_else(|| panic!("{what}: the victim has no answer"));
+    let own = serde_json::from_slice::<Value>(&answer.body).unwrap_or_default();
+    assert!(answer.status == 200 && own["usage"].is_object(), "{what}: {answer:?}");
+    assert!(!answer.text().contains("OWNED"), "{what}: {answer:?}");
+    wire.is_spent();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -100,10 +114,10 @@ async fn no_client_of_production_writes_into_the_connection() {
             ("/api/ai/chat", format!(r#"{{"role":"{name}","messages":[]}}"#)),
             ("/api/ai/chat", format!(r#"{{"sensitivity":"{name}","messages":[]}}"#)),
         ];
-        for (path, body) in bodies {
-            let attack = post(path, &[("authorization", &attacker)], body.as_bytes());
-            apart(&gateway, &attack, &of_victim, &format!("{path} {body}")).await;
-        }
+        let attack = |(path, body): (&str, String)| {
+            (post(path, &[("authorization", &attacker)], body.as_bytes()), format!("{path} {body}"))
+        };
+        all_apart(&gateway, bodies.map(attack).into(), &of_victim).await;
     }
     assert!(!gateway.log().contains("header_left_out"), "{}", gateway.complaints());
     assert_eq!(gateway.dead_vms().await, 0);
@@ -119,22 +133,20 @@ async fn no_path_and_no_form_writes_into_the_connection() {
     let of_victim = post("/v1/chat/completions", &[("x-tenant-id", "acme")], &chat("").body());
     for ending in endings() {
         let name = percent(&format!("gemini-2.5-flash{ending}"));
-        for path in [
+        let paths = [
             format!("/v1beta/models/{name}:generateContent"),
             format!("/model/{name}/converse"),
             format!("/openai/deployments/{name}/chat/completions"),
-        ] {
-            let body = br#"{"contents":[],"messages":[]}"#;
-            let attack = post(&path, &[("x-tenant-id", "evil")], body);
-            apart(&gateway, &attack, &of_victim, &path).await;
-        }
+        ];
+        let body = br#"{"contents":[],"messages":[]}"#;
+        let by_path = paths.map(|path| (post(&path, &[("x-tenant-id", "evil")], body), path));
         let form = format!(
             "--b\r\ncontent-disposition: form-data; name=\"model\"\r\n\r\nwhisper-1{ending}\r\n--b\r\n\
              content-disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\nx\r\n--b--\r\n"
         );
         let headers = [("x-tenant-id", "evil"), ("content-type", "multipart/form-data; boundary=b")];
-        let attack = post("/v1/audio/transcriptions", &headers, form.as_bytes());
-        apart(&gateway, &attack, &of_victim, &form).await;
+        let by_form = (post("/v1/audio/transcriptions", &headers, form.as_bytes()), form);
+        all_apart(&gateway, by_path.into_iter().chain([by_form]).collect(), &of_victim).await;
     }
     assert_eq!(gateway.dead_vms().await, 0);
 }
