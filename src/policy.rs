@@ -279,11 +279,21 @@ impl Policy {
 impl ProviderPolicy {
     /// The path of an API here, for a client's; `renamed` as in [`path::rebased`].
     pub fn path(&self, schema: &Schema, called: &str, model: &str, renamed: Option<(&str, &str)>) -> Option<String> {
-        let api = if schema.own { CHAT } else { schema.name };
-        if let Some((_, template)) = self.paths.iter().find(|(name, _)| *name == api) {
+        if let Some(template) = self.template(schema) {
             return Some(path::templated(template, model));
         }
         path::rebased(&self.base_path, if schema.own { CHAT_PATH } else { called }, renamed)
+    }
+
+    /// Whether a model that the client's path names stands in the path here, too.
+    pub fn path_names_model(&self, schema: &Schema) -> bool {
+        self.template(schema).is_none_or(path::names_model)
+    }
+
+    /// The operator's own path for an API.
+    fn template(&self, schema: &Schema) -> Option<&str> {
+        let api = if schema.own { CHAT } else { schema.name };
+        self.paths.iter().find(|(name, _)| *name == api).map(|(_, template)| template.as_str())
     }
 }
 

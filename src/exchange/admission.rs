@@ -174,8 +174,8 @@ impl Exchange {
             let most = leg.max_output.map_or(admitted.per_choice, |most| admitted.per_choice.min(most));
             let writes = open_bound || request.is_bound_elsewhere(leg.bound_field);
             let bound = writes.then_some((leg.bound_field, most));
-            let rename = request.needs_name() || (leg.model != request.model && !request.model_in_path);
-            request.edits(rename.then_some(leg.model.as_str()), bound, leg.ask_usage)
+            let name = request.needs_name(&leg.model).then_some(leg.model.as_str());
+            request.edits(name, bound, leg.ask_usage)
         };
         let step = match legs.first() {
             Some(leg) if !routed => Step::Forward(edits(leg)),

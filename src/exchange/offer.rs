@@ -202,6 +202,15 @@ impl Wish<'_> {
             let path = policy.path(self.schema, self.path, &hop.model, renamed)?;
             self.leg(Some(hop.provider), Some(policy), hop.model, path)
         };
+        let reads_form = |hop: &crate::route::Hop| {
+            self.request.insists_on_another()
+                && self.policy.provider_at(hop.provider).is_some_and(|provider| !provider.path_names_model(self.schema))
+        };
+        if hops.iter().any(reads_form) {
+            let message =
+                "The form's `model` must be left out, or be what the path names: who serves it may read the form.";
+            return Err(Rejection::plain(Outcome::InvalidRequest, message));
+        }
         let mut legs: Vec<Leg> = hops.into_iter().filter_map(leg).collect();
         if legs.is_empty() {
             return Err(unpriced(model));

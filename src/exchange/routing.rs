@@ -152,6 +152,50 @@ fn each_provider_gets_its_own_path_and_name() {
     assert_eq!(body["messages"], hello("")["messages"]);
 }
 
+/// Azure's path names the model, and nobody looks into the body for it. Who is called by another path does: a dear model there
+/// would be served at a cheap one's price.
+#[test]
+fn no_body_names_another_model_than_its_path() {
+    let mut config = config();
+    config["providers"]["openai"]["paths"] =
+        json!({"openai_chat": "/v1/chat/completions", "openai_audio": "/v1/audio/transcriptions"});
+    let policy = Policy::read(config.to_string().as_bytes()).unwrap();
+    let chat =
+        |model: &str| Asked { path: "/openai/deployments/gpt-4o-mini/chat/completions", ..Asked::chat(&hello(model)) };
+    for (written, provider, path, sent) in [
+        ("gpt-4o", "openai", "/v1/chat/completions", "gpt-4o-mini"),
+        ("gpt-4o", "openrouter", "/openai/deployments/openai%2fgpt-4o-mini/chat/completions", "openai/gpt-4o-mini"),
+        (
+            "gpt-4o-mini",
+            "openrouter",
+            "/openai/deployments/openai%2fgpt-4o-mini/chat/completions",
+            "openai/gpt-4o-mini",
+        ),
+        ("gpt-4o-mini", "openai", "/v1/chat/completions", "gpt-4o-mini"),
+        ("", "openrouter", "/openai/deployments/openai%2fgpt-4o-mini/chat/completions", ""),
+    ] {
+        let (at, body) = chat(written).received(&policy, provider);
+        assert_eq!((at.as_str(), &body["model"]), (path, &json!(sent)), "{written:?} at {provider}");
+    }
+    let form = |model: &str| {
+        let field = format!("--b\r\ncontent-disposition: form-data; name=\"model\"\r\n\r\n{model}\r\n");
+        let file = "--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\nx\r\n--b--\r\n";
+        let path = "/openai/deployments/gpt-4o-mini/audio/transcriptions";
+        Asked { path, body: field + file, ..Asked::chat(&Value::Null) }
+            .with("content-type", "multipart/form-data; boundary=b")
+    };
+    let Err(refused) = form("gpt-4o").sent(&policy) else { panic!("was sent on") };
+    let message = String::from_utf8_lossy(&refused.body).into_owned();
+    assert!(refused.status == 400 && message.contains("The form's `model` must be left out"), "{message}");
+    // Where the path stays, the name in a form is nobody's.
+    let own = self::policy();
+    assert!(
+        form("gpt-4o-mini").sent(&policy).is_ok()
+            && form("").sent(&policy).is_ok()
+            && form("gpt-4o").sent(&own).is_ok()
+    );
+}
+
 #[test]
 fn only_who_takes_the_usage_option_is_sent_it() {
     let policy = policy();

@@ -156,6 +156,10 @@ pub fn decoded(path: &[u8]) -> Vec<u8> {
     out
 }
 
+pub fn names_model(template: &str) -> bool {
+    template.contains(MODEL)
+}
+
 /// A provider's template of a path, with the model's name in it.
 pub fn templated(template: &str, model: &str) -> String {
     template.replace(MODEL, &encoded(model))

@@ -102,7 +102,7 @@ pub struct Request {
     inside: u64,
     /// The object holds nothing else, so what is put into it ends without a comma.
     empty: bool,
-    /// Where the body names the model, and the name counts.
+    /// Where a body of JSON names the model.
     model_place: Option<Place>,
     bounds: [Option<Written>; SLOTS],
     nest: Option<Nest>,
@@ -127,6 +127,8 @@ pub struct Request {
     caches_long: bool,
     /// Whether the path names the model, and not the body.
     pub model_in_path: bool,
+    /// The body names another than the path. Azure doesn't look at it; a server that is called by another path may serve it.
+    pub names_another: bool,
 }
 
 /// A model that is to work inside of a tool.
@@ -195,9 +197,14 @@ impl Request {
         }
     }
 
-    /// Whether the model's name is to be written in any case.
-    pub const fn needs_name(&self) -> bool {
-        self.schema.own
+    /// Whether the model's name is to be written for whoever calls it so.
+    pub fn needs_name(&self, there: &str) -> bool {
+        self.schema.own || self.names_another || self.model != there
+    }
+
+    /// Whether the body names another model than the path, where nothing can be written over it: in a form.
+    pub const fn insists_on_another(&self) -> bool {
+        self.names_another && self.model_place.is_none()
     }
 
     /// Whether the client asked for the usage event of a stream.

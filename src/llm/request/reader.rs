@@ -132,12 +132,18 @@ impl RequestReader {
         let (sizes, mut hidden) = fields.brings(body_bytes);
         hidden.unsure |= schema.may_hide_input();
         let model_in_path = called.model.is_some();
+        let named = |place: super::Place| (!is_form).then_some(place);
+        let mut names_another = false;
         let (model, model_place) = match (called.model, fields.model) {
             (Some(model), _) if !name::is_name(&model) => {
                 return Err(Invalid::Wrong { field: "model", expected: NAME });
             }
+            (Some(model), Some((other, place))) if !other.is_empty() => {
+                names_another = other != model;
+                (model, named(place))
+            }
             (Some(model), _) => (model, None),
-            (None, Some((model, place))) if !model.is_empty() => (model, (!is_form).then_some(place)),
+            (None, Some((model, place))) if !model.is_empty() => (model, named(place)),
             (None, _) if fields.stored_prompt => return Err(Invalid::ModelOfPrompt),
             (None, Some(_)) => return Err(Invalid::Wrong { field: "model", expected: NAME }),
             (None, None) if schema.own => (BY_ROLE.to_owned(), None),
@@ -184,6 +190,7 @@ impl RequestReader {
             caches: fields.caches,
             caches_long: fields.caches_long,
             model_in_path,
+            names_another,
         })
     }
 }
