@@ -133,8 +133,8 @@ impl PriceTable {
         })
     }
 
-    /// The price of the model that an answer names, if it is another than was asked. A name that goes on where the asked one ends
-    /// (`-2024-07-18`) is another only where the table says more of it than of the asked one.
+    /// The price of the model that an answer names, if it is another than was asked and has one of its own: `*` is everybody's. A
+    /// name that goes on where the asked one ends (`-2024-07-18`) is another only where the table says more of it than of that one.
     pub fn of_answered(&self, provider: Option<&str>, asked: &str, answered: &str, now: UnixNanos) -> Option<&Price> {
         if answered == asked || answered.is_empty() {
             return None;
@@ -142,8 +142,9 @@ impl PriceTable {
         let Quote::Priced { price } = self.quote(provider, answered, now) else { return None };
         let own = price.model.as_str();
         let own = provider.and_then(|provider| own.strip_prefix(provider)?.strip_prefix('/')).unwrap_or(own);
-        let says_more = own.trim_end_matches('*').len() > asked.len();
-        (!answered.starts_with(asked) || says_more).then_some(price)
+        let known = own.trim_end_matches('*').len();
+        let is_another = if answered.starts_with(asked) { known > asked.len() } else { known > 0 };
+        is_another.then_some(price)
     }
 
     /// The price of `model`, after the policy for models without one: the provider's own before that of the name alone.

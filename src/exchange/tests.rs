@@ -580,7 +580,7 @@ fn a_model_that_answers_in_the_place_of_another_is_told_apart_by_its_price_and_c
         let policy = adjusted(|policy| {
             policy["providers"]["openai"]["answered_model"] = wanted.into();
             let mut prices = policy["prices"].as_array().unwrap().clone();
-            for (model, rate) in [("gpt-4o*", "2"), ("gpt-4o-mini-dear*", "3")] {
+            for (model, rate) in [("*", "9"), ("gpt-4o*", "2"), ("gpt-4o-mini-dear*", "3")] {
                 prices.push(serde_json::json!({
                     "model": model, "input_usd_per_1m_tokens": rate, "output_usd_per_1m_tokens": rate}));
             }
