@@ -46,7 +46,7 @@ use opening::too_large;
 
 pub use closing::{Closed, Settlement};
 pub use ending::Ending;
-pub use side::{Counted, Passage, Side};
+pub use side::{CountBody, Onward, Side};
 
 pub struct Exchange {
     started: UnixNanos,

@@ -35,7 +35,7 @@ pub struct Side {
 }
 
 /// The body of a token count. It is read for what it refers to: of another tenant's response it would tell the size.
-pub struct Counted {
+pub struct CountBody {
     pub tenant: TenantIx,
     dialect: Dialect,
     reader: RequestReader,
@@ -43,7 +43,7 @@ pub struct Counted {
     request_id: String,
 }
 
-impl Counted {
+impl CountBody {
     /// How much of it was read.
     pub const fn received(&self) -> u64 {
         self.received
@@ -80,7 +80,7 @@ impl Counted {
 
 /// How one goes on.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Passage {
+pub struct Onward {
     pub cut: Cut,
     /// For the attempt, where the route's cluster is a provider that this filter chooses from.
     pub plan: Option<String>,
@@ -110,7 +110,7 @@ impl Side {
     }
 
     /// Its body, where that may refer to what is kept.
-    pub fn counted(&self, policy: &Policy, headers: &Headers) -> Option<Counted> {
+    pub fn counted(&self, policy: &Policy, headers: &Headers) -> Option<CountBody> {
         if self.what != Free::Counts
             || self.dialect != Dialect::OpenAi
             || policy.stored_responses == StoredResponses::Any
@@ -118,7 +118,7 @@ impl Side {
             return None;
         }
         let called = Called { schema: spoken(self.dialect)?, model: None, streams: None };
-        Some(Counted {
+        Some(CountBody {
             tenant: self.tenant,
             dialect: self.dialect,
             reader: RequestReader::new(called, None),
@@ -139,7 +139,7 @@ impl Side {
         headers: &Headers,
         cluster: Option<&str>,
         knows: impl Fn(&str, Id) -> bool,
-    ) -> Result<Passage, Reply> {
+    ) -> Result<Onward, Reply> {
         let judged = self.is_own(policy, knows).and_then(|()| self.judged(policy, headers, cluster));
         judged.map_err(|rejection| replied(rejection, self.dialect, headers))
     }
@@ -157,7 +157,7 @@ impl Side {
         if is_own { Ok(()) } else { Err(not_found(&format!("Response with id '{}' not found.", shown(id)))) }
     }
 
-    fn judged(&self, policy: &Policy, headers: &Headers, cluster: Option<&str>) -> Result<Passage, Rejection> {
+    fn judged(&self, policy: &Policy, headers: &Headers, cluster: Option<&str>) -> Result<Onward, Rejection> {
         if let Some(encoding) = headers.all("content-encoding").find(|name| !name.eq_ignore_ascii_case(b"identity")) {
             return Err(compressed(encoding));
         }
@@ -168,7 +168,7 @@ impl Side {
             .map_err(|unclear| Rejection::plain(Outcome::InvalidRequest, unclear.message()))?;
         cut.read_as_json(headers);
         let path = cut.set.iter().find(|(name, _)| name == ":path").map_or(path, |(_, path)| path.clone());
-        let Some(provider) = policy.provider(cluster) else { return Ok(Passage { cut, plan: None }) };
+        let Some(provider) = policy.provider(cluster) else { return Ok(Onward { cut, plan: None }) };
         let floor = policy
             .tenant_policy(self.tenant)
             .and_then(|tenant| tenant.rules.sensitivity)
@@ -187,7 +187,7 @@ impl Side {
         });
         let who = policy.tenant_policy(self.tenant).map_or_else(Who::default, |tenant| Who::of(&tenant.name));
         let plan = schema.zip(leg).map(|(schema, leg)| attempt::plan(schema, &cut.kept, &[leg], who));
-        Ok(Passage { cut, plan })
+        Ok(Onward { cut, plan })
     }
 }
 
@@ -278,7 +278,7 @@ mod tests {
         Policy::read(configuration.to_string().as_bytes()).unwrap()
     }
 
-    fn passage(method: &str, path: &str, cluster: &str, more: &[(&str, &str)]) -> Result<Passage, (u32, Outcome)> {
+    fn passage(method: &str, path: &str, cluster: &str, more: &[(&str, &str)]) -> Result<Onward, (u32, Outcome)> {
         let head = [(":method", method), (":path", path), ("x-tenant-id", "acme")];
         let headers = Headers::of(&[&head[..], more].concat());
         let policy = policy();

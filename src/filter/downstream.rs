@@ -13,10 +13,10 @@ mod edits;
 use super::books;
 use super::late::Late;
 use super::plugin::Plugin;
-use super::status::{self, Asked};
+use super::status::{self, AtOnce};
 use super::waiting::Seat;
 use crate::attempt::blame::Who;
-use crate::exchange::{Around, Counted, Exchange, Opening, Step};
+use crate::exchange::{Around, CountBody, Exchange, Opening, Step};
 use crate::headers::Headers;
 use crate::host::{attributes, cells, chain, clock, ending, filter_state, http, kept};
 use crate::llm::schema::Dialect;
@@ -51,7 +51,7 @@ pub struct Downstream {
     /// No exchange, and for a provider all the same: by whose API.
     beside: Option<Dialect>,
     /// Of such a request, the body that is read before it goes on.
-    counted: Option<Counted>,
+    counted: Option<CountBody>,
 }
 
 impl Downstream {
@@ -198,9 +198,9 @@ impl HttpContext for Downstream {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         let headers = http::request_headers();
         match status::ask(&self.plugin, &headers) {
-            Asked::No => {}
-            Asked::Replied(action) => return action,
-            Asked::Waiting(page) => {
+            AtOnce::No => {}
+            AtOnce::Replied(action) => return action,
+            AtOnce::Waiting(page) => {
                 self.page = Some(page);
                 return Action::Pause;
             }

@@ -3,7 +3,7 @@
 use super::late::Waits;
 use super::levels::LevelGauges;
 use super::waiting::Waiting;
-use crate::host::blame::Served;
+use crate::host::blame::LastServed;
 use crate::host::breakers::Breakers;
 use crate::host::densities::Densities;
 use crate::host::stats::Stats;
@@ -24,7 +24,7 @@ pub struct Plugin {
     pub breakers: Breakers,
     pub waiting: Rc<Waiting>,
     pub late: Rc<Waits>,
-    pub served: Served,
+    pub served: LastServed,
     /// By tenant, if Envoys share limits: whether this worker has seen it.
     seen: Vec<Cell<bool>>,
     /// Streams until the next that is watched.
@@ -43,7 +43,7 @@ impl Plugin {
             levels: LevelGauges::default(),
             densities: Densities::default(),
             breakers: Breakers::default(),
-            served: Served::default(),
+            served: LastServed::default(),
             unwatched: Cell::new(ONE_IN),
         }
     }

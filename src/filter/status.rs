@@ -17,30 +17,30 @@ const JSON: &str = "application/json";
 pub struct Pending(Page);
 
 /// What a request for a page comes to at once.
-pub enum Asked {
+pub enum AtOnce {
     /// It is none, or there are none.
     No,
     Replied(Action),
     Waiting(Pending),
 }
 
-pub fn ask(plugin: &Plugin, headers: &Headers) -> Asked {
-    let Some(StatusPages { cluster, filter_chain, allow }) = &plugin.policy.status else { return Asked::No };
+pub fn ask(plugin: &Plugin, headers: &Headers) -> AtOnce {
+    let Some(StatusPages { cluster, filter_chain, allow }) = &plugin.policy.status else { return AtOnce::No };
     let [method, path] = [":method", ":path"].map(|name| headers.get(name).unwrap_or_default());
-    let Some(page) = Page::called(method, path) else { return Asked::No };
+    let Some(page) = Page::called(method, path) else { return AtOnce::No };
     if filter_chain.as_deref().is_some_and(|chain| attributes::filter_chain() != chain) {
-        return Asked::No;
+        return AtOnce::No;
     }
     // A proxy in front speaks for others: its own address says nothing of who asks.
     let forwarded = headers.get("x-forwarded-for").is_some();
     if forwarded || !network::is_in_one(allow, &attributes::source()) {
         let message = "This page is only for the addresses under `status.allow`, and not through a proxy.";
         let error = json!({"message": message, "type": "permission_error", "param": null, "code": "not_allowed"});
-        return Asked::Replied(reply(403, JSON, json!({"error": error}).to_string().into_bytes()));
+        return AtOnce::Replied(reply(403, JSON, json!({"error": error}).to_string().into_bytes()));
     }
     match admin::ask(cluster, page.asks()) {
-        Some(_) => Asked::Waiting(Pending(page)),
-        None => Asked::Replied(unavailable(page)),
+        Some(_) => AtOnce::Waiting(Pending(page)),
+        None => AtOnce::Replied(unavailable(page)),
     }
 }
 

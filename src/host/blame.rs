@@ -13,7 +13,7 @@ const ATTEMPTS: u32 = 4;
 
 /// By provider: there are as many as the configuration has.
 #[derive(Default)]
-pub struct Served {
+pub struct LastServed {
     known: RefCell<Vec<Provider>>,
 }
 
@@ -24,7 +24,7 @@ struct Provider {
     fresh: bool,
 }
 
-impl Served {
+impl LastServed {
     /// A tenant got a good answer.
     pub fn note(&self, provider: &str, who: Who, now: UnixNanos) {
         let Ok(mut all) = self.known.try_borrow_mut() else { return };

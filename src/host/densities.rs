@@ -15,10 +15,10 @@ use std::mem;
 #[derive(Default)]
 pub struct Densities {
     /// By the `model` label, so the configuration bounds it.
-    models: RefCell<HashMap<String, Model>>,
+    models: RefCell<HashMap<String, OfModel>>,
 }
 
-struct Model {
+struct OfModel {
     known: density::Densities,
     /// Since the last tick.
     fresh: [Bucket; BUCKETS],
@@ -29,7 +29,7 @@ struct Model {
     age: u32,
 }
 
-impl Default for Model {
+impl Default for OfModel {
     fn default() -> Self {
         Self {
             known: density::Densities::default(),
@@ -58,7 +58,7 @@ impl Densities {
             return model.known.of(voice);
         }
         // A worker that starts, or starts again, knows what the others know.
-        let known = Model { known: read(model).densities(), ..Model::default() };
+        let known = OfModel { known: read(model).densities(), ..OfModel::default() };
         let density = known.known.of(voice);
         models.insert(model.to_owned(), known);
         density
@@ -92,7 +92,7 @@ impl Densities {
     }
 }
 
-impl Model {
+impl OfModel {
     fn merge(&mut self, name: &str) {
         let merged = shared_data::swap(&key(name), ATTEMPTS, |bytes| {
             let mut learned = decoded(bytes);

@@ -27,20 +27,20 @@ pub struct FormReader {
     boundary: Boundary,
     /// Bytes of CR LF and the boundary that came last.
     matched: usize,
-    place: Place,
-    taken: Taken,
+    place: Stage,
+    taken: Current,
 }
 
 /// The part at hand.
 #[derive(Debug, Default)]
-struct Taken {
+struct Current {
     part: Part,
     /// The line of its head or the value, as far as it is kept.
     kept: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum Stage {
     /// Behind a boundary, and behind which byte there.
     Behind(u8),
     Head,
@@ -127,8 +127,8 @@ impl FormReader {
             boundary: Boundary::new(boundary),
             // The first boundary may open the body: it lacks the line end that the others begin with.
             matched: CRLF.len(),
-            place: Place::Content,
-            taken: Taken::default(),
+            place: Stage::Content,
+            taken: Current::default(),
         })
     }
 
@@ -136,20 +136,20 @@ impl FormReader {
         let mut rest = bytes;
         while let Some((&byte, after)) = rest.split_first() {
             rest = match self.place {
-                Place::Content => self.content(rest, piece),
-                Place::End | Place::Broken(_) => return,
-                Place::Behind(before) => {
+                Stage::Content => self.content(rest, piece),
+                Stage::End | Stage::Broken(_) => return,
+                Stage::Behind(before) => {
                     self.place = match (before, byte) {
-                        (BOUNDARY | b' ' | b'\t', b' ' | b'\t' | b'\r') | (BOUNDARY, b'-') => Place::Behind(byte),
-                        (b'\r', b'\n') => Place::Head,
-                        (b'-', b'-') => Place::End,
-                        _ => Place::Broken(BEHIND),
+                        (BOUNDARY | b' ' | b'\t', b' ' | b'\t' | b'\r') | (BOUNDARY, b'-') => Stage::Behind(byte),
+                        (b'\r', b'\n') => Stage::Head,
+                        (b'-', b'-') => Stage::End,
+                        _ => Stage::Broken(BEHIND),
                     };
                     after
                 }
-                Place::Head => {
+                Stage::Head => {
                     if byte == b'\n' {
-                        self.place = self.line().unwrap_or_else(Place::Broken);
+                        self.place = self.line().unwrap_or_else(Stage::Broken);
                     } else {
                         self.taken.keep(&[byte], LONGEST_LINE);
                     }
@@ -162,8 +162,8 @@ impl FormReader {
     /// Whether the form came to its end, and nothing in it was unclear.
     pub const fn finish(&self) -> Result<(), Fault> {
         match self.place {
-            Place::End => Ok(()),
-            Place::Broken(fault) => Err(fault),
+            Stage::End => Ok(()),
+            Stage::Broken(fault) => Err(fault),
             _ => Err(EARLY),
         }
     }
@@ -193,7 +193,7 @@ impl FormReader {
                 self.end_of_part(piece);
             }
         } else if found {
-            self.place = Place::Broken(WITHIN);
+            self.place = Stage::Broken(WITHIN);
         } else {
             self.taken.take(&[byte]);
         }
@@ -213,12 +213,12 @@ impl FormReader {
             let short = self.taken.kept.get(..).filter(|kept| kept.len() <= LONGEST);
             piece(Piece::Field(name, short.and_then(|kept| std::str::from_utf8(kept).ok())));
         }
-        (self.place, self.matched, self.taken.part) = (Place::Behind(BOUNDARY), 0, Part::default());
+        (self.place, self.matched, self.taken.part) = (Stage::Behind(BOUNDARY), 0, Part::default());
         self.taken.kept.clear();
     }
 
     /// A line of a part's head has ended.
-    fn line(&mut self) -> Result<Place, Fault> {
+    fn line(&mut self) -> Result<Stage, Fault> {
         let line =
             self.taken.kept.strip_suffix(b"\r").filter(|line| line.len() < LONGEST_LINE && !line.contains(&b'\r'));
         let Some(line) = line.filter(|line| !line.starts_with(b" ") && !line.starts_with(b"\t")) else {
@@ -227,15 +227,15 @@ impl FormReader {
         if line.is_empty() {
             self.taken.kept.clear();
             self.taken.part.begins().map_err(Unclear::why)?;
-            return Ok(Place::Content);
+            return Ok(Stage::Content);
         }
         self.taken.part.line(&String::from_utf8_lossy(line)).map_err(Unclear::why)?;
         self.taken.kept.clear();
-        Ok(Place::Head)
+        Ok(Stage::Head)
     }
 }
 
-impl Taken {
+impl Current {
     fn take(&mut self, bytes: &[u8]) {
         self.part.bytes = self.part.bytes.saturating_add(bytes.len() as u64);
         if self.part.name.is_some() {

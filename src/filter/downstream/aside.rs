@@ -1,7 +1,7 @@
 //! Requests that cost nothing.
 
 use super::{Coming, Downstream, PIECE, status};
-use crate::exchange::{Passage, Side};
+use crate::exchange::{Onward, Side};
 use crate::headers::Headers;
 use crate::host::{attributes, clock, filter_state, http, kept};
 use crate::llm::path::Free;
@@ -32,7 +32,7 @@ impl Downstream {
             Err(crowd) => return self.reply_after(Coming::Nothing, side.crowded(crowd, headers), tenant),
         }
         match side.passage(policy, headers, attributes::cluster().as_deref(), kept::knows) {
-            Ok(Passage { cut, plan }) => {
+            Ok(Onward { cut, plan }) => {
                 self.beside = Some(side.dialect);
                 http::cut(&cut);
                 if let Some(plan) = plan {

@@ -118,7 +118,7 @@ fn failures_of_one_tenant_are_not_the_providers_while_it_serves_others() {
     let gateway = cluster("openai");
     let failing = [(":status", "500")];
     assert!(!blamed(&gateway, "acme", &failing), "nobody else was served");
-    let served = crate::host::blame::Served::default();
+    let served = crate::host::blame::LastServed::default();
     let now = with(|host| host.clock);
     served.note("openai", crate::attempt::blame::Who::of("beta"), UnixNanos(now.0 + 1));
     served.publish();

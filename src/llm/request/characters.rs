@@ -9,12 +9,12 @@ pub(super) struct Characters {
     /// At the top: a key comes next, or the value of the field that was named.
     is_key_next: bool,
     is_it: bool,
-    place: Place,
+    place: Within,
     count: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Within {
     Outside,
     /// As many of its bytes are the field's name.
     Key(Option<usize>),
@@ -31,7 +31,7 @@ enum Place {
 
 impl Characters {
     pub(super) const fn of(name: &'static str) -> Self {
-        Self { name, depth: 0, is_key_next: false, is_it: false, place: Place::Outside, count: 0 }
+        Self { name, depth: 0, is_key_next: false, is_it: false, place: Within::Outside, count: 0 }
     }
 
     /// At most one for each byte, and at least one for four.
@@ -42,30 +42,30 @@ impl Characters {
     pub(super) fn feed(&mut self, bytes: &[u8]) {
         for byte in bytes {
             self.place = match self.place {
-                Place::Outside => self.outside(*byte),
-                Place::Key(_) if *byte == b'"' => self.end_of_key(),
-                Place::Key(matched) => Place::Key(matched.and_then(|matched| self.matches(matched, *byte))),
-                Place::Text(_) if *byte == b'"' => Place::Outside,
-                Place::Text(counts) if *byte == b'\\' => Place::Escape(counts),
-                Place::Text(counts) => {
+                Within::Outside => self.outside(*byte),
+                Within::Key(_) if *byte == b'"' => self.end_of_key(),
+                Within::Key(matched) => Within::Key(matched.and_then(|matched| self.matches(matched, *byte))),
+                Within::Text(_) if *byte == b'"' => Within::Outside,
+                Within::Text(counts) if *byte == b'\\' => Within::Escape(counts),
+                Within::Text(counts) => {
                     // A character's first byte; those that continue it begin with the bits 10.
                     self.add(counts && byte & 0xc0 != 0x80);
-                    Place::Text(counts)
+                    Within::Text(counts)
                 }
-                Place::Escape(counts) if *byte == b'u' => Place::Unicode { counts, missing: 4, high: 0 },
-                Place::Escape(counts) => {
+                Within::Escape(counts) if *byte == b'u' => Within::Unicode { counts, missing: 4, high: 0 },
+                Within::Escape(counts) => {
                     self.add(counts);
-                    Place::Text(counts)
+                    Within::Text(counts)
                 }
-                Place::Unicode { counts, missing, high } => self.unicode(counts, missing, high, *byte),
+                Within::Unicode { counts, missing, high } => self.unicode(counts, missing, high, *byte),
             };
         }
     }
 
-    fn outside(&mut self, byte: u8) -> Place {
+    fn outside(&mut self, byte: u8) -> Within {
         match byte {
-            b'"' if self.depth == 1 && self.is_key_next => return Place::Key(Some(0)),
-            b'"' => return Place::Text(std::mem::take(&mut self.is_it) && self.depth == 1),
+            b'"' if self.depth == 1 && self.is_key_next => return Within::Key(Some(0)),
+            b'"' => return Within::Text(std::mem::take(&mut self.is_it) && self.depth == 1),
             b'{' | b'[' => {
                 self.depth = self.depth.saturating_add(1);
                 self.is_key_next = self.depth == 1;
@@ -76,7 +76,7 @@ impl Characters {
             b':' => self.is_key_next = false,
             _ => {}
         }
-        Place::Outside
+        Within::Outside
     }
 
     /// What has an escape in it, or other letters, is another name.
@@ -84,20 +84,20 @@ impl Characters {
         (self.name.as_bytes().get(matched) == Some(&byte)).then(|| matched.saturating_add(1))
     }
 
-    fn end_of_key(&mut self) -> Place {
-        self.is_it = self.place == Place::Key(Some(self.name.len()));
-        Place::Outside
+    fn end_of_key(&mut self) -> Within {
+        self.is_it = self.place == Within::Key(Some(self.name.len()));
+        Within::Outside
     }
 
     /// Of a pair of surrogates, the first counts.
-    fn unicode(&mut self, counts: bool, missing: u8, high: u8, byte: u8) -> Place {
+    fn unicode(&mut self, counts: bool, missing: u8, high: u8, byte: u8) -> Within {
         let digit = char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok()).unwrap_or(0);
         let high = if missing > 2 { high << 4 | digit } else { high };
         if missing > 1 {
-            return Place::Unicode { counts, missing: missing.saturating_sub(1), high };
+            return Within::Unicode { counts, missing: missing.saturating_sub(1), high };
         }
         self.add(counts && !(0xdc..=0xdf).contains(&high));
-        Place::Text(counts)
+        Within::Text(counts)
     }
 
     fn add(&mut self, one: bool) {

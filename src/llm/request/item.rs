@@ -8,7 +8,7 @@ use crate::llm::schema::Asked;
 
 /// An element of the input, while it is read.
 pub(super) struct InputItem {
-    kind: Kind,
+    kind: Stands,
     id: Option<Id>,
     /// It has with it what its id would stand for: what was reasoned, or drawn.
     sealed: bool,
@@ -16,7 +16,7 @@ pub(super) struct InputItem {
 }
 
 impl InputItem {
-    pub(super) const NONE: Self = Self { kind: Kind::Reference, id: None, sealed: false, drawn: false };
+    pub(super) const NONE: Self = Self { kind: Stands::Reference, id: None, sealed: false, drawn: false };
 
     /// Its end, with the id if that is all there is of it, or one of its members.
     pub(super) fn hit(&mut self, hit: &Hit<'_, Asked>) -> Result<Option<Id>, Invalid> {
@@ -36,8 +36,8 @@ impl InputItem {
                 once("input.type", hit, false)?;
                 // A list of kinds, too: whoever reads its first may find a reference in it.
                 self.kind = match hit.found {
-                    Found::Text { text, cut: false } => Kind::named(text),
-                    _ => Kind::Reference,
+                    Found::Text { text, cut: false } => Stands::named(text),
+                    _ => Stands::Reference,
                 };
             }
             Asked::ItemId => {
@@ -56,16 +56,16 @@ impl InputItem {
     /// Whether its id alone says what it is.
     const fn is_reference(&self) -> bool {
         match self.kind {
-            Kind::Reference => true,
-            Kind::Whole => false,
-            Kind::Reasoned => !self.sealed,
-            Kind::Drawn => !self.drawn,
+            Stands::Reference => true,
+            Stands::Whole => false,
+            Stands::Reasoned => !self.sealed,
+            Stands::Drawn => !self.drawn,
         }
     }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum Stands {
     /// With nothing but an id, and of a kind that nobody knows yet, too.
     Reference,
     /// It is what it says, and its id only its name.
@@ -75,7 +75,7 @@ enum Kind {
     Drawn,
 }
 
-impl Kind {
+impl Stands {
     fn named(name: &str) -> Self {
         match name {
             "reasoning" | "compaction" | "compaction_summary" => Self::Reasoned,

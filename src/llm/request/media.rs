@@ -25,15 +25,15 @@ pub(super) struct Media {
     pub(super) held_by: Option<&'static str>,
     /// Some may be more than they were taken for.
     pub(super) unsure: bool,
-    part: Part,
-    source: Source,
+    part: ContentPart,
+    source: PartSource,
     /// A member that no table knows, whose name speaks of a file or an address, until its value is known.
     other: bool,
 }
 
 /// A part of a content, while it is read: what it is may be said behind what it brings.
 #[derive(Clone, Copy)]
-struct Part {
+struct ContentPart {
     medium: Option<Medium>,
     /// Inside of it, what it brings waits for its end.
     is_open: bool,
@@ -43,7 +43,7 @@ struct Part {
 
 /// What a part is made from, while it is read.
 #[derive(Clone, Copy)]
-struct Source {
+struct PartSource {
     medium: Option<Medium>,
     is_text: bool,
     /// Of its data, in base64 or text.
@@ -56,11 +56,11 @@ const INLINE_BYTES: u64 = 2_048;
 
 const SOMEWHERE: &str = "a part of the content that points elsewhere";
 
-impl Part {
+impl ContentPart {
     const NONE: Self = Self { medium: None, is_open: false, data: None, points: None };
 }
 
-impl Source {
+impl PartSource {
     const NONE: Self = Self { medium: None, is_text: false, data: None, points: false };
 }
 
@@ -75,8 +75,8 @@ impl Media {
         held: Tokens(0),
         held_by: None,
         unsure: false,
-        part: Part::NONE,
-        source: Source::NONE,
+        part: ContentPart::NONE,
+        source: PartSource::NONE,
         other: false,
     };
 
@@ -171,7 +171,7 @@ impl Media {
     }
 
     fn end_of_source(&mut self) {
-        let Source { medium, is_text, data, points } = std::mem::replace(&mut self.source, Source::NONE);
+        let PartSource { medium, is_text, data, points } = std::mem::replace(&mut self.source, PartSource::NONE);
         // Text is in the body, and counted there. What a part says of itself counts where its source doesn't say more.
         match (data.filter(|_| !is_text), medium) {
             (Some(size), Some(medium)) => self.inline(medium, size),
@@ -197,7 +197,7 @@ impl Media {
     }
 
     fn end_of_part(&mut self, medium: Option<Medium>) {
-        let Part { data, points, .. } = std::mem::replace(&mut self.part, Part::NONE);
+        let ContentPart { data, points, .. } = std::mem::replace(&mut self.part, ContentPart::NONE);
         if let Some(size) = data {
             self.inline(medium.unwrap_or(Medium::Document), size);
         }
