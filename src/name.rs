@@ -32,7 +32,8 @@ impl Pattern {
     }
     pub fn matches(&self, model: &str) -> bool {
         match self.0.strip_suffix('*') {
-            Some(prefix) => model.starts_with(prefix),
+            // One name, and no list of them.
+            Some(prefix) => model.starts_with(prefix) && !model.contains(','),
             None => *self.0 == *model,
         }
     }

@@ -125,9 +125,13 @@ impl PriceTable {
         dated.iter().filter_map(|ix| self.get(*ix)).find(|price| price.from <= now)
     }
 
-    /// The exact name before any `*`, then the longest prefix; of several dates the latest that has begun.
+    /// The exact name before any `*`, then the longest prefix; of several dates the latest that has begun. A `*` stands for one
+    /// name: some relays take a list of them, and ask all.
     pub fn find(&self, model: &str, now: UnixNanos) -> Option<&Price> {
         self.exact.get(model).and_then(|dated| self.begun(dated, now)).or_else(|| {
+            if model.contains(',') {
+                return None;
+            }
             let mut beginnings = self.prefix_lengths.iter().filter_map(|length| model.get(..*length));
             beginnings.find_map(|prefix| self.begun(self.prefixes.get(prefix)?, now))
         })

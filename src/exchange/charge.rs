@@ -66,6 +66,8 @@ pub(super) struct Answered {
     pub success: bool,
     /// It says that it is still to come.
     pub accepted: bool,
+    /// It says that it ended at its bound.
+    pub exhausted: bool,
 }
 
 /// What the request could have come to.
@@ -84,8 +86,6 @@ pub(super) struct Request {
     pub items: Items,
     /// A stream was asked for.
     pub stream: bool,
-    /// The API may accept a request and answer it later.
-    pub background: bool,
     /// It is to be answered while nobody waits, so it goes on whoever leaves.
     pub detached: bool,
     /// The API always reports its usage.
@@ -94,6 +94,9 @@ pub(super) struct Request {
     pub late: bool,
     pub density: Density,
 }
+
+/// The status of what is answered later.
+pub(super) const ACCEPTED: u64 = 202;
 
 /// Prompts that the provider adds (for tools, for thinking, for search), or a few words that it says beyond its bound.
 const ADDED_INPUT: Tokens = Tokens(16_384);
@@ -134,6 +137,20 @@ impl Request {
 }
 
 impl Charge {
+    /// Of pictures that are sold by their tokens, which nobody told: they may have been the dearest.
+    #[must_use]
+    pub(super) fn by_tokens(self, most: Tokens) -> Self {
+        match self {
+            Self::Reported(usage) if usage.images > 0 && usage.output_tokens == Tokens(0) => Self::Estimated(Usage {
+                output_tokens: most,
+                image_output_tokens: most,
+                total_tokens: usage.input_tokens.plus(most),
+                ..usage
+            }),
+            other => other,
+        }
+    }
+
     pub(super) fn usage(&self) -> Usage {
         match self {
             Self::Reported(usage) | Self::Estimated(usage) | Self::Implausible(usage) | Self::Unreported(usage) => {
@@ -211,7 +228,6 @@ impl Answered {
         if reported.is_whole() { reported.growing_by(density.output.tokens(self.uncounted)) } else { reported }
     }
 
-    /// A short answer is no background response, however it calls itself.
     fn has_text(&self) -> bool {
         self.seen > Tokens(0) || self.stray > Tokens(0)
     }
@@ -224,9 +240,10 @@ impl Answered {
     /// What an answer came to that didn't report it.
     fn output(&self, request: &Request) -> Tokens {
         let guessed = self.shown.plus(self.stray);
-        let is_only_accepted = request.background && self.accepted && !self.has_text() && self.success;
-        let unseen = if is_only_accepted || (request.detached && !self.error) {
-            // It is generated in the background, whoever looks.
+        // A short answer is no background response, however it calls itself.
+        let is_hidden = (self.accepted || self.exhausted) && !self.has_text() && self.success;
+        let unseen = if is_hidden || (request.detached && !self.error) {
+            // It is generated in the background, whoever looks, or was thought to its end.
             request.most_output
         } else if self.non_streaming && self.broke_off {
             // It was generated to its end before it was sent: what was cut off counts too.

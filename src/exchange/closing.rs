@@ -10,7 +10,7 @@ use super::ending::{self, Ending, unanswered};
 use super::{Answer, Asked, Exchange, Open, Phase, Refused, offer};
 use crate::limit::{Guards, Reservation};
 use crate::llm::estimate::experience::Experience;
-use crate::llm::schema::Dialect;
+use crate::llm::schema::{Dialect, Item};
 use crate::llm::usage::UsageSource;
 use crate::outcome::Outcome;
 use crate::policy::{AnsweredModel, OTHER, Policy, ReportedCost, TenantIx};
@@ -173,7 +173,6 @@ impl Open {
             most_output: self.most_output,
             items: self.items,
             stream: self.asked.stream,
-            background: self.schema.background,
             detached: self.detached,
             reports: self.schema.always_reports(),
             late: self.schema.dialect == Dialect::Gemini,
@@ -191,7 +190,10 @@ impl Open {
             Some(answer) => answer.weighed(self.schema, ending, &self.input, &request, [sent_at, now]),
             None => Weighed::without_answer(unanswered(ending), ending.left_under_way(now.since(sent_at))),
         };
-        let charge = evidence.charge(&request);
+        let charge = match self.schema.item {
+            Some(Item::Image) if tariff.draws_by_tokens() => evidence.charge(&request).by_tokens(self.most_output),
+            _ => evidence.charge(&request),
+        };
         let (usage, usage_source) = (charge.usage(), charge.source());
         let Read { model, service_tier, provider_cost, usage_mismatch } = read;
         let cost = |tariff: &Tariff| match service_tier.as_deref() {

@@ -177,7 +177,7 @@ fn undated(name: &str) -> &str {
 impl Hosted {
     /// Whether a search is made by it, and no answer counts it.
     pub fn is_uncounted(&self) -> bool {
-        matches!(&*self.name, "web_search_options" | "web")
+        matches!(&*self.name, "web_search_options" | "web" | "enable_search" | ":online")
     }
 }
 

@@ -167,6 +167,11 @@ impl Tariff {
         named.map_or(&self.standard, |(_, schedule)| schedule)
     }
 
+    /// Whether a picture is sold by its tokens, and not by the piece.
+    pub fn draws_by_tokens(&self) -> bool {
+        self.standard.base.image == NanoUsd::ZERO
+    }
+
     /// By what served. Of several names together (a speed and a region) that have no rates as one, the dearest counts.
     pub fn cost(&self, usage: &Usage, served: Option<&str>) -> NanoUsd {
         let cost = |served| self.schedule(served).rates(usage.input_tokens).cost(usage);

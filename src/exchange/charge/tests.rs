@@ -25,7 +25,6 @@ const REQUEST: Request = Request {
     most_output: Tokens(1_000),
     items: NO_ITEMS,
     stream: false,
-    background: false,
     detached: false,
     reports: false,
     late: false,
@@ -101,13 +100,19 @@ fn every_way_an_answer_can_end_has_its_charge() {
         (
             "accepted for later",
             said(Answered { shown: Tokens(1), seen: Tokens(0), accepted: true, ..one }),
-            Request { background: true, ..REQUEST },
+            REQUEST,
+            ("estimated", 100, 1_000),
+        ),
+        (
+            "thought to its end, and not a word",
+            said(Answered { shown: Tokens(1), seen: Tokens(0), exhausted: true, ..one }),
+            REQUEST,
             ("estimated", 100, 1_000),
         ),
         (
             "refused for later",
             said(Answered { shown: Tokens(1), seen: Tokens(0), success: false, ..one }),
-            Request { background: true, ..REQUEST },
+            REQUEST,
             ("estimated", 100, 1),
         ),
     ] {

@@ -1,6 +1,6 @@
 //! What was read of an answer, and what that proves.
 
-use super::super::charge::{Answered, Evidence, Request};
+use super::super::charge::{ACCEPTED, Answered, Evidence, Request};
 use super::super::ending::{Ending, answered};
 use super::super::input::Input;
 use super::super::{Answer, Leg};
@@ -54,6 +54,7 @@ impl Answer {
             error,
             is_blank,
             accepted,
+            exhausted,
             finished,
             uncounted,
             stray,
@@ -62,7 +63,9 @@ impl Answer {
         if is_blank || (error && reported.says_nothing(schema.contract)) {
             reported = Reported::default();
         }
-        let error = error || (is_blank && ending.flags == 0 && status < 400);
+        // Taken, and worked on later: nobody sees what it comes to.
+        let accepted = accepted || (status == ACCEPTED && is_blank);
+        let error = error || (is_blank && ending.flags == 0 && status < 400 && !accepted);
         let is_final = reported.is_whole() && (finished || !stream || (ending.flags == 0 && uncounted == 0));
         let outcome = answered(ending, status, error, is_final);
         let shown = estimate::output(schema, generated, stream, error, request.density);
@@ -93,6 +96,7 @@ impl Answer {
             length,
             success: outcome == Outcome::Success,
             accepted,
+            exhausted,
         };
         let usage_mismatch = is_final && reported.mismatch;
         let read = Read { model: model.unwrap_or_default(), service_tier, provider_cost: cost, usage_mismatch };

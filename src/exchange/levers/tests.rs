@@ -35,7 +35,7 @@ fn policy(adjust: impl Fn(&mut Value)) -> Policy {
     let mut policy = json!({
         "tenants": {"acme": {"unlimited": ["request_usd", "day_usd"]}},
         "prices": [
-            price("all", rated), price("gemini-3-pro", sold), price("bare", json!({})), price("nova", json!({})),
+            price("all", rated.clone()), price("all:online", rated), price("gemini-3-pro", sold), price("bare", json!({})), price("nova", json!({})),
             price("dear", json!({"image_output_usd_per_1m_tokens": "40"})),
             price("cheap", json!({"image_output_usd_per_1m_tokens": "30"})),
         ],
@@ -101,6 +101,12 @@ fn hosted_tools_are_reserved_by_their_own_maximum() {
         (CHAT, json!({"search_parameters": {}}), 150_000),
         (CHAT, json!({"search_parameters": {"mode": "on", "max_search_results": 4}}), 40_000),
         (CHAT, json!({"search_parameters": {"mode": "off"}}), 0),
+        (CHAT, json!({"enable_search": true, "search_options": {"search_strategy": "max"}}), 10_000),
+        (CHAT, json!({"enable_search": false}), 0),
+        (CHAT, json!({"extra_body": {"enable_search": true}}), 10_000),
+        (CHAT, json!({"model": "all:online"}), 10_000),
+        (CHAT, json!({"tools": [{"google_search": {}}]}), 100_000),
+        (CHAT, json!({"tools": [{"googleSearch": null, "type": "function", "function": {"name": "f"}}]}), 0),
         (RESPONSES, json!({"tools": [{"type": "web_search"}]}), 100_000),
         (RESPONSES, json!({"tools": [{"type": "web_search_preview_2025_03_11"}], "max_tool_calls": 3}), 30_000),
         (RESPONSES, json!({"tools": [{"type": "file_search", "vector_store_ids": ["a"]}]}), 25_000),
@@ -364,6 +370,15 @@ fn what_relays_and_servers_of_ones_own_obey_is_refused_by_name_in_every_api() {
         ("adapter_id", json!("x")),
         ("adapter_source", json!("s3")),
         ("response_fields", json!(["content"])),
+        // Of those who sell what others serve: a search, what a server keeps, how much is made, a rate.
+        ("web_search", json!({"enable": true})),
+        ("knowledge_ids", json!(["k"])),
+        ("candidateCount", json!(8)),
+        ("fast_mode", json!(true)),
+        ("async", json!(true)),
+        ("hide_usage", json!(true)),
+        // Other models, wherever an object names them.
+        ("compound_custom", json!({"models": {"answering_model": "unheard of"}})),
         // Next year's, by the words in them.
         ("defaultProvider", json!("x")),
         ("x-api-key", json!("x")),
@@ -486,4 +501,44 @@ fn a_field_that_must_be_left_out_is_refused_and_a_moving_picture_is_many() {
     assert_eq!(image(json!({"n": 2})), Ok(340_000));
     assert_eq!(image(json!({"output_format": "gif"})), Ok(9 * 170_000));
     assert_eq!(image(json!({"output_format": "gif", "frame_count": 16, "n": 2})), Ok(2 * 16 * 170_000));
+}
+
+/// 170,000 micro-USD a picture.
+#[test]
+fn pictures_are_reserved_and_charged_by_as_many_as_are_embedded_or_drawn() {
+    let policy = policy(|policy| {
+        let mut price = policy["prices"][0].clone();
+        (price["model"], price["service_tiers"]) = (json!("pictures"), json!({}));
+        policy["prices"].as_array_mut().unwrap().push(price);
+    });
+    let invoke = "/model/pictures/invoke";
+    let images = "/v1/images/generations";
+    let picture = json!({"bytesBase64Encoded": "aGk="});
+    for (path, body, many) in [
+        (invoke, json!({"inputImage": "aGk=", "embeddingConfig": {}}), 1),
+        (invoke, json!({"images": ["aGk=", "aGk="], "input_type": "image"}), 2),
+        (invoke, json!({"singleEmbeddingParams": {"image": {"source": {"bytes": "aGk="}}}}), 1),
+        (invoke, json!({"textToImageParams": {}, "imageGenerationConfig": {"quality": "premium"}}), 1),
+        (invoke, json!({"textToImageParams": {}, "imageGenerationConfig": {"numberOfImages": 4}}), 4),
+        (invoke, json!({"singleEmbeddingParams": {"text": {"value": "x"}}}), 0),
+        ("/v1/models/pictures:predict", json!({"instances": [{"image": picture}, {"image": picture}]}), 2),
+        (images, json!({"model": "pictures", "prompt": "x", "batch_size": 3}), 3),
+        (images, json!({"model": "pictures", "prompt": "x", "num_images": 3, "n": 1}), 3),
+    ] {
+        assert_eq!(reserved(&policy, path, &body), Ok(170_000 * many), "{path} {body}");
+        // Who leaves before the answer has had them drawn.
+        let left = closed(asked(&policy, path, &body).0, &policy, None, 1 << 14).bill;
+        assert_eq!(left.usage.images, many, "{path} {body}");
+    }
+}
+
+/// Relays that take a list of models ask all of them.
+#[test]
+fn a_list_of_models_has_no_price_by_the_beginning_of_its_first() {
+    let policy = policy(|policy| policy["prices"][0]["model"] = json!("all*"));
+    assert!(reserved(&policy, CHAT, &with(CHAT, "all-1", json!({}))).is_ok());
+    let headers = Headers::of(&[(":method", "POST"), (":path", CHAT), ("x-tenant-id", "acme")]);
+    let Opening::Read(mut exchange) = Exchange::open(&policy, &headers, NOON) else { panic!("not read") };
+    assert_eq!(exchange.body(&policy, with(CHAT, "all-1,all-2", json!({})).to_string().as_bytes()), None);
+    assert_eq!(exchange.end_of_request(&policy, around(None)).unwrap().err().map(|reply| reply.status), Some(404));
 }

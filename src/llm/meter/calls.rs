@@ -41,11 +41,12 @@ impl Calls {
     /// An item comes when it begins, when it ends, and perhaps with the whole answer: its end counts.
     pub fn end_of(&mut self, call: &Call, counts: &mut Native) {
         let over = matches!(&*call.status, "" | "completed" | "incomplete" | "failed");
-        if !over || !call.kind.ends_with("_call") || (!call.id.is_empty() && !self.items.insert(&call.id)) {
+        let is_call = call.kind.ends_with("_call") || call.kind == "search";
+        if !over || !is_call || (!call.id.is_empty() && !self.items.insert(&call.id)) {
             return;
         }
         match &*call.kind {
-            "x_search_call" => counts.add(Count::SearchCalls, 1),
+            "x_search_call" | "search" => counts.add(Count::SearchCalls, 1),
             // To open a page of a result, or to search in it, is no search.
             "web_search_call" if matches!(&*call.action, "" | "search") => counts.add(Count::SearchCalls, 1),
             "file_search_call" => counts.add(Count::FileSearches, 1),

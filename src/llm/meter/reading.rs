@@ -19,6 +19,8 @@ pub struct Reading {
     pub is_blank: bool,
     /// The answer says that it is still to come: in a queue, or in progress.
     pub accepted: bool,
+    /// It ended at its bound.
+    pub exhausted: bool,
     /// What was reported is the whole, wherever the answer broke off.
     pub finished: bool,
     /// Bytes of text that came after the last count of the output.
@@ -85,6 +87,7 @@ impl Meter {
             error: self.seen.error || form == Form::Page,
             is_blank,
             accepted: self.seen.accepted,
+            exhausted: self.seen.exhausted,
             cost: self.seen.cost(),
             service_tier: self.seen.service_tier(),
             model: self.seen.model,

@@ -8,7 +8,8 @@ use super::growth::Growth;
 use super::ids::Ids;
 use super::rounds::Rounds;
 use super::value::{
-    Kind, Modality, Written, cost, is_failure, is_unfinished, tier_of_traffic, whole_units, written_seconds,
+    Kind, Modality, Written, cost, is_bound, is_failure, is_to_come, is_unfinished, tier_of_traffic, whole_units,
+    written_seconds,
 };
 use crate::json::{Container, Found, Hit, Number};
 use crate::kept::Id;
@@ -47,6 +48,8 @@ pub(super) struct Seen {
     pub growth: [Growth; 2],
     /// The answer says why it ended; and that it is a conversation made short.
     has_reason: bool,
+    /// It ended at its bound.
+    pub exhausted: bool,
     compacts: bool,
     /// The input has gone over into what a cache held.
     input_moved: bool,
@@ -60,6 +63,8 @@ impl Seen {
     pub(super) fn hit(&mut self, event: &mut Event, hit: &Hit<'_, Fact>) {
         match (hit.key, hit.found) {
             (Fact::Model, Found::Text { text, .. }) => keep(&mut self.model, text),
+            // What was asked for, where the provider was to choose: it says nothing of what served.
+            (Fact::ServiceTier, Found::Text { text: "auto", .. }) => {}
             (Fact::ServiceTier, Found::Text { text, .. }) => keep(&mut self.service_tier, text),
             (Fact::TrafficType, Found::Text { text, .. }) => self.served(text),
             (Fact::Speed, Found::Text { text, .. }) => keep(&mut self.speed, text),
@@ -67,7 +72,7 @@ impl Seen {
             (Fact::Kind, Found::Text { text, .. }) => {
                 self.error |= matches!(text, "error" | "failed" | "response.failed");
                 match text {
-                    "queued" | "in_progress" => self.accepted = true,
+                    _ if is_to_come(text) => self.accepted = true,
                     "completed" | "incomplete" | "failed" | "cancelled" | "requires_action" => {
                         self.accepted = false;
                         self.has_reason = true;
@@ -97,12 +102,14 @@ impl Seen {
             (Fact::Count(count), Found::Number(number)) => self.count(event, count, number),
             (Fact::Finish, Found::Text { text, .. }) if !is_unfinished(text) => {
                 self.error |= is_failure(text);
+                self.exhausted |= is_bound(text);
                 self.has_reason = true;
                 self.finished = true;
                 event.finished = true;
             }
             (Fact::Embedding, Found::Opened(_)) if self.counts.get(Count::Output).is_none() => {
                 self.counts.set(Count::Output, Some(0));
+                self.counts.set(Count::Embedded, Some(1));
             }
             (Fact::Each(count), Found::Opened(Container::Object) | Found::Size(_)) => self.counts.add(count, 1),
             (Fact::Each(count), Found::Number(Number::Whole(value))) => self.counts.add(count, value),
@@ -195,7 +202,8 @@ impl Seen {
                 self.calls.get_or_insert_default().query(text, &mut self.counts);
             }
             (Fact::Served, _) => self.calls.get_or_insert_default().served(),
-            (Fact::Found, Found::Text { text: "web_search_result", .. }) => {
+            (Fact::CallId, Found::Number(Number::Whole(index))) => self.call(hit.key, &index.to_string()),
+            (Fact::Found, Found::Text { text: "web_search_result", .. } | Found::Opened(Container::Object)) => {
                 self.calls.get_or_insert_default().found(&mut self.counts);
             }
             _ => {}
@@ -236,7 +244,7 @@ impl Seen {
             if number != Number::Negative {
                 self.counts.set(count, Some(value));
             }
-            if count == Count::Output {
+            if matches!(count, Count::Output | Count::WholeOutput) {
                 event.counted = true;
                 self.counted_bytes = self.output_bytes;
             }

@@ -29,9 +29,27 @@ pub(super) fn is_unfinished(reason: &str) -> bool {
     matches!(reason, "" | "null" | "FINISH_REASON_UNSPECIFIED")
 }
 
-/// Reasons of providers that couldn't go on.
+/// What an answer calls itself that is still to come.
+pub(super) fn is_to_come(status: &str) -> bool {
+    const WORDS: [&str; 9] =
+        ["queued", "in_progress", "pending", "processing", "running", "submitted", "accepted", "starting", "in_queue"];
+    WORDS.iter().any(|word| word.eq_ignore_ascii_case(status))
+}
+
+/// The answer was as long as it might be.
+pub(super) fn is_bound(reason: &str) -> bool {
+    matches!(reason, "length" | "max_tokens" | "MAX_TOKENS" | "max_output_tokens")
+}
+
+/// Reasons of providers that couldn't go on, each in its own words.
 pub(super) fn is_failure(reason: &str) -> bool {
-    matches!(reason, "error" | "ERROR" | "TIMEOUT" | "insufficient_system_resource" | "network_error")
+    const WORDS: [&[u8]; 7] = [b"error", b"abort", b"fail", b"timeout", b"overload", b"unavailable", b"insufficient"];
+    // Nearly all answers end by one of these.
+    if matches!(reason, "stop" | "length" | "tool_calls" | "end_turn" | "tool_use" | "STOP" | "COMPLETE") {
+        return false;
+    }
+    let reason = reason.as_bytes();
+    WORDS.iter().any(|word| reason.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word)))
 }
 
 /// Vertex names the tier that served by the kind of traffic, and Google's other APIs by its own name.

@@ -215,6 +215,17 @@ impl Fields {
                     self.media().by_the_piece(size);
                 }
             }
+            Asked::Drawn => {
+                once("imageGenerationConfig", hit, false)?;
+                match hit.found {
+                    Found::Opened(Container::Object) => self.pictures = self.pictures.max(1),
+                    Found::Closed { .. } => {}
+                    _ => {
+                        let many = count("imageGenerationConfig.numberOfImages", hit)?;
+                        self.pictures = self.pictures.max(many.unwrap_or(1));
+                    }
+                }
+            }
             Asked::Characters => {
                 once("input", hit, false)?;
                 if let Found::Size(size) = hit.found {
@@ -243,6 +254,7 @@ impl Fields {
             | Asked::ToolMember
             | Asked::ToolKind
             | Asked::ToolMost
+            | Asked::ToolNamed(_)
             | Asked::ToolTokens
             | Asked::ToolModel
             | Asked::ToolFrames

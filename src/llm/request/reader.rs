@@ -20,6 +20,9 @@ pub struct RequestReader {
     fields: Fields,
 }
 
+/// What a model's name may end in.
+const ONLINE: &str = ":online";
+
 #[expect(clippy::large_enum_variant, reason = "forms are rare, and the reader is boxed as a whole")]
 enum Source {
     Json(Scanner<Asked>),
@@ -125,10 +128,15 @@ impl RequestReader {
     pub fn finish(mut self, body_bytes: u64) -> Result<Request, Invalid> {
         self.end()?;
         let schema = self.called.schema;
-        let Self { inside, before, fields, called, source } = self;
+        let Self { inside, before, mut fields, called, source } = self;
         let is_form = matches!(source, Source::Form(_));
         let sound_bytes = fields.sound_bytes(schema, is_form);
         let characters = if let Source::Spoken(spoken) = source { Some(spoken.characters) } else { None };
+        let model = called.model.as_deref().or(fields.model.as_ref().map(|(model, _)| &**model));
+        // OpenRouter's word for a search before the answer.
+        if model.is_some_and(|model| model.ends_with(ONLINE)) {
+            fields.tools.search(ONLINE)?;
+        }
         let (sizes, mut hidden) = fields.brings(body_bytes);
         hidden.unsure |= schema.may_hide_input();
         let model_in_path = called.model.is_some();

@@ -174,6 +174,11 @@ impl Tools {
             Asked::Search(name) => {
                 let most = if name == "search_parameters" { SOURCES } else { 1 };
                 let kind = Some(Kind::Sold(Piece::WebSearch));
+                // A flag, and no object.
+                if matches!(hit.found, Found::Bool(true) | Found::Number(_) | Found::Text { .. }) {
+                    once(name, hit, false)?;
+                    return self.search(name);
+                }
                 self.offer(
                     name,
                     Tool { name: name.to_owned(), kind, most: Some(most), brings: RESULT, ..Tool::NONE },
@@ -181,6 +186,12 @@ impl Tools {
                 )
             }
             Asked::ToolMember => self.member(dialect, hit),
+            Asked::ToolNamed(name) => {
+                if !matches!(hit.found, Found::Null | Found::Closed { .. }) {
+                    self.tool.is(name, tools::known(Dialect::Gemini, name));
+                }
+                Ok(())
+            }
             Asked::AllToolsMost => {
                 once("max_tool_calls", hit, false)?;
                 self.all_calls = whole("max_tool_calls", hit)?;
@@ -188,6 +199,13 @@ impl Tools {
             }
             _ => self.tool.hit(dialect, hit),
         }
+    }
+
+    /// The provider searches once, for all that the body says.
+    pub(super) fn search(&mut self, name: &'static str) -> Result<(), Invalid> {
+        self.brought.add(1, RESULT);
+        let kind = Some(Kind::Sold(Piece::WebSearch));
+        self.host(name, Hosted { name: name.to_owned(), kind, most: Some(1), makes: 1 })
     }
 
     /// A tool begins, as what it is unless it says otherwise; or it ends.

@@ -23,7 +23,7 @@ const LONGEST: usize = 128;
 
 /// What a server behind the gateway may read that no API of ours has: by whole names, in small letters. Sources: what OpenRouter,
 /// LiteLLM, vLLM, SGLang, llama.cpp, TGI and LoRAX take in a body.
-const NAMES: [(&str, &str); 42] = [
+const NAMES: [(&str, &str); 94] = [
     // An id of the client's choice may be another's.
     ("request_id", "an id under which a server keeps or ends what is others'"),
     ("rid", "an id under which a server keeps or ends what is others'"),
@@ -67,6 +67,59 @@ const NAMES: [(&str, &str); 42] = [
     ("prompt_embeds", "input that can't be read"),
     ("input_ids", "input that can't be read"),
     ("ngram_corpus_id", "what a server keeps"),
+    // Of Baidu, Tencent, Venice and those who sell what others serve.
+    ("web_search", "a search"),
+    ("enable_web_search", "a search"),
+    ("enable_online_search", "a search"),
+    ("enable_deep_search", "a search"),
+    ("enable_enhancement", "a search"),
+    ("force_search_enhancement", "a search"),
+    ("venice_parameters", "a search"),
+    ("online", "a search"),
+    ("search", "a search"),
+    ("deep_research", "a search"),
+    ("mcp_servers", "a search"),
+    ("connectors", "a search"),
+    ("retrieval", "a search"),
+    ("context_id", "what a server keeps"),
+    ("cached_content", "what a server keeps"),
+    ("cache_id", "what a server keeps"),
+    ("prompt_cache_id", "what a server keeps"),
+    ("knowledge_ids", "what a server keeps"),
+    ("knowledge_base_ids", "what a server keeps"),
+    ("file_ids", "what a server keeps"),
+    ("files", "what a server keeps"),
+    ("document_ids", "what a server keeps"),
+    ("dataset_id", "what a server keeps"),
+    ("dataset_ids", "what a server keeps"),
+    ("datasources", "what a server keeps"),
+    ("data_sources", "what a server keeps"),
+    ("collections", "what a server keeps"),
+    ("collection_ids", "what a server keeps"),
+    ("vector_store_ids", "what a server keeps"),
+    ("num_samples", "how much is made"),
+    ("samples", "how much is made"),
+    ("parallel_samples", "how much is made"),
+    ("num_choices", "how much is made"),
+    ("num_outputs", "how much is made"),
+    ("num_generations", "how much is made"),
+    ("candidate_count", "how much is made"),
+    ("candidatecount", "how much is made"),
+    ("n_best", "how much is made"),
+    ("beam_width", "how much is made"),
+    ("tier", "a rate"),
+    ("performance_tier", "a rate"),
+    ("processing_tier", "a rate"),
+    ("service_class", "a rate"),
+    ("fast_mode", "a rate"),
+    ("turbo", "a rate"),
+    ("latency", "a rate"),
+    ("data_residency", "a rate"),
+    ("async", "what would be had later, past this gateway"),
+    ("fields", "what is left out of an answer"),
+    ("output_fields", "what is left out of an answer"),
+    ("hide_usage", "what is left out of an answer"),
+    ("exclude_usage", "what is left out of an answer"),
 ];
 /// The same by a word that a name has in it, so that the next of its kind is one, too; with `$`, by the whole word.
 const WORDS: [(&str, &str); 38] = [
@@ -136,7 +189,13 @@ impl Unknown {
     pub(super) fn hit(&mut self, hit: &Hit<'_, Asked>) {
         match hit.found {
             Found::Named(name) if hit.key == Asked::Unknown => self.name = Some(name.to_owned()),
-            Found::Named(name) => self.text(name),
+            Found::Named(name) => {
+                // What an object says of a model, it says of what serves.
+                if let Some((field, what)) = self.fields.last().zip(does(name).filter(|what| *what == "a model")) {
+                    return self.suspect(field.clone(), what);
+                }
+                self.text(name);
+            }
             Found::Null => {}
             Found::Closed { .. } => {}
             found => {

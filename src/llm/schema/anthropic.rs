@@ -120,7 +120,7 @@ static ITERATION: [Field<Fact>; 5] = [
     ),
 ];
 
-const INPUT: [Field<Fact>; 9] = [
+const INPUT: [Field<Fact>; 10] = [
     count("input_tokens", Count::Input),
     count("cache_read_input_tokens", Count::Cached),
     count("cache_creation_input_tokens", Count::CacheCreation),
@@ -136,15 +136,24 @@ const INPUT: [Field<Fact>; 9] = [
     value("speed", Fact::Speed),
     value("inference_geo", Fact::Region),
     object("iterations", Fact::Iteration, &ITERATION),
+    // Names of OpenAI's chat, which some write beside their own, and others alone.
+    count("prompt_tokens", Count::WholeInput),
 ];
 
-pub(super) const COUNTS: [Field<Fact>; 14] = {
-    let [input, read, created, by_age, tools, tier, speed, region, rounds] = INPUT;
+pub(super) const COUNTS: [Field<Fact>; 16] = {
+    let [input, read, created, by_age, tools, tier, speed, region, rounds, prompt] = INPUT;
+    let completion = count("completion_tokens", Count::WholeOutput);
     let output = count("output_tokens", Count::Output);
-    let details = path("output_tokens_details", &[count("thinking_tokens", Count::Reasoning)]);
+    let details = path(
+        "output_tokens_details",
+        &[count("thinking_tokens", Count::Reasoning), count("reasoning_tokens", Count::Reasoning)],
+    );
     // OpenRouter's.
     let cost = value("cost", Fact::Cost { places: 0 });
-    [input, read, created, by_age, tools, tier, speed, region, rounds, output, details, cost, OWN_KEY, UPSTREAM]
+    [
+        input, read, created, by_age, tools, tier, speed, region, rounds, output, details, cost, OWN_KEY, UPSTREAM,
+        prompt, completion,
+    ]
 };
 
 /// Where code ran; a stream tells it at its end.

@@ -47,6 +47,8 @@ pub enum Asked {
     /// The kind of a tool, where a member says it and where the member is it.
     ToolKind,
     ToolMember,
+    /// The same, by its name.
+    ToolNamed(&'static str),
     /// How often it may be used, and all that a provider runs together.
     ToolMost,
     AllToolsMost,
@@ -87,8 +89,9 @@ pub enum Asked {
     OtherModel(&'static str),
     /// A text that is sold by the character.
     Characters,
-    /// A picture that is sold by the piece.
+    /// A picture that is sold by the piece; and how many are to be drawn, one if nothing says it.
     Picture,
+    Drawn,
     /// A prompt that the provider has kept, and what a model it names.
     StoredPrompt,
     /// A field that must be left out, and why.

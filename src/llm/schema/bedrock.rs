@@ -5,7 +5,7 @@ use super::field::{
     REST, ROLE, SENSITIVITY, TOOLS, TOOLS_BY_MEMBER, asked, count, error, fields, hidden, inline, known, media, object,
     part, parts, path, text, value,
 };
-use super::{Asked, Dialect, Fact, Field, Medium, Output, Schema, Slot, Small, Want, anthropic};
+use super::{Asked, Dialect, Fact, Field, Medium, Output, Schema, Slot, Small, Want, anthropic, openai};
 use crate::llm::usage::{Contract, Count};
 
 const S3: Field<Asked> = hidden("s3Location");
@@ -152,6 +152,10 @@ pub static CONVERSE: Schema = Schema {
     compressed_stream_bytes_per_token: 4,
 };
 
+const fn picture(name: &'static str) -> Field<Asked> {
+    Field { name, key: Some(Asked::Picture), want: Want::Size, inside: &[] }
+}
+
 /// Anthropic's blocks, and Nova's.
 static INVOKE_BLOCK: &[Field<Asked>] = part! {
     [
@@ -177,6 +181,12 @@ static INVOKE_REQUEST: &[Field<Asked>] = fields! {
     asked("max_tokens", Asked::Bound(0)),
     asked("max_gen_len", Asked::Bound(0)),
     asked("maxTokens", Asked::Bound(0)),
+    asked("max_completion_tokens", Asked::Bound(0)),
+    // How many answers, and how many pictures.
+    asked("n", Asked::Choices),
+    asked("num_generations", Asked::Choices),
+    asked("numResults", Asked::Choices),
+    object("imageGenerationConfig", Asked::Drawn, &[asked("numberOfImages", Asked::Drawn)]),
     path("inferenceConfig", &[asked("maxTokens", Asked::Bound(0)), asked("max_new_tokens", Asked::Bound(0))]),
     path("textGenerationConfig", &[asked("maxTokenCount", Asked::Bound(0))]),
     TOOLS,
@@ -185,39 +195,55 @@ static INVOKE_REQUEST: &[Field<Asked>] = fields! {
     anthropic::BETAS,
     anthropic::VERSION,
     object("mcp_servers", Asked::Servers("mcp_servers"), &[]),
-    // Titan's picture, which it bills by the piece.
-    Field { name: "inputImage", key: Some(Asked::Picture), want: Want::Size, inside: &[] },]
+    // Pictures that are embedded by the piece: Titan's, Cohere's, Nova's.
+    picture("inputImage"),
+    picture("images"),
+    path(
+        "singleEmbeddingParams",
+        &[path("image", &[path("source", &[picture("bytes"), S3])]), path("video", &VIDEO), path("audio", &SOUND)],
+    ),]
     free [
         "context_management" "metadata" "output_config" "output_format"
         "stop_sequences" "system"
         "temperature" "thinking" "tool_choice" "top_k" "top_p"
         // Titan's, Nova's, Llama's, Mistral's, Cohere's.
         "inputText" "embeddingConfig" "embeddingTypes" "dimensions" "normalize" "taskType" "textToImageParams"
-        "imageGenerationConfig" "singleEmbeddingParams"
-        "schemaVersion" "toolConfig" "prompt" "images" "stop" "truncate" "texts" "input_type" "embedding_types" "inputs"
+        "schemaVersion" "toolConfig" "prompt" "stop" "reasoning_effort" "response_format" "truncate" "texts" "input_type" "embedding_types" "inputs"
         "output_dimension" "query" "documents" "top_n"
         "api_version" "message" "chat_history" "preamble" "k" "p" "seed" "frequency_penalty" "presence_penalty"
     ]
 };
 
 /// Anthropic's counts, Nova's, and those of models that speak OpenAI's chat; the others have theirs beside the text.
-static INVOKED_USAGE: [Field<Fact>; 22] = {
-    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n] = anthropic::COUNTS;
+static INVOKED_USAGE: [Field<Fact>; 23] = {
+    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, _, _] = anthropic::COUNTS;
+    let prompt = count("prompt_tokens", Count::Input);
+    let completion = count("completion_tokens", Count::Output);
     let input = count("inputTokens", Count::Input);
     let output = count("outputTokens", Count::Output);
     let read = count("cacheReadInputTokenCount", Count::Cached);
     let written = count("cacheWriteInputTokenCount", Count::CacheCreation);
-    let prompt = count("prompt_tokens", Count::Input);
-    let completion = count("completion_tokens", Count::Output);
     let total = count("total_tokens", Count::Total);
     let nova_total = count("totalTokens", Count::Total);
-    [a, b, c, d, e, f, g, h, i, j, k, l, m, n, input, output, read, written, prompt, completion, total, nova_total]
+    let details = path("completion_tokens_details", &[count("reasoning_tokens", Count::Reasoning)]);
+    [
+        a, b, c, d, e, f, g, h, i, j, k, l, m, n, input, output, read, written, prompt, completion, total, nova_total,
+        details,
+    ]
 };
+
+/// Of those that speak OpenAI's chat.
+static CHAT_CHOICE: [Field<Fact>; 4] = [
+    path("message", &openai::MESSAGE),
+    path("delta", &openai::MESSAGE),
+    text("text"),
+    value("finish_reason", Fact::Finish),
+];
 
 static NOVA: [Field<Fact>; 1] = [path("message", &[path("content", &[text("text"), REST])])];
 
 /// What each family of models calls its text; Anthropic's is the same as in its own API.
-static INVOKED: [Field<Fact>; 23] = {
+static INVOKED: [Field<Fact>; 24] = {
     let [kind, model, error, message, container, _, block, delta, content, stop, metrics, titan, one, many] =
         anthropic::FACTS;
     let usage = object("usage", Fact::Usage, &INVOKED_USAGE);
@@ -229,7 +255,9 @@ static INVOKED: [Field<Fact>; 23] = {
     let mistral = path("outputs", &[text("text")]);
     let nova = path("output", &NOVA);
     let nova_delta = path("contentBlockDelta", &[path("delta", &[text("text"), REST])]);
-    let chat = path("choices", &[path("message", &[text("content")]), path("delta", &[text("content")]), text("text")]);
+    let chat = path("choices", &CHAT_CHOICE);
+    // Nova's, Titan's, Stability's.
+    let pictures = object("images", Fact::Each(Count::MadeImages), &[]);
     [
         kind,
         model,
@@ -254,6 +282,7 @@ static INVOKED: [Field<Fact>; 23] = {
         nova,
         nova_delta,
         chat,
+        pictures,
     ]
 };
 

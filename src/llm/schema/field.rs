@@ -41,15 +41,29 @@ pub(super) const fn never(name: &'static str, why: &'static str) -> Field<Asked>
     asked(name, Asked::Never(name, why))
 }
 
-/// What a tool may say of itself, in all APIs that have a list of them.
-pub(super) const TOOL: [Field<Asked>; 5] = [
+/// What a tool may say of itself, in all APIs that have a list of them. Some relays take Gemini's tools as well, which are named
+/// by a member.
+pub(super) const TOOL: [Field<Asked>; 15] = [
     asked("type", Asked::ToolKind),
     asked("max_uses", Asked::ToolMost),
     asked("max_content_tokens", Asked::ToolTokens),
     asked("model", Asked::ToolModel),
     path("environment", &[asked("type", Asked::ToolPlace)]),
+    named("googleSearch"),
+    named("google_search"),
+    named("googleSearchRetrieval"),
+    named("google_search_retrieval"),
+    named("enterpriseWebSearch"),
+    named("enterprise_web_search"),
+    named("urlContext"),
+    named("url_context"),
+    named("googleMaps"),
+    named("google_maps"),
 ];
-pub(super) static TOOLS_INSIDE: [Field<Asked>; 5] = TOOL;
+pub(super) static TOOLS_INSIDE: [Field<Asked>; 15] = TOOL;
+const fn named(name: &'static str) -> Field<Asked> {
+    Field { name, key: Some(Asked::ToolNamed(name)), want: Want::Presence, inside: &[] }
+}
 pub(super) const TOOLS: Field<Asked> = object("tools", Asked::Tools, &TOOLS_INSIDE);
 
 /// Of lists whose tools are named by the member that holds them.

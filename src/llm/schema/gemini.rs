@@ -160,7 +160,10 @@ static ANSWER: [Field<Fact>; 8] = [
             ),
             path("content", &[path("parts", &ANSWERED)]),
             value("finish_reason", Fact::Finish),
-            path("grounding_metadata", &[value("web_search_queries", Fact::Query)]),
+            path(
+                "grounding_metadata",
+                &[value("web_search_queries", Fact::Query), value("image_search_queries", Fact::Query)],
+            ),
         ],
     ),
     path("promptFeedback", &[value("blockReason", Fact::Finish)]),
@@ -216,8 +219,11 @@ static EMBED_ANSWER: [Field<Fact>; 6] = [
 /// What Vertex's models for pictures and videos embed or begin from.
 static STORED: [Field<Asked>; 2] = [hidden("gcsUri"), inline("bytesBase64Encoded", Medium::Picture)];
 static STORED_VIDEO: [Field<Asked>; 2] = [hidden("gcsUri"), inline("bytesBase64Encoded", Medium::Video)];
+/// A picture that is embedded, or drawn over, is sold by the piece.
+static PICTURE: [Field<Asked>; 2] =
+    [hidden("gcsUri"), Field { name: "bytesBase64Encoded", key: Some(Asked::Picture), want: Want::Size, inside: &[] }];
 static INSTANCE: &[Field<Asked>] = &[
-    path("image", &STORED),
+    path("image", &PICTURE),
     path("video", &STORED_VIDEO),
     path("lastFrame", &STORED),
     path("referenceImages", &[path("referenceImage", &STORED), path("image", &STORED)]),

@@ -71,7 +71,7 @@ static USAGE: [Field<Fact>; 9] = [
     count("total_tool_use_tokens", Count::ToolUseInput),
     count("total_cached_tokens", Count::Cached),
     count("total_tokens", Count::Total),
-    path("grounding_tool_count", &[value("count", Fact::Each(Count::SearchCalls))]),
+    path("grounding_tool_count", &[value("count", Fact::Each(Count::WebSearches))]),
     object(
         "input_tokens_by_modality",
         Fact::Modalities { audio: Count::AudioInput, image: Count::ImageInput },
@@ -85,14 +85,11 @@ static USAGE: [Field<Fact>; 9] = [
 ];
 
 /// What a step or an output of the first version has of text.
-static PIECE: [Field<Fact>; 3] = [text("text"), text("summary"), object("arguments", Fact::Arguments, &[])];
-static STEP: [Field<Fact>; 5] = [
-    path("content", &PIECE),
-    path("summary", &[text("text")]),
-    text("text"),
-    text("name"),
-    object("arguments", Fact::Arguments, &[]),
-];
+static PIECE: [Field<Fact>; 3] = [text("text"), text("summary"), ARGUMENTS];
+/// Of a search that Google makes: each different query is one.
+const ARGUMENTS: Field<Fact> = object("arguments", Fact::Arguments, &[value("queries", Fact::Query)]);
+static STEP: [Field<Fact>; 5] =
+    [path("content", &PIECE), path("summary", &[text("text")]), text("text"), text("name"), ARGUMENTS];
 
 static ANSWER: [Field<Fact>; 8] = [
     value("id", Fact::Id),
@@ -114,7 +111,7 @@ static EVENT: [Field<Fact>; 6] = [
         &[
             text("text"),
             text("thought"),
-            object("arguments", Fact::Arguments, &[]),
+            ARGUMENTS,
             media("data"),
             known("type"),
             known("id"),

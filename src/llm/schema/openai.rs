@@ -10,13 +10,13 @@ mod responses;
 
 pub use audio::AUDIO;
 pub use chat::{CHAT, GATEWAY_CHAT};
-pub(super) use chat::{OWN_KEY, UPSTREAM};
+pub(super) use chat::{MESSAGE, OWN_KEY, UPSTREAM};
 pub use completions::COMPLETIONS;
 pub use embeddings::EMBEDDINGS;
 pub use images::IMAGES;
 pub use responses::RESPONSES;
 
-use super::field::{UNKNOWN, address, asked, hidden, inline, never, object, part, path};
+use super::field::{TOOLS_BY_MEMBER, UNKNOWN, address, asked, hidden, inline, never, object, part, path};
 use super::{Asked, Field, Medium, SPOKEN, Want};
 
 /// A URL by itself, or an object that has it.
@@ -58,7 +58,7 @@ static PARTS: &[Field<Asked>] = part! {
 static SPOKEN_BEFORE: [Field<Asked>; 1] = [asked("id", Asked::HiddenUpTo(SPOKEN, 16_384))];
 
 /// What Gemini reads of its own beside OpenAI's chat.
-static GOOGLE: &[Field<Asked>] = &[hidden("cached_content"), path("thinking_config", &[]), UNKNOWN];
+static GOOGLE: &[Field<Asked>] = &[hidden("cached_content"), path("thinking_config", &[]), TOOLS_BY_MEMBER, UNKNOWN];
 
 const STREAM_OPTIONS: Field<Asked> =
     object("stream_options", Asked::Nest, &[asked("include_usage", Asked::IncludeUsage)]);
@@ -66,10 +66,12 @@ const STREAM_OPTIONS: Field<Asked> =
 /// OpenRouter's list of models to try after the first, and LiteLLM's.
 const OTHER_MODELS: Field<Asked> = object("models", Asked::OtherModels("models"), &[]);
 const FALLBACKS: Field<Asked> = object("fallbacks", Asked::OtherModels("fallbacks"), &[]);
-/// Fields by which a chat has the provider search: OpenAI's and Perplexity's, xAI's, OpenRouter's.
+/// Fields by which a chat has the provider search: OpenAI's and Perplexity's, xAI's, OpenRouter's, Qwen's.
 const SEARCH: Field<Asked> = object("web_search_options", Asked::Search("web_search_options"), &[]);
 static SOURCES: [Field<Asked>; 2] = [asked("mode", Asked::ToolMode), asked("max_search_results", Asked::ToolMost)];
 const LIVE_SEARCH: Field<Asked> = object("search_parameters", Asked::Search("search_parameters"), &SOURCES);
+/// Qwen's, a flag.
+const QWEN_SEARCH: Field<Asked> = asked("enable_search", Asked::Search("enable_search"));
 const PLUGINS: Field<Asked> = object("plugins", Asked::Plugins, &[asked("id", Asked::ToolKind)]);
 const OTHERS_SERVE: &str = "left out: which models may serve is said to the gateway";
 /// Names of the bound that some servers put before the API's own.

@@ -42,9 +42,16 @@ pub enum Count {
     /// Searches of another kind, beside the first; and those of files, as they are told and not seen one by one.
     OtherSearches,
     ToldFileSearches,
+    /// The same pictures under another name.
+    AlsoMadeImages,
+    /// By the names of another API, caches and all: they count where the API's own are missing.
+    WholeInput,
+    WholeOutput,
+    /// An embedding came: there is no output, and of a picture no input.
+    Embedded,
 }
 
-const COUNTS: usize = Count::ToldFileSearches as usize + 1;
+const COUNTS: usize = Count::Embedded as usize + 1;
 
 /// What includes what in a provider's own counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +96,7 @@ impl Native {
     pub fn forget_sums(&mut self) {
         self.set(Count::EachInput, None);
         self.set(Count::MadeImages, None);
+        self.set(Count::AlsoMadeImages, None);
     }
 
     fn or_zero(&self, count: Count) -> u64 {
@@ -99,8 +107,9 @@ impl Native {
         if self.counts.iter().any(|count| count.is_some_and(|count| count > PLAUSIBLE)) {
             return Reported { implausible: true, ..Reported::default() };
         }
-        let by_tokens = self.get(Count::Input).or(self.get(Count::Output)).is_some();
-        let made = self.get(Count::MadeImages).filter(|_| !by_tokens);
+        // A picture that is sold by its tokens has some; a count of nothing, or of the prompt alone, is not its price.
+        let by_tokens = self.or_zero(Count::Output) > 0;
+        let made = self.get(Count::MadeImages).max(self.get(Count::AlsoMadeImages)).filter(|_| !by_tokens);
         // Embedded, or drawn by a tool whose tokens nobody tells.
         let told = self.get(Count::Images);
         let drawn = told.filter(|_| contract != Contract::InputOnly && self.get(Count::ToolOutput).is_none());
@@ -122,12 +131,16 @@ impl Native {
         let by_the_piece =
             some(images).or(some(self.get(Count::SearchUnits))).or(self.get(Count::AudioSeconds)).map(|_| 0);
         let reported = self.get(Count::BilledInput).or(self.get(Count::Input));
-        let mut input = reported.or(self.get(Count::EachInput));
-        let mut output = self.get(Count::BilledOutput).or(self.get(Count::Output));
+        let bare = |whole: u64| {
+            let caches = self.or_zero(Count::Cached).saturating_add(self.or_zero(Count::CacheCreation));
+            whole.saturating_sub(caches)
+        };
+        let mut input = reported.or(self.get(Count::EachInput)).or(self.get(Count::WholeInput).map(bare));
+        let mut output = self.get(Count::BilledOutput).or(self.get(Count::Output)).or(self.get(Count::WholeOutput));
         let total = self.get(Count::Total).filter(|_| self.get(Count::BilledInput).is_none());
         if contract == Contract::InputOnly {
-            // Some tell a total alone, or a prompt of nothing beside it (Jina).
-            input = input.filter(|input| *input > 0).or(total).or(input);
+            // Some tell a total alone, or beside a prompt of nothing (Jina), or of the text without its pictures.
+            input = input.max(total);
             output = output.or(Some(0));
         }
         let cached = self.or_zero(Count::Cached);
@@ -147,8 +160,12 @@ impl Native {
         let Sum { output, mismatch } = self.output(contract, input, output, total, reasoning);
         let output = output.or(by_the_piece);
         // No answer comes from a prompt of nothing: that count is a place holder.
-        let may_be_nothing = by_the_piece.is_some() || (contract != Contract::InputOnly && output.unwrap_or(0) == 0);
-        let input = input.filter(|input| *input > 0 || may_be_nothing);
+        let is_something = |input: &u64| *input > 0 || by_the_piece.is_some() || self.get(Count::Embedded).is_some();
+        // A count of nothing beside it says as little.
+        let output = output.filter(|output| {
+            *output > 0 || contract == Contract::InputOnly || input.as_ref().is_some_and(is_something)
+        });
+        let input = input.filter(is_something);
         let (input, output) = (
             input.map(|input| input.saturating_add(self.or_zero(Count::ToolInput))),
             output.map(|output| output.saturating_add(self.or_zero(Count::ToolOutput))),

@@ -25,18 +25,22 @@ static AUDIO_REQUEST: &[Field<Asked>] = fields! {
     ]
 };
 
-static AUDIO_ANSWER: [Field<Fact>; 6] = [
+static AUDIO_ANSWER: [Field<Fact>; 7] = [
     value("type", Fact::Kind),
     text("text"),
     text("delta"),
     error("error"),
     // Of a verbose transcript, which has no usage.
     value("duration", Fact::Seconds),
+    value("audio_duration", Fact::Seconds),
     object(
         "usage",
         Fact::Usage,
         &[
             value("seconds", Fact::Seconds),
+            value("duration", Fact::Seconds),
+            value("audio_seconds", Fact::Seconds),
+            value("input_audio_seconds", Fact::Seconds),
             count("input_tokens", Count::Input),
             count("output_tokens", Count::Output),
             count("total_tokens", Count::Total),

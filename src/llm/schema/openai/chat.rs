@@ -2,7 +2,7 @@
 
 use super::{
     FALLBACKS, GOOGLE, LIVE_SEARCH, NOT_N_PREDICT, NOT_NEW_TOKENS, NOT_NUM_PREDICT, NOT_TEMPLATE, OTHER_MODELS,
-    OTHERS_SERVE, PARTS, PLUGINS, SEARCH, SPOKEN_BEFORE, STORE, STREAM_OPTIONS,
+    OTHERS_SERVE, PARTS, PLUGINS, QWEN_SEARCH, SEARCH, SPOKEN_BEFORE, STORE, STREAM_OPTIONS,
 };
 use crate::llm::schema::field::{
     REST, ROLE, SENSITIVITY, STRAYS, TOOLS, UNKNOWN, asked, count, error, fields, known, media, never, object, path,
@@ -28,6 +28,7 @@ static CHAT_REQUEST: &[Field<Asked>] = fields! {
     STORE,
     SEARCH,
     LIVE_SEARCH,
+    QWEN_SEARCH,
     PLUGINS,
     // vLLM's, llama.cpp's and the Transformers' words for it.
     asked("best_of", Asked::Choices),
@@ -48,7 +49,7 @@ static CHAT_REQUEST: &[Field<Asked>] = fields! {
     // Clients that are pointed at the wrong path send it.
     object("input", Asked::Misplaced, &[]),
     object("messages", Asked::Needed, &[path("content", PARTS), path("audio", &SPOKEN_BEFORE)]),
-    path("extra_body", &[path("google", GOOGLE), UNKNOWN]),
+    path("extra_body", &[path("google", GOOGLE), QWEN_SEARCH, UNKNOWN]),
     path("google", GOOGLE),
     object("audio", Asked::Spoken, &[]),]
     free [
@@ -64,7 +65,9 @@ static CHAT_REQUEST: &[Field<Asked>] = fields! {
         "disable_tool_validation" "include_reasoning" "reasoning" "reasoning_format" "reasoning_split" "session_id"
         "thinking" "thinking_budget" "enable_thinking" "tool_stream" "top_a"
         "transforms" "usage" "image_config" "citation_options" "return_images" "return_related_questions"
-        "search_domain_filter" "search_mode" "search_recency_filter"
+        "search_domain_filter" "search_mode" "search_recency_filter" "search_options"
+        "search_after_date_filter" "search_before_date_filter" "search_language_filter" "last_updated_after_filter"
+        "last_updated_before_filter" "disable_search" "enable_search_classifier" "search_settings" "language_preference"
         // vLLM, SGLang, llama.cpp, LM Studio, Ollama.
         "add_generation_prompt" "bad_words" "cache_prompt" "continue_final_message"
         "ignore_eos" "id_slot"
@@ -82,7 +85,7 @@ static CHAT_REQUEST: &[Field<Asked>] = fields! {
 };
 
 /// The same reasoning comes under up to three names at once.
-static MESSAGE: [Field<Fact>; 19] = [
+pub(in crate::llm::schema) static MESSAGE: [Field<Fact>; 20] = [
     Field {
         name: "content",
         key: Some(Fact::Output),
@@ -114,6 +117,8 @@ static MESSAGE: [Field<Fact>; 19] = [
     path("images", &[known("type"), known("index"), path("image_url", &[media("url")]), REST]),
     // What was found, not written; LiteLLM's copies of what stands beside them; the ids of what a tool keeps.
     known("annotations"),
+    // Groq's, that ran on its side.
+    object("executed_tools", Fact::Call, &[value("type", Fact::CallKind), value("index", Fact::CallId)]),
     known("provider_specific_fields"),
     known("thinking_blocks"),
     known("reasoning_signature"),
@@ -131,8 +136,8 @@ static CALL: [Field<Fact>; 4] = [
     REST,
 ];
 
-/// Written tokens go by five names.
-pub(super) static INPUT_DETAILS: [Field<Fact>; 11] = [
+/// Written tokens go by six names.
+pub(super) static INPUT_DETAILS: [Field<Fact>; 13] = [
     count("cached_tokens", Count::Cached),
     count("cache_read_input_tokens", Count::Cached),
     count("cache_write_tokens", Count::CacheCreation),
@@ -153,16 +158,20 @@ pub(super) static INPUT_DETAILS: [Field<Fact>; 11] = [
     ),
     count("audio_tokens", Count::AudioInput),
     count("image_tokens", Count::ImageInput),
+    // Requesty's, and LiteLLM's.
+    count("caching_tokens", Count::CacheCreation),
+    count("web_search_requests", Count::WebSearches),
 ];
 
-pub(super) static OUTPUT_DETAILS: [Field<Fact>; 3] = [
+pub(super) static OUTPUT_DETAILS: [Field<Fact>; 4] = [
     count("reasoning_tokens", Count::Reasoning),
+    count("thinking_tokens", Count::Reasoning),
     count("audio_tokens", Count::AudioOutput),
     count("image_tokens", Count::ImageOutput),
 ];
 
 /// What providers of OpenAI's chat count: their names for the same thing stand side by side.
-pub(super) static CHAT_USAGE: [Field<Fact>; 25] = [
+pub(super) static CHAT_USAGE: [Field<Fact>; 33] = [
     count("prompt_tokens", Count::Input),
     count("completion_tokens", Count::Output),
     count("total_tokens", Count::Total),
@@ -203,14 +212,43 @@ pub(super) static CHAT_USAGE: [Field<Fact>; 25] = [
     count("completionTokens", Count::Output),
     count("totalTokens", Count::Total),
     count("cache_write_tokens", Count::CacheCreation),
+    path("input_tokens_details", &INPUT_DETAILS),
+    path("output_tokens_details", &OUTPUT_DETAILS),
+    path("promptTokensDetails", &[count("cachedTokens", Count::Cached)]),
+    path("completionTokensDetails", &[count("reasoningTokens", Count::Reasoning)]),
+    SERVER_TOOLS,
+    XAI_TOOLS,
+    // Qwen, and Gemini's models on Vertex.
+    path("plugins", &[path("search", &[count("count", Count::WebSearches)])]),
+    path("extra_properties", &[path("google", &[value("traffic_type", Fact::TrafficType)])]),
 ];
+/// OpenRouter's, in all APIs that it speaks.
+pub(super) const SERVER_TOOLS: Field<Fact> =
+    path("server_tool_use", &[count("web_search_requests", Count::WebSearches)]);
+pub(super) const XAI_TOOLS: Field<Fact> = path(
+    "server_side_tool_usage_details",
+    &[
+        count("web_search_calls", Count::WebSearches),
+        count("x_search_calls", Count::OtherSearches),
+        count("file_search_calls", Count::ToldFileSearches),
+        count("document_search_calls", Count::ToldFileSearches),
+    ],
+);
 pub const OWN_KEY: Field<Fact> = value("is_byok", Fact::OwnKey);
 pub const UPSTREAM: Field<Fact> = path("cost_details", &[value("upstream_inference_cost", Fact::UpstreamCost)]);
 
-/// MiniMax's errors come under a 200; those that have no text before them are no answers by themselves.
+/// MiniMax's errors come under a 200.
 const BASE_RESP: Field<Fact> = path("base_resp", &[value("status_code", Fact::FailureCode)]);
 
-static CHAT_ANSWER: [Field<Fact>; 7] = [
+/// Which tier served, where Cerebras says `auto` beside it; and what Z.ai found.
+const TIER_USED: Field<Fact> = value("service_tier_used", Fact::ServiceTier);
+const FOUND: Field<Fact> = object("web_search", Fact::Found, &[]);
+
+/// Of what is to come, as those call it who answer later.
+const STATUS: Field<Fact> = value("status", Fact::Kind);
+const TASK: Field<Fact> = value("task_status", Fact::Kind);
+
+static CHAT_ANSWER: [Field<Fact>; 12] = [
     value("model", Fact::Model),
     object(
         "choices",
@@ -229,10 +267,15 @@ static CHAT_ANSWER: [Field<Fact>; 7] = [
     path("x_groq", &[object("usage", Fact::Usage, &CHAT_USAGE), error("error")]),
     value("service_tier", Fact::ServiceTier),
     value("object", Fact::Kind),
+    BASE_RESP,
+    TIER_USED,
+    FOUND,
+    STATUS,
+    TASK,
 ];
 
 /// Moonshot's streams tell their usage inside the last choice.
-static CHAT_EVENT: [Field<Fact>; 9] = [
+static CHAT_EVENT: [Field<Fact>; 11] = [
     value("model", Fact::Model),
     object(
         "choices",
@@ -253,6 +296,8 @@ static CHAT_EVENT: [Field<Fact>; 9] = [
     value("object", Fact::Kind),
     varying("obfuscation"),
     BASE_RESP,
+    TIER_USED,
+    FOUND,
 ];
 
 /// `max_completion_tokens` and `max_tokens`, in the order of `BoundField`.

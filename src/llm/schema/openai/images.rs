@@ -8,6 +8,11 @@ use crate::llm::usage::Count;
 static IMAGES_REQUEST: &[Field<Asked>] = fields! {
     [
     ROLE, SENSITIVITY, asked("model", Asked::Model), asked("stream", Asked::Stream), asked("n", Asked::Choices),
+    // As SiliconFlow, and those who serve models of others, call it.
+    asked("batch_size", Asked::Choices),
+    asked("num_images", Asked::Choices),
+    asked("num_outputs", Asked::Choices),
+    asked("num_images_per_prompt", Asked::Choices),
     // Of a moving picture, each is made.
     asked("frame_count", Asked::Frames),
     asked("output_format", Asked::Format),
@@ -21,10 +26,15 @@ static IMAGES_REQUEST: &[Field<Asked>] = fields! {
     ]
 };
 
-static IMAGES_ANSWER: [Field<Fact>; 4] = [
+static IMAGES_ANSWER: [Field<Fact>; 7] = [
     value("type", Fact::Kind),
     error("error"),
     object("data", Fact::Each(Count::MadeImages), &[]),
+    // The same under another name, or both.
+    object("images", Fact::Each(Count::AlsoMadeImages), &[]),
+    // Of what is to come.
+    value("status", Fact::Kind),
+    value("task_status", Fact::Kind),
     object(
         "usage",
         Fact::Usage,
@@ -32,6 +42,9 @@ static IMAGES_ANSWER: [Field<Fact>; 4] = [
             count("input_tokens", Count::Input),
             count("output_tokens", Count::Output),
             count("total_tokens", Count::Total),
+            // Names of the chat, which relays write.
+            count("prompt_tokens", Count::Input),
+            count("completion_tokens", Count::Output),
             path(
                 "input_tokens_details",
                 &[count("image_tokens", Count::ImageInput), count("cached_tokens", Count::Cached)],

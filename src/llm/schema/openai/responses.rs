@@ -1,6 +1,6 @@
 //! `POST /v1/responses`: items in, items out, and tools that OpenAI runs itself.
 
-use super::chat::{INPUT_DETAILS, OUTPUT_DETAILS, OWN_KEY, UPSTREAM};
+use super::chat::{INPUT_DETAILS, OUTPUT_DETAILS, OWN_KEY, SERVER_TOOLS, UPSTREAM, XAI_TOOLS};
 use super::{FALLBACKS, OTHER_MODELS, PICTURE, PLUGINS, SOUND, STORE, linked};
 use crate::llm::schema::field::{
     REST, ROLE, SENSITIVITY, STRAYS, TOOL, address, asked, count, error, fields, hidden, inline, known, media, object,
@@ -29,7 +29,7 @@ static ITEM_PARTS: &[Field<Asked>] = part! {
 /// another answer holds what that wrote into it.
 static MASK: [Field<Asked>; 2] = [linked("image_url", Medium::Picture, &PICTURE), address("file_id", Medium::Picture)];
 static ITEM_TOOLS_INSIDE: [Field<Asked>; 10] = {
-    let [kind, most, tokens, model, _] = TOOL;
+    let [kind, most, tokens, model, ..] = TOOL;
     let svg = path("svg", &[asked("model", Asked::ToolModel)]);
     let frames = asked("frame_count", Asked::ToolFrames);
     let format = asked("output_format", Asked::ToolFormat);
@@ -96,7 +96,7 @@ static RESPONSES_REQUEST: &[Field<Asked>] = fields! {
     ]
 };
 
-static RESPONSES_USAGE: [Field<Fact>; 15] = [
+static RESPONSES_USAGE: [Field<Fact>; 17] = [
     count("input_tokens", Count::Input),
     count("output_tokens", Count::Output),
     count("total_tokens", Count::Total),
@@ -112,16 +112,10 @@ static RESPONSES_USAGE: [Field<Fact>; 15] = [
     OWN_KEY,
     UPSTREAM,
     value("cost_in_usd_ticks", Fact::Cost { places: 10 }),
-    // xAI.
-    path(
-        "server_side_tool_usage_details",
-        &[
-            count("web_search_calls", Count::WebSearches),
-            count("x_search_calls", Count::OtherSearches),
-            count("file_search_calls", Count::ToldFileSearches),
-            count("document_search_calls", Count::ToldFileSearches),
-        ],
-    ),
+    XAI_TOOLS,
+    SERVER_TOOLS,
+    // Qwen.
+    path("x_tools", &[path("web_search", &[count("count", Count::WebSearches)])]),
     // Perplexity, in two versions.
     path("tool_calls_details", &[path("search_web", &[INVOCATIONS]), path("web_search", &[INVOCATIONS])]),
     // The chat's names, which relays leave as they are, or write a nothing into.
@@ -154,7 +148,9 @@ const CALL_CONTAINER: Field<Fact> = value("container_id", Fact::CallContainer);
 const CALL_SHELL: Field<Fact> = path("environment", &[CALL_CONTAINER]);
 
 /// The whole answer at the end of a stream, without the texts that the deltas have had already.
-static STREAMED_RESPONSE: [Field<Fact>; 8] = [
+const INCOMPLETE: Field<Fact> = path("incomplete_details", &[value("reason", Fact::Finish)]);
+
+static STREAMED_RESPONSE: [Field<Fact>; 9] = [
     value("id", Fact::Id),
     value("model", Fact::Model),
     value("status", Fact::Kind),
@@ -163,6 +159,7 @@ static STREAMED_RESPONSE: [Field<Fact>; 8] = [
     object("usage", Fact::Usage, &RESPONSES_USAGE),
     path("tool_usage", &TOOL_USAGE),
     object("output", Fact::Call, &[CALL_ID, CALL_KIND, CALL_STATUS, CALL_ACTION, CALL_CONTAINER, CALL_SHELL]),
+    INCOMPLETE,
 ];
 
 static RESPONSES_EVENT: [Field<Fact>; 7] = [
@@ -175,7 +172,7 @@ static RESPONSES_EVENT: [Field<Fact>; 7] = [
     error("error"),
 ];
 
-static RESPONSES_ANSWER: [Field<Fact>; 9] = [
+static RESPONSES_ANSWER: [Field<Fact>; 10] = [
     value("object", Fact::Kind),
     value("id", Fact::Id),
     value("model", Fact::Model),
@@ -219,6 +216,7 @@ static RESPONSES_ANSWER: [Field<Fact>; 9] = [
             REST,
         ],
     ),
+    INCOMPLETE,
 ];
 
 static RESPONSE_BOUNDS: [Slot; 1] = [Slot { nest: None, name: "max_output_tokens" }];
