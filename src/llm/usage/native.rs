@@ -68,9 +68,15 @@ pub enum Contract {
 }
 
 /// The provider's own counts, `None` until one came.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Native {
     counts: [Option<u64>; COUNTS],
+}
+
+impl Default for Native {
+    fn default() -> Self {
+        Self { counts: [None; COUNTS] }
+    }
 }
 
 /// More than any answer can hold: a larger count is a provider's mistake, and must not drain a budget.
