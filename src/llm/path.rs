@@ -133,7 +133,7 @@ pub fn called(routes: &[Route], method: &[u8], path: &[u8]) -> Option<Called> {
         return None;
     }
     // What is only accepted there (Z.ai) is made and billed later, and fetched past this gateway.
-    if route.pattern.anywhere && segments.iter().any(|segment| *segment == b"async") {
+    if segments.len() > 3 && route.pattern.anywhere && segments.iter().any(|segment| *segment == b"async") {
         return None;
     }
     let model = (!model.is_empty()).then(|| String::from_utf8_lossy(&model).into_owned());

@@ -8,8 +8,8 @@ use super::growth::Growth;
 use super::ids::Ids;
 use super::rounds::Rounds;
 use super::value::{
-    Kind, Modality, Written, cost, is_bound, is_failure, is_to_come, is_unfinished, tier_of_traffic, whole_units,
-    written_seconds,
+    Kind, Modality, Written, cost, is_bound, is_failure, is_to_come, is_unfinished, is_usual, tier_of_traffic,
+    whole_units, written_seconds,
 };
 use crate::json::{Container, Found, Hit, Number};
 use crate::kept::Id;
@@ -63,22 +63,26 @@ impl Seen {
     pub(super) fn hit(&mut self, event: &mut Event, hit: &Hit<'_, Fact>) {
         match (hit.key, hit.found) {
             (Fact::Model, Found::Text { text, .. }) => keep(&mut self.model, text),
-            // What was asked for, where the provider was to choose: it says nothing of what served.
-            (Fact::ServiceTier, Found::Text { text: "auto", .. }) => {}
-            (Fact::ServiceTier, Found::Text { text, .. }) => keep(&mut self.service_tier, text),
+            (Fact::ServiceTier, Found::Text { text, .. }) => {
+                // What was asked for, where the provider was to choose, says nothing of what served.
+                if text != "auto" {
+                    keep(&mut self.service_tier, text);
+                }
+            }
             (Fact::TrafficType, Found::Text { text, .. }) => self.served(text),
             (Fact::Speed, Found::Text { text, .. }) => keep(&mut self.speed, text),
             (Fact::Region, Found::Text { text, .. }) => keep(&mut self.region, text),
             (Fact::Kind, Found::Text { text, .. }) => {
                 self.error |= matches!(text, "error" | "failed" | "response.failed");
                 match text {
-                    _ if is_to_come(text) => self.accepted = true,
                     "completed" | "incomplete" | "failed" | "cancelled" | "requires_action" => {
                         self.accepted = false;
                         self.has_reason = true;
                     }
                     "response.compaction" => self.compacts = true,
-                    _ => {}
+                    // An object's kind is longer than any of these words.
+                    _ if text.len() > 11 => {}
+                    _ => self.accepted |= is_to_come(text),
                 }
             }
             (Fact::Error, found) => {
@@ -101,15 +105,18 @@ impl Seen {
             (Fact::Arguments, Found::Closed { .. }) => self.text(event, hit.to.saturating_sub(hit.from)),
             (Fact::Count(count), Found::Number(number)) => self.count(event, count, number),
             (Fact::Finish, Found::Text { text, .. }) if !is_unfinished(text) => {
-                self.error |= is_failure(text);
-                self.exhausted |= is_bound(text);
+                if !is_usual(text) {
+                    self.error |= is_failure(text);
+                    self.exhausted |= is_bound(text);
+                }
                 self.has_reason = true;
                 self.finished = true;
                 event.finished = true;
             }
             (Fact::Embedding, Found::Opened(_)) if self.counts.get(Count::Output).is_none() => {
                 self.counts.set(Count::Output, Some(0));
-                self.counts.set(Count::Embedded, Some(1));
+                // Of a picture there is no input, either.
+                self.counts.set(Count::Images, Some(0));
             }
             (Fact::Each(count), Found::Opened(Container::Object) | Found::Size(_)) => self.counts.add(count, 1),
             (Fact::Each(count), Found::Number(Number::Whole(value))) => self.counts.add(count, value),

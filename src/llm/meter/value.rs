@@ -30,10 +30,16 @@ pub(super) fn is_unfinished(reason: &str) -> bool {
 }
 
 /// What an answer calls itself that is still to come.
+#[inline(never)]
 pub(super) fn is_to_come(status: &str) -> bool {
     const WORDS: [&str; 9] =
         ["queued", "in_progress", "pending", "processing", "running", "submitted", "accepted", "starting", "in_queue"];
     WORDS.iter().any(|word| word.eq_ignore_ascii_case(status))
+}
+
+/// Why nearly all answers end.
+pub(super) fn is_usual(reason: &str) -> bool {
+    matches!(reason, "stop" | "tool_calls" | "end_turn" | "tool_use" | "STOP" | "COMPLETE")
 }
 
 /// The answer was as long as it might be.
@@ -42,12 +48,9 @@ pub(super) fn is_bound(reason: &str) -> bool {
 }
 
 /// Reasons of providers that couldn't go on, each in its own words.
+#[inline(never)]
 pub(super) fn is_failure(reason: &str) -> bool {
     const WORDS: [&[u8]; 7] = [b"error", b"abort", b"fail", b"timeout", b"overload", b"unavailable", b"insufficient"];
-    // Nearly all answers end by one of these.
-    if matches!(reason, "stop" | "length" | "tool_calls" | "end_turn" | "tool_use" | "STOP" | "COMPLETE") {
-        return false;
-    }
     let reason = reason.as_bytes();
     WORDS.iter().any(|word| reason.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word)))
 }

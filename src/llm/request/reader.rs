@@ -127,16 +127,16 @@ impl RequestReader {
     /// The request, once its last byte has come; `body_bytes` is its length as received.
     pub fn finish(mut self, body_bytes: u64) -> Result<Request, Invalid> {
         self.end()?;
+        // OpenRouter's word for a search before the answer.
+        let model = self.called.model.as_deref().or(self.fields.model.as_ref().map(|(model, _)| &**model));
+        if model.is_some_and(|model| model.ends_with(ONLINE)) {
+            self.fields.tools.search(ONLINE)?;
+        }
         let schema = self.called.schema;
-        let Self { inside, before, mut fields, called, source } = self;
+        let Self { inside, before, fields, called, source } = self;
         let is_form = matches!(source, Source::Form(_));
         let sound_bytes = fields.sound_bytes(schema, is_form);
         let characters = if let Source::Spoken(spoken) = source { Some(spoken.characters) } else { None };
-        let model = called.model.as_deref().or(fields.model.as_ref().map(|(model, _)| &**model));
-        // OpenRouter's word for a search before the answer.
-        if model.is_some_and(|model| model.ends_with(ONLINE)) {
-            fields.tools.search(ONLINE)?;
-        }
         let (sizes, mut hidden) = fields.brings(body_bytes);
         hidden.unsure |= schema.may_hide_input();
         let model_in_path = called.model.is_some();

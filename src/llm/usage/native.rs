@@ -47,11 +47,9 @@ pub enum Count {
     /// By the names of another API, caches and all: they count where the API's own are missing.
     WholeInput,
     WholeOutput,
-    /// An embedding came: there is no output, and of a picture no input.
-    Embedded,
 }
 
-const COUNTS: usize = Count::Embedded as usize + 1;
+const COUNTS: usize = Count::WholeOutput as usize + 1;
 
 /// What includes what in a provider's own counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,15 +66,9 @@ pub enum Contract {
 }
 
 /// The provider's own counts, `None` until one came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Native {
     counts: [Option<u64>; COUNTS],
-}
-
-impl Default for Native {
-    fn default() -> Self {
-        Self { counts: [None; COUNTS] }
-    }
 }
 
 /// More than any answer can hold: a larger count is a provider's mistake, and must not drain a budget.
@@ -166,7 +158,7 @@ impl Native {
         let Sum { output, mismatch } = self.output(contract, input, output, total, reasoning);
         let output = output.or(by_the_piece);
         // No answer comes from a prompt of nothing: that count is a place holder.
-        let is_something = |input: &u64| *input > 0 || by_the_piece.is_some() || self.get(Count::Embedded).is_some();
+        let is_something = |input: &u64| *input > 0 || by_the_piece.is_some() || self.get(Count::Images) == Some(0);
         // A count of nothing beside it says as little.
         let output = output.filter(|output| {
             *output > 0 || contract == Contract::InputOnly || input.as_ref().is_some_and(is_something)

@@ -28,7 +28,6 @@ static CHAT_REQUEST: &[Field<Asked>] = fields! {
     STORE,
     SEARCH,
     LIVE_SEARCH,
-    QWEN_SEARCH,
     PLUGINS,
     // vLLM's, llama.cpp's and the Transformers' words for it.
     asked("best_of", Asked::Choices),
@@ -51,7 +50,8 @@ static CHAT_REQUEST: &[Field<Asked>] = fields! {
     object("messages", Asked::Needed, &[path("content", PARTS), path("audio", &SPOKEN_BEFORE)]),
     path("extra_body", &[path("google", GOOGLE), QWEN_SEARCH, UNKNOWN]),
     path("google", GOOGLE),
-    object("audio", Asked::Spoken, &[]),]
+    object("audio", Asked::Spoken, &[]),
+    QWEN_SEARCH,]
     free [
         "frequency_penalty" "function_call" "functions" "logit_bias" "logprobs" "metadata" "modalities"
         "moderation" "parallel_tool_calls"
@@ -65,9 +65,7 @@ static CHAT_REQUEST: &[Field<Asked>] = fields! {
         "disable_tool_validation" "include_reasoning" "reasoning" "reasoning_format" "reasoning_split" "session_id"
         "thinking" "thinking_budget" "enable_thinking" "tool_stream" "top_a"
         "transforms" "usage" "image_config" "citation_options" "return_images" "return_related_questions"
-        "search_domain_filter" "search_mode" "search_recency_filter" "search_options"
-        "search_after_date_filter" "search_before_date_filter" "search_language_filter" "last_updated_after_filter"
-        "last_updated_before_filter" "disable_search" "enable_search_classifier" "search_settings" "language_preference"
+        "search_domain_filter" "search_mode" "search_recency_filter"
         // vLLM, SGLang, llama.cpp, LM Studio, Ollama.
         "add_generation_prompt" "bad_words" "cache_prompt" "continue_final_message"
         "ignore_eos" "id_slot"
@@ -81,6 +79,10 @@ static CHAT_REQUEST: &[Field<Asked>] = fields! {
         "dry_penalty_last_n" "dry_sequence_breakers" "dynatemp_exponent" "dynatemp_range" "ebnf" "no_stop_trim" "regex"
         "repetition_detection" "return_progress" "return_tokens_as_token_ids" "separate_reasoning" "stop_regex" "stream_reasoning"
         "stream_interval" "thinking_token_budget" "xtc_probability" "xtc_threshold"
+        // How Qwen, Perplexity and Groq search.
+        "search_options"
+        "search_after_date_filter" "search_before_date_filter" "search_language_filter" "last_updated_after_filter"
+        "last_updated_before_filter" "disable_search" "enable_search_classifier" "search_settings" "language_preference"
     ]
 };
 
@@ -165,9 +167,9 @@ pub(super) static INPUT_DETAILS: [Field<Fact>; 13] = [
 
 pub(super) static OUTPUT_DETAILS: [Field<Fact>; 4] = [
     count("reasoning_tokens", Count::Reasoning),
-    count("thinking_tokens", Count::Reasoning),
     count("audio_tokens", Count::AudioOutput),
     count("image_tokens", Count::ImageOutput),
+    count("thinking_tokens", Count::Reasoning),
 ];
 
 /// What providers of OpenAI's chat count: their names for the same thing stand side by side.
@@ -248,7 +250,11 @@ const FOUND: Field<Fact> = object("web_search", Fact::Found, &[]);
 const STATUS: Field<Fact> = value("status", Fact::Kind);
 const TASK: Field<Fact> = value("task_status", Fact::Kind);
 
-static CHAT_ANSWER: [Field<Fact>; 12] = [
+/// In the order in which most write them: a key is looked for from the first on.
+static CHAT_ANSWER: [Field<Fact>; 15] = [
+    known("id"),
+    value("object", Fact::Kind),
+    known("created"),
     value("model", Fact::Model),
     object(
         "choices",
@@ -261,12 +267,12 @@ static CHAT_ANSWER: [Field<Fact>; 12] = [
             error("error"),
         ],
     ),
-    error("error"),
     object("usage", Fact::Usage, &CHAT_USAGE),
+    value("service_tier", Fact::ServiceTier),
+    known("system_fingerprint"),
+    error("error"),
     // Groq tells the same twice, or only here.
     path("x_groq", &[object("usage", Fact::Usage, &CHAT_USAGE), error("error")]),
-    value("service_tier", Fact::ServiceTier),
-    value("object", Fact::Kind),
     BASE_RESP,
     TIER_USED,
     FOUND,
@@ -275,7 +281,10 @@ static CHAT_ANSWER: [Field<Fact>; 12] = [
 ];
 
 /// Moonshot's streams tell their usage inside the last choice.
-static CHAT_EVENT: [Field<Fact>; 11] = [
+static CHAT_EVENT: [Field<Fact>; 14] = [
+    known("id"),
+    value("object", Fact::Kind),
+    known("created"),
     value("model", Fact::Model),
     object(
         "choices",
@@ -289,12 +298,12 @@ static CHAT_EVENT: [Field<Fact>; 11] = [
             path("usage", &CHAT_USAGE),
         ],
     ),
-    error("error"),
     object("usage", Fact::Usage, &CHAT_USAGE),
-    path("x_groq", &[object("usage", Fact::Usage, &CHAT_USAGE), error("error")]),
     value("service_tier", Fact::ServiceTier),
-    value("object", Fact::Kind),
+    known("system_fingerprint"),
     varying("obfuscation"),
+    error("error"),
+    path("x_groq", &[object("usage", Fact::Usage, &CHAT_USAGE), error("error")]),
     BASE_RESP,
     TIER_USED,
     FOUND,
