@@ -125,16 +125,29 @@ impl PriceTable {
         dated.iter().filter_map(|ix| self.get(*ix)).find(|price| price.from <= now)
     }
 
-    /// The exact name before any `*`, then the longest prefix; of several dates the latest that has begun. A `*` stands for one
-    /// name: some relays take a list of them, and ask all.
+    /// The exact name before any `*`, then the longest prefix; of several dates the latest that has begun.
     pub fn find(&self, model: &str, now: UnixNanos) -> Option<&Price> {
+        self.find_from(model, 0, now)
+    }
+
+    /// The same, of prefixes of at least so many bytes. A `*` stands for one name: some relays take a list of them, and ask all.
+    fn find_from(&self, model: &str, least: usize, now: UnixNanos) -> Option<&Price> {
         self.exact.get(model).and_then(|dated| self.begun(dated, now)).or_else(|| {
-            if model.contains(',') {
-                return None;
-            }
-            let mut beginnings = self.prefix_lengths.iter().filter_map(|length| model.get(..*length));
-            beginnings.find_map(|prefix| self.begun(self.prefixes.get(prefix)?, now))
+            let lengths = self.prefix_lengths.iter().take_while(|length| **length >= least);
+            let mut beginnings = lengths.filter_map(|length| model.get(..*length));
+            beginnings
+                .find_map(|prefix| self.begun(self.prefixes.get(prefix)?, now))
+                .filter(|_| !model.as_bytes().contains(&b','))
         })
+    }
+
+    /// The provider's own price of a model, which a `*` for all models is not; or one that says more of it than so many bytes.
+    fn own(&self, provider: Option<&str>, model: &str, known: Option<usize>, now: UnixNanos) -> Option<&Price> {
+        let is_label = |provider: &&str| self.labels.contains(provider.split('/').next().unwrap_or(provider));
+        let provider = provider.filter(is_label)?;
+        let name = [provider, "/", model].concat();
+        let more = known.map_or(1, |known| known.saturating_add(2));
+        self.find_from(&name, provider.len().saturating_add(more), now)
     }
 
     /// The price of the model that an answer names, if it is another than was asked and has one of its own: `*` is everybody's. A
@@ -143,23 +156,14 @@ impl PriceTable {
         if answered == asked || answered.is_empty() {
             return None;
         }
-        let Quote::Priced { price } = self.quote(provider, answered, now) else { return None };
-        let own = price.model.as_str();
-        let own = provider.and_then(|provider| own.strip_prefix(provider)?.strip_prefix('/')).unwrap_or(own);
-        let known = own.trim_end_matches('*').len();
-        let is_another = if answered.starts_with(asked) { known > asked.len() } else { known > 0 };
-        is_another.then_some(price)
+        let known = if answered.starts_with(asked) { asked.len() } else { 0 };
+        self.own(provider, answered, Some(known), now)
+            .or_else(|| self.find_from(answered, known.saturating_add(1), now))
     }
 
     /// The price of `model`, after the policy for models without one: the provider's own before that of the name alone.
     pub fn quote(&self, provider: Option<&str>, model: &str, now: UnixNanos) -> Quote<'_> {
-        let is_label = |provider: &&str| self.labels.contains(provider.split('/').next().unwrap_or(provider));
-        let own = provider.filter(is_label).and_then(|provider| {
-            let name = [provider, "/", model].concat();
-            // A `*` for all models is no provider's own.
-            self.find(&name, now).filter(|price| price.model.as_str().len() > provider.len().saturating_add(1))
-        });
-        if let Some(price) = own.or_else(|| self.find(model, now)) {
+        if let Some(price) = self.own(provider, model, None, now).or_else(|| self.find(model, now)) {
             return Quote::Priced { price };
         }
         match &self.unpriced {

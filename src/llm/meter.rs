@@ -14,6 +14,7 @@ mod ids;
 mod reading;
 mod rounds;
 mod seen;
+mod served;
 mod sieve;
 mod value;
 

@@ -132,10 +132,6 @@ pub fn called(routes: &[Route], method: &[u8], path: &[u8]) -> Option<Called> {
     if !model.is_empty() && segments.ends_with(&[b"publishers", b"anthropic", b"models", b"count-tokens:rawPredict"]) {
         return None;
     }
-    // What is only accepted there (Z.ai) is made and billed later, and fetched past this gateway.
-    if segments.len() > 3 && route.pattern.anywhere && segments.iter().any(|segment| *segment == b"async") {
-        return None;
-    }
     let model = (!model.is_empty()).then(|| String::from_utf8_lossy(&model).into_owned());
     Some(Called { schema: route.schema?, model, streams: route.streams })
 }
@@ -305,13 +301,6 @@ mod tests {
             }
         }
         assert_eq!(schema(&long("/deployments", "/completions")), Some("openai_completions"));
-    }
-
-    #[test]
-    fn what_is_only_accepted_for_later_is_none_of_ours() {
-        for path in ["/api/paas/v4/async/chat/completions", "/v1/async/images/generations"] {
-            assert_eq!(schema(path), None, "{path}");
-        }
     }
 
     #[test]

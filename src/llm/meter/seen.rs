@@ -8,8 +8,8 @@ use super::growth::Growth;
 use super::ids::Ids;
 use super::rounds::Rounds;
 use super::value::{
-    Kind, Modality, Written, cost, is_bound, is_failure, is_to_come, is_unfinished, is_usual, tier_of_traffic,
-    whole_units, written_seconds,
+    Kind, Modality, Written, cost, is_bound, is_failure, is_to_come, is_unfinished, is_usual, whole_units,
+    written_seconds,
 };
 use crate::json::{Container, Found, Hit, Number};
 use crate::kept::Id;
@@ -34,9 +34,9 @@ pub(super) struct Seen {
     /// What the provider of the provider bills, where the key is the operator's own.
     upstream_cost: Option<NanoUsd>,
     own_key: bool,
-    service_tier: Option<String>,
-    speed: Option<String>,
-    region: Option<String>,
+    pub(super) service_tier: Option<String>,
+    pub(super) speed: Option<String>,
+    pub(super) region: Option<String>,
     /// If they are wanted.
     pub ids: Option<Box<Ids>>,
     modality: Modality,
@@ -299,27 +299,6 @@ impl Seen {
         }
     }
 
-    /// The name of what served: the tier, and what else has rates of its own.
-    pub(super) fn service_tier(&self) -> Option<String> {
-        let other = |text: &Option<String>, usual: &[&str]| text.clone().filter(|text| !usual.contains(&&**text));
-        let speed = other(&self.speed, &["standard"]);
-        let region = other(&self.region, &["global", "not_available"]);
-        match (speed.or_else(|| self.service_tier.clone()), region) {
-            (Some(tier), Some(region)) if tier != "standard" && tier != "default" => {
-                Some([&*tier, "+", &*region].concat())
-            }
-            (_, Some(region)) => Some(region),
-            (tier, None) => tier,
-        }
-    }
-
-    /// By a tier that stands in the head, or by a kind of traffic.
-    pub(super) fn served(&mut self, tier: &str) {
-        if let Some(tier) = tier_of_traffic(tier) {
-            keep(&mut self.service_tier, tier);
-        }
-    }
-
     /// Neither text nor a reason why it ended. What has no text is no answer without its model's name, or what was made.
     pub(super) fn is_blank(&self, contract: Contract) -> bool {
         let is_made = contract == Contract::InputOnly && self.model.is_some();
@@ -332,7 +311,6 @@ impl Seen {
         self.finished &= bytes == 0;
     }
 
-    /// What may be text is no reason to doubt a count of nothing, but tells that the stream goes on.
     /// What is sold by them has told its usage: its text costs nothing beside them.
     fn seconds(&mut self, event: &mut Event, seconds: Option<u64>) {
         self.counts.set(Count::AudioSeconds, seconds);
@@ -340,6 +318,7 @@ impl Seen {
         self.counted_bytes = self.output_bytes;
     }
 
+    /// What may be text is no reason to doubt a count of nothing, but tells that the stream goes on.
     const fn stray(&mut self, event: &Event, bytes: u64) {
         self.stray_bytes = self.stray_bytes.saturating_add(bytes);
         self.finished = event.finished || (self.finished && bytes == 0);
@@ -355,7 +334,7 @@ impl Seen {
     }
 }
 
-fn keep(kept: &mut Option<String>, text: &str) {
+pub(super) fn keep(kept: &mut Option<String>, text: &str) {
     if kept.as_deref() != Some(text) {
         *kept = Some(text.to_owned());
     }

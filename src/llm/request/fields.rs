@@ -4,6 +4,7 @@
 //! the price must be that of what is generated.
 
 mod brings;
+mod edited;
 mod form;
 
 use super::item::InputItem;
@@ -12,7 +13,7 @@ use super::rates::{Rates, Said as _};
 use super::tool::Tools;
 use super::unknown::Unknown;
 use super::value::{count, flag, id, name, once, said};
-use super::{Behind, Cut, Invalid, Nest, Place, SLOTS, Said, Written};
+use super::{Cut, Invalid, Nest, Place, SLOTS, Said, Written};
 use crate::json::{Container, Found, Hit};
 use crate::kept::Id;
 use crate::llm::schema::{Asked, FRAMES, Medium, Schema};
@@ -337,27 +338,5 @@ impl Fields {
         }
         self.refers.push((field, id));
         Ok(())
-    }
-
-    /// The member at hand is not for the provider; that of a slot only where the slot is not written over.
-    fn cut(&mut self, hit: &Hit<'_, Asked>, slot: Option<u8>) {
-        self.cut.push(Cut { from: hit.member, to: hit.to, behind: Behind::Unknown, slot });
-    }
-
-    fn nest(&mut self, schema: &Schema, hit: &Hit<'_, Asked>, place: Place) -> Result<(), Invalid> {
-        let field = schema.nest();
-        match hit.found {
-            Found::Opened(Container::Object) => once(field, hit, self.nest.is_some()),
-            Found::Closed { empty, .. } => {
-                self.nest = Some(Nest { place, is_null: false, empty });
-                Ok(())
-            }
-            Found::Null => {
-                once(field, hit, self.nest.is_some())?;
-                self.nest = Some(Nest { place, is_null: true, empty: true });
-                Ok(())
-            }
-            _ => Err(Invalid::Wrong { field, expected: "an object" }),
-        }
     }
 }
