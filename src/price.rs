@@ -65,7 +65,7 @@ pub struct PriceTable {
     prefixes: HashMap<Box<str>, Vec<PriceIx>>,
     /// The distinct lengths of the prefixes, longest first: each costs a lookup one hash, however many prefixes there are.
     prefix_lengths: Vec<usize>,
-    /// What stands before a name's first slash: of a provider that is not among them, no price is its own.
+    /// What stands before a slash of a name: of a provider that is not among them, no price is its own.
     labels: HashSet<Box<str>>,
     unpriced: Unpriced,
 }
@@ -101,9 +101,8 @@ impl PriceTable {
         {
             self.prefix_lengths.insert(at, name.len());
         }
-        if let Some((label, _)) = name.split_once('/') {
-            self.labels.insert(label.into());
-        }
+        let before = name.match_indices('/').filter_map(|(at, _)| name.get(..at));
+        self.labels.extend(before.map(Box::from));
         self.prices.push(price);
         Ok(ix)
     }
@@ -143,8 +142,7 @@ impl PriceTable {
 
     /// The provider's own price of a model, which a `*` for all models is not; or one that says more of it than so many bytes.
     fn own(&self, provider: Option<&str>, model: &str, known: Option<usize>, now: UnixNanos) -> Option<&Price> {
-        let is_label = |provider: &&str| self.labels.contains(provider.split('/').next().unwrap_or(provider));
-        let provider = provider.filter(is_label)?;
+        let provider = provider.filter(|provider| self.labels.contains(*provider))?;
         let name = [provider, "/", model].concat();
         let more = known.map_or(1, |known| known.saturating_add(2));
         self.find_from(&name, provider.len().saturating_add(more), now)
