@@ -32,8 +32,7 @@ impl Pattern {
     }
     pub fn matches(&self, model: &str) -> bool {
         match self.0.strip_suffix('*') {
-            // One name, and no list of them.
-            Some(prefix) => model.starts_with(prefix) && !model.contains(','),
+            Some(prefix) => model.starts_with(prefix),
             None => *self.0 == *model,
         }
     }

@@ -129,14 +129,12 @@ impl PriceTable {
         self.find_from(model, 0, now)
     }
 
-    /// The same, of prefixes of at least so many bytes. A `*` stands for one name: some relays take a list of them, and ask all.
+    /// The same, of prefixes of at least so many bytes.
     fn find_from(&self, model: &str, least: usize, now: UnixNanos) -> Option<&Price> {
         self.exact.get(model).and_then(|dated| self.begun(dated, now)).or_else(|| {
             let lengths = self.prefix_lengths.iter().take_while(|length| **length >= least);
             let mut beginnings = lengths.filter_map(|length| model.get(..*length));
-            beginnings
-                .find_map(|prefix| self.begun(self.prefixes.get(prefix)?, now))
-                .filter(|_| !model.as_bytes().contains(&b','))
+            beginnings.find_map(|prefix| self.begun(self.prefixes.get(prefix)?, now))
         })
     }
 

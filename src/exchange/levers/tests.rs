@@ -531,14 +531,3 @@ fn pictures_are_reserved_and_charged_by_as_many_as_are_embedded_or_drawn() {
         assert_eq!(left.usage.images, many, "{path} {body}");
     }
 }
-
-/// Relays that take a list of models ask all of them.
-#[test]
-fn a_list_of_models_has_no_price_by_the_beginning_of_its_first() {
-    let policy = policy(|policy| policy["prices"][0]["model"] = json!("all*"));
-    assert!(reserved(&policy, CHAT, &with(CHAT, "all-1", json!({}))).is_ok());
-    let headers = Headers::of(&[(":method", "POST"), (":path", CHAT), ("x-tenant-id", "acme")]);
-    let Opening::Read(mut exchange) = Exchange::open(&policy, &headers, NOON) else { panic!("not read") };
-    assert_eq!(exchange.body(&policy, with(CHAT, "all-1,all-2", json!({})).to_string().as_bytes()), None);
-    assert_eq!(exchange.end_of_request(&policy, around(None)).unwrap().err().map(|reply| reply.status), Some(404));
-}
