@@ -147,6 +147,8 @@ const REASONS: &[(&str, &[&str])] = &[
         "Envoy does not know others' names for cached, written and reasoning tokens",
         &[
             "anthropic_messages/relay_json_names_of_chat",
+            "anthropic_messages/relay_sse_names_of_chat",
+            "gemini_generate/relay_json_picture_queries_snake_case",
             "openai_chat/bifrost_json_cache_written",
             "openai_chat/relay_json_camel_case_details",
             "openai_chat/requesty_json_cache_written",
