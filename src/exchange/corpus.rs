@@ -217,7 +217,9 @@ fn input_is_likely(case: &Case, record: &Record) -> bool {
     let holds_more = ["\"data\"", "image", "audio", "\"file"].iter().any(|word| whole.contains(word));
     // Bedrock's frames hold the model's own words in base64.
     let holds_more = holds_more || case.name.starts_with("bedrock_invoke");
-    let is_told = String::from_utf8_lossy(&case.bytes()).contains(&input.to_string());
+    // A whole number of the answer, and no part of another one.
+    let told = String::from_utf8_lossy(&case.bytes()).into_owned();
+    let is_told = told.split(|letter: char| !letter.is_ascii_digit()).any(|number| number == input.to_string());
     holds_more || is_told || (input >= text(&case.request) / 12 && input <= whole.len() as u64)
 }
 

@@ -10,7 +10,8 @@ use crate::llm::request::InnerModel;
 use crate::llm::stance::{Stance, Stances};
 use crate::llm::tools::Kind;
 use crate::outcome::{Outcome, Rejection, shown};
-use crate::price::Tariff;
+use crate::price::{Schedule, Tariff};
+use crate::units::Tokens;
 
 /// A lever that some leg's price says nothing of.
 enum Lever<'a> {
@@ -103,19 +104,8 @@ impl Wish<'_> {
     fn inner_models(&self, legs: &[Leg]) -> Result<(), Rejection> {
         for InnerModel { name, draws } in &self.request.tool_models {
             let price = self.policy.prices.find(name, self.around.now).filter(|_| self.tenant.allows(name));
-            let rates = |tariff: &Tariff| {
-                let base = tariff.standard.base;
-                if *draws {
-                    vec![base.image_input, base.image_output]
-                } else {
-                    let written = [base.cache_creation, base.cache_creation_1h];
-                    [&[base.input, base.cached_input, base.output, base.reasoning][..], &written].concat()
-                }
-            };
-            let is_no_dearer = |inner: &Tariff, leg: &Leg| {
-                rates(inner).iter().zip(rates(&leg.tariff)).all(|(inner, outer)| *inner <= outer)
-            };
-            if !price.is_some_and(|price| legs.iter().all(|leg| is_no_dearer(&price.tariff, leg))) {
+            let fits = |inner: &Tariff, leg: &Leg| is_no_dearer(&inner.standard, &leg.tariff.standard, *draws);
+            if !price.is_some_and(|price| legs.iter().all(|leg| fits(&price.tariff, leg))) {
                 let message = format!(
                     "The tool's `model`, `{}`, must be left out: it would work and be billed beside the model that is priced, and \
                      it is not one that this tenant may use, with a price that is no dearer.",
@@ -126,6 +116,25 @@ impl Wish<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether no rate is higher, however long the input is: at drawing, or at all that other models do.
+fn is_no_dearer(inner: &Schedule, outer: &Schedule, draws: bool) -> bool {
+    let at = |input: Tokens| {
+        let (inner, outer) = (inner.rates(input), outer.rates(input));
+        if draws {
+            inner.image_input <= outer.image_input && inner.image_output <= outer.image_output
+        } else {
+            inner.input <= outer.input
+                && inner.cached_input <= outer.cached_input
+                && inner.cache_creation <= outer.cache_creation
+                && inner.cache_creation_1h <= outer.cache_creation_1h
+                && inner.output <= outer.output
+                && inner.reasoning <= outer.reasoning
+        }
+    };
+    let borders = inner.above.iter().chain(&outer.above).map(|(border, _)| border.plus(Tokens(1)));
+    std::iter::once(Tokens(0)).chain(borders).all(at)
 }
 
 impl Wish<'_> {

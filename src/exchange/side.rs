@@ -133,7 +133,7 @@ impl Side {
     }
 
     /// What becomes of it where the route leads to this cluster.
-    pub fn passage(
+    pub fn onward(
         &self,
         policy: &Policy,
         headers: &Headers,
@@ -278,29 +278,29 @@ mod tests {
         Policy::read(configuration.to_string().as_bytes()).unwrap()
     }
 
-    fn passage(method: &str, path: &str, cluster: &str, more: &[(&str, &str)]) -> Result<Onward, (u32, Outcome)> {
+    fn onward(method: &str, path: &str, cluster: &str, more: &[(&str, &str)]) -> Result<Onward, (u32, Outcome)> {
         let head = [(":method", method), (":path", path), ("x-tenant-id", "acme")];
         let headers = Headers::of(&[&head[..], more].concat());
         let policy = policy();
         let side = Side::of(&policy, &headers).expect("one of these");
-        side.and_then(|side| side.passage(&policy, &headers, Some(cluster), |_, id| id == Id::of("resp_1")))
+        side.and_then(|side| side.onward(&policy, &headers, Some(cluster), |_, id| id == Id::of("resp_1")))
             .map_err(|reply| (reply.status, reply.outcome))
     }
 
     #[test]
     fn the_attempt_at_the_routes_provider_gets_its_path_and_nobody_elses() {
-        let passage = passage("GET", "/v1/responses/resp_1", "openai", &[("authorization", "Bearer mine")]).unwrap();
-        let plan = passage.plan.unwrap();
+        let onward = onward("GET", "/v1/responses/resp_1", "openai", &[("authorization", "Bearer mine")]).unwrap();
+        let plan = onward.plan.unwrap();
         let attempt = attempt::Attempt::of(&plan, "openai").unwrap();
         assert_eq!((&*attempt.leg.path, attempt.leg.length), ("/api/v1/responses/resp_1", 0));
         assert_eq!(attempt::Attempt::of(&plan, "anthropic"), None);
-        assert_eq!(passage.cut.remove, ["authorization"], "the head is cut as any other");
+        assert_eq!(onward.cut.remove, ["authorization"], "the head is cut as any other");
     }
 
     #[test]
     fn no_text_is_counted_by_a_provider_that_may_not_see_it() {
         let counted = |cluster, level| {
-            passage("POST", "/v1/messages/count_tokens", cluster, &[("x-ai-sensitivity", level)]).map(|_| ())
+            onward("POST", "/v1/messages/count_tokens", cluster, &[("x-ai-sensitivity", level)]).map(|_| ())
         };
         assert_eq!(counted("openai", "internal"), Ok(()));
         assert_eq!(counted("openai", "restricted"), Err((403, Outcome::ModelNotAllowed)));

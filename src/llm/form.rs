@@ -27,8 +27,8 @@ pub struct FormReader {
     boundary: Boundary,
     /// Bytes of CR LF and the boundary that came last.
     matched: usize,
-    place: Stage,
-    taken: Current,
+    stage: Stage,
+    current: Current,
 }
 
 /// The part at hand.
@@ -127,19 +127,19 @@ impl FormReader {
             boundary: Boundary::new(boundary),
             // The first boundary may open the body: it lacks the line end that the others begin with.
             matched: CRLF.len(),
-            place: Stage::Content,
-            taken: Current::default(),
+            stage: Stage::Content,
+            current: Current::default(),
         })
     }
 
     pub fn feed(&mut self, bytes: &[u8], piece: &mut impl FnMut(Piece<'_>)) {
         let mut rest = bytes;
         while let Some((&byte, after)) = rest.split_first() {
-            rest = match self.place {
+            rest = match self.stage {
                 Stage::Content => self.content(rest, piece),
                 Stage::End | Stage::Broken(_) => return,
                 Stage::Behind(before) => {
-                    self.place = match (before, byte) {
+                    self.stage = match (before, byte) {
                         (BOUNDARY | b' ' | b'\t', b' ' | b'\t' | b'\r') | (BOUNDARY, b'-') => Stage::Behind(byte),
                         (b'\r', b'\n') => Stage::Head,
                         (b'-', b'-') => Stage::End,
@@ -149,9 +149,9 @@ impl FormReader {
                 }
                 Stage::Head => {
                     if byte == b'\n' {
-                        self.place = self.line().unwrap_or_else(Stage::Broken);
+                        self.stage = self.line().unwrap_or_else(Stage::Broken);
                     } else {
-                        self.taken.keep(&[byte], LONGEST_LINE);
+                        self.current.keep(&[byte], LONGEST_LINE);
                     }
                     after
                 }
@@ -161,7 +161,7 @@ impl FormReader {
 
     /// Whether the form came to its end, and nothing in it was unclear.
     pub const fn finish(&self) -> Result<(), Fault> {
-        match self.place {
+        match self.stage {
             Stage::End => Ok(()),
             Stage::Broken(fault) => Err(fault),
             _ => Err(EARLY),
@@ -173,7 +173,7 @@ impl FormReader {
             let length = words::run(rest, |word| words::equal(word, b'\r') | words::equal(word, b'-'));
             let (run, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
             if !run.is_empty() {
-                self.taken.take(run);
+                self.current.take(run);
                 return after;
             }
         }
@@ -184,8 +184,8 @@ impl FormReader {
             // begins within it.
             let matched = std::mem::take(&mut self.matched);
             let (line_end, text) = matched.checked_sub(CRLF.len()).map_or((matched, 0), |text| (CRLF.len(), text));
-            self.taken.take(CRLF.get(..line_end).unwrap_or_default());
-            self.taken.take(self.boundary.text.get(..text).unwrap_or_default());
+            self.current.take(CRLF.get(..line_end).unwrap_or_default());
+            self.current.take(self.boundary.text.get(..text).unwrap_or_default());
         }
         if self.expected() == Some(byte) {
             self.matched = self.matched.saturating_add(1);
@@ -193,9 +193,9 @@ impl FormReader {
                 self.end_of_part(piece);
             }
         } else if found {
-            self.place = Stage::Broken(WITHIN);
+            self.stage = Stage::Broken(WITHIN);
         } else {
-            self.taken.take(&[byte]);
+            self.current.take(&[byte]);
         }
         after
     }
@@ -207,30 +207,30 @@ impl FormReader {
     }
 
     fn end_of_part(&mut self, piece: &mut impl FnMut(Piece<'_>)) {
-        if self.taken.part.file {
-            piece(Piece::File(self.taken.part.bytes));
-        } else if let Some(name) = self.taken.part.name {
-            let short = self.taken.kept.get(..).filter(|kept| kept.len() <= LONGEST);
+        if self.current.part.file {
+            piece(Piece::File(self.current.part.bytes));
+        } else if let Some(name) = self.current.part.name {
+            let short = self.current.kept.get(..).filter(|kept| kept.len() <= LONGEST);
             piece(Piece::Field(name, short.and_then(|kept| std::str::from_utf8(kept).ok())));
         }
-        (self.place, self.matched, self.taken.part) = (Stage::Behind(BOUNDARY), 0, Part::default());
-        self.taken.kept.clear();
+        (self.stage, self.matched, self.current.part) = (Stage::Behind(BOUNDARY), 0, Part::default());
+        self.current.kept.clear();
     }
 
     /// A line of a part's head has ended.
     fn line(&mut self) -> Result<Stage, Fault> {
         let line =
-            self.taken.kept.strip_suffix(b"\r").filter(|line| line.len() < LONGEST_LINE && !line.contains(&b'\r'));
+            self.current.kept.strip_suffix(b"\r").filter(|line| line.len() < LONGEST_LINE && !line.contains(&b'\r'));
         let Some(line) = line.filter(|line| !line.starts_with(b" ") && !line.starts_with(b"\t")) else {
             return Err(LINE);
         };
         if line.is_empty() {
-            self.taken.kept.clear();
-            self.taken.part.begins().map_err(Unclear::why)?;
+            self.current.kept.clear();
+            self.current.part.begins().map_err(Unclear::why)?;
             return Ok(Stage::Content);
         }
-        self.taken.part.line(&String::from_utf8_lossy(line)).map_err(Unclear::why)?;
-        self.taken.kept.clear();
+        self.current.part.line(&String::from_utf8_lossy(line)).map_err(Unclear::why)?;
+        self.current.kept.clear();
         Ok(Stage::Head)
     }
 }

@@ -156,6 +156,7 @@ pub fn decoded(path: &[u8]) -> Vec<u8> {
     out
 }
 
+/// Whether a provider's template of a path has the model's name in it.
 pub fn names_model(template: &str) -> bool {
     template.contains(MODEL)
 }

@@ -128,7 +128,7 @@ pub struct Request {
     /// Whether the path names the model, and not the body.
     pub model_in_path: bool,
     /// The body names another than the path. Azure doesn't look at it; a server that is called by another path may serve it.
-    pub names_another: bool,
+    names_another: bool,
 }
 
 /// A model that is to work inside of a tool.

@@ -240,12 +240,23 @@ fn a_model_inside_of_a_tool_must_be_the_tenants_and_no_dearer_than_the_price() {
                     "cached_input_usd_per_1m_tokens": cached, "output_usd_per_1m_tokens": output,
                     "image_output_usd_per_1m_tokens": "30"}));
             }
+            let prices = policy["prices"].as_array_mut().unwrap();
+            for (model, above) in
+                [("short", json!([])), ("long", json!([{"input_tokens": 200_000, "input_usd_per_1m_tokens": "6"}]))]
+            {
+                let mut price = prices.last().unwrap().clone();
+                (price["model"], price["cached_input_usd_per_1m_tokens"], price["above"]) =
+                    (json!(model), json!("0.5"), above);
+                prices.push(price);
+            }
         });
         let advisor = json!({"tools": [{"type": "advisor_20260301", "name": "advisor", "model": inner}]});
         reserved(&priced, MESSAGES, &with(MESSAGES, model, advisor)).is_ok()
     };
     assert!(advised("opus", "sonnet") && advised("sonnet", "sonnet"));
     assert!(!advised("sonnet", "opus") && !advised("sonnet", "odd") && !advised("sonnet", "unpriced"));
+    // Dearer from some length on.
+    assert!(advised("opus", "short") && advised("long", "long") && !advised("opus", "long"));
     let narrow = policy(|policy| policy["tenants"]["acme"]["models"] = json!(["dear"]));
     assert!(reserved(&narrow, RESPONSES, &with(RESPONSES, "dear", tool("cheap"))).is_err());
 }

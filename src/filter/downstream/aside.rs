@@ -31,7 +31,7 @@ impl Downstream {
             Ok(place) => self.place = Some(place),
             Err(crowd) => return self.reply_after(Coming::Nothing, side.crowded(crowd, headers), tenant),
         }
-        match side.passage(policy, headers, attributes::cluster().as_deref(), kept::knows) {
+        match side.onward(policy, headers, attributes::cluster().as_deref(), kept::knows) {
             Ok(Onward { cut, plan }) => {
                 self.beside = Some(side.dialect);
                 http::cut(&cut);

@@ -9,7 +9,7 @@ pub(super) struct Characters {
     /// At the top: a key comes next, or the value of the field that was named.
     is_key_next: bool,
     is_it: bool,
-    place: Within,
+    within: Within,
     count: u64,
 }
 
@@ -31,7 +31,7 @@ enum Within {
 
 impl Characters {
     pub(super) const fn of(name: &'static str) -> Self {
-        Self { name, depth: 0, is_key_next: false, is_it: false, place: Within::Outside, count: 0 }
+        Self { name, depth: 0, is_key_next: false, is_it: false, within: Within::Outside, count: 0 }
     }
 
     /// At most one for each byte, and at least one for four.
@@ -41,7 +41,7 @@ impl Characters {
 
     pub(super) fn feed(&mut self, bytes: &[u8]) {
         for byte in bytes {
-            self.place = match self.place {
+            self.within = match self.within {
                 Within::Outside => self.outside(*byte),
                 Within::Key(_) if *byte == b'"' => self.end_of_key(),
                 Within::Key(matched) => Within::Key(matched.and_then(|matched| self.matches(matched, *byte))),
@@ -85,7 +85,7 @@ impl Characters {
     }
 
     fn end_of_key(&mut self) -> Within {
-        self.is_it = self.place == Within::Key(Some(self.name.len()));
+        self.is_it = self.within == Within::Key(Some(self.name.len()));
         Within::Outside
     }
 

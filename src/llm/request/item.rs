@@ -8,7 +8,7 @@ use crate::llm::schema::Asked;
 
 /// An element of the input, while it is read.
 pub(super) struct InputItem {
-    kind: Stands,
+    stands: Stands,
     id: Option<Id>,
     /// It has with it what its id would stand for: what was reasoned, or drawn.
     sealed: bool,
@@ -16,7 +16,7 @@ pub(super) struct InputItem {
 }
 
 impl InputItem {
-    pub(super) const NONE: Self = Self { kind: Stands::Reference, id: None, sealed: false, drawn: false };
+    pub(super) const NONE: Self = Self { stands: Stands::Reference, id: None, sealed: false, drawn: false };
 
     /// Its end, with the id if that is all there is of it, or one of its members.
     pub(super) fn hit(&mut self, hit: &Hit<'_, Asked>) -> Result<Option<Id>, Invalid> {
@@ -35,7 +35,7 @@ impl InputItem {
             Asked::ItemKind => {
                 once("input.type", hit, false)?;
                 // A list of kinds, too: whoever reads its first may find a reference in it.
-                self.kind = match hit.found {
+                self.stands = match hit.found {
                     Found::Text { text, cut: false } => Stands::named(text),
                     _ => Stands::Reference,
                 };
@@ -55,7 +55,7 @@ impl InputItem {
 
     /// Whether its id alone says what it is.
     const fn is_reference(&self) -> bool {
-        match self.kind {
+        match self.stands {
             Stands::Reference => true,
             Stands::Whole => false,
             Stands::Reasoned => !self.sealed,
