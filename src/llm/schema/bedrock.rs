@@ -5,7 +5,7 @@ use super::field::{
     REST, ROLE, SENSITIVITY, TOOLS, TOOLS_BY_MEMBER, asked, count, error, fields, hidden, inline, known, media, object,
     part, parts, path, text, value,
 };
-use super::{Asked, Dialect, Fact, Field, Medium, Output, Schema, Slot, Small, Want, anthropic, openai};
+use super::{Asked, Dialect, Fact, Field, Medium, OutputBound, Schema, Slot, Small, Want, anthropic, openai};
 use crate::llm::usage::{Contract, Count};
 
 const S3: Field<Asked> = hidden("s3Location");
@@ -61,7 +61,7 @@ static REQUEST: &[Field<Asked>] = fields! {
     ]
 };
 
-static ANSWER: [Field<Fact>; 8] = [
+static ANSWER: [Field<Fact>; 9] = [
     error("error"),
     object(
         "usage",
@@ -124,6 +124,8 @@ static ANSWER: [Field<Fact>; 8] = [
     path("serviceTier", &[value("type", Fact::ServiceTier)]),
     path("performanceConfig", &[value("latency", Fact::Speed)]),
     value("stopReason", Fact::Finish),
+    // Which model a prompt router took.
+    path("trace", &[path("promptRouter", &[value("invokedModelId", Fact::Model)])]),
 ];
 
 static BOUNDS: [Slot; 1] = [Slot { nest: Some("inferenceConfig"), name: "maxTokens" }];
@@ -135,7 +137,7 @@ pub static CONVERSE: Schema = Schema {
     needs: None,
     takes_forms: false,
     streams: false,
-    output: Output::Field(&BOUNDS),
+    output: OutputBound::Field(&BOUNDS),
     zero: Small::Refused,
     negative: Small::Refused,
     caches_on_request: true,
@@ -291,7 +293,7 @@ pub static INVOKE: Schema = Schema {
     request: INVOKE_REQUEST,
     wrapped: true,
     own: false,
-    output: Output::Unwritten,
+    output: OutputBound::Unwritten,
     zero: Small::Either,
     answer: &INVOKED,
     event: &INVOKED,
