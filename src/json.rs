@@ -48,7 +48,9 @@ pub enum Want {
     Value,
     /// Its decoded length in bytes.
     Size,
-    /// That it is there. Reported as `Found::Size`, like the above.
+    /// The whole text as it comes, decoded, in pieces; then its length, as of the above.
+    Pieces,
+    /// That it is there. Reported as `Found::Size`, too.
     Presence,
 }
 
@@ -70,6 +72,8 @@ pub enum Found<'a> {
         text: &'a str,
         cut: bool,
     },
+    /// The next of a text, whose place are the bytes that it was decoded from. No character is cut, and none is empty.
+    Piece(&'a str),
     Size(u64),
     Number(Number),
     Bool(bool),

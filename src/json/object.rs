@@ -7,12 +7,12 @@ use crate::json::words;
 
 /// A field's name as it stands between two fields, so that it is written at once: [`name!`] makes one.
 #[derive(Clone, Copy)]
-pub struct Name(pub &'static str);
+pub struct MemberName(pub &'static str);
 
-/// The [`Name`] of a field whose name needs no escape.
+/// The [`MemberName`] of a field whose name needs no escape.
 macro_rules! name {
     ($name:expr) => {
-        $crate::json::object::Name(concat!(",\"", $name, "\":"))
+        $crate::json::object::MemberName(concat!(",\"", $name, "\":"))
     };
 }
 pub(crate) use name;
@@ -33,7 +33,7 @@ impl<'a> Object<'a> {
     }
 
     /// Its value comes next.
-    fn name(&mut self, Name(name): Name) {
+    fn name(&mut self, MemberName(name): MemberName) {
         if self.begun {
             return self.out.push_str(name);
         }
@@ -42,41 +42,41 @@ impl<'a> Object<'a> {
         self.out.push_str(name.strip_prefix(',').unwrap_or(name));
     }
 
-    pub fn number(&mut self, name: Name, number: u64) {
+    pub fn number(&mut self, name: MemberName, number: u64) {
         self.name(name);
         digits(self.out, number);
     }
 
-    pub fn flag(&mut self, name: Name, flag: bool) {
+    pub fn flag(&mut self, name: MemberName, flag: bool) {
         self.name(name);
         self.out.push_str(if flag { "true" } else { "false" });
     }
 
-    pub fn text(&mut self, name: Name, text: &str) {
+    pub fn text(&mut self, name: MemberName, text: &str) {
         self.name(name);
         quoted(self.out, text);
     }
 
-    pub fn maybe_number(&mut self, name: Name, number: Option<u64>) {
+    pub fn maybe_number(&mut self, name: MemberName, number: Option<u64>) {
         match number {
             Some(number) => self.number(name, number),
             None => self.null(name),
         }
     }
 
-    pub fn maybe_text(&mut self, name: Name, text: Option<&str>) {
+    pub fn maybe_text(&mut self, name: MemberName, text: Option<&str>) {
         match text {
             Some(text) => self.text(name, text),
             None => self.null(name),
         }
     }
 
-    fn null(&mut self, name: Name) {
+    fn null(&mut self, name: MemberName) {
         self.name(name);
         self.out.push_str("null");
     }
 
-    pub fn list<T>(&mut self, name: Name, items: impl Iterator<Item = T>, each: impl Fn(&mut String, T)) {
+    pub fn list<T>(&mut self, name: MemberName, items: impl Iterator<Item = T>, each: impl Fn(&mut String, T)) {
         self.name(name);
         self.out.push('[');
         for (nth, item) in items.enumerate() {

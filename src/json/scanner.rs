@@ -9,7 +9,7 @@ mod value;
 
 use super::number::{self, Digits, NumberPart};
 use super::{Container, Field, Found, Hit, MAX_TEXT, MAX_TRACKED, Malformed, Want, Why, words};
-use string::Text;
+use string::{Keeps, Text};
 
 /// Reads one document, in pieces cut anywhere, and reports the fields of `shape` that its top-level object has (or
 /// the objects of its top-level array). Nothing is allocated and nothing of the document is kept.
@@ -169,7 +169,7 @@ impl<K: Copy> Scanner<K> {
     }
 
     /// The document ends here. Only a top-level number can end with it, which belongs to no field: nothing is found.
-    pub fn finish(&mut self, _found: &mut impl FnMut(Hit<'_, K>)) -> Result<(), Malformed> {
+    pub fn finish(&mut self) -> Result<(), Malformed> {
         if let Some(malformed) = self.progress.malformed {
             return Err(malformed);
         }
@@ -252,8 +252,9 @@ impl<K: Copy> Scanner<K> {
     /// Behind the quote that opens a key. Nearly every one stands whole in the piece at hand, and a colon behind it.
     fn key<'b>(&mut self, after: &'b [u8], found: &mut impl FnMut(Hit<'_, K>)) -> &'b [u8] {
         let Some((key, behind)) = words::whole_string(after) else {
-            let keep = self.innermost().is_some() || !self.anywhere.is_empty();
-            self.begin_string(true, keep);
+            let keeps =
+                if self.innermost().is_some() || !self.anywhere.is_empty() { Keeps::Start } else { Keeps::Nothing };
+            self.begin_string(true, keeps);
             self.pass(1);
             return after;
         };
@@ -282,7 +283,11 @@ impl<K: Copy> Scanner<K> {
 }
 
 impl<K> Field<K> {
-    fn wants_text(&self) -> bool {
-        self.key.is_some() && self.want == Want::Value
+    fn keeps(&self) -> Keeps {
+        match self.want {
+            Want::Value if self.key.is_some() => Keeps::Start,
+            Want::Pieces => Keeps::Next,
+            _ => Keeps::Nothing,
+        }
     }
 }

@@ -42,7 +42,7 @@ fn scan(chunks: &[&[u8]]) -> (Vec<String>, Result<(), Malformed>) {
     let mut hits = Vec::new();
     let mut note = |hit: Hit<'_, Key>| hits.push(format!("{:?}", Hit { member: 0, ..hit }));
     let fed = chunks.iter().try_for_each(|chunk| scanner.feed(chunk, &mut note));
-    let end = scanner.finish(&mut note);
+    let end = scanner.finish();
     if let Err(malformed) = fed {
         assert_eq!(scanner.feed(b" ", &mut note), Err(malformed), "an error stays");
         assert_eq!(end, fed, "an error stays");
@@ -60,7 +60,7 @@ fn said(document: &str) -> Vec<(Key, String, &str, bool)> {
         said.push((hit.key, format!("{:?}", hit.found), document.get(from..to).unwrap(), hit.repeated));
     };
     scanner.feed(document.as_bytes(), &mut note).unwrap();
-    scanner.finish(&mut note).unwrap();
+    scanner.finish().unwrap();
     said
 }
 
@@ -662,7 +662,7 @@ proptest! {
             for piece in document.as_bytes().chunks(piece) {
                 scanner.feed(piece, &mut |hit: Hit<'_, Key>| hits.push((hit.key, format!("{hit:?}")))).unwrap();
             }
-            scanner.finish(&mut |_| ()).unwrap();
+            scanner.finish().unwrap();
             hits
         };
         let is_placed = |(key, _): &(Key, String)| !matches!(key, Key::Cache | Key::Age);
@@ -674,5 +674,55 @@ proptest! {
             prop_assert!(said >= keys(&value, beginning), "{said}: {document}");
             prop_assert!(said == 0 || keys(&value, beginning) > 0, "{document}");
         }
+    }
+}
+
+static IN_PIECES: [Field<()>; 1] = [Field { name: "text", key: Some(()), want: Want::Pieces, inside: &[] }];
+
+/// As it stands between quotes, and as it is read.
+const LETTERS: &[(&str, &str)] = &[
+    ("plain", "plain"),
+    ("é", "é"),
+    ("語", "語"),
+    ("😀", "😀"),
+    ("\\n", "\n"),
+    ("\\\"", "\""),
+    ("\\u20ac", "€"),
+    ("\\ud83d\\ude00", "😀"),
+    // A half of a pair, and what follows it is none.
+    ("\\ud83d!", "\u{fffd}!"),
+];
+
+proptest! {
+    /// The pieces of a text are all of it, in order and without a gap, and each is what its own bytes of the document say.
+    #[test]
+    fn a_text_in_pieces_is_the_whole_text(letters in prop::collection::vec((select(LETTERS), 1..90_usize), 0..9), piece in 1..200_usize) {
+        let (mut written, mut read) = (String::new(), String::new());
+        for ((as_written, as_read), times) in letters {
+            written += &as_written.repeat(times);
+            read += &as_read.repeat(times);
+        }
+        let document = format!(r#"{{"model":"text","text": "{written}","last":0}}"#);
+        let (mut pieces, mut sizes, mut next) = (String::new(), Vec::new(), 25);
+        let mut scanner = Scanner::new(&IN_PIECES);
+        for bytes in document.as_bytes().chunks(piece) {
+            scanner.feed(bytes, &mut |hit: Hit<'_, ()>| match hit.found {
+                Found::Piece(text) => {
+                    assert!(!text.is_empty() && hit.from == next, "{hit:?} follows {next}");
+                    next = hit.to;
+                    let own = document.get(usize::try_from(hit.from).unwrap()..usize::try_from(hit.to).unwrap()).unwrap();
+                    match serde_json::from_str::<String>(&format!("\"{own}\"")) {
+                        Ok(own) => assert_eq!(text, own),
+                        Err(_) => assert!(text.contains('\u{fffd}'), "{own}"),
+                    }
+                    pieces += text;
+                }
+                Found::Size(size) => sizes.push(size),
+                found => panic!("{found:?}"),
+            }).unwrap();
+        }
+        prop_assert_eq!(next, 25 + written.len() as u64);
+        prop_assert_eq!(sizes, [read.len() as u64]);
+        prop_assert_eq!(pieces, read);
     }
 }

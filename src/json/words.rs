@@ -75,8 +75,7 @@ pub fn is_plain(text: &[u8]) -> bool {
 /// What may be short enough to be read at once; longer strings are worth their own steps.
 const SHORT: usize = 256;
 
-/// Up to the closing quote, and what stands behind that, if the string is short, is there to its end, and its bytes are
-/// its text.
+/// A string's text, and what follows its closing quote. Only of a string that is short, ends in `bytes` and has no escapes.
 pub fn whole_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut ascii = true;
     let length = run(bytes.get(..SHORT).unwrap_or(bytes), |word| {

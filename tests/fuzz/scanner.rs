@@ -32,7 +32,7 @@ static SHAPE: [Field<Key>; 4] = [
         want: Want::Presence,
         inside: &[
             Field { name: "role", key: Some(Key::Role), want: Want::Value, inside: &[] },
-            Field { name: "content", key: Some(Key::Content), want: Want::Size, inside: &[] },
+            Field { name: "content", key: Some(Key::Content), want: Want::Pieces, inside: &[] },
         ],
     },
     Field {
@@ -50,7 +50,8 @@ enum Seen {
         text: String,
         cut: bool,
     },
-    Size(u64),
+    /// Of all its pieces.
+    Whole(String),
     Number(Number),
     Bool(bool),
     Null,
@@ -96,11 +97,37 @@ impl PartialEq for Noted {
     }
 }
 
+/// The hits of a document, and the pieces of the text that is being read.
+#[derive(Default)]
+struct Notes {
+    hits: Vec<Noted>,
+    pieces: String,
+    next: Option<u64>,
+}
+
+impl Notes {
+    fn note(&mut self, hit: &Hit<'_, Key>) {
+        if let Found::Piece(text) = hit.found {
+            assert!(!text.is_empty() && hit.from < hit.to, "a piece of nothing");
+            assert_eq!(self.next.replace(hit.to).unwrap_or(hit.from), hit.from, "a gap between two pieces");
+            self.pieces.push_str(text);
+        } else {
+            self.next = None;
+            let noted = Noted::of(hit, std::mem::take(&mut self.pieces));
+            self.hits.push(noted);
+        }
+    }
+}
+
 impl Noted {
-    fn of(hit: &Hit<'_, Key>) -> Self {
+    fn of(hit: &Hit<'_, Key>, pieces: String) -> Self {
         let seen = match hit.found {
             Found::Text { text, cut } => Seen::Text { text: text.to_owned(), cut },
-            Found::Size(size) => Seen::Size(size),
+            Found::Piece(_) => unreachable!("pieces are noted together"),
+            Found::Size(size) => {
+                assert_eq!(size, pieces.len() as u64, "the pieces are not the text");
+                Seen::Whole(pieces)
+            }
             Found::Number(number) => Seen::Number(number),
             Found::Bool(flag) => Seen::Bool(flag),
             Found::Null => Seen::Null,
@@ -124,7 +151,7 @@ impl Noted {
             }
             Seen::Null => assert_eq!(place, b"null"),
             Seen::Bool(flag) => assert_eq!(place, flag.to_string().as_bytes()),
-            Seen::Text { .. } | Seen::Size(_) => assert_eq!((place[0], place[place.len() - 1]), (b'"', b'"')),
+            Seen::Text { .. } | Seen::Whole(_) => assert_eq!((place[0], place[place.len() - 1]), (b'"', b'"')),
             Seen::Number(_) | Seen::Rounded(_) => {
                 assert!(place.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')));
             }
@@ -135,26 +162,26 @@ impl Noted {
 /// The hits in order, with their places, and how the document ended.
 fn scan(chunks: &[&[u8]]) -> (Vec<Noted>, Result<(), Malformed>) {
     let mut scanner = Scanner::new(&SHAPE);
-    let mut hits = Vec::new();
-    let mut note = |hit: Hit<'_, Key>| hits.push(Noted::of(&hit));
+    let mut notes = Notes::default();
+    let mut note = |hit: Hit<'_, Key>| notes.note(&hit);
     let fed = chunks.iter().try_for_each(|chunk| scanner.feed(chunk, &mut note));
-    let end = scanner.finish(&mut note);
+    let end = scanner.finish();
     if let Err(malformed) = fed {
         assert_eq!(scanner.feed(b" ", &mut note), Err(malformed), "an error stays");
         assert_eq!(end, fed, "an error stays");
     }
     assert_eq!(scanner.is_complete(), end.is_ok());
-    (hits, end)
+    (notes.hits, end)
 }
 
 /// Documents in a row: the hits of each, and what stopped the last.
 fn scan_row(chunks: &[&[u8]]) -> Vec<(Vec<Noted>, u64, bool)> {
     let mut scanner = Scanner::new(&SHAPE);
-    let (mut documents, mut hits) = (Vec::new(), Vec::new());
+    let (mut documents, mut notes) = (Vec::new(), Notes::default());
     'row: for chunk in chunks {
         let mut rest = *chunk;
         loop {
-            match scanner.feed_document(rest, &mut |hit| hits.push(Noted::of(&hit))) {
+            match scanner.feed_document(rest, &mut |hit| notes.note(&hit)) {
                 Err(_) => break 'row,
                 Ok(after) => {
                     assert!(after.is_empty() || scanner.is_complete(), "only a whole document leaves a rest");
@@ -165,12 +192,12 @@ fn scan_row(chunks: &[&[u8]]) -> Vec<(Vec<Noted>, u64, bool)> {
             if rest.is_empty() {
                 break;
             }
-            documents.push((std::mem::take(&mut hits), scanner.offset(), true));
+            documents.push((std::mem::take(&mut notes).hits, scanner.offset(), true));
             scanner.restart();
         }
     }
-    let whole = scanner.finish(&mut |_| {}).is_ok();
-    documents.push((hits, scanner.offset(), whole));
+    let whole = scanner.finish().is_ok();
+    documents.push((notes.hits, scanner.offset(), whole));
     documents
 }
 
@@ -237,7 +264,7 @@ impl<'de> Visitor<'de> for Foretell<'_> {
                 let fits = (0..=text.len().min(256)).rev().find(|at| text.is_char_boundary(*at)).unwrap();
                 Seen::Text { text: text[..fits].to_owned(), cut: text.len() > 256 }
             }
-            _ => Seen::Size(text.len() as u64),
+            _ => Seen::Whole(text.to_owned()),
         };
         self.hit(seen, self.repeated);
         Ok(())

@@ -1,15 +1,28 @@
-//! Strings of which a piece has only a part, or that have escapes: decoded as they come, counted, and kept up to a bound.
+//! Strings of which a piece has only a part, or that have escapes: decoded as they come, counted, and kept up to a bound or
+//! handed out.
 
-use super::{Expected, Rest, Scanner, Token};
-use crate::json::{Found, Hit, Why, words};
+use super::{Expected, InShape, Progress, Rest, Scanner, Token};
+use crate::json::{Field, Found, Hit, Why, words};
+
+/// What the scanner's buffer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keeps {
+    Nothing,
+    /// The beginning of the text.
+    Start,
+    /// What of it is decoded and not handed out yet: an escape, or a character that two feeds share.
+    Next,
+}
 
 #[derive(Debug)]
 pub(super) struct Text {
     is_key: bool,
-    keep: bool,
+    keeps: Keeps,
     /// Decoded bytes, all of them and those in the buffer.
     size: u64,
     kept: usize,
+    /// Where what is not handed out begins.
+    next: u64,
     /// The first half of a surrogate pair, when its escape came last.
     high: Option<u16>,
     /// The first bytes of a character that two feeds share.
@@ -18,14 +31,24 @@ pub(super) struct Text {
 }
 
 impl Text {
-    pub(super) const EMPTY: Self =
-        Self { is_key: false, keep: false, size: 0, kept: 0, high: None, split: [0; 4], split_len: 0 };
+    pub(super) const EMPTY: Self = Self {
+        is_key: false,
+        keeps: Keeps::Nothing,
+        size: 0,
+        kept: 0,
+        next: 0,
+        high: None,
+        split: [0; 4],
+        split_len: 0,
+    };
 }
 
 impl<K: Copy> Scanner<K> {
-    pub(super) fn begin_string(&mut self, is_key: bool, keep: bool) {
+    /// At its quote.
+    pub(super) fn begin_string(&mut self, is_key: bool, keeps: Keeps) {
+        let next = self.progress.offset.saturating_add(1);
         self.progress.token = Token::String;
-        self.progress.string = Text { is_key, keep, ..Text::EMPTY };
+        self.progress.string = Text { is_key, keeps, next, ..Text::EMPTY };
     }
 
     /// Plain characters, up to the closing quote or the next escape.
@@ -43,7 +66,7 @@ impl<K: Copy> Scanner<K> {
         let (plain, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
         if !plain.is_empty() {
             self.lone_surrogate();
-            self.plain(plain, ascii, after.is_empty())?;
+            self.plain(plain, ascii, after.is_empty(), found)?;
         }
         let Some((&byte, after)) = after.split_first() else {
             return Ok(&[]);
@@ -51,10 +74,12 @@ impl<K: Copy> Scanner<K> {
         match byte {
             b'"' => {
                 self.lone_surrogate();
+                self.hand_kept(found);
                 self.pass(1);
                 self.end_string(found);
             }
             b'\\' => {
+                self.hand_kept(found);
                 self.pass(1);
                 self.progress.token = Token::Escape;
             }
@@ -63,7 +88,13 @@ impl<K: Copy> Scanner<K> {
         Ok(after)
     }
 
-    fn plain(&mut self, plain: &[u8], ascii: bool, may_split: bool) -> Result<(), Why> {
+    fn plain(
+        &mut self,
+        plain: &[u8],
+        ascii: bool,
+        may_split: bool,
+        found: &mut impl FnMut(Hit<'_, K>),
+    ) -> Result<(), Why> {
         let mut whole = plain;
         if !ascii && let Err(error) = str::from_utf8(plain) {
             let (valid, split) = plain.split_at_checked(error.valid_up_to()).unwrap_or((plain, &[]));
@@ -77,8 +108,16 @@ impl<K: Copy> Scanner<K> {
             self.progress.string.split_len = split.len();
             whole = valid;
         }
+        if self.progress.string.keeps == Keeps::Next {
+            self.hand_kept(found);
+            self.progress.string.size = self.progress.string.size.saturating_add(whole.len() as u64);
+            let from = self.progress.offset;
+            self.progress.string.next = from.saturating_add(whole.len() as u64);
+            self.hand(whole, from, self.progress.string.next, found);
+        } else {
+            self.append(whole);
+        }
         self.pass(plain.len());
-        self.append(whole);
         Ok(())
     }
 
@@ -179,7 +218,7 @@ impl<K: Copy> Scanner<K> {
     fn append(&mut self, decoded: &[u8]) {
         let string = &mut self.progress.string;
         string.size = string.size.saturating_add(decoded.len() as u64);
-        if !string.keep {
+        if string.keeps == Keeps::Nothing {
             return;
         }
         let room = self.text.get_mut(string.kept..).unwrap_or_default();
@@ -190,8 +229,26 @@ impl<K: Copy> Scanner<K> {
         string.kept = string.kept.saturating_add(fits);
     }
 
+    /// Hands out what is in the buffer: it was decoded from all bytes since the last piece.
+    fn hand_kept(&mut self, found: &mut impl FnMut(Hit<'_, K>)) {
+        let Text { keeps: Keeps::Next, kept: kept @ 1.., .. } = self.progress.string else { return };
+        let from = std::mem::replace(&mut self.progress.string.next, self.progress.offset);
+        self.progress.string.kept = 0;
+        self.hand(self.text.get(..kept).unwrap_or_default(), from, self.progress.offset, found);
+    }
+
+    #[cold]
+    pub(super) fn hand(&self, text: &[u8], from: u64, to: u64, found: &mut impl FnMut(Hit<'_, K>)) {
+        if let (InShape::Field(&Field { key: Some(key), .. }), Ok(text)) = (self.progress.place, str::from_utf8(text))
+            && !text.is_empty()
+        {
+            let Progress { member, repeated, .. } = self.progress;
+            found(Hit { key, found: Found::Piece(text), from, to, member, repeated });
+        }
+    }
+
     fn end_string(&mut self, found: &mut impl FnMut(Hit<'_, K>)) {
-        let Text { is_key, keep, size, kept, .. } = self.progress.string;
+        let Text { is_key, keeps, size, kept, .. } = self.progress.string;
         // Of a copy, for the scanner itself moves on. Only a string that came in parts, or with escapes, comes here.
         let buffer = self.text;
         let text = buffer.get(..kept).unwrap_or_default();
@@ -204,13 +261,13 @@ impl<K: Copy> Scanner<K> {
                 self.report_name(text, found);
             }
         } else {
-            self.string_is_read(keep, text, size, found);
+            self.string_is_read(keeps, text, size, found);
         }
     }
 
     /// A value's string: `kept` of its `size` bytes.
-    pub(super) fn string_is_read(&mut self, keep: bool, kept: &[u8], size: u64, found: &mut impl FnMut(Hit<'_, K>)) {
-        let value = if keep {
+    pub(super) fn string_is_read(&mut self, keeps: Keeps, kept: &[u8], size: u64, found: &mut impl FnMut(Hit<'_, K>)) {
+        let value = if keeps == Keeps::Start {
             // Every byte has been checked, so only a character that was cut can be invalid.
             let whole = |kept| str::from_utf8(kept).ok();
             let text = whole(kept).unwrap_or_else(|| kept.utf8_chunks().next().map_or("", |chunk| chunk.valid()));

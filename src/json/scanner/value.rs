@@ -1,7 +1,7 @@
 //! Values: containers as they open and close, words and numbers, whole in a piece or not.
 
 use super::number::{self, Digits, NumberPart};
-use super::{Expected, InShape, Nesting, Progress, Rest, Scanner, Token};
+use super::{Expected, InShape, Keeps, Nesting, Progress, Rest, Scanner, Token};
 use crate::json::{Container, Field, Found, Hit, MAX_DEPTH, MAX_TEXT, Why, words};
 
 impl<K: Copy> Scanner<K> {
@@ -16,14 +16,19 @@ impl<K: Copy> Scanner<K> {
         self.progress.from = self.progress.offset;
         match byte {
             b'"' => {
-                let keep = matches!(self.progress.place, InShape::Field(field) if field.wants_text());
+                let keeps =
+                    if let InShape::Field(field) = self.progress.place { field.keeps() } else { Keeps::Nothing };
                 if let Some((text, behind)) = words::whole_string(after) {
+                    let (from, length) = (self.progress.offset.saturating_add(1), text.len() as u64);
+                    if keeps == Keeps::Next {
+                        self.hand(text, from, from.saturating_add(length), found);
+                    }
                     self.pass(text.len().saturating_add(2));
                     let kept = text.get(..MAX_TEXT).unwrap_or(text);
-                    self.string_is_read(keep, kept, text.len() as u64, found);
+                    self.string_is_read(keeps, kept, length, found);
                     return Ok(behind);
                 }
-                self.begin_string(false, keep);
+                self.begin_string(false, keeps);
             }
             b'{' => self.open(Container::Object, found)?,
             b'[' => self.open(Container::Array, found)?,

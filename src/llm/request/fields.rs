@@ -9,7 +9,7 @@ mod form;
 
 use super::item::InputItem;
 use super::media::Media;
-use super::rates::{Rates, Said as _};
+use super::rates::{Named as _, Rates};
 use super::tool::Tools;
 use super::unknown::Unknown;
 use super::value::{count, flag, id, name, once, said};
@@ -229,8 +229,8 @@ impl Fields {
             }
             Asked::Characters => {
                 once("input", hit, false)?;
-                if let Found::Size(size) = hit.found {
-                    self.characters = size;
+                if let Found::Piece(text) = hit.found {
+                    self.characters = self.characters.saturating_add(text.chars().count() as u64);
                 }
             }
             Asked::StoredPrompt => {

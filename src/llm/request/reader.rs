@@ -1,9 +1,8 @@
 //! A request read as its bytes come.
 
-use super::characters::Characters;
 use super::fields::Fields;
 use super::value::NAME;
-use super::{BY_ROLE, Behind, Cut, Invalid, Request};
+use super::{Behind, Cut, Invalid, Request};
 use crate::json::{Container, Scanner};
 use crate::kept::Id;
 use crate::llm::form::FormReader;
@@ -26,14 +25,7 @@ const ONLINE: &str = ":online";
 #[expect(clippy::large_enum_variant, reason = "forms are rare, and the reader is boxed as a whole")]
 enum Source {
     Json(Scanner<Asked>),
-    /// Of a text that may be sold by the character.
-    Spoken(Box<Spoken>),
     Form(FormReader),
-}
-
-struct Spoken {
-    scanner: Scanner<Asked>,
-    characters: Characters,
 }
 
 /// What of the body's beginning has come: edits go behind the bracket.
@@ -49,13 +41,7 @@ impl RequestReader {
     pub fn new(called: Called, content_type: Option<&[u8]>) -> Self {
         let form = content_type.filter(|_| called.schema.takes_forms).and_then(FormReader::new);
         let scanner = || Scanner::new(called.schema.request).in_any_case().anywhere(&CACHING);
-        let source = match form {
-            Some(form) => Source::Form(form),
-            None if called.schema.takes_forms => {
-                Source::Spoken(Box::new(Spoken { scanner: scanner(), characters: Characters::of("input") }))
-            }
-            None => Source::Json(scanner()),
-        };
+        let source = form.map_or_else(|| Source::Json(scanner()), Source::Form);
         Self { called, source, before: Before::Bracket, inside: 0, fields: Fields::NONE }
     }
 
@@ -71,10 +57,6 @@ impl RequestReader {
         let (fields, schema) = (&mut self.fields, self.called.schema);
         let scanner = match &mut self.source {
             Source::Json(scanner) => scanner,
-            Source::Spoken(spoken) => {
-                spoken.characters.feed(bytes);
-                &mut spoken.scanner
-            }
             Source::Form(form) => return form.feed(bytes, &mut |piece| fields.piece(schema, piece)),
         };
         if let Err(malformed) = scanner.feed(bytes, &mut |hit| fields.hit(schema, &hit)) {
@@ -110,15 +92,12 @@ impl RequestReader {
     }
 
     fn end(&mut self) -> Result<(), Invalid> {
-        let (fields, schema) = (&mut self.fields, self.called.schema);
-        let mut finish = |scanner: &mut Scanner<Asked>| match scanner.finish(&mut |hit| fields.hit(schema, &hit)) {
-            Err(malformed) => Err(Invalid::Json(malformed)),
-            Ok(()) if scanner.root_container() != Some(Container::Object) => Err(Invalid::NotAnObject),
-            Ok(()) => Ok(()),
-        };
         let ended = match &mut self.source {
-            Source::Json(scanner) => finish(scanner),
-            Source::Spoken(spoken) => finish(&mut spoken.scanner),
+            Source::Json(scanner) => match scanner.finish() {
+                Err(malformed) => Err(Invalid::Json(malformed)),
+                Ok(()) if scanner.root_container() != Some(Container::Object) => Err(Invalid::NotAnObject),
+                Ok(()) => Ok(()),
+            },
             Source::Form(form) => form.finish().map_err(Invalid::Form),
         };
         self.fields.fault.take().map_or(ended, Err)
@@ -136,7 +115,6 @@ impl RequestReader {
         let Self { inside, before, fields, called, source } = self;
         let is_form = matches!(source, Source::Form(_));
         let sound_bytes = fields.sound_bytes(schema, is_form);
-        let characters = if let Source::Spoken(spoken) = source { Some(spoken.characters) } else { None };
         let (sizes, mut hidden) = fields.brings(body_bytes);
         hidden.unsure |= schema.may_hide_input();
         let model_in_path = called.model.is_some();
@@ -154,7 +132,7 @@ impl RequestReader {
             (None, Some((model, place))) if !model.is_empty() => (model, named(place)),
             (None, _) if fields.stored_prompt => return Err(Invalid::ModelOfPrompt),
             (None, Some(_)) => return Err(Invalid::Wrong { field: "model", expected: NAME }),
-            (None, None) if schema.own => (BY_ROLE.to_owned(), None),
+            (None, None) if schema.own => (name::BY_ROLE.to_owned(), None),
             (None, None) => return Err(Invalid::Missing("model")),
         };
         if let Some(needed) = schema.needs
@@ -176,7 +154,7 @@ impl RequestReader {
             hidden,
             documents: fields.documents,
             pictures: fields.pictures,
-            characters: characters.and_then(|counter| counter.counted(fields.characters)).unwrap_or(fields.characters),
+            characters: fields.characters,
             sound_bytes,
             inside,
             empty: before == Before::Known { empty: true },

@@ -2,7 +2,7 @@
 
 use super::chat::CHAT;
 use crate::llm::schema::field::{ROLE, SENSITIVITY, asked, count, error, fields, hidden, object, path, text, value};
-use crate::llm::schema::{Asked, Fact, Field, Output, Schema, Want};
+use crate::llm::schema::{Asked, Fact, Field, OutputBound, Schema, Want};
 use crate::llm::usage::Count;
 
 /// What is read out is sold by the character.
@@ -12,7 +12,7 @@ static AUDIO_REQUEST: &[Field<Asked>] = fields! {
     SENSITIVITY,
     asked("model", Asked::Model),
     asked("stream", Asked::Stream),
-    Field { name: "input", key: Some(Asked::Characters), want: Want::Size, inside: &[] },
+    Field { name: "input", key: Some(Asked::Characters), want: Want::Pieces, inside: &[] },
     // Mistral's: what is to be written down, somewhere else.
     hidden("file_id"),
     hidden("file_url"),]
@@ -60,7 +60,7 @@ pub static AUDIO: Schema = Schema {
     takes_forms: true,
     needs: None,
     // Four minutes of speech at twenty tokens a second: the longest text that is read out.
-    output: Output::Fixed(5_000),
+    output: OutputBound::Fixed(5_000),
     usage_option: false,
     answer: &AUDIO_ANSWER,
     event: &AUDIO_ANSWER,
