@@ -39,7 +39,8 @@ run-cluster: $(WASM) provider checker $(FUNC_E) $(ENVOY_PATH) $(RATELIMIT) $(DEB
 
 .PHONY: test
 test: ## lint, check-prometheus, check-grafana, unit, check-shapes, cost, e2e and a short run of the fuzz targets
-	@$(MAKE) lint
+	@# What is fetched comes while the first crates are built.
+	@$(MAKE) -j3 lint $(PARTS)
 	@$(MAKE) check-prometheus
 	@$(MAKE) check-grafana
 	@$(MAKE) unit
@@ -100,13 +101,15 @@ lint: $(WASM) checker $(FUNC_E) $(ENVOY_PATH) | need-rust ## Formatting, clippy 
 unit: | need-rust need-python ## Unit and property tests of the core and the adapter, the corpus, the checker's and the simulated provider's own
 	@python3 tests/fixtures/expected.py
 	@cargo test $(LOCKED) --lib
-	@cargo test $(LOCKED) --package simulated-provider --package check-config
+	@cargo test $(LOCKED) $(BESIDE) --lib --bins --test socket
 
+# Asked for together, so that what they all need is built once. A target of each is named where it runs.
+BESIDE := --package simulated-provider --package check-config --package gateway-tests
 # Most of a test is waiting: one more than processors at once.
 TEST_THREADS ?= $(shell expr $$(nproc) + 1)
 .PHONY: e2e
-e2e: $(WASM) $(IMAGE)/index.json $(REGISTRY) provider checker $(RATELIMIT) $(FUNC_E) $(ENVOY_PATH) $(PROMLINT) $(DEBIAN_STAMP) $(PROMETHEUS) $(VENV)/tests.stamp $(CLIENTS)/stamp $(GO_CLIENT) | need-rust ## End to end: func-e, real Envoy, the official SDKs, real servers
-	@$(with_envoy) CHECK=$(CHECK) RATELIMIT=$(RATELIMIT) IMAGE=$(IMAGE):$(VERSION) ORAS=$(ORAS) REGISTRY=$(REGISTRY) PYTHON=$(VENV)/bin/python CLIENTS=$(CLIENTS) GO_CLIENT=$(GO_CLIENT) PROMLINT=$(PROMLINT) DEBIAN=$(DEBIAN) PROMETHEUS=$(PROMETHEUS) RUST_TEST_THREADS=$(TEST_THREADS) cargo test $(LOCKED) --package gateway-tests $(TESTS)
+e2e: $(PARTS) provider checker | need-rust ## End to end: func-e, real Envoy, the official SDKs, real servers
+	@$(with_parts) RUST_TEST_THREADS=$(TEST_THREADS) cargo test $(LOCKED) $(BESIDE) --test gateway $(TESTS)
 
 .PHONY: crowd
 crowd: ## 20,000 requests of all APIs and levers, one of ten leaving, against the ledger of the simulated provider (CROWD=… for another number)
@@ -119,12 +122,12 @@ test-stress: ## e2e with every processor busy with something else, by itself and
 	@python3 tests/tools/stress.py --per-processor $(STRESS) --times $(or $(TIMES),1) $(MAKE) e2e
 
 .PHONY: cluster-outages
-cluster-outages: $(WASM) provider checker $(RATELIMIT) $(FUNC_E) $(ENVOY_PATH) $(DEBIAN_STAMP) | need-rust ## Two Envoys that share limits, with their service and its Redis killed and slow for 20 s, in every mode
-	@$(with_envoy) CHECK=$(CHECK) RATELIMIT=$(RATELIMIT) DEBIAN=$(DEBIAN) cargo test $(LOCKED) --package gateway-tests -- --ignored --nocapture cluster::outages
+cluster-outages: $(PARTS) provider checker | need-rust ## Two Envoys that share limits, with their service and its Redis killed and slow for 20 s
+	@$(with_parts) cargo test $(LOCKED) $(BESIDE) --test gateway -- --ignored --nocapture cluster::outages
 
 .PHONY: clients
-clients: $(WASM) $(FUNC_E) $(ENVOY_PATH) $(SLOWER_CLIENTS)/stamp $(AIDER)/stamp $(LANGCHAIN)/stamp | need-rust ## opencode, Gemini CLI, aider and LangChain: a task, and every refusal (minutes, and a gigabyte once)
-	@$(with_envoy) SLOWER_CLIENTS=$(SLOWER_CLIENTS) AIDER=$(AIDER) LANGCHAIN=$(LANGCHAIN) cargo test $(LOCKED) --package gateway-tests -- --ignored $(or $(TESTS),agents::slower)
+clients: $(PARTS) $(SLOWER_PARTS) provider | need-rust ## opencode, Gemini CLI, aider and LangChain: a task, and every refusal (minutes, and a gigabyte once)
+	@$(with_parts) $(with_slower_parts) cargo test $(LOCKED) $(BESIDE) --test gateway -- --ignored $(or $(TESTS),agents::slower)
 
 # `production.yaml` chooses providers by `priority_group`, and `native` compares with `ai_protocol_manager`: both came with 1.40.
 SINCE_1_40 := failover:: production demo:: native::
@@ -153,19 +156,6 @@ include tests/tools/written.mk
 include envoy/release/release.mk
 include tests/bench/bench.mk
 include tests/fuzz/fuzz.mk
-
-##@ Variants
-
-# rustc-web and cargo-web come without a wasm target, rust-web-src lets them build one.
-DEBIAN_RUST ?= /usr/bin
-
-.PHONY: build-debian
-build-debian: | need-debian ## Build the .wasm by Debian's own Rust, where rustup is not to be had
-	@RUSTC=$(DEBIAN_RUST)/rustc RUSTC_BOOTSTRAP=1 CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=wasm-ld-19 \
-		$(DEBIAN_RUST)/cargo rustc $(LOCKED) --release --lib --target wasm32-unknown-unknown --crate-type cdylib \
-		-Zbuild-std=std,panic_abort
-	@mkdir -p $(dir $(WASM)) && cp $(CARGO_TARGET_DIR)/wasm32-unknown-unknown/release/nexus_ai_gateway.wasm $(WASM)
-	@$(print_size)
 
 .PHONY: help
 help: ## This list

@@ -33,3 +33,16 @@ reproduce: $(WASM) | need-rust ## The .wasm is the same, byte for byte, from ano
 
 $(IMAGE)/index.json: $(WASM) envoy/release/image.py $(ORAS) | need-python
 	@python3 envoy/release/image.py $(WASM) $(VERSION) --oras $(ORAS) --into $(@D)
+
+##@ Variants
+
+# rustc-web and cargo-web come without a wasm target, rust-web-src lets them build one.
+DEBIAN_RUST ?= /usr/bin
+
+.PHONY: build-debian
+build-debian: | need-debian ## Build the .wasm by Debian's own Rust, where rustup is not to be had
+	@RUSTC=$(DEBIAN_RUST)/rustc RUSTC_BOOTSTRAP=1 CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=wasm-ld-19 \
+		$(DEBIAN_RUST)/cargo rustc $(LOCKED) --release --lib --target wasm32-unknown-unknown --crate-type cdylib \
+		-Zbuild-std=std,panic_abort
+	@mkdir -p $(dir $(WASM)) && cp $(CARGO_TARGET_DIR)/wasm32-unknown-unknown/release/nexus_ai_gateway.wasm $(WASM)
+	@$(print_size)

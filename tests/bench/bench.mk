@@ -6,8 +6,10 @@ bench bench-scale bench-crowd: PROVIDER := $(CARGO_TARGET_DIR)/release/simulated
 fast-provider: | need-rust
 	@cargo build $(LOCKED) --quiet --release --package simulated-provider
 
+# Others of its kind, and other gateways.
+BENCH_OTHERS := $(if $(BENCH_PEERS),$(PEERS)/stamp) $(BENCH_PROXIES:%=$(PROXIES)/%/stamp)
 .PHONY: bench
-bench: $(WASM) empty fast-provider $(ENVOY_PATH) $(H2LOAD) $(if $(BENCH_PEERS),$(PEERS)/stamp) $(BENCH_PROXIES:%=$(PROXIES)/%/stamp) | need-python ## What the filter costs beside a bare Envoy, an empty filter and Envoy's own parts (BENCH_PEERS=1: and others of its kind; BENCH_PROXIES="…": and other gateways)
+bench: $(WASM) empty fast-provider $(ENVOY_PATH) $(H2LOAD) $(BENCH_OTHERS) | need-python ## What the filter costs beside a bare Envoy and an empty filter (BENCH_PEERS=1, BENCH_PROXIES="…": and others)
 	@$(with_envoy) EMPTY=$(EMPTY) H2LOAD=$(H2LOAD) BENCH_PEERS=$(if $(BENCH_PEERS),$(PEERS)) BENCH_PROXIES="$(BENCH_PROXIES)" PROXIES=$(PROXIES) \
 		python3 tests/bench/bench.py
 

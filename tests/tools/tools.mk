@@ -59,17 +59,26 @@ DEBIAN_PACKAGES := postgresql-15 postgresql-client-15 libpq5 \
 # Another list is unpacked anew.
 DEBIAN_STAMP := $(DEBIAN)/stamp-$(firstword $(shell echo $(DEBIAN_PACKAGES) | cksum))
 
-# Debian's packages, unpacked here and not installed: no root is needed, and apt checks what it fetches.
-unpack = { apt-get download $(1) >log 2>&1 || { [ $$(id -u) = 0 ] && apt-get update >>log 2>&1 && apt-get download $(1) >>log 2>&1; }; } \
-	&& for package in *.deb; do dpkg-deb -x $$package .; done && rm *.deb
+# What the end-to-end tests run against, and where each finds it.
+PARTS := $(WASM) $(IMAGE)/index.json $(REGISTRY) $(RATELIMIT) $(FUNC_E) $(ENVOY_PATH) $(PROMLINT) $(DEBIAN_STAMP) $(PROMETHEUS) \
+	$(VENV)/tests.stamp $(CLIENTS)/stamp $(GO_CLIENT)
+with_parts = $(with_envoy) CHECK=$(CHECK) RATELIMIT=$(RATELIMIT) IMAGE=$(IMAGE):$(VERSION) ORAS=$(ORAS) REGISTRY=$(REGISTRY) \
+	PYTHON=$(VENV)/bin/python CLIENTS=$(CLIENTS) GO_CLIENT=$(GO_CLIENT) PROMLINT=$(PROMLINT) DEBIAN=$(DEBIAN) PROMETHEUS=$(PROMETHEUS)
+SLOWER_PARTS := $(SLOWER_CLIENTS)/stamp $(AIDER)/stamp $(LANGCHAIN)/stamp
+with_slower_parts = SLOWER_CLIENTS=$(SLOWER_CLIENTS) AIDER=$(AIDER) LANGCHAIN=$(LANGCHAIN)
+
+# Debian's packages, unpacked here, or where the second argument says, and not installed: no root is needed, and apt checks what it
+# fetches. One at a time, for apt has one list of them.
+unpack = { { flock 9 && { apt-get download $(1) >log 2>&1 \
+		|| { [ $$(id -u) = 0 ] && apt-get update >>log 2>&1 && apt-get download $(1) >>log 2>&1; }; }; } 9>>$(TOOLS)/apt.lock \
+	&& for package in *.deb; do dpkg-deb -x $$package $(or $(2),.); done && rm *.deb; }
 missing = { echo "missing: $(1)" >&2; exit 1; }
 
 # Elsewhere than on Debian 12 these tests are left out, and say so.
 $(DEBIAN_STAMP):
 	@rm -rf $(@D) && mkdir -p $(@D)/packages
 	@echo "unpacking Debian's postgresql-15 and redis-server"
-	@cd $(@D)/packages && { apt-get download $(DEBIAN_PACKAGES) >log 2>&1 || { [ $$(id -u) = 0 ] && apt-get update >>log 2>&1 && apt-get download $(DEBIAN_PACKAGES) >>log 2>&1; }; } \
-		&& for package in *.deb; do dpkg-deb -x $$package $(@D); done \
+	@cd $(@D)/packages && { $(call unpack,$(DEBIAN_PACKAGES),$(@D)); } \
 		|| { tail -n 2 $(@D)/packages/log >&2; echo "no postgresql-15 and redis-server from Debian here: the tests that need them are SKIPPED" >&2; }
 	@touch $@
 
