@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 
 use blame::Who;
 
-use crate::forward::{self, Cut};
+use crate::forward::{self, HeadEdit};
 use crate::headers::{Headers, is_value};
 use crate::llm::meter::{Form, Meter, Reading};
 use crate::llm::request::{Edit, Place};
@@ -102,7 +102,7 @@ impl Attempt {
     }
 
     /// What the head loses that the attempt before it has left, or the client brought.
-    pub fn cut(&self, headers: &Headers) -> Cut {
+    pub fn cut(&self, headers: &Headers) -> HeadEdit {
         forward::for_attempt(headers, self.schema.dialect, &self.kept)
     }
 

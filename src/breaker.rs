@@ -51,7 +51,7 @@ impl State {
 
 /// A provider as Envoy sees it now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
+pub struct Observed {
     pub state: State,
     pub healthy: usize,
     pub total: usize,
@@ -95,23 +95,32 @@ impl Health {
     }
 }
 
-/// The providers of `policy`, in its order, from Envoy's `/clusters?format=json`, and behind them the service by which Envoys
-/// share limits, if they do. `None` if that can't be read.
-pub fn seen(policy: &Policy, clusters: &[u8]) -> Option<Vec<Seen>> {
+/// What is watched: the providers, in the order of the policy, and the service by which Envoys share limits, if they do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Watched<T> {
+    pub providers: Vec<T>,
+    pub service: Option<T>,
+}
+
+/// All that is watched, from Envoy's `/clusters?format=json`. `None` if that can't be read.
+pub fn seen(policy: &Policy, clusters: &[u8]) -> Option<Watched<Observed>> {
     let Clusters { cluster_statuses } = serde_json::from_slice(clusters).ok()?;
     let of = |name: &str| cluster_statuses.iter().find(|cluster| cluster.name == name);
-    let seen = policy.providers.iter().map(|provider| match of(&provider.cluster) {
-        _ if !provider.reach.has_key => Seen { state: State::NoKey, ..Seen::default() },
+    let providers = policy.providers.iter().map(|provider| match of(&provider.cluster) {
+        _ if !provider.reach.has_key => Observed { state: State::NoKey, ..Observed::default() },
         Some(cluster) => cluster.seen(),
-        None => Seen::default(),
+        None => Observed::default(),
     });
-    let service = policy.replicas.as_ref().map(|shared| of(&shared.cluster).map_or_else(Seen::default, Cluster::seen));
-    Some(seen.chain(service).collect())
+    let service = policy.replicas.as_ref();
+    Some(Watched {
+        providers: providers.collect(),
+        service: service.map(|shared| of(&shared.cluster).map_or_else(Observed::default, Cluster::seen)),
+    })
 }
 
 impl Cluster {
     /// Endpoints behind the first are stand-ins: they answer for a provider that is gone.
-    fn seen(&self) -> Seen {
+    fn seen(&self) -> Observed {
         let first = self.host_statuses.iter().map(|endpoint| endpoint.priority).min().unwrap_or(0);
         let endpoints = || self.host_statuses.iter().filter(|endpoint| endpoint.priority == first);
         let total = endpoints().count();
@@ -125,18 +134,18 @@ impl Cluster {
             (_, _, ejected) if ejected == total => State::Ejected,
             _ => State::FailingChecks,
         };
-        Seen { state, healthy, total }
+        Observed { state, healthy, total }
     }
 }
 
-/// What all workers know of the providers, in the order of the policy.
+/// What all workers know of the breakers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Known {
     /// When somebody asked last, answered or not.
     pub asked: UnixNanos,
     /// When the states were learnt.
     pub learnt: UnixNanos,
-    pub providers: Vec<Since>,
+    pub states: Watched<Since>,
 }
 
 /// A state, and the second (Unix) since when it has been so.
@@ -146,13 +155,8 @@ pub struct Since {
     pub since: u64,
 }
 
-/// How many have a state.
-fn watched(policy: &Policy) -> usize {
-    policy.providers.len().saturating_add(usize::from(policy.replicas.is_some()))
-}
-
 const VERSION: u8 = 1;
-const PER_PROVIDER: usize = 9;
+const PER_ENTRY: usize = 9;
 
 /// What is older is no knowledge any more.
 const STALE_SECONDS: u64 = 5;
@@ -169,17 +173,18 @@ impl Known {
         let (version, rest) = bytes.split_first()?;
         let (asked, rest) = rest.split_first_chunk::<8>()?;
         let (learnt, rest) = rest.split_first_chunk::<8>()?;
-        if *version != VERSION || rest.len() != watched(policy).saturating_mul(PER_PROVIDER) {
+        let (entries, []) = rest.as_chunks::<PER_ENTRY>() else { return None };
+        let (providers, service) = entries.split_at_checked(policy.providers.len())?;
+        if *version != VERSION || service.len() != usize::from(policy.replicas.is_some()) {
             return None;
         }
-        let standing = |entry: &[u8]| {
-            let (state, since) = entry.split_first()?;
-            let state = *State::ALL.get(usize::from(*state))?;
-            Some(Since { state, since: u64::from_le_bytes(*since.first_chunk::<8>()?) })
+        let since = |[state, since @ ..]: &[u8; PER_ENTRY]| {
+            Some(Since { state: *State::ALL.get(usize::from(*state))?, since: u64::from_le_bytes(*since) })
         };
-        let providers = rest.chunks(PER_PROVIDER).map(standing).collect::<Option<Vec<_>>>()?;
+        let providers = providers.iter().map(since).collect::<Option<Vec<_>>>()?;
+        let service = service.first().map(|entry| since(entry).ok_or(())).transpose().ok()?;
         let time = |bytes: &[u8; 8]| UnixNanos(u64::from_le_bytes(*bytes));
-        Some(Self { asked: time(asked), learnt: time(learnt), providers })
+        Some(Self { asked: time(asked), learnt: time(learnt), states: Watched { providers, service } })
     }
 
     pub fn encode(&self, policy: &Policy) -> Vec<u8> {
@@ -187,8 +192,10 @@ impl Known {
         for number in [self.asked.0, self.learnt.0] {
             bytes.extend(number.to_le_bytes());
         }
-        for at in 0..watched(policy) {
-            let Since { state, since } = self.providers.get(at).copied().unwrap_or_default();
+        let providers = (0..policy.providers.len()).map(|at| self.states.providers.get(at).copied());
+        let service = policy.replicas.as_ref().map(|_| self.states.service);
+        for entry in providers.chain(service) {
+            let Since { state, since } = entry.unwrap_or_default();
             bytes.push(state.byte());
             bytes.extend(since.to_le_bytes());
         }
@@ -201,21 +208,31 @@ impl Known {
     }
 
     /// Takes in what Envoy said. A state that stays keeps its beginning.
-    pub fn learn(&mut self, seen: &[Seen], now: UnixNanos) {
-        let seconds = now.0 / 1_000_000_000;
-        let standing = |(at, seen): (usize, &Seen)| match self.providers.get(at) {
+    pub fn learn(&mut self, seen: &Watched<Observed>, now: UnixNanos) {
+        let since = |before: Option<&Since>, seen: &Observed| match before {
             Some(before) if before.state == seen.state => *before,
-            _ => Since { state: seen.state, since: seconds },
+            _ => Since { state: seen.state, since: now.0 / 1_000_000_000 },
         };
-        self.providers = seen.iter().enumerate().map(standing).collect();
+        let before = &self.states;
+        let providers = seen.providers.iter().enumerate().map(|(at, seen)| since(before.providers.get(at), seen));
+        let service = seen.service.as_ref().map(|seen| since(before.service.as_ref(), seen));
+        self.states = Watched { providers: providers.collect(), service };
         self.learnt = now;
     }
 
     /// Whether a provider's circuit breaker is known to be open. What is not known is tried.
     pub fn is_open(&self, provider: usize, now: UnixNanos) -> bool {
+        self.is_known_open(self.states.providers.get(provider), now)
+    }
+
+    /// Whether Envoy is known to send nothing to the service by which Envoys share limits.
+    pub fn is_service_open(&self, now: UnixNanos) -> bool {
+        self.is_known_open(self.states.service.as_ref(), now)
+    }
+
+    fn is_known_open(&self, of: Option<&Since>, now: UnixNanos) -> bool {
         let fresh = apart(now, self.learnt) <= STALE_SECONDS.saturating_mul(1_000_000_000);
-        let state = self.providers.get(provider).map(|standing| standing.state);
-        fresh && state.is_some_and(State::is_open)
+        fresh && of.is_some_and(|it| it.state.is_open())
     }
 }
 
@@ -270,7 +287,7 @@ pub(crate) mod tests {
     pub(crate) const NOON: UnixNanos = UnixNanos(1_800_000_000_000_000_000);
 
     fn states(a: &str, b: &str) -> Vec<&'static str> {
-        seen(&policy(), &clusters(a, b)).unwrap().iter().map(|seen| seen.state.name()).collect()
+        seen(&policy(), &clusters(a, b)).unwrap().providers.iter().map(|seen| seen.state.name()).collect()
     }
 
     #[test]
@@ -293,7 +310,7 @@ pub(crate) mod tests {
         let mut known = Known { asked: NOON, ..Known::default() };
         known.learn(&seen(&policy, &clusters(WELL, OUT)).unwrap(), NOON);
         known.learn(&seen(&policy, &clusters(OUT, OUT)).unwrap(), at(60));
-        let since: Vec<_> = known.providers.iter().map(|standing| standing.since).collect();
+        let since: Vec<_> = known.states.providers.iter().map(|it| it.since).collect();
         assert_eq!(since, [1_800_000_060, 1_800_000_000, 1_800_000_000, 1_800_000_000]);
         let bytes = known.encode(&policy);
         assert_eq!(Known::decode(&bytes, &policy), known);

@@ -11,7 +11,7 @@
 //! and nothing twice.
 
 use crate::attempt::Chain;
-use crate::forward::Cut;
+use crate::forward::HeadEdit;
 use crate::headers::Headers;
 use crate::kept::Id;
 use crate::limit::{Guards, Reservation, Standing};
@@ -21,7 +21,7 @@ use crate::llm::meter::Meter;
 use crate::llm::request::{Edit, RequestReader};
 use crate::llm::schema::Schema;
 use crate::outcome::{Crowd, Outcome, Rejection, Reply};
-use crate::policy::{Policy, TenantIx};
+use crate::policy::{Account, Policy, TenantIx};
 use crate::record::Labels;
 use crate::route::{ProviderIx, Sensitivity};
 use crate::units::{Tokens, UnixNanos};
@@ -59,14 +59,14 @@ pub struct Exchange {
     sensitivity: Option<Sensitivity>,
     /// As it goes on.
     path: String,
-    cut: Cut,
+    cut: HeadEdit,
     request_id: String,
     phase: Phase,
 }
 
 /// What the body asks for.
 #[derive(Clone)]
-struct Asked {
+struct AskedFor {
     /// As the client names it.
     model: String,
     /// What that was taken for, if there was a choice to be made: the model of a role, of an alias, or the cheapest.
@@ -76,7 +76,7 @@ struct Asked {
 
 enum Phase {
     /// The body is coming.
-    Reading(Reading),
+    Reading(Incoming),
     /// Its end has come, and it is being decided; or it is being opened.
     Deciding,
     /// Sent on; the reservation is held until the stream has ended.
@@ -87,7 +87,7 @@ enum Phase {
     Refused(Box<Refused>),
 }
 
-struct Reading {
+struct Incoming {
     tenant: TenantIx,
     reader: Box<RequestReader>,
     received: u64,
@@ -100,14 +100,14 @@ struct Refused {
     /// Which of the tenant's limits was full.
     limit: Option<&'static str>,
     /// If the body was read.
-    asked: Option<Asked>,
+    asked: Option<AskedFor>,
     audit: Guards,
 }
 
 struct Open {
-    tenant: TenantIx,
+    account: Account,
     schema: &'static Schema,
-    asked: Asked,
+    asked: AskedFor,
     /// Limits that would have refused it, were they not audited only.
     audit: Guards,
     reservation: Reservation,
@@ -232,7 +232,7 @@ impl Exchange {
     }
 
     /// What the head loses before it goes on.
-    pub const fn cut(&self) -> &Cut {
+    pub const fn cut(&self) -> &HeadEdit {
         &self.cut
     }
 
@@ -271,7 +271,7 @@ impl Exchange {
     }
 
     /// What was asked for is known.
-    fn refuse_asked(&mut self, rejection: Rejection, asked: Option<Asked>, audit: Guards) -> Reply {
+    fn refuse_asked(&mut self, rejection: Rejection, asked: Option<AskedFor>, audit: Guards) -> Reply {
         let (outcome, limit) = (rejection.outcome, rejection.limit_name());
         self.phase = Phase::Refused(Box::new(Refused { outcome, limit, asked, audit }));
         rejection.in_dialect(self.schema.dialect, &self.request_id)
@@ -296,9 +296,3 @@ impl Exchange {
 
 #[cfg(test)]
 mod tests;
-
-#[cfg(test)]
-mod corpus;
-
-#[cfg(test)]
-mod routing;

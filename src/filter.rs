@@ -7,9 +7,9 @@ pub mod levels;
 mod plugin;
 pub mod root;
 pub mod status;
-
-#[cfg(test)]
-mod tests;
 pub mod upstream;
 pub mod waiting;
 pub mod watched;
+
+#[cfg(test)]
+mod tests;

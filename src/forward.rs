@@ -43,7 +43,7 @@ pub enum UnknownBetas {
 
 /// What is done to a head before it goes on. An honest one is left as it is, and costs no call of the host.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Cut {
+pub struct HeadEdit {
     pub remove: Vec<String>,
     /// `:path` among them, where its query changes.
     pub set: Vec<(String, String)>,
@@ -56,7 +56,7 @@ pub struct Cut {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LeftOut {
     /// By kind.
-    pub dropped: [u32; Kind::ALL.len()],
+    pub dropped: [u32; Dropped::ALL.len()],
     /// Names, never values; not the credentials', which SDKs send with every request.
     pub dropped_names: Vec<String>,
     pub unknown_betas: Vec<String>,
@@ -65,14 +65,14 @@ pub struct LeftOut {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum Dropped {
     Header,
     Credential,
     Query,
     Beta,
 }
 
-impl Kind {
+impl Dropped {
     pub const ALL: [Self; 4] = [Self::Header, Self::Credential, Self::Query, Self::Beta];
 
     pub const fn name(self) -> &'static str {
@@ -97,19 +97,19 @@ fn note(names: &mut Vec<String>, before: &str, name: &[u8]) {
 }
 
 impl LeftOut {
-    fn count(&mut self, kind: Kind) {
-        for (known, count) in Kind::ALL.into_iter().zip(&mut self.dropped) {
+    fn count(&mut self, kind: Dropped) {
+        for (known, count) in Dropped::ALL.into_iter().zip(&mut self.dropped) {
             *count = count.saturating_add(u32::from(known == kind));
         }
     }
 
-    fn drop(&mut self, kind: Kind, name: &[u8]) {
+    fn drop(&mut self, kind: Dropped, name: &[u8]) {
         self.count(kind);
         match kind {
-            Kind::Credential => {}
-            Kind::Header => note(&mut self.dropped_names, "", name),
-            Kind::Query => note(&mut self.dropped_names, "?", name),
-            Kind::Beta => note(&mut self.dropped_names, "beta ", name),
+            Dropped::Credential => {}
+            Dropped::Header => note(&mut self.dropped_names, "", name),
+            Dropped::Query => note(&mut self.dropped_names, "?", name),
+            Dropped::Beta => note(&mut self.dropped_names, "beta ", name),
         }
     }
 
@@ -145,7 +145,7 @@ pub fn knows_beta(header: &str, flag: &str) -> bool {
     betas::LISTS.iter().any(|list| list.header == header && list.known(flag.as_bytes()).is_some())
 }
 
-impl Cut {
+impl HeadEdit {
     /// The body was read as JSON: it goes on under a name by which nobody reads it otherwise. A server takes a form's name for a
     /// form, and Envoy's router takes a name of gRPC for gRPC, whose failures no `error_matcher` sees.
     pub fn read_as_json(&mut self, headers: &Headers) {
@@ -173,8 +173,8 @@ impl Allowed {
     }
 
     /// What the listener does to a request of this API.
-    pub fn cut(&self, headers: &Headers, dialect: Dialect, path: &str) -> Result<Cut, Unclear> {
-        let mut cut = Cut::default();
+    pub fn cut(&self, headers: &Headers, dialect: Dialect, path: &str) -> Result<HeadEdit, Unclear> {
+        let mut cut = HeadEdit::default();
         let mut flagged = false;
         for (name, value) in headers.iter() {
             match names::class(name) {
@@ -196,9 +196,9 @@ impl Allowed {
                 continue;
             }
             let kind = if matches!(names::class(name.as_bytes()), Some(Class::Credential)) {
-                Kind::Credential
+                Dropped::Credential
             } else {
-                Kind::Header
+                Dropped::Header
             };
             if !cut.remove.iter().any(|removed| removed == name) {
                 cut.remove.push(name.to_owned());
@@ -239,7 +239,7 @@ impl Allowed {
         Ok(())
     }
 
-    fn cut_flags(&self, list: &betas::List, headers: &Headers, cut: &mut Cut) {
+    fn cut_flags(&self, list: &betas::List, headers: &Headers, cut: &mut HeadEdit) {
         let mut kept: Vec<&[u8]> = Vec::new();
         let mut dropped = false;
         for flag in headers.all(list.header).flat_map(|value| value.split(|byte| *byte == b',')) {
@@ -255,7 +255,7 @@ impl Allowed {
             };
             if drops {
                 dropped = true;
-                cut.left_out.drop(Kind::Beta, flag);
+                cut.left_out.drop(Dropped::Beta, flag);
             } else if !flag.is_empty() {
                 kept.push(flag);
                 if known.is_none() && !allowed {
@@ -286,8 +286,8 @@ fn keep(kept: &mut Vec<(String, String)>, name: &str, value: &[u8]) {
 
 /// What an attempt does to the head that the one before it has left: whatever was put in for another provider, a key
 /// above all, under whatever name, goes. Routes have taken out what was Envoy's and the gateway's by then.
-pub fn for_attempt(headers: &Headers, dialect: Dialect, kept: &[(String, String)]) -> Cut {
-    let mut cut = Cut::default();
+pub fn for_attempt(headers: &Headers, dialect: Dialect, kept: &[(String, String)]) -> HeadEdit {
+    let mut cut = HeadEdit::default();
     for (name, _) in headers.iter() {
         let passes = match names::class(name) {
             Some(Class::Any | Class::Media) => true,

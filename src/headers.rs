@@ -25,10 +25,10 @@ const fn bit(of_name: u32) -> u64 {
 /// Bytes of how many there are, and of the two numbers of each.
 const COUNT: usize = 4;
 const ENTRY: usize = 8;
-type Number = [u8; 4];
+type Length = [u8; 4];
 
 /// The two numbers of each, and the texts.
-fn split(bytes: &mut [u8]) -> Option<(&mut [[Number; 2]], &mut [u8])> {
+fn split(bytes: &mut [u8]) -> Option<(&mut [[Length; 2]], &mut [u8])> {
     let (count, rest) = bytes.split_first_chunk_mut()?;
     let count = usize::try_from(u32::from_le_bytes(*count)).ok()?;
     let (entries, texts) = rest.split_at_mut_checked(count.checked_mul(ENTRY)?)?;
@@ -37,7 +37,7 @@ fn split(bytes: &mut [u8]) -> Option<(&mut [[Number; 2]], &mut [u8])> {
 
 /// Names and values, one after another.
 struct Pairs<'h> {
-    entries: &'h [[Number; 2]],
+    entries: &'h [[Length; 2]],
     begins: u32,
     texts: &'h [u8],
 }

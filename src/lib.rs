@@ -15,7 +15,8 @@
 //!
 //! Beside it, [`view`] tells operators what Envoy's admin says of the gateway: health and metrics.
 //!
-//! Only this file, `filter` and `host` know the proxy-wasm host; everything else is plain Rust under plain tests.
+//! Only this file, `filter` and `host` know the proxy-wasm host; everything else is plain Rust under plain tests. Public is what
+//! the tools and tests of this repository use.
 
 #![cfg_attr(
     test,
@@ -23,35 +24,37 @@
 )]
 
 pub mod attempt;
-pub mod breaker;
-pub mod calendar;
+mod base64;
+mod breaker;
+mod calendar;
 pub mod config;
 pub mod exchange;
-
-#[cfg(test)]
-mod fake_host;
 mod filter;
-#[cfg(test)]
-mod floors;
 pub mod forward;
-pub mod hash;
+mod hash;
 pub mod headers;
 mod host;
 pub mod json;
-pub mod kept;
+mod kept;
 pub mod limit;
 pub mod llm;
 pub mod name;
-pub mod network;
+mod network;
 pub mod outcome;
 pub mod policy;
 pub mod price;
-pub mod record;
+mod protobuf;
+mod record;
 pub mod replicas;
-pub mod route;
-pub mod tenant;
+mod route;
+mod tenant;
 pub mod units;
-pub mod view;
+mod view;
+
+#[cfg(test)]
+mod fake_host;
+#[cfg(test)]
+mod floors;
 
 proxy_wasm::main! {{
     proxy_wasm::set_log_level(proxy_wasm::types::LogLevel::Info);

@@ -7,6 +7,9 @@ use std::fmt;
 /// The longest name that a client may write; the operator's are shorter.
 pub const LONGEST: usize = 256;
 
+/// What stands for the model of the caller's role, and is taken for what a request of the gateway's own API leaves out.
+pub const BY_ROLE: &str = "role";
+
 /// Whether nothing in `text` could end a header's line or a C string, or was unreadable before it was decoded.
 pub fn is_printable(text: &str) -> bool {
     !text.chars().any(|letter| letter.is_control() || letter == char::REPLACEMENT_CHARACTER)

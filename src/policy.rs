@@ -147,6 +147,15 @@ pub struct TenantPolicy {
     pub role_models: Option<Box<HashMap<Rc<str>, Rc<str>>>>,
 }
 
+/// Whose money: the tenant in whose cell a request is counted, and by what limits. Taken when the request is decided, and kept until
+/// it is settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    pub tenant: TenantIx,
+    pub name: Rc<str>,
+    pub rules: Rc<Terms>,
+}
+
 #[derive(Clone, Debug)]
 pub struct ProviderPolicy {
     pub name: String,
@@ -202,8 +211,10 @@ impl Policy {
         self.tenants.get(usize::try_from(tenant.0).ok()?)
     }
 
-    pub fn rules(&self, tenant: TenantIx) -> Option<&Rules> {
-        self.tenant_policy(tenant).map(|tenant| &**tenant.rules)
+    /// Whose money it is, of a tenant that is here.
+    pub fn account(&self, tenant: TenantIx) -> Option<Account> {
+        let TenantPolicy { name, rules, .. } = self.tenant_policy(tenant)?;
+        Some(Account { tenant, name: Rc::clone(name), rules: Rc::clone(rules) })
     }
 
     /// The provider behind an Envoy cluster.

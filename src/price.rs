@@ -189,6 +189,3 @@ impl<'a> Quote<'a> {
 
 #[cfg(test)]
 mod tests;
-
-#[cfg(test)]
-mod oracle;

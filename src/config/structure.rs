@@ -3,6 +3,8 @@
 //! Trade-off: it is turned into JSON first, so that both ways of writing have one reader and one set of errors. Only
 //! lines and columns are lost, which the operator never saw.
 
+use crate::protobuf::{WireValue, part};
+
 /// Structs nest; deeper ones than any configuration are refused rather than recursed into.
 const DEEPEST: u32 = 64;
 
@@ -11,46 +13,6 @@ pub fn json_of(bytes: &[u8]) -> Option<String> {
     let mut json = String::with_capacity(bytes.len().saturating_mul(2));
     object(bytes, &mut json, DEEPEST)?;
     Some(json)
-}
-
-enum WireValue<'a> {
-    Varint(u64),
-    Fixed64([u8; 8]),
-    Bytes(&'a [u8]),
-}
-
-/// The next field of a message: its number and content. Wire types that no struct has are refused.
-fn part<'a>(rest: &mut &'a [u8]) -> Option<(u64, WireValue<'a>)> {
-    let tag = varint(rest)?;
-    let part = match tag & 7 {
-        0 => WireValue::Varint(varint(rest)?),
-        1 => {
-            let (eight, after) = rest.split_first_chunk::<8>()?;
-            *rest = after;
-            WireValue::Fixed64(*eight)
-        }
-        2 => {
-            let length = usize::try_from(varint(rest)?).ok()?;
-            let (bytes, after) = rest.split_at_checked(length)?;
-            *rest = after;
-            WireValue::Bytes(bytes)
-        }
-        _ => return None,
-    };
-    Some((tag >> 3, part))
-}
-
-fn varint(rest: &mut &[u8]) -> Option<u64> {
-    let mut value = 0u64;
-    for shift in (0..64).step_by(7) {
-        let (byte, after) = rest.split_first()?;
-        *rest = after;
-        value |= u64::from(byte & 0x7f).checked_shl(shift)?;
-        if byte & 0x80 == 0 {
-            return Some(value);
-        }
-    }
-    None
 }
 
 fn object(mut bytes: &[u8], json: &mut String, depth: u32) -> Option<()> {

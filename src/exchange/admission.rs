@@ -5,14 +5,14 @@ use std::rc::Rc;
 
 use super::input::Input;
 use super::offer::{Offer, Wish, chain};
-use super::{Around, Asked, Exchange, Open, Phase, Reading, Step, kept};
+use super::{Around, AskedFor, Exchange, Incoming, Open, Phase, Step, kept};
 use crate::attempt::blame::Who;
 use crate::limit::{Admitted, Ask, Bound, Decision, Guards, Reservation, Shares, Standing, SwapLost};
 use crate::llm::estimate::density::Density;
 use crate::llm::request::Request;
 use crate::llm::schema::BoundField;
 use crate::outcome::{Outcome, Rejection, Reply};
-use crate::policy::{OnContention, Policy, TenantIx};
+use crate::policy::{Account, OnContention, Policy, TenantIx};
 use crate::price::Tariff;
 use crate::route::{ProviderIx, Sensitivity};
 use crate::units::{NanoUsd, Tokens, UnixNanos};
@@ -51,9 +51,9 @@ pub(super) struct Leg {
 
 /// A question to the tenant's cell: [`crate::limit::cell::Cell::admit`] answers it.
 pub struct Demand {
-    pub tenant: TenantIx,
+    pub account: Account,
     pub ask: Ask,
-    asked: Asked,
+    asked: AskedFor,
     plan: Box<Plan>,
 }
 
@@ -69,8 +69,8 @@ impl Exchange {
         }
     }
 
-    fn demand(&mut self, policy: &Policy, reading: Reading, around: Around<'_>) -> Result<Demand, Reply> {
-        let Reading { tenant, reader, received, inflated } = reading;
+    fn demand(&mut self, policy: &Policy, reading: Incoming, around: Around<'_>) -> Result<Demand, Reply> {
+        let Incoming { tenant, reader, received, inflated } = reading;
         let request = reader.finish(received).map_err(|invalid| {
             // Envoy says nothing of what it could not inflate, and leaves it out.
             let cut = if inflated {
@@ -81,11 +81,11 @@ impl Exchange {
             let message = format!("The request can't be read: {invalid}.{cut}");
             self.refuse(Rejection::plain(Outcome::InvalidRequest, message))
         })?;
-        let mut asked = Asked { model: request.model.clone(), chosen: None, stream: request.stream };
+        let mut asked = AskedFor { model: request.model.clone(), chosen: None, stream: request.stream };
         match self.plan(policy, tenant, request, around) {
-            Ok((plan, ask, chosen)) => {
+            Ok((plan, account, ask, chosen)) => {
                 asked.chosen = Some(chosen);
-                Ok(Demand { tenant, ask, asked, plan: Box::new(plan) })
+                Ok(Demand { account, ask, asked, plan: Box::new(plan) })
             }
             Err(rejection) => Err(self.refuse_asked(rejection, Some(asked), Guards::default())),
         }
@@ -98,9 +98,9 @@ impl Exchange {
         tenant: TenantIx,
         mut request: Request,
         around: Around<'_>,
-    ) -> Result<(Plan, Ask, String), Rejection> {
+    ) -> Result<(Plan, Account, Ask, String), Rejection> {
         self.hear(policy, &request)?;
-        let Some(tenant) = policy.tenant_policy(tenant) else {
+        let (Some(account), Some(tenant)) = (policy.account(tenant), policy.tenant_policy(tenant)) else {
             return Err(Rejection::plain(Outcome::InternalError, "The tenant is gone."));
         };
         self.flags(policy, &request)?;
@@ -133,7 +133,8 @@ impl Exchange {
             lease_seconds: policy.lease_seconds,
             shares: policy.replicas.as_ref().map_or(Shares::WHOLE, |shared| shared.shares(around.service_unavailable)),
         };
-        Ok((Plan { request, legs, bound, routed: policy.routes.choose(), input: reckoned, hidden }, ask, model))
+        let plan = Plan { request, legs, bound, routed: policy.routes.choose(), input: reckoned, hidden };
+        Ok((plan, account, ask, model))
     }
 
     /// The cell has answered, or the swap lost every race.
@@ -144,7 +145,7 @@ impl Exchange {
         decision: Result<Decision, SwapLost>,
         now: UnixNanos,
     ) -> Step {
-        let Demand { tenant, asked, plan, .. } = demand;
+        let Demand { account, asked, plan, .. } = demand;
         let (admitted, standing, audit) = match (decision, policy.on_contention) {
             (Ok(Decision { verdict: Ok(admitted), standing, audit }), _) => (admitted, standing, audit),
             (Ok(Decision { verdict: Err(refusal), standing, audit }), _) => {
@@ -185,7 +186,7 @@ impl Exchange {
             }
         };
         self.phase = Phase::Open(Box::new(Open {
-            tenant,
+            account,
             schema: self.schema,
             asked,
             audit,

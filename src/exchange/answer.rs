@@ -76,8 +76,8 @@ impl Exchange {
         };
         let mut standing = open.standing;
         let mut passed = Passed::default();
-        if let (Some(_), Some(rules)) = (&policy.replicas, policy.rules(open.tenant)) {
-            standing = replicas::standing(rules, head.headers, standing);
+        if policy.replicas.is_some() {
+            standing = replicas::standing(&open.account.rules, head.headers, standing);
             passed.remove.extend(replicas::STANDING);
         }
         let status = head.headers.number(":status").unwrap_or(0);
@@ -153,18 +153,14 @@ impl Exchange {
     }
 
     /// Envoy's `ratelimit` filter has answered: the service had no room for this request, or, with `away`, said nothing.
-    pub fn turned_away(&mut self, policy: &Policy, head: &AnswerHead<'_>, away: bool, now: UnixNanos) -> Passed {
+    pub fn turned_away(&mut self, head: &AnswerHead<'_>, away: bool, now: UnixNanos) -> Passed {
         let Phase::Open(open) = &mut self.phase else {
             return Passed::default();
         };
-        let (rules, headers) = (policy.rules(open.tenant), head.headers);
-        let refusal =
-            rules.filter(|_| !away).and_then(|rules| replicas::refusal(rules, headers, &open.reservation, now));
+        let (rules, headers) = (&*open.account.rules, head.headers);
+        let refusal = if away { None } else { replicas::refusal(rules, headers, &open.reservation, now) };
         let rejection = match refusal {
-            Some(refusal) => {
-                let standing = rules.map_or(open.standing, |rules| replicas::standing(rules, headers, open.standing));
-                Rejection::limit(&refusal, &standing)
-            }
+            Some(refusal) => Rejection::limit(&refusal, &replicas::standing(rules, headers, open.standing)),
             None => {
                 let message = "The tenant's limits could not be checked just now; try again.";
                 Rejection::plain(Outcome::InternalError, message)
@@ -183,7 +179,7 @@ impl Exchange {
     pub fn shared_question(&self, policy: &Policy) -> Vec<replicas::Descriptor> {
         match (&self.phase, &policy.replicas) {
             (Phase::Open(open), Some(_)) => policy
-                .tenant_policy(open.tenant)
+                .tenant_policy(open.account.tenant)
                 .map(|tenant| replicas::question(&tenant.name, &tenant.tier, &tenant.rules, &open.reservation))
                 .unwrap_or_default(),
             _ => Vec::new(),

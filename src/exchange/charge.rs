@@ -6,7 +6,7 @@
 
 use crate::llm::brings::Items;
 use crate::llm::estimate::density::Density;
-use crate::llm::usage::{Most, Reported, Side, Usage, UsageSource};
+use crate::llm::usage::{Believable, Most, Reported, Usage, UsageSource};
 use crate::units::Tokens;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +72,7 @@ pub(super) struct Answered {
 
 /// What the request could have come to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Request {
+pub(super) struct Foreseen {
     pub likely_input: Tokens,
     /// As reserved; and of it, what its body holds.
     pub most_input: Tokens,
@@ -102,7 +102,7 @@ pub(super) const ACCEPTED: u64 = 202;
 const ADDED_INPUT: Tokens = Tokens(16_384);
 const ADDED_OUTPUT: Tokens = Tokens(4_096);
 
-impl Request {
+impl Foreseen {
     /// What may have been written in so many nanoseconds that nobody saw. Of a stream, its silence.
     pub(super) fn unseen(&self, nanos: u64) -> Tokens {
         let pace = self.density.pace;
@@ -128,8 +128,11 @@ impl Request {
         let rounds = if self.brought > Tokens(0) { 8 } else { 2 };
         let output = self.most_output.max(seen.times(8)).max(self.density.pace.tokens(nanos));
         Most {
-            input: Side { believed: input, instead: self.most_input },
-            output: Side { believed: output.times(rounds).plus(ADDED_OUTPUT), instead: self.most_output.max(seen) },
+            input: Believable { believed: input, instead: self.most_input },
+            output: Believable {
+                believed: output.times(rounds).plus(ADDED_OUTPUT),
+                instead: self.most_output.max(seen),
+            },
             images: self.items.images.max(self.items.given_images).max(self.items.tool_images),
             search_units: self.items.search_units,
         }
@@ -171,7 +174,7 @@ impl Charge {
 }
 
 impl Evidence {
-    pub(super) fn charge(&self, request: &Request) -> Charge {
+    pub(super) fn charge(&self, request: &Foreseen) -> Charge {
         let (reported, output) = match self {
             Self::AccountRefused | Self::Unanswered => return Charge::Nothing,
             // A stream would have begun to show; an answer in one piece may have been generated to its end.
@@ -233,12 +236,12 @@ impl Answered {
     }
 
     /// A whole answer of an API that always reports its usage: whoever had it left out hides what it came to.
-    fn is_unreported(&self, request: &Request) -> bool {
+    fn is_unreported(&self, request: &Foreseen) -> bool {
         request.reports && self.success && !self.broke_off && self.reported.is_nothing()
     }
 
     /// What an answer came to that didn't report it.
-    fn output(&self, request: &Request) -> Tokens {
+    fn output(&self, request: &Foreseen) -> Tokens {
         let guessed = self.shown.plus(self.stray);
         // A short answer is no background response, however it calls itself.
         let is_hidden = (self.accepted || self.exhausted) && !self.has_text() && self.success;

@@ -5,15 +5,15 @@ mod weighed;
 
 use std::rc::Rc;
 
-use super::charge::{Charge, Evidence, Request};
+use super::charge::{Charge, Evidence, Foreseen};
 use super::ending::{self, Ending, unanswered};
-use super::{Answer, Asked, Exchange, Open, Phase, Refused, offer};
+use super::{Answer, AskedFor, Exchange, Open, Phase, Refused, offer};
 use crate::limit::{Guards, Reservation};
 use crate::llm::estimate::experience::Experience;
 use crate::llm::schema::{Dialect, Item};
 use crate::llm::usage::UsageSource;
 use crate::outcome::Outcome;
-use crate::policy::{AnsweredModel, OTHER, Policy, ReportedCost, TenantIx};
+use crate::policy::{Account, AnsweredModel, OTHER, Policy, ReportedCost};
 use crate::price::Tariff;
 use crate::record::{Bill, Record};
 use crate::units::{NanoUsd, Tokens, UnixNanos};
@@ -23,7 +23,7 @@ use weighed::{Read, Weighed, is_near};
 /// The money of an exchange, to be written to its tenant's cell. It consumed the reservation.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Settlement {
-    pub tenant: TenantIx,
+    pub account: Account,
     pub reservation: Reservation,
     pub cost: NanoUsd,
     pub tokens: Tokens,
@@ -35,7 +35,7 @@ pub struct Settlement {
 pub(super) struct Came {
     pub outcome: Outcome,
     /// If the body was read.
-    pub asked: Option<Asked>,
+    pub asked: Option<AskedFor>,
     /// Limits that would have refused it, were they not audited only.
     pub audit: Guards,
     /// The limit or budget that had no room.
@@ -101,8 +101,8 @@ impl Exchange {
                 Phase::Reading(_) | Phase::Deciding => Came::of(ending::unread(ending)),
                 Phase::Open(open) => open.close(policy, ending, started, now),
             };
-        let Asked { model: model_asked, chosen, stream } =
-            asked.unwrap_or(Asked { model: String::new(), chosen: None, stream: false });
+        let AskedFor { model: model_asked, chosen, stream } =
+            asked.unwrap_or(AskedFor { model: String::new(), chosen: None, stream: false });
         if let Some(provider) = provider {
             labels.provider = provider.into();
         }
@@ -142,8 +142,8 @@ impl Exchange {
 impl Open {
     /// What was reserved for a request that was never sent on is given back, with its places in the windows.
     fn given_back(self, outcome: Outcome) -> Came {
-        let Self { tenant, reservation, asked, audit, .. } = self;
-        let settlement = Settlement { tenant, reservation, cost: NanoUsd::ZERO, tokens: Tokens(0), withdrawn: true };
+        let Self { account, reservation, asked, audit, .. } = self;
+        let settlement = Settlement { account, reservation, cost: NanoUsd::ZERO, tokens: Tokens(0), withdrawn: true };
         Came { asked: Some(asked), audit, settlement: Some(settlement), ..Came::of(outcome) }
     }
 
@@ -169,14 +169,14 @@ impl Open {
         let provider_name = provider.map_or(OTHER, |provider| &provider.name).to_owned();
         let charged = provider.map_or(ReportedCost::Compare, |provider| provider.reported_cost);
         let tariff = leg.map(|leg| Rc::clone(&leg.tariff)).unwrap_or_default();
-        let request = Request {
+        let request = Foreseen {
             most_output: self.most_output,
             items: self.items,
             stream: self.asked.stream,
             detached: self.detached,
             reports: self.schema.always_reports(),
             late: self.schema.dialect == Dialect::Gemini,
-            ..Request::default()
+            ..Foreseen::default()
         };
         let request = leg.map_or(request, |leg| request.at(leg, &self.input));
         let sent_at = began(&self.reservation, ending.failed.iter().filter(|failed| failed.number < ending.attempts));
@@ -236,7 +236,7 @@ impl Open {
             answered_model_differs: of_answered != of_asked && usage_source != UsageSource::None,
         };
         let settlement = Settlement {
-            tenant: self.tenant,
+            account: self.account,
             reservation: self.reservation,
             cost: bill.charged(),
             tokens: bill.tokens(),

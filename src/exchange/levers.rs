@@ -8,23 +8,23 @@ use super::Leg;
 use super::offer::Wish;
 use crate::llm::request::InnerModel;
 use crate::llm::stance::{Stance, Stances};
-use crate::llm::tools::Kind;
+use crate::llm::tools::ToolKind;
 use crate::outcome::{Outcome, Rejection, shown};
 use crate::price::{Schedule, Tariff};
 use crate::units::Tokens;
 
 /// A lever that some leg's price says nothing of.
 enum Lever<'a> {
-    Tool { name: &'a str, kind: Kind },
+    Tool { name: &'a str, kind: ToolKind },
     Rate { field: &'static str, name: &'a str },
 }
 
 impl Lever<'_> {
     fn has_price(&self, tariff: &Tariff) -> bool {
         match self {
-            Self::Tool { kind: Kind::Free, .. } => true,
-            Self::Tool { kind: Kind::Sold(piece), .. } => tariff.sells(*piece),
-            Self::Tool { kind: Kind::Unsold, .. } => tariff.is_free(),
+            Self::Tool { kind: ToolKind::Free, .. } => true,
+            Self::Tool { kind: ToolKind::Sold(piece), .. } => tariff.sells(*piece),
+            Self::Tool { kind: ToolKind::Unsold, .. } => tariff.is_free(),
             Self::Rate { name, .. } => tariff.rates_as(name),
         }
     }
@@ -39,7 +39,7 @@ impl Lever<'_> {
     fn refused(&self, model: &str) -> Rejection {
         let model = shown(model);
         let message = match self {
-            Self::Tool { name, kind: Kind::Sold(piece) } => format!(
+            Self::Tool { name, kind: ToolKind::Sold(piece) } => format!(
                 "The tool `{}` is sold by the piece, and the price of the model `{model}` has no `{}` here: leave the tool out, or \
                  have the operator write that price, or `unpriced_levers: count`.",
                 shown(name),

@@ -10,8 +10,9 @@ use super::{Around, Leg};
 use crate::attempt::{self, Chain, blame::Who};
 use crate::limit::Bound;
 use crate::llm::brings::Brings;
-use crate::llm::request::{BY_ROLE, Edit, Request};
-use crate::llm::schema::{BoundField, Output, Schema, is_anthropics};
+use crate::llm::request::{Edit, Request};
+use crate::llm::schema::{BoundField, OutputBound, Schema, is_anthropics};
+use crate::name::BY_ROLE;
 use crate::outcome::{Outcome, Rejection, shown};
 use crate::policy::{Policy, ProviderPolicy, TenantPolicy};
 use crate::price::{Ceiling, Quote, Tariff};
@@ -141,14 +142,14 @@ impl Wish<'_> {
     /// What is known of the output before it is made.
     fn bound(&self, model: &str, legs: &[Leg], input: Tokens) -> Bound {
         match (self.schema.output, self.request.bound()) {
-            (Output::None, _) => Bound::Client(Tokens(0)),
-            (Output::Fixed(tokens), _) => Bound::Client(Tokens(tokens)),
+            (OutputBound::None, _) => Bound::Client(Tokens(0)),
+            (OutputBound::Fixed(tokens), _) => Bound::Client(Tokens(tokens)),
             (_, Some(bound)) if bound > Tokens(0) || legs.iter().all(|leg| is_anthropics(&leg.model)) => {
                 Bound::Client(bound)
             }
-            (Output::Unwritten, _) => Bound::Client(self.most_output(model, legs, input)),
+            (OutputBound::Unwritten, _) => Bound::Client(self.most_output(model, legs, input)),
             // A bound of nothing that a server may take for none is left as it is, and reserved for.
-            (Output::Field(_), _) => {
+            (OutputBound::Field(_), _) => {
                 let at_most = self.most_output(model, legs, input);
                 Bound::Open { at_least: self.policy.min_tokens.min(at_most), at_most }
             }
@@ -194,7 +195,7 @@ impl Wish<'_> {
     fn chosen(&self, model: &str) -> Result<Vec<Leg>, Rejection> {
         let bounds = Bounds { schema: self.schema, sensitivity: self.sensitivity };
         let reach = |ix| self.policy.provider_at(ix).map(|provider| &provider.reach);
-        let hops = self.policy.routes.chain(model, &bounds, reach).map_err(|why| self.unserved(model, why))?;
+        let mut hops = self.policy.routes.chain(model, &bounds, reach).map_err(|why| self.unserved(model, why))?;
         let is_open = |leg: &Leg| leg.provider.is_some_and(self.around.is_open);
         let leg = |hop: crate::route::Hop| {
             let policy = self.policy.provider_at(hop.provider)?;
@@ -202,14 +203,15 @@ impl Wish<'_> {
             let path = policy.path(self.schema, self.path, &hop.model, renamed)?;
             self.leg(Some(hop.provider), Some(policy), hop.model, path)
         };
-        let reads_form = |hop: &crate::route::Hop| {
-            self.request.insists_on_another()
-                && self.policy.provider_at(hop.provider).is_some_and(|provider| !provider.path_names_model(self.schema))
-        };
-        if hops.iter().any(reads_form) {
-            let message =
-                "The form's `model` must be left out, or be what the path names: who serves it may read the form.";
-            return Err(Rejection::plain(Outcome::InvalidRequest, message));
+        if self.request.insists_on_another() {
+            hops.retain(|hop| {
+                self.policy.provider_at(hop.provider).is_some_and(|provider| provider.path_names_model(self.schema))
+            });
+            if hops.is_empty() {
+                let message =
+                    "The form's `model` must be left out, or be what the path names: who serves it may read the form.";
+                return Err(Rejection::plain(Outcome::InvalidRequest, message));
+            }
         }
         let mut legs: Vec<Leg> = hops.into_iter().filter_map(leg).collect();
         if legs.is_empty() {

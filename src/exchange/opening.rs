@@ -1,7 +1,7 @@
 //! A request's head: whether it is for us, whose it is, and what is known of it before its body.
 
-use super::{Exchange, Opening, Phase, Reading};
-use crate::forward::Cut;
+use super::{Exchange, Incoming, Opening, Phase};
+use crate::forward::HeadEdit;
 use crate::headers::Headers;
 use crate::llm::path;
 use crate::llm::request::{Request, RequestReader};
@@ -35,7 +35,7 @@ impl Exchange {
             role,
             sensitivity: None,
             path: text(path),
-            cut: Cut::default(),
+            cut: HeadEdit::default(),
             request_id: headers
                 .get("x-request-id")
                 .map(|id| text(id.get(..128).unwrap_or(id)))
@@ -49,7 +49,7 @@ impl Exchange {
                 if !reader.is_of_a_form() {
                     exchange.cut.read_as_json(headers);
                 }
-                exchange.phase = Phase::Reading(Reading { tenant, reader, received: 0, inflated: false });
+                exchange.phase = Phase::Reading(Incoming { tenant, reader, received: 0, inflated: false });
                 Opening::Read(exchange)
             }
             Err(rejection) => {

@@ -11,7 +11,7 @@ use super::models;
 use super::opening::{compressed, too_large};
 use crate::attempt;
 use crate::attempt::blame::Who;
-use crate::forward::Cut;
+use crate::forward::HeadEdit;
 use crate::headers::Headers;
 use crate::kept::{Id, StoredResponses};
 use crate::llm::path::{self, Called, Free, FreePath, WrongMethod};
@@ -81,7 +81,7 @@ impl CountBody {
 /// How one goes on.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Onward {
-    pub cut: Cut,
+    pub cut: HeadEdit,
     /// For the attempt, where the route's cluster is a provider that this filter chooses from.
     pub plan: Option<String>,
 }

@@ -48,9 +48,9 @@ impl Plugin {
         }
     }
 
-    /// Whether the service by which Envoys share limits is known to be away: the one that is watched after the providers.
+    /// Whether the service by which Envoys share limits is known to be away.
     pub fn service_unavailable(&self, now: UnixNanos) -> bool {
-        self.policy.replicas.is_some() && self.breakers.is_open(self.policy.providers.len(), now)
+        self.policy.replicas.is_some() && self.breakers.is_service_open(now)
     }
 
     /// Whether this worker sees a tenant for the first time whose limits other Envoys share.

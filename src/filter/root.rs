@@ -64,7 +64,7 @@ impl Context for Root {
         if plugin.policy.replicas.is_some() {
             plugin.stats.service_unavailable(plugin.service_unavailable(now));
         }
-        for (provider, seen) in plugin.policy.providers.iter().zip(&seen) {
+        for (provider, seen) in plugin.policy.providers.iter().zip(&seen.providers) {
             if provider.reach.has_key {
                 plugin.stats.breaker(&provider.name, seen.state.is_open());
             }
@@ -97,7 +97,7 @@ impl RootContext for Root {
             let now = clock::now();
             plugin.levels.publish(&plugin.policy, &plugin.stats, now);
             if let Some(status) = &plugin.policy.status
-                && plugin.breakers.is_mine_to_ask(&plugin.policy, now)
+                && plugin.breakers.take_turn_to_ask(&plugin.policy, now)
                 && admin::ask(&status.cluster, view::CLUSTERS).is_none()
             {
                 plugin.stats.poll_failed();

@@ -41,9 +41,9 @@ impl Upstream {
         Self { provider, attempt: None, edited: false, answered: false, failing: None }
     }
 
-    /// Whether Envoy's circuit breaker learns that a failure is not this provider's: the request failed at another one before,
-    /// or others are served well here.
-    fn is_own_failure(&self, attempt: &Attempt) -> bool {
+    /// Notes a failure, by which its tenant is no witness any more. Whether it is the request's own: it failed at another provider
+    /// before, or others are served well here.
+    fn note_failure(&self, attempt: &Attempt) -> bool {
         let failed_elsewhere = filter_state::failed()
             .iter()
             .filter(|failed| failed.given_up.is_none())
@@ -131,7 +131,7 @@ impl HttpContext for Upstream {
         }
         let nth = attributes::attempts();
         // What a provider says of that itself counts for nothing.
-        if matches!(status, 429 | 500..) && self.is_own_failure(attempt) {
+        if matches!(status, 429 | 500..) && self.note_failure(attempt) {
             http::set_response_header(&headers, OWN_FAILURE, "1");
         } else if headers.get(OWN_FAILURE).is_some() {
             http::remove_response_header(OWN_FAILURE);

@@ -3,7 +3,7 @@
 //! Trade-off: names are compared decoded, as the provider's server would (`%66ields` is `fields`), and what passes is
 //! written in one spelling. So no second reading of the same bytes finds a parameter that was not judged.
 
-use super::{Kind, LeftOut, Unclear};
+use super::{Dropped, LeftOut, Unclear};
 use crate::llm::path::decoded;
 use crate::llm::schema::Dialect::{self, Anthropic, Gemini, OpenAi};
 
@@ -59,7 +59,7 @@ pub fn rebuilt(
         None => (rest, None),
     };
     if fragment.is_some() {
-        left_out.drop(Kind::Query, b"#");
+        left_out.drop(Dropped::Query, b"#");
     }
     let query = query.strip_prefix('?').unwrap_or(query);
     let mut new = String::with_capacity(path.len());
@@ -93,7 +93,7 @@ pub fn rebuilt(
                 new.extend([name, "=", &value]);
             }
             // What stands alone may be a value.
-            None => left_out.drop(Kind::Query, if parameter.contains('=') { written.as_bytes() } else { b"" }),
+            None => left_out.drop(Dropped::Query, if parameter.contains('=') { written.as_bytes() } else { b"" }),
         }
     }
     Ok((new != path).then_some(new))

@@ -6,12 +6,12 @@ fn allowed() -> Allowed {
     Allowed { own: vec!["x-tenant-id".to_owned()], ..Allowed::default() }
 }
 
-fn cut(allowed: &Allowed, dialect: Dialect, path: &str, headers: &[(&str, &str)]) -> Cut {
+fn cut(allowed: &Allowed, dialect: Dialect, path: &str, headers: &[(&str, &str)]) -> HeadEdit {
     allowed.cut(&Headers::of(headers), dialect, path).unwrap()
 }
 
-fn dropped(cut: &Cut) -> Vec<(&'static str, u32)> {
-    Kind::ALL.into_iter().map(Kind::name).zip(cut.left_out.dropped).filter(|(_, count)| *count > 0).collect()
+fn dropped(cut: &HeadEdit) -> Vec<(&'static str, u32)> {
+    Dropped::ALL.into_iter().map(Dropped::name).zip(cut.left_out.dropped).filter(|(_, count)| *count > 0).collect()
 }
 
 #[test]
@@ -33,8 +33,8 @@ fn a_head_as_the_sdks_send_it_is_left_as_it_is() {
         ("session_id", "s"),
         ("sec-fetch-mode", "cors"),
     ];
-    assert_eq!(cut(&allowed(), OpenAi, "/v1/chat/completions", &openai), Cut::default());
-    assert_eq!(cut(&allowed(), OpenAi, "/openai/x?api-version=2024-10-21", &openai), Cut::default());
+    assert_eq!(cut(&allowed(), OpenAi, "/v1/chat/completions", &openai), HeadEdit::default());
+    assert_eq!(cut(&allowed(), OpenAi, "/openai/x?api-version=2024-10-21", &openai), HeadEdit::default());
     let claude_code = [
         ("anthropic-version", "2023-06-01"),
         ("anthropic-beta", "claude-code-20250219,interleaved-thinking-2025-05-14, effort-2025-11-24"),
@@ -43,8 +43,11 @@ fn a_head_as_the_sdks_send_it_is_left_as_it_is() {
         ("x-claude-code-session-id", "s"),
         ("x-stainless-helper-method", "stream"),
     ];
-    assert_eq!(cut(&allowed(), Anthropic, "/v1/messages?beta=true", &claude_code), Cut::default());
-    assert_eq!(cut(&allowed(), Gemini, "/v1beta/models/g:streamGenerateContent?alt=sse", &openai[..3]), Cut::default());
+    assert_eq!(cut(&allowed(), Anthropic, "/v1/messages?beta=true", &claude_code), HeadEdit::default());
+    assert_eq!(
+        cut(&allowed(), Gemini, "/v1beta/models/g:streamGenerateContent?alt=sse", &openai[..3]),
+        HeadEdit::default()
+    );
 }
 
 #[test]
@@ -162,8 +165,8 @@ fn a_flag_that_costs_is_taken_out_of_its_list() {
         betas: ["fast-mode*", "skills-2025-10-02"].map(|text| Pattern::new(text).unwrap()).into(),
         ..allowed()
     };
-    assert_eq!(cut(&open, Anthropic, "/v1/messages", &only), Cut::default());
-    assert_eq!(cut(&open, Anthropic, "/v1/messages", &costly[..1]), Cut::default());
+    assert_eq!(cut(&open, Anthropic, "/v1/messages", &only), HeadEdit::default());
+    assert_eq!(cut(&open, Anthropic, "/v1/messages", &costly[..1]), HeadEdit::default());
 
     let strict = Allowed { unknown_betas: UnknownBetas::Drop, ..allowed() };
     assert_eq!(dropped(&cut(&strict, Anthropic, "/v1/messages", &costly)), [("beta", 3)]);
@@ -192,16 +195,16 @@ fn flags_of_every_api_are_judged_and_only_by_their_own_table() {
         (vec![("beta", 1)], &["new_thing=v1".to_owned()][..])
     );
     for harmless in ["assistants=v2", "responses=experimental", "realtime=v1"] {
-        assert_eq!(cut(&allowed(), OpenAi, "/v1/responses", &[("openai-beta", harmless)]), Cut::default());
+        assert_eq!(cut(&allowed(), OpenAi, "/v1/responses", &[("openai-beta", harmless)]), HeadEdit::default());
     }
     assert_eq!(cut(&allowed(), Anthropic, "/v1/messages", &[("openai-beta", "assistants=v2")]).remove, ["openai-beta"]);
     let strict = Allowed { unknown_betas: UnknownBetas::Drop, ..allowed() };
     assert_eq!(cut(&strict, OpenAi, "/x", &[("openai-beta", "new_thing=v1")]).remove, ["openai-beta"]);
     let open = Allowed { betas: vec![Pattern::new("responses_multi_agent*").unwrap()], ..allowed() };
-    assert_eq!(cut(&open, OpenAi, "/x", &[("openai-beta", "responses_multi_agent=v1")]), Cut::default());
+    assert_eq!(cut(&open, OpenAi, "/x", &[("openai-beta", "responses_multi_agent=v1")]), HeadEdit::default());
 
     let version = |allowed: &Allowed, value| cut(allowed, Anthropic, "/v1/messages", &[("anthropic-version", value)]);
-    assert_eq!(version(&allowed(), "2023-06-01"), Cut::default());
+    assert_eq!(version(&allowed(), "2023-06-01"), HeadEdit::default());
     assert_eq!(version(&allowed(), "2027-01-01").left_out.unknown_betas, ["2027-01-01"]);
     assert_eq!(version(&strict, "2027-01-01").remove, ["anthropic-version"]);
 }
@@ -221,7 +224,7 @@ fn what_the_operator_lets_pass_reaches_each_attempt_as_the_client_wrote_it() {
     let left = Headers::of(&[("x-team", "sk-of-another"), ("content-type", "application/json")]);
     let attempt = for_attempt(&left, OpenAi, &judged.kept);
     assert_eq!((attempt.remove.len(), attempt.set), (0, judged.kept.clone()));
-    assert_eq!(for_attempt(&Headers::of(&[("x-team", "a, b")]), OpenAi, &judged.kept), Cut::default());
+    assert_eq!(for_attempt(&Headers::of(&[("x-team", "a, b")]), OpenAi, &judged.kept), HeadEdit::default());
 }
 
 #[test]
@@ -273,7 +276,7 @@ proptest! {
         if let Ok(first) = allowed().cut(&Headers::default(), Gemini, &path) {
             let sent = first.set.first().map_or(path, |(_, path)| path.clone());
             prop_assert!(["/p", "/p?alt=sse", "/p?alt=json"].contains(&sent.as_str()), "{}", sent);
-            prop_assert_eq!(allowed().cut(&Headers::default(), Gemini, &sent).unwrap(), Cut::default());
+            prop_assert_eq!(allowed().cut(&Headers::default(), Gemini, &sent).unwrap(), HeadEdit::default());
         }
     }
 }

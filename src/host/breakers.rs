@@ -8,7 +8,7 @@
 //! by hand.
 
 use super::shared_data::{self, Change};
-use crate::breaker::{self, Known, Seen};
+use crate::breaker::{self, Known, Observed, Watched};
 use crate::policy::Policy;
 use crate::units::UnixNanos;
 use std::cell::RefCell;
@@ -26,12 +26,16 @@ impl Breakers {
         self.known.try_borrow().is_ok_and(|known| known.is_open(provider, now))
     }
 
+    pub fn is_service_open(&self, now: UnixNanos) -> bool {
+        self.known.try_borrow().is_ok_and(|known| known.is_service_open(now))
+    }
+
     pub fn known(&self) -> Known {
         self.known.try_borrow().map(|known| known.clone()).unwrap_or_default()
     }
 
-    /// Reads what the others know; whether it falls to this worker to ask anew.
-    pub fn is_mine_to_ask(&self, policy: &Policy, now: UnixNanos) -> bool {
+    /// Reads what the others know. If it is time to ask anew, it is noted that this worker does.
+    pub fn take_turn_to_ask(&self, policy: &Policy, now: UnixNanos) -> bool {
         let mut known = Known::default();
         let asked = shared_data::swap(&key(policy), 1, |bytes| {
             known = decoded(bytes, policy);
@@ -46,7 +50,7 @@ impl Breakers {
     }
 
     /// What the admin said.
-    pub fn learn(&self, policy: &Policy, seen: &[Seen], now: UnixNanos) {
+    pub fn learn(&self, policy: &Policy, seen: &Watched<Observed>, now: UnixNanos) {
         let mut known = Known::default();
         shared_data::swap(&key(policy), ATTEMPTS, |bytes| {
             known = decoded(bytes, policy);

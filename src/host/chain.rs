@@ -6,6 +6,8 @@
 
 use super::{filter_state, http};
 use crate::attempt::Chain;
+use crate::base64;
+use crate::protobuf::field;
 
 /// As the configuration's `header_to_metadata` reads it.
 const ROUTE: &str = "x-nexus-route";
@@ -14,7 +16,7 @@ const ROUTE: &str = "x-nexus-route";
 const STREAM: &str = "x-nexus-stream";
 
 pub fn publish(chain: &Chain) {
-    http::set_request_header(ROUTE, &base64(&groups(&chain.clusters)));
+    http::set_request_header(ROUTE, &base64::encoded(&groups(&chain.clusters)));
     if let Some(model) = &chain.stream {
         http::set_request_header(STREAM, model);
     }
@@ -33,35 +35,6 @@ fn groups(clusters: &[String]) -> Vec<u8> {
     field(6, &list)
 }
 
-/// A field of bytes with its number and length.
-fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
-    let mut out = vec![number << 3 | 2];
-    let mut length = bytes.len();
-    while length >= 0x80 {
-        out.push(u8::try_from(length & 0x7f).unwrap_or(0) | 0x80);
-        length >>= 7;
-    }
-    out.push(u8::try_from(length).unwrap_or(0));
-    out.extend_from_slice(bytes);
-    out
-}
-
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-fn base64(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len().div_ceil(3).saturating_mul(4));
-    for three in bytes.chunks(3) {
-        let byte = |at: usize| u32::from(three.get(at).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for (at, shift) in [18, 12, 6, 0].into_iter().enumerate() {
-            let letter = usize::try_from(bits >> shift & 63).ok().and_then(|letter| ALPHABET.get(letter));
-            let padded = at > three.len();
-            out.push(if padded { '=' } else { char::from(letter.copied().unwrap_or(b'A')) });
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,12 +43,9 @@ mod tests {
     #[test]
     fn envoy_reads_the_order_of_the_clusters() {
         assert_eq!(
-            base64(&groups(&["b".to_owned(), "c".to_owned()])),
+            base64::encoded(&groups(&["b".to_owned(), "c".to_owned()])),
             "MiIKDyoNCgsKBG5hbWUSAxoBYgoPKg0KCwoEbmFtZRIDGgFj"
         );
-        for (bytes, text) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")] {
-            assert_eq!(base64(bytes.as_bytes()), text);
-        }
         let long = "x".repeat(300);
         assert_eq!(groups(std::slice::from_ref(&long)).len(), field(3, long.as_bytes()).len() + 6 + 3 + 3 + 3 + 3 + 3);
     }

@@ -6,7 +6,7 @@
 use super::shared_data::{self, Change};
 use super::stats::Stats;
 use crate::llm::estimate::density::{self, BUCKETS, Bucket, Density, Learned, Voice};
-use crate::llm::estimate::experience::{Checked, Experience};
+use crate::llm::estimate::experience::{Compared, Experience};
 use crate::record::Labels;
 use hashbrown::HashMap;
 use std::cell::RefCell;
@@ -22,8 +22,8 @@ struct OfModel {
     known: density::Densities,
     /// Since the last tick.
     fresh: [Bucket; BUCKETS],
-    input: Checked,
-    output: Checked,
+    input: Compared,
+    output: Compared,
     changed: bool,
     /// Other workers' lessons are read even by one that learns nothing, at every so many ticks.
     age: u32,
@@ -34,8 +34,8 @@ impl Default for OfModel {
         Self {
             known: density::Densities::default(),
             fresh: [Bucket::default(); BUCKETS],
-            input: Checked::default(),
-            output: Checked::default(),
+            input: Compared::default(),
+            output: Compared::default(),
             changed: false,
             age: 0,
         }

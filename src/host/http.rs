@@ -4,7 +4,7 @@
 
 use super::lines;
 use super::pairs::{headers, set_headers};
-use crate::forward::{Cut, answers};
+use crate::forward::{HeadEdit, answers};
 use crate::headers::{Headers, LONGEST_VALUE, is_value};
 use crate::outcome::Reply;
 use log::Level;
@@ -32,7 +32,7 @@ pub fn remove_request_header(name: &str) {
 }
 
 /// Envoy's header maps have no call for several at once that leaves the others alone; an honest head needs none.
-pub fn cut(cut: &Cut) {
+pub fn cut(cut: &HeadEdit) {
     for name in &cut.remove {
         remove_request_header(name);
     }
@@ -56,7 +56,7 @@ pub fn remove_response_header(name: &str) {
     warn_if_refused("remove a response header", hostcalls::remove_map_value(MapType::HttpResponseHeaders, name));
 }
 
-/// In the place of those of that name that the answer, as it was read, has already.
+/// Whatever headers of that name the answer had when it was read are replaced.
 pub fn set_response_header(answer: &Headers, name: &'static str, value: &str) {
     if may_answer(value) {
         put(answer, name, value);

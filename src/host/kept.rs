@@ -37,6 +37,6 @@ pub fn sizes(tenant: &str, ids: &[Id]) -> Option<Tokens> {
 /// What the tenant was given holds so much. What can't be written is of unknown size, and taken for more.
 pub fn weigh(tenant: &str, made: &Made) {
     shared_data::swap(&held_key(tenant, made.bucket()), ATTEMPTS, |bucket| {
-        Change::Store((), made.into_bucket(&bucket.unwrap_or_default()))
+        Change::Store((), made.noted_in(&bucket.unwrap_or_default()))
     });
 }

@@ -7,7 +7,7 @@ mod series;
 
 use super::cells::Swap;
 use crate::limit::Levels;
-use crate::llm::estimate::experience::Checked;
+use crate::llm::estimate::experience::Compared;
 use crate::record::Record;
 use crate::record::metric::Metric;
 use crate::record::series::{self as counted, Sink};
@@ -155,7 +155,7 @@ impl Stats {
     }
 
     /// What would have been charged had no usage come, beside what was reported: the estimates' error, signed and not.
-    pub fn checked(&self, model: &str, direction: &str, checked: &Checked) {
+    pub fn checked(&self, model: &str, direction: &str, checked: &Compared) {
         self.with(|series| {
             let labels = [series.value(direction), series.value(model)];
             series.add(Metric::Estimated, &labels, checked.estimated.0);

@@ -56,7 +56,7 @@ impl Made {
     }
 
     /// Its bucket with it as the newest; the oldest go for it.
-    pub fn into_bucket(&self, bucket: &[u8]) -> Vec<u8> {
+    pub fn noted_in(&self, bucket: &[u8]) -> Vec<u8> {
         let of = mark(self.response);
         let mut slots = vec![written(self.response, of, self.whole)];
         slots.extend(self.items.iter().map(|item| written(*item, of, self.output)).take(SLOTS.saturating_sub(1)));
@@ -103,7 +103,7 @@ mod tests {
             let items = vec![item(nth, "msg"), item(nth, "rs")];
             let made = Made { response: response(nth), whole: Tokens(whole), output: Tokens(output), items };
             let bucket = self.0.entry(made.bucket()).or_default();
-            *bucket = made.into_bucket(bucket);
+            *bucket = made.noted_in(bucket);
         }
 
         fn held(&self, ids: &[Id]) -> Option<u64> {
@@ -169,7 +169,7 @@ mod tests {
         // A response of more items than there are places, and rubbish in the place of a table.
         let items = (0..1_000).map(|nth| item(nth, "msg")).collect();
         let made = Made { response: response(1), whole: Tokens(9), output: Tokens(1), items };
-        let bucket = made.into_bucket(b"rubbish of no whole slot");
+        let bucket = made.noted_in(b"rubbish of no whole slot");
         assert_eq!((bucket.len(), find(&bucket, response(1)).map(|slot| slot.tokens)), (SLOTS * BYTES, Some(9)));
     }
 }

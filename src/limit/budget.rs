@@ -33,10 +33,6 @@ impl Spend {
         self.current
     }
 
-    pub const fn previous(&self) -> NanoUsd {
-        self.previous
-    }
-
     /// The first second of the current period.
     pub fn since(&self, calendar: Calendar) -> u64 {
         calendar.starts(self.number)
@@ -94,9 +90,9 @@ mod tests {
         spend.charge(Calendar::Day, monday, NanoUsd(5));
         spend.roll(Calendar::Day, tuesday);
         spend.charge(Calendar::Day, monday, NanoUsd(7));
-        assert_eq!((spend.previous(), spend.current()), (NanoUsd(12), NanoUsd(0)));
+        assert_eq!((spend.previous, spend.current()), (NanoUsd(12), NanoUsd(0)));
         spend.roll(Calendar::Day, friday);
         spend.charge(Calendar::Day, monday, NanoUsd(9));
-        assert_eq!((spend.previous(), spend.current()), (NanoUsd(0), NanoUsd(9)));
+        assert_eq!((spend.previous, spend.current()), (NanoUsd(0), NanoUsd(9)));
     }
 }

@@ -20,7 +20,9 @@ const VERSION: [u8; 4] = *b"NXC\x02";
 /// It had windows that did not know when within a slot the latest came.
 const FIRST_VERSION: [u8; 4] = *b"NXC\x01";
 /// Bytes of an encoded cell.
-pub const ENCODED: usize = 4 + WINDOWS.len() * window::ENCODED + 2 * budget::ENCODED + lease::ENCODED + 8;
+pub const ENCODED: usize = 4 + WINDOWS.len() * window::ENCODED + MONEY;
+/// Bytes of what follows the windows.
+const MONEY: usize = 2 * budget::ENCODED + lease::ENCODED + 8;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cell {
@@ -58,26 +60,33 @@ impl Cell {
     }
 
     pub fn decode(bytes: &[u8]) -> Result<Self, UnknownVersion> {
-        let (version, mut bytes) = bytes.split_first_chunk().ok_or(UnknownVersion)?;
-        let window = match *version {
-            VERSION => Window::decode,
-            FIRST_VERSION => Window::decode_first,
-            _ => return Err(UnknownVersion),
+        let (version, rest) = bytes.split_first_chunk().ok_or(UnknownVersion)?;
+        let cell = match *version {
+            VERSION => Self::read::<{ window::ENCODED }>(rest, Window::decode),
+            FIRST_VERSION => Self::read::<{ window::ENCODED_FIRST }>(rest, Window::decode_first),
+            _ => None,
         };
-        let rest = &mut bytes;
+        cell.ok_or(UnknownVersion)
+    }
+
+    /// How many windows of this size there are, the length says: a filter with more of them reads a cell of one with fewer, and the
+    /// other way round, and the money is whole in both.
+    fn read<const WINDOW: usize>(bytes: &[u8], window: impl Fn(&mut &[u8]) -> Option<Window>) -> Option<Self> {
+        let windows = bytes.len().checked_sub(MONEY).filter(|windows| windows.is_multiple_of(WINDOW))?;
+        let (mut windows, mut rest) = bytes.split_at_checked(windows)?;
         let mut cell = Self::default();
-        let mut fields = |rest: &mut &[u8]| {
-            for place in &mut cell.windows {
-                *place = window(rest)?;
+        for place in &mut cell.windows {
+            if windows.is_empty() {
+                break;
             }
-            cell.day_spend = Spend::decode(rest)?;
-            cell.month_spend = Spend::decode(rest)?;
-            cell.leases = Leases::decode(rest)?;
-            cell.lifetime = NanoUsd(take_u64(rest)?);
-            rest.is_empty().then_some(())
-        };
-        fields(rest).ok_or(UnknownVersion)?;
-        Ok(cell)
+            *place = window(&mut windows)?;
+        }
+        let rest = &mut rest;
+        cell.day_spend = Spend::decode(rest)?;
+        cell.month_spend = Spend::decode(rest)?;
+        cell.leases = Leases::decode(rest)?;
+        cell.lifetime = NanoUsd(take_u64(rest)?);
+        Some(cell)
     }
 
     fn roll(&mut self, now: UnixNanos, lease_seconds: u64) {
@@ -230,7 +239,8 @@ impl Cell {
         Standing { requests: tightest(Counted::Requests), tokens: tightest(Counted::Tokens) }
     }
 
-    /// Replaces a reservation by what the request came to. Debt is kept: a dearer answer is charged in full.
+    /// Replaces a reservation by what the request came to. Debt is kept: a dearer answer is charged in full. The reservation is only
+    /// lent, for a swap that lost its race settles once more on what the winner left.
     pub fn settle(
         &mut self,
         reservation: &Reservation,

@@ -62,7 +62,7 @@ macro_rules! guards {
     };
 }
 
-// A cell that is stored has its windows in this order: a new one comes last, and with a new version of the cell.
+// A cell that is stored has its windows in this order: a new one comes last, and begins empty in the cells that there are.
 guards! {
     windows: [
         RequestsPerMinute "requests_per_minute" Requests Minute,

@@ -12,7 +12,9 @@ const PARTS: u64 = 20;
 /// An interval of the window's length touches at most this many sub-windows.
 const SLOTS: usize = 21;
 const RING: u64 = 21;
-pub const ENCODED: usize = 8 + SLOTS * 4 + SLOTS * 2;
+pub const ENCODED: usize = ENCODED_FIRST + SLOTS * 2;
+/// Of a cell's first version.
+pub const ENCODED_FIRST: usize = 8 + SLOTS * 4;
 
 /// Steps in which a sub-window's latest arrival is kept: some 50 microseconds of a minute's, 70 milliseconds of a day's.
 const STEPS: u64 = u16::MAX as u64;

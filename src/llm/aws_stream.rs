@@ -4,6 +4,7 @@
 //! big-endian. Trade-off: the checksums are the client's to check. Lengths that can't be right end the reading: what
 //! follows is then only known by its size. Source: the AWS SDKs' specification, "Amazon Event Stream".
 
+use crate::base64::Decoder;
 use crate::json::words;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,13 +163,12 @@ impl Mark {
 pub struct Wrapped {
     begin: Mark,
     over: bool,
-    bits: u32,
-    count: u8,
+    decoder: Decoder,
 }
 
 impl Default for Wrapped {
     fn default() -> Self {
-        Self { begin: Mark::new(b"\"bytes\":\""), over: false, bits: 0, count: 0 }
+        Self { begin: Mark::new(b"\"bytes\":\""), over: false, decoder: Decoder::default() }
     }
 }
 
@@ -190,32 +190,15 @@ impl Wrapped {
         for part in text.chunks(128) {
             let mut out = [0_u8; 96];
             let mut length = 0_usize;
-            for value in part.iter().filter_map(|byte| sextet(*byte)) {
-                self.bits = self.bits << 6 | value;
-                self.count = self.count.wrapping_add(6);
-                if self.count >= 8 {
-                    self.count = self.count.wrapping_sub(8);
-                    if let Some(slot) = out.get_mut(length) {
-                        *slot = u8::try_from(self.bits.wrapping_shr(u32::from(self.count)) & 0xff).unwrap_or(0);
-                    }
-                    length = length.saturating_add(1);
+            for byte in part.iter().filter_map(|letter| self.decoder.take(*letter)) {
+                if let Some(slot) = out.get_mut(length) {
+                    *slot = byte;
                 }
+                length = length.saturating_add(1);
             }
             document(out.get(..length).unwrap_or_default());
         }
     }
-}
-
-fn sextet(byte: u8) -> Option<u32> {
-    let value = match byte {
-        b'A'..=b'Z' => byte.wrapping_sub(b'A'),
-        b'a'..=b'z' => byte.wrapping_sub(b'a').wrapping_add(26),
-        b'0'..=b'9' => byte.wrapping_sub(b'0').wrapping_add(52),
-        b'+' => 62,
-        b'/' => 63,
-        _ => return None,
-    };
-    Some(u32::from(value))
 }
 
 #[cfg(test)]

@@ -21,6 +21,14 @@ pub struct Items {
     pub uncounted_searches: u64,
 }
 
+/// What a provider ranks for the price of one search.
+const DOCUMENTS_PER_SEARCH: u64 = 100;
+
+/// At least one, as it is sold.
+pub fn searches_that_rank(documents: u64) -> u64 {
+    documents.div_ceil(DOCUMENTS_PER_SEARCH).max(1)
+}
+
 /// A second of speech, in bytes of the smallest files, and of common ones.
 const LEAST_OF_A_SECOND: u64 = 1_000;
 const USUAL_OF_A_SECOND: u64 = 8_000;

@@ -8,13 +8,13 @@
 mod part;
 
 use crate::json::words;
-pub use part::Name;
-use part::{Part, Unclear};
+pub use part::FieldName;
+use part::{Ambiguous, Part};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Piece<'a> {
+pub enum FormPiece<'a> {
     /// A field's value; `None` if it is longer than any that is right.
-    Field(Name, Option<&'a str>),
+    Field(FieldName, Option<&'a str>),
     /// A file is over, of so many bytes.
     File(u64),
 }
@@ -82,8 +82,8 @@ impl Boundary {
         Self { text, shorter, matched: 0 }
     }
 
-    /// Whether this byte ends the boundary's text.
-    fn ends_with(&mut self, byte: u8) -> bool {
+    /// Takes the next byte. Whether it ends the boundary's text.
+    fn advance(&mut self, byte: u8) -> bool {
         self.matched = longer(&self.text, &self.shorter, self.matched, byte);
         let ends = self.matched == self.text.len();
         if ends {
@@ -132,7 +132,7 @@ impl FormReader {
         })
     }
 
-    pub fn feed(&mut self, bytes: &[u8], piece: &mut impl FnMut(Piece<'_>)) {
+    pub fn feed(&mut self, bytes: &[u8], piece: &mut impl FnMut(FormPiece<'_>)) {
         let mut rest = bytes;
         while let Some((&byte, after)) = rest.split_first() {
             rest = match self.stage {
@@ -168,7 +168,7 @@ impl FormReader {
         }
     }
 
-    fn content<'b>(&mut self, rest: &'b [u8], piece: &mut impl FnMut(Piece<'_>)) -> &'b [u8] {
+    fn content<'b>(&mut self, rest: &'b [u8], piece: &mut impl FnMut(FormPiece<'_>)) -> &'b [u8] {
         if self.matched == 0 && self.boundary.matched == 0 {
             let length = words::run(rest, |word| words::equal(word, b'\r') | words::equal(word, b'-'));
             let (run, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
@@ -178,7 +178,7 @@ impl FormReader {
             }
         }
         let Some((&byte, after)) = rest.split_first() else { return &[] };
-        let found = self.boundary.ends_with(byte);
+        let found = self.boundary.advance(byte);
         if self.expected() != Some(byte) {
             // CR is the first byte of a delimiter and none of its others: what looked like one was content, and none
             // begins within it.
@@ -206,12 +206,12 @@ impl FormReader {
         text.map_or(CRLF.get(self.matched), |text| self.boundary.text.get(text)).copied()
     }
 
-    fn end_of_part(&mut self, piece: &mut impl FnMut(Piece<'_>)) {
+    fn end_of_part(&mut self, piece: &mut impl FnMut(FormPiece<'_>)) {
         if self.current.part.file {
-            piece(Piece::File(self.current.part.bytes));
+            piece(FormPiece::File(self.current.part.bytes));
         } else if let Some(name) = self.current.part.name {
             let short = self.current.kept.get(..).filter(|kept| kept.len() <= LONGEST);
-            piece(Piece::Field(name, short.and_then(|kept| std::str::from_utf8(kept).ok())));
+            piece(FormPiece::Field(name, short.and_then(|kept| std::str::from_utf8(kept).ok())));
         }
         (self.stage, self.matched, self.current.part) = (Stage::Behind(BOUNDARY), 0, Part::default());
         self.current.kept.clear();
@@ -226,10 +226,10 @@ impl FormReader {
         };
         if line.is_empty() {
             self.current.kept.clear();
-            self.current.part.begins().map_err(Unclear::why)?;
+            self.current.part.begins().map_err(Ambiguous::why)?;
             return Ok(Stage::Content);
         }
-        self.current.part.line(&String::from_utf8_lossy(line)).map_err(Unclear::why)?;
+        self.current.part.line(&String::from_utf8_lossy(line)).map_err(Ambiguous::why)?;
         self.current.kept.clear();
         Ok(Stage::Head)
     }
@@ -251,7 +251,7 @@ impl Current {
 }
 
 const CRLF: &[u8] = b"\r\n";
-/// In the place of the byte before, right behind a boundary.
+/// Stands for the byte before where a boundary has just ended.
 const BOUNDARY: u8 = 0;
 
 #[cfg(test)]

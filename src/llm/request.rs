@@ -3,7 +3,6 @@
 //! Trade-off: the body stays in Envoy's buffer; what is kept here is a handful of values and where they stand, so a
 //! request of any size costs the same memory. Edits are splices at those places: nothing else of the body changes.
 
-mod characters;
 mod edit;
 mod fields;
 mod invalid;
@@ -21,16 +20,13 @@ use rates::Rates;
 pub use reader::RequestReader;
 use unknown::Unknown;
 
-use super::brings::{Items, Writes};
+use super::brings::{Items, Writes, searches_that_rank};
 use super::estimate::Sizes;
 use super::hidden::Hidden;
-use super::schema::{BoundField, Item, Output, Schema, Slot, is_anthropics};
-use super::tools::{Hosted, Kind, Piece};
+use super::schema::{BoundField, Item, OutputBound, Schema, Slot, is_anthropics};
+use super::tools::{Hosted, SoldBy, ToolKind};
 use crate::kept::Id;
 use crate::units::Tokens;
-
-/// What stands for the model of the caller's role, and is taken for what a request of the gateway's own API leaves out.
-pub const BY_ROLE: &str = "role";
 
 /// Where a value stands in the body, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,8 +149,8 @@ struct Nest {
 impl Schema {
     fn slot(&self, slot: u8) -> Option<Slot> {
         match self.output {
-            Output::Field(slots) => slots.get(usize::from(slot)).copied(),
-            Output::None | Output::Unwritten | Output::Fixed(_) => None,
+            OutputBound::Field(slots) => slots.get(usize::from(slot)).copied(),
+            OutputBound::None | OutputBound::Unwritten | OutputBound::Fixed(_) => None,
         }
     }
 
@@ -165,9 +161,6 @@ impl Schema {
 }
 
 const STREAM_OPTIONS: &str = "stream_options";
-
-/// What a provider ranks for the price of one search.
-const DOCUMENTS_PER_SEARCH: u64 = 100;
 
 impl Request {
     /// The client's own bound on each choice. With two spellings, a provider takes either: the larger counts.
@@ -214,12 +207,12 @@ impl Request {
 
     /// Adds what a hosted tool may come to.
     fn uses(&self, tool: &Hosted, items: &mut Items) {
-        let Some(piece) = tool.kind.and_then(Kind::piece) else { return };
+        let Some(piece) = tool.kind.and_then(ToolKind::piece) else { return };
         let count = match piece {
-            Piece::WebSearch => &mut items.web_searches,
-            Piece::FileSearch => &mut items.file_searches,
-            Piece::Container => &mut items.container_sessions,
-            Piece::Picture => &mut items.tool_images,
+            SoldBy::WebSearch => &mut items.web_searches,
+            SoldBy::FileSearch => &mut items.file_searches,
+            SoldBy::Container => &mut items.container_sessions,
+            SoldBy::Picture => &mut items.tool_images,
         };
         let most = tool.most.into_iter().chain(self.all_calls).min();
         let uses = count.saturating_add(piece.uses(most).saturating_mul(tool.makes));
@@ -242,9 +235,7 @@ impl Request {
         match self.schema.item {
             None => asked,
             Some(Item::Image) => Items { images: self.choices, ..asked },
-            Some(Item::SearchUnit) => {
-                Items { search_units: self.documents.div_ceil(DOCUMENTS_PER_SEARCH).max(1), ..asked }
-            }
+            Some(Item::SearchUnit) => Items { search_units: searches_that_rank(self.documents), ..asked },
         }
     }
 }

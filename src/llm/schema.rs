@@ -35,7 +35,7 @@ pub struct Schema {
     pub takes_forms: bool,
     /// Whether a request that says nothing is answered as a stream.
     pub streams: bool,
-    pub output: Output,
+    pub output: OutputBound,
     /// What a bound of 0 says, and one below.
     pub zero: Small,
     pub negative: Small,
@@ -75,7 +75,7 @@ impl Schema {
 
     /// Whether its requests have shapes that no table says: files of forms, and what each family of models has of its own.
     pub const fn may_hide_input(&self) -> bool {
-        self.takes_forms || matches!(self.output, Output::Unwritten)
+        self.takes_forms || matches!(self.output, OutputBound::Unwritten)
     }
 }
 
@@ -107,7 +107,7 @@ pub enum Dialect {
 
 /// How the output of a request is bounded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Output {
+pub enum OutputBound {
     None,
     /// By a field, into which a bound can be written where the client left it open: one of these, by `BoundField`.
     Field(&'static [Slot]),

@@ -8,7 +8,7 @@ use super::schema::Dialect;
 
 /// What a hosted tool is sold by, as prices and answers count it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Piece {
+pub enum SoldBy {
     WebSearch,
     FileSearch,
     Container,
@@ -17,10 +17,10 @@ pub enum Piece {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ToolKind {
     /// The client runs it, or the provider does for nothing but tokens.
     Free,
-    Sold(Piece),
+    Sold(SoldBy),
     /// Sold by what no price has a key for.
     Unsold,
 }
@@ -31,7 +31,7 @@ pub struct Hosted {
     /// As the client calls it.
     pub name: String,
     /// `None`: it is of no known kind.
-    pub kind: Option<Kind>,
+    pub kind: Option<ToolKind>,
     /// How often it may be used, if the request says so.
     pub most: Option<u64>,
     /// What each use of it makes: of a picture that moves, all its frames.
@@ -40,8 +40,8 @@ pub struct Hosted {
 
 /// What is known of a kind of tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Known {
-    pub kind: Kind,
+pub struct KnownTool {
+    pub kind: ToolKind,
     /// Tokens that a use of it brings into the model's context, beside what the body holds. The client's own bring nothing.
     pub brings: u64,
 }
@@ -64,10 +64,10 @@ pub const RESULT: u64 = 16_384;
 /// Whoever runs the server, or owns the page, decides how much it is: as much as the model reads.
 pub const PAGE: u64 = u64::MAX;
 
-use Kind::{Free, Sold, Unsold};
+use ToolKind::{Free, Sold, Unsold};
 
 /// All APIs but Gemini's.
-static KINDS: [(&str, Kind, u64); 48] = [
+static KINDS: [(&str, ToolKind, u64); 48] = [
     ("custom", Free, 0),
     ("function", Free, 0),
     ("namespace", Free, 0),
@@ -96,28 +96,28 @@ static KINDS: [(&str, Kind, u64); 48] = [
     // LM Studio's.
     ("plugin", Free, PAGE),
     ("ephemeral_mcp", Free, PAGE),
-    ("web_search", Sold(Piece::WebSearch), RESULT),
-    ("web_search_preview", Sold(Piece::WebSearch), RESULT),
-    ("file_search", Sold(Piece::FileSearch), RESULT),
-    ("code_interpreter", Sold(Piece::Container), RESULT),
-    ("code_execution", Sold(Piece::Container), RESULT),
-    ("shell", Sold(Piece::Container), RESULT),
-    ("image_generation", Sold(Piece::Picture), 0),
+    ("web_search", Sold(SoldBy::WebSearch), RESULT),
+    ("web_search_preview", Sold(SoldBy::WebSearch), RESULT),
+    ("file_search", Sold(SoldBy::FileSearch), RESULT),
+    ("code_interpreter", Sold(SoldBy::Container), RESULT),
+    ("code_execution", Sold(SoldBy::Container), RESULT),
+    ("shell", Sold(SoldBy::Container), RESULT),
+    ("image_generation", Sold(SoldBy::Picture), 0),
     // Anthropic's: another model that is asked for advice.
     ("advisor", Unsold, 0),
     // xAI's, Mistral's, Groq's, Moonshot's.
-    ("x_search", Sold(Piece::WebSearch), RESULT),
-    ("collections_search", Sold(Piece::FileSearch), RESULT),
+    ("x_search", Sold(SoldBy::WebSearch), RESULT),
+    ("collections_search", Sold(SoldBy::FileSearch), RESULT),
     ("web_search_premium", Unsold, RESULT),
     ("document_library", Unsold, RESULT),
     ("browser_search", Unsold, RESULT),
     ("builtin_function", Unsold, RESULT),
     // OpenRouter's tools and plugins.
     ("openrouter:datetime", Free, 0),
-    ("openrouter:web_search", Sold(Piece::WebSearch), RESULT),
+    ("openrouter:web_search", Sold(SoldBy::WebSearch), RESULT),
     ("openrouter:web_fetch", Unsold, PAGE),
     ("openrouter:image_generation", Unsold, 0),
-    ("web", Sold(Piece::WebSearch), RESULT),
+    ("web", Sold(SoldBy::WebSearch), RESULT),
     ("file-parser", Unsold, 0),
     ("moderation", Unsold, 0),
     ("response-healing", Free, 0),
@@ -125,7 +125,7 @@ static KINDS: [(&str, Kind, u64); 48] = [
 ];
 
 /// Gemini's, by the member that holds them or by their type; both spellings are one.
-static GEMINI: [(&str, Kind, u64); 17] = [
+static GEMINI: [(&str, ToolKind, u64); 17] = [
     ("function", Free, 0),
     ("functiondeclarations", Free, 0),
     // Only the tokens of these are billed.
@@ -136,9 +136,9 @@ static GEMINI: [(&str, Kind, u64); 17] = [
     ("mcpserver", Free, PAGE),
     ("mcpservers", Free, PAGE),
     ("urlcontext", Free, PAGE),
-    ("googlesearch", Sold(Piece::WebSearch), RESULT),
-    ("googlesearchretrieval", Sold(Piece::WebSearch), RESULT),
-    ("enterprisewebsearch", Sold(Piece::WebSearch), RESULT),
+    ("googlesearch", Sold(SoldBy::WebSearch), RESULT),
+    ("googlesearchretrieval", Sold(SoldBy::WebSearch), RESULT),
+    ("enterprisewebsearch", Sold(SoldBy::WebSearch), RESULT),
     ("googlemaps", Unsold, RESULT),
     ("retrieval", Unsold, RESULT),
     ("exaaisearch", Unsold, RESULT),
@@ -147,7 +147,7 @@ static GEMINI: [(&str, Kind, u64); 17] = [
 ];
 
 /// What a tool of this name is.
-pub fn known(dialect: Dialect, name: &str) -> Option<Known> {
+pub fn known(dialect: Dialect, name: &str) -> Option<KnownTool> {
     if dialect == Dialect::Gemini {
         let name: String =
             name.chars().filter(|letter| *letter != '_').map(|letter| letter.to_ascii_lowercase()).collect();
@@ -162,8 +162,8 @@ pub fn kinds() -> [impl Iterator<Item = &'static str>; 2] {
     [&KINDS[..], &GEMINI[..]].map(|table| table.iter().map(|(name, ..)| *name))
 }
 
-fn found(table: &[(&str, Kind, u64)], name: &str) -> Option<Known> {
-    table.iter().find(|(known, ..)| *known == name).map(|(_, kind, brings)| Known { kind: *kind, brings: *brings })
+fn found(table: &[(&str, ToolKind, u64)], name: &str) -> Option<KnownTool> {
+    table.iter().find(|(known, ..)| *known == name).map(|(_, kind, brings)| KnownTool { kind: *kind, brings: *brings })
 }
 
 /// Without the date that says which version it is: `_20250305`, `_2025_08_26`.
@@ -181,8 +181,8 @@ impl Hosted {
     }
 }
 
-impl Kind {
-    pub const fn piece(self) -> Option<Piece> {
+impl ToolKind {
+    pub const fn piece(self) -> Option<SoldBy> {
         match self {
             Self::Sold(piece) => Some(piece),
             Self::Free | Self::Unsold => None,
@@ -190,7 +190,7 @@ impl Kind {
     }
 }
 
-impl Piece {
+impl SoldBy {
     /// How often it is reserved for where the request says nothing, or more than it can come to.
     pub fn uses(self, most: Option<u64>) -> u64 {
         let usual = match self {
@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn a_version_of_a_known_kind_is_known_and_a_new_kind_is_not() {
-        let search = Some(Sold(Piece::WebSearch));
+        let search = Some(Sold(SoldBy::WebSearch));
         for (dialect, name, expected) in [
             (Dialect::OpenAi, "function", Some(Free)),
             (Dialect::OpenAi, "web_search", search),
@@ -228,7 +228,7 @@ mod tests {
             (Dialect::OpenAi, "web_search_2", None),
             (Dialect::OpenAi, "Web_search", None),
             (Dialect::Anthropic, "web_search_20270101", search),
-            (Dialect::Anthropic, "code_execution_20260521", Some(Sold(Piece::Container))),
+            (Dialect::Anthropic, "code_execution_20260521", Some(Sold(SoldBy::Container))),
             (Dialect::Anthropic, "text_editor_20250728", Some(Free)),
             (Dialect::Anthropic, "advisor_20260301", Some(Unsold)),
             (Dialect::Anthropic, "20250728", None),

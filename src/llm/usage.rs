@@ -7,11 +7,11 @@ mod native;
 mod plausible;
 
 pub use native::{Contract, Count, Native};
-pub use plausible::{Most, Side};
+pub use plausible::{Believable, Most};
 
 use super::kind::kinds;
 use crate::json::Decimal;
-use crate::json::object::{Name, name};
+use crate::json::object::{MemberName, name};
 use crate::units::{NanoUsd, Tokens};
 
 macro_rules! usage {
@@ -42,7 +42,7 @@ macro_rules! usage {
 
             /// Those that a record has. Written out, because each request's record goes through them.
             #[inline(always)]
-            pub fn each_recorded(&self, mut write: impl FnMut(Name, u64)) {
+            pub fn each_recorded(&self, mut write: impl FnMut(MemberName, u64)) {
                 write(name!("input_tokens"), self.input_tokens.0);
                 write(name!("output_tokens"), self.output_tokens.0);
                 write(name!("total_tokens"), self.total_tokens.0);

@@ -6,7 +6,7 @@ use super::flaw::{Checked, flaw, under};
 use super::{OTHER, ProviderPolicy};
 use crate::calendar::END_OF_TIME;
 use crate::config::{self, Named};
-use crate::llm::request::BY_ROLE;
+use crate::name::BY_ROLE;
 use crate::price::{PriceTable, Quote};
 use crate::route::{Model, ProviderIx, Routes, Serving};
 use crate::units::Tokens;

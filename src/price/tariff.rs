@@ -5,7 +5,7 @@
 
 use crate::llm::brings::{Brings, Items};
 use crate::llm::kind::kinds;
-use crate::llm::tools::{PICTURE_TOKENS, Piece};
+use crate::llm::tools::{PICTURE_TOKENS, SoldBy};
 use crate::llm::usage::Usage;
 use crate::units::{NanoUsd, PicoUsdPerToken, Tokens, product};
 
@@ -211,13 +211,13 @@ impl Tariff {
     }
 
     /// Whether a hosted tool has a price.
-    pub const fn sells(&self, piece: Piece) -> bool {
+    pub const fn sells(&self, piece: SoldBy) -> bool {
         let Sells { web_searches, file_searches, containers, pictures, all } = self.sells;
         all || match piece {
-            Piece::WebSearch => web_searches,
-            Piece::FileSearch => file_searches,
-            Piece::Container => containers,
-            Piece::Picture => pictures,
+            SoldBy::WebSearch => web_searches,
+            SoldBy::FileSearch => file_searches,
+            SoldBy::Container => containers,
+            SoldBy::Picture => pictures,
         }
     }
 

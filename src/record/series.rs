@@ -2,7 +2,7 @@
 
 use super::metric::Metric;
 use super::{FailedAttempt, Record};
-use crate::forward::{Kind, LeftOut};
+use crate::forward::{Dropped, LeftOut};
 use crate::llm::kind::kinds;
 use crate::llm::usage::Usage;
 
@@ -102,7 +102,7 @@ fn left_out<S: Sink>(sink: &mut S, left_out: &LeftOut) {
     if left_out == &LeftOut::default() {
         return;
     }
-    for (kind, count) in Kind::ALL.into_iter().zip(left_out.dropped) {
+    for (kind, count) in Dropped::ALL.into_iter().zip(left_out.dropped) {
         let kind = sink.label(kind.name());
         sink.add(Metric::Dropped, &[kind], count.into());
     }

@@ -2,17 +2,19 @@
 
 use serde_json::{Map, json};
 
-use crate::breaker::{Known, Seen, Since, State};
+use crate::breaker::{Known, Observed, Since, State, Watched};
 use crate::calendar::rfc3339;
 use crate::policy::Policy;
 use crate::units::UnixNanos;
 
 /// The page: its status and its JSON.
-pub fn page(policy: &Policy, seen: &[Seen], known: &Known, now: UnixNanos) -> (u32, Vec<u8>) {
+pub fn page(policy: &Policy, seen: &Watched<Observed>, known: &Known, now: UnixNanos) -> (u32, Vec<u8>) {
     let mut known = known.clone();
     known.learn(seen, now);
     let mut providers = Map::new();
-    for ((provider, seen), Since { state, since }) in policy.providers.iter().zip(seen).zip(&known.providers) {
+    for ((provider, seen), Since { state, since }) in
+        policy.providers.iter().zip(&seen.providers).zip(&known.states.providers)
+    {
         let breaker = if state.is_open() { "open" } else { "closed" };
         let said = json!({
             "state": state.name(),
@@ -22,7 +24,7 @@ pub fn page(policy: &Policy, seen: &[Seen], known: &Known, now: UnixNanos) -> (u
         });
         providers.insert(provider.name.clone(), said);
     }
-    let with_key = || seen.iter().take(policy.providers.len()).filter(|seen| seen.state != State::NoKey);
+    let with_key = || seen.providers.iter().filter(|seen| seen.state != State::NoKey);
     let healthy = with_key().filter(|seen| seen.state == State::Healthy).count();
     let (status, word) = match (healthy, with_key().count()) {
         (healthy, all) if healthy == all && all > 0 => (200, "healthy"),

@@ -6,13 +6,13 @@ mod cuts;
 
 use cuts::{chunkings, head};
 use libfuzzer_sys::fuzz_target;
-use nexus_ai_gateway::llm::form::{Fault, FormReader, Name, Piece};
+use nexus_ai_gateway::llm::form::{Fault, FormReader, FieldName, FormPiece};
 
 const BOUNDARIES: [&str; 3] = ["b", "-b--b", "----WebKitFormBoundary7MA4YWxkTrZu0gW"];
 
 #[derive(Debug, PartialEq)]
 enum Found {
-    Field(Name, Option<String>),
+    Field(FieldName, Option<String>),
     File(u64),
 }
 
@@ -23,8 +23,8 @@ fn read(boundary: &str, chunks: &[&[u8]]) -> (Vec<Found>, Result<(), Fault>) {
     for chunk in chunks {
         form.feed(chunk, &mut |piece| {
             found.push(match piece {
-                Piece::Field(name, value) => Found::Field(name, value.map(str::to_owned)),
-                Piece::File(bytes) => Found::File(bytes),
+                FormPiece::Field(name, value) => Found::Field(name, value.map(str::to_owned)),
+                FormPiece::File(bytes) => Found::File(bytes),
             });
         });
     }
@@ -72,7 +72,7 @@ fuzz_target!(|input: &[u8]| {
     let (found, end) = whole;
     let files: u64 = found.iter().map(|found| if let Found::File(bytes) = found { *bytes } else { 0 }).sum();
     assert!(files <= body.len() as u64);
-    let read = found.iter().filter(|found| matches!(found, Found::Field(Name::Model, _))).count();
+    let read = found.iter().filter(|found| matches!(found, Found::Field(FieldName::Model, _))).count();
     if end.is_ok() {
         assert!(models(boundary, body) <= read, "{found:?}");
     }

@@ -10,8 +10,8 @@ use cuts::{chunkings, head};
 use libfuzzer_sys::fuzz_target;
 use nexus_ai_gateway::llm::estimate::density::Density;
 use nexus_ai_gateway::llm::path::Called;
-use nexus_ai_gateway::llm::request::{BY_ROLE, Invalid, Request, RequestReader, spliced};
-use nexus_ai_gateway::llm::schema::{self, Asked, BoundField, Output, Schema, Slot, Small};
+use nexus_ai_gateway::llm::request::{Invalid, Request, RequestReader, spliced};
+use nexus_ai_gateway::llm::schema::{self, Asked, BoundField, OutputBound, Schema, Slot, Small};
 use nexus_ai_gateway::units::Tokens;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
@@ -40,8 +40,8 @@ fn read(called: &Called, chunks: &[&[u8]]) -> Result<Request, Invalid> {
 
 fn slots(schema: &Schema) -> &'static [Slot] {
     match schema.output {
-        Output::Field(slots) => slots,
-        Output::None | Output::Unwritten | Output::Fixed(_) => &[],
+        OutputBound::Field(slots) => slots,
+        OutputBound::None | OutputBound::Unwritten | OutputBound::Fixed(_) => &[],
     }
 }
 
@@ -136,7 +136,7 @@ fuzz_target!(|input: &[u8]| {
     let asks = |name| schema.request.iter().any(|field| field.name == name);
     match &called.model {
         Some(model) => assert_eq!(request.model, *model),
-        None if schema.own && before.get("model").is_none() => assert_eq!(request.model, BY_ROLE),
+        None if schema.own && before.get("model").is_none() => assert_eq!(request.model, nexus_ai_gateway::name::BY_ROLE),
         None => assert_eq!(before["model"].as_str(), Some(&*request.model)),
     }
     if asks("stream") {

@@ -1,8 +1,8 @@
 //! What control planes make of the manifests, run by a stock Envoy: their names of clusters and filters, their routes, their
 //! labels of stats.
 //!
-//! In the place of their agents and servers, the filter's code is a file, and nothing comes by ADS; in the place of the real provider,
-//! and of the TLS to it, the simulated one stands.
+//! Their agents and servers don't run here: the filter's code is read from a file, and nothing comes by ADS. The simulated provider,
+//! without TLS, stands for the real one.
 
 use std::fs;
 use std::path::Path;

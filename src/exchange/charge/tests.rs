@@ -15,7 +15,7 @@ const NO_ITEMS: Items = Items {
     sound_bytes: 0,
     uncounted_searches: 0,
 };
-const REQUEST: Request = Request {
+const REQUEST: Foreseen = Foreseen {
     likely_input: Tokens(100),
     most_input: Tokens(150),
     shown_input: Tokens(150),
@@ -30,7 +30,7 @@ const REQUEST: Request = Request {
     late: false,
     density: Density::PRIOR,
 };
-const STREAM: Request = Request { stream: true, ..REQUEST };
+const STREAM: Foreseen = Foreseen { stream: true, ..REQUEST };
 
 fn reported(counts: &[(Count, u64)]) -> Reported {
     let mut native = Native::default();
@@ -39,7 +39,7 @@ fn reported(counts: &[(Count, u64)]) -> Reported {
 }
 
 /// The source, the input and the output.
-fn charged(evidence: Evidence, request: &Request) -> (&'static str, u64, u64) {
+fn charged(evidence: Evidence, request: &Foreseen) -> (&'static str, u64, u64) {
     let charge = evidence.charge(request);
     (charge.source().name(), charge.usage().input_tokens.0, charge.usage().output_tokens.0)
 }
@@ -123,7 +123,7 @@ fn every_way_an_answer_can_end_has_its_charge() {
 /// A bound that its provider doesn't read bounds nothing that was seen to pass.
 #[test]
 fn what_was_seen_is_never_capped_by_what_was_promised() {
-    let bounded = Request { most_output: Tokens(1), ..STREAM };
+    let bounded = Foreseen { most_output: Tokens(1), ..STREAM };
     for (case, answer, output) in [
         ("text beyond the bound", Answered { shown: Tokens(1_000), seen: Tokens(1_000), ..ok() }, 1_000),
         ("what is likely hidden behind it", Answered { shown: Tokens(9_000), seen: Tokens(1_000), ..ok() }, 1_000),
@@ -138,9 +138,9 @@ fn what_was_seen_is_never_capped_by_what_was_promised() {
 
 #[test]
 fn what_was_not_seen_is_bounded_by_time_and_by_the_reservation() {
-    let most = Request { most_output: Tokens(64_000), ..REQUEST };
-    let stream = Request { stream: true, ..most };
-    let detached = Request { detached: true, ..stream };
+    let most = Foreseen { most_output: Tokens(64_000), ..REQUEST };
+    let stream = Foreseen { stream: true, ..most };
+    let detached = Foreseen { detached: true, ..stream };
     let left = |seconds| Evidence::LeftUnderWay { after: seconds * SECOND };
     let silent =
         |seconds| Evidence::Answered(Answered { shown: Tokens(1), seen: Tokens(0), silent: seconds * SECOND, ..ok() });
@@ -165,7 +165,7 @@ fn what_was_not_seen_is_bounded_by_time_and_by_the_reservation() {
 
 #[test]
 fn a_report_that_cannot_be_true_costs_no_more_than_the_reservation() {
-    let file = Request { hidden_input: Tokens(4_000_000), ..REQUEST };
+    let file = Foreseen { hidden_input: Tokens(4_000_000), ..REQUEST };
     let answered = |input, output, seen| {
         let said = reported(&[(Count::Input, input), (Count::Output, output)]);
         Answered { reported: said, is_final: true, seen: Tokens(seen), elapsed: SECOND, ..ok() }
@@ -204,7 +204,7 @@ fn a_report_that_cannot_be_true_costs_no_more_than_the_reservation() {
 
 #[test]
 fn who_has_the_usage_left_out_is_charged_what_there_was_time_for() {
-    let reports = Request { reports: true, ..REQUEST };
+    let reports = Foreseen { reports: true, ..REQUEST };
     let whole = Answered { elapsed: 2 * SECOND, ..ok() };
     let charge = Evidence::Answered(whole).charge(&reports);
     assert!(matches!(charge, Charge::Unreported(_)));
@@ -220,7 +220,7 @@ fn who_has_the_usage_left_out_is_charged_what_there_was_time_for() {
 
 #[test]
 fn what_was_asked_for_by_the_piece_is_charged_where_no_report_says_otherwise() {
-    let request = Request { items: Items { images: 3, ..Items::default() }, ..REQUEST };
+    let request = Foreseen { items: Items { images: 3, ..Items::default() }, ..REQUEST };
     assert_eq!(Evidence::LeftUnderWay { after: 0 }.charge(&request).usage().images, 3);
     let said = reported(&[(Count::Images, 1)]);
     let answer = Answered { reported: said, is_final: true, ..ok() };
@@ -230,17 +230,17 @@ fn what_was_asked_for_by_the_piece_is_charged_where_no_report_says_otherwise() {
 #[test]
 fn who_leaves_pays_for_the_recording_and_for_a_search_that_is_shown_last() {
     let items = Items { sound_bytes: 80_000, web_searches: 10, ..NO_ITEMS };
-    let left = |request: &Request| {
+    let left = |request: &Foreseen| {
         let usage = Evidence::LeftUnderWay { after: 0 }.charge(request).usage();
         (usage.audio_seconds, usage.web_searches)
     };
-    assert_eq!(left(&Request { items, late: true, ..STREAM }), (10, 1));
-    assert_eq!(left(&Request { items, ..STREAM }), (10, 0));
-    assert_eq!(left(&Request { items, ..REQUEST }), (10, 10));
-    assert_eq!(left(&Request { late: true, ..STREAM }), (0, 0));
+    assert_eq!(left(&Foreseen { items, late: true, ..STREAM }), (10, 1));
+    assert_eq!(left(&Foreseen { items, ..STREAM }), (10, 0));
+    assert_eq!(left(&Foreseen { items, ..REQUEST }), (10, 10));
+    assert_eq!(left(&Foreseen { late: true, ..STREAM }), (0, 0));
     // What was reported is what it says.
     let reported = reported(&[(Count::AudioSeconds, 7)]);
     let answer = Answered { reported, is_final: true, ..ok() };
-    let usage = Evidence::Answered(answer).charge(&Request { items, late: true, ..STREAM }).usage();
+    let usage = Evidence::Answered(answer).charge(&Foreseen { items, late: true, ..STREAM }).usage();
     assert_eq!((usage.audio_seconds, usage.web_searches), (7, 0));
 }

@@ -1,6 +1,6 @@
 //! What attempts before the answer cost: those that failed, those that refused the account, and those that were given up.
 
-use super::super::charge::{Evidence, Request};
+use super::super::charge::{Evidence, Foreseen};
 use super::super::ending::Ending;
 use super::super::{Leg, Open};
 use crate::attempt::Failed;
@@ -33,7 +33,7 @@ impl Open {
     }
 
     /// What failed attempts cost: what they reported, or, given up, what there was time for.
-    pub(super) fn failed(&self, policy: &Policy, ending: &Ending, request: &Request) -> Vec<FailedAttempt> {
+    pub(super) fn failed(&self, policy: &Policy, ending: &Ending, request: &Foreseen) -> Vec<FailedAttempt> {
         let cost = |failed: &Failed| {
             let named = |leg: &&Leg| {
                 let provider = leg.provider.and_then(|ix| policy.provider_at(ix));

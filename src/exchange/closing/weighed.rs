@@ -1,6 +1,6 @@
 //! What was read of an answer, and what that proves.
 
-use super::super::charge::{ACCEPTED, Answered, Evidence, Request};
+use super::super::charge::{ACCEPTED, Answered, Evidence, Foreseen};
 use super::super::ending::{Ending, answered};
 use super::super::input::Input;
 use super::super::{Answer, Leg};
@@ -12,7 +12,7 @@ use crate::llm::usage::Reported;
 use crate::outcome::Outcome;
 use crate::units::{NanoUsd, Tokens, UnixNanos};
 
-impl Request {
+impl Foreseen {
     /// The same, where this leg leads.
     pub(super) fn at(self, leg: &Leg, input: &Input) -> Self {
         let likely_input = input.likely(leg);
@@ -40,7 +40,7 @@ impl Answer {
         schema: &'static Schema,
         ending: &Ending,
         input: &Input,
-        request: &Request,
+        request: &Foreseen,
         [sent, now]: [UnixNanos; 2],
     ) -> Weighed {
         let Self { status, meter, length, first_byte, first_output, .. } = self;

@@ -34,7 +34,7 @@ impl Downstream {
                 Err(reply) => return self.refuse(Coming::Nothing, reply),
             },
             Origin::Refused | Origin::Unasked if policy.replicas.is_some() => {
-                exchange.turned_away(policy, &head, origin == Origin::Unasked, clock::now())
+                exchange.turned_away(&head, origin == Origin::Unasked, clock::now())
             }
             _ => exchange.answer_head(policy, &head),
         };

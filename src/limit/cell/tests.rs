@@ -51,6 +51,21 @@ fn a_cell_comes_back_as_it_was_stored_and_anything_else_is_unknown() {
     }
 }
 
+/// A rollout that brings a guard, and the way back.
+#[test]
+fn a_cell_of_more_or_fewer_windows_keeps_its_money() {
+    let mut cell = Cell::default();
+    let reservation = cell.admit(&Rules::default(), &ask(7, client(9)), NOON).verdict.unwrap().reservation;
+    cell.settle(&reservation, NanoUsd(5), Tokens(5), 900, after(NOON, 70));
+    let bytes = cell.encode();
+    let (windows, money) = bytes.split_at(bytes.len() - MONEY);
+    let newer = [windows, &[7; window::ENCODED], money].concat();
+    assert_eq!(Cell::decode(&newer).as_ref(), Ok(&cell));
+    let older = [&windows[..windows.len() - window::ENCODED], money].concat();
+    *cell.windows.last_mut().unwrap() = Window::default();
+    assert_eq!(Cell::decode(&older), Ok(cell));
+}
+
 #[test]
 fn a_refusal_takes_nothing() {
     let rules = rules(&[(Guard::RequestsPerMinute, 5), (Guard::DayUsd, 10)]);

@@ -11,19 +11,19 @@ use crate::units::Tokens;
 pub struct Experience {
     pub lesson: Lesson,
     /// What would have been charged for, had it reported nothing, against what it reported.
-    pub input: Checked,
-    pub output: Checked,
+    pub input: Compared,
+    pub output: Compared,
 }
 
 /// An estimate held against what was reported; sums of many are the estimates' error, signed and not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Checked {
+pub struct Compared {
     pub estimated: Tokens,
     pub reported: Tokens,
     pub off_by: Tokens,
 }
 
-impl Checked {
+impl Compared {
     const fn of(estimated: Tokens, reported: Tokens) -> Self {
         Self { estimated, reported, off_by: Tokens(estimated.0.abs_diff(reported.0)) }
     }
@@ -59,8 +59,8 @@ impl Experience {
         let shown = if usage.output_tokens == Tokens(0) { Tokens(0) } else { shown };
         Some(Self {
             lesson: Lesson { input, output, frame, pace },
-            input: Checked::of(likely_input, usage.input_tokens),
-            output: Checked::of(shown, usage.output_tokens),
+            input: Compared::of(likely_input, usage.input_tokens),
+            output: Compared::of(shown, usage.output_tokens),
         })
     }
 }

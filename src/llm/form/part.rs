@@ -5,7 +5,7 @@
 
 /// Fields that say what a request asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Name {
+pub enum FieldName {
     Model,
     Stream,
     Choices,
@@ -13,8 +13,8 @@ pub enum Name {
     Sensitivity,
 }
 
-impl Name {
-    fn of(text: &str) -> Result<Option<Self>, Unclear> {
+impl FieldName {
+    fn of(text: &str) -> Result<Option<Self>, Ambiguous> {
         let known = [
             ("model", Self::Model),
             ("stream", Self::Stream),
@@ -24,7 +24,7 @@ impl Name {
         ];
         match known.into_iter().find(|(known, _)| text.eq_ignore_ascii_case(known)) {
             Some((known, name)) if text == known => Ok(Some(name)),
-            Some(_) => Err(Unclear::Letters),
+            Some(_) => Err(Ambiguous::Letters),
             None => Ok(None),
         }
     }
@@ -32,7 +32,7 @@ impl Name {
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Part {
-    pub(super) name: Option<Name>,
+    pub(super) name: Option<FieldName>,
     pub(super) file: bool,
     pub(super) bytes: u64,
     disposed: bool,
@@ -40,7 +40,7 @@ pub(super) struct Part {
 
 /// How a part could be taken for two things.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unclear {
+pub(super) enum Ambiguous {
     Twice,
     Quoted,
     /// What is no name in HTTP stands where a parameter's name does.
@@ -50,7 +50,7 @@ pub(super) enum Unclear {
     FileOfField,
 }
 
-impl Unclear {
+impl Ambiguous {
     pub(super) const fn why(self) -> &'static str {
         match self {
             Self::Twice => "names a part more than once",
@@ -65,23 +65,23 @@ impl Unclear {
 
 impl Part {
     /// A line of the head, without its end.
-    pub(super) fn line(&mut self, line: &str) -> Result<(), Unclear> {
+    pub(super) fn line(&mut self, line: &str) -> Result<(), Ambiguous> {
         let Some((header, value)) = line.split_once(':') else { return Ok(()) };
         let (header, value) = (header.trim(), value.trim());
         if header.eq_ignore_ascii_case("content-transfer-encoding") {
             let plain = ["7bit", "8bit", "binary"].iter().any(|plain| value.eq_ignore_ascii_case(plain));
-            return if plain { Ok(()) } else { Err(Unclear::Encoded) };
+            return if plain { Ok(()) } else { Err(Ambiguous::Encoded) };
         }
         if !header.eq_ignore_ascii_case("content-disposition") {
             return Ok(());
         }
         if std::mem::replace(&mut self.disposed, true) {
-            return Err(Unclear::Twice);
+            return Err(Ambiguous::Twice);
         }
         self.disposition(value)
     }
 
-    fn disposition(&mut self, value: &str) -> Result<(), Unclear> {
+    fn disposition(&mut self, value: &str) -> Result<(), Ambiguous> {
         let (kind, mut rest) = value.split_once(';').unwrap_or((value, ""));
         last_name(kind)?;
         let mut named = false;
@@ -91,15 +91,15 @@ impl Part {
             rest = behind;
             if name.eq_ignore_ascii_case("name") {
                 if std::mem::replace(&mut named, true) {
-                    return Err(Unclear::Twice);
+                    return Err(Ambiguous::Twice);
                 }
                 if text.contains(['\\', ';', '=', '\0']) || text != text.trim() {
-                    return Err(Unclear::Quoted);
+                    return Err(Ambiguous::Quoted);
                 }
-                self.name = Name::of(text)?;
+                self.name = FieldName::of(text)?;
             } else if name.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("name*")) {
                 // Encoded, or in several parts (RFC 2231).
-                return Err(Unclear::Encoded);
+                return Err(Ambiguous::Encoded);
             } else if name.eq_ignore_ascii_case("filename") || name.eq_ignore_ascii_case("filename*") {
                 self.file = true;
             }
@@ -108,36 +108,36 @@ impl Part {
     }
 
     /// The head is over. Of a field that comes as a file some servers take the content for the value all the same.
-    pub(super) const fn begins(&self) -> Result<(), Unclear> {
-        if self.file && self.name.is_some() { Err(Unclear::FileOfField) } else { Ok(()) }
+    pub(super) const fn begins(&self) -> Result<(), Ambiguous> {
+        if self.file && self.name.is_some() { Err(Ambiguous::FileOfField) } else { Ok(()) }
     }
 }
 
 /// What has no `=` says nothing, but it must be a name as well: behind a quote in it, one server reads on and another doesn't.
-fn last_name(names: &str) -> Result<&str, Unclear> {
+fn last_name(names: &str) -> Result<&str, Ambiguous> {
     // RFC 9110, 5.6.2.
     let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     let mut last = "";
     for name in names.split(';') {
         last = name.trim();
         if !last.bytes().all(is_letter) {
-            return Err(Unclear::Unnamed);
+            return Err(Ambiguous::Unnamed);
         }
     }
     Ok(last)
 }
 
 /// A parameter's value, in quotes or without, and what stands behind it, up to which nothing is left over.
-fn quoted(value: &str) -> Result<(&str, &str), Unclear> {
+fn quoted(value: &str) -> Result<(&str, &str), Ambiguous> {
     let Some(inside) = value.strip_prefix('"') else {
         let (text, behind) = value.split_once(';').unwrap_or((value, ""));
-        return if text.contains('"') { Err(Unclear::Quoted) } else { Ok((text.trim(), behind)) };
+        return if text.contains('"') { Err(Ambiguous::Quoted) } else { Ok((text.trim(), behind)) };
     };
-    let (text, behind) = inside.split_once('"').ok_or(Unclear::Quoted)?;
+    let (text, behind) = inside.split_once('"').ok_or(Ambiguous::Quoted)?;
     let behind = behind.trim_start();
     match (text.ends_with('\\'), behind.is_empty(), behind.strip_prefix(';')) {
         (false, true, _) => Ok((text, "")),
         (false, false, Some(behind)) => Ok((text, behind)),
-        _ => Err(Unclear::Quoted),
+        _ => Err(Ambiguous::Quoted),
     }
 }

@@ -34,7 +34,7 @@ impl Event {
 
     /// Begins the next event, and returns this one.
     pub(super) fn end(&mut self, scanner: &mut Scanner<Fact>, seen: &mut Seen) -> Self {
-        self.broken = scanner.finish(&mut |hit| seen.hit(self, &hit)).is_err();
+        self.broken = scanner.finish().is_err();
         seen.finished |= self.ends_the_stream();
         scanner.restart();
         mem::take(self)

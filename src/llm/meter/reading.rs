@@ -47,8 +47,8 @@ impl Meter {
     /// Closes the books on the answer, wherever it ended.
     pub fn read(mut self: Box<Self>) -> Reading {
         let Self { scanner, seen, event, form, lines, .. } = &mut *self;
-        // A number at the very end is only complete now. A cut stream's last event counts as far as it was read.
-        let broken = scanner.finish(&mut |hit| seen.hit(event, &hit)).is_err() && *form == Form::Json;
+        // A cut stream's last event counts as far as it was read.
+        let broken = scanner.finish().is_err() && *form == Form::Json;
         seen.finished |= event.ends_the_stream();
         if broken {
             seen.counts.forget_sums();

@@ -8,7 +8,7 @@ use super::growth::Growth;
 use super::ids::Ids;
 use super::rounds::Rounds;
 use super::value::{
-    Kind, Modality, Written, cost, is_bound, is_failure, is_to_come, is_unfinished, is_usual, whole_units,
+    CacheWrites, Modality, ModalityKind, cost, is_bound, is_failure, is_to_come, is_unfinished, is_usual, whole_units,
     written_seconds,
 };
 use crate::json::{Container, Found, Hit, Number};
@@ -40,7 +40,7 @@ pub(super) struct Seen {
     /// If they are wanted.
     pub ids: Option<Box<Ids>>,
     modality: Modality,
-    written: Written,
+    written: CacheWrites,
     rounds: Option<Box<Rounds>>,
     call: Option<Box<Call>>,
     calls: Option<Box<Calls>>,
@@ -129,15 +129,15 @@ impl Seen {
             (Fact::Modalities { .. }, Found::Opened(Container::Object)) => self.modality = Modality::default(),
             (Fact::Modalities { audio, image }, Found::Closed { container: Container::Object, .. }) => {
                 match mem::take(&mut self.modality) {
-                    Modality { kind: Some(Kind::Audio), tokens } => self.counts.set(audio, tokens),
-                    Modality { kind: Some(Kind::Image), tokens } => self.counts.set(image, tokens),
+                    Modality { kind: Some(ModalityKind::Audio), tokens } => self.counts.set(audio, tokens),
+                    Modality { kind: Some(ModalityKind::Image), tokens } => self.counts.set(image, tokens),
                     Modality { kind: None, .. } => {}
                 }
             }
             (Fact::Modality, Found::Text { text, .. }) => {
                 self.modality.kind = match text {
-                    "AUDIO" | "audio" => Some(Kind::Audio),
-                    "IMAGE" | "image" => Some(Kind::Image),
+                    "AUDIO" | "audio" => Some(ModalityKind::Audio),
+                    "IMAGE" | "image" => Some(ModalityKind::Image),
                     _ => None,
                 };
             }
@@ -156,9 +156,9 @@ impl Seen {
                 self.counts.set(Count::CacheCreation5m, None);
                 self.counts.set(Count::CacheCreation1h, None);
             }
-            (Fact::WrittenFor, Found::Opened(Container::Object)) => self.written = Written::default(),
+            (Fact::WrittenFor, Found::Opened(Container::Object)) => self.written = CacheWrites::default(),
             (Fact::WrittenFor, Found::Closed { container: Container::Object, .. }) => {
-                let Written { for_an_hour, tokens } = mem::take(&mut self.written);
+                let CacheWrites { for_an_hour, tokens } = mem::take(&mut self.written);
                 let count = if for_an_hour { Count::CacheCreation1h } else { Count::CacheCreation5m };
                 self.counts.add(count, tokens.unwrap_or(0));
             }

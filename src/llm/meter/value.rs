@@ -7,19 +7,19 @@ use crate::units::NanoUsd;
 /// The object of a modality's count, while it is read.
 #[derive(Default)]
 pub(super) struct Modality {
-    pub kind: Option<Kind>,
+    pub kind: Option<ModalityKind>,
     pub tokens: Option<u64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ModalityKind {
     Audio,
     Image,
 }
 
 /// The object of what was written into a cache for one lifetime, while it is read.
 #[derive(Default)]
-pub(super) struct Written {
+pub(super) struct CacheWrites {
     pub for_an_hour: bool,
     pub tokens: Option<u64>,
 }

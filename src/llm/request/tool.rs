@@ -4,7 +4,7 @@ use super::value::{count, once, whole};
 use super::{InnerModel, Invalid};
 use crate::json::{Container, Found, Hit};
 use crate::llm::schema::{Asked, Dialect, FRAMES};
-use crate::llm::tools::{self, Hosted, Kind, Known, MOST_HOSTED, PAGE, Piece, RESULT, USES};
+use crate::llm::tools::{self, Hosted, KnownTool, MOST_HOSTED, PAGE, RESULT, SoldBy, ToolKind, USES};
 use crate::name;
 
 pub(super) struct Tools {
@@ -51,7 +51,7 @@ impl Brought {
 struct Tool {
     /// By which it is called, if it isn't free.
     name: String,
-    kind: Option<Kind>,
+    kind: Option<ToolKind>,
     said: bool,
     most: Option<u64>,
     models: Vec<String>,
@@ -85,7 +85,9 @@ impl Tool {
             Asked::ToolKind => {
                 once("tools[].type", hit, self.said)?;
                 match hit.found {
-                    Found::Text { text, cut } => self.is(text, if cut { None } else { tools::known(dialect, text) }),
+                    Found::Text { text, cut } => {
+                        self.set_kind(text, if cut { None } else { tools::known(dialect, text) })
+                    }
                     Found::Null => {}
                     _ => return Err(Invalid::Wrong { field: "tools[].type", expected: "a name" }),
                 }
@@ -129,11 +131,11 @@ impl Tool {
     }
 
     /// What no table knows may bring in what a search does.
-    fn is(&mut self, name: &str, known: Option<Known>) {
+    fn set_kind(&mut self, name: &str, known: Option<KnownTool>) {
         self.said = true;
         self.kind = known.map(|known| known.kind);
         self.brings = known.map_or(RESULT, |known| known.brings);
-        if self.kind != Some(Kind::Free) {
+        if self.kind != Some(ToolKind::Free) {
             name.clone_into(&mut self.name);
         }
     }
@@ -167,13 +169,15 @@ impl Tools {
             Asked::Tools => {
                 self.any |= matches!(hit.found, Found::Opened(Container::Object));
                 // Of most APIs a tool need not say what it is, and is the client's own then.
-                self.offer("tools", Tool { kind: Some(Kind::Free), ..Tool::NONE }, hit)
+                self.offer("tools", Tool { kind: Some(ToolKind::Free), ..Tool::NONE }, hit)
             }
             Asked::Plugins => self.offer("plugins", Tool { name: "plugins".to_owned(), ..Tool::NONE }, hit),
-            Asked::Servers(name) => self.offer(name, Tool { kind: Some(Kind::Free), brings: PAGE, ..Tool::NONE }, hit),
+            Asked::Servers(name) => {
+                self.offer(name, Tool { kind: Some(ToolKind::Free), brings: PAGE, ..Tool::NONE }, hit)
+            }
             Asked::Search(name) => {
                 let most = if name == "search_parameters" { SOURCES } else { 1 };
-                let kind = Some(Kind::Sold(Piece::WebSearch));
+                let kind = Some(ToolKind::Sold(SoldBy::WebSearch));
                 // A flag, and no object.
                 if matches!(hit.found, Found::Bool(true) | Found::Number(_) | Found::Text { .. }) {
                     once(name, hit, false)?;
@@ -188,7 +192,7 @@ impl Tools {
             Asked::ToolMember => self.member(dialect, hit),
             Asked::ToolNamed(name) => {
                 if !matches!(hit.found, Found::Null | Found::Closed { .. }) {
-                    self.tool.is(name, tools::known(Dialect::Gemini, name));
+                    self.tool.set_kind(name, tools::known(Dialect::Gemini, name));
                 }
                 Ok(())
             }
@@ -204,7 +208,7 @@ impl Tools {
     /// The provider searches once, for all that the body says.
     pub(super) fn search(&mut self, name: &'static str) -> Result<(), Invalid> {
         self.brought.add(1, RESULT);
-        let kind = Some(Kind::Sold(Piece::WebSearch));
+        let kind = Some(ToolKind::Sold(SoldBy::WebSearch));
         self.host(name, Hosted { name: name.to_owned(), kind, most: Some(1), makes: 1 })
     }
 
@@ -222,14 +226,14 @@ impl Tools {
             Found::Closed { container: Container::Object, .. } => {
                 let Tool { name, kind, most, models, makes, brings, at_most, off, .. } =
                     std::mem::replace(&mut self.tool, Tool::NONE);
-                let draws = kind == Some(Kind::Sold(Piece::Picture));
+                let draws = kind == Some(ToolKind::Sold(SoldBy::Picture));
                 for name in models {
                     note(&mut self.models, InnerModel { name, draws })?;
                 }
                 if brings > 0 && !off {
                     self.brought.add(most.unwrap_or(USES), at_most.map_or(brings, |most| most.min(brings)));
                 }
-                if kind != Some(Kind::Free) && !off {
+                if kind != Some(ToolKind::Free) && !off {
                     self.host(list, Hosted { name, kind, most, makes })?;
                 }
             }
@@ -254,7 +258,7 @@ impl Tools {
         if brings > 0 {
             self.brought.add(USES, brings);
         }
-        if kind == Some(Kind::Free) {
+        if kind == Some(ToolKind::Free) {
             return Ok(());
         }
         self.host("tools", Hosted { name: name.to_owned(), kind, most: None, makes: 1 })

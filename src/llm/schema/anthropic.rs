@@ -6,7 +6,7 @@ use super::field::{
     parts, path, text, value,
 };
 use super::openai::{OWN_KEY, UPSTREAM};
-use super::{Asked, Dialect, Fact, Field, Output, Schema, Slot, Small, Want};
+use super::{Asked, Dialect, Fact, Field, OutputBound, Schema, Slot, Small, Want};
 use crate::llm::usage::{Contract, Count};
 
 const KIND: Field<Asked> = asked("type", Asked::PartKind);
@@ -234,7 +234,7 @@ pub static MESSAGES: Schema = Schema {
     needs: Some("messages"),
     takes_forms: false,
     streams: false,
-    output: Output::Field(&BOUNDS),
+    output: OutputBound::Field(&BOUNDS),
     // Only the cache is filled.
     zero: Small::Nothing,
     negative: Small::Open,

@@ -4,7 +4,7 @@
 use super::field::{
     REST, ROLE, SENSITIVITY, TOOLS, address, asked, count, error, fields, known, object, part, path, text, value,
 };
-use super::{Asked, Dialect, Fact, Field, Item, Medium, Output, Schema, Slot, Small, Want};
+use super::{Asked, Dialect, Fact, Field, Item, Medium, OutputBound, Schema, Slot, Small, Want};
 use crate::llm::usage::{Contract, Count};
 
 static PICTURE: [Field<Asked>; 1] = [address("url", Medium::Picture)];
@@ -92,7 +92,7 @@ pub static CHAT: Schema = Schema {
     needs: None,
     takes_forms: false,
     streams: false,
-    output: Output::Field(&BOUNDS),
+    output: OutputBound::Field(&BOUNDS),
     zero: Small::Open,
     negative: Small::Open,
     caches_on_request: false,
@@ -141,7 +141,7 @@ static EMBED_ANSWER: [Field<Fact>; 3] = [
 pub static EMBED: Schema = Schema {
     name: "cohere_embed",
     request: EMBED_REQUEST,
-    output: Output::None,
+    output: OutputBound::None,
     answer: &EMBED_ANSWER,
     event: &EMBED_ANSWER,
     contract: Contract::InputOnly,
@@ -169,7 +169,7 @@ static RERANK_ANSWER: [Field<Fact>; 6] = [
 pub static RERANK: Schema = Schema {
     name: "rerank",
     request: RERANK_REQUEST,
-    output: Output::None,
+    output: OutputBound::None,
     item: Some(Item::SearchUnit),
     answer: &RERANK_ANSWER,
     event: &RERANK_ANSWER,

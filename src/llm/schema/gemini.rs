@@ -5,7 +5,7 @@ use super::field::{
     REST, ROLE, SENSITIVITY, TOOLS_BY_MEMBER, asked, count, error, fields, hidden, inline, known, media, object, part,
     path, text, value,
 };
-use super::{Asked, Dialect, Fact, Field, Medium, Output, Schema, Slot, Small, Want};
+use super::{Asked, Dialect, Fact, Field, Medium, OutputBound, Schema, Slot, Small, Want};
 use crate::llm::usage::{Contract, Count};
 
 static DATA: &[Field<Asked>] = part! {
@@ -181,7 +181,7 @@ pub static GENERATE: Schema = Schema {
     needs: Some("contents"),
     takes_forms: false,
     streams: false,
-    output: Output::Field(&BOUNDS),
+    output: OutputBound::Field(&BOUNDS),
     // In protobuf, 0 is what was not said.
     zero: Small::Open,
     negative: Small::Open,
@@ -249,7 +249,7 @@ pub static EMBED: Schema = Schema {
     name: "gemini_embed",
     request: EMBED_REQUEST,
     needs: None,
-    output: Output::None,
+    output: OutputBound::None,
     answer: &EMBED_ANSWER,
     event: &EMBED_ANSWER,
     contract: Contract::InputOnly,

@@ -5,7 +5,7 @@ use super::field::{
     REST, ROLE, SENSITIVITY, TOOLS, asked, count, error, fields, hidden, known, media, never, object, part, path, text,
     value,
 };
-use super::{Asked, Fact, Field, Output, Schema, Slot, Want, gemini};
+use super::{Asked, Fact, Field, OutputBound, Schema, Slot, Want, gemini};
 use crate::llm::usage::{Contract, Count};
 
 /// What is given, by itself or in a turn: its `type` says of what kind its data is, and its address.
@@ -145,7 +145,7 @@ pub static INTERACTIONS: Schema = Schema {
     name: "gemini_interactions",
     request: REQUEST,
     needs: None,
-    output: Output::Field(&BOUNDS),
+    output: OutputBound::Field(&BOUNDS),
     background: true,
     answer: &ANSWER,
     event: &EVENT,

@@ -1,7 +1,7 @@
 //! LM Studio's own API. Source: its REST reference.
 
 use super::field::{ROLE, SENSITIVITY, address, asked, count, error, fields, object, part, path, text, value};
-use super::{Asked, Fact, Field, Medium, Output, Schema, Slot, openai};
+use super::{Asked, Fact, Field, Medium, OutputBound, Schema, Slot, openai};
 use crate::llm::usage::{Contract, Count};
 
 static REQUEST: &[Field<Asked>] = fields! {
@@ -56,7 +56,7 @@ static BOUNDS: [Slot; 1] = [Slot { nest: None, name: "max_output_tokens" }];
 pub static CHAT: Schema = Schema {
     name: "lm_studio_chat",
     request: REQUEST,
-    output: Output::Field(&BOUNDS),
+    output: OutputBound::Field(&BOUNDS),
     background: false,
     answer: &ANSWER,
     event: &EVENT,

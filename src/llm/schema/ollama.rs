@@ -4,7 +4,7 @@
 use super::field::{
     REST, ROLE, SENSITIVITY, TOOLS, asked, count, error, fields, inline, known, never, object, path, text, value,
 };
-use super::{Asked, Dialect, Fact, Field, Medium, Output, Schema, Slot, Small};
+use super::{Asked, Dialect, Fact, Field, Medium, OutputBound, Schema, Slot, Small};
 use crate::llm::usage::{Contract, Count};
 
 const MACHINE: &str = "left out: how a model runs on the server's machine is for its operator to say";
@@ -72,7 +72,7 @@ pub static CHAT: Schema = Schema {
     needs: None,
     takes_forms: false,
     streams: true,
-    output: Output::Field(&BOUNDS),
+    output: OutputBound::Field(&BOUNDS),
     zero: Small::Open,
     negative: Small::Open,
     caches_on_request: false,
@@ -119,7 +119,7 @@ pub static EMBED: Schema = Schema {
     name: "ollama_embed",
     request: EMBED_REQUEST,
     streams: false,
-    output: Output::None,
+    output: OutputBound::None,
     contract: Contract::InputOnly,
     ..CHAT
 };

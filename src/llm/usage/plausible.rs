@@ -9,7 +9,7 @@ use crate::units::Tokens;
 
 /// Of one half: the most that is believed, and what stands in the place of more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Side {
+pub struct Believable {
     pub believed: Tokens,
     pub instead: Tokens,
 }
@@ -17,8 +17,8 @@ pub struct Side {
 /// What a request could have come to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Most {
-    pub input: Side,
-    pub output: Side,
+    pub input: Believable,
+    pub output: Believable,
     /// As it was asked for by the piece.
     pub images: u64,
     pub search_units: u64,
@@ -84,8 +84,8 @@ mod tests {
     use super::*;
 
     const MOST: Most = Most {
-        input: Side { believed: Tokens(1_000), instead: Tokens(100) },
-        output: Side { believed: Tokens(500), instead: Tokens(50) },
+        input: Believable { believed: Tokens(1_000), instead: Tokens(100) },
+        output: Believable { believed: Tokens(500), instead: Tokens(50) },
         images: 2,
         search_units: 0,
     };

@@ -11,39 +11,41 @@ const BY_HEADER: &str = "left out of a form: a header says it";
 
 impl Fields {
     /// A field or a file of a form.
-    pub(in crate::llm::request) fn piece(&mut self, schema: &Schema, piece: form::Piece<'_>) {
+    pub(in crate::llm::request) fn piece(&mut self, schema: &Schema, piece: form::FormPiece<'_>) {
         let nowhere = Place { from: 0, to: 0 };
         let field = match piece {
-            form::Piece::File(bytes) => {
+            form::FormPiece::File(bytes) => {
                 let medium = if schema.item == Some(Item::Image) { Medium::Picture } else { Medium::Sound };
                 self.media().file(medium, bytes);
                 return;
             }
-            form::Piece::Field(field, value) => (field, value),
+            form::FormPiece::Field(field, value) => (field, value),
         };
         let fault = match field {
             // Empty as in JSON: the path may name it.
-            (form::Name::Model, Some(model)) if self.model.is_none() && (model.is_empty() || name::is_name(model)) => {
+            (form::FieldName::Model, Some(model))
+                if self.model.is_none() && (model.is_empty() || name::is_name(model)) =>
+            {
                 self.model = Some((model.to_owned(), nowhere));
                 return;
             }
-            (form::Name::Stream, Some(stream @ ("true" | "false"))) if self.stream.is_none() => {
+            (form::FieldName::Stream, Some(stream @ ("true" | "false"))) if self.stream.is_none() => {
                 self.stream = Some(stream == "true");
                 return;
             }
-            (form::Name::Choices, Some(choices)) if self.choices.is_none() => match choices.parse() {
+            (form::FieldName::Choices, Some(choices)) if self.choices.is_none() => match choices.parse() {
                 Ok(choices @ 1..) => {
                     self.choices = Some(choices);
                     return;
                 }
                 _ => Invalid::Wrong { field: "n", expected: "a whole number of at least 1" },
             },
-            (form::Name::Model, _) => Invalid::Wrong { field: "model", expected: NAME },
-            (form::Name::Stream, _) => Invalid::Wrong { field: "stream", expected: "true or false, once" },
-            (form::Name::Choices, _) => Invalid::Repeated("n"),
+            (form::FieldName::Model, _) => Invalid::Wrong { field: "model", expected: NAME },
+            (form::FieldName::Stream, _) => Invalid::Wrong { field: "stream", expected: "true or false, once" },
+            (form::FieldName::Choices, _) => Invalid::Repeated("n"),
             // Nothing is cut out of a form, and the provider is not to see them.
-            (form::Name::Role, _) => Invalid::Wrong { field: "role", expected: BY_HEADER },
-            (form::Name::Sensitivity, _) => Invalid::Wrong { field: "sensitivity", expected: BY_HEADER },
+            (form::FieldName::Role, _) => Invalid::Wrong { field: "role", expected: BY_HEADER },
+            (form::FieldName::Sensitivity, _) => Invalid::Wrong { field: "sensitivity", expected: BY_HEADER },
         };
         self.fault.get_or_insert(fault);
     }

@@ -8,7 +8,7 @@ use crate::llm::schema::field::{
     REST, ROLE, SENSITIVITY, STRAYS, TOOLS, UNKNOWN, asked, count, error, fields, known, media, never, object, path,
     reasoned, text, value, varying,
 };
-use crate::llm::schema::{Asked, Dialect, Fact, Field, Output, Schema, Slot, Small, Want};
+use crate::llm::schema::{Asked, Dialect, Fact, Field, OutputBound, Schema, Slot, Small, Want};
 use crate::llm::usage::{Contract, Count};
 
 static CHAT_REQUEST: &[Field<Asked>] = fields! {
@@ -323,7 +323,7 @@ pub static CHAT: Schema = Schema {
     needs: Some("messages"),
     takes_forms: false,
     streams: false,
-    output: Output::Field(&CHAT_BOUNDS),
+    output: OutputBound::Field(&CHAT_BOUNDS),
     // What llama.cpp, LM Studio and the front ends that were made for them say for "no bound".
     zero: Small::Open,
     negative: Small::Open,

@@ -3,7 +3,7 @@
 use super::chat::CHAT;
 use super::{FALLBACKS, NOT_N_PREDICT, NOT_NEW_TOKENS, NOT_NUM_PREDICT, OTHER_MODELS, STREAM_OPTIONS};
 use crate::llm::schema::field::{ROLE, SENSITIVITY, asked, fields};
-use crate::llm::schema::{Asked, Field, Output, Schema, Slot, Small, Want};
+use crate::llm::schema::{Asked, Field, OutputBound, Schema, Slot, Small, Want};
 
 /// The older API knows one spelling, whatever the price says.
 static COMPLETION_BOUNDS: [Slot; 1] = [Slot { nest: None, name: "max_tokens" }];
@@ -45,7 +45,7 @@ pub static COMPLETIONS: Schema = Schema {
     name: "openai_completions",
     request: COMPLETIONS_REQUEST,
     needs: None,
-    output: Output::Field(&COMPLETION_BOUNDS),
+    output: OutputBound::Field(&COMPLETION_BOUNDS),
     // With `echo`, only the prompt comes back from OpenAI; llama-cpp-python takes it for "no bound".
     zero: Small::Either,
     ..CHAT

@@ -2,7 +2,7 @@
 
 use super::chat::{CHAT, CHAT_USAGE};
 use crate::llm::schema::field::{ROLE, SENSITIVITY, asked, error, fields, object, value};
-use crate::llm::schema::{Asked, Fact, Field, Output, Schema};
+use crate::llm::schema::{Asked, Fact, Field, OutputBound, Schema};
 use crate::llm::usage::Contract;
 
 static EMBEDDINGS_REQUEST: &[Field<Asked>] = fields! {
@@ -27,7 +27,7 @@ pub static EMBEDDINGS: Schema = Schema {
     name: "openai_embeddings",
     request: EMBEDDINGS_REQUEST,
     needs: None,
-    output: Output::None,
+    output: OutputBound::None,
     usage_option: false,
     answer: &EMBEDDINGS_ANSWER,
     event: &EMBEDDINGS_ANSWER,

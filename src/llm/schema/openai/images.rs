@@ -2,7 +2,7 @@
 
 use super::chat::CHAT;
 use crate::llm::schema::field::{ROLE, SENSITIVITY, asked, count, error, fields, object, path, value};
-use crate::llm::schema::{Asked, Fact, Field, Item, Output, Schema};
+use crate::llm::schema::{Asked, Fact, Field, Item, OutputBound, Schema};
 use crate::llm::usage::Count;
 
 static IMAGES_REQUEST: &[Field<Asked>] = fields! {
@@ -60,7 +60,7 @@ pub static IMAGES: Schema = Schema {
     takes_forms: true,
     needs: None,
     // The dearest picture of OpenAI's image models: high quality, upright.
-    output: Output::Fixed(6_240),
+    output: OutputBound::Fixed(6_240),
     usage_option: false,
     item: Some(Item::Image),
     answer: &IMAGES_ANSWER,

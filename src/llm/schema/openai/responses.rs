@@ -6,7 +6,7 @@ use crate::llm::schema::field::{
     REST, ROLE, SENSITIVITY, STRAYS, TOOL, address, asked, count, error, fields, hidden, inline, known, media, object,
     part, part_id, parts, path, text, value, varying,
 };
-use crate::llm::schema::{Asked, Dialect, Fact, Field, Medium, Output, Schema, Slot, Small, Want};
+use crate::llm::schema::{Asked, Dialect, Fact, Field, Medium, OutputBound, Schema, Slot, Small, Want};
 use crate::llm::usage::{Contract, Count};
 
 /// Parts of an item, and what tools of the client's gave back.
@@ -228,7 +228,7 @@ pub static RESPONSES: Schema = Schema {
     needs: None,
     takes_forms: false,
     streams: false,
-    output: Output::Field(&RESPONSE_BOUNDS),
+    output: OutputBound::Field(&RESPONSE_BOUNDS),
     zero: Small::Open,
     negative: Small::Open,
     caches_on_request: false,

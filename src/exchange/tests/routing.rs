@@ -1,7 +1,7 @@
 //! Requests whose providers are chosen here: who may see them, what each is sent, what failed attempts cost.
 
-use super::*;
 use crate::attempt::{self, Attempt, Failed};
+use crate::exchange::*;
 use crate::limit::cell::Cell;
 use crate::llm::request::spliced;
 use crate::llm::usage::Usage;
@@ -110,7 +110,7 @@ impl<'a> Asked<'a> {
             now: NOON,
         };
         let demand = exchange.end_of_request(policy, around).unwrap()?;
-        let decision = Cell::default().admit(policy.rules(demand.tenant).unwrap(), &demand.ask, NOON);
+        let decision = Cell::default().admit(&demand.account.rules, &demand.ask, NOON);
         match exchange.decided(policy, demand, Ok(decision), NOON) {
             Step::Route(chain) => Ok((exchange, chain)),
             Step::Refuse(reply) => Err(reply),
@@ -184,7 +184,13 @@ fn no_body_names_another_model_than_its_path() {
         Asked { path, body: field + file, ..Asked::chat(&Value::Null) }
             .with("content-type", "multipart/form-data; boundary=b")
     };
-    let Err(refused) = form("gpt-4o").sent(&policy) else { panic!("was sent on") };
+    // Those serve it whose path names the model.
+    assert_eq!(form("gpt-4o").clusters(&policy).unwrap(), ["c_openrouter", "c_local"]);
+    config["models"] = json!([{"model": "gpt-4o-mini", "providers": [{"provider": "openai"}]}]);
+    config["virtual_models"] = json!({});
+    config["role_models"] = json!({});
+    let only = Policy::read(config.to_string().as_bytes()).unwrap();
+    let Err(refused) = form("gpt-4o").sent(&only) else { panic!("was sent on") };
     let message = String::from_utf8_lossy(&refused.body).into_owned();
     assert!(refused.status == 400 && message.contains("The form's `model` must be left out"), "{message}");
     // Where the path stays, the name in a form is nobody's.

@@ -1,7 +1,7 @@
 //! The corpus of `tests/fixtures` through the core: each case whole, split at every byte, one byte at a time, and cut at
 //! every byte. What a case is, its README says.
 
-use super::*;
+use crate::exchange::*;
 use crate::limit::cell::Cell;
 use crate::llm::usage::UsageSource;
 use crate::record::Record;
@@ -103,7 +103,7 @@ impl Case {
             Err(reply) => panic!("{}: {}", self.name, String::from_utf8_lossy(&reply.body)),
             Ok(demand) => demand,
         };
-        let decision = Cell::default().admit(policy.rules(demand.tenant).unwrap(), &demand.ask, NOW);
+        let decision = Cell::default().admit(&demand.account.rules, &demand.ask, NOW);
         assert!(matches!(exchange.decided(policy, demand, Ok(decision), NOW), Step::Forward(_)), "{}", self.name);
         let status = (":status".to_owned(), self.status.to_string());
         let headers = self.headers.iter().map(|(name, value)| (name.to_lowercase(), value.clone()));

@@ -1,9 +1,9 @@
 //! Costs against a library that nobody here wrote: `tests/fixtures/oracle.json` holds what genai-prices itself says that
 //! 55 of its models cost for 20 usages each. How it is made, `tests/tools/prices/oracle.py` says.
 
-use super::*;
 use crate::llm::usage::Usage;
 use crate::policy::Policy;
+use crate::price::*;
 use crate::units::Tokens;
 use serde_json::{Value, json};
 use std::path::Path;
