@@ -11,6 +11,7 @@ mod named;
 mod path;
 mod prices;
 mod providers;
+mod range;
 mod rated;
 mod replicas;
 mod scalar;
@@ -20,7 +21,6 @@ pub mod structure;
 mod tenants;
 mod view;
 
-use std::ops::RangeInclusive;
 use std::rc::Rc;
 
 use serde::de::IgnoredAny;
@@ -34,6 +34,10 @@ pub use named::Named;
 pub use path::LineColumn;
 pub use prices::{Above, Price, ServiceTier, Unpriced, UnpricedPolicy};
 pub use providers::{AnsweredModel, ApiPath, Key, Model, Provider, ReportedCost, Served};
+pub use range::{
+    ContextTokens, HiddenTokens, InRange, LeaseSeconds, OutputTokens, Percent, RefusedBytes, ReplicaCount,
+    RequestBytes, WaitingBodies, WaitingBytes,
+};
 pub use rated::WrittenRates;
 pub use replicas::{Replicas, WithoutService};
 pub use scalar::{Budget, Date, HeaderName, Limit, Name, Usd, UsdPer1m};
@@ -44,23 +48,6 @@ use crate::kept::StoredResponses;
 use crate::llm::stance::{Stance, Stances};
 use crate::route::Sensitivity;
 use crate::units::NanoUsd;
-
-pub const OUTPUT_TOKENS: RangeInclusive<u64> = 1..=1_000_000_000;
-pub const CONTEXT_TOKENS: RangeInclusive<u64> = 1..=1_000_000_000;
-/// Nothing: what is hidden is not reserved at all, and charged as it is reported.
-pub const HIDDEN_TOKENS: RangeInclusive<u64> = 0..=1_000_000_000;
-/// Less than a kilobyte holds no conversation; more than a gigabyte fits no buffer of Envoy's.
-pub const REQUEST_BYTES: RangeInclusive<u64> = 1_024..=1_073_741_824;
-/// A reservation that outlives a day would block the budget of the next one.
-pub const LEASE_SECONDS: RangeInclusive<u64> = 60..=crate::limit::lease::LONGEST_SECONDS;
-pub const PERCENT: RangeInclusive<u64> = 1..=100;
-/// Of one tenant on one worker: fewer than one would refuse every request.
-pub const WAITING_BODIES: RangeInclusive<u64> = 1..=65_535;
-/// Less than 64 KiB would refuse what arrives in two pieces.
-pub const WAITING_BYTES: RangeInclusive<u64> = 65_536..=1_073_741_824;
-/// Nothing: every refusal goes out at once.
-pub const REFUSED_BYTES: RangeInclusive<u64> = 0..=1_073_741_824;
-pub const REPLICAS: RangeInclusive<u64> = 1..=10_000;
 
 #[derive(Debug, Deserialize)]
 #[serde(remote = "Self", deny_unknown_fields, default)]
@@ -113,15 +100,12 @@ pub struct Config {
     /// If `false`, the headers go on at once and only the body waits.
     pub hold_headers: bool,
     /// The largest body of a request. It must stay below Envoy's buffer limit.
-    #[cfg_attr(feature = "schema", schemars(range(min = *REQUEST_BYTES.start(), max = *REQUEST_BYTES.end())))]
-    pub max_request_bytes: u64,
+    pub max_request_bytes: RequestBytes,
     /// How many requests of one tenant may wait for the rest of their bodies at once, on each worker. No limit or budget sees
     /// them before their end, and Envoy holds all that has come.
-    #[cfg_attr(feature = "schema", schemars(range(min = *WAITING_BODIES.start(), max = *WAITING_BODIES.end())))]
-    pub max_waiting_bodies: u64,
+    pub max_waiting_bodies: WaitingBodies,
     /// How many bytes those requests may have sent so far, together. Less than `max_request_bytes` counts as that much.
-    #[cfg_attr(feature = "schema", schemars(range(min = *WAITING_BYTES.start(), max = *WAITING_BYTES.end())))]
-    pub max_waiting_bytes: u64,
+    pub max_waiting_bytes: WaitingBytes,
     /// Responses, their items and conversations that a provider keeps. To a provider all tenants are one.
     pub stored_responses: StoredResponses,
     /// Fields of a request that no table of its API knows. One that holds a model's name or a URL is refused, unless this says
@@ -133,11 +117,9 @@ pub struct Config {
     pub unpriced_levers: Stance,
     /// A request that is refused while its body is coming gets its refusal when the body has come, for many clients read nothing
     /// before. What comes is dropped; of more than this, the refusal goes out at once. With `hold_headers: false` it always does.
-    #[cfg_attr(feature = "schema", schemars(range(min = *REFUSED_BYTES.start(), max = *REFUSED_BYTES.end())))]
-    pub max_refused_bytes: u64,
+    pub max_refused_bytes: RefusedBytes,
     /// After how long the reservations of a crashed worker lapse.
-    #[cfg_attr(feature = "schema", schemars(range(min = *LEASE_SECONDS.start(), max = *LEASE_SECONDS.end())))]
-    pub reservation_lease_seconds: u64,
+    pub reservation_lease_seconds: LeaseSeconds,
     pub on_contention: OnContention,
     /// The pages `/api/ai/health` and `/api/ai/metrics`, and the states of the providers. Left out: there are no such pages.
     #[serde(deserialize_with = "written")]
@@ -170,11 +152,9 @@ pub enum OnContention {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Output"))]
 pub struct Output {
     /// The output bound of a request that brings none.
-    #[cfg_attr(feature = "schema", schemars(range(min = *OUTPUT_TOKENS.start(), max = *OUTPUT_TOKENS.end())))]
-    pub default_max_tokens: u64,
+    pub default_max_tokens: OutputTokens,
     /// The smallest bound that is given to a request: if the budget pays for less, the request is refused.
-    #[cfg_attr(feature = "schema", schemars(range(min = *OUTPUT_TOKENS.start(), max = *OUTPUT_TOKENS.end())))]
-    pub min_tokens: u64,
+    pub min_tokens: OutputTokens,
 }
 
 /// Nobody sees this input before the provider reports it. It is reserved, and charged where no report comes, as what it may hold.
@@ -183,13 +163,11 @@ pub struct Output {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "HiddenInput"))]
 pub struct HiddenInput {
     /// What a model is taken to read at most, if neither its price nor its entry under `models` has a `context_tokens`.
-    #[cfg_attr(feature = "schema", schemars(range(min = *CONTEXT_TOKENS.start(), max = *CONTEXT_TOKENS.end())))]
-    pub default_context_tokens: u64,
+    pub default_context_tokens: ContextTokens,
     /// The most that is reserved for what is of unknown size, where you know your files and tools to be small. Left out: all that the
     /// model reads beside what the body holds.
     #[serde(deserialize_with = "written")]
-    #[cfg_attr(feature = "schema", schemars(range(min = *HIDDEN_TOKENS.start(), max = *HIDDEN_TOKENS.end())))]
-    pub most_tokens: Option<u64>,
+    pub most_tokens: Option<HiddenTokens>,
 }
 
 keyed!(Config, HiddenInput, Output, Upstream);
@@ -287,18 +265,18 @@ impl Default for Config {
                 expensive_per_minute: Some(Limit(10)),
             },
             expensive: Expensive::default(),
-            output: Output { default_max_tokens: 4_096, min_tokens: 16 },
-            hidden_input: HiddenInput { default_context_tokens: 1_000_000, most_tokens: None },
+            output: Output { default_max_tokens: InRange::of::<4_096>(), min_tokens: InRange::of::<16>() },
+            hidden_input: HiddenInput { default_context_tokens: InRange::of::<1_000_000>(), most_tokens: None },
             hold_headers: true,
-            max_request_bytes: 4_194_304,
-            max_waiting_bodies: 256,
-            max_waiting_bytes: 33_554_432,
-            max_refused_bytes: 33_554_432,
+            max_request_bytes: InRange::of::<4_194_304>(),
+            max_waiting_bodies: InRange::of::<256>(),
+            max_waiting_bytes: InRange::of::<33_554_432>(),
+            max_refused_bytes: InRange::of::<33_554_432>(),
             stored_responses: StoredResponses::Own,
             unknown_fields: Stances::default().unknown_fields,
             unknown_tools: Stances::default().unknown_tools,
             unpriced_levers: Stances::default().unpriced_levers,
-            reservation_lease_seconds: 900,
+            reservation_lease_seconds: InRange::of::<900>(),
             on_contention: OnContention::Deny,
             status: None,
             metrics: Metrics::default(),

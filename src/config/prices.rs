@@ -2,9 +2,7 @@
 
 use super::keyed::keyed;
 use super::rated::{rated, rated_struct};
-#[cfg(feature = "schema")]
-use super::{CONTEXT_TOKENS, OUTPUT_TOKENS};
-use super::{Date, Name, Named, Usd, UsdPer1m, WrittenRates, written};
+use super::{ContextTokens, Date, Name, Named, OutputTokens, Usd, UsdPer1m, WrittenRates, written};
 use crate::llm::kind::kinds;
 use crate::llm::schema::BoundField;
 use crate::name::Pattern;
@@ -31,13 +29,11 @@ rated! {
         pub output_bound_field: BoundField,
         /// The most that the model writes at once. A request without an output bound gets this one, if its tenant can pay for it.
         #[serde(default, deserialize_with = "written")]
-        #[cfg_attr(feature = "schema", schemars(range(min = *OUTPUT_TOKENS.start(), max = *OUTPUT_TOKENS.end())))]
-        pub max_output_tokens: Option<u64>,
+        pub max_output_tokens: Option<OutputTokens>,
         /// The most that the model reads at once: its context. What a request only points at (files, conversations, pages that a tool
         /// fetches) is reserved as up to so much.
         #[serde(default, deserialize_with = "written")]
-        #[cfg_attr(feature = "schema", schemars(range(min = *CONTEXT_TOKENS.start(), max = *CONTEXT_TOKENS.end())))]
-        pub context_tokens: Option<u64>,
+        pub context_tokens: Option<ContextTokens>,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Several Envoys with the same limits and budgets.
 
-use super::Name;
 use super::keyed::keyed;
+use super::{InRange, Name, Percent, ReplicaCount};
 use serde::Deserialize;
 
 /// Limits and budgets that several Envoys share by a rate limit service, which Envoy's own filters ask.
@@ -10,12 +10,10 @@ use serde::Deserialize;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Replicas"))]
 pub struct Replicas {
     /// The number of Envoys that share them.
-    #[cfg_attr(feature = "schema", schemars(range(min = *super::REPLICAS.start(), max = *super::REPLICAS.end())))]
-    pub count: u64,
+    pub count: ReplicaCount,
     /// The part of a budget that requests in flight may hold as reservations, on all Envoys together.
     #[serde(default = "all_of_it")]
-    #[cfg_attr(feature = "schema", schemars(range(min = *super::PERCENT.start(), max = *super::PERCENT.end())))]
-    pub in_flight_percent: u64,
+    pub in_flight_percent: Percent,
     /// The cluster of the rate limit service. The service counts as unavailable when no endpoint of it is healthy.
     pub cluster: Name,
     /// What each Envoy allows of a rate limit while the service is unavailable.
@@ -44,6 +42,6 @@ pub enum WithoutService {
 
 keyed!(Replicas);
 
-fn all_of_it() -> u64 {
-    100
+const fn all_of_it() -> Percent {
+    InRange::of::<100>()
 }

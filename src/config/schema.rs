@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::named::Named;
+use super::range::InRange;
 use super::scalar::{Budget, Date, HeaderName, Limit, Name, Usd, UsdPer1m};
 use crate::llm::schema;
 use crate::name::Pattern;
@@ -62,6 +63,18 @@ impl<T: JsonSchema> JsonSchema for Named<T> {
     fn json_schema(schemas: &mut SchemaGenerator) -> Schema {
         let (name, value) = (schemas.subschema_for::<Name>(), schemas.subschema_for::<T>());
         json_schema!({"type": "object", "propertyNames": name, "additionalProperties": value})
+    }
+}
+
+impl<const LEAST: u64, const MOST: u64> JsonSchema for InRange<LEAST, MOST> {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        format!("From_{LEAST}_to_{MOST}").into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "integer", "format": "uint64", "minimum": LEAST, "maximum": MOST})
     }
 }
 

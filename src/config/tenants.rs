@@ -1,9 +1,7 @@
 //! Who may ask, and for how much.
 
-#[cfg(feature = "schema")]
-use super::OUTPUT_TOKENS;
 use super::keyed::keyed;
-use super::{Budget, Limit, Name, Named, Usd, written};
+use super::{Budget, Limit, Name, Named, OutputTokens, Usd, written};
 use crate::limit::Guard;
 use crate::llm::stance::Stance;
 use crate::name::Pattern;
@@ -46,8 +44,7 @@ pub struct Tier {
 pub struct OwnOutput {
     /// The output bound of a request that brings none.
     #[serde(deserialize_with = "written")]
-    #[cfg_attr(feature = "schema", schemars(range(min = *OUTPUT_TOKENS.start(), max = *OUTPUT_TOKENS.end())))]
-    pub default_max_tokens: Option<u64>,
+    pub default_max_tokens: Option<OutputTokens>,
 }
 
 /// Boxed where it is rarely written: there may be a hundred thousand of these.

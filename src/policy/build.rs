@@ -5,14 +5,14 @@ use std::rc::Rc;
 
 use hashbrown::HashMap;
 
-use super::flaw::{Checked, flaw, in_range, not_reserved, under};
+use super::flaw::{Checked, flaw, not_reserved, under};
 use super::routes::{self, References};
 use super::{
     Expensive, HiddenInput, NONE, OTHER, Policy, ProviderPolicy, TenantLabels, forward, prices, providers, replicas,
     tenants,
 };
 use crate::calendar::END_OF_TIME;
-use crate::config::{self, Config, LEASE_SECONDS, Named, OUTPUT_TOKENS, REQUEST_BYTES, TenantLabel};
+use crate::config::{self, Config, Named, TenantLabel};
 use crate::llm::stance::Stances;
 use crate::price::{PriceTable, Quote};
 use crate::route::Routes;
@@ -20,23 +20,8 @@ use crate::units::Tokens;
 
 pub(super) fn policy(config: Config) -> Checked<Policy> {
     let output = &config.output;
-    in_range("output.default_max_tokens", output.default_max_tokens, OUTPUT_TOKENS)?;
-    in_range("output.min_tokens", output.min_tokens, OUTPUT_TOKENS)?;
-    in_range(
-        "hidden_input.default_context_tokens",
-        config.hidden_input.default_context_tokens,
-        config::CONTEXT_TOKENS,
-    )?;
-    if let Some(most) = config.hidden_input.most_tokens {
-        in_range("hidden_input.most_tokens", most, config::HIDDEN_TOKENS)?;
-    }
-    in_range("max_request_bytes", config.max_request_bytes, REQUEST_BYTES)?;
-    in_range("max_refused_bytes", config.max_refused_bytes, config::REFUSED_BYTES)?;
-    in_range("max_waiting_bodies", config.max_waiting_bodies, config::WAITING_BODIES)?;
-    in_range("max_waiting_bytes", config.max_waiting_bytes, config::WAITING_BYTES)?;
-    in_range("reservation_lease_seconds", config.reservation_lease_seconds, LEASE_SECONDS)?;
     if output.min_tokens > output.default_max_tokens {
-        let (min, max) = (output.min_tokens, output.default_max_tokens);
+        let (min, max) = (output.min_tokens.get(), output.default_max_tokens.get());
         return flaw(
             "output.min_tokens",
             format!("{min} is more than `default_max_tokens` ({max}); at most as much is right"),
@@ -75,7 +60,7 @@ pub(super) fn policy(config: Config) -> Checked<Policy> {
         &References { providers: &providers, prices: &prices, roles: &roles, aliases: &config.aliases },
     )?;
     let aliases = aliases(config.aliases, &providers, &prices, &routes)?;
-    let min_tokens = config.output.min_tokens;
+    let min_tokens = config.output.min_tokens.get();
     let stances = Stances {
         unknown_fields: config.unknown_fields,
         unknown_tools: config.unknown_tools,
@@ -102,19 +87,19 @@ pub(super) fn policy(config: Config) -> Checked<Policy> {
         prices,
         expensive: Expensive { models: config.expensive.models, over: config.expensive.over_usd.map(|usd| usd.0) },
         aliases,
-        default_max_tokens: Tokens(config.output.default_max_tokens),
-        min_tokens: Tokens(config.output.min_tokens),
+        default_max_tokens: Tokens(config.output.default_max_tokens.get()),
+        min_tokens: Tokens(config.output.min_tokens.get()),
         hidden_input: HiddenInput {
-            default_context: Tokens(config.hidden_input.default_context_tokens),
-            most: config.hidden_input.most_tokens.map(Tokens),
+            default_context: Tokens(config.hidden_input.default_context_tokens.get()),
+            most: config.hidden_input.most_tokens.map(|most| Tokens(most.get())),
         },
         hold_headers: config.hold_headers,
-        max_request_bytes: config.max_request_bytes,
+        max_request_bytes: config.max_request_bytes.get(),
         stored_responses: config.stored_responses,
-        max_refused_bytes: config.max_refused_bytes,
-        max_waiting_bodies: config.max_waiting_bodies,
-        max_waiting_bytes: config.max_waiting_bytes,
-        lease_seconds: config.reservation_lease_seconds,
+        max_refused_bytes: config.max_refused_bytes.get(),
+        max_waiting_bodies: config.max_waiting_bodies.get(),
+        max_waiting_bytes: config.max_waiting_bytes.get(),
+        lease_seconds: config.reservation_lease_seconds.get(),
         on_contention: config.on_contention,
         status: config.status.map(providers::status).transpose()?,
         tiers: tiers.entries,

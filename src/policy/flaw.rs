@@ -1,7 +1,5 @@
 //! How a flaw of the configuration is reported: where it is, what is wrong, and what would be right.
 
-use std::ops::RangeInclusive;
-
 use crate::config::ConfigError;
 
 pub(super) type Checked<T> = Result<T, ConfigError>;
@@ -13,13 +11,6 @@ pub(super) fn flaw<T>(path: impl Into<String>, problem: impl Into<String>) -> Ch
 /// `tenants.acme`: keys are shown escaped, they may be anything.
 pub(super) fn under(map: &str, name: &str) -> String {
     format!("{map}.{}", name.escape_debug())
-}
-
-pub(super) fn in_range(path: &str, value: u64, range: RangeInclusive<u64>) -> Checked<()> {
-    if range.contains(&value) {
-        return Ok(());
-    }
-    flaw(path, format!("{value} is out of range: {} to {} is allowed", range.start(), range.end()))
 }
 
 pub(super) fn not_reserved(path: impl FnOnce() -> String, name: &str, reserved: &[&str]) -> Checked<()> {

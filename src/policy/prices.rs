@@ -3,9 +3,9 @@
 use std::rc::Rc;
 
 use super::OTHER;
-use super::flaw::{Checked, flaw, in_range, not_reserved, under};
+use super::flaw::{Checked, flaw, not_reserved, under};
 use crate::calendar::END_OF_TIME;
-use crate::config::{self, CONTEXT_TOKENS, OUTPUT_TOKENS, UnpricedPolicy, WrittenRates};
+use crate::config::{self, UnpricedPolicy, WrittenRates};
 use crate::price::{NotAdded, Price, PriceIx, PriceTable, Schedule, Sells, Tariff, Unpriced};
 use crate::units::Tokens;
 
@@ -55,19 +55,13 @@ pub(super) fn read(written: &[config::Price], unpriced: &config::Unpriced) -> Ch
         let path = || format!("prices[{at}].model");
         let model = price.model.as_str();
         not_reserved(path, model, &[OTHER])?;
-        if let Some(most) = price.max_output_tokens {
-            in_range(&format!("prices[{at}].max_output_tokens"), most, OUTPUT_TOKENS)?;
-        }
-        if let Some(context) = price.context_tokens {
-            in_range(&format!("prices[{at}].context_tokens"), context, CONTEXT_TOKENS)?;
-        }
         let price = Price {
             model: price.model.clone(),
             from: price.from.map(|date| date.0).unwrap_or_default(),
             tariff: Rc::new(tariff(price, &format!("prices[{at}]"))?),
             bound_field: price.output_bound_field,
-            max_output: price.max_output_tokens.map(Tokens),
-            context: price.context_tokens.map(Tokens),
+            max_output: price.max_output_tokens.map(|most| Tokens(most.get())),
+            context: price.context_tokens.map(|most| Tokens(most.get())),
         };
         match table.add(price) {
             Ok(_) => {}

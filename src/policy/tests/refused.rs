@@ -260,6 +260,24 @@ fn prices_and_figures() -> Vec<Refused> {
         shape(with(r#""output":{"min_tokens":0}"#), "output.min_tokens: 0 is out of range: 1 to 1000000000 is allowed"),
         shape(with(r#""max_request_bytes":9"#), "max_request_bytes: 9 is out of range: 1024 to 1073741824 is allowed"),
         shape(
+            with(r#""max_request_bytes":"4096""#),
+            "max_request_bytes: invalid type: string \"4096\", expected a whole number from 1024 to 1073741824",
+        ),
+        shape(
+            with(r#""max_waiting_bodies":-1"#),
+            "max_waiting_bodies: invalid type: integer `-1`, expected a whole number from 1 to 65535",
+        ),
+        shape(
+            with(r#""hidden_input":{"most_tokens":1000000001}"#),
+            "hidden_input.most_tokens: 1000000001 is out of range: 0 to 1000000000 is allowed",
+        ),
+        shape(
+            format!(
+                r#"{{{TENANTS},"prices":[{{"model":"m","input_usd_per_1m_tokens":"1","output_usd_per_1m_tokens":"1","context_tokens":0}}]}}"#
+            ),
+            "prices[0].context_tokens: 0 is out of range: 1 to 1000000000 is allowed",
+        ),
+        shape(
             with(r#""reservation_lease_seconds":86401"#),
             "reservation_lease_seconds: 86401 is out of range: 60 to 1800 is allowed",
         ),
