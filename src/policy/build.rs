@@ -1,32 +1,46 @@
 //! From what was written to what it means. The checks of single values are in the configuration's types; those that
 //! need more than one value are here.
 
+use std::mem::take;
 use std::rc::Rc;
 
 use hashbrown::HashMap;
 
 use super::flaw::{Checked, flaw, not_reserved, under};
 use super::routes::{self, References};
+use super::tenants::{self, Tenants};
 use super::{
-    Expensive, HiddenInput, NONE, OTHER, Policy, ProviderPolicy, TenantLabels, forward, prices, providers, replicas,
-    tenants,
+    Expensive, HiddenInput, NONE, OTHER, Policy, ProviderPolicy, StatusPages, TenantLabels, Terms, forward, prices,
+    providers, replicas,
 };
 use crate::calendar::END_OF_TIME;
 use crate::config::{self, Config, Named, TenantLabel};
+use crate::forward::Allowed;
+use crate::llm::path::{self, Route};
 use crate::llm::stance::Stances;
 use crate::price::{PriceTable, Quote};
+use crate::replicas::Replicas;
 use crate::route::Routes;
 use crate::units::Tokens;
 
-pub(super) fn policy(config: Config) -> Checked<Policy> {
-    let output = &config.output;
-    if output.min_tokens > output.default_max_tokens {
-        let (min, max) = (output.min_tokens.get(), output.default_max_tokens.get());
-        return flaw(
-            "output.min_tokens",
-            format!("{min} is more than `default_max_tokens` ({max}); at most as much is right"),
-        );
+pub(super) fn policy(mut config: Config) -> Checked<Policy> {
+    check_output(&config.output)?;
+    check_headers(&config)?;
+    check_held_headers(&config)?;
+    let resolved = Resolved::of(&mut config)?;
+    Ok(resolved.policy(config))
+}
+
+fn check_output(output: &config::Output) -> Checked<()> {
+    if output.min_tokens <= output.default_max_tokens {
+        return Ok(());
     }
+    let (min, max) = (output.min_tokens.get(), output.default_max_tokens.get());
+    flaw("output.min_tokens", format!("{min} is more than `default_max_tokens` ({max}); at most as much is right"))
+}
+
+/// One header can't say two things.
+fn check_headers(config: &Config) -> Checked<()> {
     if config.tenant_header == config.role_header {
         return flaw("role_header", format!("`{}` is the tenant's header already", config.role_header.0));
     }
@@ -35,8 +49,11 @@ pub(super) fn policy(config: Config) -> Checked<Policy> {
             return flaw("sensitivity_header", format!("`{}` is the {whose}'s header already", header.0));
         }
     }
-    let has_status = config.status.is_some();
-    let replicas = config.replicas.as_ref().map(|written| replicas::read(written, has_status)).transpose()?;
+    Ok(())
+}
+
+/// What Envoy does by a request's headers must wait until the filter has read the body.
+fn check_held_headers(config: &Config) -> Checked<()> {
     if !config.hold_headers && config.replicas.is_some() {
         let problem = "without held headers Envoy has asked the service before the filter knows for what: leave `replicas` out, or \
                        hold headers";
@@ -47,64 +64,114 @@ pub(super) fn policy(config: Config) -> Checked<Policy> {
                        hold headers";
         return flaw("models", problem);
     }
-    let roles = roles(config.roles)?;
-    let providers = providers::read(config.providers)?;
-    let paths = providers::paths(&config.paths)?;
-    let allowed =
-        forward::read(config.forward, [&config.tenant_header, &config.role_header, &config.sensitivity_header])?;
-    let prices = prices::read(&config.prices, &config.unpriced)?;
-    let routes = routes::read(
-        config.models,
-        config.virtual_models,
-        config.role_models,
-        &References { providers: &providers, prices: &prices, roles: &roles, aliases: &config.aliases },
-    )?;
-    let aliases = aliases(config.aliases, &providers, &prices, &routes)?;
-    let min_tokens = config.output.min_tokens.get();
-    let stances = Stances {
+    Ok(())
+}
+
+/// The parts of a configuration that name each other, with every name found.
+struct Resolved {
+    replicas: Option<Replicas>,
+    roles: Vec<String>,
+    catalog: Catalog,
+    paths: Vec<Route>,
+    allowed: Allowed,
+    tiers: Named<Rc<Terms>>,
+    tenants: Tenants,
+    tenant_labels: TenantLabels,
+    status: Option<StatusPages>,
+}
+
+/// Who serves which model, and what it costs.
+struct Catalog {
+    providers: Vec<ProviderPolicy>,
+    prices: PriceTable,
+    routes: Routes,
+    aliases: HashMap<String, String>,
+}
+
+impl Resolved {
+    fn of(config: &mut Config) -> Checked<Self> {
+        let has_status = config.status.is_some();
+        let replicas = config.replicas.as_ref().map(|written| replicas::read(written, has_status)).transpose()?;
+        let roles = roles(take(&mut config.roles))?;
+        let catalog = Catalog::of(config, &roles)?;
+        let paths = providers::paths(&config.paths)?;
+        let callers = [&config.tenant_header, &config.role_header, &config.sensitivity_header];
+        let allowed = forward::read(take(&mut config.forward), callers)?;
+        let min_tokens = config.output.min_tokens.get();
+        let tiers = tenants::tiers(&config.limits, &config.tiers, stances(config), min_tokens)?;
+        let tenants = tenants::read(take(&mut config.tenants), config.unknown_tenants, &tiers, &roles, min_tokens)?;
+        let tenant_labels = tenant_labels(take(&mut config.metrics), &tenants.index)?;
+        let status = config.status.take().map(providers::status).transpose()?;
+        Ok(Self { replicas, roles, catalog, paths, allowed, tiers, tenants, tenant_labels, status })
+    }
+
+    /// With what stands for itself.
+    fn policy(self, config: Config) -> Policy {
+        let Self { catalog: Catalog { providers, prices, routes, aliases }, tenants, .. } = self;
+        Policy {
+            tenant_header: config.tenant_header.0,
+            role_header: config.role_header.0,
+            roles: self.roles,
+            sensitivity_header: config.sensitivity_header.0,
+            default_sensitivity: config.default_sensitivity,
+            tenant_labels: self.tenant_labels,
+            tenants: tenants.tenants,
+            tenant_index: tenants.index,
+            default_tenant: tenants.default,
+            providers,
+            routes,
+            paths: self.paths,
+            free_paths: path::free_routes(),
+            allowed: self.allowed,
+            prices,
+            expensive: Expensive { models: config.expensive.models, over: config.expensive.over_usd.map(|usd| usd.0) },
+            aliases,
+            default_max_tokens: Tokens(config.output.default_max_tokens.get()),
+            min_tokens: Tokens(config.output.min_tokens.get()),
+            hidden_input: hidden_input(&config.hidden_input),
+            hold_headers: config.hold_headers,
+            max_request_bytes: config.max_request_bytes.get(),
+            stored_responses: config.stored_responses,
+            max_refused_bytes: config.max_refused_bytes.get(),
+            max_waiting_bodies: config.max_waiting_bodies.get(),
+            max_waiting_bytes: config.max_waiting_bytes.get(),
+            lease_seconds: config.reservation_lease_seconds.get(),
+            on_contention: config.on_contention,
+            status: self.status,
+            tiers: self.tiers.entries,
+            replicas: self.replicas,
+        }
+    }
+}
+
+impl Catalog {
+    fn of(config: &mut Config, roles: &[String]) -> Checked<Self> {
+        let providers = providers::read(take(&mut config.providers))?;
+        let prices = prices::read(&config.prices, &config.unpriced)?;
+        let routes = routes::read(
+            take(&mut config.models),
+            take(&mut config.virtual_models),
+            take(&mut config.role_models),
+            &References { providers: &providers, prices: &prices, roles, aliases: &config.aliases },
+        )?;
+        let aliases = aliases(take(&mut config.aliases), &providers, &prices, &routes)?;
+        Ok(Self { providers, prices, routes, aliases })
+    }
+}
+
+const fn stances(config: &Config) -> Stances {
+    Stances {
         unknown_fields: config.unknown_fields,
         unknown_tools: config.unknown_tools,
         unpriced_levers: config.unpriced_levers,
-    };
-    let tiers = tenants::tiers(&config.limits, &config.tiers, stances, min_tokens)?;
-    let (tenants, tenant_index, default_tenant) =
-        tenants::read(config.tenants, config.unknown_tenants, &tiers, &roles, min_tokens)?;
-    Ok(Policy {
-        tenant_header: config.tenant_header.0,
-        role_header: config.role_header.0,
-        roles,
-        sensitivity_header: config.sensitivity_header.0,
-        default_sensitivity: config.default_sensitivity,
-        tenant_labels: tenant_labels(config.metrics, &tenant_index)?,
-        tenants,
-        tenant_index,
-        default_tenant,
-        providers,
-        routes,
-        paths,
-        free_paths: crate::llm::path::free_routes(),
-        allowed,
-        prices,
-        expensive: Expensive { models: config.expensive.models, over: config.expensive.over_usd.map(|usd| usd.0) },
-        aliases,
-        default_max_tokens: Tokens(config.output.default_max_tokens.get()),
-        min_tokens: Tokens(config.output.min_tokens.get()),
-        hidden_input: HiddenInput {
-            default_context: Tokens(config.hidden_input.default_context_tokens.get()),
-            most: config.hidden_input.most_tokens.map(|most| Tokens(most.get())),
-        },
-        hold_headers: config.hold_headers,
-        max_request_bytes: config.max_request_bytes.get(),
-        stored_responses: config.stored_responses,
-        max_refused_bytes: config.max_refused_bytes.get(),
-        max_waiting_bodies: config.max_waiting_bodies.get(),
-        max_waiting_bytes: config.max_waiting_bytes.get(),
-        lease_seconds: config.reservation_lease_seconds.get(),
-        on_contention: config.on_contention,
-        status: config.status.map(providers::status).transpose()?,
-        tiers: tiers.entries,
-        replicas,
-    })
+    }
+}
+
+fn hidden_input(written: &config::HiddenInput) -> HiddenInput {
+    HiddenInput {
+        default_context: Tokens(written.default_context_tokens.get()),
+        most: written.most_tokens.map(|most| Tokens(most.get())),
+    }
 }
 
 fn tenant_labels(written: config::Metrics, tenants: &HashMap<Rc<str>, u32>) -> Checked<TenantLabels> {

@@ -71,22 +71,24 @@ pub(super) fn read(written: &[config::Price], unpriced: &config::Unpriced) -> Ch
             Err(NotAdded::Full) => return flaw("prices", format!("too many: at most {} are allowed", u16::MAX)),
         }
     }
-    let policy = match (unpriced.policy, &unpriced.model) {
-        (UnpricedPolicy::Deny, None) => Unpriced::Deny,
-        (UnpricedPolicy::Allow, None) => Unpriced::Allow,
+    let policy = unpriced_of(unpriced, &table)?;
+    table.set_unpriced(policy);
+    Ok(table)
+}
+
+fn unpriced_of(written: &config::Unpriced, table: &PriceTable) -> Checked<Unpriced> {
+    match (written.policy, &written.model) {
+        (UnpricedPolicy::Deny, None) => Ok(Unpriced::Deny),
+        (UnpricedPolicy::Allow, None) => Ok(Unpriced::Allow),
         (UnpricedPolicy::Deny | UnpricedPolicy::Allow, Some(_)) => {
-            return flaw("unpriced.model", "only the policy `price_as` takes a model");
+            flaw("unpriced.model", "only the policy `price_as` takes a model")
         }
-        (UnpricedPolicy::PriceAs, None) => {
-            return flaw("unpriced", "the policy `price_as` needs a `model` that has a price");
-        }
+        (UnpricedPolicy::PriceAs, None) => flaw("unpriced", "the policy `price_as` needs a `model` that has a price"),
         (UnpricedPolicy::PriceAs, Some(config::Name(model))) => {
             if table.find(model, END_OF_TIME).is_none() {
                 return flaw("unpriced.model", format!("`{model}` has no price itself; name a model under `prices`"));
             }
-            Unpriced::PriceAs((**model).into())
+            Ok(Unpriced::PriceAs((**model).into()))
         }
-    };
-    table.set_unpriced(policy);
-    Ok(table)
+    }
 }

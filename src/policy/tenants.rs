@@ -83,7 +83,13 @@ impl Terms {
     }
 }
 
-type Tenants = (Vec<TenantPolicy>, HashMap<Rc<str>, u32>, Option<TenantIx>);
+/// The tenants, and where each is found.
+pub(super) struct Tenants {
+    pub(super) tenants: Vec<TenantPolicy>,
+    pub(super) index: HashMap<Rc<str>, u32>,
+    /// Whose limits unknown ones share.
+    pub(super) default: Option<TenantIx>,
+}
 
 pub(super) fn read(
     mut written: Named<config::Tenant>,
@@ -95,55 +101,91 @@ pub(super) fn read(
     if written.entries.is_empty() {
         return flaw("tenants", "no tenants: at least one is needed, such as `acme: {tier: standard}`");
     }
-    let shared = match (unknown, written.index.get(DEFAULT_TENANT)) {
-        (UnknownTenants::Refuse, None) => None,
+    let default = default_tenant(&mut written, unknown)?.map(TenantIx);
+    // The tiers' own names, so that a hundred thousand tenants share three of them.
+    let tiers: Tiers<'_> = tiers.entries.iter().map(|(name, terms)| (&**name, (name, terms))).collect();
+    let tenant = |(name, tenant)| one(name, tenant, &tiers, roles, min_tokens);
+    let tenants = written.entries.into_iter().map(tenant).collect::<Checked<_>>()?;
+    Ok(Tenants { tenants, index: written.index, default })
+}
+
+/// Who unknown tenants are, if they are let in at all; added where nobody wrote it.
+fn default_tenant(written: &mut Named<config::Tenant>, unknown: UnknownTenants) -> Checked<Option<u32>> {
+    match (unknown, written.index.get(DEFAULT_TENANT)) {
+        (UnknownTenants::Refuse, None) => Ok(None),
         (UnknownTenants::Refuse, Some(_)) => {
             let problem = "`default` is the tenant that unknown ones share: choose another name, or set \
                            `unknown_tenants: share_default`";
-            return flaw(under("tenants", DEFAULT_TENANT), problem);
+            flaw(under("tenants", DEFAULT_TENANT), problem)
         }
-        (UnknownTenants::ShareDefault, Some(at)) => Some(*at),
-        (UnknownTenants::ShareDefault, None) => Some(written.push(DEFAULT_TENANT.into(), config::Tenant::default())),
-    };
-    // The tiers' own names, so that a hundred thousand tenants share three of them.
-    let tiers: HashMap<&str, (&Rc<str>, &Rc<Terms>)> =
-        tiers.entries.iter().map(|(name, rules)| (&**name, (name, rules))).collect();
-    let mut tenants = Vec::with_capacity(written.entries.len());
-    for (name, tenant) in written.entries {
-        let path = || under("tenants", &name);
-        not_reserved(path, &name, &[OTHER, NONE])?;
-        let wanted = tenant.tier.as_ref().map_or(DEFAULT_TIER, |config::Name(tier)| tier);
-        let Some((tier, shared)) = tiers.get(wanted) else {
-            let mut known: Vec<_> = tiers.keys().map(|name| format!("`{name}`")).collect();
-            known.sort_unstable();
-            let problem = format!("unknown tier `{wanted}`, expected one of {}", known.join(", "));
-            return flaw(format!("{}.tier", path()), problem);
-        };
-        if tenant.models.as_ref().is_some_and(|models| models.is_empty()) {
-            return flaw(format!("{}.models", path()), "an empty list allows no model; leave it out to allow all");
+        (UnknownTenants::ShareDefault, Some(at)) => Ok(Some(*at)),
+        (UnknownTenants::ShareDefault, None) => {
+            Ok(Some(written.push(DEFAULT_TENANT.into(), config::Tenant::default())))
         }
-        let layer = Layer::from(&tenant);
-        let mut rules = Rc::clone(shared);
-        if !layer.is_empty() {
-            layer.apply(&mut Rc::make_mut(&mut rules).rules, path)?;
-            layer.check_audit(&rules, path)?;
-        }
-        if tenant.sensitivity.is_some() || tenant.output.is_some() {
-            Rc::make_mut(&mut rules).add(tenant.sensitivity, tenant.output.as_deref(), min_tokens, path)?;
-        }
-        let stances = [tenant.unknown_fields, tenant.unknown_tools, tenant.unpriced_levers];
-        if stances.iter().any(Option::is_some) {
-            Rc::make_mut(&mut rules).stand(stances);
-        }
-        let role_models = tenant.role_models.map(|models| models.entries);
-        let unknown = |(role, _): &&(Rc<str>, config::Name)| !roles.iter().any(|known| **known == **role);
-        if let Some((role, _)) = role_models.iter().flatten().find(unknown) {
-            return flaw(under(&format!("{}.role_models", path()), role), routes::unknown_role(role, roles));
-        }
-        let role_models = role_models.map(|models| {
-            Box::new(models.into_iter().map(|(role, config::Name(model))| (role, model)).collect::<HashMap<_, _>>())
-        });
-        tenants.push(TenantPolicy { tier: Rc::clone(tier), rules, models: tenant.models, role_models, name });
     }
-    Ok((tenants, written.index, shared.map(TenantIx)))
+}
+
+type Tiers<'a> = HashMap<&'a str, (&'a Rc<str>, &'a Rc<Terms>)>;
+
+fn one(
+    name: Rc<str>,
+    tenant: config::Tenant,
+    tiers: &Tiers<'_>,
+    roles: &[String],
+    min_tokens: u64,
+) -> Checked<TenantPolicy> {
+    let path = || under("tenants", &name);
+    not_reserved(path, &name, &[OTHER, NONE])?;
+    let (tier, shared) = tier_of(&tenant, tiers, path)?;
+    if tenant.models.as_ref().is_some_and(|models| models.is_empty()) {
+        return flaw(format!("{}.models", path()), "an empty list allows no model; leave it out to allow all");
+    }
+    let rules = own_terms(&tenant, shared, min_tokens, path)?;
+    let role_models = tenant.role_models.map(|models| models.entries);
+    let unknown = |(role, _): &&(Rc<str>, config::Name)| !roles.iter().any(|known| **known == **role);
+    if let Some((role, _)) = role_models.iter().flatten().find(unknown) {
+        return flaw(under(&format!("{}.role_models", path()), role), routes::unknown_role(role, roles));
+    }
+    let role_models = role_models.map(|models| {
+        Box::new(models.into_iter().map(|(role, config::Name(model))| (role, model)).collect::<HashMap<_, _>>())
+    });
+    Ok(TenantPolicy { tier: Rc::clone(tier), rules, models: tenant.models, role_models, name })
+}
+
+fn tier_of<'a>(
+    tenant: &config::Tenant,
+    tiers: &Tiers<'a>,
+    path: impl Fn() -> String,
+) -> Checked<(&'a Rc<str>, &'a Rc<Terms>)> {
+    let wanted = tenant.tier.as_ref().map_or(DEFAULT_TIER, |config::Name(tier)| tier);
+    if let Some(tier) = tiers.get(wanted) {
+        return Ok(*tier);
+    }
+    let mut known: Vec<_> = tiers.keys().map(|name| format!("`{name}`")).collect();
+    known.sort_unstable();
+    let problem = format!("unknown tier `{wanted}`, expected one of {}", known.join(", "));
+    flaw(format!("{}.tier", path()), problem)
+}
+
+/// What holds for a tenant: its tier's terms, of which it has a copy only where it writes its own.
+fn own_terms(
+    tenant: &config::Tenant,
+    shared: &Rc<Terms>,
+    min_tokens: u64,
+    path: impl Fn() -> String + Copy,
+) -> Checked<Rc<Terms>> {
+    let layer = Layer::from(tenant);
+    let mut terms = Rc::clone(shared);
+    if !layer.is_empty() {
+        layer.apply(&mut Rc::make_mut(&mut terms).rules, path)?;
+        layer.check_audit(&terms, path)?;
+    }
+    if tenant.sensitivity.is_some() || tenant.output.is_some() {
+        Rc::make_mut(&mut terms).add(tenant.sensitivity, tenant.output.as_deref(), min_tokens, path)?;
+    }
+    let stances = [tenant.unknown_fields, tenant.unknown_tools, tenant.unpriced_levers];
+    if stances.iter().any(Option::is_some) {
+        Rc::make_mut(&mut terms).stand(stances);
+    }
+    Ok(terms)
 }
