@@ -200,13 +200,16 @@ struct Probe {
 }
 
 impl Upstream {
-    /// The provider's label; `None` for the configuration of a gateway.
-    pub fn read(json: &[u8]) -> Result<Option<Rc<str>>, ConfigError> {
-        if !serde_json::from_slice(json).is_ok_and(|Probe { attempt_of }| attempt_of.is_some()) {
-            return Ok(None);
-        }
-        let read = |json| serde_json::from_slice(json).map(|Self { attempt_of: Name(provider) }| Some(provider));
-        read(json).map_err(|error| ConfigError::from_serde(&error, json))
+    /// The provider's label.
+    pub fn read(json: &[u8]) -> Result<Rc<str>, ConfigError> {
+        let read = serde_json::from_slice(json).map(|Self { attempt_of: Name(provider) }| provider);
+        read.map_err(|error| ConfigError::from_serde(&error, json))
+    }
+
+    /// Whether a configuration that is wrong wants to be a provider's: wherever `attempt_of` stands in it, for the maps of a
+    /// YAML configuration reach the filter in no order.
+    pub fn is_meant(json: &[u8]) -> bool {
+        serde_json::from_slice(json).is_ok_and(|Probe { attempt_of }| attempt_of.is_some())
     }
 }
 

@@ -5,6 +5,7 @@
 //! cost each worker's VM their names.
 
 mod build;
+mod configured;
 mod flaw;
 mod forward;
 mod prices;
@@ -19,9 +20,10 @@ use std::rc::Rc;
 
 use hashbrown::{HashMap, HashSet};
 
+pub use configured::Configured;
+
 use crate::attempt;
 pub use crate::config::{AnsweredModel, ConfigError, OnContention, ReportedCost};
-use crate::config::{Config, Upstream, structure};
 use crate::forward::Allowed;
 use crate::kept::StoredResponses;
 use crate::limit::Rules;
@@ -179,29 +181,7 @@ pub struct Expensive {
     pub over: Option<NanoUsd>,
 }
 
-/// Whose attempts this plugin carries out, if it stands in the cluster of a provider.
-pub fn attempt_of(configuration: &[u8]) -> Result<Option<Rc<str>>, ConfigError> {
-    match structure::json_of(configuration) {
-        Some(json) => Upstream::read(json.as_bytes()).map_err(ConfigError::without_place),
-        None => Upstream::read(configuration),
-    }
-}
-
 impl Policy {
-    /// Reads and validates a configuration, JSON or an encoded `google.protobuf.Struct`; the first flaw refuses it whole.
-    pub fn read(configuration: &[u8]) -> Result<Self, ConfigError> {
-        match structure::json_of(configuration) {
-            // No bytes at all are an empty struct, too.
-            Some(json) => Self::read_json(json.as_bytes()).map_err(ConfigError::without_place),
-            None => Self::read_json(configuration),
-        }
-    }
-
-    fn read_json(json: &[u8]) -> Result<Self, ConfigError> {
-        let config = Config::read(json)?;
-        build::policy(config).map_err(|flaw| flaw.in_text(json))
-    }
-
     /// An unknown name is the default tenant, if there is one.
     pub fn tenant(&self, name: &str) -> Option<TenantIx> {
         self.tenant_index.get(name).copied().map(TenantIx).or(self.default_tenant)

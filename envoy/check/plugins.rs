@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use nexus_ai_gateway::policy::{ConfigError, Policy, attempt_of};
+use nexus_ai_gateway::policy::{ConfigError, Configured, Policy};
 
 use crate::reading::{Reading, Told};
 use crate::yaml::{At, Content, Node, documents};
@@ -189,15 +189,15 @@ fn of_tree(configuration: &Rc<Node>, reading: Reading) -> Finding {
 }
 
 /// As the plugin reads what Envoy hands it; in a provider's cluster there is no policy.
-fn read(configuration: &[u8]) -> Result<Option<Policy>, ConfigError> {
-    match attempt_of(configuration)? {
-        Some(_) => Ok(None),
-        None => Policy::read(configuration).map(Some),
+fn read(configuration: &[u8]) -> Result<Option<Box<Policy>>, ConfigError> {
+    match Configured::read(configuration)? {
+        Configured::AttemptsOf(_) => Ok(None),
+        Configured::Gateway(policy) => Ok(Some(policy)),
     }
 }
 
-fn accepted(at: At, policy: Option<Policy>) -> Finding {
-    Finding { at, verdict: Verdict::Accepted, policy: policy.map(Box::new) }
+fn accepted(at: At, policy: Option<Box<Policy>>) -> Finding {
+    Finding { at, verdict: Verdict::Accepted, policy }
 }
 
 fn refused(at: At, message: String) -> Finding {

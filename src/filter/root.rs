@@ -6,7 +6,7 @@ use super::upstream::Upstream;
 use super::watched::Watched;
 use crate::breaker;
 use crate::host::{admin, clock};
-use crate::policy::{self, ConfigError, Policy};
+use crate::policy::{ConfigError, Configured};
 use crate::view;
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
@@ -35,13 +35,15 @@ pub struct Root {
 
 impl Root {
     fn configure(&mut self, configuration: &[u8]) -> Result<(), ConfigError> {
-        if let Some(provider) = policy::attempt_of(configuration)? {
-            self.mode = Mode::Upstream(provider);
-            return Ok(());
-        }
-        let policy = Policy::read(configuration)?;
+        let policy = match Configured::read(configuration)? {
+            Configured::Gateway(policy) => policy,
+            Configured::AttemptsOf(provider) => {
+                self.mode = Mode::Upstream(provider);
+                return Ok(());
+            }
+        };
         log::info!("configured: {} tenants, {} providers", policy.tenants.len(), policy.providers.len());
-        self.mode = Mode::Downstream(Rc::new(Plugin::new(policy)));
+        self.mode = Mode::Downstream(Rc::new(Plugin::new(*policy)));
         if let Err(status) = hostcalls::set_tick_period(GAUGE_PERIOD) {
             log::warn!(
                 "Envoy gives no ticks ({status:?}): tenants' gauges and breakers' states stand still until a reload"

@@ -62,6 +62,10 @@ fn unknown_and_missing() -> Vec<Refused> {
             r#"{"attempt_of":"openai","tenants":{}}"#.to_owned(),
             "configuration: unknown field `tenants`, expected `attempt_of`",
         ),
+        shape(
+            r#"{"tenants":{},"attempt_of":"openai"}"#.to_owned(),
+            "configuration: unknown field `tenants`, expected `attempt_of`",
+        ),
         shape(r#"{"attempt_of":5}"#.to_owned(), "attempt_of: the number 5 stands here, expected a name (a string)"),
     ]
 }
