@@ -2,8 +2,9 @@
 //!
 //! Trade-off: a wrong configuration is refused whole. A typo that is skipped leaves a tenant without its limit, and
 //! nobody notices before the bill; so unknown and doubled keys, `null` and numbers for money are errors that name their
-//! place. All default figures stand in `Config::default`, nowhere else.
+//! place. All default figures stand in `config/defaults.rs`, nowhere else.
 
+pub mod defaults;
 mod error;
 mod forward;
 mod keyed;
@@ -45,9 +46,8 @@ pub use tenants::{Budgets, Expensive, Limits, OwnOutput, Tenant, Tier};
 pub use view::{Metrics, Status, TenantLabel};
 
 use crate::kept::StoredResponses;
-use crate::llm::stance::{Stance, Stances};
+use crate::llm::stance::Stance;
 use crate::route::Sensitivity;
-use crate::units::NanoUsd;
 
 #[derive(Debug, Deserialize)]
 #[serde(remote = "Self", deny_unknown_fields, default)]
@@ -216,86 +216,5 @@ impl Upstream {
 impl Config {
     pub fn read(json: &[u8]) -> Result<Self, ConfigError> {
         serde_json::from_slice(json).map_err(|error| ConfigError::from_serde(&error, json))
-    }
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        let tier = |name: &str, request: u64, day: u64, limits| {
-            let budget = |nano_usd| Some(Budget(NanoUsd(nano_usd)));
-            let budgets = Budgets { request_usd: budget(request), day_usd: budget(day), month_usd: None };
-            (name.into(), Tier { budgets, limits, ..Tier::default() })
-        };
-        // A turn of a coding agent has a context of up to 200,000 tokens, all of it written into a cache, and a bound of
-        // 32,000 or 64,000; its assistants ask at the same time, and each of their requests is a dear one.
-        let agent = Limits {
-            requests_per_minute: Some(Limit(120)),
-            requests_per_hour: Some(Limit(3_000)),
-            requests_per_day: Some(Limit(20_000)),
-            expensive_per_minute: Some(Limit(60)),
-            ..Limits::default()
-        };
-        Self {
-            tenant_header: HeaderName("x-tenant-id".to_owned()),
-            unknown_tenants: UnknownTenants::Refuse,
-            role_header: HeaderName("x-ai-role".to_owned()),
-            roles: Vec::new(),
-            sensitivity_header: HeaderName("x-ai-sensitivity".to_owned()),
-            default_sensitivity: Sensitivity::Internal,
-            providers: Named::default(),
-            models: Vec::new(),
-            virtual_models: Named::default(),
-            role_models: Named::default(),
-            paths: Vec::new(),
-            forward: Forward::default(),
-            prices: Vec::new(),
-            unpriced: Unpriced { policy: UnpricedPolicy::Deny, model: None },
-            aliases: Named::default(),
-            tiers: [
-                tier("low", 2_000_000, 100_000_000, Limits::default()),
-                tier("standard", 10_000_000, 1_000_000_000, Limits::default()),
-                tier("premium", 50_000_000, 10_000_000_000, Limits::default()),
-                tier("agent", 3_000_000_000, 50_000_000_000, agent),
-            ]
-            .into_iter()
-            .collect(),
-            tenants: Named::default(),
-            limits: Limits {
-                requests_per_minute: Some(Limit(60)),
-                requests_per_hour: Some(Limit(1_000)),
-                requests_per_day: Some(Limit(10_000)),
-                tokens_per_minute: None,
-                expensive_per_minute: Some(Limit(10)),
-            },
-            expensive: Expensive::default(),
-            output: Output { default_max_tokens: InRange::of::<4_096>(), min_tokens: InRange::of::<16>() },
-            hidden_input: HiddenInput { default_context_tokens: InRange::of::<1_000_000>(), most_tokens: None },
-            hold_headers: true,
-            max_request_bytes: InRange::of::<4_194_304>(),
-            max_waiting_bodies: InRange::of::<256>(),
-            max_waiting_bytes: InRange::of::<33_554_432>(),
-            max_refused_bytes: InRange::of::<33_554_432>(),
-            stored_responses: StoredResponses::Own,
-            unknown_fields: Stances::default().unknown_fields,
-            unknown_tools: Stances::default().unknown_tools,
-            unpriced_levers: Stances::default().unpriced_levers,
-            reservation_lease_seconds: InRange::of::<900>(),
-            on_contention: OnContention::Deny,
-            status: None,
-            metrics: Metrics::default(),
-            replicas: None,
-        }
-    }
-}
-
-impl Default for HiddenInput {
-    fn default() -> Self {
-        Config::default().hidden_input
-    }
-}
-
-impl Default for Output {
-    fn default() -> Self {
-        Config::default().output
     }
 }

@@ -1,7 +1,7 @@
 //! Several Envoys with the same limits and budgets.
 
 use super::keyed::keyed;
-use super::{InRange, Name, Percent, ReplicaCount};
+use super::{Name, Percent, ReplicaCount};
 use serde::Deserialize;
 
 /// Limits and budgets that several Envoys share by a rate limit service, which Envoy's own filters ask.
@@ -12,7 +12,7 @@ pub struct Replicas {
     /// The number of Envoys that share them.
     pub count: ReplicaCount,
     /// The part of a budget that requests in flight may hold as reservations, on all Envoys together.
-    #[serde(default = "all_of_it")]
+    #[serde(default = "super::defaults::in_flight_percent")]
     pub in_flight_percent: Percent,
     /// The cluster of the rate limit service. The service counts as unavailable when no endpoint of it is healthy.
     pub cluster: Name,
@@ -41,7 +41,3 @@ pub enum WithoutService {
 }
 
 keyed!(Replicas);
-
-const fn all_of_it() -> Percent {
-    InRange::of::<100>()
-}

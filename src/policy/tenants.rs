@@ -8,7 +8,7 @@ use super::flaw::{Checked, flaw, not_reserved, under};
 use super::routes;
 use super::rules::Layer;
 use super::{DEFAULT_TENANT, NONE, OTHER, TenantIx, TenantPolicy, Terms};
-use crate::config::{self, Config, Named, UnknownTenants};
+use crate::config::{self, Named, UnknownTenants, defaults};
 use crate::limit::{Guard, Rules};
 use crate::llm::stance::{Stance, Stances};
 use crate::route::Sensitivity;
@@ -23,16 +23,16 @@ pub(super) fn tiers(
     stances: Stances,
     min_tokens: u64,
 ) -> Checked<Named<Rc<Terms>>> {
-    let builtin = Config::default();
+    let builtin = defaults::tiers();
     let mut base = Rules::default();
-    Layer::from(&builtin.limits).apply(&mut base, || "limits".to_owned())?;
+    Layer::from(&defaults::LIMITS).apply(&mut base, || "limits".to_owned())?;
     Layer::from(limits).apply(&mut base, || "limits".to_owned())?;
-    let added = written.names().filter(|name| builtin.tiers.get(name).is_none());
+    let added = written.names().filter(|name| builtin.get(name).is_none());
     let mut tiers = Named::default();
-    for name in builtin.tiers.names().chain(added) {
+    for name in builtin.names().chain(added) {
         let path = || under("tiers", name);
         let mut terms = Terms { rules: base, stances, ..Terms::default() };
-        for tier in [builtin.tiers.get(name), written.get(name)].into_iter().flatten() {
+        for tier in [builtin.get(name), written.get(name)].into_iter().flatten() {
             Layer::from(tier).apply(&mut terms.rules, path)?;
             terms.add(tier.sensitivity, Some(&tier.output), min_tokens, path)?;
             terms.stand([tier.unknown_fields, tier.unknown_tools, tier.unpriced_levers]);
