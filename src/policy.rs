@@ -170,7 +170,7 @@ pub struct ProviderPolicy {
     /// What stands in the place of `/v1`.
     pub base_path: String,
     /// API → its path here.
-    pub paths: Vec<(&'static str, String)>,
+    pub paths: Vec<(&'static Schema, String)>,
     /// By which it refuses the gateway's own account, if the operator says so.
     pub account_statuses: Option<Vec<u64>>,
 }
@@ -273,7 +273,7 @@ impl ProviderPolicy {
         if let Some(template) = self.template(schema) {
             return Some(path::templated(template, model));
         }
-        path::rebased(&self.base_path, if schema.own { CHAT_PATH } else { called }, renamed)
+        path::rebased(&self.base_path, schema.spoken_at(called), renamed)
     }
 
     /// Whether a model that the client's path names stands in the path here, too.
@@ -283,8 +283,7 @@ impl ProviderPolicy {
 
     /// The operator's own path for an API.
     fn template(&self, schema: &Schema) -> Option<&str> {
-        let api = if schema.own { CHAT } else { schema.name };
-        self.paths.iter().find(|(name, _)| *name == api).map(|(_, template)| template.as_str())
+        self.paths.iter().find(|(api, _)| *api == schema.spoken_as()).map(|(_, template)| template.as_str())
     }
 }
 
@@ -294,10 +293,6 @@ impl ProviderPolicy {
         path::rebased(&self.base_path, called, None)
     }
 }
-
-/// What the gateway's own API is to a provider.
-const CHAT: &str = "openai_chat";
-const CHAT_PATH: &str = "/v1/chat/completions";
 
 impl TenantPolicy {
     pub fn allows(&self, model: &str) -> bool {

@@ -85,7 +85,7 @@ pub struct Bounds {
 pub struct Reach {
     /// None at all: any.
     pub sensitivity: Option<Sensitivity>,
-    pub apis: Vec<&'static str>,
+    pub apis: Vec<&'static Schema>,
     /// Whether the gateway holds a key for it.
     pub has_key: bool,
 }
@@ -96,9 +96,7 @@ impl Reach {
     }
 
     fn serves(&self, schema: &Schema) -> bool {
-        // The gateway's own API is OpenAI's chat to a provider.
-        let api = if schema.own { "openai_chat" } else { schema.name };
-        self.apis.contains(&api)
+        self.apis.contains(&schema.spoken_as())
     }
 }
 

@@ -174,7 +174,7 @@ impl Open {
             items: self.items,
             stream: self.asked.stream,
             detached: self.detached,
-            reports: self.schema.always_reports(),
+            reports: self.schema.always_reports,
             late: self.schema.dialect == Dialect::Gemini,
             ..Foreseen::default()
         };

@@ -25,7 +25,7 @@ pub(super) fn judge(
                 return Err(kept_nowhere("store"));
             }
             // Chat completions are kept only where a request says so.
-            request.keep_nothing = schema.keeps();
+            request.keep_nothing = schema.keeps;
         }
     }
     Ok(())
@@ -75,12 +75,12 @@ pub(super) fn weigh(request: &mut Request, sizes: impl Fn(&[Id]) -> Option<Token
 
 /// Whether a request of its tenant may go on from the answer.
 pub(super) fn may_be_gone_on_from(stored: StoredResponses, schema: &Schema, request: &Request) -> bool {
-    stored != StoredResponses::Refuse && schema.keeps() && request.store != Some(false)
+    stored != StoredResponses::Refuse && schema.keeps && request.store != Some(false)
 }
 
 /// Whether somebody may ask for the answer by its ids.
 pub(super) fn may_be_kept(stored: StoredResponses, schema: &Schema, request: &Request) -> bool {
-    stored == StoredResponses::Own && (schema.keeps() && request.store != Some(false) || request.speaks)
+    stored == StoredResponses::Own && (schema.keeps && request.store != Some(false) || request.speaks)
 }
 
 pub(super) fn not_found(message: &str) -> Rejection {

@@ -50,6 +50,10 @@ pub struct Schema {
     pub wrapped: bool,
     /// The gateway's own API: a request need not name its model, and what only the gateway reads is cut out of it.
     pub own: bool,
+    /// Whoever serves it always reports its usage. OpenAI's is served by many who don't.
+    pub always_reports: bool,
+    /// Whoever serves it keeps answers under ids that later requests may name.
+    pub keeps: bool,
     pub answer: &'static [Field<Fact>],
     /// Of an event, where a stream's differ from an answer in one piece.
     pub event: &'static [Field<Fact>],
@@ -63,14 +67,14 @@ pub struct Schema {
 }
 
 impl Schema {
-    /// Whether whoever serves it always reports its usage. OpenAI's is served by many who don't.
-    pub fn always_reports(&self) -> bool {
-        matches!(self.name, "anthropic_messages" | "gemini_generate" | "bedrock_converse")
+    /// The API by which a provider is spoken to: the gateway's own is OpenAI's chat to it.
+    pub const fn spoken_as(&self) -> &Self {
+        if self.own { &openai::CHAT } else { self }
     }
 
-    /// Whether whoever serves it keeps answers under ids that later requests may name.
-    pub fn keeps(&self) -> bool {
-        matches!(self.name, "openai_responses" | "gemini_interactions" | "lm_studio_chat")
+    /// By which path, where a client called `path`.
+    pub const fn spoken_at<'a>(&self, path: &'a str) -> &'a str {
+        if self.own { "/v1/chat/completions" } else { path }
     }
 
     /// Whether its requests have shapes that no table says: files of forms, and what each family of models has of its own.
@@ -179,6 +183,10 @@ pub const FRAMES: u64 = 9;
 /// What was spoken before, by its id.
 pub const SPOKEN: &str = "messages[].audio.id";
 
+/// What a provider is taken to serve of which nothing is said: nearly everybody speaks it.
+pub static OPENAI: [&Schema; 6] =
+    [&openai::CHAT, &openai::COMPLETIONS, &openai::RESPONSES, &openai::EMBEDDINGS, &openai::IMAGES, &openai::AUDIO];
+
 pub static ALL: [&Schema; 20] = [
     &openai::GATEWAY_CHAT,
     &openai::CHAT,
@@ -255,6 +263,16 @@ mod tests {
             }
             assert_eq!(schema.request.last().and_then(|field| field.key), Some(Asked::Unknown), "{}", schema.name);
         }
+    }
+
+    /// A table that is made from another could inherit what is true of that one only.
+    #[test]
+    fn who_always_reports_and_who_keeps_is_said_of_each_api_by_itself() {
+        let names = |is: fn(&&&Schema) -> bool| ALL.iter().filter(is).map(|schema| schema.name).collect::<Vec<_>>();
+        let reports = names(|schema| schema.always_reports);
+        assert_eq!(reports, ["anthropic_messages", "gemini_generate", "bedrock_converse"]);
+        let keeps = names(|schema| schema.keeps);
+        assert_eq!(keeps, ["openai_responses", "gemini_interactions", "lm_studio_chat"]);
     }
 
     #[test]

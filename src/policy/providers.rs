@@ -25,7 +25,7 @@ pub(super) fn read(mut written: Named<config::Provider>) -> Checked<Vec<Provider
             let path = || under(&format!("{}.paths", path()), api);
             let schema = api_named(path, api)?;
             is_path(path, template)?;
-            paths.push((schema.name, template.to_string()));
+            paths.push((schema, template.to_string()));
         }
         let base_path = provider.base_path.map_or_else(|| "/v1".to_owned(), |config::Name(base)| base.to_string());
         is_path(|| format!("{}.base_path", path()), &base_path)?;
@@ -63,13 +63,11 @@ fn account(path: impl Fn() -> String, statuses: &[u16]) -> Checked<Vec<u64>> {
     statuses.iter().enumerate().map(status).collect()
 }
 
-/// The APIs that a provider serves. Where nothing is written, OpenAI's: nearly everybody speaks it.
-fn apis(provider: &str, written: Option<&[config::Name]>) -> Checked<Vec<&'static str>> {
-    let Some(written) = written else {
-        return Ok(schema::ALL.iter().map(|schema| schema.name).filter(|name| name.starts_with("openai_")).collect());
-    };
+/// The APIs that a provider serves.
+fn apis(provider: &str, written: Option<&[config::Name]>) -> Checked<Vec<&'static Schema>> {
+    let Some(written) = written else { return Ok(schema::OPENAI.to_vec()) };
     let path = |at: usize| format!("{}.apis[{at}]", under("providers", provider));
-    written.iter().enumerate().map(|(at, config::Name(api))| Ok(api_named(|| path(at), api)?.name)).collect()
+    written.iter().enumerate().map(|(at, config::Name(api))| api_named(|| path(at), api)).collect()
 }
 
 fn api_named(path: impl FnOnce() -> String, api: &str) -> Checked<&'static Schema> {

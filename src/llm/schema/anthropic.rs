@@ -244,6 +244,8 @@ pub static MESSAGES: Schema = Schema {
     background: false,
     wrapped: false,
     own: false,
+    always_reports: true,
+    keeps: false,
     answer: &ANSWER,
     event: &ANSWER,
     contract: Contract::CacheBeside,

@@ -146,6 +146,8 @@ pub static CONVERSE: Schema = Schema {
     background: false,
     wrapped: false,
     own: false,
+    always_reports: true,
+    keeps: false,
     answer: &ANSWER,
     event: &ANSWER,
     contract: Contract::CacheBeside,
@@ -297,5 +299,6 @@ pub static INVOKE: Schema = Schema {
     zero: Small::Either,
     answer: &INVOKED,
     event: &INVOKED,
+    always_reports: false,
     ..CONVERSE
 };

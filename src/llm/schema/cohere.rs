@@ -101,6 +101,8 @@ pub static CHAT: Schema = Schema {
     background: false,
     wrapped: false,
     own: false,
+    always_reports: false,
+    keeps: false,
     answer: &ANSWER,
     event: &ANSWER,
     contract: Contract::CacheIncluded,

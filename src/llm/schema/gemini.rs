@@ -191,6 +191,8 @@ pub static GENERATE: Schema = Schema {
     background: false,
     wrapped: false,
     own: false,
+    always_reports: true,
+    keeps: false,
     answer: &ANSWER,
     event: &ANSWER,
     contract: Contract::ThoughtsBeside,
@@ -254,5 +256,6 @@ pub static EMBED: Schema = Schema {
     event: &EMBED_ANSWER,
     contract: Contract::InputOnly,
     grows: false,
+    always_reports: false,
     ..GENERATE
 };

@@ -147,6 +147,8 @@ pub static INTERACTIONS: Schema = Schema {
     needs: None,
     output: OutputBound::Field(&BOUNDS),
     background: true,
+    always_reports: false,
+    keeps: true,
     answer: &ANSWER,
     event: &EVENT,
     contract: Contract::ThoughtsBeside,

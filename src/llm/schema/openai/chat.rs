@@ -333,6 +333,8 @@ pub static CHAT: Schema = Schema {
     background: false,
     wrapped: false,
     own: false,
+    always_reports: false,
+    keeps: false,
     answer: &CHAT_ANSWER,
     event: &CHAT_EVENT,
     contract: Contract::CacheIncluded,

@@ -237,6 +237,8 @@ pub static RESPONSES: Schema = Schema {
     background: true,
     wrapped: false,
     own: false,
+    always_reports: false,
+    keeps: true,
     answer: &RESPONSES_ANSWER,
     event: &RESPONSES_EVENT,
     contract: Contract::CacheIncluded,
