@@ -1,6 +1,4 @@
-//! The stats, each with its form and its labels: what the manual's table says, in one place.
-
-use StatKind::{Counter, Gauge, Histogram};
+//! The stats, each with its form, its labels and what it is: what the manual's table says, in one place.
 
 /// What Envoy keeps of a stat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,105 +8,134 @@ pub enum StatKind {
     Histogram,
 }
 
-/// A stat of the gateway, without the values of its labels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Metric {
-    Requests,
-    Tokens,
-    TokensByKind,
-    Cost,
-    Duration,
-    TimeToFirstToken,
-    TimePerOutputToken,
-    StreamDuration,
-    ActiveConnections,
-    BreakerState,
-    SpentToday,
-    SpentThisMonth,
-    Reserved,
-    BudgetToday,
-    BudgetThisMonth,
-    Usage,
-    Spend,
-    Retries,
-    AccountRefusals,
-    LimitRefusals,
-    AuditRefusals,
-    Dropped,
-    UnknownBetas,
-    UnknownFields,
-    Estimated,
-    EstimatedReported,
-    EstimateError,
-    UsageMismatch,
-    UsageImplausible,
-    UsageUnreported,
-    ProviderCost,
-    ProviderCostDiffers,
-    AnsweredModelDiffers,
-    CellRaces,
-    CellStarved,
-    CellUnknownVersion,
-    SettlementsLost,
-    StatusPollsFailed,
-    SharedLimitsAway,
-    VmMemory,
-    FilterTime,
+macro_rules! metrics {
+    ($($metric:ident: $kind:ident $name:literal [$($label:literal),*] $help:literal;)*) => {
+        /// A stat of the gateway, without the values of its labels.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Metric {
+            $(#[doc = $help] $metric,)*
+        }
+
+        impl Metric {
+            pub const ALL: &[Self] = &[$(Self::$metric),*];
+
+            /// Its form, its name, and its labels in the order in which their values are given.
+            pub const fn spec(self) -> (StatKind, &'static str, &'static [&'static str]) {
+                match self {
+                    $(Self::$metric => (StatKind::$kind, $name, &[$($label),*]),)*
+                }
+            }
+
+            /// For whoever reads it on a page.
+            pub const fn help(self) -> &'static str {
+                match self {
+                    $(Self::$metric => $help,)*
+                }
+            }
+        }
+    };
+}
+
+metrics! {
+    Requests: Counter "ai_gateway_requests_total" ["provider", "model", "role", "tenant", "status"]
+        "Requests, by how they ended.";
+    Tokens: Counter "ai_gateway_tokens_total" ["direction", "provider", "model", "tenant"]
+        "Tokens of input and output.";
+    TokensByKind: Counter "ai_gateway_tokens_by_kind_total" ["kind", "provider", "model"]
+        "Parts of the tokens of input and output.";
+    Cost: Counter "ai_gateway_cost_nanousd_total" ["provider", "model", "tenant"]
+        "What was charged.";
+    Duration: Histogram "ai_gateway_request_duration_ms" ["provider", "model", "status"]
+        "From the first header to the end of the answer.";
+    TimeToFirstToken: Histogram "ai_gateway_time_to_first_token_ms" ["provider", "model"]
+        "Of streams, until their first output.";
+    TimePerOutputToken: Histogram "ai_gateway_time_per_output_token_us" ["provider", "model"]
+        "Of streams, for each token behind the first.";
+    StreamDuration: Histogram "ai_gateway_stream_duration_ms" ["provider", "model"]
+        "Of streams, from their first output to their end.";
+    ActiveConnections: Gauge "ai_gateway_active_connections" ["provider"]
+        "Requests under way.";
+    BreakerState: Gauge "ai_gateway_circuit_breaker_state" ["provider"]
+        "1 while a provider's circuit breaker is open.";
+    SpentToday: Gauge "ai_gateway_spent_today_nanousd" ["tenant"]
+        "Spent since midnight, UTC.";
+    SpentThisMonth: Gauge "ai_gateway_spent_this_month_nanousd" ["tenant"]
+        "Spent since the first of the month, UTC.";
+    Reserved: Gauge "ai_gateway_reserved_nanousd" ["tenant"]
+        "Reserved for requests under way.";
+    BudgetToday: Gauge "ai_gateway_budget_today_nanousd" ["tenant"]
+        "What the day's budget is.";
+    BudgetThisMonth: Gauge "ai_gateway_budget_this_month_nanousd" ["tenant"]
+        "What the month's budget is.";
+    Usage: Counter "ai_gateway_usage_total" ["source", "provider", "model"]
+        "Answers, by where their usage comes from.";
+    Spend: Counter "ai_gateway_spend_nanousd_total" ["source", "provider", "model"]
+        "What was charged, by where the usage comes from.";
+    Retries: Counter "ai_gateway_retries_total" ["provider", "model"]
+        "Attempts beyond the first, by who answered in the end.";
+    AccountRefusals: Counter "ai_gateway_provider_account_refusals_total" ["code", "provider"]
+        "Attempts that a provider refused for the gateway's own account.";
+    LimitRefusals: Counter "ai_gateway_limit_refusals_total" ["code", "tenant"]
+        "Refused requests, by the limit or budget that had no room.";
+    AuditRefusals: Counter "ai_gateway_audit_refusals_total" ["code", "tenant"]
+        "What audited limits would have refused.";
+    Dropped: Counter "ai_gateway_dropped_total" ["kind"]
+        "What clients sent and no provider got, by its kind.";
+    UnknownBetas: Counter "ai_gateway_unknown_betas_total" []
+        "Beta flags that passed and that no table knows.";
+    UnknownFields: Counter "ai_gateway_unknown_fields_total" []
+        "Fields, tools and tiers of requests that passed without a price.";
+    Estimated: Counter "ai_gateway_estimate_tokens_total" ["direction", "model"]
+        "What estimates would have said of reported answers.";
+    EstimatedReported: Counter "ai_gateway_estimate_reported_tokens_total" ["direction", "model"]
+        "What those answers reported.";
+    EstimateError: Counter "ai_gateway_estimate_error_tokens_total" ["direction", "model"]
+        "By how much the estimates were off.";
+    UsageMismatch: Counter "ai_gateway_usage_mismatch_total" ["provider", "model"]
+        "Answers whose counts don't add up to the provider's own total.";
+    UsageImplausible: Counter "ai_gateway_usage_implausible_total" ["provider", "model"]
+        "Answers that report more than their request could have come to.";
+    UsageUnreported: Counter "ai_gateway_usage_unreported_total" ["provider", "model"]
+        "Whole answers without a usage, of APIs that always report it.";
+    ProviderCost: Counter "ai_gateway_provider_cost_nanousd_total" ["provider", "model"]
+        "What providers say that they will bill.";
+    ProviderCostDiffers: Counter "ai_gateway_provider_cost_differs_total" ["provider", "model"]
+        "Answers whose provider says another price.";
+    AnsweredModelDiffers: Counter "ai_gateway_answered_model_differs_total" ["provider", "model"]
+        "Answers of another model than was asked, at another price.";
+    CellRaces: Counter "ai_gateway_cell_races_total" []
+        "Races for a tenant's cell that were lost and run again.";
+    CellStarved: Counter "ai_gateway_cell_starved_total" []
+        "Decisions that lost every race.";
+    CellUnknownVersion: Counter "ai_gateway_cell_unknown_version_total" []
+        "Cells that could not be read and began anew.";
+    SettlementsLost: Counter "ai_gateway_settlements_lost_total" []
+        "Settlements that were never written.";
+    StatusPollsFailed: Counter "ai_gateway_status_polls_failed_total" []
+        "Questions to Envoy's admin that it didn't answer.";
+    SharedLimitsAway: Gauge "ai_gateway_shared_limits_away" []
+        "1 while the rate limit service is away.";
+    VmMemory: Gauge "ai_gateway_vm_memory_bytes" []
+        "Linear memory of the largest VM.";
+    FilterTime: Histogram "ai_gateway_filter_time_us" []
+        "Of one request in 64, the time spent in the filter's callbacks.";
 }
 
 /// The most labels that one has.
 pub const LABELS: usize = 5;
 
-impl Metric {
-    /// Its form, its name, and its labels in the order in which their values are given.
-    pub const fn spec(self) -> (StatKind, &'static str, &'static [&'static str]) {
-        match self {
-            Self::Requests => {
-                (Counter, "ai_gateway_requests_total", &["provider", "model", "role", "tenant", "status"])
-            }
-            Self::Tokens => (Counter, "ai_gateway_tokens_total", &["direction", "provider", "model", "tenant"]),
-            Self::TokensByKind => (Counter, "ai_gateway_tokens_by_kind_total", &["kind", "provider", "model"]),
-            Self::Cost => (Counter, "ai_gateway_cost_nanousd_total", &["provider", "model", "tenant"]),
-            Self::Duration => (Histogram, "ai_gateway_request_duration_ms", &["provider", "model", "status"]),
-            Self::TimeToFirstToken => (Histogram, "ai_gateway_time_to_first_token_ms", PROVIDER_MODEL),
-            Self::TimePerOutputToken => (Histogram, "ai_gateway_time_per_output_token_us", PROVIDER_MODEL),
-            Self::StreamDuration => (Histogram, "ai_gateway_stream_duration_ms", PROVIDER_MODEL),
-            Self::ActiveConnections => (Gauge, "ai_gateway_active_connections", &["provider"]),
-            Self::BreakerState => (Gauge, "ai_gateway_circuit_breaker_state", &["provider"]),
-            Self::SpentToday => (Gauge, "ai_gateway_spent_today_nanousd", &["tenant"]),
-            Self::SpentThisMonth => (Gauge, "ai_gateway_spent_this_month_nanousd", &["tenant"]),
-            Self::Reserved => (Gauge, "ai_gateway_reserved_nanousd", &["tenant"]),
-            Self::BudgetToday => (Gauge, "ai_gateway_budget_today_nanousd", &["tenant"]),
-            Self::BudgetThisMonth => (Gauge, "ai_gateway_budget_this_month_nanousd", &["tenant"]),
-            Self::Usage => (Counter, "ai_gateway_usage_total", &["source", "provider", "model"]),
-            Self::Spend => (Counter, "ai_gateway_spend_nanousd_total", &["source", "provider", "model"]),
-            Self::Retries => (Counter, "ai_gateway_retries_total", PROVIDER_MODEL),
-            Self::AccountRefusals => (Counter, "ai_gateway_provider_account_refusals_total", &["code", "provider"]),
-            Self::LimitRefusals => (Counter, "ai_gateway_limit_refusals_total", &["code", "tenant"]),
-            Self::AuditRefusals => (Counter, "ai_gateway_audit_refusals_total", &["code", "tenant"]),
-            Self::Dropped => (Counter, "ai_gateway_dropped_total", &["kind"]),
-            Self::UnknownBetas => (Counter, "ai_gateway_unknown_betas_total", &[]),
-            Self::UnknownFields => (Counter, "ai_gateway_unknown_fields_total", &[]),
-            Self::Estimated => (Counter, "ai_gateway_estimate_tokens_total", DIRECTION_MODEL),
-            Self::EstimatedReported => (Counter, "ai_gateway_estimate_reported_tokens_total", DIRECTION_MODEL),
-            Self::EstimateError => (Counter, "ai_gateway_estimate_error_tokens_total", DIRECTION_MODEL),
-            Self::UsageMismatch => (Counter, "ai_gateway_usage_mismatch_total", PROVIDER_MODEL),
-            Self::UsageImplausible => (Counter, "ai_gateway_usage_implausible_total", PROVIDER_MODEL),
-            Self::UsageUnreported => (Counter, "ai_gateway_usage_unreported_total", PROVIDER_MODEL),
-            Self::ProviderCost => (Counter, "ai_gateway_provider_cost_nanousd_total", PROVIDER_MODEL),
-            Self::ProviderCostDiffers => (Counter, "ai_gateway_provider_cost_differs_total", PROVIDER_MODEL),
-            Self::AnsweredModelDiffers => (Counter, "ai_gateway_answered_model_differs_total", PROVIDER_MODEL),
-            Self::CellRaces => (Counter, "ai_gateway_cell_races_total", &[]),
-            Self::CellStarved => (Counter, "ai_gateway_cell_starved_total", &[]),
-            Self::CellUnknownVersion => (Counter, "ai_gateway_cell_unknown_version_total", &[]),
-            Self::SettlementsLost => (Counter, "ai_gateway_settlements_lost_total", &[]),
-            Self::StatusPollsFailed => (Counter, "ai_gateway_status_polls_failed_total", &[]),
-            Self::SharedLimitsAway => (Gauge, "ai_gateway_shared_limits_away", &[]),
-            Self::VmMemory => (Gauge, "ai_gateway_vm_memory_bytes", &[]),
-            Self::FilterTime => (Histogram, "ai_gateway_filter_time_us", &[]),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_has_a_name_a_help_and_no_more_labels_than_there_is_room_for() {
+        for (at, metric) in Metric::ALL.iter().enumerate() {
+            let (_, name, labels) = metric.spec();
+            assert!(name.starts_with("ai_gateway_") && labels.len() <= LABELS, "{name}");
+            assert!(metric.help().ends_with('.'), "{name}: {}", metric.help());
+            let again = |other: &Metric| other.spec().1 == name || other.help() == metric.help();
+            assert!(!Metric::ALL.iter().skip(at + 1).any(again), "{name}");
         }
     }
 }
-
-const PROVIDER_MODEL: &[&str] = &["provider", "model"];
-const DIRECTION_MODEL: &[&str] = &["direction", "model"];

@@ -3,6 +3,8 @@
 //! Trade-off: Envoy's stats are whole numbers, so the filter counts nano-dollars and milliseconds. Here the point is moved in
 //! the text of each figure: no float comes between, and no figure is parsed that needn't be.
 
+use crate::record::metric::Metric;
+
 /// Larger answers are not read: such a gateway is scraped at Envoy's admin itself.
 pub const MOST_BYTES: usize = 16 << 20;
 
@@ -41,11 +43,15 @@ fn unit(name: &str) -> (u32, String) {
 fn kind(rest: &str, page: &mut String) -> Option<()> {
     let (name, kind) = rest.split_once(' ')?;
     let (_, named) = unit(name.strip_prefix(OURS).map(|_| name)?);
-    page.push_str("# HELP ");
-    page.push_str(&named);
-    page.push(' ');
-    page.push_str(help(&named));
-    page.push_str("\n# TYPE ");
+    // Envoy keeps what another version of the filter counted: of that, nothing is known here.
+    if let Some(metric) = Metric::ALL.iter().find(|metric| metric.spec().1 == name) {
+        page.push_str("# HELP ");
+        page.push_str(&named);
+        page.push(' ');
+        page.push_str(metric.help());
+        page.push('\n');
+    }
+    page.push_str("# TYPE ");
     page.push_str(&named);
     page.push(' ');
     page.push_str(kind);
@@ -112,57 +118,25 @@ fn moved(number: &str, places: u32) -> Option<String> {
     Some(if fraction.is_empty() { whole.to_owned() } else { [whole, ".", fraction].concat() })
 }
 
-/// What each metric is, by its name on the page.
-const HELP: [(&str, &str); 39] = [
-    ("ai_gateway_requests_total", "Requests, by how they ended."),
-    ("ai_gateway_tokens_total", "Tokens of input and output."),
-    ("ai_gateway_cost_usd_total", "What was charged."),
-    ("ai_gateway_request_duration_seconds", "From the first header to the end of the answer."),
-    ("ai_gateway_circuit_breaker_state", "1 while a provider's circuit breaker is open."),
-    ("ai_gateway_active_connections", "Requests under way."),
-    ("ai_gateway_reserved_usd", "Reserved for requests under way."),
-    ("ai_gateway_spent_today_usd", "Spent since midnight, UTC."),
-    ("ai_gateway_spent_this_month_usd", "Spent since the first of the month, UTC."),
-    ("ai_gateway_budget_today_usd", "What the day's budget is."),
-    ("ai_gateway_budget_this_month_usd", "What the month's budget is."),
-    ("ai_gateway_time_to_first_token_seconds", "Of streams, until their first output."),
-    ("ai_gateway_time_per_output_token_seconds", "Of streams, for each token behind the first."),
-    ("ai_gateway_stream_duration_seconds", "Of streams, from their first output to their end."),
-    ("ai_gateway_tokens_by_kind_total", "Parts of the tokens of input and output."),
-    ("ai_gateway_usage_total", "Answers, by where their usage comes from."),
-    ("ai_gateway_spend_usd_total", "What was charged, by where the usage comes from."),
-    ("ai_gateway_usage_mismatch_total", "Answers whose counts don't add up to the provider's own total."),
-    ("ai_gateway_usage_implausible_total", "Answers that report more than their request could have come to."),
-    ("ai_gateway_usage_unreported_total", "Whole answers without a usage, of APIs that always report it."),
-    ("ai_gateway_provider_cost_usd_total", "What providers say that they will bill."),
-    ("ai_gateway_provider_cost_differs_total", "Answers whose provider says another price."),
-    ("ai_gateway_answered_model_differs_total", "Answers of another model than was asked, at another price."),
-    ("ai_gateway_limit_refusals_total", "Refused requests, by the limit or budget that had no room."),
-    ("ai_gateway_audit_refusals_total", "What audited limits would have refused."),
-    ("ai_gateway_retries_total", "Attempts beyond the first, by who answered in the end."),
-    ("ai_gateway_provider_account_refusals_total", "Attempts that a provider refused for the gateway's own account."),
-    ("ai_gateway_unknown_fields_total", "Fields, tools and tiers of requests that passed without a price."),
-    ("ai_gateway_cell_races_total", "Races for a tenant's cell that were lost and run again."),
-    ("ai_gateway_cell_starved_total", "Decisions that lost every race."),
-    ("ai_gateway_cell_unknown_version_total", "Cells that could not be read and began anew."),
-    ("ai_gateway_settlements_lost_total", "Settlements that were never written."),
-    ("ai_gateway_estimate_tokens_total", "What estimates would have said of reported answers."),
-    ("ai_gateway_estimate_reported_tokens_total", "What those answers reported."),
-    ("ai_gateway_estimate_error_tokens_total", "By how much the estimates were off."),
-    ("ai_gateway_filter_time_seconds", "Of one request in 64, the time spent in the filter's callbacks."),
-    ("ai_gateway_vm_memory_bytes", "Linear memory of the largest VM."),
-    ("ai_gateway_shared_limits_away", "1 while the rate limit service is away."),
-    ("ai_gateway_status_polls_failed_total", "Questions to Envoy's admin that it didn't answer."),
-];
-
-fn help(name: &str) -> &'static str {
-    HELP.iter().find(|(known, _)| *known == name).map_or("A figure of the gateway.", |(_, help)| help)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn every_metric_says_on_the_page_what_it_is() {
+        for metric in Metric::ALL {
+            let (_, name, _) = metric.spec();
+            let said = page(&format!("# TYPE {name} counter\n"));
+            let (help, kind) = said.split_once('\n').unwrap();
+            assert!(help.starts_with("# HELP ai_gateway_") && help.ends_with(metric.help()), "{said}");
+            assert!(kind.starts_with("# TYPE ai_gateway_") && kind.ends_with(" counter\n"), "{said}");
+        }
+        assert_eq!(
+            page("# TYPE ai_gateway_of_another_version counter\n"),
+            "# TYPE ai_gateway_of_another_version counter\n"
+        );
+    }
 
     #[test]
     fn money_and_time_are_shown_in_their_own_units() {
