@@ -4,6 +4,11 @@
 
 use std::fmt;
 
+/// The label of everything that the configuration does not name: labels come from there only.
+pub const OTHER: &str = "other";
+/// The label of what was not sent.
+pub const NONE: &str = "none";
+
 /// The longest name that a client may write; the operator's are shorter.
 pub const LONGEST: usize = 256;
 

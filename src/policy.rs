@@ -30,7 +30,7 @@ use crate::limit::Rules;
 use crate::llm::path::{self, Route};
 use crate::llm::schema::Schema;
 use crate::llm::stance::Stances;
-pub use crate::name::Pattern;
+pub use crate::name::{NONE, OTHER, Pattern};
 use crate::network::Network;
 use crate::price::PriceTable;
 use crate::replicas::Replicas;
@@ -39,10 +39,6 @@ use crate::units::{NanoUsd, Tokens};
 
 /// The tenant that unknown ones share.
 pub const DEFAULT_TENANT: &str = "default";
-/// The label of everything that the configuration does not name.
-pub const OTHER: &str = "other";
-/// The label of what was not sent.
-pub const NONE: &str = "none";
 
 /// The place of a tenant in `Policy::tenants`; means nothing to another policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

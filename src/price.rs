@@ -10,13 +10,10 @@ use std::rc::Rc;
 use hashbrown::{HashMap, HashSet};
 
 use crate::llm::schema::BoundField;
-use crate::name::Pattern;
+use crate::name::{OTHER, Pattern};
 use crate::units::{Tokens, UnixNanos};
 
 pub use tariff::{Ceiling, Rates, Schedule, Sells, Tariff};
-
-/// The label of a model that has no entry in the table: labels come from the configuration only.
-pub const OTHER_MODEL: &str = "other";
 
 /// The place of a price in the table, in the order of the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -178,11 +175,11 @@ impl<'a> Quote<'a> {
         }
     }
 
-    /// The `model` label.
+    /// The `model` label: of a model that has no entry in the table, the one of all others.
     pub fn label(self) -> &'a str {
         match self {
             Self::Priced { price } => price.model.as_str(),
-            Self::PricedAs { .. } | Self::Free | Self::Denied => OTHER_MODEL,
+            Self::PricedAs { .. } | Self::Free | Self::Denied => OTHER,
         }
     }
 }
