@@ -168,13 +168,6 @@ impl PriceTable {
 }
 
 impl<'a> Quote<'a> {
-    pub const fn price(self) -> Option<&'a Price> {
-        match self {
-            Self::Priced { price } | Self::PricedAs { price } => Some(price),
-            Self::Free | Self::Denied => None,
-        }
-    }
-
     /// The `model` label: of a model that has no entry in the table, the one of all others.
     pub fn label(self) -> &'a str {
         match self {

@@ -90,7 +90,6 @@ impl Tokens {
 
 impl NanoUsd {
     pub const ZERO: Self = Self(0);
-    pub const MAX: Self = Self(u64::MAX);
 
     /// Reads an exact decimal of US dollars, such as `"0.002"`; at most nine digits behind the point.
     pub fn from_usd(text: &str) -> Result<Self, NotAnAmount> {

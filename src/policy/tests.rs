@@ -103,7 +103,7 @@ fn everything_can_be_written() {
     assert_eq!(providers, ["simulated", "other", "other"]);
     assert_eq!([Some("code"), Some("boss"), None].map(|role| policy.role_label(role)), ["code", "other", "none"]);
     assert_eq!(["fast", "gpt-4o"].map(|model| policy.resolve(model)), ["gpt-4o", "gpt-4o"]);
-    let price = policy.prices.quote(None, "gpt-4o", UnixNanos(0)).price().unwrap();
+    let price = policy.prices.find("gpt-4o", UnixNanos(0)).unwrap();
     assert_eq!((price.bound_field, price.max_output), (BoundField::MaxTokens, Some(Tokens(16_384))));
     assert_eq!(price.tariff.standard.base.cached_input, PicoUsdPerToken(1_250_000));
     assert_eq!(price.tariff.standard.base.cache_creation, PicoUsdPerToken(3_000_000));

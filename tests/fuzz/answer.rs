@@ -277,7 +277,7 @@ fn priced(reading: &Reading, usage: &Usage) {
     assert_eq!(flat(1).cost(usage, tier), NanoUsd((usage.total_tokens.0 + items * 1_000).div_ceil(1_000)));
     POLICY.with(|policy| {
         let model = reading.model.as_deref().unwrap_or("gpt-4o-mini");
-        if let Some(price) = policy.prices.quote(None, model, UnixNanos(u64::MAX)).price() {
+        if let Some(price) = policy.prices.find(model, UnixNanos(u64::MAX)) {
             let _ = price.tariff.cost(usage, tier);
         }
     });
