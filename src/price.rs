@@ -13,7 +13,7 @@ use crate::llm::schema::BoundField;
 use crate::name::{OTHER, Pattern};
 use crate::units::{Tokens, UnixNanos};
 
-pub use tariff::{Ceiling, Rates, Schedule, Sells, Tariff};
+pub use tariff::{Ceiling, RateCard, Schedule, Sells, Tariff};
 
 /// The place of a price in the table, in the order of the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -2,7 +2,7 @@
 
 use super::scalar::{Usd, UsdPer1m};
 use crate::llm::kind::kinds;
-use crate::price::Rates;
+use crate::price::RateCard;
 
 macro_rules! written_rates {
     (() parts: [$(($part:ident $(less $inner:ident)?, $side:ident, $rate:ident, $key:ident, $whole:ident, $may:ident),)*]
@@ -30,13 +30,13 @@ macro_rules! written_rates {
             }
 
             /// `None` without the two that every price must write.
-            pub fn rates(self) -> Option<Rates> {
-                let mut rates = Rates {
+            pub fn rates(self) -> Option<RateCard> {
+                let mut rates = RateCard {
                     input: self.input?.0,
                     output: self.output?.0,
                     request: self.request.map(|price| price.0).unwrap_or_default(),
                     $($price: self.$price.map(|price| price.0).unwrap_or_default(),)*
-                    ..Rates::default()
+                    ..RateCard::default()
                 };
                 $(rates.$rate = self.$rate.map_or(rates.$whole, |rate| rate.0);)*
                 Some(rates)

@@ -14,10 +14,10 @@ const ATTEMPTS: u32 = 4;
 /// By provider: there are as many as the configuration has.
 #[derive(Default)]
 pub struct LastServed {
-    known: RefCell<Vec<Provider>>,
+    known: RefCell<Vec<ProviderBlame>>,
 }
 
-struct Provider {
+struct ProviderBlame {
     name: String,
     known: Blamed,
     /// Whether others don't know it yet.
@@ -29,7 +29,7 @@ impl LastServed {
     pub fn note(&self, provider: &str, who: Who, now: UnixNanos) {
         let Ok(mut all) = self.known.try_borrow_mut() else { return };
         if !all.iter().any(|ours| ours.name == provider) {
-            all.push(Provider { name: provider.to_owned(), known: Blamed::default(), fresh: false });
+            all.push(ProviderBlame { name: provider.to_owned(), known: Blamed::default(), fresh: false });
         }
         if let Some(ours) = all.iter_mut().find(|ours| ours.name == provider) {
             ours.fresh |= ours.known.served(who, now);

@@ -14,7 +14,7 @@ macro_rules! rates {
         pieces: [$(($piece:ident, $price:ident, $piece_key:ident, $rare:literal),)*]) => {
         /// One rate for each kind of token and piece, and for the request itself.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-        pub struct Rates {
+        pub struct RateCard {
             pub input: PicoUsdPerToken,
             pub output: PicoUsdPerToken,
             $(pub $rate: PicoUsdPerToken,)*
@@ -22,12 +22,12 @@ macro_rules! rates {
             $(pub $price: NanoUsd,)*
         }
 
-        impl Rates {
+        impl RateCard {
             /// What a call costs: exact in pico-USD, then rounded up once.
             pub fn cost(&self, usage: &Usage) -> NanoUsd {
-                let mut sides = Sides {
-                    input: Side { left: usage.input_tokens, sum: 0 },
-                    output: Side { left: usage.output_tokens, sum: 0 },
+                let mut sides = SideCosts {
+                    input: SideCost { left: usage.input_tokens, sum: 0 },
+                    output: SideCost { left: usage.output_tokens, sum: 0 },
                 };
                 $(sides.$side.claim(self.$rate, usage.$part $(.less(usage.$inner))?);)*
                 let tokens = sides.input.rest(self.input).saturating_add(sides.output.rest(self.output));
@@ -53,9 +53,9 @@ kinds!(rates());
 /// The rates of a service tier: those of short contexts, and others for what has more input.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Schedule {
-    pub base: Rates,
+    pub base: RateCard,
     /// In the order of their borders. A request with more input than the border is charged these for all its tokens.
-    pub above: Vec<(Tokens, Rates)>,
+    pub above: Vec<(Tokens, RateCard)>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -105,7 +105,7 @@ fn pieces(price: NanoUsd, count: u64) -> u128 {
     }
 }
 
-impl Rates {
+impl RateCard {
     fn ceiling(&self, brings: Brings) -> Ceiling {
         let items = if brings.items == Items::default() { 0 } else { self.items(&brings) };
         Ceiling { fixed: nano_usd(pieces(self.request, 1).saturating_add(items)), ..self.dearest(brings) }
@@ -130,17 +130,17 @@ impl Rates {
 
 /// A side of a call: what of it no part has claimed yet, and what those that did cost. Parts may overlap (a sound that was
 /// cached): a token costs what the first that claims it does.
-struct Side {
+struct SideCost {
     left: Tokens,
     sum: u128,
 }
 
-struct Sides {
-    input: Side,
-    output: Side,
+struct SideCosts {
+    input: SideCost,
+    output: SideCost,
 }
 
-impl Side {
+impl SideCost {
     fn claim(&mut self, rate: PicoUsdPerToken, tokens: Tokens) {
         let tokens = tokens.min(self.left);
         self.left = self.left.less(tokens);
@@ -154,7 +154,7 @@ impl Side {
 }
 
 impl Schedule {
-    pub fn rates(&self, input: Tokens) -> &Rates {
+    pub fn rates(&self, input: Tokens) -> &RateCard {
         let above = self.above.iter().rev().find(|(border, _)| input > *border);
         above.map_or(&self.base, |(_, rates)| rates)
     }

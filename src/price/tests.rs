@@ -14,7 +14,7 @@ fn price(model: &str, input: u64) -> Price {
 }
 
 fn from(model: &str, input: u64, from: UnixNanos) -> Price {
-    let base = Rates { input: PicoUsdPerToken(input), ..Rates::default() };
+    let base = RateCard { input: PicoUsdPerToken(input), ..RateCard::default() };
     let tariff =
         Tariff { standard: Schedule { base, above: Vec::new() }, service_tiers: Vec::new(), sells: Sells::default() };
     Price {
@@ -119,7 +119,7 @@ fn a_price_holds_from_its_day_until_the_next_one() {
 
 #[test]
 fn a_long_context_and_a_served_tier_have_rates_of_their_own() {
-    let rates = |input| Rates { input: PicoUsdPerToken(input), ..Rates::default() };
+    let rates = |input| RateCard { input: PicoUsdPerToken(input), ..RateCard::default() };
     let above = vec![(Tokens(100_000), rates(20)), (Tokens(200_000), rates(5))];
     let tariff = Tariff {
         standard: Schedule { base: rates(10), above },
@@ -148,12 +148,12 @@ fn patterns_match_as_they_are_written() {
 
 #[test]
 fn cached_input_is_part_of_the_input() {
-    let rates = Rates {
+    let rates = RateCard {
         input: PicoUsdPerToken(3_000_000),
         output: PicoUsdPerToken(15_000_000),
         cached_input: PicoUsdPerToken(300_000),
         cache_creation: PicoUsdPerToken(3_750_000),
-        ..Rates::default()
+        ..RateCard::default()
     };
     let usage = Usage {
         input_tokens: Tokens(1_000),
@@ -169,7 +169,7 @@ fn cached_input_is_part_of_the_input() {
 #[test]
 fn the_smallest_price_costs_a_nano_and_the_largest_saturates() {
     let usage = |tokens| Usage { output_tokens: Tokens(tokens), ..Usage::default() };
-    let rates = |output| Rates { output: PicoUsdPerToken(output), ..Rates::default() };
+    let rates = |output| RateCard { output: PicoUsdPerToken(output), ..RateCard::default() };
     assert_eq!(rates(1).cost(&usage(1)), NanoUsd(1));
     assert_eq!(rates(1).cost(&usage(1_000)), NanoUsd(1));
     assert_eq!(rates(1).cost(&usage(1_001)), NanoUsd(2));
@@ -226,13 +226,13 @@ mod longhand {
 }
 
 prop_compose! {
-    fn rates()(rates in [(); 10].map(|()| any_scale()), pieces in [(); 4].map(|()| any_scale())) -> Rates {
+    fn rates()(rates in [(); 10].map(|()| any_scale()), pieces in [(); 4].map(|()| any_scale())) -> RateCard {
         let [input, cached_input, cache_creation, cache_creation_1h, audio_input, image_input, output, reasoning,
             audio_output, image_output] = rates.map(PicoUsdPerToken);
         let [request, image, search_unit, web_search] = pieces.map(NanoUsd);
-        Rates {
+        RateCard {
             input, cached_input, cache_creation, cache_creation_1h, audio_input, image_input, output, reasoning,
-            audio_output, image_output, request, image, search_unit, web_search, ..Rates::default()
+            audio_output, image_output, request, image, search_unit, web_search, ..RateCard::default()
         }
     }
 }
@@ -262,7 +262,7 @@ prop_compose! {
     }
 }
 
-fn ceiling(rates: Rates) -> Ceiling {
+fn ceiling(rates: RateCard) -> Ceiling {
     let tariff = Tariff {
         standard: Schedule { base: rates, above: Vec::new() },
         service_tiers: Vec::new(),

@@ -11,7 +11,7 @@ use nexus_ai_gateway::llm::meter::{Form, Generated, Meter, Passage, Reading};
 use nexus_ai_gateway::llm::schema::{self, Schema};
 use nexus_ai_gateway::llm::usage::Usage;
 use nexus_ai_gateway::policy::Policy;
-use nexus_ai_gateway::price::{Rates, Tariff};
+use nexus_ai_gateway::price::{RateCard, Tariff};
 use nexus_ai_gateway::units::{NanoUsd, PicoUsdPerToken, Tokens, UnixNanos};
 use serde_json::Value;
 
@@ -245,7 +245,7 @@ fn pieces(usage: &Usage) -> [u64; 7] {
 fn flat(rate: u64) -> Tariff {
     let (token, item) = (PicoUsdPerToken(rate), NanoUsd(rate));
     let mut tariff = Tariff::default();
-    tariff.standard.base = Rates {
+    tariff.standard.base = RateCard {
         input: token,
         cached_input: token,
         cache_creation: token,
