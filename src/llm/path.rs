@@ -6,7 +6,7 @@
 
 mod beside;
 
-use super::schema::{self, Schema};
+use super::schema::{Schema, anthropic, bedrock, cohere, gemini, interactions, lm_studio, ollama, openai};
 use crate::json::words::{equal, run, same};
 use beside::FREE;
 pub use beside::{Free, FreePath, FreeRoute, WrongMethod, beside, free_routes};
@@ -214,55 +214,55 @@ fn encoded(name: &str) -> String {
 }
 
 /// Path, schema, and whether the path alone says that the answer is a stream. The most exact of two comes first.
-const BUILT_IN: [(&str, &str, Option<bool>); 47] = [
-    ("/api/ai/chat", "gateway_chat", None),
-    ("**/deployments/{model}/chat/completions", "openai_chat", None),
-    ("**/chat/completions", "openai_chat", None),
-    ("**/deployments/{model}/completions", "openai_completions", None),
-    ("**/completions", "openai_completions", None),
-    ("**/responses", "openai_responses", None),
-    ("**/responses/compact", "openai_responses", None),
-    ("**/api/embeddings", "ollama_embed", None),
-    ("**/deployments/{model}/embeddings", "openai_embeddings", None),
-    ("**/embeddings", "openai_embeddings", None),
-    ("**/deployments/{model}/images/generations", "openai_images", None),
-    ("**/images/generations", "openai_images", None),
-    ("**/deployments/{model}/images/edits", "openai_images", None),
-    ("**/images/edits", "openai_images", None),
-    ("**/images/variations", "openai_images", None),
-    ("**/deployments/{model}/audio/speech", "openai_audio", None),
-    ("**/deployments/{model}/audio/transcriptions", "openai_audio", None),
-    ("**/deployments/{model}/audio/translations", "openai_audio", None),
-    ("**/audio/speech", "openai_audio", None),
-    ("**/audio/transcriptions", "openai_audio", None),
-    ("**/audio/translations", "openai_audio", None),
-    ("**/rerank", "rerank", None),
-    ("**/v1/messages", "anthropic_messages", None),
-    ("**/publishers/anthropic/models/{model}:rawPredict", "anthropic_messages", Some(false)),
-    ("**/publishers/anthropic/models/{model}:streamRawPredict", "anthropic_messages", Some(true)),
-    ("**/models/{model}:generateContent", "gemini_generate", Some(false)),
-    ("**/models/{model}:streamGenerateContent", "gemini_generate", Some(true)),
-    ("**/v1/interactions", "gemini_interactions", None),
-    ("**/v1beta/interactions", "gemini_interactions", None),
-    ("**/projects/*/locations/*/interactions", "gemini_interactions", None),
-    ("**/tunedModels/{model}:generateContent", "gemini_generate", Some(false)),
-    ("**/tunedModels/{model}:streamGenerateContent", "gemini_generate", Some(true)),
-    ("**/models/{model}:embedContent", "gemini_embed", Some(false)),
-    ("**/models/{model}:batchEmbedContents", "gemini_embed", Some(false)),
-    ("**/models/{model}:predict", "gemini_embed", Some(false)),
-    ("**/model/{model}/converse", "bedrock_converse", Some(false)),
-    ("**/model/{model}/converse-stream", "bedrock_converse", Some(true)),
-    ("**/model/{model}/invoke", "bedrock_invoke", Some(false)),
-    ("**/model/{model}/invoke-with-response-stream", "bedrock_invoke", Some(true)),
-    ("**/v2/chat", "cohere_chat", None),
+static BUILT_IN: [(&str, &Schema, Option<bool>); 47] = [
+    ("/api/ai/chat", &openai::GATEWAY_CHAT, None),
+    ("**/deployments/{model}/chat/completions", &openai::CHAT, None),
+    ("**/chat/completions", &openai::CHAT, None),
+    ("**/deployments/{model}/completions", &openai::COMPLETIONS, None),
+    ("**/completions", &openai::COMPLETIONS, None),
+    ("**/responses", &openai::RESPONSES, None),
+    ("**/responses/compact", &openai::RESPONSES, None),
+    ("**/api/embeddings", &ollama::EMBED, None),
+    ("**/deployments/{model}/embeddings", &openai::EMBEDDINGS, None),
+    ("**/embeddings", &openai::EMBEDDINGS, None),
+    ("**/deployments/{model}/images/generations", &openai::IMAGES, None),
+    ("**/images/generations", &openai::IMAGES, None),
+    ("**/deployments/{model}/images/edits", &openai::IMAGES, None),
+    ("**/images/edits", &openai::IMAGES, None),
+    ("**/images/variations", &openai::IMAGES, None),
+    ("**/deployments/{model}/audio/speech", &openai::AUDIO, None),
+    ("**/deployments/{model}/audio/transcriptions", &openai::AUDIO, None),
+    ("**/deployments/{model}/audio/translations", &openai::AUDIO, None),
+    ("**/audio/speech", &openai::AUDIO, None),
+    ("**/audio/transcriptions", &openai::AUDIO, None),
+    ("**/audio/translations", &openai::AUDIO, None),
+    ("**/rerank", &cohere::RERANK, None),
+    ("**/v1/messages", &anthropic::MESSAGES, None),
+    ("**/publishers/anthropic/models/{model}:rawPredict", &anthropic::MESSAGES, Some(false)),
+    ("**/publishers/anthropic/models/{model}:streamRawPredict", &anthropic::MESSAGES, Some(true)),
+    ("**/models/{model}:generateContent", &gemini::GENERATE, Some(false)),
+    ("**/models/{model}:streamGenerateContent", &gemini::GENERATE, Some(true)),
+    ("**/v1/interactions", &interactions::INTERACTIONS, None),
+    ("**/v1beta/interactions", &interactions::INTERACTIONS, None),
+    ("**/projects/*/locations/*/interactions", &interactions::INTERACTIONS, None),
+    ("**/tunedModels/{model}:generateContent", &gemini::GENERATE, Some(false)),
+    ("**/tunedModels/{model}:streamGenerateContent", &gemini::GENERATE, Some(true)),
+    ("**/models/{model}:embedContent", &gemini::EMBED, Some(false)),
+    ("**/models/{model}:batchEmbedContents", &gemini::EMBED, Some(false)),
+    ("**/models/{model}:predict", &gemini::EMBED, Some(false)),
+    ("**/model/{model}/converse", &bedrock::CONVERSE, Some(false)),
+    ("**/model/{model}/converse-stream", &bedrock::CONVERSE, Some(true)),
+    ("**/model/{model}/invoke", &bedrock::INVOKE, Some(false)),
+    ("**/model/{model}/invoke-with-response-stream", &bedrock::INVOKE, Some(true)),
+    ("**/v2/chat", &cohere::CHAT, None),
     // LM Studio's own API, whose path ends as Cohere's first one.
-    ("**/api/v1/chat", "lm_studio_chat", None),
-    ("**/v1/chat", "cohere_chat", None),
-    ("**/v2/embed", "cohere_embed", None),
-    ("**/v1/embed", "cohere_embed", None),
-    ("**/api/chat", "ollama_chat", None),
-    ("**/api/generate", "ollama_generate", None),
-    ("**/api/embed", "ollama_embed", None),
+    ("**/api/v1/chat", &lm_studio::CHAT, None),
+    ("**/v1/chat", &cohere::CHAT, None),
+    ("**/v2/embed", &cohere::EMBED, None),
+    ("**/v1/embed", &cohere::EMBED, None),
+    ("**/api/chat", &ollama::CHAT, None),
+    ("**/api/generate", &ollama::GENERATE, None),
+    ("**/api/embed", &ollama::EMBED, None),
 ];
 
 /// What may be posted to, as it is written: what is metered, and what costs nothing.
@@ -273,10 +273,10 @@ pub fn written() -> impl Iterator<Item = &'static str> {
 
 /// The paths of the providers' own documentation.
 pub fn built_in() -> Vec<Route> {
-    let route = |(path, schema, streams): (&str, &str, Option<bool>)| {
-        Some(Route { pattern: PathPattern::new(path)?, schema: Some(schema::named(schema)?), streams })
+    let route = |(path, schema, streams): &(&str, &'static Schema, Option<bool>)| {
+        Some(Route { pattern: PathPattern::new(path)?, schema: Some(*schema), streams: *streams })
     };
-    BUILT_IN.into_iter().filter_map(route).collect()
+    BUILT_IN.iter().filter_map(route).collect()
 }
 
 #[cfg(test)]

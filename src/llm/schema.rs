@@ -3,17 +3,17 @@
 //! Trade-off: a provider's quirk is a row here, not code elsewhere. Two scanners (of requests and of answers) and one
 //! contract of counts read every API; what a table cannot say, no provider has needed yet.
 
-mod anthropic;
+pub(super) mod anthropic;
 mod asked;
-mod bedrock;
-mod cohere;
+pub(super) mod bedrock;
+pub(super) mod cohere;
 mod fact;
 mod field;
-mod gemini;
-mod interactions;
-mod lm_studio;
-mod ollama;
-mod openai;
+pub(super) mod gemini;
+pub(super) mod interactions;
+pub(super) mod lm_studio;
+pub(super) mod ollama;
+pub(super) mod openai;
 
 pub use asked::Asked;
 pub use fact::Fact;
