@@ -16,7 +16,7 @@ use crate::headers::Headers;
 use crate::kept::{Id, StoredResponses};
 use crate::llm::path::{self, Called, Free, FreePath, WrongMethod};
 use crate::llm::request::RequestReader;
-use crate::llm::schema::{self, Dialect, Schema};
+use crate::llm::schema::Dialect;
 use crate::name::is_printable;
 use crate::outcome::{Crowd, Outcome, Rejection, Reply, shown};
 use crate::policy::{Policy, TenantIx};
@@ -117,7 +117,7 @@ impl Side {
         {
             return None;
         }
-        let called = Called { schema: spoken(self.dialect)?, model: None, streams: None };
+        let called = Called { schema: self.dialect.api(), model: None, streams: None };
         Some(CountBody {
             tenant: self.tenant,
             dialect: self.dialect,
@@ -178,7 +178,7 @@ impl Side {
             let message = format!("The provider of this path may not see {} data.", sensitivity.name());
             return Err(Rejection::plain(Outcome::ModelNotAllowed, message));
         }
-        let schema = if policy.routes.choose() { spoken(self.dialect) } else { None };
+        let schema = policy.routes.choose().then(|| self.dialect.api());
         let leg = schema.and_then(|_| provider.free_path(&path)).map(|path| attempt::PlannedLeg {
             provider: provider.name.clone(),
             path,
@@ -236,18 +236,6 @@ fn stated_sensitivity(policy: &Policy, headers: &Headers) -> Result<Option<Sensi
     let unclear =
         || Rejection::plain(Outcome::InvalidRequest, format!("`{name}` must be given once, with a known value."));
     stated.map(Some).ok_or_else(unclear)
-}
-
-/// The API that the path belongs to.
-fn spoken(dialect: Dialect) -> Option<&'static Schema> {
-    schema::named(match dialect {
-        Dialect::OpenAi => "openai_responses",
-        Dialect::Anthropic => "anthropic_messages",
-        Dialect::Gemini => "gemini_generate",
-        Dialect::Aws => "bedrock_converse",
-        Dialect::Cohere => "cohere_chat",
-        Dialect::Ollama => "ollama_chat",
-    })
 }
 
 /// As a reply to a request that has no exchange.

@@ -109,6 +109,20 @@ pub enum Dialect {
     Ollama,
 }
 
+impl Dialect {
+    /// Its main API: for a path that is none of the metered ones, what holds there.
+    pub const fn api(self) -> &'static Schema {
+        match self {
+            Self::OpenAi => &openai::RESPONSES,
+            Self::Anthropic => &anthropic::MESSAGES,
+            Self::Gemini => &gemini::GENERATE,
+            Self::Aws => &bedrock::CONVERSE,
+            Self::Cohere => &cohere::CHAT,
+            Self::Ollama => &ollama::CHAT,
+        }
+    }
+}
+
 /// How the output of a request is bounded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutputBound {
