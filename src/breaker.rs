@@ -97,13 +97,13 @@ impl Health {
 
 /// What is watched: the providers, in the order of the policy, and the service by which Envoys share limits, if they do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Watched<T> {
+pub struct Followed<T> {
     pub providers: Vec<T>,
     pub service: Option<T>,
 }
 
 /// All that is watched, from Envoy's `/clusters?format=json`. `None` if that can't be read.
-pub fn seen(policy: &Policy, clusters: &[u8]) -> Option<Watched<Observed>> {
+pub fn seen(policy: &Policy, clusters: &[u8]) -> Option<Followed<Observed>> {
     let Clusters { cluster_statuses } = serde_json::from_slice(clusters).ok()?;
     let of = |name: &str| cluster_statuses.iter().find(|cluster| cluster.name == name);
     let providers = policy.providers.iter().map(|provider| match of(&provider.cluster) {
@@ -112,7 +112,7 @@ pub fn seen(policy: &Policy, clusters: &[u8]) -> Option<Watched<Observed>> {
         None => Observed::default(),
     });
     let service = policy.replicas.as_ref();
-    Some(Watched {
+    Some(Followed {
         providers: providers.collect(),
         service: service.map(|shared| of(&shared.cluster).map_or_else(Observed::default, Cluster::seen)),
     })
@@ -145,7 +145,7 @@ pub struct Known {
     pub asked: UnixNanos,
     /// When the states were learnt.
     pub learnt: UnixNanos,
-    pub states: Watched<Since>,
+    pub states: Followed<Since>,
 }
 
 /// A state, and the second (Unix) since when it has been so.
@@ -184,7 +184,7 @@ impl Known {
         let providers = providers.iter().map(since).collect::<Option<Vec<_>>>()?;
         let service = service.first().map(|entry| since(entry).ok_or(())).transpose().ok()?;
         let time = |bytes: &[u8; 8]| UnixNanos(u64::from_le_bytes(*bytes));
-        Some(Self { asked: time(asked), learnt: time(learnt), states: Watched { providers, service } })
+        Some(Self { asked: time(asked), learnt: time(learnt), states: Followed { providers, service } })
     }
 
     pub fn encode(&self, policy: &Policy) -> Vec<u8> {
@@ -208,7 +208,7 @@ impl Known {
     }
 
     /// Takes in what Envoy said. A state that stays keeps its beginning.
-    pub fn learn(&mut self, seen: &Watched<Observed>, now: UnixNanos) {
+    pub fn learn(&mut self, seen: &Followed<Observed>, now: UnixNanos) {
         let since = |before: Option<&Since>, seen: &Observed| match before {
             Some(before) if before.state == seen.state => *before,
             _ => Since { state: seen.state, since: now.0 / 1_000_000_000 },
@@ -216,7 +216,7 @@ impl Known {
         let before = &self.states;
         let providers = seen.providers.iter().enumerate().map(|(at, seen)| since(before.providers.get(at), seen));
         let service = seen.service.as_ref().map(|seen| since(before.service.as_ref(), seen));
-        self.states = Watched { providers: providers.collect(), service };
+        self.states = Followed { providers: providers.collect(), service };
         self.learnt = now;
     }
 

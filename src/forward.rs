@@ -285,7 +285,7 @@ fn keep(kept: &mut Vec<(String, String)>, name: &str, value: &[u8]) {
 }
 
 /// What an attempt does to the head that the one before it has left: whatever was put in for another provider, a key
-/// above all, under whatever name, goes. Routes have taken out what was Envoy's and the gateway's by then.
+/// above all, under whatever name, goes. Models have taken out what was Envoy's and the gateway's by then.
 pub fn for_attempt(headers: &Headers, dialect: Dialect, kept: &[(String, String)]) -> HeadEdit {
     let mut cut = HeadEdit::default();
     for (name, _) in headers.iter() {

@@ -8,10 +8,10 @@ mod build;
 mod configured;
 mod flaw;
 mod forward;
+mod models;
 mod prices;
 mod providers;
 mod replicas;
-mod routes;
 mod rules;
 mod tenants;
 
@@ -34,7 +34,7 @@ pub use crate::name::{NONE, OTHER, Pattern};
 use crate::network::Network;
 use crate::price::PriceTable;
 use crate::replicas::Replicas;
-use crate::route::{ProviderIx, Reach, Routes, Sensitivity};
+use crate::route::{Models, ProviderIx, Reach, Sensitivity};
 use crate::units::{NanoUsd, Tokens};
 
 /// The tenant that unknown ones share.
@@ -57,10 +57,10 @@ pub struct Policy {
     pub default_tenant: Option<TenantIx>,
     /// By name: whoever reads the configuration has them in one order.
     pub providers: Vec<ProviderPolicy>,
-    pub routes: Routes,
+    pub models: Models,
     /// The operator's paths, then the built-in ones.
-    pub paths: Vec<Route>,
-    pub free_paths: Vec<path::FreeRoute>,
+    pub routes: Vec<Route>,
+    pub free_routes: Vec<path::FreeRoute>,
     pub allowed: Allowed,
     pub prices: PriceTable,
     pub expensive: Expensive,
@@ -217,7 +217,7 @@ impl Policy {
     pub fn refuses_account(&self, provider: &ProviderPolicy, status: u64) -> bool {
         match &provider.account_statuses {
             Some(statuses) => statuses.contains(&status),
-            None => self.routes.choose() && attempt::ACCOUNT.contains(&status),
+            None => self.models.are_listed() && attempt::ACCOUNT.contains(&status),
         }
     }
 
@@ -231,7 +231,7 @@ impl Policy {
     /// The model of a role, for this tenant.
     pub fn model_of_role<'a>(&'a self, tenant: &'a TenantPolicy, role: &str) -> Option<&'a str> {
         let own = tenant.role_models.as_ref().and_then(|models| models.get(role));
-        own.map(|model| &**model).or_else(|| self.routes.model_of_role(role))
+        own.map(|model| &**model).or_else(|| self.models.model_of_role(role))
     }
 
     /// What the stats call this tenant; a label that is none already stays.

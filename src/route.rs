@@ -43,7 +43,7 @@ impl Sensitivity {
 pub struct ProviderIx(pub u16);
 
 #[derive(Debug, Default)]
-pub struct Routes {
+pub struct Models {
     /// Names before beginnings, long beginnings before short ones: the first that matches is the closest.
     models: Vec<Model>,
     virtuals: HashMap<String, Vec<String>>,
@@ -111,7 +111,7 @@ pub enum Unserved {
     TooSensitive,
 }
 
-impl Routes {
+impl Models {
     pub fn of(mut models: Vec<Model>) -> Self {
         let exact = |model: &Model| !model.model.as_str().ends_with('*');
         models.sort_by_key(|model| std::cmp::Reverse((exact(model), model.model.as_str().len())));
@@ -122,8 +122,8 @@ impl Routes {
         Self { models: self.models, virtuals, roles }
     }
 
-    /// Whether the providers are chosen here, and not by Envoy's routes.
-    pub const fn choose(&self) -> bool {
+    /// Whether they say who serves, so that providers are chosen here and not by Envoy's routes.
+    pub const fn are_listed(&self) -> bool {
         !self.models.is_empty()
     }
 

@@ -133,7 +133,7 @@ impl Exchange {
             lease_seconds: policy.lease_seconds,
             shares: policy.replicas.as_ref().map_or(Shares::WHOLE, |shared| shared.shares(around.service_unavailable)),
         };
-        let plan = Plan { request, legs, bound, routed: policy.routes.choose(), input: reckoned, hidden };
+        let plan = Plan { request, legs, bound, routed: policy.models.are_listed(), input: reckoned, hidden };
         Ok((plan, account, ask, model))
     }
 

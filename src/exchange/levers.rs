@@ -172,8 +172,8 @@ impl Wish<'_> {
         let bare = text.rsplit('/').next().unwrap_or(text);
         [text, bare].into_iter().any(|name| {
             let priced = policy.prices.find(name, self.around.now).is_some_and(|price| price.model.as_str() != "*");
-            let routed = policy.routes.model(name).is_some_and(|model| model.model.as_str() != "*");
-            priced || routed || policy.aliases.contains_key(name) || policy.routes.candidates(name).is_some()
+            let routed = policy.models.model(name).is_some_and(|model| model.model.as_str() != "*");
+            priced || routed || policy.aliases.contains_key(name) || policy.models.candidates(name).is_some()
         })
     }
 }

@@ -31,11 +31,11 @@ pub fn page(
 /// By name, also of a pattern.
 fn serves(policy: &Policy, tenant: &TenantPolicy, asked: &str, now: UnixNanos) -> bool {
     let name = policy.resolve(asked);
-    if let Some(candidates) = policy.routes.candidates(name) {
+    if let Some(candidates) = policy.models.candidates(name) {
         return candidates.iter().any(|name| tenant.allows(name));
     }
-    let known = if policy.routes.choose() {
-        policy.routes.model(name).is_some_and(|model| model.serving.iter().any(|it| has_key(policy, it.provider)))
+    let known = if policy.models.are_listed() {
+        policy.models.model(name).is_some_and(|model| model.serving.iter().any(|it| has_key(policy, it.provider)))
     } else {
         policy.prices.quote(None, name, now) != Quote::Denied
     };
@@ -47,15 +47,15 @@ fn has_key(policy: &Policy, provider: crate::route::ProviderIx) -> bool {
 }
 
 fn names<'a>(policy: &'a Policy, tenant: &TenantPolicy) -> Vec<&'a str> {
-    let mut names: Vec<&str> = if policy.routes.choose() {
-        let served = policy.routes.models().iter();
+    let mut names: Vec<&str> = if policy.models.are_listed() {
+        let served = policy.models.models().iter();
         let served = served.filter(|model| model.serving.iter().any(|it| has_key(policy, it.provider)));
-        served.map(|model| model.model.as_str()).chain(policy.routes.virtual_names()).collect()
+        served.map(|model| model.model.as_str()).chain(policy.models.virtual_names()).collect()
     } else {
         policy.prices.prices().iter().map(|price| price.model.as_str()).collect()
     };
     names.extend(policy.aliases.keys().map(String::as_str));
-    let may = |name: &str| match policy.routes.candidates(name) {
+    let may = |name: &str| match policy.models.candidates(name) {
         Some(candidates) => candidates.iter().any(|name| tenant.allows(name)),
         None => tenant.allows(policy.resolve(name)),
     };

@@ -56,7 +56,7 @@ impl Wish<'_> {
     /// The cheapest offer for the model that was asked for; of two equal ones the first in the configuration.
     pub(super) fn best(&self) -> Result<Offer, Rejection> {
         let name = self.name()?;
-        let Some(candidates) = self.policy.routes.candidates(name) else {
+        let Some(candidates) = self.policy.models.candidates(name) else {
             return self.offer(name);
         };
         let mut best: Option<Offer> = None;
@@ -95,7 +95,7 @@ impl Wish<'_> {
     /// A model that was named is the client's choice; one that is chosen for it must be able to.
     fn fits(&self, offer: Offer) -> Result<Offer, Rejection> {
         let invalid = |message: &str| Err(Rejection::plain(Outcome::InvalidRequest, message));
-        let Some(known) = self.policy.routes.model(&offer.model) else { return Ok(offer) };
+        let Some(known) = self.policy.models.model(&offer.model) else { return Ok(offer) };
         if self.request.tools && !known.tools {
             return invalid("It can't call tools.");
         }
@@ -114,12 +114,12 @@ impl Wish<'_> {
             let message = format!("The model `{}` is not among those that this tenant may use.", shown(model));
             return Err(Rejection::plain(Outcome::ModelNotAllowed, message));
         }
-        let legs = if self.policy.routes.choose() { self.chosen(model)? } else { vec![self.given(model)?] };
+        let legs = if self.policy.models.are_listed() { self.chosen(model)? } else { vec![self.given(model)?] };
         let (mut legs, noted) = self.priced(model, legs)?;
         let Self { request, .. } = self;
         let reckoned = Input::of(request, self.policy.hidden_input);
         if !reckoned.is_plain() {
-            let context = self.policy.routes.model(model).and_then(|model| model.context);
+            let context = self.policy.models.model(model).and_then(|model| model.context);
             legs.iter_mut().for_each(|leg| leg.context = leg.context.or(context));
         }
         let shown = legs.iter().map(|leg| reckoned.shown(leg)).max().unwrap_or_default();
@@ -160,22 +160,22 @@ impl Wish<'_> {
     /// model writes at most; that of all. It is never more than the model writes, nor than its context has room for beside the
     /// input: a provider would refuse it.
     fn most_output(&self, model: &str, legs: &[Leg], input: Tokens) -> Tokens {
-        let Policy { default_max_tokens, min_tokens, routes, .. } = self.policy;
+        let Policy { default_max_tokens, min_tokens, models, .. } = self.policy;
         let own = self.tenant.rules.default_max_tokens;
         let of = |leg: &Leg| {
             let most = own.or(leg.max_output).unwrap_or(*default_max_tokens);
             leg.max_output.map_or(most, |max| most.min(max))
         };
         let most = legs.iter().map(of).max().unwrap_or(*default_max_tokens);
-        let context = routes.model(model).and_then(|model| model.context);
+        let context = models.model(model).and_then(|model| model.context);
         context.map_or(most, |context| most.min(context.less(input).max(*min_tokens)))
     }
 
     /// Whether anybody might be served by it.
     fn exists(&self, model: &str) -> bool {
-        let Policy { routes, prices, providers, .. } = self.policy;
-        if routes.choose() {
-            return routes.model(model).is_some();
+        let Policy { models, prices, providers, .. } = self.policy;
+        if models.are_listed() {
+            return models.model(model).is_some();
         }
         let has_price = |provider: Option<&str>| prices.quote(provider, model, self.around.now) != Quote::Denied;
         has_price(None) || providers.iter().any(|provider| has_price(Some(&provider.name)))
@@ -195,7 +195,7 @@ impl Wish<'_> {
     fn chosen(&self, model: &str) -> Result<Vec<Leg>, Rejection> {
         let bounds = Bounds { schema: self.schema, sensitivity: self.sensitivity };
         let reach = |ix| self.policy.provider_at(ix).map(|provider| &provider.reach);
-        let mut hops = self.policy.routes.chain(model, &bounds, reach).map_err(|why| self.unserved(model, why))?;
+        let mut hops = self.policy.models.chain(model, &bounds, reach).map_err(|why| self.unserved(model, why))?;
         let is_open = |leg: &Leg| leg.provider.is_some_and(self.around.is_open);
         let leg = |hop: crate::route::Hop| {
             let policy = self.policy.provider_at(hop.provider)?;

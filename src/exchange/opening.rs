@@ -18,7 +18,7 @@ impl Exchange {
     pub fn open(policy: &Policy, headers: &Headers, now: UnixNanos) -> Opening {
         let method = headers.get(":method").unwrap_or_default();
         let path = headers.get(":path").unwrap_or_default();
-        let Some(called) = path::called(&policy.paths, method, path) else {
+        let Some(called) = path::called(&policy.routes, method, path) else {
             return Opening::Aside;
         };
         let asked_role = Identity::of(headers, &policy.role_header);

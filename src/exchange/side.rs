@@ -90,7 +90,7 @@ impl Side {
     /// Looks at the head of a request that is no exchange; `None`: it is none of these either.
     pub fn of(policy: &Policy, headers: &Headers) -> Option<Result<Self, Reply>> {
         let [method, path] = [":method", ":path"].map(|name| headers.get(name).unwrap_or_default());
-        let FreePath { what, dialect, name } = match path::beside(&policy.free_paths, &policy.paths, method, path)? {
+        let FreePath { what, dialect, name } = match path::beside(&policy.free_routes, &policy.routes, method, path)? {
             Ok(free) => free,
             Err(wrong) => return Some(Err(not_this_way(wrong, headers))),
         };
@@ -178,7 +178,7 @@ impl Side {
             let message = format!("The provider of this path may not see {} data.", sensitivity.name());
             return Err(Rejection::plain(Outcome::ModelNotAllowed, message));
         }
-        let schema = policy.routes.choose().then(|| self.dialect.api());
+        let schema = policy.models.are_listed().then(|| self.dialect.api());
         let leg = schema.and_then(|_| provider.free_path(&path)).map(|path| attempt::PlannedLeg {
             provider: provider.name.clone(),
             path,

@@ -127,7 +127,7 @@ impl Downstream {
         }
         let received = exchange.received();
         let now = clock::now();
-        let routed = plugin.policy.routes.choose();
+        let routed = plugin.policy.models.are_listed();
         self.cluster = if routed { None } else { attributes::cluster() };
         let around = Around {
             cluster: self.cluster.as_deref(),
@@ -330,7 +330,7 @@ impl HttpContext for Downstream {
             plugin.stats.closed(plugin.policy.provider_label(self.cluster.as_deref()));
         }
         let record = &closed.record;
-        if plugin.policy.routes.choose() && record.outcome == Outcome::Success {
+        if plugin.policy.models.are_listed() && record.outcome == Outcome::Success {
             plugin.served.note(&record.labels.provider, Who::of(&record.labels.tenant), now);
         }
         if let Some(experience) = &closed.experience {

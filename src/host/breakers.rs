@@ -8,7 +8,7 @@
 //! by hand.
 
 use super::shared_data::{self, Change};
-use crate::breaker::{self, Known, Observed, Watched};
+use crate::breaker::{self, Followed, Known, Observed};
 use crate::policy::Policy;
 use crate::units::UnixNanos;
 use std::cell::RefCell;
@@ -50,7 +50,7 @@ impl Breakers {
     }
 
     /// What the admin said.
-    pub fn learn(&self, policy: &Policy, seen: &Watched<Observed>, now: UnixNanos) {
+    pub fn learn(&self, policy: &Policy, seen: &Followed<Observed>, now: UnixNanos) {
         let mut known = Known::default();
         shared_data::swap(&key(policy), ATTEMPTS, |bytes| {
             known = decoded(bytes, policy);

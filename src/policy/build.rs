@@ -7,7 +7,7 @@ use std::rc::Rc;
 use hashbrown::HashMap;
 
 use super::flaw::{Checked, flaw, not_reserved, under};
-use super::routes::{self, References};
+use super::models::{self, References};
 use super::tenants::{self, Tenants};
 use super::{
     Expensive, HiddenInput, NONE, OTHER, Policy, ProviderPolicy, StatusPages, TenantLabels, Terms, forward, prices,
@@ -20,7 +20,7 @@ use crate::llm::path::{self, Route};
 use crate::llm::stance::Stances;
 use crate::price::{PriceTable, Quote};
 use crate::replicas::Replicas;
-use crate::route::Routes;
+use crate::route::Models;
 use crate::units::Tokens;
 
 pub(super) fn policy(mut config: Config) -> Checked<Policy> {
@@ -72,7 +72,7 @@ struct Resolved {
     replicas: Option<Replicas>,
     roles: Vec<String>,
     catalog: Catalog,
-    paths: Vec<Route>,
+    routes: Vec<Route>,
     allowed: Allowed,
     tiers: Named<Rc<Terms>>,
     tenants: Tenants,
@@ -84,7 +84,7 @@ struct Resolved {
 struct Catalog {
     providers: Vec<ProviderPolicy>,
     prices: PriceTable,
-    routes: Routes,
+    models: Models,
     aliases: HashMap<String, String>,
 }
 
@@ -94,7 +94,7 @@ impl Resolved {
         let replicas = config.replicas.as_ref().map(|written| replicas::read(written, has_status)).transpose()?;
         let roles = roles(take(&mut config.roles))?;
         let catalog = Catalog::of(config, &roles)?;
-        let paths = providers::paths(&config.paths)?;
+        let routes = providers::paths(&config.paths)?;
         let callers = [&config.tenant_header, &config.role_header, &config.sensitivity_header];
         let allowed = forward::read(take(&mut config.forward), callers)?;
         let min_tokens = config.output.min_tokens.get();
@@ -102,12 +102,12 @@ impl Resolved {
         let tenants = tenants::read(take(&mut config.tenants), config.unknown_tenants, &tiers, &roles, min_tokens)?;
         let tenant_labels = tenant_labels(take(&mut config.metrics), &tenants.index)?;
         let status = config.status.take().map(providers::status).transpose()?;
-        Ok(Self { replicas, roles, catalog, paths, allowed, tiers, tenants, tenant_labels, status })
+        Ok(Self { replicas, roles, catalog, routes, allowed, tiers, tenants, tenant_labels, status })
     }
 
     /// With what stands for itself.
     fn policy(self, config: Config) -> Policy {
-        let Self { catalog: Catalog { providers, prices, routes, aliases }, tenants, .. } = self;
+        let Self { catalog: Catalog { providers, prices, models, aliases }, tenants, .. } = self;
         Policy {
             tenant_header: config.tenant_header.0,
             role_header: config.role_header.0,
@@ -119,9 +119,9 @@ impl Resolved {
             tenant_index: tenants.index,
             default_tenant: tenants.default,
             providers,
-            routes,
-            paths: self.paths,
-            free_paths: path::free_routes(),
+            models,
+            routes: self.routes,
+            free_routes: path::free_routes(),
             allowed: self.allowed,
             prices,
             expensive: Expensive { models: config.expensive.models, over: config.expensive.over_usd.map(|usd| usd.0) },
@@ -148,14 +148,14 @@ impl Catalog {
     fn of(config: &mut Config, roles: &[String]) -> Checked<Self> {
         let providers = providers::read(take(&mut config.providers))?;
         let prices = prices::read(&config.prices, &config.unpriced)?;
-        let routes = routes::read(
+        let models = models::read(
             take(&mut config.models),
             take(&mut config.virtual_models),
             take(&mut config.role_models),
             &References { providers: &providers, prices: &prices, roles, aliases: &config.aliases },
         )?;
-        let aliases = aliases(take(&mut config.aliases), &providers, &prices, &routes)?;
-        Ok(Self { providers, prices, routes, aliases })
+        let aliases = aliases(take(&mut config.aliases), &providers, &prices, &models)?;
+        Ok(Self { providers, prices, models, aliases })
     }
 }
 
@@ -207,7 +207,7 @@ fn aliases(
     written: Named<config::Name>,
     providers: &[ProviderPolicy],
     prices: &PriceTable,
-    routes: &Routes,
+    models: &Models,
 ) -> Checked<HashMap<String, String>> {
     let has_own_price = |model: &str| {
         let quote = |provider: &ProviderPolicy| prices.quote(Some(&provider.name), model, END_OF_TIME);
@@ -224,8 +224,8 @@ fn aliases(
                 format!("`{model}` is an alias itself, and aliases are followed once: name its model"),
             );
         }
-        if routes.choose() {
-            if routes.model(model).is_none() && routes.candidates(model).is_none() {
+        if models.are_listed() {
+            if models.model(model).is_none() && models.candidates(model).is_none() {
                 return flaw(path(), format!("`{model}` is neither one of `models` nor of `virtual_models`"));
             }
             continue;

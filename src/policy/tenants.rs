@@ -5,7 +5,7 @@ use std::rc::Rc;
 use hashbrown::HashMap;
 
 use super::flaw::{Checked, flaw, not_reserved, under};
-use super::routes;
+use super::models;
 use super::rules::Layer;
 use super::{DEFAULT_TENANT, NONE, OTHER, TenantIx, TenantPolicy, Terms};
 use crate::config::{self, Named, UnknownTenants, defaults};
@@ -144,7 +144,7 @@ fn one(
     let role_models = tenant.role_models.map(|models| models.entries);
     let unknown = |(role, _): &&(Rc<str>, config::Name)| !roles.iter().any(|known| **known == **role);
     if let Some((role, _)) = role_models.iter().flatten().find(unknown) {
-        return flaw(under(&format!("{}.role_models", path()), role), routes::unknown_role(role, roles));
+        return flaw(under(&format!("{}.role_models", path()), role), models::unknown_role(role, roles));
     }
     let role_models = role_models.map(|models| {
         Box::new(models.into_iter().map(|(role, config::Name(model))| (role, model)).collect::<HashMap<_, _>>())

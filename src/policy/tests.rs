@@ -293,7 +293,7 @@ fn the_operators_paths_come_before_the_built_in_ones() {
         r#""paths":[{"path":"/ask/{model}","api":"openai_chat","streams":true},{"path":"**/v1/completions","api":"none"}]"#,
     ));
     let called = |path: &str| {
-        let called = crate::llm::path::called(&policy.paths, b"POST", path.as_bytes())?;
+        let called = crate::llm::path::called(&policy.routes, b"POST", path.as_bytes())?;
         Some((called.schema.name, called.model, called.streams))
     };
     assert_eq!(called("/ask/gpt-4o"), Some(("openai_chat", Some("gpt-4o".to_owned()), Some(true))));
@@ -323,7 +323,7 @@ fn the_closest_model_decides_who_serves_it() {
     let providers = r#""providers":{"d":{"cluster":"cd","sensitivity":"public"},"a":{"cluster":"ca","sensitivity":"public"},"c":{"cluster":"cc","sensitivity":"public"}}"#;
     let policy = read(&with(&format!(r#"{providers},"models":[{all}]"#)));
     let serving = |model: &str| {
-        let known = policy.routes.model(model)?;
+        let known = policy.models.model(model)?;
         Some(policy.provider_at(known.serving.first()?.provider)?.name.as_str())
     };
     assert_eq!(serving("gpt-4o-mini"), Some("c"));

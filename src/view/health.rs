@@ -2,13 +2,13 @@
 
 use serde_json::{Map, json};
 
-use crate::breaker::{Known, Observed, Since, State, Watched};
+use crate::breaker::{Followed, Known, Observed, Since, State};
 use crate::calendar::rfc3339;
 use crate::policy::Policy;
 use crate::units::UnixNanos;
 
 /// The page: its status and its JSON.
-pub fn page(policy: &Policy, seen: &Watched<Observed>, known: &Known, now: UnixNanos) -> (u32, Vec<u8>) {
+pub fn page(policy: &Policy, seen: &Followed<Observed>, known: &Known, now: UnixNanos) -> (u32, Vec<u8>) {
     let mut known = known.clone();
     known.learn(seen, now);
     let mut providers = Map::new();

@@ -158,7 +158,7 @@ fn asked(policy: &Policy) {
     for path in
         ["/v1/chat/completions", "/a/b/c", "/v1beta/models/a/b:generateContent?x", "", "/%2f%", "//model/m/invoke"]
     {
-        let _ = path::called(&policy.paths, b"POST", path.as_bytes());
+        let _ = path::called(&policy.routes, b"POST", path.as_bytes());
     }
 }
 

@@ -9,7 +9,7 @@ mod form;
 
 use super::item::InputItem;
 use super::media::Media;
-use super::rates::{Named as _, Rates};
+use super::rates::{ByName as _, Rates};
 use super::tool::Tools;
 use super::unknown::Unknown;
 use super::value::{count, flag, id, name, once, said};

@@ -17,11 +17,11 @@ pub struct Rates {
 const USUAL_TIERS: [&str; 8] =
     ["auto", "default", "standard", "standard_only", "on_demand", "unspecified", "flex", "batch"];
 
-pub(super) trait Named {
+pub(super) trait ByName {
     fn hit(&mut self, field: &'static str, hit: &Hit<'_, Asked>) -> Result<(), Invalid>;
 }
 
-impl Named for Option<String> {
+impl ByName for Option<String> {
     fn hit(&mut self, field: &'static str, hit: &Hit<'_, Asked>) -> Result<(), Invalid> {
         once(field, hit, self.is_some())?;
         match hit.found {

@@ -8,7 +8,7 @@ use crate::calendar::END_OF_TIME;
 use crate::config::{self, Named};
 use crate::name::BY_ROLE;
 use crate::price::{PriceTable, Quote};
-use crate::route::{Model, ProviderIx, Routes, Serving};
+use crate::route::{Model, Models, ProviderIx, Serving};
 use crate::units::Tokens;
 
 /// What the table refers to.
@@ -24,7 +24,7 @@ pub(super) fn read(
     virtuals: Named<Vec<config::Name>>,
     roles: Named<config::Name>,
     known: &References<'_>,
-) -> Checked<Routes> {
+) -> Checked<Models> {
     let mut table: Vec<Model> = Vec::with_capacity(models.len());
     for (at, written) in models.into_iter().enumerate() {
         let path = format!("models[{at}]");
@@ -43,10 +43,10 @@ pub(super) fn read(
         }
         table.push(model(written, &path, known)?);
     }
-    let routes = Routes::of(table);
-    let virtuals = self::virtuals(virtuals, &routes, known)?;
-    let roles = self::roles(roles, &routes, &virtuals, known)?;
-    Ok(routes.with(virtuals, roles))
+    let listed = Models::of(table);
+    let virtuals = self::virtuals(virtuals, &listed, known)?;
+    let roles = self::roles(roles, &listed, &virtuals, known)?;
+    Ok(listed.with(virtuals, roles))
 }
 
 fn model(written: config::Model, path: &str, known: &References<'_>) -> Checked<Model> {
@@ -93,20 +93,20 @@ fn model(written: config::Model, path: &str, known: &References<'_>) -> Checked<
 
 fn virtuals(
     written: Named<Vec<config::Name>>,
-    routes: &Routes,
+    listed: &Models,
     known: &References<'_>,
 ) -> Checked<HashMap<String, Vec<String>>> {
     let mut virtuals = HashMap::with_capacity(written.entries.len());
     for (name, candidates) in written.entries {
         let path = || under("virtual_models", &name);
-        if *name == *BY_ROLE || routes.model(&name).is_some() || known.aliases.get(&name).is_some() {
+        if *name == *BY_ROLE || listed.model(&name).is_some() || known.aliases.get(&name).is_some() {
             return flaw(path(), format!("`{name}` is a model or an alias already; choose another name"));
         }
         if candidates.is_empty() {
             return flaw(path(), "an empty list stands for nothing; name some of `models`");
         }
         for (at, config::Name(candidate)) in candidates.iter().enumerate() {
-            if candidate.contains('*') || routes.model(candidate).is_none() {
+            if candidate.contains('*') || listed.model(candidate).is_none() {
                 return flaw(format!("{}[{at}]", path()), format!("`{candidate}` is none of `models`"));
             }
         }
@@ -118,7 +118,7 @@ fn virtuals(
 
 fn roles(
     written: Named<config::Name>,
-    routes: &Routes,
+    listed: &Models,
     virtuals: &HashMap<String, Vec<String>>,
     known: &References<'_>,
 ) -> Checked<HashMap<String, String>> {
@@ -128,8 +128,8 @@ fn roles(
             return flaw(path(), unknown_role(role, known.roles));
         }
         let is_known =
-            routes.model(model).is_some() || virtuals.contains_key(&**model) || known.aliases.get(model).is_some();
-        if routes.choose() && !is_known {
+            listed.model(model).is_some() || virtuals.contains_key(&**model) || known.aliases.get(model).is_some();
+        if listed.are_listed() && !is_known {
             return flaw(path(), format!("`{model}` is neither one of `models`, `virtual_models` nor `aliases`"));
         }
     }
