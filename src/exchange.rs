@@ -10,6 +10,8 @@
 //! [`Exchange::close`] ends each of them. A demand and a reservation have no copies: nothing is settled that was not admitted,
 //! and nothing twice.
 
+use std::rc::Rc;
+
 use crate::attempt::Chain;
 use crate::forward::HeadEdit;
 use crate::headers::Headers;
@@ -21,7 +23,7 @@ use crate::llm::meter::Meter;
 use crate::llm::request::{Edit, RequestReader};
 use crate::llm::schema::Schema;
 use crate::outcome::{Crowd, Outcome, Rejection, Reply};
-use crate::policy::{Account, Policy, TenantIx};
+use crate::policy::{Policy, TenantIx, TenantPolicy};
 use crate::record::Labels;
 use crate::route::{ProviderIx, Sensitivity};
 use crate::units::{Tokens, UnixNanos};
@@ -105,7 +107,7 @@ struct Refused {
 }
 
 struct Open {
-    account: Account,
+    tenant: Rc<TenantPolicy>,
     schema: &'static Schema,
     asked: AskedFor,
     /// Limits that would have refused it, were they not audited only.

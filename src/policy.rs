@@ -51,7 +51,7 @@ pub struct Policy {
     pub roles: Vec<String>,
     pub sensitivity_header: String,
     pub default_sensitivity: Sensitivity,
-    pub tenants: Vec<TenantPolicy>,
+    pub tenants: Vec<Rc<TenantPolicy>>,
     tenant_index: HashMap<Rc<str>, u32>,
     /// Whose limits unknown tenants share; without it they are refused.
     pub default_tenant: Option<TenantIx>,
@@ -133,8 +133,10 @@ impl std::ops::Deref for Terms {
     }
 }
 
-#[derive(Clone, Debug)]
+/// What holds for a tenant. Who asks for it when the request is decided keeps it until the request is settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TenantPolicy {
+    pub ix: TenantIx,
     pub name: Rc<str>,
     pub tier: Rc<str>,
     /// The tier's own, if the tenant overrides nothing.
@@ -143,15 +145,6 @@ pub struct TenantPolicy {
     pub models: Option<Box<[Pattern]>>,
     /// Before the table of all tenants.
     pub role_models: Option<Box<HashMap<Rc<str>, Rc<str>>>>,
-}
-
-/// Whose money: the tenant in whose cell a request is counted, and by what limits. Taken when the request is decided, and kept until
-/// it is settled.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Account {
-    pub tenant: TenantIx,
-    pub name: Rc<str>,
-    pub rules: Rc<Terms>,
 }
 
 #[derive(Clone, Debug)]
@@ -183,14 +176,8 @@ impl Policy {
         self.tenant_index.get(name).copied().map(TenantIx).or(self.default_tenant)
     }
 
-    pub fn tenant_policy(&self, tenant: TenantIx) -> Option<&TenantPolicy> {
+    pub fn tenant_policy(&self, tenant: TenantIx) -> Option<&Rc<TenantPolicy>> {
         self.tenants.get(usize::try_from(tenant.0).ok()?)
-    }
-
-    /// Whose money it is, of a tenant that is here.
-    pub fn account(&self, tenant: TenantIx) -> Option<Account> {
-        let TenantPolicy { name, rules, .. } = self.tenant_policy(tenant)?;
-        Some(Account { tenant, name: Rc::clone(name), rules: Rc::clone(rules) })
     }
 
     /// The provider behind an Envoy cluster.

@@ -12,7 +12,7 @@ use crate::llm::estimate::density::Density;
 use crate::llm::request::Request;
 use crate::llm::schema::BoundField;
 use crate::outcome::{Outcome, Rejection, Reply};
-use crate::policy::{Account, OnContention, Policy, TenantIx};
+use crate::policy::{OnContention, Policy, TenantIx, TenantPolicy};
 use crate::price::Tariff;
 use crate::route::{ProviderIx, Sensitivity};
 use crate::units::{NanoUsd, Tokens, UnixNanos};
@@ -51,7 +51,7 @@ pub(super) struct Leg {
 
 /// A question to the tenant's cell: [`crate::limit::cell::Cell::admit`] answers it.
 pub struct Demand {
-    pub account: Account,
+    pub tenant: Rc<TenantPolicy>,
     pub ask: Ask,
     asked: AskedFor,
     plan: Box<Plan>,
@@ -83,9 +83,9 @@ impl Exchange {
         })?;
         let mut asked = AskedFor { model: request.model.clone(), chosen: None, stream: request.stream };
         match self.plan(policy, tenant, request, around) {
-            Ok((plan, account, ask, chosen)) => {
+            Ok((plan, tenant, ask, chosen)) => {
                 asked.chosen = Some(chosen);
-                Ok(Demand { account, ask, asked, plan: Box::new(plan) })
+                Ok(Demand { tenant, ask, asked, plan: Box::new(plan) })
             }
             Err(rejection) => Err(self.refuse_asked(rejection, Some(asked), Guards::default())),
         }
@@ -98,9 +98,9 @@ impl Exchange {
         tenant: TenantIx,
         mut request: Request,
         around: Around<'_>,
-    ) -> Result<(Plan, Account, Ask, String), Rejection> {
+    ) -> Result<(Plan, Rc<TenantPolicy>, Ask, String), Rejection> {
         self.hear(policy, &request)?;
-        let (Some(account), Some(tenant)) = (policy.account(tenant), policy.tenant_policy(tenant)) else {
+        let Some(tenant) = policy.tenant_policy(tenant) else {
             return Err(Rejection::plain(Outcome::InternalError, "The tenant is gone."));
         };
         self.flags(policy, &request)?;
@@ -134,7 +134,7 @@ impl Exchange {
             shares: policy.replicas.as_ref().map_or(Shares::WHOLE, |shared| shared.shares(around.service_unavailable)),
         };
         let plan = Plan { request, legs, bound, routed: policy.models.are_listed(), input: reckoned, hidden };
-        Ok((plan, account, ask, model))
+        Ok((plan, Rc::clone(tenant), ask, model))
     }
 
     /// The cell has answered, or the swap lost every race.
@@ -145,7 +145,7 @@ impl Exchange {
         decision: Result<Decision, SwapLost>,
         now: UnixNanos,
     ) -> Step {
-        let Demand { account, asked, plan, .. } = demand;
+        let Demand { tenant, asked, plan, .. } = demand;
         let (admitted, standing, audit) = match (decision, policy.on_contention) {
             (Ok(Decision { verdict: Ok(admitted), standing, audit }), _) => (admitted, standing, audit),
             (Ok(Decision { verdict: Err(refusal), standing, audit }), _) => {
@@ -186,7 +186,7 @@ impl Exchange {
             }
         };
         self.phase = Phase::Open(Box::new(Open {
-            account,
+            tenant,
             schema: self.schema,
             asked,
             audit,

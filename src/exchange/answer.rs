@@ -9,7 +9,7 @@ use crate::llm::meter::{Form, Meter, Passage};
 use crate::llm::schema::Dialect;
 use crate::llm::usage::Count;
 use crate::outcome::{LONGEST_SLEEP_MS, Outcome, Rejection, Reply, never_again, rate_limit_headers};
-use crate::policy::{OTHER, Policy};
+use crate::policy::{OTHER, Policy, TenantPolicy};
 use crate::replicas;
 use crate::units::UnixNanos;
 
@@ -77,7 +77,7 @@ impl Exchange {
         let mut standing = open.standing;
         let mut passed = Passed::default();
         if policy.replicas.is_some() {
-            standing = replicas::standing(&open.account.rules, head.headers, standing);
+            standing = replicas::standing(&open.tenant.rules, head.headers, standing);
             passed.remove.extend(replicas::STANDING);
         }
         let status = head.headers.number(":status").unwrap_or(0);
@@ -157,7 +157,7 @@ impl Exchange {
         let Phase::Open(open) = &mut self.phase else {
             return Passed::default();
         };
-        let (rules, headers) = (&*open.account.rules, head.headers);
+        let (rules, headers) = (&*open.tenant.rules, head.headers);
         let refusal = if away { None } else { replicas::refusal(rules, headers, &open.reservation, now) };
         let rejection = match refusal {
             Some(refusal) => Rejection::limit(&refusal, &replicas::standing(rules, headers, open.standing)),
@@ -178,10 +178,10 @@ impl Exchange {
     /// What the service is asked of this exchange, if Envoys share limits.
     pub fn shared_question(&self, policy: &Policy) -> Vec<replicas::Descriptor> {
         match (&self.phase, &policy.replicas) {
-            (Phase::Open(open), Some(_)) => policy
-                .tenant_policy(open.account.tenant)
-                .map(|tenant| replicas::question(&tenant.name, &tenant.tier, &tenant.rules, &open.reservation))
-                .unwrap_or_default(),
+            (Phase::Open(open), Some(_)) => {
+                let TenantPolicy { name, tier, rules, .. } = &*open.tenant;
+                replicas::question(name, tier, rules, &open.reservation)
+            }
             _ => Vec::new(),
         }
     }

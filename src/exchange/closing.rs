@@ -13,7 +13,7 @@ use crate::llm::estimate::experience::Experience;
 use crate::llm::schema::{Dialect, Item};
 use crate::llm::usage::UsageSource;
 use crate::outcome::Outcome;
-use crate::policy::{Account, AnsweredModel, OTHER, Policy, ReportedCost};
+use crate::policy::{AnsweredModel, OTHER, Policy, ReportedCost, TenantPolicy};
 use crate::price::Tariff;
 use crate::record::{Bill, Record};
 use crate::units::{NanoUsd, Tokens, UnixNanos};
@@ -23,7 +23,7 @@ use weighed::{Read, Weighed, is_near};
 /// The money of an exchange, to be written to its tenant's cell. It consumed the reservation.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Settlement {
-    pub account: Account,
+    pub tenant: Rc<TenantPolicy>,
     pub reservation: Reservation,
     pub cost: NanoUsd,
     pub tokens: Tokens,
@@ -142,8 +142,8 @@ impl Exchange {
 impl Open {
     /// What was reserved for a request that was never sent on is given back, with its places in the windows.
     fn given_back(self, outcome: Outcome) -> Came {
-        let Self { account, reservation, asked, audit, .. } = self;
-        let settlement = Settlement { account, reservation, cost: NanoUsd::ZERO, tokens: Tokens(0), withdrawn: true };
+        let Self { tenant, reservation, asked, audit, .. } = self;
+        let settlement = Settlement { tenant, reservation, cost: NanoUsd::ZERO, tokens: Tokens(0), withdrawn: true };
         Came { asked: Some(asked), audit, settlement: Some(settlement), ..Came::of(outcome) }
     }
 
@@ -236,7 +236,7 @@ impl Open {
             answered_model_differs: of_answered != of_asked && usage_source != UsageSource::None,
         };
         let settlement = Settlement {
-            account: self.account,
+            tenant: self.tenant,
             reservation: self.reservation,
             cost: bill.charged(),
             tokens: bill.tokens(),

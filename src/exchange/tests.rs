@@ -70,7 +70,7 @@ fn sent(policy: &Policy, body: &str) -> (Exchange, Cell, Vec<Edit>) {
     let (mut exchange, demand) = asked(policy, "acme", body);
     let mut cell = Cell::default();
     let demand = demand.unwrap();
-    let decision = cell.admit(&demand.account.rules, &demand.ask, NOON);
+    let decision = cell.admit(&demand.tenant.rules, &demand.ask, NOON);
     let Step::Forward(edits) = exchange.decided(policy, demand, Ok(decision), NOON) else { panic!("was not sent on") };
     (exchange, cell, edits)
 }
@@ -387,7 +387,7 @@ fn a_background_response_is_charged_at_its_bound_when_it_is_accepted() {
     let body = r#"{"model":"gpt-4o-mini","input":"hi","background":true,"max_output_tokens":700}"#;
     assert_eq!(exchange.body(&policy, body.as_bytes()), None);
     let demand = exchange.end_of_request(&policy, around(None)).unwrap().unwrap();
-    let decision = Cell::default().admit(&demand.account.rules, &demand.ask, NOON);
+    let decision = Cell::default().admit(&demand.tenant.rules, &demand.ask, NOON);
     assert_eq!(exchange.decided(&policy, demand, Ok(decision), NOON), Step::Forward(Vec::new()));
     let accepted = r#"{"id":"resp_1","status":"queued","error":null,"usage":null,"output":[]}"#;
     answer(&policy, &mut exchange, 200, "application/json", accepted);
@@ -462,7 +462,7 @@ fn a_coding_agents_turn_fits_the_tier_that_is_for_it() {
         );
         assert_eq!(exchange.body(&policy, body.as_bytes()), None);
         let demand = exchange.end_of_request(&policy, around(Some("openai_cluster"))).unwrap().unwrap();
-        let decision = Cell::default().admit(&demand.account.rules, &demand.ask, NOON);
+        let decision = Cell::default().admit(&demand.tenant.rules, &demand.ask, NOON);
         decision.verdict.map(|admitted| admitted.reservation.cost.0 / 1_000_000).map_err(|refusal| refusal.guard.name())
     };
     let (plain, short) = ("", r#","cache_control":{"type":"ephemeral"}"#);
@@ -485,7 +485,7 @@ fn a_bound_of_nothing_is_believed_of_whom_it_is_documented() {
         let body = format!(r#"{{"model":"{model}","max_tokens":0,"messages":[]}}"#);
         assert_eq!(exchange.body(&policy, body.as_bytes()), None);
         let demand = exchange.end_of_request(&policy, around(Some("openai_cluster"))).unwrap().unwrap();
-        let decision = Cell::default().admit(&demand.account.rules, &demand.ask, NOON);
+        let decision = Cell::default().admit(&demand.tenant.rules, &demand.ask, NOON);
         let tokens = decision.verdict.as_ref().unwrap().per_choice;
         assert_eq!(
             exchange.decided(&policy, demand, Ok(decision), NOON),
@@ -513,7 +513,7 @@ fn a_bound_of_one_stays_one() {
         let body = format!(r#"{{"model":"gpt-4o-mini",{rest}}}"#);
         assert_eq!(exchange.body(&policy, body.as_bytes()), None);
         let demand = exchange.end_of_request(&policy, around(Some("openai_cluster"))).unwrap().unwrap();
-        let decision = Cell::default().admit(&demand.account.rules, &demand.ask, NOON);
+        let decision = Cell::default().admit(&demand.tenant.rules, &demand.ask, NOON);
         assert_eq!(decision.verdict.as_ref().unwrap().per_choice, Tokens(1), "{path}: {rest}");
         let Step::Forward(edits) = exchange.decided(&policy, demand, Ok(decision), NOON) else { panic!("{path}") };
         let edited = crate::llm::request::spliced(body.as_bytes(), &edits);
@@ -539,7 +539,7 @@ fn speech_costs_what_its_characters_do_however_it_ends() {
         let body = format!(r#"{{"model":"tts-1","voice":"alloy","input":"{text}"}}"#);
         assert_eq!(exchange.body(&policy, body.as_bytes()), None);
         let demand = exchange.end_of_request(&policy, around(None)).unwrap().unwrap();
-        let decision = Cell::default().admit(&demand.account.rules, &demand.ask, NOON);
+        let decision = Cell::default().admit(&demand.tenant.rules, &demand.ask, NOON);
         let step = exchange.decided(&policy, demand, Ok(decision), NOON);
         assert!(matches!(step, Step::Forward(_)), "{step:?}");
         answer(&policy, &mut exchange, 200, "audio/mpeg", &"\u{1}sound".repeat(500));

@@ -12,19 +12,19 @@ use log::Level;
 
 /// Asks the tenant's cell. A refusal changes nothing, so it writes nothing.
 pub(super) fn ask(plugin: &Plugin, demand: &Demand, now: UnixNanos) -> Result<Decision, SwapLost> {
-    let Demand { account, ask, .. } = demand;
+    let Demand { tenant, ask, .. } = demand;
     let mut charged = NanoUsd::ZERO;
-    let swap = cells::swap(&account.name, cells::ADMIT_ATTEMPTS, |cell| {
+    let swap = cells::swap(&tenant.name, cells::ADMIT_ATTEMPTS, |cell| {
         charged = cell.lifetime();
-        let decision = cell.admit(&account.rules, ask, now);
+        let decision = cell.admit(&tenant.rules, ask, now);
         let store = decision.verdict.is_ok();
         (decision, store)
     });
     plugin.stats.swapped(&swap);
-    if plugin.mark_seen(account.tenant) || (swap.forgot && plugin.policy.replicas.is_some()) {
-        cells::begin_to_publish(&account.name, charged, swap.forgot);
+    if plugin.mark_seen(tenant.ix) || (swap.forgot && plugin.policy.replicas.is_some()) {
+        cells::begin_to_publish(&tenant.name, charged, swap.forgot);
     }
-    plugin.levels.touch(account.tenant);
+    plugin.levels.touch(tenant.ix);
     swap.outcome
 }
 
@@ -43,10 +43,10 @@ pub(super) fn note_ids(plugin: &Plugin, exchange: &mut Exchange) {
 
 /// The last of a reservation: it is consumed by its settlement, however often the swap is repeated.
 pub(super) fn settle(plugin: &Plugin, settlement: Settlement, now: UnixNanos) {
-    let Settlement { account, reservation, cost, tokens, withdrawn } = settlement;
+    let Settlement { tenant, reservation, cost, tokens, withdrawn } = settlement;
     let lease = plugin.policy.lease_seconds;
     let publishes = plugin.policy.replicas.is_some() && !withdrawn && !plugin.service_unavailable(now);
-    let swap = cells::swap(&account.name, cells::SETTLE_ATTEMPTS, |cell| {
+    let swap = cells::swap(&tenant.name, cells::SETTLE_ATTEMPTS, |cell| {
         cell.settle(&reservation, cost, tokens, lease, now);
         if withdrawn {
             cell.withdraw(&reservation);
@@ -54,11 +54,11 @@ pub(super) fn settle(plugin: &Plugin, settlement: Settlement, now: UnixNanos) {
         (publishes.then(|| cell.charged(reservation.at)), true)
     });
     if let Ok(Some(charged)) = swap.outcome {
-        let before = cells::publish(&account.name, charged.ever);
-        filter_state::share(&replicas::published(&account.rules, before, charged, tokens));
+        let before = cells::publish(&tenant.name, charged.ever);
+        filter_state::share(&replicas::published(&tenant.rules, before, charged, tokens));
     }
     plugin.stats.swapped(&swap);
-    plugin.levels.touch(account.tenant);
+    plugin.levels.touch(tenant.ix);
     if swap.outcome.is_err() {
         plugin.stats.lost_settlement();
         lines::say(
@@ -67,7 +67,7 @@ pub(super) fn settle(plugin: &Plugin, settlement: Settlement, now: UnixNanos) {
             format_args!(
                 "{cost} USD of tenant {} are in its record and not in its books: its cell changed {} times under our hands, or \
                  Envoy refuses to write it. See the runbook, AiGatewaySettlementsLost",
-                account.name,
+                tenant.name,
                 cells::SETTLE_ATTEMPTS
             ),
         );

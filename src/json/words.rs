@@ -72,8 +72,8 @@ pub fn is_plain(text: &[u8]) -> bool {
     run(text, ends_plain) == text.len()
 }
 
-/// What may be short enough to be read at once; longer strings are worth their own steps.
-const SHORT: usize = 256;
+/// What may be short enough to be read at once, and kept whole; longer strings are worth their own steps.
+const SHORT: usize = super::MAX_TEXT;
 
 /// A string's text, and what follows its closing quote. Only of a string that is short, ends in `bytes` and has no escapes.
 pub fn whole_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {

@@ -85,7 +85,7 @@ impl Terms {
 
 /// The tenants, and where each is found.
 pub(super) struct Tenants {
-    pub(super) tenants: Vec<TenantPolicy>,
+    pub(super) tenants: Vec<Rc<TenantPolicy>>,
     pub(super) index: HashMap<Rc<str>, u32>,
     /// Whose limits unknown ones share.
     pub(super) default: Option<TenantIx>,
@@ -104,8 +104,8 @@ pub(super) fn read(
     let default = default_tenant(&mut written, unknown)?.map(TenantIx);
     // The tiers' own names, so that a hundred thousand tenants share three of them.
     let tiers: Tiers<'_> = tiers.entries.iter().map(|(name, terms)| (&**name, (name, terms))).collect();
-    let tenant = |(name, tenant)| one(name, tenant, &tiers, roles, min_tokens);
-    let tenants = written.entries.into_iter().map(tenant).collect::<Checked<_>>()?;
+    let tenant = |((name, tenant), ix)| one(TenantIx(ix), name, tenant, &tiers, roles, min_tokens).map(Rc::new);
+    let tenants = written.entries.into_iter().zip(0..).map(tenant).collect::<Checked<_>>()?;
     Ok(Tenants { tenants, index: written.index, default })
 }
 
@@ -128,6 +128,7 @@ fn default_tenant(written: &mut Named<config::Tenant>, unknown: UnknownTenants) 
 type Tiers<'a> = HashMap<&'a str, (&'a Rc<str>, &'a Rc<Terms>)>;
 
 fn one(
+    ix: TenantIx,
     name: Rc<str>,
     tenant: config::Tenant,
     tiers: &Tiers<'_>,
@@ -149,7 +150,7 @@ fn one(
     let role_models = role_models.map(|models| {
         Box::new(models.into_iter().map(|(role, config::Name(model))| (role, model)).collect::<HashMap<_, _>>())
     });
-    Ok(TenantPolicy { tier: Rc::clone(tier), rules, models: tenant.models, role_models, name })
+    Ok(TenantPolicy { ix, tier: Rc::clone(tier), rules, models: tenant.models, role_models, name })
 }
 
 fn tier_of<'a>(

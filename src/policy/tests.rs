@@ -42,7 +42,7 @@ fn refused<const N: usize>(cases: [(String, &str); N]) {
 }
 
 fn limits(policy: &Policy, tenant: &str) -> Vec<(&'static str, u64, bool)> {
-    let rules = policy.account(policy.tenant(tenant).unwrap()).unwrap().rules;
+    let rules = &policy.tenant_policy(policy.tenant(tenant).unwrap()).unwrap().rules;
     let rule = |guard: Guard| rules.get(guard).limit.map(|limit| (guard.name(), limit, rules.get(guard).audit));
     Guard::ALL.into_iter().filter_map(rule).collect()
 }
@@ -69,7 +69,7 @@ fn nothing_but_tenants_and_prices_is_needed() {
     );
     assert_eq!(&*policy.tenants[0].tier, "standard");
     assert_eq!(policy.tenant("stranger"), None);
-    assert_eq!(policy.account(TenantIx(1)), None);
+    assert_eq!(policy.tenant_policy(TenantIx(1)), None);
     let Quote::Priced { price, .. } = policy.prices.quote(None, "gpt-4o-mini", UnixNanos(0)) else { panic!() };
     assert_eq!(
         price.tariff.standard.base.cached_input,

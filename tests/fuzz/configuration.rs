@@ -85,7 +85,7 @@ fn exchange(policy: &Policy, tenant: &str, model: &str, cell: &mut Cell) {
         now: NOW,
     };
     let Ok(demand) = exchange.end_of_request(policy, around).unwrap() else { return };
-    let rules = &*demand.account.rules;
+    let rules = &*demand.tenant.rules;
     let decision = cell.admit(rules, &demand.ask, NOW);
     if let Ok(Admitted { per_choice, .. }) = decision.verdict
         && let Bound::Open { at_least, at_most } = demand.ask.bound
@@ -144,7 +144,7 @@ fn asked(policy: &Policy) {
     for (ix, tenant) in policy.tenants.iter().enumerate().take(20) {
         let ix = TenantIx(u32::try_from(ix).unwrap());
         assert_eq!(policy.tenant(&tenant.name), Some(ix));
-        assert!(Guard::ALL.iter().all(|guard| policy.account(ix).unwrap().rules.get(*guard) == tenant.rules.get(*guard)));
+        assert!(Guard::ALL.iter().all(|guard| policy.tenant_policy(ix).unwrap().rules.get(*guard) == tenant.rules.get(*guard)));
         let mut cell = Cell::default();
         for model in models.iter().take(6) {
             exchange(policy, &tenant.name, model, &mut cell);

@@ -115,7 +115,7 @@ fuzz_target!(|input: &[u8]| {
                 return told(exchange, policy);
             }
         };
-        let rules = &*demand.account.rules;
+        let rules = &*demand.tenant.rules;
         let decision = Cell::default().admit(rules, &demand.ask, NOW);
         match exchange.decided(policy, demand, Ok(decision), NOW) {
             Step::Refuse(reply) => whole(&reply),

@@ -64,7 +64,7 @@ fn asked_in(cell: &mut Cell, policy: &Policy, tenant: &str, path: &str, body: &V
         })
     };
     let demand = exchange.end_of_request(policy, Around { sizes: &sizes, ..around(None) }).unwrap()?;
-    let decision = cell.admit(&demand.account.rules, &demand.ask, NOON);
+    let decision = cell.admit(&demand.tenant.rules, &demand.ask, NOON);
     match exchange.decided(policy, demand, Ok(decision), NOON) {
         Step::Refuse(reply) => Err(reply),
         Step::Forward(_) | Step::Route(_) => Ok(exchange),

@@ -35,7 +35,7 @@ fn sent(stored: &str, path: &str, body: &Value) -> Result<(Exchange, Value), Out
     let sizes = |_: &str, _: &[Id]| Some(Tokens(10));
     let around = Around { cluster: Some("openai"), knows: &knows, sizes: &sizes, ..around(None) };
     let demand = exchange.end_of_request(&policy, around).unwrap().map_err(|reply| reply.outcome)?;
-    let decision = Cell::default().admit(&demand.account.rules, &demand.ask, now);
+    let decision = Cell::default().admit(&demand.tenant.rules, &demand.ask, now);
     match exchange.decided(&policy, demand, Ok(decision), now) {
         Step::Forward(edits) => {
             let edited = spliced(body.as_bytes(), &edits);

@@ -56,7 +56,7 @@ fn asked(policy: &Policy, path: &str, body: &Value) -> (Exchange, Result<Cell, S
         }
     };
     let mut cell = Cell::default();
-    let decision = cell.admit(&demand.account.rules, &demand.ask, NOON);
+    let decision = cell.admit(&demand.tenant.rules, &demand.ask, NOON);
     assert!(matches!(exchange.decided(policy, demand, Ok(decision), NOON), Step::Forward(_)));
     (exchange, Ok(cell))
 }

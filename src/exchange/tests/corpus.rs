@@ -103,7 +103,7 @@ impl Case {
             Err(reply) => panic!("{}: {}", self.name, String::from_utf8_lossy(&reply.body)),
             Ok(demand) => demand,
         };
-        let decision = Cell::default().admit(&demand.account.rules, &demand.ask, NOW);
+        let decision = Cell::default().admit(&demand.tenant.rules, &demand.ask, NOW);
         assert!(matches!(exchange.decided(policy, demand, Ok(decision), NOW), Step::Forward(_)), "{}", self.name);
         let status = (":status".to_owned(), self.status.to_string());
         let headers = self.headers.iter().map(|(name, value)| (name.to_lowercase(), value.clone()));

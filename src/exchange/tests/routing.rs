@@ -110,7 +110,7 @@ impl<'a> Asked<'a> {
             now: NOON,
         };
         let demand = exchange.end_of_request(policy, around).unwrap()?;
-        let decision = Cell::default().admit(&demand.account.rules, &demand.ask, NOON);
+        let decision = Cell::default().admit(&demand.tenant.rules, &demand.ask, NOON);
         match exchange.decided(policy, demand, Ok(decision), NOON) {
             Step::Route(chain) => Ok((exchange, chain)),
             Step::Refuse(reply) => Err(reply),

@@ -265,7 +265,7 @@ impl<K: Copy> Scanner<K> {
         }
     }
 
-    /// A value's string: `kept` of its `size` bytes.
+    /// A value's string: `kept` of its `size` bytes; of one that is handed out, what was not yet.
     pub(super) fn string_is_read(&mut self, keeps: Keeps, kept: &[u8], size: u64, found: &mut impl FnMut(Hit<'_, K>)) {
         let value = if keeps == Keeps::Start {
             // Every byte has been checked, so only a character that was cut can be invalid.
@@ -273,6 +273,10 @@ impl<K: Copy> Scanner<K> {
             let text = whole(kept).unwrap_or_else(|| kept.utf8_chunks().next().map_or("", |chunk| chunk.valid()));
             Found::Text { text, cut: size > kept.len() as u64 }
         } else {
+            if keeps == Keeps::Next {
+                let to = self.progress.offset.saturating_sub(1);
+                self.hand(kept, to.saturating_sub(kept.len() as u64), to, found);
+            }
             Found::Size(size)
         };
         self.report(value, self.progress.offset, found);

@@ -19,13 +19,8 @@ impl<K: Copy> Scanner<K> {
                 let keeps =
                     if let InShape::Field(field) = self.progress.place { field.keeps() } else { Keeps::Nothing };
                 if let Some((text, behind)) = words::whole_string(after) {
-                    let (from, length) = (self.progress.offset.saturating_add(1), text.len() as u64);
-                    if keeps == Keeps::Next {
-                        self.hand(text, from, from.saturating_add(length), found);
-                    }
                     self.pass(text.len().saturating_add(2));
-                    let kept = text.get(..MAX_TEXT).unwrap_or(text);
-                    self.string_is_read(keeps, kept, length, found);
+                    self.string_is_read(keeps, text, text.len() as u64, found);
                     return Ok(behind);
                 }
                 self.begin_string(false, keeps);
