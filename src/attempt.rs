@@ -1,6 +1,6 @@
 //! One attempt at a provider: the plan that the exchange made for it, carried out, and what a failed one cost.
 //!
-//! Trade-off: everything is decided downstream, where the request was read; the plan names each provider that may see it,
+//! Everything is decided downstream, where the request was read; the plan names each provider that may see it,
 //! with its path, length and edits. An attempt carries out its own line and nothing else: a provider without a line gets
 //! nothing, whatever sent the request there. The plan travels in Envoy's filter state, out of the client's reach.
 

@@ -1,6 +1,6 @@
 //! Envoy, as far as the filter can see of it, in the test's own process: the real SDK and the real contexts run on it.
 //!
-//! Trade-off: it does as Envoy does where a filter could notice (swaps, buffers, header maps and their phases,
+//! It does as Envoy does where a filter could notice (swaps, buffers, header maps and their phases,
 //! metrics), and knows nothing of the network. Tests look at the state it ends in, never at the order
 //! of calls. A panic inside a callback aborts the whole test binary, as it kills a VM: no test can expect one.
 

@@ -133,7 +133,7 @@ impl std::ops::Deref for Terms {
     }
 }
 
-/// What holds for a tenant. Who asks for it when the request is decided keeps it until the request is settled.
+/// What holds for a tenant. A request keeps it from its decision to its settlement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TenantPolicy {
     pub ix: TenantIx,

@@ -1,7 +1,7 @@
 //! Limits and budgets that several Envoys share: what Envoy's own `ratelimit` filters ask a rate limit service and publish to it,
 //! and what its refusals mean.
 //!
-//! Trade-off: the service adds and compares, and takes nothing back. So requests are counted by it before the call, and
+//! The service adds and compares, and takes nothing back. So requests are counted by it before the call, and
 //! exactly; tokens and money are only looked at before the call, and counted at the end, when they are known. What is
 //! under way meanwhile is bounded by each Envoy's share: [`Replicas::in_flight`].
 //!

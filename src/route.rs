@@ -1,6 +1,6 @@
 //! Role, sensitivity, tenant and cost → a model, and the chain of providers that may serve it.
 //!
-//! Trade-off: the chain is chosen here once, before anything is sent; Envoy then walks it, one attempt a provider. So
+//! The chain is chosen here once, before anything is sent; Envoy then walks it, one attempt a provider. So
 //! who may see a request is decided in one place, by plain data, and a retry can only go where the chain already leads.
 
 use hashbrown::HashMap;

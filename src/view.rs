@@ -1,6 +1,6 @@
 //! What operators ask the gateway itself, made of what Envoy's admin answers: health and metrics.
 //!
-//! Trade-off: Envoy knows the state of each endpoint and holds all counters; nothing of that is kept twice. What is here
+//! Envoy knows the state of each endpoint and holds all counters; nothing of that is kept twice. What is here
 //! only reads its answers, and tells them in the gateway's own names and units. No call is made from here.
 
 pub mod health;

@@ -6,7 +6,7 @@
 //! minute speaks for the provider; against a single one that fails, one of the last ten minutes does. Nor is a failure counted
 //! of a request that failed at another provider before: a provider that only stands in has served nobody else.
 //!
-//! Trade-off: where all who were served fail, or are silent for a minute, nothing tells bad requests from a provider that is
+//! Where all who were served fail, or are silent for a minute, nothing tells bad requests from a provider that is
 //! down, and then the breaker opens, as it should for the other case. Until then the next of the chain answers.
 
 use crate::hash::fnv;

@@ -1,7 +1,7 @@
 //! What a request asks for beside tokens, held against the prices of who may serve it: hosted tools, dearer rates, models that
 //! work inside of tools.
 //!
-//! Trade-off: what has no price is refused by its name, unless the operator says otherwise. A provider without the price is left
+//! What has no price is refused by its name, unless the operator says otherwise. A provider without the price is left
 //! out of the chain, as long as another has it.
 
 use super::Leg;

@@ -1,6 +1,6 @@
 //! Who can take a request, and at what price: the cheapest of what a name stands for.
 //!
-//! Trade-off: the worst case of each candidate is computed as the reservation would be, over every provider of its chain.
+//! The worst case of each candidate is computed as the reservation would be, over every provider of its chain.
 //! So the choice needs no second notion of "cheap", and what was chosen is what is reserved.
 
 use std::rc::Rc;

@@ -1,7 +1,7 @@
 //! Requests that cost nothing, and are no less a tenant's: token counts, lists of models, and what is asked of a response
 //! that was paid when it was made.
 //!
-//! Trade-off: no cell is asked, no answer read and no record written. But the operator's key goes with them, so whoever
+//! No cell is asked, no answer read and no record written. But the operator's key goes with them, so whoever
 //! sends one must be known, its head is cut like any other, and no provider gets a text that it may not see.
 
 use super::Passed;

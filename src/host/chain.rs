@@ -1,6 +1,6 @@
 //! A chain of providers, handed to Envoy: the order of the clusters for its router, the plan for the attempts.
 //!
-//! Trade-off: a filter may not write the metadata that the `priority_group` cluster specifier reads. So the order goes
+//! A filter may not write the metadata that the `priority_group` cluster specifier reads. So the order goes
 //! into a header, from which Envoy's own `header_to_metadata` makes it, and removes it: two filters of the configuration
 //! instead of a route for each chain.
 

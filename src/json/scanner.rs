@@ -1,6 +1,6 @@
 //! The way through a document, token by token: what the grammar allows next, and where in the shape a value stands.
 //!
-//! Trade-off: a token that stands whole in the piece at hand is read in one step, which nearly all do; the states that let
+//! A token that stands whole in the piece at hand is read in one step, which nearly all do; the states that let
 //! a piece end anywhere are for the few that do not.
 
 mod key;

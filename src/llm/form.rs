@@ -1,6 +1,6 @@
 //! The fields of a `multipart/form-data` request: a recording or a picture is uploaded beside what is asked of it.
 //!
-//! Trade-off: only short fields are kept, and files are counted as they pass. Nothing is written into a form, so an alias
+//! Only short fields are kept, and files are counted as they pass. Nothing is written into a form, so an alias
 //! or a bound stays outside of it. Servers differ about sloppy forms (a boundary behind a bare line feed, a name given
 //! twice), and a model that only the provider sees would be paid by nobody: what could be read in two ways is refused.
 //! Source: RFC 7578 and RFC 2046, 5.1.

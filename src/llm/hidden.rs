@@ -1,6 +1,6 @@
 //! Input that a request only points at: what its provider keeps or fetches, and what hosted tools bring in.
 //!
-//! Trade-off: nobody here sees it, so it is taken for what it may hold. An id of a response that was seen made here holds what that
+//! Nobody here sees it, so it is taken for what it may hold. An id of a response that was seen made here holds what that
 //! came to; a tool brings so much each time; all else holds as much as the model reads. A report says what it was, and is
 //! believed as far as this could explain it.
 

@@ -1,6 +1,6 @@
 //! Which API a request speaks, by its method and path; never guessed from the body.
 //!
-//! Trade-off: a table of patterns, the operator's before the built-in ones, read in order. A path is read as the loosest
+//! A table of patterns, the operator's before the built-in ones, read in order. A path is read as the loosest
 //! server behind us might: escapes decoded, slashes merged, a trailing one dropped. A spelling that a provider accepts
 //! must not be a way around the limits.
 

@@ -1,6 +1,6 @@
 //! The few fields of a request that decide its price, and the edits that may be made to it.
 //!
-//! Trade-off: the body stays in Envoy's buffer; what is kept here is a handful of values and where they stand, so a
+//! The body stays in Envoy's buffer; what is kept here is a handful of values and where they stand, so a
 //! request of any size costs the same memory. Edits are splices at those places: nothing else of the body changes.
 
 mod edit;

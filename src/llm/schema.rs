@@ -1,6 +1,6 @@
 //! The APIs that are admitted and metered, each as one table: what its requests ask, what its answers tell.
 //!
-//! Trade-off: a provider's quirk is a row here, not code elsewhere. Two scanners (of requests and of answers) and one
+//! A provider's quirk is a row here, not code elsewhere. Two scanners (of requests and of answers) and one
 //! contract of counts read every API; what a table cannot say, no provider has needed yet.
 
 pub(super) mod anthropic;

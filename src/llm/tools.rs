@@ -1,7 +1,7 @@
 //! The kinds of tools that a request can offer: what the client runs by itself, and what a provider runs, sells by the piece, and
 //! reads the results of.
 //!
-//! Trade-off: a kind that isn't in these tables is no kind of ours, whatever it may be: what it costs is for the operator to say.
+//! A kind that isn't in these tables is no kind of ours, whatever it may be: what it costs is for the operator to say.
 //! A version of a known kind (`web_search_20260318`) is known. Sources: the types of the official SDKs, the providers' price lists.
 
 use super::schema::Dialect;

@@ -1,6 +1,6 @@
 //! The one usage contract: what an answer cost in tokens and items, whoever reported it.
 //!
-//! Trade-off: providers differ in what includes what. Native counts are kept as they come (the last non-null value
+//! Providers differ in what includes what. Native counts are kept as they come (the last non-null value
 //! wins) and made canonical once, at the end, so that a stream's corrections and repeats can't be summed.
 
 mod native;

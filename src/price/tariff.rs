@@ -1,6 +1,6 @@
 //! What a model's tokens and items cost, by how long the context is and which service tier answered.
 //!
-//! Trade-off: providers have dozens of rates. All of them are resolved once, when the configuration is read: a rate that
+//! Providers have dozens of rates. All of them are resolved once, when the configuration is read: a rate that
 //! is not written is that of the kind it is a part of, never zero, so that a cost is one sum over a flat record.
 
 use crate::llm::brings::{Brings, Items};

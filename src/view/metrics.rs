@@ -1,6 +1,6 @@
 //! Envoy's counters of the gateway in their own units: dollars and seconds, as the original gateway named them.
 //!
-//! Trade-off: Envoy's stats are whole numbers, so the filter counts nano-dollars and milliseconds. Here the point is moved in
+//! Envoy's stats are whole numbers, so the filter counts nano-dollars and milliseconds. Here the point is moved in
 //! the text of each figure: no float comes between, and no figure is parsed that needn't be.
 
 use crate::record::metric::Metric;

@@ -1,6 +1,6 @@
 //! The ids that Envoy has given for series, by metric and label values.
 //!
-//! Trade-off: Envoy never forgets a stat and gives a new id for each definition, so a series is defined once per worker
+//! Envoy never forgets a stat and gives a new id for each definition, so a series is defined once per worker
 //! and its id kept. A request counts in a dozen series: label values are looked up once and are numbers from then on,
 //! so that finding an id neither builds a name nor hashes one. Values come from the configuration, which bounds both maps.
 

@@ -1,6 +1,6 @@
 //! What pictures, sounds, videos and documents are taken for in tokens, where a body holds them.
 //!
-//! Trade-off: none of them is looked into. Each has a figure that a reservation is made with, which an honest one stays below,
+//! None of them is looked into. Each has a figure that a reservation is made with, which an honest one stays below,
 //! and one that is likely, for an answer that reports nothing. A report is believed all the same as far as the model reads.
 
 use crate::units::Tokens;

@@ -1,6 +1,6 @@
 //! What the head of a form's part says: whether it is a file, or one of the fields that are read.
 //!
-//! Trade-off: each way of writing a name that some server understands and another doesn't is a way to name a model that
+//! Each way of writing a name that some server understands and another doesn't is a way to name a model that
 //! only one side sees. None of them is read here; a part that uses one is refused, and no SDK does.
 
 /// Fields that say what a request asks.

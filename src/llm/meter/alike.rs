@@ -1,6 +1,6 @@
 //! Events of a stream that are like the last one but for their text: most are, and these need no parser.
 //!
-//! Trade-off: one event is remembered as it came, with gaps where the text stood. Bytes that equal it around the gaps
+//! One event is remembered as it came, with gaps where the text stood. Bytes that equal it around the gaps
 //! say what it said, so only the sizes of their texts are read. Whatever differs elsewhere, has an escape in its text or
 //! comes in two chunks goes the long way, which alone defines what an event means.
 

@@ -1,6 +1,6 @@
 //! Streams that repeat all of the text so far in each event instead of what is new (MiniMax with `reasoning_split`).
 //!
-//! Trade-off: no text is kept, so only sizes tell. Of pieces, one is soon shorter than the one before, or as long, and from then
+//! No text is kept, so only sizes tell. Of pieces, one is soon shorter than the one before, or as long, and from then
 //! on nobody looks. A few events that grow by chance are no repeats yet: what they sum up to is the upper bound of what came.
 
 /// So many texts, each longer than the one before: pieces that grow by chance come to this once in forty thousand.

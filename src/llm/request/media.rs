@@ -1,6 +1,6 @@
 //! What a request brings along beside its text, and what it only points at.
 //!
-//! Trade-off: whatever can't be told to be a picture or a sound is text of its size. So only what the table of an API names takes
+//! Whatever can't be told to be a picture or a sound is text of its size. So only what the table of an API names takes
 //! bytes away from the text, and an address in a field that no table knows stands for as much as the model reads.
 
 use super::Invalid;
