@@ -12,6 +12,8 @@ CARGO_TARGET_DIR ?= $(CURDIR)/target
 export CARGO_TARGET_DIR
 # A build from nothing is a third faster without. Cargo builds the workspace anew where it is called with and without by turns.
 export CARGO_INCREMENTAL ?= 0
+# Cargo takes `make -j`'s places for its own, and a recipe's don't reach it: it is told of none.
+export CARGO_MAKEFLAGS :=
 # CI builds what the lock file says, or not at all.
 LOCKED := $(if $(CI),--locked)
 
