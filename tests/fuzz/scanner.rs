@@ -50,6 +50,7 @@ enum Seen {
         text: String,
         cut: bool,
     },
+    Size(u64),
     /// Of all its pieces.
     Whole(String),
     Number(Number),
@@ -124,6 +125,7 @@ impl Noted {
         let seen = match hit.found {
             Found::Text { text, cut } => Seen::Text { text: text.to_owned(), cut },
             Found::Piece(_) => unreachable!("pieces are noted together"),
+            Found::Size(size) if hit.key != Key::Content => Seen::Size(size),
             Found::Size(size) => {
                 assert_eq!(size, pieces.len() as u64, "the pieces are not the text");
                 Seen::Whole(pieces)
@@ -151,7 +153,7 @@ impl Noted {
             }
             Seen::Null => assert_eq!(place, b"null"),
             Seen::Bool(flag) => assert_eq!(place, flag.to_string().as_bytes()),
-            Seen::Text { .. } | Seen::Whole(_) => assert_eq!((place[0], place[place.len() - 1]), (b'"', b'"')),
+            Seen::Text { .. } | Seen::Size(_) | Seen::Whole(_) => assert_eq!((place[0], place[place.len() - 1]), (b'"', b'"')),
             Seen::Number(_) | Seen::Rounded(_) => {
                 assert!(place.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')));
             }
@@ -264,7 +266,8 @@ impl<'de> Visitor<'de> for Foretell<'_> {
                 let fits = (0..=text.len().min(256)).rev().find(|at| text.is_char_boundary(*at)).unwrap();
                 Seen::Text { text: text[..fits].to_owned(), cut: text.len() > 256 }
             }
-            _ => Seen::Whole(text.to_owned()),
+            Some(Want::Pieces) => Seen::Whole(text.to_owned()),
+            _ => Seen::Size(text.len() as u64),
         };
         self.hit(seen, self.repeated);
         Ok(())

@@ -177,7 +177,7 @@ impl Gateway {
         environment: &[(&str, String)],
     ) -> Self {
         let log = File::create(dir.join("envoy.log")).unwrap();
-        let leash = envoy(&dir)
+        let mut leash = envoy(&dir)
             .args(["-c", config.to_str().unwrap(), "--concurrency", "2", "--disable-hot-restart"])
             .args(["--admin-address-path", dir.join("admin").to_str().unwrap()])
             .args(["--file-flush-interval-msec", "20", "--drain-time-s", "10", "--log-level", "info"])
@@ -187,6 +187,8 @@ impl Gateway {
             .spawn()
             .expect("a shell");
         let admin = started(&dir.join("envoy.log"), "Envoy's admin port", || {
+            let ended = leash.try_wait().ok().flatten();
+            assert_eq!(ended, None, "Envoy did not start:\n{}", last_lines(&dir.join("envoy.log")));
             fs::read_to_string(dir.join("admin")).ok()?.parse().ok()
         })
         .await;
@@ -472,6 +474,13 @@ fn envoy(dir: &Path) -> Command {
         (None, Some(envoy)) => leashed(envoy),
         (None, None) => panic!("no Envoy: FUNC_E and ENVOY_PATH are not set; run `make e2e`"),
     }
+}
+
+/// What a log ends with, shortened: Envoy repeats a configuration that it refuses.
+fn last_lines(log: &Path) -> String {
+    let log = fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<_> = log.lines().map(|line| line.chars().take(300).collect::<String>()).collect();
+    lines[lines.len().saturating_sub(8)..].join("\n")
 }
 
 /// Looks for what a program tells once it has started.

@@ -228,9 +228,11 @@ impl Fields {
                 }
             }
             Asked::Characters => {
-                once("input", hit, false)?;
                 if let Found::Piece(text) = hit.found {
                     self.characters = self.characters.saturating_add(text.chars().count() as u64);
+                } else {
+                    // Only now: a text that ends as no text is first of all no JSON, wherever it is cut.
+                    once("input", hit, false)?;
                 }
             }
             Asked::StoredPrompt => {
