@@ -144,7 +144,11 @@ fn asked(policy: &Policy) {
     for (ix, tenant) in policy.tenants.iter().enumerate().take(20) {
         let ix = TenantIx(u32::try_from(ix).unwrap());
         assert_eq!(policy.tenant(&tenant.name), Some(ix));
-        assert!(Guard::ALL.iter().all(|guard| policy.tenant_policy(ix).unwrap().rules.get(*guard) == tenant.rules.get(*guard)));
+        assert!(
+            Guard::ALL
+                .iter()
+                .all(|guard| policy.tenant_policy(ix).unwrap().rules.get(*guard) == tenant.rules.get(*guard))
+        );
         let mut cell = Cell::default();
         for model in models.iter().take(6) {
             exchange(policy, &tenant.name, model, &mut cell);

@@ -6,7 +6,7 @@ mod cuts;
 
 use cuts::{chunkings, head};
 use libfuzzer_sys::fuzz_target;
-use nexus_ai_gateway::llm::form::{Fault, FormReader, FieldName, FormPiece};
+use nexus_ai_gateway::llm::form::{Fault, FieldName, FormPiece, FormReader};
 
 const BOUNDARIES: [&str; 3] = ["b", "-b--b", "----WebKitFormBoundary7MA4YWxkTrZu0gW"];
 

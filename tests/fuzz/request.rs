@@ -136,7 +136,9 @@ fuzz_target!(|input: &[u8]| {
     let asks = |name| schema.request.iter().any(|field| field.name == name);
     match &called.model {
         Some(model) => assert_eq!(request.model, *model),
-        None if schema.own && before.get("model").is_none() => assert_eq!(request.model, nexus_ai_gateway::name::BY_ROLE),
+        None if schema.own && before.get("model").is_none() => {
+            assert_eq!(request.model, nexus_ai_gateway::name::BY_ROLE)
+        }
         None => assert_eq!(before["model"].as_str(), Some(&*request.model)),
     }
     if asks("stream") {

@@ -153,7 +153,9 @@ impl Noted {
             }
             Seen::Null => assert_eq!(place, b"null"),
             Seen::Bool(flag) => assert_eq!(place, flag.to_string().as_bytes()),
-            Seen::Text { .. } | Seen::Size(_) | Seen::Whole(_) => assert_eq!((place[0], place[place.len() - 1]), (b'"', b'"')),
+            Seen::Text { .. } | Seen::Size(_) | Seen::Whole(_) => {
+                assert_eq!((place[0], place[place.len() - 1]), (b'"', b'"'))
+            }
             Seen::Number(_) | Seen::Rounded(_) => {
                 assert!(place.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')));
             }
