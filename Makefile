@@ -131,15 +131,6 @@ cluster-outages: $(PARTS) provider checker | need-rust ## Two Envoys that share 
 clients: $(PARTS) $(SLOWER_PARTS) provider | need-rust ## opencode, Gemini CLI, aider and LangChain: a task, and every refusal (minutes, and a gigabyte once)
 	@$(with_parts) $(with_slower_parts) cargo test $(LOCKED) $(BESIDE) --test gateway -- --ignored $(or $(TESTS),agents::slower)
 
-# `production.yaml`, by which all of these run, chooses providers by `priority_group`, and `native` compares with
-# `ai_protocol_manager`: both came with 1.40.
-SINCE_1_40 := failover:: production demo:: native:: agents:: breakers:: a_lying_provider_keeps a_key_in_whatever_header \
-	no_key_of_somebody_elses stored_responses_are_their_tenants where_nothing_is_kept
-# CVE-2026-26330: Envoy itself crashes when a call of its `ratelimit` filter at a stream's end fails.
-CRASHES_1.36.4 := cluster::outages
-CRASHES_1.37.0 := cluster::outages
-# While a head is held, it overlooks that a route lets a body be larger than its HTTP/2 stream's window.
-LACKS_1.36.4 := the_largest_request_passes_by_http_2
 .PHONY: matrix
 matrix: ## e2e on older Envoys, one after another, without what needs 1.40 (make matrix-1.36.4 for one)
 	@$(MAKE) --keep-going $(OLDER_ENVOYS:$(TOOLS)/envoy-%/envoy=matrix-%)
