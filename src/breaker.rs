@@ -181,10 +181,10 @@ impl Known {
         let since = |[state, since @ ..]: &[u8; PER_ENTRY]| {
             Some(Since { state: *State::ALL.get(usize::from(*state))?, since: u64::from_le_bytes(*since) })
         };
-        let providers = providers.iter().map(since).collect::<Option<Vec<_>>>()?;
-        let service = service.first().map(|entry| since(entry).ok_or(())).transpose().ok()?;
+        let all = |entries: &[[u8; PER_ENTRY]]| entries.iter().map(since).collect::<Option<Vec<_>>>();
+        let states = Followed { providers: all(providers)?, service: all(service)?.pop() };
         let time = |bytes: &[u8; 8]| UnixNanos(u64::from_le_bytes(*bytes));
-        Some(Self { asked: time(asked), learnt: time(learnt), states: Followed { providers, service } })
+        Some(Self { asked: time(asked), learnt: time(learnt), states })
     }
 
     pub fn encode(&self, policy: &Policy) -> Vec<u8> {
@@ -300,6 +300,24 @@ pub(crate) mod tests {
         );
         for nonsense in ["", "[]", "no", "{\"cluster_statuses\":7}"] {
             assert_eq!(seen(&policy(), nonsense.as_bytes()), None, "{nonsense}");
+        }
+    }
+
+    /// It stands after the providers, and is none of them.
+    #[test]
+    fn the_service_that_envoys_share_has_a_state_of_its_own() {
+        let policy = Policy::read(
+            br#"{"tenants":{"acme":{}},"prices":[{"model":"*","input_usd_per_1m_tokens":"1","output_usd_per_1m_tokens":"1"}],
+            "providers":{"a":{"cluster":"c_a"}},
+            "replicas":{"cluster":"c_b","count":2,"requests_without_service":"allow","budgets_without_service":"allow"}}"#,
+        )
+        .unwrap();
+        for (provider, service) in [(WELL, OUT), (OUT, WELL), (OUT, OUT)] {
+            let mut known = Known::default();
+            known.learn(&seen(&policy, &clusters(provider, service)).unwrap(), NOON);
+            assert_eq!((known.is_open(0, NOON), known.is_open(1, NOON)), (provider == OUT, false));
+            assert_eq!(known.is_service_open(NOON), service == OUT);
+            assert_eq!(Known::decode(&known.encode(&policy), &policy), known);
         }
     }
 

@@ -231,7 +231,7 @@ impl Fields {
                 if let Found::Piece(text) = hit.found {
                     self.characters = self.characters.saturating_add(text.chars().count() as u64);
                 } else {
-                    // Only now: a text that ends as no text is first of all no JSON, wherever it is cut.
+                    // Not at a piece: whether one comes before the text turns out to be no JSON depends on where the body is cut.
                     once("input", hit, false)?;
                 }
             }
