@@ -4,6 +4,7 @@
 //! nobody notices before the bill; so unknown and doubled keys, `null` and numbers for money are errors that name their
 //! place. All default figures stand in `config/defaults.rs`, nowhere else.
 
+mod content;
 pub mod defaults;
 mod error;
 mod forward;
@@ -29,6 +30,7 @@ use serde::{Deserialize, Deserializer};
 
 use keyed::keyed;
 
+pub use content::{Content, ContentAction, ContentRule, Detected, Direction, Expression, Word};
 pub use error::ConfigError;
 pub use forward::Forward;
 pub use named::Named;
@@ -115,6 +117,8 @@ pub struct Config {
     pub unknown_tools: Stance,
     /// What the price of a model says nothing of: tools that are sold by the piece, dearer service tiers, speeds and regions.
     pub unpriced_levers: Stance,
+    /// What may not go through, or not as it is: personal data, secrets, words of your own.
+    pub content: Content,
     /// A request that is refused while its body is coming gets its refusal when the body has come, for many clients read nothing
     /// before. What comes is dropped; of more than this, the refusal goes out at once. With `hold_headers: false` it always does.
     pub max_refused_bytes: RefusedBytes,

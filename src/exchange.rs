@@ -13,6 +13,7 @@
 use std::rc::Rc;
 
 use crate::attempt::Chain;
+use crate::content::{AnswerTexts, Placeholders, Prompt};
 use crate::forward::HeadEdit;
 use crate::headers::Headers;
 use crate::kept::Id;
@@ -25,6 +26,7 @@ use crate::llm::schema::Schema;
 use crate::outcome::{Crowd, Outcome, Rejection, Reply};
 use crate::policy::{Policy, TenantIx, TenantPolicy};
 use crate::record::Labels;
+use crate::record::content::Looked;
 use crate::route::{ProviderIx, Sensitivity};
 use crate::units::{Tokens, UnixNanos};
 
@@ -64,6 +66,8 @@ pub struct Exchange {
     cut: HeadEdit,
     request_id: String,
     phase: Phase,
+    /// What rules about its texts have seen, where there are any.
+    looked: Option<Box<Looked>>,
 }
 
 /// What the body asks for.
@@ -92,6 +96,8 @@ enum Phase {
 struct Incoming {
     tenant: TenantIx,
     reader: Box<RequestReader>,
+    /// Where texts are looked at.
+    prompt: Option<Box<Prompt>>,
     received: u64,
     /// Envoy inflates the body before it comes here.
     inflated: bool,
@@ -130,6 +136,8 @@ struct Open {
     /// Whether a request may go on from the answer, and what that then holds is still to be noted.
     note_sizes: bool,
     answer: Option<Answer>,
+    /// What stands for what was found in it, if its texts are looked at.
+    placeholders: Option<Box<Placeholders>>,
     /// The service that several Envoys share had no room, or was unavailable; by which limit.
     withdrawn: Option<(Outcome, Option<&'static str>)>,
 }
@@ -138,6 +146,8 @@ struct Open {
 struct Answer {
     status: u64,
     meter: Box<Meter>,
+    /// Where its texts are looked at.
+    texts: Option<Box<AnswerTexts>>,
     /// As the head announced it.
     length: Option<u64>,
     first_byte: Option<UnixNanos>,
@@ -230,6 +240,9 @@ impl Exchange {
             return Some(self.refuse(too_large(policy)));
         }
         reading.reader.feed(bytes);
+        if let Some(prompt) = &mut reading.prompt {
+            prompt.feed(bytes);
+        }
         None
     }
 

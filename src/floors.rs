@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// From the bottom. A part names only parts of the floors below its own; those of one floor don't know each other.
-const FLOORS: [&[&str]; 14] = [
-    &["units", "json", "hash", "base64", "protobuf"],
-    &["name", "calendar", "network", "headers", "kept"],
+const FLOORS: [&[&str]; 15] = [
+    &["units", "json", "hash", "digest", "base64", "protobuf"],
+    &["name", "calendar", "network", "headers", "kept", "detect"],
     &["llm"],
     &["forward", "price", "tenant"],
     &["attempt", "limit"],
@@ -14,6 +14,7 @@ const FLOORS: [&[&str]; 14] = [
     &["config"],
     &["policy"],
     &["record", "breaker"],
+    &["content"],
     &["exchange"],
     &["view", "host"],
     &["filter"],

@@ -15,7 +15,7 @@ pub use scanner::Scanner;
 use std::fmt;
 
 /// RFC 8259 lets a reader bound the depth. The stack of containers is one `u128`, a bit for each.
-const MAX_DEPTH: usize = 128;
+pub const MAX_DEPTH: usize = 128;
 /// How many containers within each other may hold wanted fields: each API has room for every object in an array of its own.
 /// In arrays of arrays beyond it nothing is found any more. A scanner is made for each body, so its size counts.
 pub const MAX_TRACKED: usize = 16;
@@ -65,7 +65,8 @@ pub enum Container {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found<'a> {
-    /// The key of one of [`OTHERS`], whose value follows; cut, if it is long.
+    /// The key of one of [`OTHERS`], or of what is handed out in pieces wherever it stands; its value follows. Cut, if it is long.
+    /// Its place is without the quotes.
     Named(&'a str),
     /// `cut`: the string goes on behind `text`.
     Text {

@@ -13,5 +13,6 @@ pub mod request;
 pub mod schema;
 pub mod sse;
 pub mod stance;
+pub mod texts;
 pub mod tools;
 pub mod usage;

@@ -17,6 +17,8 @@ pub enum Outcome {
     TenantMissing,
     TenantUnknown,
     ModelNotAllowed,
+    /// A rule about texts doesn't let it through.
+    ContentRefused,
     RequestBudgetExceeded,
     DailyBudgetExceeded,
     MonthlyBudgetExceeded,
@@ -54,6 +56,7 @@ impl Outcome {
             Self::TenantMissing => "tenant_missing",
             Self::TenantUnknown => "tenant_unknown",
             Self::ModelNotAllowed => "model_not_allowed",
+            Self::ContentRefused => "content_refused",
             Self::RequestBudgetExceeded => "request_budget_exceeded",
             Self::DailyBudgetExceeded => "daily_budget_exceeded",
             Self::MonthlyBudgetExceeded => "monthly_budget_exceeded",
@@ -79,7 +82,7 @@ impl Outcome {
     /// The status of the gateway's own reply. Endings behind the provider's answer keep the status they had.
     pub const fn status(self) -> u32 {
         match self {
-            Self::InvalidRequest => 400,
+            Self::InvalidRequest | Self::ContentRefused => 400,
             Self::TenantMissing => 401,
             Self::TenantUnknown | Self::ModelNotAllowed => 403,
             Self::RequestBudgetExceeded | Self::DailyBudgetExceeded | Self::MonthlyBudgetExceeded => 402,

@@ -1,6 +1,7 @@
 //! The one line an exchange leaves behind: what the stats count, the access log shows and finance reads.
 //! Never a prompt, an answer or a key.
 
+pub mod content;
 pub mod metric;
 pub mod series;
 
@@ -49,6 +50,8 @@ pub struct Record {
     pub audit: Guards,
     /// What of its head did not go on, and what went on unknown.
     pub left_out: LeftOut,
+    /// What rules about texts have seen, where there are any.
+    pub content: Option<Box<content::Looked>>,
     pub duration_ms: u64,
     /// Until the answer's first body byte reached the filter.
     pub first_byte_ms: Option<u64>,
@@ -183,6 +186,9 @@ impl Record {
             if !texts.is_empty() {
                 line.list(name, texts.iter(), |out, text| quoted(out, text));
             }
+        }
+        if let Some(looked) = &self.content {
+            line.object(name!("content"), |out| looked.write(out));
         }
         line.number(name!("duration_ms"), self.duration_ms);
         line.maybe_number(name!("first_byte_ms"), self.first_byte_ms);

@@ -1,8 +1,8 @@
 //! What holds where nothing is written: all default figures of the configuration.
 
 use super::{
-    Budget, Budgets, Config, Expensive, Forward, HeaderName, HiddenInput, InRange, Limit, Limits, Metrics, Named,
-    OnContention, Output, Percent, Tier, UnknownTenants, Unpriced, UnpricedPolicy,
+    Budget, Budgets, Config, Content, Expensive, Forward, HeaderName, HiddenInput, InRange, Limit, Limits, Metrics,
+    Named, OnContention, Output, Percent, Tier, UnknownTenants, Unpriced, UnpricedPolicy,
 };
 use crate::kept::StoredResponses;
 use crate::llm::stance::Stances;
@@ -95,6 +95,7 @@ impl Default for Config {
             unknown_fields,
             unknown_tools,
             unpriced_levers,
+            content: Content::default(),
             reservation_lease_seconds: InRange::of::<900>(),
             on_contention: OnContention::Deny,
             status: None,

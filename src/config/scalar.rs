@@ -6,7 +6,9 @@ use std::rc::Rc;
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
+use super::content::{Detected, Expression, Label, Secret, Word};
 use crate::calendar::Calendar;
+use crate::detect::{self, Flaw};
 use crate::name;
 use crate::name::Pattern;
 use crate::units::{NanoUsd, PicoUsdPerToken, UnixNanos};
@@ -155,6 +157,74 @@ impl Scalar for Limit {
     }
 }
 
+/// The longest finding of a pattern of the operator's, in bytes: as much of a stream may have to wait.
+const LONGEST_FINDING: usize = 512;
+
+impl Scalar for Detected {
+    const EXPECTED: &'static str = "a kind of findings (a string)";
+    fn from_text(text: &str) -> Result<Self, String> {
+        detect::named(text).map(Self).ok_or_else(|| {
+            let known: Vec<_> = detect::ALL.iter().map(|detector| format!("`{}`", detector.name)).collect();
+            format!("unknown kind `{text}`, expected one of {}", known.join(", "))
+        })
+    }
+}
+
+impl Scalar for Expression {
+    const EXPECTED: &'static str = "an expression (a string)";
+    fn from_text(text: &str) -> Result<Self, String> {
+        let problem = match detect::bounded(text, LONGEST_FINDING) {
+            Ok(longest) => return Ok(Self { expression: text.to_owned(), longest }),
+            Err(Flaw::Syntax(problem)) => format!("is no expression: {problem}"),
+            Err(Flaw::Anchored) => {
+                "has an anchor, a word boundary or a look-around, which means nothing in a text that passes: \
+                 leave it out; what is found stands at a word's beginning anyway"
+                    .to_owned()
+            }
+            Err(Flaw::Empty) => "may match nothing at all: let it want at least one character".to_owned(),
+            Err(Flaw::Unbounded | Flaw::TooLarge) => format!(
+                "has no longest match, or one of more than {LONGEST_FINDING} bytes, and a stream would have to wait for its end: write \
+                 `{{1,64}}` in the place of `+` and `*`"
+            ),
+        };
+        Err(format!("{text:?} {problem}"))
+    }
+}
+
+impl Scalar for Word {
+    const EXPECTED: &'static str = "a word or a phrase (a string)";
+    fn from_text(text: &str) -> Result<Self, String> {
+        if text.trim() != text || text.is_empty() || text.len() > MAX_NAME_BYTES {
+            return Err(format!(
+                "{text:?} is not a word: 1 to {MAX_NAME_BYTES} bytes, without blanks around them, are"
+            ));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl Scalar for Label {
+    const EXPECTED: &'static str = "a placeholder's name such as \"PROJECT\"";
+    fn from_text(text: &str) -> Result<Self, String> {
+        let fits = |byte: u8| byte.is_ascii_uppercase() || byte == b'_';
+        if text.is_empty() || text.len() > 24 || !text.bytes().all(fits) || text.starts_with('_') || text.ends_with('_')
+        {
+            return Err(format!("{text:?} is not a label: 1 to 24 letters from A to Z, with `_` between them, are"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl Scalar for Secret {
+    const EXPECTED: &'static str = "a secret of at least 16 characters (a string)";
+    fn from_text(text: &str) -> Result<Self, String> {
+        if text.chars().count() < 16 {
+            return Err("a secret has at least 16 characters, this one fewer".to_owned());
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
 struct Reader<T>(PhantomData<T>);
 
 impl<T: Scalar> Visitor<'_> for Reader<T> {
@@ -186,4 +256,4 @@ macro_rules! deserialize {
     )*};
 }
 
-deserialize!(Name, Pattern, HeaderName, Usd, Budget, UsdPer1m, Date, Limit);
+deserialize!(Name, Pattern, HeaderName, Usd, Budget, UsdPer1m, Date, Limit, Detected, Expression, Word, Label, Secret);

@@ -7,19 +7,24 @@ use super::input::Input;
 use super::offer::{Offer, Wish, chain};
 use super::{Around, AskedFor, Exchange, Incoming, Open, Phase, Step, kept};
 use crate::attempt::blame::Who;
+use crate::content::{Placeholders, Prompt, Refused, Screened};
 use crate::limit::{Admitted, Ask, Bound, Decision, Guards, Reservation, Shares, Standing, SwapLost};
 use crate::llm::estimate::density::Density;
-use crate::llm::request::Request;
+use crate::llm::request::{Edit, Request};
 use crate::llm::schema::BoundField;
 use crate::outcome::{Outcome, Rejection, Reply};
 use crate::policy::{OnContention, Policy, TenantIx, TenantPolicy};
 use crate::price::Tariff;
+use crate::record::content::Looked;
 use crate::route::{ProviderIx, Sensitivity};
 use crate::units::{NanoUsd, Tokens, UnixNanos};
 
 /// A request that may be sent on, if the cell has room.
 struct Plan {
     request: Request,
+    /// What stands in the place of findings.
+    masks: Vec<Edit>,
+    placeholders: Option<Box<Placeholders>>,
     /// Never empty.
     legs: Vec<Leg>,
     bound: Bound,
@@ -70,7 +75,7 @@ impl Exchange {
     }
 
     fn demand(&mut self, policy: &Policy, reading: Incoming, around: Around<'_>) -> Result<Demand, Reply> {
-        let Incoming { tenant, reader, received, inflated } = reading;
+        let Incoming { tenant, reader, prompt, received, inflated } = reading;
         let request = reader.finish(received).map_err(|invalid| {
             // Envoy says nothing of what it could not inflate, and leaves it out.
             let cut = if inflated {
@@ -82,7 +87,7 @@ impl Exchange {
             self.refuse(Rejection::plain(Outcome::InvalidRequest, message))
         })?;
         let mut asked = AskedFor { model: request.model.clone(), chosen: None, stream: request.stream };
-        match self.plan(policy, tenant, request, around) {
+        match self.plan(policy, tenant, request, prompt, around) {
             Ok((plan, tenant, ask, chosen)) => {
                 asked.chosen = Some(chosen);
                 Ok(Demand { tenant, ask, asked, plan: Box::new(plan) })
@@ -97,12 +102,14 @@ impl Exchange {
         policy: &Policy,
         tenant: TenantIx,
         mut request: Request,
+        prompt: Option<Box<Prompt>>,
         around: Around<'_>,
     ) -> Result<(Plan, Rc<TenantPolicy>, Ask, String), Rejection> {
         self.hear(policy, &request)?;
         let Some(tenant) = policy.tenant_policy(tenant) else {
             return Err(Rejection::plain(Outcome::InternalError, "The tenant is gone."));
         };
+        let screened = prompt.map(|prompt| self.screen(*prompt, &tenant.name)).transpose()?;
         self.flags(policy, &request)?;
         kept::judge(policy.stored_responses, self.schema, &mut request, |id| (around.knows)(&tenant.name, id))?;
         kept::weigh(&mut request, |ids| (around.sizes)(&tenant.name, ids));
@@ -133,8 +140,28 @@ impl Exchange {
             lease_seconds: policy.lease_seconds,
             shares: policy.replicas.as_ref().map_or(Shares::WHOLE, |shared| shared.shares(around.service_unavailable)),
         };
-        let plan = Plan { request, legs, bound, routed: policy.models.are_listed(), input: reckoned, hidden };
+        let Screened { edits: masks, placeholders, .. } = screened.unwrap_or_default();
+        let plan = Plan {
+            masks,
+            placeholders: tenant.content.is_some().then(|| Box::new(placeholders)),
+            request,
+            legs,
+            bound,
+            routed: policy.models.are_listed(),
+            input: reckoned,
+            hidden,
+        };
         Ok((plan, Rc::clone(tenant), ask, model))
+    }
+
+    /// Looks at what its texts say, now that it is known whose they are.
+    fn screen(&mut self, prompt: Prompt, tenant: &Rc<str>) -> Result<Screened, Rejection> {
+        let mut screened = prompt.screened(self.role.as_deref(), tenant);
+        self.looked = Some(Box::new(Looked { request: mem::take(&mut screened.seen), ..Looked::default() }));
+        match screened.refused.take() {
+            Some(refused) => Err(Rejection::plain(Outcome::ContentRefused, content_message(&refused))),
+            None => Ok(screened),
+        }
     }
 
     /// The cell has answered, or the swap lost every race.
@@ -169,14 +196,14 @@ impl Exchange {
                 (Admitted { reservation, per_choice }, Standing::default(), Guards::default())
             }
         };
-        let Plan { request, legs, routed, input, .. } = *plan;
+        let Plan { request, masks, placeholders, legs, routed, input, .. } = *plan;
         let open_bound = request.bound().is_none();
         let edits = |leg: &Leg| {
             let most = leg.max_output.map_or(admitted.per_choice, |most| admitted.per_choice.min(most));
             let writes = open_bound || request.is_bound_elsewhere(leg.bound_field);
             let bound = writes.then_some((leg.bound_field, most));
             let name = request.needs_name(&leg.model).then_some(leg.model.as_str());
-            request.edits(name, bound, leg.ask_usage)
+            merged(request.edits(name, bound, leg.ask_usage), &masks)
         };
         let step = match legs.first() {
             Some(leg) if !routed => Step::Forward(edits(leg)),
@@ -203,8 +230,38 @@ impl Exchange {
             note_sizes: kept::may_be_gone_on_from(policy.stored_responses, self.schema, &request),
             service_tier: request.rates.name(),
             answer: None,
+            placeholders,
             withdrawn: None,
         }));
         step
     }
+}
+
+/// Never what was found: a message goes into logs.
+fn content_message(refused: &Refused) -> String {
+    match refused {
+        Refused::Found { rule, label, place } => format!(
+            "A rule of this gateway, `{rule}`, does not let the request through: it found {label} in a text of the kind `{}`. Nothing \
+             was sent to a provider. Take it out, or ask the gateway's operator.",
+            place.name()
+        ),
+        Refused::Opaque(what) => format!(
+            "The rules of this gateway could not look at all of the request (`{}`), and it is not sent on without. Send it as text \
+             that is JSON, or ask the gateway's operator.",
+            what.name()
+        ),
+    }
+}
+
+/// Both, in the order of their places. What is cut out or written over as a whole needs no mask inside.
+fn merged(mut edits: Vec<Edit>, masks: &[Edit]) -> Vec<Edit> {
+    if masks.is_empty() {
+        return edits;
+    }
+    let covered =
+        |mask: &&Edit| !edits.iter().any(|edit| edit.place.from < mask.place.to && mask.place.from < edit.place.to);
+    let masks: Vec<_> = masks.iter().filter(covered).cloned().collect();
+    edits.extend(masks);
+    edits.sort_by_key(|edit| (edit.place.from, edit.place.to));
+    edits
 }

@@ -2,6 +2,7 @@
 
 use super::{Answer, AnswerHead, Exchange, Passed, Phase, offer};
 use crate::attempt::{self, blame::OWN_FAILURE};
+use crate::content::AnswerTexts;
 use crate::headers::Headers;
 use crate::kept::Id;
 use crate::kept::held::Made;
@@ -123,9 +124,18 @@ impl Exchange {
             meter.served(tier);
         }
         let length = head.headers.number("content-length");
+        let texts = open.placeholders.take().and_then(|placeholders| {
+            let content = policy.content(&open.tenant)?;
+            let mut texts = AnswerTexts::new(content, open.schema, *placeholders)?;
+            if matches!(form, Form::Encoded | Form::Opaque | Form::Binary) {
+                texts.is_opaque();
+            }
+            Some(texts)
+        });
         let mut answer = Answer {
             status,
             meter,
+            texts,
             length,
             first_byte: None,
             first_output: None,
@@ -227,7 +237,7 @@ impl Exchange {
 
     /// Whether the answer's body may come out shorter than the provider said.
     pub fn edits_answer(&self) -> bool {
-        self.answer().is_some_and(|answer| answer.meter.edits())
+        self.answer().is_some_and(|answer| answer.meter.edits() || answer.texts.is_some())
     }
 
     /// Whether the answer's body is of interest at all.
@@ -272,7 +282,16 @@ impl Exchange {
             return Passage::Unchanged;
         };
         answer.complete |= last;
-        let passage = answer.meter.feed(bytes, last);
+        let mut passage = answer.meter.feed(bytes, last);
+        if let Some(texts) = &mut answer.texts {
+            passage = match passage {
+                Passage::Unchanged => texts.feed(bytes, last),
+                Passage::Replaced(bytes) => match texts.feed(&bytes, last) {
+                    Passage::Unchanged => Passage::Replaced(bytes),
+                    passed @ Passage::Replaced(_) => passed,
+                },
+            };
+        }
         let begins = answer.first_byte.is_none() && !bytes.is_empty();
         let shows = answer.first_output.is_none() && answer.meter.has_output();
         // The host is asked for the time once for both, if they come together.

@@ -86,7 +86,12 @@ pub struct Closed {
 impl Exchange {
     /// The stream is over, however it ended.
     pub fn close(self, policy: &Policy, ending: &Ending, now: UnixNanos) -> Closed {
-        let Self { started, schema, mut labels, cut, request_id, phase, .. } = self;
+        let Self { started, schema, mut labels, cut, request_id, phase, mut looked, .. } = self;
+        if let Phase::Open(open) = &phase
+            && let Some(texts) = open.answer.as_ref().and_then(|answer| answer.texts.as_ref())
+        {
+            looked.get_or_insert_default().answer = texts.seen().clone();
+        }
         let Came { outcome, asked, audit, refused_by, status, provider, sent, bill, settlement, experience } =
             match phase {
                 Phase::Refused(refused) => {
@@ -130,6 +135,7 @@ impl Exchange {
             refused_by,
             audit,
             left_out: cut.left_out,
+            content: looked,
             duration_ms: now.since(started) / 1_000_000,
             first_byte_ms,
             first_token_ms,

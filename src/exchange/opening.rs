@@ -1,6 +1,7 @@
 //! A request's head: whether it is for us, whose it is, and what is known of it before its body.
 
 use super::{Exchange, Incoming, Opening, Phase};
+use crate::content::Prompt;
 use crate::forward::HeadEdit;
 use crate::headers::Headers;
 use crate::llm::path;
@@ -42,6 +43,7 @@ impl Exchange {
                 .filter(|id| !id.contains(char::is_control))
                 .unwrap_or_default(),
             phase: Phase::Deciding,
+            looked: None,
         };
         match exchange.admit_head(policy, headers, asked_role) {
             Ok(tenant) => {
@@ -49,7 +51,9 @@ impl Exchange {
                 if !reader.is_of_a_form() {
                     exchange.cut.read_as_json(headers);
                 }
-                exchange.phase = Phase::Reading(Incoming { tenant, reader, received: 0, inflated: false });
+                let content = policy.tenant_policy(tenant).and_then(|tenant| policy.content(tenant));
+                let prompt = content.and_then(|content| Prompt::new(content, exchange.schema, reader.is_of_a_form()));
+                exchange.phase = Phase::Reading(Incoming { tenant, reader, prompt, received: 0, inflated: false });
                 Opening::Read(exchange)
             }
             Err(rejection) => {

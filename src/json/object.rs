@@ -71,6 +71,12 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// Its value is an object of its own.
+    pub fn object(&mut self, name: MemberName, write: impl FnOnce(&mut String)) {
+        self.name(name);
+        write(self.out);
+    }
+
     fn null(&mut self, name: MemberName) {
         self.name(name);
         self.out.push_str("null");

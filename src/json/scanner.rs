@@ -8,20 +8,20 @@ mod string;
 mod value;
 
 use super::number::{self, Digits, NumberPart};
-use super::{Container, Field, Found, Hit, MAX_TEXT, MAX_TRACKED, Malformed, Want, Why, words};
+use super::{Container, Field, Found, Hit, MAX_DEPTH, MAX_TEXT, MAX_TRACKED, Malformed, Want, Why, words};
 use string::{Keeps, Text};
 
 /// Reads one document, in pieces cut anywhere, and reports the fields of `shape` that its top-level object has (or
 /// the objects of its top-level array). Nothing is allocated and nothing of the document is kept.
 #[derive(Debug)]
-pub struct Scanner<K: 'static> {
+pub struct Scanner<K: 'static, const LEVELS: usize = MAX_TRACKED> {
     shape: &'static [Field<K>],
     in_any_case: bool,
     /// Fields that are found wherever they stand, by the beginning of their key.
     anywhere: &'static [Field<K>],
     progress: Progress<K>,
     /// The open containers from the outermost on, as far as they are wanted: the first `progress.tracked` of these.
-    levels: [Nesting<K>; MAX_TRACKED],
+    levels: [Nesting<K>; LEVELS],
     /// The start of the current string, decoded; its last character may be cut.
     text: [u8; MAX_TEXT],
 }
@@ -122,7 +122,20 @@ type Rest<'b> = Result<&'b [u8], Why>;
 
 impl<K: Copy> Scanner<K> {
     pub const fn new(shape: &'static [Field<K>]) -> Self {
-        let levels = [const { Nesting::UNUSED }; MAX_TRACKED];
+        Self::over(shape)
+    }
+}
+
+impl<K: Copy> Scanner<K, MAX_DEPTH> {
+    /// One that follows a document however deep it is.
+    pub const fn deep(shape: &'static [Field<K>]) -> Self {
+        Self::over(shape)
+    }
+}
+
+impl<K: Copy, const LEVELS: usize> Scanner<K, LEVELS> {
+    const fn over(shape: &'static [Field<K>]) -> Self {
+        let levels = [const { Nesting::UNUSED }; LEVELS];
         Self { shape, in_any_case: false, anywhere: &[], progress: Progress::START, levels, text: [0; MAX_TEXT] }
     }
 
@@ -260,8 +273,9 @@ impl<K: Copy> Scanner<K> {
         };
         let Self { shape, in_any_case, anywhere, progress, levels, .. } = self;
         progress.enter(levels, shape, *in_any_case, anywhere, if key.len() <= MAX_TEXT { Some(key) } else { None });
-        if progress.is_other() {
-            self.report_name(key, found);
+        if progress.is_named() {
+            let from = progress.offset.saturating_add(1);
+            self.report_name(key, from, from.saturating_add(key.len() as u64), found);
         }
         self.pass(key.len().saturating_add(2));
         match behind {

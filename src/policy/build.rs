@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use hashbrown::HashMap;
 
+use super::content::{Content, Contents};
 use super::flaw::{Checked, flaw, not_reserved, under};
 use super::models::{self, References};
 use super::tenants::{self, Tenants};
@@ -76,6 +77,7 @@ struct Resolved {
     allowed: Allowed,
     tiers: Named<Rc<Terms>>,
     tenants: Tenants,
+    contents: Vec<Rc<Content>>,
     tenant_labels: TenantLabels,
     status: Option<StatusPages>,
 }
@@ -99,10 +101,13 @@ impl Resolved {
         let allowed = forward::read(take(&mut config.forward), callers)?;
         let min_tokens = config.output.min_tokens.get();
         let tiers = tenants::tiers(&config.limits, &config.tiers, stances(config), min_tokens)?;
-        let tenants = tenants::read(take(&mut config.tenants), config.unknown_tenants, &tiers, &roles, min_tokens)?;
+        let mut contents = Contents::read(take(&mut config.content), &roles, &tiers)?;
+        let unknown = config.unknown_tenants;
+        let tenants = tenants::read(take(&mut config.tenants), unknown, &tiers, &roles, min_tokens, &mut contents)?;
         let tenant_labels = tenant_labels(take(&mut config.metrics), &tenants.index)?;
         let status = config.status.take().map(providers::status).transpose()?;
-        Ok(Self { replicas, roles, catalog, routes, allowed, tiers, tenants, tenant_labels, status })
+        let contents = contents.built;
+        Ok(Self { replicas, roles, catalog, routes, allowed, tiers, tenants, contents, tenant_labels, status })
     }
 
     /// With what stands for itself.
@@ -137,6 +142,7 @@ impl Resolved {
             max_waiting_bytes: config.max_waiting_bytes.get(),
             lease_seconds: config.reservation_lease_seconds.get(),
             on_contention: config.on_contention,
+            contents: self.contents,
             status: self.status,
             tiers: self.tiers.entries,
             replicas: self.replicas,

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use hashbrown::HashMap;
 
+use super::content::Contents;
 use super::flaw::{Checked, flaw, not_reserved, under};
 use super::models;
 use super::rules::Layer;
@@ -97,6 +98,7 @@ pub(super) fn read(
     tiers: &Named<Rc<Terms>>,
     roles: &[String],
     min_tokens: u64,
+    contents: &mut Contents,
 ) -> Checked<Tenants> {
     if written.entries.is_empty() {
         return flaw("tenants", "no tenants: at least one is needed, such as `acme: {tier: standard}`");
@@ -104,7 +106,8 @@ pub(super) fn read(
     let default = default_tenant(&mut written, unknown)?.map(TenantIx);
     // The tiers' own names, so that a hundred thousand tenants share three of them.
     let tiers: Tiers<'_> = tiers.entries.iter().map(|(name, terms)| (&**name, (name, terms))).collect();
-    let tenant = |((name, tenant), ix)| one(TenantIx(ix), name, tenant, &tiers, roles, min_tokens).map(Rc::new);
+    let tenant =
+        |((name, tenant), ix)| one(TenantIx(ix), name, tenant, &tiers, roles, min_tokens, contents).map(Rc::new);
     let tenants = written.entries.into_iter().zip(0..).map(tenant).collect::<Checked<_>>()?;
     Ok(Tenants { tenants, index: written.index, default })
 }
@@ -134,6 +137,7 @@ fn one(
     tiers: &Tiers<'_>,
     roles: &[String],
     min_tokens: u64,
+    contents: &mut Contents,
 ) -> Checked<TenantPolicy> {
     let path = || under("tenants", &name);
     not_reserved(path, &name, &[OTHER, NONE])?;
@@ -150,7 +154,8 @@ fn one(
     let role_models = role_models.map(|models| {
         Box::new(models.into_iter().map(|(role, config::Name(model))| (role, model)).collect::<HashMap<_, _>>())
     });
-    Ok(TenantPolicy { ix, tier: Rc::clone(tier), rules, models: tenant.models, role_models, name })
+    let content = contents.of(&name, tier)?;
+    Ok(TenantPolicy { ix, tier: Rc::clone(tier), rules, models: tenant.models, role_models, content, name })
 }
 
 fn tier_of<'a>(

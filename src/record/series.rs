@@ -1,5 +1,6 @@
 //! In which series a record counts, and by how much.
 
+use super::content::{Found, Looked};
 use super::metric::Metric;
 use super::{FailedAttempt, Record};
 use crate::forward::{Dropped, LeftOut};
@@ -37,6 +38,9 @@ pub fn count<S: Sink>(record: &Record, tenant: &str, sink: &mut S) {
     }
     refused(sink, record, tenant);
     left_out(sink, &record.left_out);
+    if let Some(looked) = &record.content {
+        content(sink, looked, tenant);
+    }
     kinds(sink, record, of);
     pace(sink, record, of);
     sink.record(Metric::Duration, &[provider, model, status], record.duration_ms);
@@ -108,6 +112,23 @@ fn left_out<S: Sink>(sink: &mut S, left_out: &LeftOut) {
     }
     sink.add(Metric::UnknownBetas, &[], left_out.unknown_betas.len() as u64);
     sink.add(Metric::UnknownFields, &[], left_out.unknown_fields.len() as u64);
+}
+
+/// What rules about texts have seen.
+fn content<S: Sink>(sink: &mut S, looked: &Looked, tenant: S::Label) {
+    for (direction, seen) in [("request", &looked.request), ("answer", &looked.answer)] {
+        let direction = sink.label(direction);
+        sink.add(Metric::ContentTexts, &[direction, tenant], seen.texts);
+        for Found { rule, kind, action, times, .. } in &seen.found {
+            let [rule, kind, action] = [rule, kind, *action].map(|text| sink.label(text));
+            sink.add(Metric::ContentFound, &[rule, kind, action, direction, tenant], *times);
+        }
+        for (what, times) in seen.unscanned() {
+            let what = sink.label(what.name());
+            sink.add(Metric::ContentUnscanned, &[what, direction, tenant], times);
+        }
+    }
+    sink.add(Metric::ContentRestored, &[tenant], looked.answer.restored);
 }
 
 /// How a stream came: when it began, how long it went on, and what each token took.
@@ -205,6 +226,7 @@ mod tests {
             refused_by: None,
             audit: Guards::default(),
             left_out: LeftOut::default(),
+            content: None,
             duration_ms: 70,
             first_byte_ms: None,
             first_token_ms: None,

@@ -1,7 +1,7 @@
 //! Keys: where in the shape the value behind one stands.
 
 use super::{InShape, Nesting, Progress};
-use crate::json::{Field, OTHERS, words};
+use crate::json::{Field, OTHERS, Want, words};
 
 impl<K> Progress<K> {
     /// The key says where in the shape the next value stands; `None` is one too long for any field.
@@ -38,6 +38,12 @@ impl<K> Progress<K> {
         matches!(self.place, InShape::Field(field) if field.name == OTHERS)
     }
 
+    /// Whether the key itself is reported, as well as its value.
+    pub(super) fn is_named(&self) -> bool {
+        self.is_other()
+            || matches!(self.place, InShape::Field(field) if field.is_rest() && matches!(field.want, Want::Pieces))
+    }
+
     /// A key that is too long for any name may be one of an object's others.
     fn enter_others(&mut self, levels: &[Nesting<K>], shape: &'static [Field<K>]) {
         let fields = match levels.get(self.depth.wrapping_sub(1)).map(|object| object.place) {
@@ -45,7 +51,7 @@ impl<K> Progress<K> {
             Some(InShape::Root) => shape,
             Some(InShape::Field(field)) => field.inside,
         };
-        if let Some(others) = fields.last().filter(|field| field.name == OTHERS) {
+        if let Some(others) = fields.last().filter(|field| field.name == OTHERS || field.is_rest()) {
             self.place = InShape::Field(others);
         }
     }

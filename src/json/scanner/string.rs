@@ -43,7 +43,7 @@ impl Text {
     };
 }
 
-impl<K: Copy> Scanner<K> {
+impl<K: Copy, const LEVELS: usize> Scanner<K, LEVELS> {
     /// At its quote.
     pub(super) fn begin_string(&mut self, is_key: bool, keeps: Keeps) {
         let next = self.progress.offset.saturating_add(1);
@@ -248,7 +248,7 @@ impl<K: Copy> Scanner<K> {
     }
 
     fn end_string(&mut self, found: &mut impl FnMut(Hit<'_, K>)) {
-        let Text { is_key, keeps, size, kept, .. } = self.progress.string;
+        let Text { is_key, keeps, size, kept, next, .. } = self.progress.string;
         // Of a copy, for the scanner itself moves on. Only a string that came in parts, or with escapes, comes here.
         let buffer = self.text;
         let text = buffer.get(..kept).unwrap_or_default();
@@ -257,8 +257,8 @@ impl<K: Copy> Scanner<K> {
             self.progress.expected = Expected::Colon;
             let Self { shape, in_any_case, anywhere, progress, levels, .. } = self;
             progress.enter(levels, shape, *in_any_case, anywhere, if size > kept as u64 { None } else { Some(text) });
-            if progress.is_other() {
-                self.report_name(text, found);
+            if progress.is_named() {
+                self.report_name(text, next, self.progress.offset.saturating_sub(1), found);
             }
         } else {
             self.string_is_read(keeps, text, size, found);

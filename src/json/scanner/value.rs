@@ -4,7 +4,7 @@ use super::number::{self, Digits, NumberPart};
 use super::{Expected, InShape, Keeps, Nesting, Progress, Rest, Scanner, Token};
 use crate::json::{Container, Field, Found, Hit, MAX_DEPTH, MAX_TEXT, Why, words};
 
-impl<K: Copy> Scanner<K> {
+impl<K: Copy, const LEVELS: usize> Scanner<K, LEVELS> {
     /// The first byte of a value, or the end of an array that may still be empty; what stands whole is read whole.
     pub(super) fn value<'b>(
         &mut self,
@@ -122,11 +122,11 @@ impl<K: Copy> Scanner<K> {
     }
 
     #[cold]
-    pub(super) fn report_name(&self, key: &[u8], found: &mut impl FnMut(Hit<'_, K>)) {
+    pub(super) fn report_name(&self, key: &[u8], from: u64, to: u64, found: &mut impl FnMut(Hit<'_, K>)) {
         let name = key.get(..MAX_TEXT).unwrap_or(key).utf8_chunks().next().map_or("", |chunk| chunk.valid());
         if let InShape::Field(&Field { key: Some(key), .. }) = self.progress.place {
-            let Progress { offset, member, .. } = self.progress;
-            found(Hit { key, found: Found::Named(name), from: offset, to: offset, member, repeated: false });
+            let member = self.progress.member;
+            found(Hit { key, found: Found::Named(name), from, to, member, repeated: false });
         }
     }
 

@@ -1,0 +1,268 @@
+//! The texts of an answer, looked at as they pass. What may still become a finding is held back, and with it what stands behind it;
+//! everything else goes on at once, byte for byte.
+//!
+//! A stream has several texts at the same time: of each choice, of each call. The deltas of one go on where the last ended, whatever
+//! came between, and what is written in the place of a finding stands in the first event that had a part of it.
+
+mod channels;
+mod event;
+
+use super::placeholders::Placeholders;
+use super::reader::TextReader;
+use crate::detect::{Closed, Work};
+use crate::json::{MAX_DEPTH, Scanner};
+use crate::llm::meter::Passage;
+use crate::llm::request::{Edit, spliced};
+use crate::llm::schema::Schema;
+use crate::llm::sse::{Data, Sse};
+use crate::llm::texts::{Opaque, Place, Text, Texts};
+use crate::policy::content::{Action, Content, Looked};
+use crate::record::content::Seen;
+use channels::Channels;
+use event::Event;
+use std::rc::Rc;
+
+/// An answer's body, under the eyes of its tenant's rules.
+pub struct AnswerTexts {
+    content: Rc<Content>,
+    texts: Texts,
+    framing: Framing,
+    scanner: Scanner<Text, MAX_DEPTH>,
+    reader: TextReader,
+    event: Event,
+    channels: Channels,
+    passing: Passing,
+    found: Findings,
+}
+
+/// How the body is written.
+enum Framing {
+    /// Nothing but blanks has come.
+    Unknown,
+    /// One document of JSON, or several in a row.
+    Documents,
+    Events(Sse),
+    /// What can't be looked at.
+    Opaque,
+}
+
+/// Bytes that have come, and what of them has gone on.
+#[derive(Default)]
+struct Passing {
+    /// What has not gone on; its first byte is the `sent`th of the body.
+    held: Vec<u8>,
+    sent: u64,
+    /// In the order of their places, none of which has gone on.
+    edits: Vec<Edit>,
+}
+
+/// What was found, and what stands for it.
+pub(super) struct Findings {
+    pub(super) placeholders: Placeholders,
+    pub(super) seen: Seen,
+    pub(super) work: Work,
+    pub(super) edits: Vec<Edit>,
+}
+
+/// So much may wait for what may become a finding: other choices may be far ahead.
+const MOST_HELD: usize = 64 * 1024;
+
+impl AnswerTexts {
+    /// `None`, where nothing is looked for in this answer: no rule wants it, and nothing is to be restored.
+    pub fn new(content: &Rc<Content>, schema: &Schema, placeholders: Placeholders) -> Option<Box<Self>> {
+        let looked = content.answer.as_ref()?;
+        if looked.aims.is_empty() && !placeholders.restores() {
+            return None;
+        }
+        let texts = Texts::of(schema);
+        let scanner = Scanner::deep(texts.answer);
+        Some(Box::new(Self {
+            content: Rc::clone(content),
+            texts,
+            framing: Framing::Unknown,
+            scanner,
+            reader: TextReader::default(),
+            event: Event::default(),
+            channels: Channels::default(),
+            passing: Passing::default(),
+            found: Findings { placeholders, seen: Seen::default(), work: Work::START, edits: Vec::new() },
+        }))
+    }
+
+    /// It can't be looked at: it is compressed, a sound, frames of AWS.
+    pub fn is_opaque(&mut self) {
+        self.framing = Framing::Opaque;
+        self.found.seen.is_opaque(Opaque::Body);
+    }
+
+    pub const fn seen(&self) -> &Seen {
+        &self.found.seen
+    }
+
+    /// The next bytes; `last` when no more can come.
+    pub fn feed(&mut self, bytes: &[u8], last: bool) -> Passage {
+        if matches!(self.framing, Framing::Opaque) {
+            return Passage::Unchanged;
+        }
+        let content = Rc::clone(&self.content);
+        let Some(looked) = &content.answer else { return Passage::Unchanged };
+        self.found.work.read(bytes.len());
+        let from = self.passing.sent.saturating_add(self.passing.held.len() as u64);
+        let all = from.saturating_add(bytes.len() as u64);
+        self.read(&content, looked, bytes, from, last);
+        if last {
+            self.channels.end(&content, looked, &mut self.found);
+        }
+        self.passing.edits.append(&mut self.found.edits);
+        let mut done = self.event.begins().unwrap_or(all).min(self.channels.open_from().unwrap_or(all));
+        let waits = usize::try_from(all.saturating_sub(done)).unwrap_or(usize::MAX);
+        if waits > MOST_HELD.saturating_add(looked.automaton.longest()) {
+            self.event.hand_over(&content, looked, &mut self.channels, &mut self.found, false);
+            self.channels.give_up(&content, looked, &mut self.found);
+            self.passing.edits.append(&mut self.found.edits);
+            done = all;
+        }
+        self.passing.pass(bytes, done)
+    }
+
+    fn read(&mut self, content: &Content, looked: &Looked, bytes: &[u8], from: u64, last: bool) {
+        let mut bytes = bytes;
+        let mut from = from;
+        if matches!(self.framing, Framing::Unknown) {
+            let blank =
+                bytes.iter().take_while(|byte| byte.is_ascii_whitespace() || b"\xef\xbb\xbf".contains(byte)).count();
+            (bytes, from) = (bytes.get(blank..).unwrap_or_default(), from.saturating_add(blank as u64));
+            match bytes.first() {
+                None => return,
+                Some(b'{' | b'[') => self.framing = Framing::Documents,
+                Some(b'd' | b'e' | b'i' | b'r' | b':') => {
+                    self.framing = Framing::Events(Sse::new());
+                    self.scanner = Scanner::deep(self.texts.event);
+                }
+                Some(_) => return self.is_opaque(),
+            }
+        }
+        let Self { framing, scanner, reader, event, channels, found, .. } = self;
+        match framing {
+            Framing::Documents => {
+                let mut rest = bytes;
+                loop {
+                    let at = from.saturating_add(bytes.len().saturating_sub(rest.len()) as u64);
+                    // Where the document begins in the body.
+                    let begins = at.wrapping_sub(scanner.offset());
+                    let Ok(after) = scanner.feed_document(rest, &mut |hit| event.hit(reader, &hit, begins)) else {
+                        break;
+                    };
+                    if scanner.is_complete() {
+                        event.hand_over(content, looked, channels, found, true);
+                        scanner.restart();
+                    } else if event.is_long() {
+                        event.hand_over(content, looked, channels, found, false);
+                    }
+                    rest = after.trim_ascii_start();
+                    if rest.is_empty() {
+                        break;
+                    }
+                }
+                if last {
+                    event.hand_over(content, looked, channels, found, true);
+                }
+            }
+            Framing::Events(sse) => {
+                let mut rest = bytes;
+                loop {
+                    let at = from.saturating_add(bytes.len().saturating_sub(rest.len()) as u64);
+                    let mut data = |Data { bytes, from }: Data<'_>| {
+                        let begins = at.saturating_add(from as u64).wrapping_sub(scanner.offset());
+                        let _ = scanner.feed(bytes, &mut |hit| event.hit(reader, &hit, begins));
+                    };
+                    let behind = sse.feed_event(rest, &mut data);
+                    let ended = behind.is_some() || (last && sse.finish(&mut |_| {}));
+                    if ended {
+                        event.hand_over(content, looked, channels, found, true);
+                        scanner.restart();
+                        *reader = TextReader::default();
+                    } else if event.is_long() {
+                        event.hand_over(content, looked, channels, found, false);
+                    }
+                    match behind {
+                        Some(behind) => rest = behind,
+                        None => break,
+                    }
+                }
+            }
+            Framing::Unknown | Framing::Opaque => {}
+        }
+    }
+}
+
+impl Passing {
+    /// What goes on, now that all before the `done`th byte may.
+    fn pass(&mut self, bytes: &[u8], done: u64) -> Passage {
+        let whole = self.held.is_empty();
+        if whole && self.edits.is_empty() && done >= self.sent.saturating_add(bytes.len() as u64) {
+            self.sent = self.sent.saturating_add(bytes.len() as u64);
+            return Passage::Unchanged;
+        }
+        self.held.extend_from_slice(bytes);
+        self.edits.sort_by_key(|edit| (edit.place.from, edit.place.to));
+        let ready = self.edits.iter().take_while(|edit| edit.place.to <= done).count();
+        let mut edits: Vec<_> = self.edits.drain(..ready).collect();
+        let length = usize::try_from(done.saturating_sub(self.sent)).unwrap_or(usize::MAX).min(self.held.len());
+        for edit in &mut edits {
+            edit.place.from = edit.place.from.saturating_sub(self.sent);
+            edit.place.to = edit.place.to.saturating_sub(self.sent);
+        }
+        let passed = spliced(self.held.get(..length).unwrap_or_default(), &edits);
+        self.held.drain(..length);
+        self.sent = self.sent.saturating_add(length as u64);
+        Passage::Replaced(passed)
+    }
+}
+
+impl Findings {
+    /// Looks at a stretch, up to where findings may begin; returns where it ended. `json`: its text is a document in a string.
+    pub(super) fn look(
+        &mut self,
+        content: &Content,
+        looked: &Looked,
+        closed: &Closed,
+        until: usize,
+        place: Place,
+        json: bool,
+    ) -> usize {
+        let Self { placeholders, seen, work, edits } = self;
+        let rule_of = |pattern: usize| looked.aims.get(pattern).and_then(|aim| content.rules.get(aim.rule));
+        let wanted = |pattern: usize| {
+            pattern >= looked.aims.len() || rule_of(pattern).is_some_and(|rule| rule.looks(place, None))
+        };
+        looked.automaton.findings(closed.stretch(), until, work, wanted, |finding| {
+            let text =
+                closed.text.get(finding.range.clone()).and_then(|text| str::from_utf8(text).ok()).unwrap_or_default();
+            let Some(aim) = looked.aims.get(finding.pattern) else {
+                if let Some(value) = placeholders.value(text) {
+                    let value = written(value, json);
+                    seen.restored = seen.restored.saturating_add(1);
+                    super::prompt::write(edits, &closed.spans(finding.range), value, false);
+                }
+                return;
+            };
+            let Some(rule) = rule_of(finding.pattern) else { return };
+            seen.find(&rule.name, &aim.label, rule.action.name(), place);
+            if rule.action == Action::Mask {
+                let placeholder = placeholders.of(&aim.label, text, false).to_owned();
+                super::prompt::write(edits, &closed.spans(finding.range), placeholder, false);
+            }
+        })
+    }
+}
+
+/// A client's own words, as they stand in a string; and in one that is a document of JSON itself.
+fn written(value: &str, json: bool) -> String {
+    let escaped = |text: &str| {
+        let quoted = serde_json::to_string(text).unwrap_or_default();
+        quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default().to_owned()
+    };
+    let once = escaped(value);
+    if json { escaped(&once) } else { once }
+}

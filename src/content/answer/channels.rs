@@ -1,0 +1,155 @@
+//! The texts of an answer that go on from event to event, each by itself.
+
+use super::Findings;
+use crate::content::nested::Nested;
+use crate::content::prompt;
+use crate::content::reader::Kind;
+use crate::detect::{Closed, Span, Watched};
+use crate::llm::texts::{Opaque, Place};
+use crate::policy::content::{Action, Content, Looked};
+
+/// Which text of an answer one is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Which {
+    /// The outermost of the turns that it stands in: the choice, the block.
+    pub(super) outer: u64,
+    /// All of them.
+    pub(super) turns: u64,
+    pub(super) place: Place,
+    pub(super) json: bool,
+}
+
+struct Channel {
+    which: Which,
+    watched: Watched,
+    nested: Nested,
+}
+
+#[derive(Default)]
+pub(super) struct Channels {
+    joined: Vec<Channel>,
+    /// A text by itself, and what of it is to be looked at when it has ended.
+    whole: Option<Channel>,
+    closed: Vec<Closed>,
+}
+
+/// No answer has more at a time; of more, the first is taken to be over.
+const MOST: usize = 64;
+
+impl Channel {
+    fn new(which: Which) -> Self {
+        Self { which, watched: Watched::new(), nested: Nested::default() }
+    }
+
+    fn feed(&mut self, looked: &Looked, text: &str, span: Span, closed: &mut impl FnMut(Closed)) {
+        let Self { which, watched, nested } = self;
+        if which.json {
+            nested.feed(text, span, &mut |text, span| watched.feed(&looked.automaton, text, span, closed));
+        } else {
+            watched.feed(&looked.automaton, text, span, closed);
+        }
+    }
+
+    fn end(&mut self, content: &Content, looked: &Looked, found: &mut Findings) {
+        let Self { which, watched, nested } = self;
+        *nested = Nested::default();
+        watched.end(&looked.automaton, &mut |closed| {
+            found.look(content, looked, &closed, closed.text.len(), which.place, which.json);
+        });
+    }
+}
+
+impl Channels {
+    /// The next of a text.
+    pub(super) fn piece(
+        &mut self,
+        (content, looked): (&Content, &Looked),
+        (which, kind): (Which, Kind),
+        (text, span): (&str, Span),
+        found: &mut Findings,
+    ) {
+        found.seen.bytes = found.seen.bytes.saturating_add(text.len() as u64);
+        if !kind.joins() {
+            let whole = self.whole.get_or_insert_with(|| Channel::new(which));
+            whole.which = which;
+            let closed = &mut self.closed;
+            whole.feed(looked, text, span, &mut |stretch| closed.push(stretch));
+            return;
+        }
+        // One choice says one thing at a time.
+        for other in &mut self.joined {
+            if other.which.outer == which.outer && other.which.place != which.place {
+                other.end(content, looked, found);
+            }
+        }
+        let at = self.joined.iter().position(|channel| channel.which == which).unwrap_or_else(|| {
+            if self.joined.len() >= MOST {
+                self.joined.remove(0).end(content, looked, found);
+            }
+            self.joined.push(Channel::new(which));
+            self.joined.len().saturating_sub(1)
+        });
+        let Some(channel) = self.joined.get_mut(at) else { return };
+        channel.feed(looked, text, span, &mut |closed| {
+            found.look(content, looked, &closed, closed.text.len(), which.place, which.json);
+        });
+        channel.watched.shed(&looked.automaton, |closed, until| {
+            found.look(content, looked, closed, until, which.place, which.json)
+        });
+    }
+
+    /// The text by itself is over; `is_text`: it was one.
+    pub(super) fn end_of_whole(&mut self, content: &Content, looked: &Looked, found: &mut Findings, is_text: bool) {
+        let Self { whole, closed, .. } = self;
+        let Some(channel) = whole else { return };
+        let Which { place, json, .. } = channel.which;
+        channel.nested = Nested::default();
+        channel.watched.end(&looked.automaton, &mut |stretch| closed.push(stretch));
+        for stretch in closed.drain(..).filter(|_| is_text) {
+            found.look(content, looked, &stretch, stretch.text.len(), place, json);
+        }
+    }
+
+    /// A turn is over.
+    pub(super) fn end_of_turn(&mut self, content: &Content, looked: &Looked, found: &mut Findings, outer: u64) {
+        for channel in self.joined.iter_mut().filter(|channel| channel.which.outer == outer) {
+            channel.end(content, looked, found);
+        }
+    }
+
+    /// All of them are over.
+    pub(super) fn end(&mut self, content: &Content, looked: &Looked, found: &mut Findings) {
+        self.end_of_whole(content, looked, found, true);
+        for channel in &mut self.joined {
+            channel.end(content, looked, found);
+        }
+    }
+
+    /// Where the first of what is open begins.
+    pub(super) fn open_from(&self) -> Option<u64> {
+        let closed = self.closed.first().and_then(Closed::begins);
+        self.joined.iter().chain(&self.whole).filter_map(|channel| channel.watched.open_from()).chain(closed).min()
+    }
+
+    /// Nothing may wait any longer: what is open doesn't go on as it is, where a rule masks.
+    pub(super) fn give_up(&mut self, content: &Content, looked: &Looked, found: &mut Findings) {
+        let masks =
+            looked.aims.iter().any(|aim| content.rules.get(aim.rule).is_some_and(|rule| rule.action == Action::Mask));
+        let (place, json) =
+            self.whole.as_ref().map_or((Place::Other, false), |whole| (whole.which.place, whole.which.json));
+        for stretch in std::mem::take(&mut self.closed) {
+            found.look(content, looked, &stretch, stretch.text.len(), place, json);
+        }
+        for channel in self.joined.iter_mut().chain(&mut self.whole) {
+            let open = channel.watched.give_up();
+            let length = open.text.len();
+            if length == 0 {
+                continue;
+            }
+            found.seen.is_opaque(Opaque::TooLong);
+            if masks {
+                prompt::write(&mut found.edits, &open.spans(0..length), "[WITHHELD]".to_owned(), false);
+            }
+        }
+    }
+}

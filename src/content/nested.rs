@@ -1,0 +1,160 @@
+//! A document of JSON that is written into a string of another: its own escapes, decoded once more.
+
+use crate::detect::Span;
+
+/// Decodes the escapes of a text that comes in pieces, wherever they are cut. What is no escape of JSON stays as it is written.
+#[derive(Debug, Default)]
+pub struct Nested {
+    state: State,
+    /// The first half of a surrogate pair.
+    high: Option<(u16, Span)>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+enum State {
+    #[default]
+    Plain,
+    /// Behind a backslash, which stands here.
+    Escape(Span),
+    Unicode {
+        unit: u16,
+        missing: u8,
+        span: Span,
+    },
+}
+
+impl Nested {
+    /// The next piece, and where it stands; hands out what it says, and where each part of that stands.
+    pub fn feed(&mut self, piece: &str, span: Span, said: &mut impl FnMut(&str, Span)) {
+        let mut rest = piece;
+        while !rest.is_empty() {
+            let at = piece.len().saturating_sub(rest.len());
+            let mut letters = rest.chars();
+            let Some(letter) = letters.next() else { return };
+            let here = span.part(piece.len(), at..at.saturating_add(letter.len_utf8()));
+            match self.state {
+                State::Plain => {
+                    let plain = rest.find('\\').unwrap_or(rest.len());
+                    if let Some(text) = rest.get(..plain).filter(|text| !text.is_empty()) {
+                        self.lone(said);
+                        said(text, span.part(piece.len(), at..at.saturating_add(plain)));
+                        rest = rest.get(plain..).unwrap_or_default();
+                        continue;
+                    }
+                    self.state = State::Escape(here);
+                }
+                State::Escape(from) => self.escape(letter, from.to_end_of(here), said),
+                State::Unicode { unit, missing, span: from } => {
+                    self.unicode(letter, unit, missing, from.to_end_of(here), said);
+                }
+            }
+            rest = letters.as_str();
+        }
+    }
+
+    fn escape(&mut self, letter: char, span: Span, said: &mut impl FnMut(&str, Span)) {
+        self.state = State::Plain;
+        let decoded = match letter {
+            'u' => {
+                self.state = State::Unicode { unit: 0, missing: 4, span };
+                return;
+            }
+            'n' => "\n",
+            't' => "\t",
+            'r' => "\r",
+            'b' => "\u{8}",
+            'f' => "\u{c}",
+            other => {
+                self.lone(said);
+                return said(other.encode_utf8(&mut [0; 4]), span);
+            }
+        };
+        self.lone(said);
+        said(decoded, span);
+    }
+
+    fn unicode(&mut self, letter: char, unit: u16, missing: u8, span: Span, said: &mut impl FnMut(&str, Span)) {
+        let Some(digit) = letter.to_digit(16).and_then(|digit| u16::try_from(digit).ok()) else {
+            self.state = State::Plain;
+            self.lone(said);
+            return said(letter.encode_utf8(&mut [0; 4]), span);
+        };
+        let unit = unit << 4 | digit;
+        if missing > 1 {
+            self.state = State::Unicode { unit, missing: missing.saturating_sub(1), span };
+            return;
+        }
+        self.state = State::Plain;
+        if let Some((high, from)) = self.high.take() {
+            if let Some(Ok(letter)) = char::decode_utf16([high, unit]).next() {
+                return said(letter.encode_utf8(&mut [0; 4]), from.to_end_of(span));
+            }
+            said("\u{fffd}", from);
+        }
+        match unit {
+            0xd800..=0xdbff => self.high = Some((unit, span)),
+            _ => {
+                let letter = char::from_u32(u32::from(unit)).unwrap_or(char::REPLACEMENT_CHARACTER);
+                said(letter.encode_utf8(&mut [0; 4]), span);
+            }
+        }
+    }
+
+    /// The first half of a pair that no second followed.
+    fn lone(&mut self, said: &mut impl FnMut(&str, Span)) {
+        if let Some((_, span)) = self.high.take() {
+            said("\u{fffd}", span);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What a text says, and where each part of it stands.
+    fn read(text: &str, cuts: &[usize]) -> (String, Vec<(String, Span)>) {
+        let (mut nested, mut parts) = (Nested::default(), Vec::new());
+        let mut from = 0;
+        for to in cuts.iter().copied().chain([text.len()]).filter(|to| text.is_char_boundary(*to)) {
+            if to > from {
+                let span = Span { from: from as u64, to: to as u64 };
+                nested.feed(text.get(from..to).unwrap(), span, &mut |said, span| parts.push((said.to_owned(), span)));
+                from = to;
+            }
+        }
+        (parts.iter().map(|(said, _)| said.as_str()).collect(), parts)
+    }
+
+    #[test]
+    fn escapes_are_decoded_and_stand_where_they_are_written() {
+        let (said, parts) = read(r#"{"a":"x\u0040y\n\"\ud83d\ude00"}"#, &[]);
+        assert_eq!(said, "{\"a\":\"x@y\n\"😀\"}");
+        let at = parts.iter().find(|(said, _)| said == "@").unwrap();
+        assert_eq!(at.1, Span { from: 7, to: 13 });
+        let pair = parts.iter().find(|(said, _)| said == "😀").unwrap();
+        assert_eq!(pair.1, Span { from: 18, to: 30 });
+    }
+
+    proptest! {
+        #[test]
+        fn any_cut_says_what_the_whole_does(text in any::<String>(), cuts in prop::collection::vec(0..200_usize, 0..8)) {
+            let written = serde_json::to_string(&text).unwrap();
+            // With every character as an escape, too.
+            let escaped: String = text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+            for written in [written.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap(), &escaped] {
+                let mut cuts: Vec<_> = cuts.iter().map(|cut| cut % (written.len() + 1)).collect();
+                cuts.sort_unstable();
+                let (said, parts) = read(written, &cuts);
+                prop_assert_eq!(&said, &text);
+                // Nothing is said twice, and all of it stands somewhere.
+                let mut end = 0;
+                for (_, span) in parts {
+                    prop_assert!(span.from >= end && span.to > span.from);
+                    end = span.to;
+                }
+            }
+        }
+    }
+}

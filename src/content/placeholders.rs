@@ -1,0 +1,99 @@
+//! What stands in the place of what was found: `[EMAIL_1]`. The same value has the same placeholder.
+
+use crate::digest::hmac;
+use hashbrown::HashMap;
+use std::rc::Rc;
+
+/// The placeholders of one request, and of its answer.
+#[derive(Debug, Default)]
+pub struct Placeholders {
+    /// With it, numbers are made from values.
+    key: Option<Rc<str>>,
+    tenant: Rc<str>,
+    /// By label and value.
+    given: HashMap<(Rc<str>, String), String>,
+    /// How many numbers a label has.
+    counts: HashMap<Rc<str>, u32>,
+    /// What is to be restored: by its placeholder.
+    values: HashMap<String, String>,
+}
+
+/// Numbers have up to nine digits: two of a thousand values have the same once in a thousand requests, and then the next is taken.
+const NUMBERS: u32 = 1_000_000_000;
+
+impl Placeholders {
+    pub fn new(key: Option<Rc<str>>, tenant: Rc<str>) -> Self {
+        Self { key, tenant, ..Self::default() }
+    }
+
+    /// What stands for a value; with `restores`, it can be asked for again.
+    pub(super) fn of(&mut self, label: &Rc<str>, value: &str, restores: bool) -> &str {
+        let Self { key, tenant, given, counts, values } = self;
+        given.entry((Rc::clone(label), value.to_owned())).or_insert_with(|| {
+            let count = counts.entry(Rc::clone(label)).or_insert(0);
+            *count = count.saturating_add(1);
+            let mut number = key.as_ref().map_or(*count, |key| number(key, tenant, label, value));
+            let placeholder = loop {
+                let placeholder = format!("[{label}_{number}]");
+                // Another value has this number: of those that are remembered, each stands for one.
+                if !values.contains_key(&placeholder) {
+                    break placeholder;
+                }
+                number = number.wrapping_add(1) % NUMBERS;
+            };
+            if restores {
+                values.insert(placeholder.clone(), value.to_owned());
+            }
+            placeholder
+        })
+    }
+
+    /// What a placeholder stands for, in this request.
+    pub(super) fn value(&self, placeholder: &str) -> Option<&str> {
+        self.values.get(placeholder).map(String::as_str)
+    }
+
+    pub(super) fn restores(&self) -> bool {
+        !self.values.is_empty()
+    }
+}
+
+/// Of a tenant's value, and of no other tenant's: what is not known with the key can't be told from it.
+fn number(key: &str, tenant: &str, label: &str, value: &str) -> u32 {
+    let digest = hmac(key.as_bytes(), &[tenant.as_bytes(), label.as_bytes(), value.as_bytes()]);
+    let [first, second, third, fourth, ..] = digest;
+    u32::from_be_bytes([first, second, third, fourth]) % NUMBERS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_has_one_placeholder_and_numbers_count_up() {
+        let mut all = Placeholders::new(None, "acme".into());
+        let (mail, card): (Rc<str>, Rc<str>) = ("EMAIL".into(), "CARD".into());
+        assert_eq!(all.of(&mail, "a@b.de", true), "[EMAIL_1]");
+        assert_eq!(all.of(&mail, "c@d.de", true), "[EMAIL_2]");
+        assert_eq!(all.of(&card, "4111", false), "[CARD_1]");
+        assert_eq!(all.of(&mail, "a@b.de", true), "[EMAIL_1]");
+        assert_eq!(all.value("[EMAIL_2]"), Some("c@d.de"));
+        assert_eq!((all.value("[CARD_1]"), all.value("[EMAIL_3]")), (None, None));
+    }
+
+    #[test]
+    fn with_a_key_a_value_has_the_same_number_in_each_request_of_a_tenant_and_of_no_other() {
+        let mail: Rc<str> = "EMAIL".into();
+        let of = |key: &str, tenant: &str, before: &[&str]| {
+            let mut all = Placeholders::new(Some(key.into()), tenant.into());
+            for value in before {
+                all.of(&mail, value, true);
+            }
+            all.of(&mail, "a@b.de", true).to_owned()
+        };
+        let key = "0123456789abcdef";
+        assert_eq!(of(key, "acme", &[]), of(key, "acme", &["x@y.de", "z@y.de"]));
+        assert_ne!(of(key, "acme", &[]), of(key, "other", &[]));
+        assert_ne!(of(key, "acme", &[]), of("fedcba9876543210", "acme", &[]));
+    }
+}

@@ -1,0 +1,167 @@
+//! The texts of a document, one after the other, in pieces, as a table says where they are. Requests and answers have this in
+//! common; what a text belongs to, how it is decoded further, and when it is looked at, differs.
+
+use crate::detect::Span;
+use crate::json::{Container, Found, Hit, Number};
+use crate::llm::texts::{Opaque, Place, Text};
+
+/// What comes of a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part<'a> {
+    /// The next of a text.
+    Piece {
+        text: &'a str,
+        span: Span,
+    },
+    /// The text is over. What `joins` may go on in the next of its kind.
+    EndOfText,
+    /// What joins ends here: a list of parts, a message.
+    Border,
+    /// All of a number, which is no string and would have to be one if it were masked.
+    Number {
+        text: &'a str,
+        span: Span,
+    },
+    Opaque(Opaque),
+}
+
+/// Of which kind the text is that comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Kind {
+    pub(super) text: Text,
+    /// The key of a member, and not its value.
+    pub(super) is_key: bool,
+}
+
+/// Tells texts from what is none.
+#[derive(Debug, Default)]
+pub(super) struct TextReader {
+    encoded: Encoded,
+}
+
+/// Whether a text is base64 all through: then it is a picture, a sound or a file, and no text.
+#[derive(Clone, Copy, Debug, Default)]
+struct Encoded {
+    /// Behind the head of a `data:` URL.
+    head: Head,
+    bytes: u64,
+    other: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Head {
+    #[default]
+    Unknown,
+    /// So many letters of `data:` have come.
+    Begins(u8),
+    /// Up to its comma.
+    Within,
+    Behind,
+}
+
+/// A string of base64 that is shorter may be a word, a key, a name.
+const SHORTEST_MEDIA: u64 = 64;
+const SHORTEST_ANYWHERE: u64 = 1_024;
+/// A number of fewer digits names nobody.
+const SHORTEST_NUMBER: u64 = 100_000_000;
+/// A key is kept up to 256 bytes; one that may have been cut can't be looked at.
+const LONGEST_KEY: usize = 250;
+
+impl TextReader {
+    /// Reads on; each part is handed out with the kind of its text.
+    pub(super) fn hit(&mut self, hit: &Hit<'_, Text>, part: &mut impl FnMut(Kind, Part<'_>)) {
+        let span = Span { from: hit.from, to: hit.to };
+        let kind = Kind { text: hit.key, is_key: false };
+        match (hit.key, hit.found) {
+            (Text::Opaque(what), Found::Opened(_)) if what != Opaque::Media => part(kind, Part::Opaque(what)),
+            (_, Found::Piece(text)) => {
+                self.encoded.feed(text);
+                part(kind, Part::Piece { text, span });
+            }
+            (_, Found::Size(size)) => {
+                let encoded = std::mem::take(&mut self.encoded);
+                let opaque = match hit.key {
+                    Text::Opaque(Opaque::Media) => encoded.is_media(SHORTEST_MEDIA).then_some(Opaque::Media),
+                    Text::Opaque(what) => (size > 0).then_some(what),
+                    _ => encoded.is_media(SHORTEST_ANYWHERE).then_some(Opaque::Media),
+                };
+                match opaque {
+                    Some(what) => part(kind, Part::Opaque(what)),
+                    None => part(kind, Part::EndOfText),
+                }
+            }
+            (Text::In { .. } | Text::Opaque(_), Found::Named(key)) => {
+                let kind = Kind { text: hit.key, is_key: true };
+                if key.len() >= LONGEST_KEY {
+                    part(kind, Part::Opaque(Opaque::TooLong));
+                } else {
+                    part(kind, Part::Piece { text: key, span });
+                    part(kind, Part::EndOfText);
+                }
+            }
+            (Text::In { .. }, Found::Number(Number::Whole(number @ SHORTEST_NUMBER..))) => {
+                part(kind, Part::Number { text: &number.to_string(), span });
+            }
+            (
+                Text::In { .. } | Text::Message,
+                Found::Opened(Container::Array) | Found::Closed { container: Container::Array, .. },
+            ) => part(kind, Part::Border),
+            _ => {}
+        }
+    }
+}
+
+impl Encoded {
+    fn feed(&mut self, text: &str) {
+        for byte in text.bytes() {
+            self.bytes = self.bytes.saturating_add(1);
+            match self.head {
+                Head::Unknown if byte == b'd' => self.head = Head::Begins(1),
+                Head::Unknown => self.head = Head::Behind,
+                Head::Begins(letters) => match b"data:".get(usize::from(letters)) {
+                    Some(next) if *next == byte => self.head = Head::Begins(letters.saturating_add(1)),
+                    Some(_) => self.head = Head::Behind,
+                    None => self.head = Head::Within,
+                },
+                Head::Within | Head::Behind => {}
+            }
+            match self.head {
+                Head::Within if byte == b',' => self.head = Head::Behind,
+                Head::Within | Head::Begins(_) => {}
+                _ => {
+                    let is_base64 = byte.is_ascii_alphanumeric()
+                        || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=' | b'\n' | b'\r');
+                    self.other |= !is_base64;
+                }
+            }
+            if self.other {
+                return;
+            }
+        }
+    }
+
+    const fn is_media(self, shortest: u64) -> bool {
+        !self.other && self.bytes >= shortest && matches!(self.head, Head::Behind)
+    }
+}
+
+impl Kind {
+    /// Whose the text is, unless its message or its event says so.
+    pub(super) const fn place(self) -> Option<Place> {
+        match self.text {
+            Text::In { place, .. } => place,
+            Text::Opaque(_) => Some(Place::Document),
+            Text::Message => Some(Place::User),
+            _ => Some(Place::Other),
+        }
+    }
+
+    pub(super) const fn joins(self) -> bool {
+        matches!(self.text, Text::In { joins: true, .. }) && !self.is_key
+    }
+
+    /// A document of JSON, in a string.
+    pub(super) const fn is_json(self) -> bool {
+        matches!(self.text, Text::In { json: true, .. }) && !self.is_key
+    }
+}

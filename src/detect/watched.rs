@@ -1,0 +1,272 @@
+//! A text as it comes, under the eyes of an automaton: what of it is still open, and where that stands in the body.
+
+use super::automaton::{Automaton, Stretch, begins_word};
+use regex_automata::util::primitives::StateID;
+
+/// Bytes of a body.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    pub from: u64,
+    pub to: u64,
+}
+
+impl Span {
+    pub const fn to_end_of(self, other: Self) -> Self {
+        Self { from: self.from, to: other.to }
+    }
+
+    /// The place of some bytes of a text that stands here: all of it, where it is written as an escape.
+    pub const fn part(self, length: usize, range: std::ops::Range<usize>) -> Self {
+        if self.to.saturating_sub(self.from) == length as u64 {
+            let from = self.from.saturating_add(range.start as u64);
+            Self { from, to: self.from.saturating_add(range.end as u64) }
+        } else {
+            self
+        }
+    }
+}
+
+/// Where so many bytes of text stand in the body: each by itself, or all of them as one escape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Segment {
+    length: usize,
+    span: Span,
+}
+
+/// A stretch of text that is closed, and has the end of some match in it.
+#[derive(Clone, Debug, Default)]
+pub struct Closed {
+    pub before: Option<u8>,
+    pub text: Vec<u8>,
+    pub after: Option<u8>,
+    segments: Vec<Segment>,
+}
+
+/// One text of a body.
+#[derive(Debug)]
+pub struct Watched {
+    /// What is open, by the state that it is in: the first `live` of these, all of them different.
+    states: [StateID; MOST_LIVE],
+    live: usize,
+    /// The last byte that came.
+    last: Option<u8>,
+    /// The text of what is open, if something is; what is done with, otherwise.
+    open: Closed,
+    /// Some pattern has ended in it.
+    ended: bool,
+    overrun: bool,
+}
+
+/// So many matches may be open in different states: texts that are not made for it have three.
+const MOST_LIVE: usize = 16;
+
+impl Closed {
+    pub fn stretch(&self) -> Stretch<'_> {
+        Stretch { before: self.before, text: &self.text, after: self.after }
+    }
+
+    /// Where bytes of the text stand in the body, without those between them. An escape is whole or not at all.
+    pub fn spans(&self, range: std::ops::Range<usize>) -> Vec<Span> {
+        let mut spans: Vec<Span> = Vec::new();
+        let mut begins = 0_usize;
+        for Segment { length, span } in self.segments.iter().copied() {
+            let ends = begins.saturating_add(length);
+            let (from, to) = (range.start.max(begins), range.end.min(ends));
+            if from < to {
+                let each = span.to.saturating_sub(span.from) == length as u64;
+                let from_in = from.saturating_sub(begins) as u64;
+                let to_in = to.saturating_sub(begins) as u64;
+                let here = if each {
+                    Span { from: span.from.saturating_add(from_in), to: span.from.saturating_add(to_in) }
+                } else {
+                    span
+                };
+                match spans.last_mut().filter(|last| last.to == here.from) {
+                    Some(last) => last.to = here.to,
+                    None => spans.push(here),
+                }
+            }
+            begins = ends;
+        }
+        spans
+    }
+
+    /// Where it begins in the body.
+    pub fn begins(&self) -> Option<u64> {
+        self.segments.first().map(|segment| segment.span.from)
+    }
+
+    fn add(&mut self, text: &[u8], span: Span) {
+        if text.is_empty() {
+            return;
+        }
+        self.text.extend_from_slice(text);
+        let segment = Segment { length: text.len(), span };
+        // Plain text that goes on where it ended is one segment.
+        if let Some(last) = self.segments.last_mut()
+            && last.is_plain()
+            && segment.is_plain()
+            && last.span.to == span.from
+        {
+            last.length = last.length.saturating_add(segment.length);
+            last.span.to = span.to;
+            return;
+        }
+        self.segments.push(segment);
+    }
+
+    /// Gives up the first bytes of its text.
+    fn lose(&mut self, bytes: usize) {
+        self.before = bytes.checked_sub(1).and_then(|last| self.text.get(last).copied()).or(self.before);
+        self.text.drain(..bytes.min(self.text.len()));
+        let mut lost = bytes;
+        let mut whole = 0_usize;
+        for segment in &mut self.segments {
+            if segment.length > lost {
+                if segment.is_plain() {
+                    segment.span.from = segment.span.from.saturating_add(lost as u64);
+                }
+                segment.length = segment.length.saturating_sub(lost);
+                break;
+            }
+            lost = lost.saturating_sub(segment.length);
+            whole = whole.saturating_add(1);
+        }
+        self.segments.drain(..whole.min(self.segments.len()));
+    }
+}
+
+impl Segment {
+    const fn is_plain(&self) -> bool {
+        self.span.to.saturating_sub(self.span.from) == self.length as u64
+    }
+}
+
+impl Watched {
+    pub fn new() -> Self {
+        let states = [StateID::ZERO; MOST_LIVE];
+        Self { states, live: 0, last: None, open: Closed::default(), ended: false, overrun: false }
+    }
+
+    /// More was open at once than may be: not all of it was followed.
+    pub const fn is_overrun(&self) -> bool {
+        self.overrun
+    }
+
+    /// Where what is open begins in the body.
+    pub fn open_from(&self) -> Option<u64> {
+        self.open.begins().filter(|_| self.live > 0)
+    }
+
+    /// The next piece of the text, and the bytes that it was decoded from: as many as it has, or those of one escape.
+    pub fn feed(&mut self, automaton: &Automaton, piece: &str, span: Span, closed: &mut impl FnMut(Closed)) {
+        let bytes = piece.as_bytes();
+        // Where what is open begins in this piece.
+        let mut from = 0_usize;
+        let mut last = self.last;
+        for (at, byte) in bytes.iter().copied().enumerate() {
+            let was_open = self.live > 0;
+            if was_open {
+                self.step(automaton, byte);
+                if self.live == 0 {
+                    self.close(bytes, from..at, span, Some(byte), closed);
+                }
+            }
+            if begins_word(last, byte)
+                && let Some(begun) = automaton.begin(byte)
+            {
+                if self.live == 0 {
+                    from = at;
+                    self.open.before = last;
+                }
+                self.add(begun);
+            }
+            last = Some(byte);
+        }
+        self.last = last;
+        if self.live > 0 {
+            self.open.add(bytes.get(from..).unwrap_or_default(), span.part(bytes.len(), from..bytes.len()));
+            // What is older than the longest finding, and has seen none end, is the beginning of none.
+            let most = automaton.longest();
+            if !self.ended && self.open.text.len() > most.saturating_mul(2) {
+                self.open.lose(self.open.text.len().saturating_sub(most));
+            }
+        }
+    }
+
+    /// The text ends here; the next begins anew.
+    pub fn end(&mut self, automaton: &Automaton, closed: &mut impl FnMut(Closed)) {
+        if self.live > 0 {
+            let open = self.states.get(..self.live).unwrap_or_default();
+            self.ended |= open.iter().any(|state| automaton.ends_with_a_match(*state));
+            self.live = 0;
+            self.close(&[], 0..0, Span { from: 0, to: 0 }, None, closed);
+        }
+        self.last = None;
+    }
+
+    /// What is open goes on by a byte, or not.
+    fn step(&mut self, automaton: &Automaton, byte: u8) {
+        let open = self.live;
+        self.live = 0;
+        for at in 0..open {
+            let Some(state) = self.states.get(at) else { return };
+            let (next, ended) = automaton.step(*state, byte);
+            self.ended |= ended;
+            if let Some(next) = next {
+                self.add(next);
+            }
+        }
+    }
+
+    fn add(&mut self, state: StateID) {
+        let (live, room) = self.states.split_at_mut_checked(self.live).unwrap_or_default();
+        if live.contains(&state) {
+            return;
+        }
+        match room.first_mut() {
+            Some(slot) => {
+                *slot = state;
+                self.live = self.live.saturating_add(1);
+            }
+            None => self.overrun = true,
+        }
+    }
+
+    /// What is open, and is not waited for any longer.
+    pub fn give_up(&mut self) -> Closed {
+        (self.live, self.last, self.ended) = (0, None, false);
+        std::mem::take(&mut self.open)
+    }
+
+    /// Of what is open, has been so for longer than a finding can be, and has some pattern's end in it: lets the beginning be
+    /// looked at. `look` gets what is open and up to where findings may begin, and returns where it ended.
+    pub fn shed(&mut self, automaton: &Automaton, look: impl FnOnce(&Closed, usize) -> usize) {
+        let most = automaton.longest();
+        if self.live > 0 && self.ended && self.open.text.len() > most.saturating_mul(2) {
+            let until = self.open.text.len().saturating_sub(most);
+            let done = look(&self.open, until).max(until);
+            self.open.lose(done);
+        }
+    }
+
+    fn close(
+        &mut self,
+        bytes: &[u8],
+        range: std::ops::Range<usize>,
+        span: Span,
+        after: Option<u8>,
+        closed: &mut impl FnMut(Closed),
+    ) {
+        if self.ended {
+            let place = span.part(bytes.len(), range.clone());
+            self.open.add(bytes.get(range).unwrap_or_default(), place);
+            self.open.after = after;
+            closed(std::mem::take(&mut self.open));
+        } else {
+            self.open.text.clear();
+            self.open.segments.clear();
+        }
+        self.ended = false;
+    }
+}

@@ -1,0 +1,222 @@
+//! Rules about texts: which hold for whom, and one automaton for all that are looked for at the same time.
+
+use std::rc::Rc;
+
+use hashbrown::HashMap;
+
+use super::flaw::{Checked, flaw};
+use crate::config::{self, Content as Written, ContentRule, Direction, Named};
+use crate::detect::{Automaton, Flaw, PLACEHOLDER, Pattern, literal, whole_word, written as all_of_it};
+use crate::llm::stance::Stance;
+use crate::llm::texts::Place;
+
+pub use crate::config::ContentAction as Action;
+
+/// What is looked for in the texts of a tenant, and what becomes of it.
+pub struct Content {
+    pub rules: Box<[Rule]>,
+    pub request: Option<Looked>,
+    pub answer: Option<Looked>,
+    /// What can't be looked at.
+    pub unscanned: Stance,
+    pub key: Option<Rc<str>>,
+}
+
+/// The place of a tenant's in `Policy::contents`; means nothing to another policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ContentIx(pub u16);
+
+/// What is looked for at once.
+pub struct Looked {
+    pub automaton: Automaton,
+    /// Of each of its patterns. The last of an answer's may have none: it is a placeholder.
+    pub aims: Box<[Aim]>,
+}
+
+/// Whose a pattern is.
+#[derive(Clone, Debug)]
+pub struct Aim {
+    /// Its place among the rules.
+    pub rule: usize,
+    /// What a placeholder calls it.
+    pub label: Rc<str>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Rule {
+    pub name: Rc<str>,
+    pub action: Action,
+    on: [bool; 2],
+    /// One bit for each place.
+    places: u16,
+    roles: Option<Box<[Rc<str>]>>,
+}
+
+/// Each has an automaton of its own.
+const MOST_SETS: u16 = 64;
+
+/// The label of what the operator's own patterns find, where it says none.
+const REDACTED: &str = "REDACTED";
+
+impl Rule {
+    pub fn looks(&self, place: Place, role: Option<&str>) -> bool {
+        let in_place = self.places & bit(place) != 0;
+        in_place
+            && self
+                .roles
+                .as_ref()
+                .is_none_or(|roles| role.is_some_and(|role| roles.iter().any(|known| **known == *role)))
+    }
+}
+
+const fn bit(place: Place) -> u16 {
+    1 << place as u16
+}
+
+impl std::fmt::Debug for Content {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.rules.iter().map(|rule| &rule.name)).finish()
+    }
+}
+
+/// The rules as they are written, until it is known whom they concern.
+pub(super) struct Contents {
+    written: Vec<ContentRule>,
+    unscanned: Stance,
+    key: Option<Rc<str>>,
+    /// By the places of the rules that hold.
+    places: HashMap<Vec<usize>, ContentIx>,
+    pub(super) built: Vec<Rc<Content>>,
+}
+
+impl Contents {
+    pub(super) fn read(written: Written, roles: &[String], tiers: &Named<Rc<super::Terms>>) -> Checked<Self> {
+        for (at, rule) in written.rules.iter().enumerate() {
+            let path = || format!("content.rules[{at}]");
+            if rule.find.is_empty() && rule.patterns.is_empty() && rule.words.is_empty() {
+                return flaw(path(), "it looks for nothing: write `find`, `patterns` or `words`");
+            }
+            if let Some(same) = written.rules.iter().take(at).position(|other| other.name == rule.name) {
+                return flaw(format!("{}.name", path()), format!("`content.rules[{same}]` has this name already"));
+            }
+            for (key, list) in [("on", rule.on.as_ref().map(Vec::len)), ("places", rule.places.as_ref().map(Vec::len))]
+            {
+                if list == Some(0) {
+                    return flaw(
+                        format!("{}.{key}", path()),
+                        "an empty list looks nowhere; leave it out to look everywhere",
+                    );
+                }
+            }
+            let on_answers = rule.on.as_ref().is_some_and(|on| on.contains(&Direction::Answer));
+            if on_answers && matches!(rule.action, Action::Refuse | Action::Restore) {
+                let problem = "an answer is being sent while it is looked at: `count` and `mask` are allowed there";
+                return flaw(format!("{}.action", path()), problem);
+            }
+            let unknown = |role: &&config::Name| !roles.iter().any(|known| **known == *role.0);
+            if let Some(role) = rule.roles.iter().flatten().find(unknown) {
+                return flaw(format!("{}.roles", path()), super::models::unknown_role(&role.0, roles));
+            }
+            if let Some(tier) = rule.tiers.iter().flatten().find(|tier| tiers.get(&tier.0).is_none()) {
+                let known: Vec<_> = tiers.names().map(|name| format!("`{name}`")).collect();
+                let problem = format!("unknown tier `{}`, expected one of {}", tier.0, known.join(", "));
+                return flaw(format!("{}.tiers", path()), problem);
+            }
+        }
+        let key = written.placeholder_key.map(|secret| secret.0.into());
+        Ok(Self {
+            written: written.rules,
+            unscanned: written.unscanned,
+            key,
+            places: HashMap::new(),
+            built: Vec::new(),
+        })
+    }
+
+    /// What holds for a tenant. Those for whom the same holds share it.
+    pub(super) fn of(&mut self, tenant: &str, tier: &str) -> Checked<Option<ContentIx>> {
+        let holds = |rule: &ContentRule| {
+            rule.tenants.as_ref().is_none_or(|names| names.iter().any(|name| name.matches(tenant)))
+                && rule.tiers.as_ref().is_none_or(|names| names.iter().any(|name| *name.0 == *tier))
+        };
+        let held: Vec<usize> =
+            self.written.iter().enumerate().filter(|(_, rule)| holds(rule)).map(|(at, _)| at).collect();
+        if held.is_empty() {
+            return Ok(None);
+        }
+        if let Some(place) = self.places.get(&held) {
+            return Ok(Some(*place));
+        }
+        let place = u16::try_from(self.built.len()).ok().filter(|place| *place < MOST_SETS).map(ContentIx);
+        let Some(place) = place else {
+            let problem =
+                format!("more than {MOST_SETS} sets of rules, each for other tenants: let some hold for more of them");
+            return flaw("content.rules", problem);
+        };
+        self.built.push(Rc::new(self.build(&held)?));
+        self.places.insert(held, place);
+        Ok(Some(place))
+    }
+
+    fn build(&self, held: &[usize]) -> Checked<Content> {
+        let written: Vec<_> = held.iter().filter_map(|at| self.written.get(*at)).collect();
+        let rules: Box<[Rule]> = written.iter().map(|rule| understood(rule)).collect();
+        let restores = rules.iter().any(|rule| rule.action == Action::Restore);
+        let request = looked(&written, &rules, Direction::Request, false)?;
+        let answer = looked(&written, &rules, Direction::Answer, restores)?;
+        Ok(Content { rules, request, answer, unscanned: self.unscanned, key: self.key.clone() })
+    }
+}
+
+fn understood(rule: &ContentRule) -> Rule {
+    let places = rule.places.as_deref().unwrap_or(&Place::ALL);
+    let on = rule.on.as_deref().unwrap_or(&[Direction::Request]);
+    Rule {
+        name: Rc::clone(&rule.name.0),
+        action: rule.action,
+        on: [on.contains(&Direction::Request), on.contains(&Direction::Answer)],
+        places: places.iter().fold(0, |bits, place| bits | bit(*place)),
+        roles: rule.roles.as_ref().map(|roles| roles.iter().map(|role| Rc::clone(&role.0)).collect()),
+    }
+}
+
+/// All that is looked for in one direction; with `restores`, placeholders as well.
+fn looked(written: &[&ContentRule], rules: &[Rule], on: Direction, restores: bool) -> Checked<Option<Looked>> {
+    let (mut patterns, mut aims) = (Vec::new(), Vec::new());
+    for (at, (rule, understood)) in written.iter().zip(rules).enumerate() {
+        if !understood.on.get(on as usize).is_some_and(|looks| *looks) {
+            continue;
+        }
+        let own: Rc<str> = rule.label.as_ref().map_or(REDACTED, |label| &label.0).into();
+        for config::Detected(detector) in &rule.find {
+            patterns.push(Pattern::of(detector));
+            aims.push(Aim { rule: at, label: detector.label.into() });
+        }
+        for config::Expression { expression, longest } in &rule.patterns {
+            let expression = expression.clone();
+            patterns.push(Pattern { expression, longest: *longest, check: all_of_it });
+            aims.push(Aim { rule: at, label: Rc::clone(&own) });
+        }
+        for config::Word(word) in &rule.words {
+            let expression = format!("(?i){}", literal(word));
+            patterns.push(Pattern { expression, longest: word.len(), check: whole_word });
+            aims.push(Aim { rule: at, label: Rc::clone(&own) });
+        }
+    }
+    if restores {
+        patterns.push(Pattern::of(&PLACEHOLDER));
+    }
+    if patterns.is_empty() {
+        return Ok(None);
+    }
+    match Automaton::build(&patterns) {
+        Ok(automaton) => Ok(Some(Looked { automaton, aims: aims.into() })),
+        Err(flawed) => {
+            let problem = match flawed {
+                Flaw::Syntax(problem) => problem,
+                _ => "what is looked for at once takes more memory than it may: write fewer words, or shorter repetitions".to_owned(),
+            };
+            flaw("content.rules", problem)
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What rules about texts have seen of an exchange: how much was looked at, and what was found, by its kind and number. Never a text.
+
+use crate::json::object::{Object, name};
+use crate::llm::texts::{Opaque, Place};
+use std::rc::Rc;
+
+/// Both directions of an exchange.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Looked {
+    pub request: Seen,
+    pub answer: Seen,
+}
+
+/// What was looked at and found in one direction.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Texts, and their bytes as they are said.
+    pub texts: u64,
+    pub bytes: u64,
+    pub found: Vec<Found>,
+    /// Placeholders that became the client's own words again.
+    pub restored: u64,
+    /// What could not be looked at, by its kind.
+    pub opaque: [u64; Opaque::ALL.len()],
+}
+
+/// How often a rule found something of one kind in texts of one place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    pub rule: Rc<str>,
+    /// As a placeholder calls it.
+    pub kind: Rc<str>,
+    /// What became of it.
+    pub action: &'static str,
+    pub place: Place,
+    pub times: u64,
+}
+
+impl Seen {
+    pub fn find(&mut self, rule: &Rc<str>, kind: &Rc<str>, action: &'static str, place: Place) {
+        let same = |found: &&mut Found| found.rule == *rule && found.kind == *kind && found.place == place;
+        if let Some(found) = self.found.iter_mut().find(same) {
+            found.times = found.times.saturating_add(1);
+            return;
+        }
+        self.found.push(Found { rule: Rc::clone(rule), kind: Rc::clone(kind), action, place, times: 1 });
+    }
+
+    pub fn is_opaque(&mut self, what: Opaque) {
+        if let Some(times) = self.opaque.get_mut(what as usize) {
+            *times = times.saturating_add(1);
+        }
+    }
+
+    /// What could not be looked at, each kind with its number.
+    pub fn unscanned(&self) -> impl Iterator<Item = (Opaque, u64)> {
+        Opaque::ALL.into_iter().zip(self.opaque).filter(|(_, times)| *times > 0)
+    }
+
+    fn write(&self, out: &mut String) {
+        let mut line = Object::begin(out);
+        line.number(name!("texts"), self.texts);
+        line.number(name!("bytes"), self.bytes);
+        if !self.found.is_empty() {
+            line.list(name!("found"), self.found.iter(), |out, found| found.write(out));
+        }
+        if self.restored > 0 {
+            line.number(name!("restored"), self.restored);
+        }
+        if self.unscanned().next().is_some() {
+            line.list(name!("unscanned"), self.unscanned(), |out, (what, times)| {
+                let mut line = Object::begin(out);
+                line.text(name!("what"), what.name());
+                line.number(name!("times"), times);
+                line.end();
+            });
+        }
+        line.end();
+    }
+}
+
+impl Found {
+    fn write(&self, out: &mut String) {
+        let mut line = Object::begin(out);
+        line.text(name!("rule"), &self.rule);
+        line.text(name!("kind"), &self.kind);
+        line.text(name!("place"), self.place.name());
+        line.text(name!("action"), self.action);
+        line.number(name!("times"), self.times);
+        line.end();
+    }
+}
+
+impl Looked {
+    pub(super) fn write(&self, out: &mut String) {
+        let mut line = Object::begin(out);
+        line.object(name!("request"), |out| self.request.write(out));
+        line.object(name!("answer"), |out| self.answer.write(out));
+        line.end();
+    }
+}
