@@ -14,6 +14,7 @@ mod check;
 mod client;
 mod cluster;
 mod compressed;
+mod content;
 mod crowd;
 mod crowding;
 mod demo;
