@@ -115,6 +115,7 @@ fn left_out<S: Sink>(sink: &mut S, left_out: &LeftOut) {
 }
 
 /// What rules about texts have seen.
+#[cold]
 fn content<S: Sink>(sink: &mut S, looked: &Looked, tenant: S::Label) {
     for (direction, seen) in [("request", &looked.request), ("answer", &looked.answer)] {
         let direction = sink.label(direction);
