@@ -1,5 +1,8 @@
 //! Rules about texts, over whole bodies: of each API, in each place, cut anywhere.
 
+mod matrix;
+mod rows;
+
 use super::{AnswerTexts, Placeholders, Prompt, Refused, Screened};
 use crate::llm::meter::Passage;
 use crate::llm::request::spliced;

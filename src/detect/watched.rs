@@ -11,10 +11,6 @@ pub struct Span {
 }
 
 impl Span {
-    pub const fn to_end_of(self, other: Self) -> Self {
-        Self { from: self.from, to: other.to }
-    }
-
     /// The place of some bytes of a text that stands here: all of it, where it is written as an escape.
     pub const fn part(self, length: usize, range: std::ops::Range<usize>) -> Self {
         if self.to.saturating_sub(self.from) == length as u64 {
@@ -26,7 +22,8 @@ impl Span {
     }
 }
 
-/// Where so many bytes of text stand in the body: each by itself, or all of them as one escape.
+/// Where so many bytes of text stand in the body: each by itself, or all of them as one escape. One that is split has another
+/// segment without bytes for each further place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Segment {
     length: usize,
@@ -70,6 +67,10 @@ impl Closed {
         let mut spans: Vec<Span> = Vec::new();
         let mut begins = 0_usize;
         for Segment { length, span } in self.segments.iter().copied() {
+            // More of what the last byte was decoded from.
+            if length == 0 && range.start < begins && begins <= range.end {
+                spans.push(span);
+            }
             let ends = begins.saturating_add(length);
             let (from, to) = (range.start.max(begins), range.end.min(ends));
             if from < to {
@@ -97,7 +98,7 @@ impl Closed {
     }
 
     fn add(&mut self, text: &[u8], span: Span) {
-        if text.is_empty() {
+        if text.is_empty() && span.to == span.from {
             return;
         }
         self.text.extend_from_slice(text);
@@ -153,9 +154,67 @@ impl Watched {
         self.overrun
     }
 
+    /// The same, since this was asked last.
+    pub const fn was_overrun(&mut self) -> bool {
+        std::mem::replace(&mut self.overrun, false)
+    }
+
     /// Where what is open begins in the body.
     pub fn open_from(&self) -> Option<u64> {
         self.open.begins().filter(|_| self.live > 0)
+    }
+
+    pub const fn is_open(&self) -> bool {
+        self.live > 0
+    }
+
+    /// Where the text of what is open has ended so far.
+    pub fn open_to(&self) -> Option<u64> {
+        self.open.segments.last().map(|segment| segment.span.to).filter(|_| self.live > 0)
+    }
+
+    /// Goes on from what is open in a text that has ended, and from what was open here: this has come to the same place.
+    pub fn go_on_from(&mut self, automaton: &Automaton, text: &Self) {
+        if self.live == 0 {
+            (self.states, self.live, self.ended) = (text.states, text.live, false);
+            self.open.clone_from(&text.open);
+            let most = automaton.longest();
+            if self.open.text.len() > most {
+                self.open.lose(self.open.text.len().saturating_sub(most));
+            }
+        } else {
+            text.states.iter().take(text.live).for_each(|state| self.add(*state));
+        }
+        self.last = text.last;
+    }
+
+    /// The next piece of what is open. Nothing begins in it.
+    pub fn go_on(&mut self, automaton: &Automaton, piece: &str, span: Span, closed: &mut impl FnMut(Closed)) {
+        let bytes = piece.as_bytes();
+        for (at, byte) in bytes.iter().copied().enumerate() {
+            self.step(automaton, byte);
+            if self.live == 0 {
+                return self.close(bytes, 0..at, span, Some(byte), closed);
+            }
+        }
+        self.open.add(bytes, span);
+    }
+
+    /// What is open is followed no longer; `after` comes next.
+    pub fn cut(&mut self, automaton: &Automaton, after: Option<u8>, closed: &mut impl FnMut(Closed)) {
+        if self.live > 0 {
+            match after {
+                Some(byte) => self.step(automaton, byte),
+                None => self.ended |= self.ends_with_a_match(automaton),
+            }
+            self.live = 0;
+            self.close(&[], 0..0, Span { from: 0, to: 0 }, after, closed);
+        }
+    }
+
+    fn ends_with_a_match(&self, automaton: &Automaton) -> bool {
+        let open = self.states.get(..self.live).unwrap_or_default();
+        open.iter().any(|state| automaton.ends_with_a_match(*state))
     }
 
     /// The next piece of the text, and the bytes that it was decoded from: as many as it has, or those of one escape.
@@ -196,12 +255,7 @@ impl Watched {
 
     /// The text ends here; the next begins anew.
     pub fn end(&mut self, automaton: &Automaton, closed: &mut impl FnMut(Closed)) {
-        if self.live > 0 {
-            let open = self.states.get(..self.live).unwrap_or_default();
-            self.ended |= open.iter().any(|state| automaton.ends_with_a_match(*state));
-            self.live = 0;
-            self.close(&[], 0..0, Span { from: 0, to: 0 }, None, closed);
-        }
+        self.cut(automaton, None, closed);
         self.last = None;
     }
 

@@ -41,6 +41,12 @@ impl Text {
         split: [0; 4],
         split_len: 0,
     };
+
+    /// Where that begins which is not handed out.
+    pub(super) fn waits_from(&self) -> Option<u64> {
+        let waits = if self.is_key { self.keeps == Keeps::Start } else { self.keeps == Keeps::Next };
+        waits.then_some(self.next)
+    }
 }
 
 impl<K: Copy, const LEVELS: usize> Scanner<K, LEVELS> {
