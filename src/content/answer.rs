@@ -9,7 +9,7 @@ mod event;
 
 use super::placeholders::Placeholders;
 use super::reader::TextReader;
-use super::screened::write;
+use super::screened::{stands, write};
 use super::unit::Unit;
 use crate::detect::{Closed, Span, Work};
 use crate::json::{MAX_DEPTH, Scanner};
@@ -22,6 +22,7 @@ use crate::policy::content::{Action, Class, Content, Looked};
 use crate::record::content::Seen;
 use channels::Channels;
 use event::Event;
+use std::ops::Range;
 use std::rc::Rc;
 
 /// An answer's body, under the eyes of its tenant's rules.
@@ -193,6 +194,9 @@ impl AnswerTexts {
                     let ended = behind.is_some() || (last && sse.finish(&mut |_| {}));
                     if ended {
                         event.hand_over(content, looked, channels, found, true);
+                        if scanner.is_broken() {
+                            found.seen.is_opaque(Opaque::Body);
+                        }
                         scanner.restart();
                         *reader = TextReader::default();
                     } else if event.is_long() {
@@ -272,7 +276,7 @@ impl Findings {
             Some(rule) => rule.action.class() == class && rule.looks(place, None),
             None => class == Class::Replace && pattern >= looked.aims.len(),
         };
-        looked.automaton.findings(closed.stretch(), until, work, wanted, |finding| {
+        looked.automaton.findings(closed.stretch(), until, work, (wanted, |_: &Range<usize>| true), |finding| {
             let text =
                 closed.text.get(finding.range.clone()).and_then(|text| str::from_utf8(text).ok()).unwrap_or_default();
             let Some(aim) = looked.aims.get(finding.pattern) else {
@@ -286,8 +290,12 @@ impl Findings {
             let Some(rule) = rule_of(finding.pattern) else { return };
             seen.find(&rule.name, &aim.label, rule.action.name(), place);
             if rule.action == Action::Mask {
-                let placeholder = placeholders.of(&aim.label, text, false).to_owned();
-                write(edits, &closed.spans(finding.range), placeholder);
+                let placeholder = placeholders.of(&aim.label, text, false);
+                write(
+                    edits,
+                    &closed.spans(finding.range.clone()),
+                    stands(placeholder, closed.is_bare(finding.range.start)),
+                );
             }
         })
     }

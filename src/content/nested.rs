@@ -6,6 +6,10 @@ use crate::detect::Span;
 #[derive(Debug, Default)]
 pub struct Nested {
     state: State,
+    /// Whether it begins as a document does, once something has come.
+    document: Option<bool>,
+    /// Within a string of the document.
+    in_string: bool,
     /// Where the escape stands that comes: in a stream, in as many places as it has events.
     places: Vec<Span>,
     /// The first half of a surrogate pair.
@@ -24,24 +28,33 @@ enum State {
     },
 }
 
-/// Hands out what stands in several places: the text with the first of them, and nothing with the others.
-fn say(text: &str, places: &[Span], said: &mut impl FnMut(&str, Span)) {
-    for (nth, place) in places.iter().enumerate() {
-        said(if nth == 0 { text } else { "" }, *place);
-    }
+/// What is said in one place, or in the first of several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Said<'a> {
+    pub text: &'a str,
+    pub span: Span,
+    /// It stands in a document, and in no string of it: it is a number.
+    pub bare: bool,
 }
 
 impl Nested {
     /// The next piece, and where it stands; hands out what it says, and where each part of that stands.
-    pub fn feed(&mut self, piece: &str, span: Span, said: &mut impl FnMut(&str, Span)) {
+    pub fn feed(&mut self, piece: &str, span: Span, said: &mut impl FnMut(Said<'_>)) {
         let mut rest = piece;
         while !rest.is_empty() {
             let at = piece.len().saturating_sub(rest.len());
             if matches!(self.state, State::Plain) {
-                let plain = rest.find('\\').unwrap_or(rest.len());
+                // Up to an escape, or behind a quote.
+                let plain = rest.find(['\\', '"']).unwrap_or(rest.len());
+                let is_quote = rest.as_bytes().get(plain) == Some(&b'"');
+                let plain = plain.saturating_add(usize::from(is_quote));
                 if let Some(text) = rest.get(..plain).filter(|text| !text.is_empty()) {
                     self.lone(said);
-                    said(text, span.part(piece.len(), at..at.saturating_add(plain)));
+                    let first = text.trim_start().as_bytes().first();
+                    self.document = self.document.or(first.map(|byte| b"{[".contains(byte)));
+                    let span = span.part(piece.len(), at..at.saturating_add(plain));
+                    said(Said { text, span, bare: self.is_bare() });
+                    self.in_string ^= is_quote;
                     rest = rest.get(plain..).unwrap_or_default();
                     continue;
                 }
@@ -75,7 +88,7 @@ impl Nested {
         high.iter().chain(&self.places).next().map(|place| place.from)
     }
 
-    fn escape(&mut self, letter: char, said: &mut impl FnMut(&str, Span)) {
+    fn escape(&mut self, letter: char, said: &mut impl FnMut(Said<'_>)) {
         let decoded = match letter {
             'u' => return self.state = State::Unicode { unit: 0, missing: 4 },
             'n' => '\n',
@@ -89,7 +102,7 @@ impl Nested {
         self.end_escape(decoded, said);
     }
 
-    fn unicode(&mut self, letter: char, unit: u16, missing: u8, said: &mut impl FnMut(&str, Span)) {
+    fn unicode(&mut self, letter: char, unit: u16, missing: u8, said: &mut impl FnMut(Said<'_>)) {
         let Some(digit) = letter.to_digit(16).and_then(|digit| u16::try_from(digit).ok()) else {
             self.lone(said);
             return self.end_escape(letter, said);
@@ -105,7 +118,7 @@ impl Nested {
                 places.into_iter().for_each(|place| self.stands(place));
                 return self.end_escape(letter, said);
             }
-            say("\u{fffd}", &places, said);
+            self.say("\u{fffd}", &places, said);
         }
         if (0xd800..=0xdbff).contains(&unit) {
             self.high = Some((unit, std::mem::take(&mut self.places)));
@@ -115,16 +128,27 @@ impl Nested {
         }
     }
 
-    fn end_escape(&mut self, letter: char, said: &mut impl FnMut(&str, Span)) {
+    fn is_bare(&self) -> bool {
+        self.document == Some(true) && !self.in_string
+    }
+
+    fn end_escape(&mut self, letter: char, said: &mut impl FnMut(Said<'_>)) {
         self.state = State::Plain;
-        say(letter.encode_utf8(&mut [0; 4]), &self.places, said);
-        self.places.clear();
+        let places = std::mem::take(&mut self.places);
+        self.say(letter.encode_utf8(&mut [0; 4]), &places, said);
+    }
+
+    /// What stands in several places: the text in the first of them, and nothing in the others.
+    fn say(&self, text: &str, places: &[Span], said: &mut impl FnMut(Said<'_>)) {
+        for (nth, span) in places.iter().copied().enumerate() {
+            said(Said { text: if nth == 0 { text } else { "" }, span, bare: self.is_bare() });
+        }
     }
 
     /// The first half of a pair that no second followed.
-    fn lone(&mut self, said: &mut impl FnMut(&str, Span)) {
+    fn lone(&mut self, said: &mut impl FnMut(Said<'_>)) {
         if let Some((_, places)) = self.high.take() {
-            say("\u{fffd}", &places, said);
+            self.say("\u{fffd}", &places, said);
         }
     }
 }
@@ -141,7 +165,8 @@ mod tests {
         for to in cuts.iter().copied().chain([text.len()]).filter(|to| text.is_char_boundary(*to)) {
             if to > from {
                 let span = Span { from: from as u64, to: to as u64 };
-                nested.feed(text.get(from..to).unwrap(), span, &mut |said, span| parts.push((said.to_owned(), span)));
+                nested
+                    .feed(text.get(from..to).unwrap(), span, &mut |said| parts.push((said.text.to_owned(), said.span)));
                 from = to;
             }
         }

@@ -1,6 +1,6 @@
 //! The texts of a request, looked at as they come, and judged when all of them are there: by then it is known whose they are.
 
-use super::nested::Nested;
+use super::nested::{Nested, Said};
 use super::reader::{Kind, Part, TextReader};
 use super::screened::{Screened, Stretch, Where};
 use super::seams::Seams;
@@ -187,7 +187,8 @@ impl Coming<'_> {
 
     fn watch(&mut self, text: &str, span: Span, kind: Kind) {
         let Self { looked, watched, nested, seams, closed, .. } = self;
-        let mut watch = |text: &str, span: Span| {
+        let mut watch = |Said { text, span, bare }: Said<'_>| {
+            watched.is_bare(kind.is_json().then_some(bare));
             watched.feed(&looked.automaton, text, span, &mut |stretch| closed.push(Stretch::of(stretch, kind.place())));
             if kind.joins() {
                 seams.feed(&looked.automaton, text, span, &mut |across| {
@@ -195,7 +196,7 @@ impl Coming<'_> {
                 });
             }
         };
-        if kind.is_json() { nested.feed(text, span, &mut watch) } else { watch(text, span) }
+        if kind.is_json() { nested.feed(text, span, &mut watch) } else { watch(Said { text, span, bare: false }) }
     }
 
     fn end(&mut self, kind: Kind) {

@@ -3,12 +3,13 @@
 use super::placeholders::Placeholders;
 use super::seams::Across;
 use super::unit::Unit;
-use crate::detect::{Closed, Span, Work};
+use crate::detect::{Closed, Finding, Span, Work};
 use crate::llm::request::{Edit, Place as Written};
 use crate::llm::stance::Stance;
 use crate::llm::texts::{Opaque, Place};
 use crate::policy::content::{Action, Class, Content, Looked};
 use crate::record::content::Seen;
+use std::ops::Range;
 use std::rc::Rc;
 
 /// A stretch of text that may have findings.
@@ -54,6 +55,8 @@ struct Hit<'s> {
     pattern: usize,
     place: Place,
     value: &'s str,
+    /// In the place of a number, in a document within a string.
+    bare: bool,
     /// Bytes of the body, or of the unit that it stands in.
     spans: Vec<Span>,
     unit: Option<&'s Rc<Unit>>,
@@ -64,17 +67,21 @@ impl Stretch {
         Self { closed, place, stands: Where::InBody }
     }
 
+    const fn is_across(&self) -> bool {
+        matches!(self.stands, Where::Across(_))
+    }
+
     pub(super) fn across(mut across: Across, place: Option<Place>) -> Self {
         let closed = std::mem::take(&mut across.closed);
         Self { closed, place, stands: Where::Across(across) }
     }
 
-    /// What of a class is found in it. What goes across ends is none if it is another's, already.
+    /// What of a class is found in it. What goes across ends is none if part of it is another's already.
     fn hits<'s>(
         &'s self,
         (content, looked): (&Content, &Looked),
-        class: Class,
-        role: Option<&str>,
+        (class, role): (Class, Option<&str>),
+        taken: &mut Taken,
         work: &mut Work,
         hits: &mut Vec<Hit<'s>>,
     ) {
@@ -83,18 +90,52 @@ impl Stretch {
         let wanted = |pattern: usize| {
             rule_of(pattern).is_some_and(|rule| rule.action.class() == class && rule.looks(place, role))
         };
-        let text = &self.closed.text;
-        looked.automaton.findings(self.closed.stretch(), text.len(), work, wanted, |finding| {
-            let value =
-                text.get(finding.range.clone()).and_then(|value| str::from_utf8(value).ok()).unwrap_or_default();
-            let spans = self.closed.spans(finding.range);
-            let unit = match &self.stands {
-                Where::In(unit) => Some(unit),
-                Where::Across(across) if !across.is_crossed(&spans) => return,
-                Where::InBody | Where::Across(_) => None,
-            };
-            hits.push(Hit { pattern: finding.pattern, place, value, spans, unit });
+        let Closed { text, .. } = &self.closed;
+        let fits = |range: &Range<usize>| match &self.stands {
+            Where::InBody | Where::In(_) => true,
+            Where::Across(across) => {
+                let spans = self.closed.spans(range.clone());
+                across.is_crossed(&spans) && taken.is_free(&spans)
+            }
+        };
+        let from = hits.len();
+        looked.automaton.findings(self.closed.stretch(), text.len(), work, (wanted, fits), |finding| {
+            let Finding { pattern, range } = finding;
+            let value = text.get(range.clone()).and_then(|value| str::from_utf8(value).ok()).unwrap_or_default();
+            let bare = self.closed.is_bare(range.start);
+            let spans = self.closed.spans(range);
+            let unit = if let Where::In(unit) = &self.stands { Some(unit) } else { None };
+            hits.push(Hit { pattern, place, value, bare, spans, unit });
         });
+        if matches!(self.stands, Where::Across(_)) {
+            taken.reach = hits.get(from..).and_then(<[_]>::last).and_then(Hit::ends).unwrap_or(taken.reach);
+        }
+    }
+}
+
+/// Places in the body in which something has been found.
+#[derive(Default)]
+struct Taken {
+    /// In texts by themselves, in their order.
+    spans: Vec<Span>,
+    /// And across their ends: all up to here.
+    reach: u64,
+}
+
+impl Taken {
+    fn of(hits: &[Hit<'_>]) -> Self {
+        let in_body = hits.iter().filter(|hit| hit.unit.is_none());
+        let mut spans: Vec<_> = in_body.flat_map(|hit| hit.spans.iter().copied()).collect();
+        spans.sort_by_key(|span| span.from);
+        Self { spans, reach: 0 }
+    }
+
+    fn is_free(&self, spans: &[Span]) -> bool {
+        spans.iter().all(|span| {
+            let before = self.spans.partition_point(|taken| taken.from < span.to);
+            let last = before.checked_sub(1).and_then(|last| self.spans.get(last));
+            span.from >= self.reach && last.is_none_or(|last| last.to <= span.from)
+        })
     }
 }
 
@@ -102,6 +143,10 @@ impl Hit<'_> {
     /// Where it begins in the body.
     fn begins(&self) -> u64 {
         self.unit.map_or_else(|| self.spans.first().map_or(0, |span| span.from), |unit| unit.span().from)
+    }
+
+    fn ends(&self) -> Option<u64> {
+        self.spans.last().map(|span| span.to)
     }
 }
 
@@ -120,12 +165,15 @@ impl Screened {
         for class in
             Class::ALL.into_iter().filter(|class| content.rules.iter().any(|rule| rule.action.class() == *class))
         {
-            let (mut hits, mut across) = (Vec::new(), Vec::new());
-            for stretch in stretches {
-                let hits = if matches!(stretch.stands, Where::Across(_)) { &mut across } else { &mut hits };
-                stretch.hits((content, looked), class, role, &mut work, hits);
+            let (mut hits, mut taken) = (Vec::new(), Taken::default());
+            for stretch in stretches.iter().filter(|stretch| !stretch.is_across()) {
+                stretch.hits((content, looked), (class, role), &mut taken, &mut work, &mut hits);
             }
-            add_across(&mut hits, across);
+            taken = Taken::of(&hits);
+            for stretch in stretches.iter().filter(|stretch| stretch.is_across()) {
+                stretch.hits((content, looked), (class, role), &mut taken, &mut work, &mut hits);
+            }
+            hits.sort_by_key(Hit::begins);
             screened.apply(content, looked, &hits);
         }
         if !work.is_left() {
@@ -157,7 +205,7 @@ impl Screened {
                     let restores = rule.action == Action::Restore;
                     let placeholder = self.placeholders.of(&aim.label, hit.value, restores).to_owned();
                     let Some(unit) = hit.unit else {
-                        write(&mut self.edits, &hit.spans, placeholder);
+                        write(&mut self.edits, &hit.spans, stands(&placeholder, hit.bare));
                         continue;
                     };
                     if let Some((before, edits)) = of_unit.take_if(|(before, _)| !Rc::ptr_eq(before, unit)) {
@@ -174,26 +222,9 @@ impl Screened {
     }
 }
 
-/// Takes in what goes across the ends of texts, unless part of it has been found in one of them. All are in the order of the body.
-fn add_across<'s>(hits: &mut Vec<Hit<'s>>, across: Vec<Hit<'s>>) {
-    if across.is_empty() {
-        return hits.sort_by_key(Hit::begins);
-    }
-    let mut taken: Vec<Span> =
-        hits.iter().filter(|hit| hit.unit.is_none()).flat_map(|hit| hit.spans.iter().copied()).collect();
-    taken.sort_by_key(|span| span.from);
-    let mut reach = 0;
-    let is_free = |span: &Span| {
-        let before = taken.partition_point(|taken| taken.from < span.to);
-        before.checked_sub(1).and_then(|last| taken.get(last)).is_none_or(|last| last.to <= span.from)
-    };
-    for hit in across {
-        if hit.begins() >= reach && hit.spans.iter().all(is_free) {
-            reach = hit.spans.last().map_or(reach, |span| span.to);
-            hits.push(hit);
-        }
-    }
-    hits.sort_by_key(Hit::begins);
+/// A placeholder, as it stands in a string; in the place of a number in a document in it, it is a string of that.
+pub(super) fn stands(placeholder: &str, bare: bool) -> String {
+    if bare { format!("\\\"{placeholder}\\\"") } else { placeholder.to_owned() }
 }
 
 /// A placeholder at the first of the places, and nothing at the others.

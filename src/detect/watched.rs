@@ -26,6 +26,8 @@ impl Span {
 /// segment without bytes for each further place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Segment {
+    /// Where it begins in the text.
+    at: usize,
     length: usize,
     span: Span,
 }
@@ -36,6 +38,8 @@ pub struct Closed {
     pub before: Option<u8>,
     pub text: Vec<u8>,
     pub after: Option<u8>,
+    /// In a document of JSON that is the text: whether it begins outside of any string.
+    bare: Option<bool>,
     segments: Vec<Segment>,
 }
 
@@ -52,6 +56,7 @@ pub struct Watched {
     /// Some pattern has ended in it.
     ended: bool,
     overrun: bool,
+    bare: Option<bool>,
 }
 
 /// So many matches may be open in different states: texts that are not made for it have three.
@@ -65,8 +70,11 @@ impl Closed {
     /// Where bytes of the text stand in the body, without those between them. An escape is whole or not at all.
     pub fn spans(&self, range: std::ops::Range<usize>) -> Vec<Span> {
         let mut spans: Vec<Span> = Vec::new();
-        let mut begins = 0_usize;
-        for Segment { length, span } in self.segments.iter().copied() {
+        let first = self.segments.partition_point(|segment| segment.at.saturating_add(segment.length) <= range.start);
+        for Segment { at: begins, length, span } in self.segments.iter().skip(first).copied() {
+            if begins > range.end {
+                break;
+            }
             // More of what the last byte was decoded from.
             if length == 0 && range.start < begins && begins <= range.end {
                 spans.push(span);
@@ -87,9 +95,16 @@ impl Closed {
                     None => spans.push(here),
                 }
             }
-            begins = ends;
         }
         spans
+    }
+
+    /// Whether what stands there is in no string of a document that is the text.
+    pub fn is_bare(&self, at: usize) -> bool {
+        // Nothing honest stays open for longer.
+        let Some(bare) = self.bare.filter(|_| at < 4_096) else { return false };
+        let quotes = self.text.iter().take(at).filter(|byte| **byte == b'"').count();
+        bare ^ (quotes % 2 == 1)
     }
 
     /// Where it begins in the body.
@@ -101,8 +116,8 @@ impl Closed {
         if text.is_empty() && span.to == span.from {
             return;
         }
+        let segment = Segment { at: self.text.len(), length: text.len(), span };
         self.text.extend_from_slice(text);
-        let segment = Segment { length: text.len(), span };
         // Plain text that goes on where it ended is one segment.
         if let Some(last) = self.segments.last_mut()
             && last.is_plain()
@@ -120,6 +135,9 @@ impl Closed {
     fn lose(&mut self, bytes: usize) {
         self.before = bytes.checked_sub(1).and_then(|last| self.text.get(last).copied()).or(self.before);
         self.text.drain(..bytes.min(self.text.len()));
+        for segment in &mut self.segments {
+            segment.at = segment.at.saturating_sub(bytes);
+        }
         let mut lost = bytes;
         let mut whole = 0_usize;
         for segment in &mut self.segments {
@@ -146,7 +164,7 @@ impl Segment {
 impl Watched {
     pub fn new() -> Self {
         let states = [StateID::ZERO; MOST_LIVE];
-        Self { states, live: 0, last: None, open: Closed::default(), ended: false, overrun: false }
+        Self { states, live: 0, last: None, open: Closed::default(), ended: false, overrun: false, bare: None }
     }
 
     /// More was open at once than may be: not all of it was followed.
@@ -162,6 +180,11 @@ impl Watched {
     /// Where what is open begins in the body.
     pub fn open_from(&self) -> Option<u64> {
         self.open.begins().filter(|_| self.live > 0)
+    }
+
+    /// What comes next stands outside of any string, or in one, if the text is a document.
+    pub const fn is_bare(&mut self, bare: Option<bool>) {
+        self.bare = bare;
     }
 
     pub const fn is_open(&self) -> bool {
@@ -236,7 +259,7 @@ impl Watched {
             {
                 if self.live == 0 {
                     from = at;
-                    self.open.before = last;
+                    (self.open.before, self.open.bare) = (last, self.bare);
                 }
                 self.add(begun);
             }

@@ -1,7 +1,7 @@
 //! The texts of an answer that go on from event to event, each by itself.
 
 use super::Findings;
-use crate::content::nested::Nested;
+use crate::content::nested::{Nested, Said};
 use crate::content::reader::Kind;
 use crate::detect::{Closed, Span, Watched};
 use crate::llm::texts::{Opaque, Place};
@@ -43,8 +43,12 @@ impl Channel {
     fn feed(&mut self, looked: &Looked, text: &str, span: Span, closed: &mut impl FnMut(Closed)) {
         let Self { which, watched, nested } = self;
         if which.json {
-            nested.feed(text, span, &mut |text, span| watched.feed(&looked.automaton, text, span, closed));
+            nested.feed(text, span, &mut |Said { text, span, bare }| {
+                watched.is_bare(Some(bare));
+                watched.feed(&looked.automaton, text, span, closed);
+            });
         } else {
+            watched.is_bare(None);
             watched.feed(&looked.automaton, text, span, closed);
         }
     }
