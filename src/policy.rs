@@ -84,8 +84,8 @@ pub struct Policy {
     pub tenant_labels: TenantLabels,
     pub tiers: Vec<(Rc<str>, Rc<Terms>)>,
     pub replicas: Option<Replicas>,
-    /// What is looked for in texts, for whomever the same holds.
-    pub contents: Vec<Rc<content::Content>>,
+    /// What is looked for in texts, where there are rules about them.
+    pub contents: content::Contents,
 }
 
 /// What input is taken for that no body shows.
@@ -148,8 +148,6 @@ pub struct TenantPolicy {
     pub models: Option<Box<[Pattern]>>,
     /// Before the table of all tenants.
     pub role_models: Option<Box<HashMap<Rc<str>, Rc<str>>>>,
-    /// What is looked for in its texts, if anything is.
-    pub content: Option<content::ContentIx>,
 }
 
 #[derive(Clone, Debug)]
@@ -183,11 +181,6 @@ impl Policy {
 
     pub fn tenant_policy(&self, tenant: TenantIx) -> Option<&Rc<TenantPolicy>> {
         self.tenants.get(usize::try_from(tenant.0).ok()?)
-    }
-
-    /// What is looked for in a tenant's texts.
-    pub fn content(&self, tenant: &TenantPolicy) -> Option<&Rc<content::Content>> {
-        self.contents.get(usize::from(tenant.content?.0))
     }
 
     /// The provider behind an Envoy cluster.

@@ -7,9 +7,11 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
+use super::content::{Detected, Expression, Label, Secret, Word};
 use super::named::Named;
 use super::range::InRange;
 use super::scalar::{Budget, Date, HeaderName, Limit, Name, Usd, UsdPer1m};
+use crate::detect;
 use crate::llm::schema;
 use crate::name::Pattern;
 
@@ -50,7 +52,21 @@ described! {
     Budget: {"description": "US dollars as a quoted decimal, more than nothing, such as \"2.50\".", "type": "string", "pattern": BUDGET}
     UsdPer1m: {"description": "US dollars per million tokens as a quoted decimal, such as \"2.50\".", "type": "string", "pattern": USD_PER_1M}
     Date: {"description": "A day (UTC), such as \"2026-01-31\".", "type": "string", "pattern": DATE}
+    Expression: {"description": "An expression of bytes, without anchors and with a longest match.", "type": "string", "minLength": 1}
+    Word: {"description": "A word or a phrase.", "type": "string", "minLength": 1, "maxLength": 128, "pattern": "^\\S(?:.*\\S)?$"}
+    Label: {"description": "What a placeholder says.", "type": "string", "maxLength": 24, "pattern": "^[A-Z](?:[A-Z_]*[A-Z])?$"}
+    Secret: {"description": "A secret of your own.", "type": "string", "minLength": 16}
     Limit: {"description": "How many; list it under `unlimited` to lift it.", "type": "integer", "minimum": 1}
+}
+
+impl JsonSchema for Detected {
+    fn schema_name() -> Cow<'static, str> {
+        "Detected".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let names: Vec<_> = detect::ALL.iter().map(|detector| detector.name).collect();
+        json_schema!({"description": "A built-in kind of findings.", "enum": names})
+    }
 }
 
 impl<T: JsonSchema> JsonSchema for Named<T> {

@@ -99,6 +99,19 @@ impl AnswerTexts {
         &self.found.seen
     }
 
+    /// The next bytes, as others let them pass.
+    #[cold]
+    #[inline(never)]
+    pub fn pass(&mut self, bytes: &[u8], last: bool, passage: &mut Passage) {
+        let passed = match passage {
+            Passage::Unchanged => self.feed(bytes, last),
+            Passage::Replaced(bytes) => self.feed(bytes, last),
+        };
+        if passed != Passage::Unchanged {
+            *passage = passed;
+        }
+    }
+
     /// The next bytes; `last` when no more can come.
     pub fn feed(&mut self, bytes: &[u8], last: bool) -> Passage {
         if matches!(self.framing, Framing::Opaque) {

@@ -89,6 +89,8 @@ impl Prompt {
     }
 
     /// The next bytes of the body. One that is no JSON is refused by its reader.
+    #[cold]
+    #[inline(never)]
     pub fn feed(&mut self, bytes: &[u8]) {
         if self.is_form {
             return;
@@ -114,6 +116,8 @@ impl Prompt {
     }
 
     /// All of it has come; `role` is what the request is for, if it says so.
+    #[cold]
+    #[inline(never)]
     pub fn screened(mut self, role: Option<&str>, tenant: &Rc<str>) -> Screened {
         let content = Rc::clone(&self.content);
         let mut screened =

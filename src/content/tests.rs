@@ -20,8 +20,7 @@ pub(super) fn content(rules: &Value) -> Rc<Content> {
         "content": {"rules": rules},
     });
     let policy = Policy::read(config.to_string().as_bytes()).unwrap_or_else(|error| panic!("{error}"));
-    let tenant = policy.tenant_policy(policy.tenant("acme").unwrap()).unwrap();
-    Rc::clone(policy.content(tenant).unwrap())
+    Rc::clone(policy.contents.of(policy.tenant("acme").unwrap()).unwrap())
 }
 
 fn mails(action: &str) -> Value {

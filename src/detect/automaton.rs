@@ -33,6 +33,8 @@ impl Pattern {
 pub struct Automaton {
     dfa: dense::DFA<Vec<u32>>,
     start: StateID,
+    /// What is open behind the first byte, if anything is.
+    begun: Box<[Option<StateID>; 256]>,
     rows: Vec<Row>,
     longest: usize,
 }
@@ -154,10 +156,13 @@ impl Automaton {
             if error.is_size_limit_exceeded() { Flaw::TooLarge } else { Flaw::Syntax(error.to_string()) }
         })?;
         let start = dfa.universal_start_state(Anchored::Yes).ok_or(Flaw::Anchored)?;
+        let first = |byte: usize| u8::try_from(byte).ok().map(|byte| dfa.next_state(start, byte));
+        let is_open = |state: &StateID| !dfa.is_dead_state(*state);
+        let begun = Box::new(std::array::from_fn(|byte| first(byte).filter(is_open)));
         let rows: Vec<_> =
             patterns.iter().map(|pattern| Row { longest: pattern.longest, check: pattern.check }).collect();
         let longest = rows.iter().map(|row| row.longest).max().unwrap_or(0);
-        Ok(Self { dfa, start, rows, longest })
+        Ok(Self { dfa, start, begun, rows, longest })
     }
 
     /// Bytes of the longest finding: nothing is held back for longer.
@@ -182,7 +187,20 @@ impl Automaton {
 
     #[inline(always)]
     pub(super) fn begin(&self, byte: u8) -> Option<StateID> {
-        self.step(self.start, byte).0
+        self.begun.get(usize::from(byte)).copied().flatten()
+    }
+
+    /// How many bytes one that is open goes on by itself: no match ends, and nothing else may begin. And its state then.
+    #[inline(always)]
+    pub(super) fn alone(&self, mut state: StateID, mut last: Option<u8>, bytes: &[u8]) -> (usize, StateID) {
+        for (at, byte) in bytes.iter().copied().enumerate() {
+            let next = self.dfa.next_state(state, byte);
+            if self.dfa.is_special_state(next) || (self.begin(byte).is_some() && begins_word(last, byte)) {
+                return (at, state);
+            }
+            (state, last) = (next, Some(byte));
+        }
+        (bytes.len(), state)
     }
 
     pub(super) fn ends_with_a_match(&self, state: StateID) -> bool {

@@ -164,16 +164,29 @@ impl Watched {
         // Where what is open begins in this piece.
         let mut from = 0_usize;
         let mut last = self.last;
-        for (at, byte) in bytes.iter().copied().enumerate() {
+        let mut at = 0_usize;
+        while let Some(byte) = bytes.get(at).copied() {
             let was_open = self.live > 0;
-            if was_open {
-                self.step(automaton, byte);
-                if self.live == 0 {
-                    self.close(bytes, from..at, span, Some(byte), closed);
+            match (self.live, self.states.first_mut()) {
+                (0, _) => {}
+                (1, Some(state)) => {
+                    // Nearly all of a text comes by here.
+                    let (alone, next) = automaton.alone(*state, last, bytes.get(at..).unwrap_or_default());
+                    *state = next;
+                    if alone > 0 {
+                        at = at.saturating_add(alone);
+                        last = bytes.get(at.saturating_sub(1)).copied();
+                        continue;
+                    }
+                    self.step(automaton, byte);
                 }
+                _ => self.step(automaton, byte),
             }
-            if begins_word(last, byte)
-                && let Some(begun) = automaton.begin(byte)
+            if was_open && self.live == 0 {
+                self.close(bytes, from..at, span, Some(byte), closed);
+            }
+            if let Some(begun) = automaton.begin(byte)
+                && begins_word(last, byte)
             {
                 if self.live == 0 {
                     from = at;
@@ -182,6 +195,7 @@ impl Watched {
                 self.add(begun);
             }
             last = Some(byte);
+            at = at.saturating_add(1);
         }
         self.last = last;
         if self.live > 0 {

@@ -140,10 +140,16 @@ impl Exchange {
             lease_seconds: policy.lease_seconds,
             shares: policy.replicas.as_ref().map_or(Shares::WHOLE, |shared| shared.shares(around.service_unavailable)),
         };
-        let Screened { edits: masks, placeholders, .. } = screened.unwrap_or_default();
+        let content = policy.contents.of(tenant.ix);
+        let own = content.map(|content| Placeholders::new(content.key.clone(), Rc::clone(&tenant.name)));
+        let (masks, placeholders) = match screened {
+            Some(Screened { edits, placeholders, .. }) => (edits, Some(placeholders)),
+            None => (Vec::new(), own),
+        };
+        let placeholders = placeholders.map(Box::new);
         let plan = Plan {
             masks,
-            placeholders: tenant.content.is_some().then(|| Box::new(placeholders)),
+            placeholders,
             request,
             legs,
             bound,

@@ -125,7 +125,7 @@ impl Exchange {
         }
         let length = head.headers.number("content-length");
         let texts = open.placeholders.take().and_then(|placeholders| {
-            let content = policy.content(&open.tenant)?;
+            let content = policy.contents.of(open.tenant.ix)?;
             let mut texts = AnswerTexts::new(content, open.schema, *placeholders)?;
             if matches!(form, Form::Encoded | Form::Opaque | Form::Binary) {
                 texts.is_opaque();
@@ -284,13 +284,7 @@ impl Exchange {
         answer.complete |= last;
         let mut passage = answer.meter.feed(bytes, last);
         if let Some(texts) = &mut answer.texts {
-            passage = match passage {
-                Passage::Unchanged => texts.feed(bytes, last),
-                Passage::Replaced(bytes) => match texts.feed(&bytes, last) {
-                    Passage::Unchanged => Passage::Replaced(bytes),
-                    passed @ Passage::Replaced(_) => passed,
-                },
-            };
+            texts.pass(bytes, last, &mut passage);
         }
         let begins = answer.first_byte.is_none() && !bytes.is_empty();
         let shows = answer.first_output.is_none() && answer.meter.has_output();

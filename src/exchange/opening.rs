@@ -51,7 +51,7 @@ impl Exchange {
                 if !reader.is_of_a_form() {
                     exchange.cut.read_as_json(headers);
                 }
-                let content = policy.tenant_policy(tenant).and_then(|tenant| policy.content(tenant));
+                let content = policy.contents.of(tenant);
                 let prompt = content.and_then(|content| Prompt::new(content, exchange.schema, reader.is_of_a_form()));
                 exchange.phase = Phase::Reading(Incoming { tenant, reader, prompt, received: 0, inflated: false });
                 Opening::Read(exchange)

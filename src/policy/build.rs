@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use hashbrown::HashMap;
 
-use super::content::{Content, Contents};
+use super::content::{self, Contents};
 use super::flaw::{Checked, flaw, not_reserved, under};
 use super::models::{self, References};
 use super::tenants::{self, Tenants};
@@ -77,7 +77,7 @@ struct Resolved {
     allowed: Allowed,
     tiers: Named<Rc<Terms>>,
     tenants: Tenants,
-    contents: Vec<Rc<Content>>,
+    contents: Contents,
     tenant_labels: TenantLabels,
     status: Option<StatusPages>,
 }
@@ -101,12 +101,12 @@ impl Resolved {
         let allowed = forward::read(take(&mut config.forward), callers)?;
         let min_tokens = config.output.min_tokens.get();
         let tiers = tenants::tiers(&config.limits, &config.tiers, stances(config), min_tokens)?;
-        let mut contents = Contents::read(take(&mut config.content), &roles, &tiers)?;
+        let mut contents = content::Reading::begin(take(&mut config.content), &roles, &tiers)?;
         let unknown = config.unknown_tenants;
         let tenants = tenants::read(take(&mut config.tenants), unknown, &tiers, &roles, min_tokens, &mut contents)?;
         let tenant_labels = tenant_labels(take(&mut config.metrics), &tenants.index)?;
         let status = config.status.take().map(providers::status).transpose()?;
-        let contents = contents.built;
+        let contents = contents.end();
         Ok(Self { replicas, roles, catalog, routes, allowed, tiers, tenants, contents, tenant_labels, status })
     }
 

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use hashbrown::HashMap;
 
+use super::TenantIx;
 use super::flaw::{Checked, flaw};
 use crate::config::{self, Content as Written, ContentRule, Direction, Named};
 use crate::detect::{Automaton, Flaw, PLACEHOLDER, Pattern, literal, whole_word, written as all_of_it};
@@ -22,9 +23,21 @@ pub struct Content {
     pub key: Option<Rc<str>>,
 }
 
-/// The place of a tenant's in `Policy::contents`; means nothing to another policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ContentIx(pub u16);
+/// What is looked for in whose texts. Without rules, a tenant has no place in it.
+#[derive(Debug, Default)]
+pub struct Contents {
+    /// One for all for whom the same holds.
+    sets: Vec<Rc<Content>>,
+    /// By the places of the tenants: which set, counted from one.
+    of_tenants: Vec<u8>,
+}
+
+impl Contents {
+    pub fn of(&self, tenant: TenantIx) -> Option<&Rc<Content>> {
+        let place = *self.of_tenants.get(usize::try_from(tenant.0).ok()?)?;
+        self.sets.get(usize::from(place.checked_sub(1)?))
+    }
+}
 
 /// What is looked for at once.
 pub struct Looked {
@@ -53,7 +66,7 @@ pub struct Rule {
 }
 
 /// Each has an automaton of its own.
-const MOST_SETS: u16 = 64;
+const MOST_SETS: u8 = 64;
 
 /// The label of what the operator's own patterns find, where it says none.
 const REDACTED: &str = "REDACTED";
@@ -80,17 +93,17 @@ impl std::fmt::Debug for Content {
 }
 
 /// The rules as they are written, until it is known whom they concern.
-pub(super) struct Contents {
+pub(super) struct Reading {
     written: Vec<ContentRule>,
     unscanned: Stance,
     key: Option<Rc<str>>,
     /// By the places of the rules that hold.
-    places: HashMap<Vec<usize>, ContentIx>,
-    pub(super) built: Vec<Rc<Content>>,
+    places: HashMap<Vec<usize>, u8>,
+    built: Contents,
 }
 
-impl Contents {
-    pub(super) fn read(written: Written, roles: &[String], tiers: &Named<Rc<super::Terms>>) -> Checked<Self> {
+impl Reading {
+    pub(super) fn begin(written: Written, roles: &[String], tiers: &Named<Rc<super::Terms>>) -> Checked<Self> {
         for (at, rule) in written.rules.iter().enumerate() {
             let path = || format!("content.rules[{at}]");
             if rule.find.is_empty() && rule.patterns.is_empty() && rule.words.is_empty() {
@@ -129,33 +142,44 @@ impl Contents {
             unscanned: written.unscanned,
             key,
             places: HashMap::new(),
-            built: Vec::new(),
+            built: Contents::default(),
         })
     }
 
-    /// What holds for a tenant. Those for whom the same holds share it.
-    pub(super) fn of(&mut self, tenant: &str, tier: &str) -> Checked<Option<ContentIx>> {
+    /// What holds for the next tenant. Those for whom the same holds share it.
+    pub(super) fn add(&mut self, tenant: &str, tier: &str) -> Checked<()> {
+        if self.written.is_empty() {
+            return Ok(());
+        }
         let holds = |rule: &ContentRule| {
             rule.tenants.as_ref().is_none_or(|names| names.iter().any(|name| name.matches(tenant)))
                 && rule.tiers.as_ref().is_none_or(|names| names.iter().any(|name| *name.0 == *tier))
         };
-        let held: Vec<usize> =
-            self.written.iter().enumerate().filter(|(_, rule)| holds(rule)).map(|(at, _)| at).collect();
-        if held.is_empty() {
-            return Ok(None);
-        }
-        if let Some(place) = self.places.get(&held) {
-            return Ok(Some(*place));
-        }
-        let place = u16::try_from(self.built.len()).ok().filter(|place| *place < MOST_SETS).map(ContentIx);
-        let Some(place) = place else {
+        let rules = self.written.iter().enumerate();
+        let held: Vec<usize> = rules.filter(|(_, rule)| holds(rule)).map(|(at, _)| at).collect();
+        let place = match self.places.get(&held) {
+            _ if held.is_empty() => 0,
+            Some(place) => *place,
+            None => self.another(held)?,
+        };
+        self.built.of_tenants.push(place);
+        Ok(())
+    }
+
+    fn another(&mut self, held: Vec<usize>) -> Checked<u8> {
+        let nth = self.built.sets.len().saturating_add(1);
+        let Some(place) = u8::try_from(nth).ok().filter(|place| *place <= MOST_SETS) else {
             let problem =
                 format!("more than {MOST_SETS} sets of rules, each for other tenants: let some hold for more of them");
             return flaw("content.rules", problem);
         };
-        self.built.push(Rc::new(self.build(&held)?));
+        self.built.sets.push(Rc::new(self.build(&held)?));
         self.places.insert(held, place);
-        Ok(Some(place))
+        Ok(place)
+    }
+
+    pub(super) fn end(self) -> Contents {
+        self.built
     }
 
     fn build(&self, held: &[usize]) -> Checked<Content> {

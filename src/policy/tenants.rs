@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use hashbrown::HashMap;
 
-use super::content::Contents;
+use super::content::Reading;
 use super::flaw::{Checked, flaw, not_reserved, under};
 use super::models;
 use super::rules::Layer;
@@ -98,7 +98,7 @@ pub(super) fn read(
     tiers: &Named<Rc<Terms>>,
     roles: &[String],
     min_tokens: u64,
-    contents: &mut Contents,
+    contents: &mut Reading,
 ) -> Checked<Tenants> {
     if written.entries.is_empty() {
         return flaw("tenants", "no tenants: at least one is needed, such as `acme: {tier: standard}`");
@@ -137,7 +137,7 @@ fn one(
     tiers: &Tiers<'_>,
     roles: &[String],
     min_tokens: u64,
-    contents: &mut Contents,
+    contents: &mut Reading,
 ) -> Checked<TenantPolicy> {
     let path = || under("tenants", &name);
     not_reserved(path, &name, &[OTHER, NONE])?;
@@ -154,8 +154,8 @@ fn one(
     let role_models = role_models.map(|models| {
         Box::new(models.into_iter().map(|(role, config::Name(model))| (role, model)).collect::<HashMap<_, _>>())
     });
-    let content = contents.of(&name, tier)?;
-    Ok(TenantPolicy { ix, tier: Rc::clone(tier), rules, models: tenant.models, role_models, content, name })
+    contents.add(&name, tier)?;
+    Ok(TenantPolicy { ix, tier: Rc::clone(tier), rules, models: tenant.models, role_models, name })
 }
 
 fn tier_of<'a>(

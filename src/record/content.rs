@@ -70,7 +70,7 @@ impl Seen {
         if self.unscanned().next().is_some() {
             line.list(name!("unscanned"), self.unscanned(), |out, (what, times)| {
                 let mut line = Object::begin(out);
-                line.text(name!("what"), what.name());
+                line.text(name!("kind"), what.name());
                 line.number(name!("times"), times);
                 line.end();
             });

@@ -87,11 +87,11 @@ metrics! {
         "Fields, tools and tiers of requests that passed without a price.";
     ContentTexts: Counter "ai_gateway_content_texts_total" ["direction", "tenant"]
         "Texts that rules have looked at.";
-    ContentFound: Counter "ai_gateway_content_found_total" ["rule", "kind", "action", "direction", "tenant"]
+    ContentFound: Counter "ai_gateway_content_found_total" ["rule", "kind", "direction", "tenant"]
         "What rules about texts have found.";
     ContentRestored: Counter "ai_gateway_content_restored_total" ["tenant"]
         "Placeholders that became the client's own words again.";
-    ContentUnscanned: Counter "ai_gateway_content_unscanned_total" ["what", "direction", "tenant"]
+    ContentUnscanned: Counter "ai_gateway_content_unscanned_total" ["kind", "direction", "tenant"]
         "What rules about texts could not look at, by its kind.";
     Estimated: Counter "ai_gateway_estimate_tokens_total" ["direction", "model"]
         "What estimates would have said of reported answers.";

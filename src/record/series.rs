@@ -115,17 +115,18 @@ fn left_out<S: Sink>(sink: &mut S, left_out: &LeftOut) {
 }
 
 /// What rules about texts have seen.
+#[cold]
 fn content<S: Sink>(sink: &mut S, looked: &Looked, tenant: S::Label) {
     for (direction, seen) in [("request", &looked.request), ("answer", &looked.answer)] {
         let direction = sink.label(direction);
         sink.add(Metric::ContentTexts, &[direction, tenant], seen.texts);
-        for Found { rule, kind, action, times, .. } in &seen.found {
-            let [rule, kind, action] = [rule, kind, *action].map(|text| sink.label(text));
-            sink.add(Metric::ContentFound, &[rule, kind, action, direction, tenant], *times);
+        for Found { rule, kind, times, .. } in &seen.found {
+            let [rule, kind] = [rule, kind].map(|text| sink.label(text));
+            sink.add(Metric::ContentFound, &[rule, kind, direction, tenant], *times);
         }
         for (what, times) in seen.unscanned() {
-            let what = sink.label(what.name());
-            sink.add(Metric::ContentUnscanned, &[what, direction, tenant], times);
+            let kind = sink.label(what.name());
+            sink.add(Metric::ContentUnscanned, &[kind, direction, tenant], times);
         }
     }
     sink.add(Metric::ContentRestored, &[tenant], looked.answer.restored);

@@ -164,6 +164,17 @@ fn crowded(tenants: usize) -> Value {
     configuration
 }
 
+/// A configuration that looks for everything.
+fn screening() -> Value {
+    let mut configuration = shipped("envoy.yaml");
+    let kinds = "email phone card iban us_ssn uk_nino uk_nhs passport ipv4 ipv6 mac crypto url_credentials private_key jwt \
+        api_key secret";
+    let kinds: Vec<_> = kinds.split(' ').collect();
+    configuration["content"] =
+        json!({"rules": [{"name": "all", "find": kinds, "action": "mask", "on": ["request", "answer"]}]});
+    configuration
+}
+
 fn main() -> ExitCode {
     let out = top().join("target/cost");
     let named =
@@ -208,6 +219,22 @@ fn main() -> ExitCode {
     let listener = vm.plugin(&shipped("production.yaml"));
     let cluster = Some(vm.plugin(&json!({"attempt_of": "openai"})));
     report.row("routed", &counted(&mut vm, Way { listener, cluster }, &small, WARM, 15));
+
+    // With every built-in kind looked for, and masked, in requests and answers.
+    for (name, exchange) in [
+        ("screened-chat", small.clone()),
+        ("screened-prompt-32kB", Exchange::long_prompt(32 * 1024)),
+        ("screened-stream-500", Exchange::stream(500, true)),
+    ] {
+        let mut vm = Vm::start(&code);
+        let listener = vm.plugin(&screening());
+        let told = counted(&mut vm, Way { listener, cluster: None }, &exchange, WARM, 15);
+        report.row(name, &told);
+        if name.contains("stream") {
+            report.event("screened-event", &told.told);
+            report.single("screened-memory-bytes", vm.memory_bytes());
+        }
+    }
 
     for (name, exchange) in [("empty-chat", small.clone()), ("empty-stream-500", Exchange::stream(500, true))] {
         let mut vm = Vm::start(&empty);

@@ -83,7 +83,7 @@ static CHAT: &[Field<Text>] = texts! {
         logprobs("logprobs"),]
         no [] rest REST_ASSISTANT
     }),]
-    no ["id" "object" "model" "service_tier" "system_fingerprint" "obfuscation" "usage"] rest REST_ASSISTANT
+    no ["id" "object" "created" "model" "service_tier" "system_fingerprint" "obfuscation" "usage"] rest REST_ASSISTANT
 };
 
 static ITEM: &[Field<Text>] = texts! {
@@ -107,7 +107,7 @@ static ITEM: &[Field<Text>] = texts! {
 static RESPONSE: &[Field<Text>] = texts! {
     [path("output", ITEM),]
     no [
-        "id" "object" "model" "status" "service_tier" "usage" "previous_response_id" "conversation" "tool_choice" "truncation"
+        "id" "object" "created_at" "completed_at" "model" "status" "service_tier" "usage" "previous_response_id" "conversation" "tool_choice" "truncation"
         // What the client said comes back: it knows it.
         "instructions" "tools" "metadata" "user" "prompt" "prompt_cache_key" "safety_identifier" "text" "reasoning"
     ] rest REST_ASSISTANT
@@ -268,5 +268,5 @@ static LM_STUDIO_EVENT: &[Field<Text>] = texts! {
 
 static OTHERS: &[Field<Text>] = texts! {
     [media("b64_json"), media("embedding"), media("embeddings"), media("audio"), logprobs("logprobs"),]
-    no ["model" "id" "object"] rest REST_ASSISTANT
+    no ["model" "id" "object" "created"] rest REST_ASSISTANT
 };
