@@ -29,7 +29,7 @@ mod breaker;
 mod calendar;
 pub mod config;
 mod content;
-mod detect;
+pub mod detect;
 mod digest;
 pub mod exchange;
 mod filter;
