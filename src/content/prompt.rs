@@ -47,7 +47,7 @@ impl Prompt {
             content: Rc::clone(content),
             scanner: Scanner::deep(Texts::of(schema).request),
             texts: TextReader::default(),
-            watched: Watched::new(),
+            watched: Watched::default(),
             nested: Nested::default(),
             seams: Seams::default(),
             joining: None,

@@ -21,7 +21,7 @@ pub(super) struct Across {
 
 impl Default for Seams {
     fn default() -> Self {
-        Self { watched: Watched::new(), ends: Vec::new(), room: 0 }
+        Self { watched: Watched::default(), ends: Vec::new(), room: 0 }
     }
 }
 

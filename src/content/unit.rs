@@ -23,7 +23,7 @@ impl Unit {
             some = true;
             closed(stretch);
         };
-        let mut watched = Watched::new();
+        let mut watched = Watched::default();
         watched.feed(automaton, text, Span { from: 0, to: text.len() as u64 }, &mut closed);
         watched.end(automaton, &mut closed);
         some.then(|| Self { text: text.to_owned(), span, is_number })

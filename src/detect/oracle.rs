@@ -58,7 +58,7 @@ fn naive(expressions: &[String], text: &str) -> Vec<(usize, std::ops::Range<usiz
 
 /// What is found in a text that comes in pieces; each piece stands at ten times its place, and seven bytes behind the last.
 fn watched(automaton: &Automaton, pieces: &[&str]) -> Vec<(usize, String, Vec<Span>)> {
-    let (mut watched, mut closed, mut from) = (Watched::new(), Vec::new(), 0);
+    let (mut watched, mut closed, mut from) = (Watched::default(), Vec::new(), 0);
     for piece in pieces {
         let to = from + piece.len() as u64;
         watched.feed(automaton, piece, Span { from, to }, &mut |stretch| closed.push(stretch));
@@ -119,7 +119,7 @@ proptest! {
 #[test]
 fn an_escape_stands_in_all_of_its_places_and_what_is_plain_in_its_own() {
     let automaton = Automaton::build(&[pattern("ab@c")]).unwrap();
-    let (mut watched, mut closed) = (Watched::new(), Vec::new());
+    let (mut watched, mut closed) = (Watched::default(), Vec::new());
     // `xa`, `b` as an escape of six bytes in two places, `@` as one, and `cd`.
     let parts = [("xa", 10, 12), ("b", 12, 14), ("", 30, 34), ("@", 34, 40), ("cd", 40, 42)];
     watched.feed(&automaton, "x ", Span { from: 8, to: 10 }, &mut |stretch| closed.push(stretch));
@@ -184,7 +184,7 @@ fn words_are_found_in_any_letters_whatever_letters_they_have() {
 
 /// Steps of work that looking at a text again has cost, of those that it had.
 fn steps(automaton: &Automaton, text: &str) -> (u64, bool, usize) {
-    let (mut watched, mut closed, mut longest) = (Watched::new(), Vec::new(), 0);
+    let (mut watched, mut closed, mut longest) = (Watched::default(), Vec::new(), 0);
     let mut from = 0;
     let mut work = Work::START;
     work.read(text.len());
@@ -224,7 +224,7 @@ fn hostile_texts_of_a_megabyte_cost_no_more_work_than_they_may() {
 #[test]
 fn what_is_open_for_longer_than_a_finding_is_kept_no_longer() {
     let automaton = Automaton::build(&[pattern("x[a.]{20}!")]).unwrap();
-    let (mut watched, mut closed) = (Watched::new(), 0);
+    let (mut watched, mut closed) = (Watched::default(), 0);
     for nth in 0..1_000_u64 {
         let text = ".a".repeat(500).replacen('.', "x", 1);
         let from = nth * 1_000;

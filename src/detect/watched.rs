@@ -161,12 +161,14 @@ impl Segment {
     }
 }
 
-impl Watched {
-    pub fn new() -> Self {
+impl Default for Watched {
+    fn default() -> Self {
         let states = [StateID::ZERO; MOST_LIVE];
         Self { states, live: 0, last: None, open: Closed::default(), ended: false, overrun: false, bare: None }
     }
+}
 
+impl Watched {
     /// More was open at once than may be: not all of it was followed.
     pub const fn is_overrun(&self) -> bool {
         self.overrun

@@ -37,7 +37,7 @@ const MOST: usize = 64;
 
 impl Channel {
     fn new(which: Which) -> Self {
-        Self { which, watched: Watched::new(), nested: Nested::default() }
+        Self { which, watched: Watched::default(), nested: Nested::default() }
     }
 
     fn feed(&mut self, looked: &Looked, text: &str, span: Span, closed: &mut impl FnMut(Closed)) {

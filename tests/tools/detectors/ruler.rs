@@ -24,7 +24,7 @@ impl Together {
     }
 
     fn findings(&self, text: &str) -> Found {
-        let (mut watched, mut stretches, mut found) = (Watched::new(), Vec::new(), Found::new());
+        let (mut watched, mut stretches, mut found) = (Watched::default(), Vec::new(), Found::new());
         let all = Span { from: 0, to: text.len() as u64 };
         watched.feed(&self.automaton, text, all, &mut |stretch| stretches.push(stretch));
         watched.end(&self.automaton, &mut |stretch| stretches.push(stretch));
