@@ -28,7 +28,7 @@ mod base64;
 mod breaker;
 mod calendar;
 pub mod config;
-mod content;
+pub mod content;
 mod detect;
 mod digest;
 pub mod exchange;
