@@ -28,7 +28,7 @@ mod base64;
 mod breaker;
 mod calendar;
 pub mod config;
-mod content;
+pub mod content;
 pub mod detect;
 mod digest;
 pub mod exchange;

@@ -156,7 +156,12 @@ impl Automaton {
             .dfa_size_limit(Some(MOST_BYTES))
             .determinize_size_limit(Some(MOST_BYTES));
         let nfa = thompson::Config::new().utf8(false).nfa_size_limit(Some(MOST_BYTES));
-        let built = dense::Builder::new().configure(config).syntax(bytewise()).thompson(nfa).build_many(&expressions);
+        let compiled = thompson::Compiler::new().configure(nfa).syntax(bytewise()).build_many(&expressions);
+        let nfa = compiled.map_err(|error| match error.size_limit() {
+            Some(_) => Flaw::TooLarge,
+            None => Flaw::Syntax(error.to_string()),
+        })?;
+        let built = dense::Builder::new().configure(config).build_from_nfa(&nfa);
         let dfa = built.map_err(|error| {
             if error.is_size_limit_exceeded() { Flaw::TooLarge } else { Flaw::Syntax(error.to_string()) }
         })?;

@@ -42,9 +42,9 @@ fn what_is_restored_is_escaped_as_the_place_wants_it_however_its_placeholder_is_
     for at in 1..arguments.len() {
         let call = |arguments: &str| json!({"tool_calls": [{"index": 0, "function": {"arguments": arguments}}]});
         let body = [
-            delta(0, call(&arguments[..at])),
+            delta(0, call(arguments.split_at(at).0)),
             delta(1, json!({"content": "for [NAME"})),
-            delta(0, call(&arguments[at..])),
+            delta(0, call(arguments.split_at(at).1)),
             delta(1, json!({"content": "_1]!"})),
         ]
         .concat();
