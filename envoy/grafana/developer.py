@@ -178,10 +178,10 @@ SPEED = [
 CONTENT = [
     bars(
         "What rules found in my texts",
-        "In the time shown: what it was, what became of it, and whether I sent it or an answer said it. Personal data and keys don't belong in prompts.",
+        "In the time shown: what it was, and whether I sent it or an answer said it. Personal data and keys don't belong in prompts.",
         {
-            "{{kind}} {{action}} {{direction}}": (
-                f"sort_desc(sum by (kind, action, direction) (increase(ai_gateway_content_found_total{{{BOOKS}}}[$__range])) >= 0.5)"
+            "{{kind}} {{direction}}": (
+                f"sort_desc(sum by (kind, direction) (increase(ai_gateway_content_found_total{{{BOOKS}}}[$__range])) >= 0.5)"
             )
         },
         "short",

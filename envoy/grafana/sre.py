@@ -317,10 +317,10 @@ PROVIDERS = [
 CONTENT = [
     lines(
         "What content rules find",
-        "By rule, kind and what becomes of it; a rule that falls to nothing may look in the wrong place: see its alert.",
+        "By rule and kind; a rule that falls to nothing may look in the wrong place: see its alert.",
         {
-            "{{rule}} {{kind}} {{action}}": (
-                'sum by (rule, kind, action) (rate(ai_gateway_content_found_total{tenant=~"$tenant"}[$__rate_interval]))'
+            "{{rule}} {{kind}}": (
+                'sum by (rule, kind) (rate(ai_gateway_content_found_total{tenant=~"$tenant"}[$__rate_interval]))'
             )
         },
         "cps",
@@ -331,8 +331,8 @@ CONTENT = [
         "What they can't look at",
         "Pictures, encrypted parts and bodies that are no JSON; in answers it passes as it is: refuse it, or take the path away.",
         {
-            "{{direction}} {{what}}": (
-                'sum by (direction, what) (rate(ai_gateway_content_unscanned_total{tenant=~"$tenant"}[$__rate_interval]))'
+            "{{direction}} {{kind}}": (
+                'sum by (direction, kind) (rate(ai_gateway_content_unscanned_total{tenant=~"$tenant"}[$__rate_interval]))'
             )
         },
         "cps",
