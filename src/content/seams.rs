@@ -3,7 +3,7 @@
 
 use crate::detect::{Automaton, Closed, Span, Watched};
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Seams {
     watched: Watched,
     /// Where each text that it went on from has ended.
@@ -17,12 +17,6 @@ pub(super) struct Seams {
 pub(super) struct Across {
     pub(super) closed: Closed,
     ends: Vec<u64>,
-}
-
-impl Default for Seams {
-    fn default() -> Self {
-        Self { watched: Watched::default(), ends: Vec::new(), room: 0 }
-    }
 }
 
 impl Seams {

@@ -122,9 +122,9 @@ fn what_is_looked_for_at_once_has_an_end() {
 }
 
 fn held(policy: &Policy, tenant: &str) -> Vec<String> {
-    let tenant = policy.tenant_policy(policy.tenant(tenant).unwrap()).unwrap();
     policy
-        .content(tenant)
+        .contents
+        .of(policy.tenant(tenant).unwrap())
         .map(|content| content.rules.iter().map(|rule| rule.name.to_string()).collect())
         .unwrap_or_default()
 }
@@ -145,7 +145,7 @@ fn a_rule_holds_for_its_tenants_tiers_and_roles() {
     assert_eq!(held(&policy, "acme-2"), ["acmes"]);
     assert_eq!(held(&policy, "gamma"), ["gold"]);
     assert_eq!((held(&policy, "beta"), held(&policy, "delta")), (vec![], vec![]));
-    let acme = policy.content(policy.tenant_policy(policy.tenant("acme").unwrap()).unwrap()).unwrap();
+    let acme = policy.contents.of(policy.tenant("acme").unwrap()).unwrap();
     let gold = &acme.rules[1];
     assert!(gold.looks(Place::User, Some("code")) && gold.looks(Place::ToolCall, Some("code")));
     assert!(
