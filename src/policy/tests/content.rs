@@ -53,7 +53,7 @@ fn each_flaw_of_a_rule_says_where_it_is_and_what_would_be_right() {
         ),
         (
             rule(r#""find":["email"],"action":"mask","tenants":["a*c"]"#),
-            "content.rules[0].tenants[0]: \"a*c\" is not a name: `*` may only stand at the end",
+            "content.rules[0].tenants[0]: \"a*c\" is not a model: `*` may only stand at the end",
         ),
         (
             rules(r#"{"name":"a","words":["x"],"action":"mask"},{"name":"a","words":["y"],"action":"mask"}"#),
