@@ -93,7 +93,7 @@ fn each_flaw_of_a_rule_says_where_it_is_and_what_would_be_right() {
         ),
         (
             with(r#""content":{"unscanned":"mask"}"#),
-            "content.unscanned: unknown variant `mask`, expected `count` or `refuse`",
+            "content.unscanned: unknown variant `mask`, expected one of `refuse`, `count`, `pass`",
         ),
     ]);
     for (json, begins) in [
