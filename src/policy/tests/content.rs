@@ -53,7 +53,7 @@ fn each_flaw_of_a_rule_says_where_it_is_and_what_would_be_right() {
         ),
         (
             rule(r#""find":["email"],"action":"mask","tenants":["a*c"]"#),
-            "content.rules[0].tenants[0]: \"a*c\" is not a name: `*` may only stand at the end",
+            "content.rules[0].tenants[0]: \"a*c\" is not a model: `*` may only stand at the end",
         ),
         (
             rules(r#"{"name":"a","words":["x"],"action":"mask"},{"name":"a","words":["y"],"action":"mask"}"#),
@@ -93,7 +93,7 @@ fn each_flaw_of_a_rule_says_where_it_is_and_what_would_be_right() {
         ),
         (
             with(r#""content":{"unscanned":"mask"}"#),
-            "content.unscanned: unknown variant `mask`, expected `count` or `refuse`",
+            "content.unscanned: unknown variant `mask`, expected one of `refuse`, `count`, `pass`",
         ),
     ]);
     for (json, begins) in [
