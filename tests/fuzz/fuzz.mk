@@ -10,7 +10,7 @@ fuzz: fuzz-build ## Every parser against its promises, ten minutes each (FUZZ_SE
 	@broken=; for target in $(FUZZ_TARGETS); do $(call fuzz_one,$$target,$(FUZZ)/corpus/$$target,$(FUZZ_SECONDS),0); done; [ -z "$$broken" ]
 
 .PHONY: fuzz-short
-fuzz-short: fuzz-build ## The same from the seeds alone, some seconds each: the same inputs in the same order each time
+fuzz-short: fuzz-build ## The same from the seeds alone, some seconds each: as many inputs on any machine
 	@rm -rf $(FUZZ)/short
 	@broken=; set -- $(SHORT_RUNS); for target in $(FUZZ_TARGETS); do runs=$$1; shift; \
 		$(call fuzz_one,$$target,$(FUZZ)/short/$$target,0 -runs=$$runs,1); done; [ -z "$$broken" ]
