@@ -79,12 +79,14 @@ ratelimit-config: checker ## Print envoyproxy/ratelimit's configuration for the 
 fmt: | need-rust ## Format the sources
 	@cargo fmt --all
 	@cargo fmt --manifest-path tests/cost/Cargo.toml --all
+	@cargo fmt --manifest-path tests/tools/detectors/Cargo.toml
 
 .PHONY: lint
 lint: $(WASM) checker $(FUNC_E) $(ENVOY_PATH) | need-rust ## Formatting, clippy natively and for wasm, the documents, the schema, every Envoy configuration through Envoy
 	@cargo fmt --all --check
 	@cargo fmt --manifest-path tests/fuzz/Cargo.toml --check
 	@cargo fmt --manifest-path tests/cost/Cargo.toml --all --check
+	@cargo fmt --manifest-path tests/tools/detectors/Cargo.toml --check
 	@cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
 	@cargo clippy $(LOCKED) --lib --target wasm32-wasip1 -- -D warnings
 	@cargo clippy $(LOCKED) --manifest-path tests/cost/Cargo.toml --workspace -- -D warnings

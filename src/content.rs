@@ -8,10 +8,14 @@ mod nested;
 mod placeholders;
 mod prompt;
 mod reader;
+mod screened;
+mod seams;
+mod unit;
 
 pub use answer::AnswerTexts;
 pub use placeholders::Placeholders;
-pub use prompt::{Prompt, Refused, Screened};
+pub use prompt::Prompt;
+pub use screened::{Refused, Screened};
 
 #[cfg(test)]
 mod tests;

@@ -26,11 +26,13 @@ mod us_ssn;
 mod watched;
 
 #[cfg(test)]
+mod oracle;
+#[cfg(test)]
 mod walk;
 
 use core::ops::Range;
 
-pub use automaton::{Automaton, Flaw, Pattern, Work, bounded, literal};
+pub use automaton::{Automaton, Finding, Flaw, Pattern, Work, bounded, literal};
 pub use watched::{Closed, Span, Watched};
 
 /// What a pattern has found in a text, and what stands around it.

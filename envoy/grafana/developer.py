@@ -18,6 +18,7 @@ MEANINGS = {
     "model_not_found": (404, "no provider here serves it", "check its spelling; `/v1/models` may list them"),
     "model_unpriced": (404, "a model without a price", "check its spelling; ask the operator"),
     "response_not_found": (404, "a stored response that isn't known to be yours", "send the whole conversation again"),
+    "content_refused": (400, "a rule doesn't let its text through", "the message names the rule, and what it found where"),
     "request_budget_exceeded": (402, "its worst case costs more than one request may", "lower `max_tokens`, or a cheaper model"),
     "daily_budget_exceeded": (402, "its worst case doesn't fit what is left today", "wait for midnight UTC; a lower `max_tokens` may fit"),
     "monthly_budget_exceeded": (402, "the same, of this month", "ask for more"),
@@ -174,6 +175,33 @@ SPEED = [
     ),
 ]
 
+CONTENT = [
+    bars(
+        "What rules found in my texts",
+        "In the time shown: what it was, and whether I sent it or an answer said it. Personal data and keys don't belong in prompts.",
+        {
+            "{{kind}} {{direction}}": (
+                f"sort_desc(sum by (kind, direction) (increase(ai_gateway_content_found_total{{{BOOKS}}}[$__range])) >= 0.5)"
+            )
+        },
+        "short",
+        (WARN,),
+        width=12,
+        decimals=0,
+        nothing="Nothing, or no rule looks",
+    ),
+    lines(
+        "Found, and restored, a minute",
+        "What was found in what I sent, and placeholders that became my own words again in the answers.",
+        {
+            "found": f'sum(rate(ai_gateway_content_found_total{{{BOOKS}, direction="request"}}[$__rate_interval])) * 60',
+            "restored": f"sum(rate(ai_gateway_content_restored_total{{{BOOKS}}}[$__rate_interval])) * 60",
+        },
+        width=12,
+        nothing="Nothing, or no rule looks",
+    ),
+]
+
 MONEY = [
     lines(
         "My tokens a minute",
@@ -240,6 +268,7 @@ BOARD = board(
         ("At a glance", GLANCE),
         ("Do they work, and why not?", REQUESTS),
         ("How fast are they? (the models I use, all tenants)", SPEED),
+        ("What did content rules find?", CONTENT),
         ("What do they take, and what is left?", MONEY),
     ],
     span="now-3h",

@@ -314,6 +314,44 @@ PROVIDERS = [
     ),
 ]
 
+CONTENT = [
+    lines(
+        "What content rules find",
+        "By rule and kind; a rule that falls to nothing may look in the wrong place: see its alert.",
+        {
+            "{{rule}} {{kind}}": (
+                'sum by (rule, kind) (rate(ai_gateway_content_found_total{tenant=~"$tenant"}[$__rate_interval]))'
+            )
+        },
+        "cps",
+        stacked=True,
+        nothing="No rule has found anything",
+    ),
+    lines(
+        "What they can't look at",
+        "Pictures, encrypted parts and bodies that are no JSON; in answers it passes as it is: refuse it, or take the path away.",
+        {
+            "{{direction}} {{kind}}": (
+                'sum by (direction, kind) (rate(ai_gateway_content_unscanned_total{tenant=~"$tenant"}[$__rate_interval]))'
+            )
+        },
+        "cps",
+        stacked=True,
+        nothing="All of it is looked at",
+    ),
+    lines(
+        "Texts looked at, and placeholders restored",
+        "Each event of a stream is a text; without any, no rule holds for who is sending.",
+        {
+            "texts of requests": 'sum(rate(ai_gateway_content_texts_total{tenant=~"$tenant", direction="request"}[$__rate_interval]))',
+            "texts of answers": 'sum(rate(ai_gateway_content_texts_total{tenant=~"$tenant", direction="answer"}[$__rate_interval]))',
+            "placeholders restored": 'sum(rate(ai_gateway_content_restored_total{tenant=~"$tenant"}[$__rate_interval]))',
+        },
+        "cps",
+        nothing="No text is looked at",
+    ),
+]
+
 ITSELF = [
     lines(
         "Memory of the largest VM",
@@ -357,6 +395,7 @@ BOARD = board(
         ("Requests", TRAFFIC),
         ("How long they take (all tenants)", LATENCY),
         ("Providers", PROVIDERS),
+        ("Content rules (all providers and models)", CONTENT),
         ("The gateway itself", ITSELF),
     ],
     span="now-3h",

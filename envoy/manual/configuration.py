@@ -30,6 +30,8 @@ TABLES = {
     "Served": "`models[].providers[]`",
     "ApiPath": "`paths[]`",
     "Forward": "`forward`",
+    "Content": "`content`",
+    "ContentRule": "`content.rules[]`",
     "Status": "`status`",
     "Metrics": "`metrics`",
     "Replicas": "`replicas`",
@@ -40,7 +42,7 @@ ANCHOR = {"Config": "top-level", "Upstream": "in-a-providers-cluster"}
 # Values with a form of their own, listed once.
 VALUES = {
     "Name": "name",
-    "Pattern": "model pattern",
+    "Pattern": "name pattern",
     "HeaderName": "header name",
     "Usd": "amount",
     "Budget": "budget amount",
@@ -48,6 +50,10 @@ VALUES = {
     "Limit": "limit",
     "Date": "date",
     "Guard": "limit name",
+    "Expression": "expression",
+    "Word": "word",
+    "Label": "label",
+    "Secret": "secret",
     "Sensitivity": "sensitivity",
 }
 

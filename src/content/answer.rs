@@ -9,17 +9,20 @@ mod event;
 
 use super::placeholders::Placeholders;
 use super::reader::TextReader;
-use crate::detect::{Closed, Work};
+use super::screened::{stands, write};
+use super::unit::Unit;
+use crate::detect::{Closed, Span, Work};
 use crate::json::{MAX_DEPTH, Scanner};
 use crate::llm::meter::Passage;
 use crate::llm::request::{Edit, spliced};
 use crate::llm::schema::Schema;
 use crate::llm::sse::{Data, Sse};
 use crate::llm::texts::{Opaque, Place, Text, Texts};
-use crate::policy::content::{Action, Content, Looked};
+use crate::policy::content::{Action, Class, Content, Looked};
 use crate::record::content::Seen;
 use channels::Channels;
 use event::Event;
+use std::ops::Range;
 use std::rc::Rc;
 
 /// An answer's body, under the eyes of its tenant's rules.
@@ -30,6 +33,8 @@ pub struct AnswerTexts {
     scanner: Scanner<Text, MAX_DEPTH>,
     reader: TextReader,
     event: Event,
+    /// Where the document begins in the body, as the last line of an event's data has it.
+    begins: u64,
     channels: Channels,
     passing: Passing,
     found: Findings,
@@ -83,6 +88,7 @@ impl AnswerTexts {
             scanner,
             reader: TextReader::default(),
             event: Event::default(),
+            begins: 0,
             channels: Channels::default(),
             passing: Passing::default(),
             found: Findings { placeholders, seen: Seen::default(), work: Work::START, edits: Vec::new() },
@@ -119,7 +125,7 @@ impl AnswerTexts {
         }
         let content = Rc::clone(&self.content);
         let Some(looked) = &content.answer else { return Passage::Unchanged };
-        self.found.work.read(bytes.len());
+        self.found.work.read(bytes.len().saturating_mul(content.classes));
         let from = self.passing.sent.saturating_add(self.passing.held.len() as u64);
         let all = from.saturating_add(bytes.len() as u64);
         self.read(&content, looked, bytes, from, last);
@@ -127,7 +133,9 @@ impl AnswerTexts {
             self.channels.end(&content, looked, &mut self.found);
         }
         self.passing.edits.append(&mut self.found.edits);
-        let mut done = self.event.begins().unwrap_or(all).min(self.channels.open_from().unwrap_or(all));
+        let token = self.scanner.waits_from().map(|from| self.begins.wrapping_add(from));
+        let waiting = [self.event.begins(), self.channels.open_from(), token];
+        let mut done = if last { all } else { waiting.into_iter().flatten().fold(all, u64::min) };
         let waits = usize::try_from(all.saturating_sub(done)).unwrap_or(usize::MAX);
         if waits > MOST_HELD.saturating_add(looked.automaton.longest()) {
             self.event.hand_over(&content, looked, &mut self.channels, &mut self.found, false);
@@ -155,16 +163,19 @@ impl AnswerTexts {
                 Some(_) => return self.is_opaque(),
             }
         }
-        let Self { framing, scanner, reader, event, channels, found, .. } = self;
+        let Self { framing, scanner, reader, event, begins, channels, found, .. } = self;
         match framing {
             Framing::Documents => {
                 let mut rest = bytes;
                 loop {
                     let at = from.saturating_add(bytes.len().saturating_sub(rest.len()) as u64);
                     // Where the document begins in the body.
-                    let begins = at.wrapping_sub(scanner.offset());
-                    let Ok(after) = scanner.feed_document(rest, &mut |hit| event.hit(reader, &hit, begins)) else {
-                        break;
+                    *begins = at.wrapping_sub(scanner.offset());
+                    let Ok(after) = scanner.feed_document(rest, &mut |hit| event.hit(reader, &hit, *begins)) else {
+                        // Nobody can read what follows.
+                        event.hand_over(content, looked, channels, found, true);
+                        channels.end(content, looked, found);
+                        return self.is_opaque();
                     };
                     if scanner.is_complete() {
                         event.hand_over(content, looked, channels, found, true);
@@ -186,13 +197,19 @@ impl AnswerTexts {
                 loop {
                     let at = from.saturating_add(bytes.len().saturating_sub(rest.len()) as u64);
                     let mut data = |Data { bytes, from }: Data<'_>| {
-                        let begins = at.saturating_add(from as u64).wrapping_sub(scanner.offset());
-                        let _ = scanner.feed(bytes, &mut |hit| event.hit(reader, &hit, begins));
+                        // What joins two lines stands nowhere; a number ends with it.
+                        if bytes != b"\n" {
+                            *begins = at.saturating_add(from as u64).wrapping_sub(scanner.offset());
+                        }
+                        let _ = scanner.feed(bytes, &mut |hit| event.hit(reader, &hit, *begins));
                     };
                     let behind = sse.feed_event(rest, &mut data);
                     let ended = behind.is_some() || (last && sse.finish(&mut |_| {}));
                     if ended {
                         event.hand_over(content, looked, channels, found, true);
+                        if scanner.is_broken() {
+                            found.seen.is_opaque(Opaque::Body);
+                        }
                         scanner.restart();
                         *reader = TextReader::default();
                     } else if event.is_long() {
@@ -218,6 +235,8 @@ impl Passing {
             return Passage::Unchanged;
         }
         self.held.extend_from_slice(bytes);
+        // What was not waited for any longer has gone on.
+        self.edits.retain(|edit| edit.place.from >= self.sent);
         self.edits.sort_by_key(|edit| (edit.place.from, edit.place.to));
         let ready = self.edits.iter().take_while(|edit| edit.place.to <= done).count();
         let mut edits: Vec<_> = self.edits.drain(..ready).collect();
@@ -234,7 +253,7 @@ impl Passing {
 }
 
 impl Findings {
-    /// Looks at a stretch, up to where findings may begin; returns where it ended. `json`: its text is a document in a string.
+    /// Looks at a stretch, up to where findings may begin; returns where it ended. A value is escaped so often where it stands.
     pub(super) fn look(
         &mut self,
         content: &Content,
@@ -242,40 +261,84 @@ impl Findings {
         closed: &Closed,
         until: usize,
         place: Place,
-        json: bool,
+        escapes: usize,
+    ) -> usize {
+        let mut done = self.look_for(content, looked, (closed, until), place, (Class::Replace, escapes));
+        if content.rules.iter().any(|rule| rule.action == Action::Count) {
+            self.look_for(content, looked, (closed, until), place, (Class::Count, escapes));
+        }
+        if !self.work.is_left() {
+            self.seen.is_opaque(Opaque::TooMuchWork);
+            self.withhold(content, &closed.spans(done..until));
+            done = done.max(until);
+        }
+        done
+    }
+
+    fn look_for(
+        &mut self,
+        content: &Content,
+        looked: &Looked,
+        (closed, until): (&Closed, usize),
+        place: Place,
+        (class, escapes): (Class, usize),
     ) -> usize {
         let Self { placeholders, seen, work, edits } = self;
         let rule_of = |pattern: usize| looked.aims.get(pattern).and_then(|aim| content.rules.get(aim.rule));
-        let wanted = |pattern: usize| {
-            pattern >= looked.aims.len() || rule_of(pattern).is_some_and(|rule| rule.looks(place, None))
+        let wanted = |pattern: usize| match rule_of(pattern) {
+            Some(rule) => rule.action.class() == class && rule.looks(place, None),
+            None => class == Class::Replace && pattern >= looked.aims.len(),
         };
-        looked.automaton.findings(closed.stretch(), until, work, wanted, |finding| {
+        looked.automaton.findings(closed.stretch(), until, work, (wanted, |_: &Range<usize>| true), |finding| {
             let text =
                 closed.text.get(finding.range.clone()).and_then(|text| str::from_utf8(text).ok()).unwrap_or_default();
             let Some(aim) = looked.aims.get(finding.pattern) else {
                 if let Some(value) = placeholders.value(text) {
-                    let value = written(value, json);
+                    let value = escaped(value, escapes);
                     seen.restored = seen.restored.saturating_add(1);
-                    super::prompt::write(edits, &closed.spans(finding.range), value, false);
+                    write(edits, &closed.spans(finding.range), value);
                 }
                 return;
             };
             let Some(rule) = rule_of(finding.pattern) else { return };
             seen.find(&rule.name, &aim.label, rule.action.name(), place);
             if rule.action == Action::Mask {
-                let placeholder = placeholders.of(&aim.label, text, false).to_owned();
-                super::prompt::write(edits, &closed.spans(finding.range), placeholder, false);
+                let placeholder = placeholders.of(&aim.label, text, false);
+                write(
+                    edits,
+                    &closed.spans(finding.range.clone()),
+                    stands(placeholder, closed.is_bare(finding.range.start)),
+                );
             }
         })
+    }
+
+    /// Looks at a key, or at a number.
+    fn unit(&mut self, content: &Content, looked: &Looked, unit: (&str, Span, bool), place: Place) {
+        let mut stretches = Vec::new();
+        let Some(unit) = Unit::look(&looked.automaton, unit, &mut |stretch| stretches.push(stretch)) else { return };
+        let before = std::mem::take(&mut self.edits);
+        for stretch in &stretches {
+            self.look(content, looked, stretch, stretch.text.len(), place, 0);
+        }
+        let edits = std::mem::replace(&mut self.edits, before);
+        if !edits.is_empty() {
+            self.edits.push(unit.edit(&edits));
+        }
+    }
+
+    /// What can't be looked at doesn't go on as it is, where a rule masks.
+    fn withhold(&mut self, content: &Content, spans: &[Span]) {
+        if content.rules.iter().any(|rule| rule.action == Action::Mask) {
+            write(&mut self.edits, spans, "[WITHHELD]".to_owned());
+        }
     }
 }
 
 /// A client's own words, as they stand in a string; and in one that is a document of JSON itself.
-fn written(value: &str, json: bool) -> String {
-    let escaped = |text: &str| {
-        let quoted = serde_json::to_string(text).unwrap_or_default();
-        quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default().to_owned()
-    };
-    let once = escaped(value);
-    if json { escaped(&once) } else { once }
+fn escaped(value: &str, times: usize) -> String {
+    (0..times).fold(value.to_owned(), |text, _| {
+        let quoted = serde_json::to_string(&text).unwrap_or_default();
+        quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default().to_owned()
+    })
 }

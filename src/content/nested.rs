@@ -6,104 +6,149 @@ use crate::detect::Span;
 #[derive(Debug, Default)]
 pub struct Nested {
     state: State,
+    /// Whether it begins as a document does, once something has come.
+    document: Option<bool>,
+    /// Within a string of the document.
+    in_string: bool,
+    /// Where the escape stands that comes: in a stream, in as many places as it has events.
+    places: Vec<Span>,
     /// The first half of a surrogate pair.
-    high: Option<(u16, Span)>,
+    high: Option<(u16, Vec<Span>)>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 enum State {
     #[default]
     Plain,
-    /// Behind a backslash, which stands here.
-    Escape(Span),
+    /// Behind a backslash.
+    Escape,
     Unicode {
         unit: u16,
         missing: u8,
-        span: Span,
     },
+}
+
+/// What is said in one place, or in the first of several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Said<'a> {
+    pub text: &'a str,
+    pub span: Span,
+    /// It stands in a document, and in no string of it: it is a number.
+    pub bare: bool,
 }
 
 impl Nested {
     /// The next piece, and where it stands; hands out what it says, and where each part of that stands.
-    pub fn feed(&mut self, piece: &str, span: Span, said: &mut impl FnMut(&str, Span)) {
+    pub fn feed(&mut self, piece: &str, span: Span, said: &mut impl FnMut(Said<'_>)) {
         let mut rest = piece;
         while !rest.is_empty() {
             let at = piece.len().saturating_sub(rest.len());
+            if matches!(self.state, State::Plain) {
+                // Up to an escape, or behind a quote.
+                let plain = rest.find(['\\', '"']).unwrap_or(rest.len());
+                let is_quote = rest.as_bytes().get(plain) == Some(&b'"');
+                let plain = plain.saturating_add(usize::from(is_quote));
+                if let Some(text) = rest.get(..plain).filter(|text| !text.is_empty()) {
+                    self.lone(said);
+                    let first = text.trim_start().as_bytes().first();
+                    self.document = self.document.or(first.map(|byte| b"{[".contains(byte)));
+                    let span = span.part(piece.len(), at..at.saturating_add(plain));
+                    said(Said { text, span, bare: self.is_bare() });
+                    self.in_string ^= is_quote;
+                    rest = rest.get(plain..).unwrap_or_default();
+                    continue;
+                }
+            }
             let mut letters = rest.chars();
             let Some(letter) = letters.next() else { return };
             let here = span.part(piece.len(), at..at.saturating_add(letter.len_utf8()));
+            self.stands(here);
             match self.state {
-                State::Plain => {
-                    let plain = rest.find('\\').unwrap_or(rest.len());
-                    if let Some(text) = rest.get(..plain).filter(|text| !text.is_empty()) {
-                        self.lone(said);
-                        said(text, span.part(piece.len(), at..at.saturating_add(plain)));
-                        rest = rest.get(plain..).unwrap_or_default();
-                        continue;
-                    }
-                    self.state = State::Escape(here);
-                }
-                State::Escape(from) => self.escape(letter, from.to_end_of(here), said),
-                State::Unicode { unit, missing, span: from } => {
-                    self.unicode(letter, unit, missing, from.to_end_of(here), said);
-                }
+                State::Plain => self.state = State::Escape,
+                State::Escape => self.escape(letter, said),
+                State::Unicode { unit, missing } => self.unicode(letter, unit, missing, said),
             }
             rest = letters.as_str();
         }
     }
 
-    fn escape(&mut self, letter: char, span: Span, said: &mut impl FnMut(&str, Span)) {
-        self.state = State::Plain;
-        let decoded = match letter {
-            'u' => {
-                self.state = State::Unicode { unit: 0, missing: 4, span };
-                return;
-            }
-            'n' => "\n",
-            't' => "\t",
-            'r' => "\r",
-            'b' => "\u{8}",
-            'f' => "\u{c}",
-            other => {
-                self.lone(said);
-                return said(other.encode_utf8(&mut [0; 4]), span);
-            }
-        };
-        self.lone(said);
-        said(decoded, span);
+    /// More of an escape stands here.
+    fn stands(&mut self, here: Span) {
+        match self.places.last_mut() {
+            Some(last) if last.to == here.from => last.to = here.to,
+            // Two letters that are one escape outside.
+            Some(last) if *last == here => {}
+            _ => self.places.push(here),
+        }
     }
 
-    fn unicode(&mut self, letter: char, unit: u16, missing: u8, span: Span, said: &mut impl FnMut(&str, Span)) {
+    /// Where an escape begins of which more must come.
+    pub fn waits_from(&self) -> Option<u64> {
+        let high = self.high.as_ref().map_or(&[][..], |(_, places)| places);
+        high.iter().chain(&self.places).next().map(|place| place.from)
+    }
+
+    fn escape(&mut self, letter: char, said: &mut impl FnMut(Said<'_>)) {
+        let decoded = match letter {
+            'u' => return self.state = State::Unicode { unit: 0, missing: 4 },
+            'n' => '\n',
+            't' => '\t',
+            'r' => '\r',
+            'b' => '\u{8}',
+            'f' => '\u{c}',
+            other => other,
+        };
+        self.lone(said);
+        self.end_escape(decoded, said);
+    }
+
+    fn unicode(&mut self, letter: char, unit: u16, missing: u8, said: &mut impl FnMut(Said<'_>)) {
         let Some(digit) = letter.to_digit(16).and_then(|digit| u16::try_from(digit).ok()) else {
-            self.state = State::Plain;
             self.lone(said);
-            return said(letter.encode_utf8(&mut [0; 4]), span);
+            return self.end_escape(letter, said);
         };
         let unit = unit << 4 | digit;
         if missing > 1 {
-            self.state = State::Unicode { unit, missing: missing.saturating_sub(1), span };
+            self.state = State::Unicode { unit, missing: missing.saturating_sub(1) };
             return;
         }
-        self.state = State::Plain;
-        if let Some((high, from)) = self.high.take() {
+        if let Some((high, mut places)) = self.high.take() {
             if let Some(Ok(letter)) = char::decode_utf16([high, unit]).next() {
-                return said(letter.encode_utf8(&mut [0; 4]), from.to_end_of(span));
+                std::mem::swap(&mut self.places, &mut places);
+                places.into_iter().for_each(|place| self.stands(place));
+                return self.end_escape(letter, said);
             }
-            said("\u{fffd}", from);
+            self.say("\u{fffd}", &places, said);
         }
-        match unit {
-            0xd800..=0xdbff => self.high = Some((unit, span)),
-            _ => {
-                let letter = char::from_u32(u32::from(unit)).unwrap_or(char::REPLACEMENT_CHARACTER);
-                said(letter.encode_utf8(&mut [0; 4]), span);
-            }
+        if (0xd800..=0xdbff).contains(&unit) {
+            self.high = Some((unit, std::mem::take(&mut self.places)));
+            self.state = State::Plain;
+        } else {
+            self.end_escape(char::from_u32(u32::from(unit)).unwrap_or(char::REPLACEMENT_CHARACTER), said);
+        }
+    }
+
+    fn is_bare(&self) -> bool {
+        self.document == Some(true) && !self.in_string
+    }
+
+    fn end_escape(&mut self, letter: char, said: &mut impl FnMut(Said<'_>)) {
+        self.state = State::Plain;
+        let places = std::mem::take(&mut self.places);
+        self.say(letter.encode_utf8(&mut [0; 4]), &places, said);
+    }
+
+    /// What stands in several places: the text in the first of them, and nothing in the others.
+    fn say(&self, text: &str, places: &[Span], said: &mut impl FnMut(Said<'_>)) {
+        for (nth, span) in places.iter().copied().enumerate() {
+            said(Said { text: if nth == 0 { text } else { "" }, span, bare: self.is_bare() });
         }
     }
 
     /// The first half of a pair that no second followed.
-    fn lone(&mut self, said: &mut impl FnMut(&str, Span)) {
-        if let Some((_, span)) = self.high.take() {
-            said("\u{fffd}", span);
+    fn lone(&mut self, said: &mut impl FnMut(Said<'_>)) {
+        if let Some((_, places)) = self.high.take() {
+            self.say("\u{fffd}", &places, said);
         }
     }
 }
@@ -120,7 +165,8 @@ mod tests {
         for to in cuts.iter().copied().chain([text.len()]).filter(|to| text.is_char_boundary(*to)) {
             if to > from {
                 let span = Span { from: from as u64, to: to as u64 };
-                nested.feed(text.get(from..to).unwrap(), span, &mut |said, span| parts.push((said.to_owned(), span)));
+                nested
+                    .feed(text.get(from..to).unwrap(), span, &mut |said| parts.push((said.text.to_owned(), said.span)));
                 from = to;
             }
         }

@@ -29,23 +29,24 @@ impl Placeholders {
     /// What stands for a value; with `restores`, it can be asked for again.
     pub(super) fn of(&mut self, label: &Rc<str>, value: &str, restores: bool) -> &str {
         let Self { key, tenant, given, counts, values } = self;
-        given.entry((Rc::clone(label), value.to_owned())).or_insert_with(|| {
+        let placeholder = given.entry((Rc::clone(label), value.to_owned())).or_insert_with(|| {
             let count = counts.entry(Rc::clone(label)).or_insert(0);
             *count = count.saturating_add(1);
             let mut number = key.as_ref().map_or(*count, |key| number(key, tenant, label, value));
-            let placeholder = loop {
+            loop {
                 let placeholder = format!("[{label}_{number}]");
                 // Another value has this number: of those that are remembered, each stands for one.
                 if !values.contains_key(&placeholder) {
                     break placeholder;
                 }
                 number = number.wrapping_add(1) % NUMBERS;
-            };
-            if restores {
-                values.insert(placeholder.clone(), value.to_owned());
             }
-            placeholder
-        })
+        });
+        // One rule may mask what another restores.
+        if restores && !values.contains_key(placeholder) {
+            values.insert(placeholder.clone(), value.to_owned());
+        }
+        placeholder
     }
 
     /// What a placeholder stands for, in this request.
@@ -79,6 +80,9 @@ mod tests {
         assert_eq!(all.of(&mail, "a@b.de", true), "[EMAIL_1]");
         assert_eq!(all.value("[EMAIL_2]"), Some("c@d.de"));
         assert_eq!((all.value("[CARD_1]"), all.value("[EMAIL_3]")), (None, None));
+        // What is masked first may be restored later.
+        assert_eq!(all.of(&card, "4111", true), "[CARD_1]");
+        assert_eq!(all.value("[CARD_1]"), Some("4111"));
     }
 
     #[test]

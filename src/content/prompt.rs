@@ -1,15 +1,15 @@
 //! The texts of a request, looked at as they come, and judged when all of them are there: by then it is known whose they are.
 
-use super::nested::Nested;
-use super::placeholders::Placeholders;
+use super::nested::{Nested, Said};
 use super::reader::{Kind, Part, TextReader};
-use crate::detect::{Closed, Span, Watched, Work};
+use super::screened::{Screened, Stretch, Where};
+use super::seams::Seams;
+use super::unit::Unit;
+use crate::detect::{Span, Watched, Work};
 use crate::json::{Container, Found, Hit, MAX_DEPTH, Scanner};
-use crate::llm::request::{Edit, Place as Written};
 use crate::llm::schema::Schema;
-use crate::llm::stance::Stance;
 use crate::llm::texts::{Opaque, Place, Text, Texts};
-use crate::policy::content::{Action, Content, Looked};
+use crate::policy::content::{Content, Looked};
 use crate::record::content::Seen;
 use std::rc::Rc;
 
@@ -20,47 +20,19 @@ pub struct Prompt {
     texts: TextReader,
     watched: Watched,
     nested: Nested,
-    /// The text that comes, or the last of those that join.
-    kind: Option<Kind>,
+    seams: Seams,
+    /// Of the last text that joins.
+    joining: Option<Kind>,
     /// Stretches that some pattern ended in, in the order of the body.
     closed: Vec<Stretch>,
-    /// How many there were before the text that comes, and before its message.
-    before_text: usize,
+    /// How many there were before the text that comes, if one does, and before its message.
+    before_text: Option<usize>,
     before_message: usize,
     role: Option<Place>,
     seen: Seen,
     work: Work,
     /// It is no JSON.
     is_form: bool,
-}
-
-struct Stretch {
-    closed: Closed,
-    /// `None`: of whoever its message is from.
-    place: Option<Place>,
-    is_number: bool,
-}
-
-/// What the rules make of a request.
-#[derive(Debug, Default)]
-pub struct Screened {
-    /// What is written into its body, in the order of the places.
-    pub edits: Vec<Edit>,
-    pub placeholders: Placeholders,
-    pub seen: Seen,
-    /// The first finding that a rule refuses: the rule, and where it was found.
-    pub refused: Option<Refused>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refused {
-    Found {
-        rule: Rc<str>,
-        label: Rc<str>,
-        place: Place,
-    },
-    /// It could not be looked at.
-    Opaque(Opaque),
 }
 
 impl Prompt {
@@ -75,11 +47,12 @@ impl Prompt {
             content: Rc::clone(content),
             scanner: Scanner::deep(Texts::of(schema).request),
             texts: TextReader::default(),
-            watched: Watched::new(),
+            watched: Watched::default(),
             nested: Nested::default(),
-            kind: None,
+            seams: Seams::default(),
+            joining: None,
             closed: Vec::new(),
-            before_text: 0,
+            before_text: None,
             before_message: 0,
             role: None,
             seen,
@@ -95,23 +68,26 @@ impl Prompt {
         if self.is_form {
             return;
         }
-        self.work.read(bytes.len());
         let Self {
             content,
             scanner,
             texts,
             watched,
             nested,
-            kind,
+            seams,
+            joining,
             closed,
             before_text,
             before_message,
             role,
             seen,
+            work,
             ..
         } = self;
         let Some(looked) = &content.request else { return };
-        let mut coming = Coming { looked, watched, nested, kind, closed, before_text, before_message, role, seen };
+        work.read(bytes.len().saturating_mul(content.classes));
+        let mut coming =
+            Coming { looked, watched, nested, seams, joining, closed, before_text, before_message, role, seen };
         let _ = scanner.feed(bytes, &mut |hit| coming.hit(texts, &hit));
     }
 
@@ -120,28 +96,15 @@ impl Prompt {
     #[inline(never)]
     pub fn screened(mut self, role: Option<&str>, tenant: &Rc<str>) -> Screened {
         let content = Rc::clone(&self.content);
-        let mut screened =
-            Screened { placeholders: Placeholders::new(content.key.clone(), Rc::clone(tenant)), ..Screened::default() };
-        let Some(looked) = &content.request else { return screened };
-        let closed = &mut self.closed;
-        self.watched.end(&looked.automaton, &mut |stretch| {
-            closed.push(Stretch { closed: stretch, place: self.kind.and_then(Kind::place), is_number: false });
-        });
-        screened.seen = self.seen;
-        for stretch in &self.closed {
-            screened.look(&content, looked, stretch, role, &mut self.work);
+        let Some(looked) = &content.request else { return Screened::default() };
+        let Self { watched, seams, joining, closed, .. } = &mut self;
+        let place = joining.and_then(Kind::place);
+        watched.end(&looked.automaton, &mut |stretch| closed.push(Stretch::of(stretch, place)));
+        seams.end(&looked.automaton, &mut |across| closed.push(Stretch::across(across, place)));
+        if self.watched.is_overrun() {
+            self.seen.is_opaque(Opaque::TooMuchWork);
         }
-        if !self.work.is_left() || self.watched.is_overrun() {
-            screened.seen.is_opaque(Opaque::TooMuchWork);
-        }
-        let unsure = screened.seen.unscanned().map(|(what, _)| what).find(|what| match what {
-            // Nobody who is honest comes here.
-            Opaque::TooLong | Opaque::TooMuchWork => true,
-            _ => content.unscanned == Stance::Refuse,
-        });
-        screened.refused = screened.refused.or(unsure.map(Refused::Opaque));
-        screened.edits.sort_by_key(|edit| (edit.place.from, edit.place.to));
-        screened
+        Screened::of(&content, looked, &self.closed, self.seen, self.work, (role, tenant))
     }
 }
 
@@ -150,9 +113,10 @@ struct Coming<'a> {
     looked: &'a Looked,
     watched: &'a mut Watched,
     nested: &'a mut Nested,
-    kind: &'a mut Option<Kind>,
+    seams: &'a mut Seams,
+    joining: &'a mut Option<Kind>,
     closed: &'a mut Vec<Stretch>,
-    before_text: &'a mut usize,
+    before_text: &'a mut Option<usize>,
     before_message: &'a mut usize,
     role: &'a mut Option<Place>,
     seen: &'a mut Seen,
@@ -163,11 +127,11 @@ impl Coming<'_> {
         match (hit.key, hit.found) {
             (Text::Role, Found::Text { text, .. }) => *self.role = Some(Place::of_role(text)),
             (Text::Message, Found::Opened(Container::Object)) => {
-                self.end();
+                self.join_no_more();
                 (*self.before_message, *self.role) = (self.closed.len(), None);
             }
             (Text::Message, Found::Closed { container: Container::Object, .. }) => {
-                self.end();
+                self.join_no_more();
                 let place = self.role.unwrap_or(Place::Other);
                 let of_message = self.closed.get_mut(*self.before_message..).unwrap_or_default();
                 of_message.iter_mut().for_each(|stretch| stretch.place = stretch.place.or(Some(place)));
@@ -180,101 +144,75 @@ impl Coming<'_> {
     fn part(&mut self, kind: Kind, part: Part<'_>) {
         match part {
             Part::Piece { text, span } => {
-                self.begin(kind);
+                if self.before_text.is_none() {
+                    self.begin(kind);
+                }
                 self.seen.bytes = self.seen.bytes.saturating_add(text.len() as u64);
-                self.watch(text, span, kind, false);
+                self.watch(text, span, kind);
             }
             Part::EndOfText => {
                 self.seen.texts = self.seen.texts.saturating_add(1);
-                if !kind.joins() {
-                    self.end();
+                if kind.joins() {
+                    self.seams.text_ends(&self.looked.automaton, self.watched);
                 }
-                *self.before_text = self.closed.len();
+                self.end(kind);
             }
-            Part::Border => self.end(),
-            Part::Number { text, span } => {
-                self.end();
-                self.watch(text, Span { from: span.from, to: span.to }, kind, true);
-                self.finish(kind, true);
+            Part::Unit { text, span, is_number } => {
+                let (closed, place) = (&mut *self.closed, kind.place());
+                let before = closed.len();
+                let unit = Unit::look(&self.looked.automaton, (text, span, is_number), &mut |stretch| {
+                    closed.push(Stretch::of(stretch, place));
+                });
+                if let Some(unit) = unit.map(Rc::new) {
+                    let stretches = closed.get_mut(before..).unwrap_or_default();
+                    stretches.iter_mut().for_each(|stretch| stretch.stands = Where::In(Rc::clone(&unit)));
+                }
             }
             Part::Opaque(what) => {
-                self.end();
-                self.closed.truncate(*self.before_text);
+                let before = *self.before_text;
+                if before.is_some() {
+                    self.end(kind);
+                    self.join_no_more();
+                }
+                self.closed.truncate(before.unwrap_or(usize::MAX));
                 self.seen.is_opaque(what);
             }
         }
     }
 
-    /// A text comes: it goes on from the last, or that one has ended.
+    /// A text comes: one that joins goes on from the last, if that was like it.
     fn begin(&mut self, kind: Kind) {
-        if *self.kind != Some(kind) {
-            self.end();
-            *self.kind = Some(kind);
-            *self.before_text = self.closed.len();
+        if kind.joins() && *self.joining != Some(kind) {
+            self.join_no_more();
+            *self.joining = Some(kind);
         }
+        *self.before_text = Some(self.closed.len());
     }
 
-    fn watch(&mut self, text: &str, span: Span, kind: Kind, is_number: bool) {
-        let Self { looked, watched, nested, closed, .. } = self;
-        let mut watch = |text: &str, span: Span| {
-            watched.feed(&looked.automaton, text, span, &mut |stretch| {
-                closed.push(Stretch { closed: stretch, place: kind.place(), is_number });
-            });
-        };
-        if kind.is_json() && !is_number {
-            nested.feed(text, span, &mut watch);
-        } else {
-            watch(text, span);
-        }
-    }
-
-    fn end(&mut self) {
-        if let Some(kind) = self.kind.take() {
-            self.finish(kind, false);
-        }
-    }
-
-    fn finish(&mut self, kind: Kind, is_number: bool) {
-        *self.nested = Nested::default();
-        let closed = &mut *self.closed;
-        self.watched.end(&self.looked.automaton, &mut |stretch| {
-            closed.push(Stretch { closed: stretch, place: kind.place(), is_number });
-        });
-    }
-}
-
-impl Screened {
-    fn look(&mut self, content: &Content, looked: &Looked, stretch: &Stretch, role: Option<&str>, work: &mut Work) {
-        let place = stretch.place.unwrap_or(Place::Other);
-        let text = &stretch.closed.text;
-        let rule_of = |pattern: usize| looked.aims.get(pattern).and_then(|aim| content.rules.get(aim.rule));
-        let wanted = |pattern: usize| rule_of(pattern).is_some_and(|rule| rule.looks(place, role));
-        looked.automaton.findings(stretch.closed.stretch(), text.len(), work, wanted, |finding| {
-            let (Some(aim), Some(rule)) = (looked.aims.get(finding.pattern), rule_of(finding.pattern)) else { return };
-            self.seen.find(&rule.name, &aim.label, rule.action.name(), place);
-            match rule.action {
-                Action::Count => {}
-                Action::Refuse => {
-                    let (rule, label) = (Rc::clone(&rule.name), Rc::clone(&aim.label));
-                    self.refused.get_or_insert(Refused::Found { rule, label, place });
-                }
-                Action::Mask | Action::Restore => {
-                    let value = text.get(finding.range.clone()).and_then(|value| str::from_utf8(value).ok());
-                    let restores = rule.action == Action::Restore;
-                    let placeholder = self.placeholders.of(&aim.label, value.unwrap_or_default(), restores).to_owned();
-                    let spans = stretch.closed.spans(finding.range);
-                    write(&mut self.edits, &spans, placeholder, stretch.is_number);
-                }
+    fn watch(&mut self, text: &str, span: Span, kind: Kind) {
+        let Self { looked, watched, nested, seams, closed, .. } = self;
+        let mut watch = |Said { text, span, bare }: Said<'_>| {
+            watched.is_bare(kind.is_json().then_some(bare));
+            watched.feed(&looked.automaton, text, span, &mut |stretch| closed.push(Stretch::of(stretch, kind.place())));
+            if kind.joins() {
+                seams.feed(&looked.automaton, text, span, &mut |across| {
+                    closed.push(Stretch::across(across, kind.place()));
+                });
             }
-        });
+        };
+        if kind.is_json() { nested.feed(text, span, &mut watch) } else { watch(Said { text, span, bare: false }) }
     }
-}
 
-/// A placeholder at the first of the places, and nothing at the others. In the place of a number it is a string.
-pub(super) fn write(edits: &mut Vec<Edit>, spans: &[Span], placeholder: String, is_number: bool) {
-    let text = if is_number { format!("\"{placeholder}\"") } else { placeholder };
-    let texts = std::iter::once(text).chain(std::iter::repeat_with(String::new));
-    edits.extend(
-        spans.iter().zip(texts).map(|(span, text)| Edit { place: Written { from: span.from, to: span.to }, text }),
-    );
+    fn end(&mut self, kind: Kind) {
+        *self.nested = Nested::default();
+        *self.before_text = None;
+        let closed = &mut *self.closed;
+        self.watched.end(&self.looked.automaton, &mut |stretch| closed.push(Stretch::of(stretch, kind.place())));
+    }
+
+    fn join_no_more(&mut self) {
+        let Some(kind) = self.joining.take() else { return };
+        let closed = &mut *self.closed;
+        self.seams.end(&self.looked.automaton, &mut |across| closed.push(Stretch::across(across, kind.place())));
+    }
 }

@@ -2,7 +2,7 @@
 //! common; what a text belongs to, how it is decoded further, and when it is looked at, differs.
 
 use crate::detect::Span;
-use crate::json::{Container, Found, Hit, Number};
+use crate::json::{Found, Hit, Number};
 use crate::llm::texts::{Opaque, Place, Text};
 
 /// What comes of a document.
@@ -15,12 +15,11 @@ pub(super) enum Part<'a> {
     },
     /// The text is over. What `joins` may go on in the next of its kind.
     EndOfText,
-    /// What joins ends here: a list of parts, a message.
-    Border,
-    /// All of a number, which is no string and would have to be one if it were masked.
-    Number {
+    /// All of a key or of a number, and where that stands.
+    Unit {
         text: &'a str,
         span: Span,
+        is_number: bool,
     },
     Opaque(Opaque),
 }
@@ -29,8 +28,6 @@ pub(super) enum Part<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Kind {
     pub(super) text: Text,
-    /// The key of a member, and not its value.
-    pub(super) is_key: bool,
 }
 
 /// Tells texts from what is none.
@@ -45,6 +42,11 @@ struct Encoded {
     /// Behind the head of a `data:` URL.
     head: Head,
     bytes: u64,
+    /// Of the line that comes, and whether the last was short: only base64's last line is. A list of keys or numbers has short ones.
+    line: u64,
+    short: bool,
+    lower: bool,
+    upper: bool,
     other: bool,
 }
 
@@ -62,6 +64,8 @@ enum Head {
 /// A string of base64 that is shorter may be a word, a key, a name.
 const SHORTEST_MEDIA: u64 = 64;
 const SHORTEST_ANYWHERE: u64 = 1_024;
+/// Base64's lines have 76 letters (RFC 2045) or 64 (RFC 7468).
+const SHORTEST_LINE: u64 = 64;
 /// A number of fewer digits names nobody.
 const SHORTEST_NUMBER: u64 = 100_000_000;
 /// A key is kept up to 256 bytes; one that may have been cut can't be looked at.
@@ -71,7 +75,7 @@ impl TextReader {
     /// Reads on; each part is handed out with the kind of its text.
     pub(super) fn hit(&mut self, hit: &Hit<'_, Text>, part: &mut impl FnMut(Kind, Part<'_>)) {
         let span = Span { from: hit.from, to: hit.to };
-        let kind = Kind { text: hit.key, is_key: false };
+        let kind = Kind { text: hit.key };
         match (hit.key, hit.found) {
             (Text::Opaque(what), Found::Opened(_)) if what != Opaque::Media => part(kind, Part::Opaque(what)),
             (_, Found::Piece(text)) => {
@@ -83,7 +87,7 @@ impl TextReader {
                 let opaque = match hit.key {
                     Text::Opaque(Opaque::Media) => encoded.is_media(SHORTEST_MEDIA).then_some(Opaque::Media),
                     Text::Opaque(what) => (size > 0).then_some(what),
-                    _ => encoded.is_media(SHORTEST_ANYWHERE).then_some(Opaque::Media),
+                    _ => encoded.is_media_anywhere().then_some(Opaque::Media),
                 };
                 match opaque {
                     Some(what) => part(kind, Part::Opaque(what)),
@@ -91,21 +95,15 @@ impl TextReader {
                 }
             }
             (Text::In { .. } | Text::Opaque(_), Found::Named(key)) => {
-                let kind = Kind { text: hit.key, is_key: true };
                 if key.len() >= LONGEST_KEY {
                     part(kind, Part::Opaque(Opaque::TooLong));
                 } else {
-                    part(kind, Part::Piece { text: key, span });
-                    part(kind, Part::EndOfText);
+                    part(kind, Part::Unit { text: key, span, is_number: false });
                 }
             }
-            (Text::In { .. }, Found::Number(Number::Whole(number @ SHORTEST_NUMBER..))) => {
-                part(kind, Part::Number { text: &number.to_string(), span });
+            (Text::In { .. } | Text::Message, Found::Number(Number::Whole(number @ SHORTEST_NUMBER..))) => {
+                part(kind, Part::Unit { text: &number.to_string(), span, is_number: true });
             }
-            (
-                Text::In { .. } | Text::Message,
-                Found::Opened(Container::Array) | Found::Closed { container: Container::Array, .. },
-            ) => part(kind, Part::Border),
             _ => {}
         }
     }
@@ -127,12 +125,10 @@ impl Encoded {
             }
             match self.head {
                 Head::Within if byte == b',' => self.head = Head::Behind,
-                Head::Within | Head::Begins(_) => {}
-                _ => {
-                    let is_base64 = byte.is_ascii_alphanumeric()
-                        || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=' | b'\n' | b'\r');
-                    self.other |= !is_base64;
-                }
+                // The type of what follows, and its parameters.
+                Head::Within => self.other |= !(byte.is_ascii_alphanumeric() || b":;/=.+-_".contains(&byte)),
+                Head::Begins(_) => {}
+                _ => self.letter(byte),
             }
             if self.other {
                 return;
@@ -140,8 +136,27 @@ impl Encoded {
         }
     }
 
+    fn letter(&mut self, byte: u8) {
+        match byte {
+            b'\n' => self.short = std::mem::take(&mut self.line) < SHORTEST_LINE,
+            b'\r' => {}
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'+' | b'/' | b'-' | b'_' | b'=' => {
+                self.line = self.line.saturating_add(1);
+                self.lower |= byte.is_ascii_lowercase();
+                self.upper |= byte.is_ascii_uppercase();
+                self.other |= self.short;
+            }
+            _ => self.other = true,
+        }
+    }
+
     const fn is_media(self, shortest: u64) -> bool {
         !self.other && self.bytes >= shortest && matches!(self.head, Head::Behind)
+    }
+
+    /// The same of a text that is said to be one.
+    const fn is_media_anywhere(self) -> bool {
+        self.is_media(SHORTEST_ANYWHERE) && self.lower && self.upper
     }
 }
 
@@ -157,11 +172,11 @@ impl Kind {
     }
 
     pub(super) const fn joins(self) -> bool {
-        matches!(self.text, Text::In { joins: true, .. }) && !self.is_key
+        matches!(self.text, Text::In { joins: true, .. })
     }
 
     /// A document of JSON, in a string.
     pub(super) const fn is_json(self) -> bool {
-        matches!(self.text, Text::In { json: true, .. }) && !self.is_key
+        matches!(self.text, Text::In { json: true, .. })
     }
 }

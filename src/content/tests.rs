@@ -1,5 +1,13 @@
 //! Rules about texts, over whole bodies: of each API, in each place, cut anywhere.
 
+mod hostile;
+mod matrix;
+mod numbers;
+mod oracle;
+mod parts;
+mod rows;
+mod streams;
+
 use super::{AnswerTexts, Placeholders, Prompt, Refused, Screened};
 use crate::llm::meter::Passage;
 use crate::llm::request::spliced;

@@ -105,6 +105,11 @@ impl Work {
         self.0 > 0
     }
 
+    #[cfg(test)]
+    pub const fn left(self) -> u64 {
+        self.0
+    }
+
     const fn step(&mut self) -> bool {
         self.0 = self.0.saturating_sub(1);
         self.is_left()
@@ -151,7 +156,12 @@ impl Automaton {
             .dfa_size_limit(Some(MOST_BYTES))
             .determinize_size_limit(Some(MOST_BYTES));
         let nfa = thompson::Config::new().utf8(false).nfa_size_limit(Some(MOST_BYTES));
-        let built = dense::Builder::new().configure(config).syntax(bytewise()).thompson(nfa).build_many(&expressions);
+        let compiled = thompson::Compiler::new().configure(nfa).syntax(bytewise()).build_many(&expressions);
+        let nfa = compiled.map_err(|error| match error.size_limit() {
+            Some(_) => Flaw::TooLarge,
+            None => Flaw::Syntax(error.to_string()),
+        })?;
+        let built = dense::Builder::new().configure(config).build_from_nfa(&nfa);
         let dfa = built.map_err(|error| {
             if error.is_size_limit_exceeded() { Flaw::TooLarge } else { Flaw::Syntax(error.to_string()) }
         })?;
@@ -207,14 +217,14 @@ impl Automaton {
         self.dfa.is_match_state(self.dfa.next_eoi_state(state))
     }
 
-    /// What a stretch holds of the patterns that `wanted` says: the leftmost, and of those that begin together the longest.
-    /// Findings don't overlap. Looks only for those that begin before `until`; where it ended.
+    /// What a stretch holds of the patterns that are `wanted`, in places that it `fits`: the leftmost, and of those that begin
+    /// together the longest. Findings don't overlap. Looks only for those that begin before `until`; where it ended.
     pub fn findings(
         &self,
         stretch: Stretch<'_>,
         until: usize,
         work: &mut Work,
-        wanted: impl Fn(usize) -> bool,
+        (wanted, fits): (impl Fn(usize) -> bool, impl Fn(&Range<usize>) -> bool),
         mut found: impl FnMut(Finding),
     ) -> usize {
         let mut ends = vec![None; self.rows.len()];
@@ -235,7 +245,7 @@ impl Automaton {
                 break;
             }
             let room = behind.as_ref().map_or(usize::MAX, |next| next.range.start);
-            match self.best(stretch, at, &ends, &wanted).filter(|best| best.range.end <= room) {
+            match self.best(stretch, at, &ends, (&wanted, &fits)).filter(|best| best.range.end <= room) {
                 Some(best) if best.range.start > at && behind.is_none() => {
                     behind = Some(best);
                     at = at.saturating_add(1);
@@ -293,7 +303,7 @@ impl Automaton {
         stretch: Stretch<'_>,
         at: usize,
         ends: &[Option<usize>],
-        wanted: impl Fn(usize) -> bool,
+        (wanted, fits): (impl Fn(usize) -> bool, impl Fn(&Range<usize>) -> bool),
     ) -> Option<Finding> {
         let mut best: Option<Finding> = None;
         for (pattern, (row, end)) in self.rows.iter().zip(ends).enumerate() {
@@ -306,7 +316,7 @@ impl Automaton {
             };
             let range = at.saturating_add(range.start)..at.saturating_add(range.end);
             let is_longer = best.as_ref().is_none_or(|best| range.end > best.range.end);
-            if is_longer && !range.is_empty() {
+            if is_longer && !range.is_empty() && fits(&range) {
                 best = Some(Finding { pattern, range });
             }
         }

@@ -11,10 +11,6 @@ pub struct Span {
 }
 
 impl Span {
-    pub const fn to_end_of(self, other: Self) -> Self {
-        Self { from: self.from, to: other.to }
-    }
-
     /// The place of some bytes of a text that stands here: all of it, where it is written as an escape.
     pub const fn part(self, length: usize, range: std::ops::Range<usize>) -> Self {
         if self.to.saturating_sub(self.from) == length as u64 {
@@ -26,9 +22,12 @@ impl Span {
     }
 }
 
-/// Where so many bytes of text stand in the body: each by itself, or all of them as one escape.
+/// Where so many bytes of text stand in the body: each by itself, or all of them as one escape. One that is split has another
+/// segment without bytes for each further place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Segment {
+    /// Where it begins in the text.
+    at: usize,
     length: usize,
     span: Span,
 }
@@ -39,6 +38,8 @@ pub struct Closed {
     pub before: Option<u8>,
     pub text: Vec<u8>,
     pub after: Option<u8>,
+    /// In a document of JSON that is the text: whether it begins outside of any string.
+    bare: Option<bool>,
     segments: Vec<Segment>,
 }
 
@@ -55,6 +56,7 @@ pub struct Watched {
     /// Some pattern has ended in it.
     ended: bool,
     overrun: bool,
+    bare: Option<bool>,
 }
 
 /// So many matches may be open in different states: texts that are not made for it have three.
@@ -68,8 +70,15 @@ impl Closed {
     /// Where bytes of the text stand in the body, without those between them. An escape is whole or not at all.
     pub fn spans(&self, range: std::ops::Range<usize>) -> Vec<Span> {
         let mut spans: Vec<Span> = Vec::new();
-        let mut begins = 0_usize;
-        for Segment { length, span } in self.segments.iter().copied() {
+        let first = self.segments.partition_point(|segment| segment.at.saturating_add(segment.length) <= range.start);
+        for Segment { at: begins, length, span } in self.segments.iter().skip(first).copied() {
+            if begins > range.end {
+                break;
+            }
+            // More of what the last byte was decoded from.
+            if length == 0 && range.start < begins && begins <= range.end {
+                spans.push(span);
+            }
             let ends = begins.saturating_add(length);
             let (from, to) = (range.start.max(begins), range.end.min(ends));
             if from < to {
@@ -86,9 +95,16 @@ impl Closed {
                     None => spans.push(here),
                 }
             }
-            begins = ends;
         }
         spans
+    }
+
+    /// Whether what stands there is in no string of a document that is the text.
+    pub fn is_bare(&self, at: usize) -> bool {
+        // Nothing honest stays open for longer.
+        let Some(bare) = self.bare.filter(|_| at < 4_096) else { return false };
+        let quotes = self.text.iter().take(at).filter(|byte| **byte == b'"').count();
+        bare ^ (quotes % 2 == 1)
     }
 
     /// Where it begins in the body.
@@ -97,11 +113,11 @@ impl Closed {
     }
 
     fn add(&mut self, text: &[u8], span: Span) {
-        if text.is_empty() {
+        if text.is_empty() && span.to == span.from {
             return;
         }
+        let segment = Segment { at: self.text.len(), length: text.len(), span };
         self.text.extend_from_slice(text);
-        let segment = Segment { length: text.len(), span };
         // Plain text that goes on where it ended is one segment.
         if let Some(last) = self.segments.last_mut()
             && last.is_plain()
@@ -119,6 +135,9 @@ impl Closed {
     fn lose(&mut self, bytes: usize) {
         self.before = bytes.checked_sub(1).and_then(|last| self.text.get(last).copied()).or(self.before);
         self.text.drain(..bytes.min(self.text.len()));
+        for segment in &mut self.segments {
+            segment.at = segment.at.saturating_sub(bytes);
+        }
         let mut lost = bytes;
         let mut whole = 0_usize;
         for segment in &mut self.segments {
@@ -142,20 +161,85 @@ impl Segment {
     }
 }
 
-impl Watched {
-    pub fn new() -> Self {
+impl Default for Watched {
+    fn default() -> Self {
         let states = [StateID::ZERO; MOST_LIVE];
-        Self { states, live: 0, last: None, open: Closed::default(), ended: false, overrun: false }
+        Self { states, live: 0, last: None, open: Closed::default(), ended: false, overrun: false, bare: None }
     }
+}
 
+impl Watched {
     /// More was open at once than may be: not all of it was followed.
     pub const fn is_overrun(&self) -> bool {
         self.overrun
     }
 
+    /// The same, since this was asked last.
+    pub const fn was_overrun(&mut self) -> bool {
+        std::mem::replace(&mut self.overrun, false)
+    }
+
     /// Where what is open begins in the body.
     pub fn open_from(&self) -> Option<u64> {
         self.open.begins().filter(|_| self.live > 0)
+    }
+
+    /// What comes next stands outside of any string, or in one, if the text is a document.
+    pub const fn is_bare(&mut self, bare: Option<bool>) {
+        self.bare = bare;
+    }
+
+    pub const fn is_open(&self) -> bool {
+        self.live > 0
+    }
+
+    /// Where the text of what is open has ended so far.
+    pub fn open_to(&self) -> Option<u64> {
+        self.open.segments.last().map(|segment| segment.span.to).filter(|_| self.live > 0)
+    }
+
+    /// Goes on from what is open in a text that has ended, and from what was open here: this has come to the same place.
+    pub fn go_on_from(&mut self, automaton: &Automaton, text: &Self) {
+        if self.live == 0 {
+            (self.states, self.live, self.ended) = (text.states, text.live, false);
+            self.open.clone_from(&text.open);
+            let most = automaton.longest();
+            if self.open.text.len() > most {
+                self.open.lose(self.open.text.len().saturating_sub(most));
+            }
+        } else {
+            text.states.iter().take(text.live).for_each(|state| self.add(*state));
+        }
+        self.last = text.last;
+    }
+
+    /// The next piece of what is open. Nothing begins in it.
+    pub fn go_on(&mut self, automaton: &Automaton, piece: &str, span: Span, closed: &mut impl FnMut(Closed)) {
+        let bytes = piece.as_bytes();
+        for (at, byte) in bytes.iter().copied().enumerate() {
+            self.step(automaton, byte);
+            if self.live == 0 {
+                return self.close(bytes, 0..at, span, Some(byte), closed);
+            }
+        }
+        self.open.add(bytes, span);
+    }
+
+    /// What is open is followed no longer; `after` comes next.
+    pub fn cut(&mut self, automaton: &Automaton, after: Option<u8>, closed: &mut impl FnMut(Closed)) {
+        if self.live > 0 {
+            match after {
+                Some(byte) => self.step(automaton, byte),
+                None => self.ended |= self.ends_with_a_match(automaton),
+            }
+            self.live = 0;
+            self.close(&[], 0..0, Span { from: 0, to: 0 }, after, closed);
+        }
+    }
+
+    fn ends_with_a_match(&self, automaton: &Automaton) -> bool {
+        let open = self.states.get(..self.live).unwrap_or_default();
+        open.iter().any(|state| automaton.ends_with_a_match(*state))
     }
 
     /// The next piece of the text, and the bytes that it was decoded from: as many as it has, or those of one escape.
@@ -190,7 +274,7 @@ impl Watched {
             {
                 if self.live == 0 {
                     from = at;
-                    self.open.before = last;
+                    (self.open.before, self.open.bare) = (last, self.bare);
                 }
                 self.add(begun);
             }
@@ -210,12 +294,7 @@ impl Watched {
 
     /// The text ends here; the next begins anew.
     pub fn end(&mut self, automaton: &Automaton, closed: &mut impl FnMut(Closed)) {
-        if self.live > 0 {
-            let open = self.states.get(..self.live).unwrap_or_default();
-            self.ended |= open.iter().any(|state| automaton.ends_with_a_match(*state));
-            self.live = 0;
-            self.close(&[], 0..0, Span { from: 0, to: 0 }, None, closed);
-        }
+        self.cut(automaton, None, closed);
         self.last = None;
     }
 

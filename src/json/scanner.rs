@@ -200,9 +200,25 @@ impl<K: Copy, const LEVELS: usize> Scanner<K, LEVELS> {
         self.progress.offset
     }
 
+    /// Where something wanted begins of which more must come before it is handed out: a key, a number, an escape.
+    pub fn waits_from(&self) -> Option<u64> {
+        let Progress { token, from, offset, ref string, .. } = self.progress;
+        match token {
+            Token::Number(_) => Some(from).filter(|_| self.is_wanted()),
+            Token::String | Token::Escape | Token::Unicode { .. } => string.waits_from().filter(|from| *from < offset),
+            Token::None | Token::Word { .. } => None,
+        }
+        .filter(|_| self.progress.malformed.is_none())
+    }
+
     /// Whether a whole top-level value has been read; only whitespace may follow.
     pub fn is_complete(&self) -> bool {
         self.progress.expected == Expected::Nothing && self.progress.malformed.is_none()
+    }
+
+    /// Whether what began as an object or an array is none.
+    pub fn is_broken(&self) -> bool {
+        self.progress.malformed.is_some() && self.progress.root.is_some()
     }
 
     /// Begins the next document, of the same shape.

@@ -152,7 +152,29 @@ const fn row(name: &'static str, text: Text, inside: &'static [Field<Text>]) -> 
         Text::Role | Text::Index | Text::Kind | Text::End => Want::Value,
         Text::Turn => Want::Presence,
     };
+    // What is mostly a string may be an object, too: nobody knows it, and all of it is looked at.
+    let inside = match (inside, text) {
+        ([], Text::In { place, .. }) => any(place),
+        ([], Text::Opaque(Opaque::Media)) => &ANY_DOCUMENT,
+        _ => inside,
+    };
     Field { name, key: Some(text), want, inside }
+}
+
+/// Whatever is in a text that is none.
+const fn any(place: Option<Place>) -> &'static [Field<Text>] {
+    match place {
+        None => &ANY_OF_ROLE,
+        Some(Place::System) => &ANY_SYSTEM,
+        Some(Place::User) => &ANY_USER,
+        Some(Place::Assistant) => &ANY_ASSISTANT,
+        Some(Place::Reasoning) => &ANY_REASONING,
+        Some(Place::ToolCall) => &ANY_CALL,
+        Some(Place::ToolResult) => &ANY_RESULT,
+        Some(Place::ToolDefinition) => &ANY_DEFINITION,
+        Some(Place::Document) => &ANY_DOCUMENT,
+        Some(Place::Other) => &ANY_OTHER,
+    }
 }
 
 const fn whole(place: Place) -> Text {
@@ -181,14 +203,17 @@ const fn arguments(name: &'static str, joins: bool) -> Field<Text> {
     row(name, Text::In { place: Some(Place::ToolCall), joins, json: true }, &ANY_CALL)
 }
 
-/// A step on the way.
+/// A step on the way. What stands there itself is what all else in it is.
 const fn path(name: &'static str, inside: &'static [Field<Text>]) -> Field<Text> {
-    Field { name, key: None, want: Want::Presence, inside }
+    match inside {
+        [.., Field { key: Some(text @ Text::In { .. }), .. }] => row(name, *text, inside),
+        _ => no_text(name),
+    }
 }
 
 /// Not looked at, with all that is in it: names that the API gives, ids, what is no text.
 const fn no_text(name: &'static str) -> Field<Text> {
-    path(name, &[])
+    Field { name, key: None, want: Want::Presence, inside: &[] }
 }
 
 /// In base64.

@@ -48,6 +48,7 @@ fn merged(mut theirs: Value, ours: &Ours<'_>) -> Value {
 const fn openai_type(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::InvalidRequest
+        | Outcome::ContentRefused
         | Outcome::RequestTooLarge
         | Outcome::UnsupportedEncoding
         | Outcome::ModelNotFound

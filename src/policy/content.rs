@@ -13,6 +13,28 @@ use crate::llm::texts::Place;
 
 pub use crate::config::ContentAction as Action;
 
+/// Actions of which one finding can have only one. Those of another class don't hide it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    Refuse,
+    Replace,
+    Count,
+}
+
+impl Class {
+    pub const ALL: [Self; 3] = [Self::Refuse, Self::Replace, Self::Count];
+}
+
+impl Action {
+    pub const fn class(self) -> Class {
+        match self {
+            Self::Refuse => Class::Refuse,
+            Self::Mask | Self::Restore => Class::Replace,
+            Self::Count => Class::Count,
+        }
+    }
+}
+
 /// What is looked for in the texts of a tenant, and what becomes of it.
 pub struct Content {
     pub rules: Box<[Rule]>,
@@ -21,6 +43,8 @@ pub struct Content {
     /// What can't be looked at.
     pub unscanned: Stance,
     pub key: Option<Rc<str>>,
+    /// Of how many classes the rules are: a text is looked at for each by itself.
+    pub classes: usize,
 }
 
 /// What is looked for in whose texts. Without rules, a tenant has no place in it.
@@ -188,7 +212,9 @@ impl Reading {
         let restores = rules.iter().any(|rule| rule.action == Action::Restore);
         let request = looked(&written, &rules, Direction::Request, false)?;
         let answer = looked(&written, &rules, Direction::Answer, restores)?;
-        Ok(Content { rules, request, answer, unscanned: self.unscanned, key: self.key.clone() })
+        let has = |class: &Class| rules.iter().any(|rule| rule.action.class() == *class);
+        let classes = Class::ALL.iter().filter(|class| has(class)).count();
+        Ok(Content { rules, request, answer, unscanned: self.unscanned, key: self.key.clone(), classes })
     }
 }
 

@@ -1,6 +1,8 @@
 #[expect(dead_code, reason = "the checking program asks the schema")]
 mod refused;
 
+mod content;
+
 use super::*;
 use crate::limit::{Guard, Rule};
 use crate::llm::schema::BoundField;

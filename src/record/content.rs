@@ -99,3 +99,53 @@ impl Looked {
         line.end();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_found_is_written_by_its_kind_and_number() {
+        let mut looked = Looked::default();
+        let mut out = String::new();
+        looked.write(&mut out);
+        assert_eq!(out, r#"{"request":{"texts":0,"bytes":0},"answer":{"texts":0,"bytes":0}}"#);
+        let (mails, cards): (Rc<str>, Rc<str>) = ("mails".into(), "ca\"rds".into());
+        looked.request.find(&mails, &"EMAIL".into(), "mask", Place::User);
+        looked.request.find(&cards, &"CARD".into(), "refuse", Place::ToolCall);
+        looked.request.find(&mails, &"EMAIL".into(), "mask", Place::User);
+        looked.request.find(&mails, &"EMAIL".into(), "mask", Place::System);
+        (looked.request.texts, looked.request.bytes) = (3, 40);
+        looked.request.is_opaque(Opaque::Media);
+        looked.request.is_opaque(Opaque::Media);
+        looked.request.is_opaque(Opaque::TooMuchWork);
+        looked.answer.restored = 2;
+        out.clear();
+        looked.write(&mut out);
+        let found = concat!(
+            r#""found":[{"rule":"mails","kind":"EMAIL","place":"user","action":"mask","times":2},"#,
+            r#"{"rule":"ca\"rds","kind":"CARD","place":"tool_call","action":"refuse","times":1},"#,
+            r#"{"rule":"mails","kind":"EMAIL","place":"system","action":"mask","times":1}]"#
+        );
+        let unscanned = r#""unscanned":[{"what":"media","times":2},{"what":"too_much_work","times":1}]"#;
+        let answer = r#"{"texts":0,"bytes":0,"restored":2}"#;
+        assert_eq!(out, format!(r#"{{"request":{{"texts":3,"bytes":40,{found},{unscanned}}},"answer":{answer}}}"#));
+    }
+
+    #[test]
+    fn each_kind_has_a_name_and_a_number_of_its_own() {
+        for (nth, what) in Opaque::ALL.into_iter().enumerate() {
+            assert_eq!(what as usize, nth);
+            let mut seen = Seen::default();
+            seen.is_opaque(what);
+            assert_eq!(
+                seen.unscanned().map(|(what, times)| (what.name(), times)).collect::<Vec<_>>(),
+                [(what.name(), 1)]
+            );
+        }
+        for (nth, place) in Place::ALL.into_iter().enumerate() {
+            assert_eq!(place as usize, nth);
+            assert_eq!(Place::ALL.iter().filter(|other| other.name() == place.name()).count(), 1);
+        }
+    }
+}

@@ -242,6 +242,30 @@ mod tests {
     }
 
     #[test]
+    fn what_rules_about_texts_saw_counts_by_rule_and_direction() {
+        use crate::llm::texts::{Opaque, Place};
+        let mut looked = Looked::default();
+        for (place, times) in [(Place::User, 2), (Place::System, 1)] {
+            (0..times).for_each(|_| looked.request.find(&"mails".into(), &"EMAIL".into(), "restore", place));
+        }
+        (looked.request.texts, looked.answer.texts, looked.answer.restored) = (4, 1, 2);
+        looked.answer.is_opaque(Opaque::Logprobs);
+        let record = Record { content: Some(Box::new(looked)), ..record() };
+        let counted: Vec<_> = counted(&record).into_iter().filter(|line| line.starts_with("content_")).collect();
+        assert_eq!(
+            counted,
+            [
+                "content_texts_total request,ACME 4",
+                "content_found_total mails,EMAIL,restore,request,ACME 2",
+                "content_found_total mails,EMAIL,restore,request,ACME 1",
+                "content_texts_total answer,ACME 1",
+                "content_unscanned_total logprobs,answer,ACME 1",
+                "content_restored_total ACME 2",
+            ]
+        );
+    }
+
+    #[test]
     fn a_refusal_counts_by_its_code_and_its_limit_and_costs_nothing() {
         let mut audit = Guards::default();
         audit.insert(Guard::DayUsd);

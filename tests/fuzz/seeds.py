@@ -215,6 +215,18 @@ def words():
     return sorted(found)
 
 
+def planted(body):
+    """The body with something to be found in every other text of it, and in one number."""
+    texts = iter(range(1 << 30))
+    found = [b"jo.doe@example.com", b"4111 1111 1111 1111", b"jo\\u0040example.com"]
+
+    def plant(text):
+        nth = next(texts)
+        return text[0] if nth % 2 else text[0][:-1] + b" " + found[nth // 2 % 3] + b'"'
+
+    return re.sub(rb'"[^"\\{}]{3,}"(?=[,}\]])', plant, body).replace(b'"created":', b'"unheard_of":4111111111111111,"created":')
+
+
 def main(out):
     names = schemas()
     written = {}
@@ -238,6 +250,10 @@ def main(out):
         write("scanner", name + "-request", b"\x01\x02" + request)
         if form == 0:
             write("scanner", name, b"\x02\x03" + answer)
+        # Somebody's address, in what each of them says.
+        write("content", name + "-request", bytes([api, 0, 5, 1]) + planted(request))
+        if form < 2:
+            write("content", name, bytes([api, 1, 3, 1]) + planted(answer))
     # The edges that no fixture touches: the deepest nesting, the longest text that is kept, the largest event that is
     # held, keys that come again.
     for depth in (127, 128, 129):

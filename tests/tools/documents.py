@@ -33,7 +33,8 @@ FOREIGN = set(
     file_url web_fetch max_content_tokens previous_interaction_id anthropic_beta image_generation_call
     response_headers_to_remove num_predict best_of n_cmpl num_return_sequences web_search_options search_parameters cache_control
     chat_template container_id conversation_id anthropic_version api_base kv_transfer_params bootstrap_host custom_logit_processor num_gpu
-    encrypted_content keep_alive num_ctx""".split()
+    encrypted_content keep_alive num_ctx reasoning_content reasoning_details tool_use tool_choice tool_call_id authorization_token
+    finish_reason""".split()
 )
 
 # What a path of words begins with that is none of the configuration's.

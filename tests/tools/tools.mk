@@ -17,6 +17,8 @@ GO_CLIENT := $(TOOLS)/go-client
 SLOWER_CLIENTS := $(CURDIR)/target/slower-clients
 AIDER := $(SLOWER_CLIENTS)/aider
 LANGCHAIN := $(SLOWER_CLIENTS)/langchain
+DETECTORS_VENV := $(CURDIR)/target/detectors-venv
+DETECTORS := $(CURDIR)/target/detectors
 GRAFANA_VENV := $(CURDIR)/target/grafana-venv
 GRAFANA := $(CURDIR)/target/grafana
 WASM := $(CURDIR)/target/nexus_ai_gateway.wasm
@@ -226,6 +228,19 @@ $(PRICES_VENV)/prices.stamp: envoy/prices/requirements.txt | $(PRICES_VENV)/bin/
 	@echo "installing genai-prices and litellm"
 	@$(PRICES_VENV)/bin/pip install --quiet --requirement $<
 	@touch $@
+
+$(DETECTORS_VENV)/bin/pip: | need-python
+	@python3 -m venv --clear $(DETECTORS_VENV) || $(call missing,Python's venv module (Debian and Ubuntu: apt install python3-venv))
+
+$(DETECTORS_VENV)/detectors.stamp: tests/tools/detectors/requirements.txt | $(DETECTORS_VENV)/bin/pip
+	@echo "installing presidio's recognisers and Faker"
+	@$(DETECTORS_VENV)/bin/pip install --quiet --requirement $<
+	@touch $@
+
+$(DETECTORS)/texts.jsonl: tests/tools/detectors/generate.py $(DETECTORS_VENV)/detectors.stamp
+	@echo "writing labelled texts, which takes minutes"
+	@mkdir -p $(@D)
+	@$(DETECTORS_VENV)/bin/python $< >$@ 2>$(@D)/generate.log || { tail -n 3 $(@D)/generate.log >&2; exit 1; }
 
 $(GRAFANA_VENV)/bin/pip: | need-python
 	@python3 -m venv --clear $(GRAFANA_VENV) || $(call missing,Python's venv module (Debian and Ubuntu: apt install python3-venv))

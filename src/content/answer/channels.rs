@@ -1,12 +1,11 @@
 //! The texts of an answer that go on from event to event, each by itself.
 
 use super::Findings;
-use crate::content::nested::Nested;
-use crate::content::prompt;
+use crate::content::nested::{Nested, Said};
 use crate::content::reader::Kind;
 use crate::detect::{Closed, Span, Watched};
 use crate::llm::texts::{Opaque, Place};
-use crate::policy::content::{Action, Content, Looked};
+use crate::policy::content::{Content, Looked};
 
 /// Which text of an answer one is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,19 +32,23 @@ pub(super) struct Channels {
     closed: Vec<Closed>,
 }
 
-/// No answer has more at a time; of more, the first is taken to be over.
+/// So many may have something open at a time; of more, the first is taken to be over.
 const MOST: usize = 64;
 
 impl Channel {
     fn new(which: Which) -> Self {
-        Self { which, watched: Watched::new(), nested: Nested::default() }
+        Self { which, watched: Watched::default(), nested: Nested::default() }
     }
 
     fn feed(&mut self, looked: &Looked, text: &str, span: Span, closed: &mut impl FnMut(Closed)) {
         let Self { which, watched, nested } = self;
         if which.json {
-            nested.feed(text, span, &mut |text, span| watched.feed(&looked.automaton, text, span, closed));
+            nested.feed(text, span, &mut |Said { text, span, bare }| {
+                watched.is_bare(Some(bare));
+                watched.feed(&looked.automaton, text, span, closed);
+            });
         } else {
+            watched.is_bare(None);
             watched.feed(&looked.automaton, text, span, closed);
         }
     }
@@ -54,8 +57,18 @@ impl Channel {
         let Self { which, watched, nested } = self;
         *nested = Nested::default();
         watched.end(&looked.automaton, &mut |closed| {
-            found.look(content, looked, &closed, closed.text.len(), which.place, which.json);
+            found.look(content, looked, &closed, closed.text.len(), which.place, which.escapes());
         });
+        if watched.was_overrun() {
+            found.seen.is_opaque(Opaque::TooMuchWork);
+        }
+    }
+}
+
+impl Which {
+    /// How often a value is escaped where the text stands.
+    const fn escapes(self) -> usize {
+        if self.json { 2 } else { 1 }
     }
 }
 
@@ -84,17 +97,21 @@ impl Channels {
         }
         let at = self.joined.iter().position(|channel| channel.which == which).unwrap_or_else(|| {
             if self.joined.len() >= MOST {
-                self.joined.remove(0).end(content, looked, found);
+                let idle = self.joined.iter().position(|channel| !channel.watched.is_open());
+                if idle.is_none() {
+                    found.seen.is_opaque(Opaque::TooMuchWork);
+                }
+                self.joined.remove(idle.unwrap_or(0)).end(content, looked, found);
             }
             self.joined.push(Channel::new(which));
             self.joined.len().saturating_sub(1)
         });
         let Some(channel) = self.joined.get_mut(at) else { return };
         channel.feed(looked, text, span, &mut |closed| {
-            found.look(content, looked, &closed, closed.text.len(), which.place, which.json);
+            found.look(content, looked, &closed, closed.text.len(), which.place, which.escapes());
         });
         channel.watched.shed(&looked.automaton, |closed, until| {
-            found.look(content, looked, closed, until, which.place, which.json)
+            found.look(content, looked, closed, until, which.place, which.escapes())
         });
     }
 
@@ -102,11 +119,11 @@ impl Channels {
     pub(super) fn end_of_whole(&mut self, content: &Content, looked: &Looked, found: &mut Findings, is_text: bool) {
         let Self { whole, closed, .. } = self;
         let Some(channel) = whole else { return };
-        let Which { place, json, .. } = channel.which;
+        let (place, escapes) = (channel.which.place, channel.which.escapes());
         channel.nested = Nested::default();
         channel.watched.end(&looked.automaton, &mut |stretch| closed.push(stretch));
         for stretch in closed.drain(..).filter(|_| is_text) {
-            found.look(content, looked, &stretch, stretch.text.len(), place, json);
+            found.look(content, looked, &stretch, stretch.text.len(), place, escapes);
         }
     }
 
@@ -128,17 +145,16 @@ impl Channels {
     /// Where the first of what is open begins.
     pub(super) fn open_from(&self) -> Option<u64> {
         let closed = self.closed.first().and_then(Closed::begins);
-        self.joined.iter().chain(&self.whole).filter_map(|channel| channel.watched.open_from()).chain(closed).min()
+        let open = |channel: &Channel| channel.watched.open_from().into_iter().chain(channel.nested.waits_from()).min();
+        self.joined.iter().chain(&self.whole).filter_map(open).chain(closed).min()
     }
 
     /// Nothing may wait any longer: what is open doesn't go on as it is, where a rule masks.
     pub(super) fn give_up(&mut self, content: &Content, looked: &Looked, found: &mut Findings) {
-        let masks =
-            looked.aims.iter().any(|aim| content.rules.get(aim.rule).is_some_and(|rule| rule.action == Action::Mask));
-        let (place, json) =
-            self.whole.as_ref().map_or((Place::Other, false), |whole| (whole.which.place, whole.which.json));
+        let (place, escapes) =
+            self.whole.as_ref().map_or((Place::Other, 1), |whole| (whole.which.place, whole.which.escapes()));
         for stretch in std::mem::take(&mut self.closed) {
-            found.look(content, looked, &stretch, stretch.text.len(), place, json);
+            found.look(content, looked, &stretch, stretch.text.len(), place, escapes);
         }
         for channel in self.joined.iter_mut().chain(&mut self.whole) {
             let open = channel.watched.give_up();
@@ -147,9 +163,7 @@ impl Channels {
                 continue;
             }
             found.seen.is_opaque(Opaque::TooLong);
-            if masks {
-                prompt::write(&mut found.edits, &open.spans(0..length), "[WITHHELD]".to_owned(), false);
-            }
+            found.withhold(content, &open.spans(0..length));
         }
     }
 }

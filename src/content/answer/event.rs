@@ -38,10 +38,11 @@ enum What {
         span: Span,
     },
     EndOfText,
-    Number {
+    Unit {
         from: usize,
         to: usize,
         span: Span,
+        is_number: bool,
     },
     Opaque(Opaque),
     /// Of the turn that it is said in.
@@ -52,6 +53,8 @@ enum What {
 struct Turn {
     index: u64,
     before: usize,
+    /// Some of it has been handed over under its index.
+    is_known: bool,
 }
 
 /// What an event's name says of its texts.
@@ -62,8 +65,9 @@ struct EventKind {
     ends: bool,
 }
 
-/// What is longer is handed on before it has ended.
+/// What is longer is handed on before it has ended, and what says more.
 const LONG: usize = 64 * 1024;
+const MOST_SAID: usize = 4 * 1024;
 
 impl EventKind {
     fn of(name: &str) -> Self {
@@ -84,29 +88,30 @@ impl Event {
     /// Where the first of its texts stands that nobody has looked at.
     pub(super) fn begins(&self) -> Option<u64> {
         self.said.iter().find_map(|said| match said.what {
-            What::Piece { span, .. } | What::Number { span, .. } => Some(span.from),
+            What::Piece { span, .. } | What::Unit { span, .. } => Some(span.from),
             _ => None,
         })
     }
 
     pub(super) fn is_long(&self) -> bool {
-        self.text.len() > LONG
+        self.text.len() > LONG || self.said.len() > MOST_SAID
     }
 
     /// What its scanner found; `begins` is where its document begins in the body.
     pub(super) fn hit(&mut self, reader: &mut TextReader, hit: &Hit<'_, Text>, begins: u64) {
         match (hit.key, hit.found) {
             (Text::Turn, Found::Opened(Container::Object)) => {
-                self.turns.push(Turn { index: 0, before: self.said.len() });
+                self.turns.push(Turn { index: 0, before: self.said.len(), is_known: false });
             }
             (Text::Turn, Found::Closed { container: Container::Object, .. }) => self.end_of_turn(),
             (Text::Index, Found::Number(Number::Whole(index))) => match self.turns.last_mut() {
+                Some(turn) if turn.is_known => {}
                 Some(turn) => turn.index = index,
                 None => self.own = Some(mixed(self.own.unwrap_or(0), index)),
             },
             (Text::Kind, Found::Text { text, .. }) => self.kind = Some(EventKind::of(text)),
             (Text::End, Found::Text { .. } | Found::Bool(true)) => {
-                self.say(Kind { text: Text::End, is_key: false }, What::End);
+                self.say(Kind { text: Text::End }, What::End);
             }
             _ => reader.hit(hit, &mut |kind, part| self.part(kind, part, begins)),
         }
@@ -121,16 +126,15 @@ impl Event {
                 let (from, to) = self.write(text);
                 What::Piece { from, to, span: here(span) }
             }
-            Part::Number { text, span } => {
+            Part::Unit { text, span, is_number } => {
                 let (from, to) = self.write(text);
-                What::Number { from, to, span: here(span) }
+                What::Unit { from, to, span: here(span), is_number }
             }
             Part::EndOfText => match kind.text {
                 Text::Opaque(what) => What::Opaque(what),
                 _ => What::EndOfText,
             },
             Part::Opaque(what) => What::Opaque(what),
-            Part::Border => return,
         };
         self.say(kind, what);
     }
@@ -146,7 +150,12 @@ impl Event {
     }
 
     fn end_of_turn(&mut self) {
-        let Some(Turn { index, before }) = self.turns.pop() else { return };
+        if let Some(turn) = self.turns.pop() {
+            self.is_of(turn);
+        }
+    }
+
+    fn is_of(&mut self, Turn { index, before, .. }: Turn) {
         for said in self.said.get_mut(before..).unwrap_or_default() {
             said.outer = index;
             said.turns = mixed(said.turns, index);
@@ -162,6 +171,13 @@ impl Event {
         found: &mut Findings,
         ended: bool,
     ) {
+        for open in (0..self.turns.len()).rev() {
+            if let Some(turn) = self.turns.get_mut(open) {
+                turn.is_known = true;
+                let turn = *turn;
+                self.is_of(turn);
+            }
+        }
         let of_kind = self.kind.unwrap_or(EventKind { place: Place::Assistant, json: false, ends: false });
         for said in &mut self.said {
             if let Some(own) = self.own {
@@ -183,11 +199,9 @@ impl Event {
                         channels.end_of_whole(content, looked, found, true);
                     }
                 }
-                What::Number { from, to, span } => {
+                What::Unit { from, to, span, is_number } => {
                     let text = self.text.get(from..to).unwrap_or_default();
-                    let kind = Kind { text: said.kind.text, is_key: true };
-                    channels.piece((content, looked), (Which { json: false, ..which }, kind), (text, span), found);
-                    channels.end_of_whole(content, looked, found, true);
+                    found.unit(content, looked, (text, span, is_number), place);
                 }
                 What::Opaque(what) => {
                     channels.end_of_whole(content, looked, found, false);

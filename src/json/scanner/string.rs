@@ -41,6 +41,12 @@ impl Text {
         split: [0; 4],
         split_len: 0,
     };
+
+    /// Where that begins which is not handed out.
+    pub(super) fn waits_from(&self) -> Option<u64> {
+        let waits = if self.is_key { self.keeps == Keeps::Start } else { self.keeps == Keeps::Next };
+        waits.then_some(self.next)
+    }
 }
 
 impl<K: Copy, const LEVELS: usize> Scanner<K, LEVELS> {
@@ -99,6 +105,11 @@ impl<K: Copy, const LEVELS: usize> Scanner<K, LEVELS> {
         if !ascii && let Err(error) = str::from_utf8(plain) {
             let (valid, split) = plain.split_at_checked(error.valid_up_to()).unwrap_or((plain, &[]));
             if error.error_len().is_some() || !may_split {
+                if self.progress.string.keeps == Keeps::Next {
+                    self.hand_kept(found);
+                    let from = self.progress.offset;
+                    self.hand(valid, from, from.saturating_add(valid.len() as u64), found);
+                }
                 self.pass(valid.len());
                 return Err(Why::BadUtf8);
             }

@@ -1,0 +1,240 @@
+//! What the rules make of a request, when it is known whose its texts are.
+
+use super::placeholders::Placeholders;
+use super::seams::Across;
+use super::unit::Unit;
+use crate::detect::{Closed, Finding, Span, Work};
+use crate::llm::request::{Edit, Place as Written};
+use crate::llm::stance::Stance;
+use crate::llm::texts::{Opaque, Place};
+use crate::policy::content::{Action, Class, Content, Looked};
+use crate::record::content::Seen;
+use std::ops::Range;
+use std::rc::Rc;
+
+/// A stretch of text that may have findings.
+pub(super) struct Stretch {
+    closed: Closed,
+    /// `None`: of whoever its message is from.
+    pub(super) place: Option<Place>,
+    pub(super) stands: Where,
+}
+
+pub(super) enum Where {
+    /// In the body itself.
+    InBody,
+    /// The same, and findings are those that go across the ends of texts.
+    Across(Across),
+    In(Rc<Unit>),
+}
+
+/// More findings no honest request has that are to be masked.
+const MOST_EDITS: usize = 10_000;
+
+/// What the rules make of a request.
+#[derive(Debug, Default)]
+pub struct Screened {
+    /// What is written into its body, in the order of the places.
+    pub edits: Vec<Edit>,
+    pub placeholders: Placeholders,
+    pub seen: Seen,
+    /// The first finding that a rule refuses: the rule, and where it was found.
+    pub refused: Option<Refused>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refused {
+    Found {
+        rule: Rc<str>,
+        label: Rc<str>,
+        place: Place,
+    },
+    /// It could not be looked at.
+    Opaque(Opaque),
+}
+
+/// What a rule has found.
+struct Hit<'s> {
+    pattern: usize,
+    place: Place,
+    value: &'s str,
+    /// In the place of a number, in a document within a string.
+    bare: bool,
+    /// Bytes of the body, or of the unit that it stands in.
+    spans: Vec<Span>,
+    unit: Option<&'s Rc<Unit>>,
+}
+
+impl Stretch {
+    pub(super) const fn of(closed: Closed, place: Option<Place>) -> Self {
+        Self { closed, place, stands: Where::InBody }
+    }
+
+    const fn is_across(&self) -> bool {
+        matches!(self.stands, Where::Across(_))
+    }
+
+    pub(super) fn across(mut across: Across, place: Option<Place>) -> Self {
+        let closed = std::mem::take(&mut across.closed);
+        Self { closed, place, stands: Where::Across(across) }
+    }
+
+    /// What of a class is found in it. What goes across ends is none if part of it is another's already.
+    fn hits<'s>(
+        &'s self,
+        (content, looked): (&Content, &Looked),
+        (class, role): (Class, Option<&str>),
+        taken: &mut Taken,
+        work: &mut Work,
+        hits: &mut Vec<Hit<'s>>,
+    ) {
+        let place = self.place.unwrap_or(Place::Other);
+        let rule_of = |pattern: usize| looked.aims.get(pattern).and_then(|aim| content.rules.get(aim.rule));
+        let wanted = |pattern: usize| {
+            rule_of(pattern).is_some_and(|rule| rule.action.class() == class && rule.looks(place, role))
+        };
+        let Closed { text, .. } = &self.closed;
+        let fits = |range: &Range<usize>| match &self.stands {
+            Where::InBody | Where::In(_) => true,
+            Where::Across(across) => {
+                let spans = self.closed.spans(range.clone());
+                across.is_crossed(&spans) && taken.is_free(&spans)
+            }
+        };
+        let from = hits.len();
+        looked.automaton.findings(self.closed.stretch(), text.len(), work, (wanted, fits), |finding| {
+            let Finding { pattern, range } = finding;
+            let value = text.get(range.clone()).and_then(|value| str::from_utf8(value).ok()).unwrap_or_default();
+            let bare = self.closed.is_bare(range.start);
+            let spans = self.closed.spans(range);
+            let unit = if let Where::In(unit) = &self.stands { Some(unit) } else { None };
+            hits.push(Hit { pattern, place, value, bare, spans, unit });
+        });
+        if matches!(self.stands, Where::Across(_)) {
+            taken.reach = hits.get(from..).and_then(<[_]>::last).and_then(Hit::ends).unwrap_or(taken.reach);
+        }
+    }
+}
+
+/// Places in the body in which something has been found.
+#[derive(Default)]
+struct Taken {
+    /// In texts by themselves, in their order.
+    spans: Vec<Span>,
+    /// And across their ends: all up to here.
+    reach: u64,
+}
+
+impl Taken {
+    fn of(hits: &[Hit<'_>]) -> Self {
+        let in_body = hits.iter().filter(|hit| hit.unit.is_none());
+        let mut spans: Vec<_> = in_body.flat_map(|hit| hit.spans.iter().copied()).collect();
+        spans.sort_by_key(|span| span.from);
+        Self { spans, reach: 0 }
+    }
+
+    fn is_free(&self, spans: &[Span]) -> bool {
+        spans.iter().all(|span| {
+            let before = self.spans.partition_point(|taken| taken.from < span.to);
+            let last = before.checked_sub(1).and_then(|last| self.spans.get(last));
+            span.from >= self.reach && last.is_none_or(|last| last.to <= span.from)
+        })
+    }
+}
+
+impl Hit<'_> {
+    /// Where it begins in the body.
+    fn begins(&self) -> u64 {
+        self.unit.map_or_else(|| self.spans.first().map_or(0, |span| span.from), |unit| unit.span().from)
+    }
+
+    fn ends(&self) -> Option<u64> {
+        self.spans.last().map(|span| span.to)
+    }
+}
+
+impl Screened {
+    pub(super) fn of(
+        content: &Content,
+        looked: &Looked,
+        stretches: &[Stretch],
+        seen: Seen,
+        mut work: Work,
+        (role, tenant): (Option<&str>, &Rc<str>),
+    ) -> Self {
+        let placeholders = Placeholders::new(content.key.clone(), Rc::clone(tenant));
+        let mut screened = Self { placeholders, seen, ..Self::default() };
+        // A finding that is only counted, or longer, hides none that is refused or masked.
+        for class in
+            Class::ALL.into_iter().filter(|class| content.rules.iter().any(|rule| rule.action.class() == *class))
+        {
+            let (mut hits, mut taken) = (Vec::new(), Taken::default());
+            for stretch in stretches.iter().filter(|stretch| !stretch.is_across()) {
+                stretch.hits((content, looked), (class, role), &mut taken, &mut work, &mut hits);
+            }
+            taken = Taken::of(&hits);
+            for stretch in stretches.iter().filter(|stretch| stretch.is_across()) {
+                stretch.hits((content, looked), (class, role), &mut taken, &mut work, &mut hits);
+            }
+            hits.sort_by_key(Hit::begins);
+            screened.apply(content, looked, &hits);
+        }
+        // Each provider's plan has all of them.
+        if !work.is_left() || screened.edits.len() > MOST_EDITS {
+            screened.seen.is_opaque(Opaque::TooMuchWork);
+        }
+        let unsure = screened.seen.unscanned().map(|(what, _)| what).find(|what| match what {
+            // Nobody who is honest comes here.
+            Opaque::TooLong | Opaque::TooMuchWork => true,
+            _ => content.unscanned == Stance::Refuse,
+        });
+        screened.refused = screened.refused.or(unsure.map(Refused::Opaque));
+        screened.edits.sort_by_key(|edit| (edit.place.from, edit.place.to));
+        screened
+    }
+
+    fn apply(&mut self, content: &Content, looked: &Looked, hits: &[Hit<'_>]) {
+        let mut of_unit: Option<(&Rc<Unit>, Vec<Edit>)> = None;
+        for hit in hits {
+            let Some(aim) = looked.aims.get(hit.pattern) else { continue };
+            let Some(rule) = content.rules.get(aim.rule) else { continue };
+            self.seen.find(&rule.name, &aim.label, rule.action.name(), hit.place);
+            match rule.action {
+                Action::Count => {}
+                Action::Refuse => {
+                    let (rule, label) = (Rc::clone(&rule.name), Rc::clone(&aim.label));
+                    self.refused.get_or_insert(Refused::Found { rule, label, place: hit.place });
+                }
+                Action::Mask | Action::Restore => {
+                    let restores = rule.action == Action::Restore;
+                    let placeholder = self.placeholders.of(&aim.label, hit.value, restores).to_owned();
+                    let Some(unit) = hit.unit else {
+                        write(&mut self.edits, &hit.spans, stands(&placeholder, hit.bare));
+                        continue;
+                    };
+                    if let Some((before, edits)) = of_unit.take_if(|(before, _)| !Rc::ptr_eq(before, unit)) {
+                        self.edits.push(before.edit(&edits));
+                    }
+                    let (_, edits) = of_unit.get_or_insert_with(|| (unit, Vec::new()));
+                    write(edits, &hit.spans, placeholder);
+                }
+            }
+        }
+        if let Some((unit, edits)) = of_unit {
+            self.edits.push(unit.edit(&edits));
+        }
+    }
+}
+
+/// A placeholder, as it stands in a string; in the place of a number in a document in it, it is a string of that.
+pub(super) fn stands(placeholder: &str, bare: bool) -> String {
+    if bare { format!("\\\"{placeholder}\\\"") } else { placeholder.to_owned() }
+}
+
+/// A placeholder at the first of the places, and nothing at the others.
+pub(super) fn write(edits: &mut Vec<Edit>, spans: &[Span], placeholder: String) {
+    let texts = std::iter::once(placeholder).chain(std::iter::repeat_with(String::new));
+    edits.extend(
+        spans.iter().zip(texts).map(|(span, text)| Edit { place: Written { from: span.from, to: span.to }, text }),
+    );
+}

@@ -1,0 +1,64 @@
+//! What goes on from one text into the next of its kind. Each is a text by itself as well, so what is found in one is believed first;
+//! here is only what begins in one and ends in another.
+
+use crate::detect::{Automaton, Closed, Span, Watched};
+
+#[derive(Debug, Default)]
+pub(super) struct Seams {
+    watched: Watched,
+    /// Where each text that it went on from has ended.
+    ends: Vec<u64>,
+    /// So many bytes more can be of what begins before the last of these.
+    room: usize,
+}
+
+/// What is found across these ends is found.
+#[derive(Debug)]
+pub(super) struct Across {
+    pub(super) closed: Closed,
+    ends: Vec<u64>,
+}
+
+impl Seams {
+    /// The text that `watched` has read ends here, and may go on in the next.
+    pub(super) fn text_ends(&mut self, automaton: &Automaton, watched: &Watched) {
+        if let Some(end) = watched.open_to() {
+            if !self.watched.is_open() {
+                self.ends.clear();
+            }
+            self.watched.go_on_from(automaton, watched);
+            self.ends.push(end);
+            self.room = automaton.longest();
+        }
+    }
+
+    /// The next piece of the next text.
+    pub(super) fn feed(&mut self, automaton: &Automaton, piece: &str, span: Span, across: &mut impl FnMut(Across)) {
+        if !self.watched.is_open() {
+            return;
+        }
+        let Self { watched, ends, room } = self;
+        let fits = (0..=piece.len().min(*room)).rev().find(|at| piece.is_char_boundary(*at)).unwrap_or(0);
+        let mut closed = |closed| across(Across { closed, ends: std::mem::take(ends) });
+        watched.go_on(automaton, piece.get(..fits).unwrap_or_default(), span.part(piece.len(), 0..fits), &mut closed);
+        *room = room.saturating_sub(piece.len());
+        if fits < piece.len() {
+            let after = piece.as_bytes().get(fits).copied();
+            watched.cut(automaton, after, &mut closed);
+        }
+    }
+
+    /// Nothing follows that it could go on in.
+    pub(super) fn end(&mut self, automaton: &Automaton, across: &mut impl FnMut(Across)) {
+        let Self { watched, ends, .. } = self;
+        watched.end(automaton, &mut |closed| across(Across { closed, ends: std::mem::take(ends) }));
+    }
+}
+
+impl Across {
+    /// Whether what stands in these places goes across an end.
+    pub(super) fn is_crossed(&self, spans: &[Span]) -> bool {
+        let (Some(first), Some(last)) = (spans.first(), spans.last()) else { return false };
+        self.ends.iter().any(|end| first.from < *end && *end < last.to)
+    }
+}
