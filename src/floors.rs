@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// From the bottom. A part names only parts of the floors below its own; those of one floor don't know each other.
 const FLOORS: [&[&str]; 15] = [
-    &["units", "json", "hash", "digest", "base64", "protobuf"],
+    &["units", "json", "json_schema", "hash", "digest", "base64", "protobuf"],
     &["name", "calendar", "network", "headers", "kept", "detect"],
     &["llm"],
     &["forward", "price", "tenant"],

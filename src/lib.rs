@@ -38,6 +38,7 @@ mod hash;
 pub mod headers;
 mod host;
 pub mod json;
+pub mod json_schema;
 mod kept;
 pub mod limit;
 pub mod llm;

@@ -1,0 +1,194 @@
+//! Schemas and values that are made to hurt: each ends soon, in a verdict or in none.
+
+use super::{Kind, Schema, Where, check, json, read};
+use serde_json::{Value, json};
+use std::fmt::Write;
+
+/// What may come of it.
+#[derive(Debug, PartialEq, Eq)]
+enum End {
+    Refused,
+    Valid,
+    Invalid,
+    TooDeep,
+    TooMuchWork,
+}
+
+fn end(schema: &Value, value: &Value) -> End {
+    let Ok(schema) = read(schema) else { return End::Refused };
+    match schema.check(value).map_err(|fault| fault.kind) {
+        Ok(()) => End::Valid,
+        Err(Kind::Invalid(_)) => End::Invalid,
+        Err(Kind::TooDeep) => End::TooDeep,
+        Err(Kind::TooMuchWork) => End::TooMuchWork,
+    }
+}
+
+/// `inside`, within as many of `outer`.
+fn nested(levels: usize, inside: Value, outer: impl Fn(Value) -> Value) -> Value {
+    (0..levels).fold(inside, |inside, _| outer(inside))
+}
+
+fn array(inside: Value) -> Value {
+    Value::Array(vec![inside])
+}
+
+fn member(inside: Value) -> Value {
+    Value::Object([("a".to_owned(), inside)].into_iter().collect())
+}
+
+/// A chain of definitions, each of which refers to the next twice.
+fn bomb(keyword: &str, levels: usize) -> Value {
+    let mut definitions = serde_json::Map::new();
+    for level in 0..levels {
+        let next = json!({ "$ref": format!("#/$defs/{}", level + 1) });
+        definitions.insert(level.to_string(), json!({ keyword: [next, next] }));
+    }
+    definitions.insert(levels.to_string(), json!({ "const": 1 }));
+    json!({ "$ref": "#/$defs/0", "$defs": definitions })
+}
+
+#[test]
+fn hostile_schemas_and_values_end_soon() {
+    let wide: Value =
+        (0..100_000).map(|place| (format!("name {place}"), json!(place))).collect::<serde_json::Map<_, _>>().into();
+    let long = json!("a".repeat(1_000_000));
+    let tree = json!({ "items": { "$ref": "#" }, "additionalProperties": { "$ref": "#" } });
+    let many_names = (0..20_000).fold(String::from("{"), |mut text, place| {
+        let _ = write!(text, "{}\"{place}\":true", if place > 0 { "," } else { "" });
+        text
+    }) + "}";
+    for (case, schema, value, expected) in [
+        ("a deep schema", nested(100, json!({}), |inside| json!({ "not": inside })), json!(1), End::Refused),
+        (
+            "a schema as deep as may be",
+            nested(60, json!(true), |inside| json!({ "not": inside })),
+            json!(1),
+            End::Valid,
+        ),
+        ("a long schema", json!({ "title": "a".repeat(300_000) }), json!(1), End::Refused),
+        ("a wide schema", json!({ "properties": json(&many_names) }), json!({}), End::Refused),
+        ("a deep value", tree.clone(), nested(128, json!(1), array), End::Valid),
+        ("a value that is too deep", tree.clone(), nested(129, json!(1), array), End::TooDeep),
+        ("a value that is far too deep", tree, nested(5_000, json!(1), member), End::TooDeep),
+        ("a value that is too deep to compare", json!({ "const": 1 }), nested(5_000, json!(1), array), End::TooDeep),
+        ("a wide value", json!({ "additionalProperties": false }), wide.clone(), End::Invalid),
+        (
+            "a wide value, all of it read",
+            json!({ "additionalProperties": { "type": "number" } }),
+            wide.clone(),
+            End::TooMuchWork,
+        ),
+        ("names that are all matched", json!({ "patternProperties": { "(a|b|c)*x": false } }), wide, End::TooMuchWork),
+        ("only itself", json!({ "$ref": "#" }), json!(1), End::Refused),
+        ("itself, by another", json!({ "anyOf": [{ "allOf": [{ "$ref": "#" }] }] }), json!(1), End::Refused),
+        ("itself, but for a step", json!({ "not": { "items": { "$ref": "#" } } }), json!([[[1]]]), End::Valid),
+        ("2^30 branches of anyOf", bomb("anyOf", 30), json!(2), End::TooMuchWork),
+        ("2^30 branches of oneOf", bomb("oneOf", 30), json!(2), End::TooMuchWork),
+        ("2^30 branches of allOf", bomb("allOf", 30), json!(1), End::TooMuchWork),
+        ("a long chain of references", bomb("allOf", 1_000), json!(1), End::TooMuchWork),
+        ("an enum of 20,000", json!({ "enum": (0..20_000).collect::<Vec<_>>() }), json!(20_001), End::Invalid),
+        (
+            "an enum of 20,000, often",
+            json!({ "items": { "enum": (0..20_000).collect::<Vec<_>>() } }),
+            json!(vec![7; 5_000]),
+            End::Valid,
+        ),
+        ("10,000 unique items", json!({ "uniqueItems": true }), json!((0..10_000).collect::<Vec<_>>()), End::Valid),
+        (
+            "10,000 items, two of them equal",
+            json!({ "uniqueItems": true }),
+            json!((0..10_000).map(|place| place % 9_999).collect::<Vec<_>>()),
+            End::Invalid,
+        ),
+        (
+            "100,000 unique items",
+            json!({ "uniqueItems": true }),
+            json!((0..100_000).collect::<Vec<_>>()),
+            End::TooMuchWork,
+        ),
+        (
+            "long items that differ at their end",
+            json!({ "uniqueItems": true }),
+            json!((0..500).map(|place| format!("{}{place}", "a".repeat(5_000))).collect::<Vec<_>>()),
+            End::TooMuchWork,
+        ),
+        (
+            "catastrophic backtracking",
+            json!({ "pattern": "^(a+)+$" }),
+            json!(format!("{}b", "a".repeat(10_000))),
+            End::Invalid,
+        ),
+        ("nested repetition", json!({ "pattern": "^((a|aa)+)+b$" }), json!("a".repeat(5_000)), End::Invalid),
+        ("a repetition of nothing", json!({ "pattern": "(()*)*(){4000000000}$x" }), json!("a"), End::Invalid),
+        ("a repetition without end", json!({ "pattern": "((a{100}){100}){100}" }), json!("a"), End::Refused),
+        ("a deep pattern", json!({ "pattern": "(".repeat(500) }), json!("a"), End::Refused),
+        (
+            "many states for each character",
+            json!({ "pattern": format!("({})x", "a?".repeat(500)) }),
+            long.clone(),
+            End::TooMuchWork,
+        ),
+        ("a long text", json!({ "maxLength": 10 }), long.clone(), End::Invalid),
+        ("a long text, looked through", json!({ "pattern": "b" }), long, End::TooMuchWork),
+        (
+            "unevaluated, many times",
+            json!({ "anyOf": vec![json!({ "properties": { "a": true } }); 300], "unevaluatedProperties": true }),
+            json!((0..1_000).map(|place| (place.to_string(), json!(1))).collect::<serde_json::Map<_, _>>()),
+            End::TooMuchWork,
+        ),
+        (
+            "names as patterns",
+            json!({ "patternProperties": (0..9_000).map(|place| (place.to_string(), json!(true))).collect::<serde_json::Map<_, _>>() }),
+            json!({}),
+            End::Refused,
+        ),
+    ] {
+        assert_eq!(end(&schema, &value), expected, "{case}");
+    }
+}
+
+#[test]
+fn numbers_are_what_they_say() {
+    assert!(serde_json::from_str::<Value>("1e400").is_err());
+    for (schema, value, valid) in [
+        (r#"{"multipleOf":0.01}"#, "19.99", true),
+        (r#"{"multipleOf":0.01}"#, "0.3", true),
+        (r#"{"multipleOf":0.1}"#, "0.30000000000000004", false),
+        (r#"{"const":9007199254740993}"#, "9007199254740992", false),
+        (r#"{"const":9007199254740993}"#, "9007199254740993", true),
+        (r#"{"maximum":9007199254740992}"#, "9007199254740993", false),
+        (r#"{"const":1}"#, "1.0", true),
+        (r#"{"type":"integer"}"#, "1.0", true),
+        (r#"{"type":"integer"}"#, "1e300", true),
+        (r#"{"type":"integer"}"#, "1.5", false),
+        (r#"{"multipleOf":1e-300}"#, "1e300", true),
+        (r#"{"maximum":18446744073709551615}"#, "18446744073709551616", false),
+    ] {
+        assert_eq!(check(&json(schema), &json(value)).is_ok(), valid, "{schema} {value}");
+    }
+}
+
+#[test]
+fn what_a_request_declares_may_be_smaller() {
+    let wide = json!({ "title": "a".repeat(200_000) });
+    assert!(Schema::read(&wide, Where::Registered).is_ok());
+    assert!(Schema::read(&wide, Where::Declared).is_err());
+}
+
+#[test]
+fn all_of_the_stack_that_a_check_may_take_is_there() {
+    // As much as it can nest, on a stack that is smaller than a worker's.
+    let schema = json!({
+        "$ref": "#/$defs/a",
+        "$defs": {
+            "a": { "anyOf": [{ "$ref": "#/$defs/b" }] },
+            "b": { "oneOf": [{ "if": { "$ref": "#/$defs/c" }, "then": true }] },
+            "c": { "not": { "properties": { "a": { "$ref": "#" } }, "items": { "$ref": "#" } } }
+        }
+    });
+    let value = nested(120, json!(1), |inside| member(array(inside)));
+    let check = move || read(&schema).unwrap().check(&value).map_err(|fault| fault.kind);
+    let thread = std::thread::Builder::new().stack_size(512 << 10).spawn(check).unwrap();
+    assert!(matches!(thread.join().unwrap(), Err(Kind::TooDeep | Kind::TooMuchWork)));
+}

@@ -1,0 +1,52 @@
+//! What a check may cost. A schema and a value that are both hostile must end soon: on a worker, all tenants wait.
+
+/// As of `serde_json`, which reads no deeper values.
+pub const MAX_DEPTH: usize = 128;
+/// Of one check. Each is some ten nanoseconds of work.
+pub const STEPS: usize = 200_000;
+/// How many schemas hold within each other at once, for one value and those in it: each takes some of the stack.
+pub const MAX_NESTED: usize = 512;
+
+/// What stops a check with no verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Halt {
+    TooDeep,
+    TooMuchWork,
+}
+
+/// The steps that are left.
+#[derive(Debug)]
+pub struct Steps(usize);
+
+impl Steps {
+    pub const fn new() -> Self {
+        Self(STEPS)
+    }
+
+    pub const fn endless() -> Self {
+        Self(usize::MAX)
+    }
+
+    pub fn spend(&mut self, steps: usize) -> Result<(), Halt> {
+        self.0 = self.0.checked_sub(steps).ok_or(Halt::TooMuchWork)?;
+        Ok(())
+    }
+
+    /// To compare a text, which WebAssembly does byte by byte.
+    pub const fn of_text(text: &str) -> usize {
+        (text.len() >> 6).saturating_add(1)
+    }
+
+    /// To find a name among so many.
+    pub const fn of_search(names: usize) -> usize {
+        match names.checked_ilog2() {
+            Some(comparisons) => (comparisons as usize).saturating_add(1),
+            None => 1,
+        }
+    }
+
+    /// To count the characters of a text.
+    pub const fn of_length(text: &str) -> usize {
+        (text.len() >> 8).saturating_add(1)
+    }
+}
