@@ -29,7 +29,7 @@ pub(super) enum Where {
 }
 
 /// More findings no honest request has that are to be masked.
-const MOST_EDITS: usize = 10_000;
+const MOST_EDITS: usize = 30_000;
 
 /// What the rules make of a request.
 #[derive(Debug, Default)]

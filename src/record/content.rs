@@ -127,7 +127,7 @@ mod tests {
             r#"{"rule":"ca\"rds","kind":"CARD","place":"tool_call","action":"refuse","times":1},"#,
             r#"{"rule":"mails","kind":"EMAIL","place":"system","action":"mask","times":1}]"#
         );
-        let unscanned = r#""unscanned":[{"what":"media","times":2},{"what":"too_much_work","times":1}]"#;
+        let unscanned = r#""unscanned":[{"kind":"media","times":2},{"kind":"too_much_work","times":1}]"#;
         let answer = r#"{"texts":0,"bytes":0,"restored":2}"#;
         assert_eq!(out, format!(r#"{{"request":{{"texts":3,"bytes":40,{found},{unscanned}}},"answer":{answer}}}"#));
     }

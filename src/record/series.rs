@@ -256,8 +256,8 @@ mod tests {
             counted,
             [
                 "content_texts_total request,ACME 4",
-                "content_found_total mails,EMAIL,restore,request,ACME 2",
-                "content_found_total mails,EMAIL,restore,request,ACME 1",
+                "content_found_total mails,EMAIL,request,ACME 2",
+                "content_found_total mails,EMAIL,request,ACME 1",
                 "content_texts_total answer,ACME 1",
                 "content_unscanned_total logprobs,answer,ACME 1",
                 "content_restored_total ACME 2",
