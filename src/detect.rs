@@ -6,6 +6,7 @@
 mod api_key;
 mod automaton;
 mod card;
+mod closed;
 mod crypto;
 mod email;
 mod entropy;
@@ -19,6 +20,7 @@ mod passport;
 mod phone;
 mod private_key;
 mod secret;
+mod stretch;
 mod uk_nhs;
 mod uk_nino;
 mod url_credentials;
@@ -33,7 +35,9 @@ mod walk;
 use core::ops::Range;
 
 pub use automaton::{Automaton, Finding, Flaw, Pattern, Work, bounded, literal};
-pub use watched::{Closed, Span, Watched};
+pub use closed::{Closed, Span};
+pub use stretch::Stretch;
+pub use watched::Watched;
 
 /// What a pattern has found in a text, and what stands around it.
 pub struct Candidate<'t> {

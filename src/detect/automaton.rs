@@ -11,7 +11,8 @@ use regex_automata::util::syntax;
 use regex_automata::{Anchored, MatchKind};
 use std::ops::Range;
 
-use super::{Candidate, Check, Detector};
+use super::stretch::{Stretch, begins_word};
+use super::{Check, Detector};
 
 /// What is looked for.
 #[derive(Clone, Debug)]
@@ -63,27 +64,11 @@ pub enum Flaw {
     TooLarge,
 }
 
-/// A stretch of text in which something was open, and some pattern ended.
-#[derive(Clone, Copy, Debug)]
-pub struct Stretch<'t> {
-    /// The byte before it, unless the text begins with it.
-    pub before: Option<u8>,
-    pub text: &'t [u8],
-    /// The byte behind it, unless the text ends with it.
-    pub after: Option<u8>,
-}
-
 /// Bytes of a stretch that a pattern stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     pub pattern: usize,
     pub range: Range<usize>,
-}
-
-/// Whether something may begin with a byte: not in the middle of a word.
-#[inline(always)]
-pub(super) fn begins_word(before: Option<u8>, byte: u8) -> bool {
-    !byte.is_ascii_alphanumeric() || !before.is_some_and(|before| before.is_ascii_alphanumeric())
 }
 
 /// How much looking again a text may cost: so many steps for each of its bytes, and as many more for any. Honest texts take one or
@@ -327,26 +312,5 @@ impl Automaton {
 impl std::fmt::Debug for Automaton {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Automaton").field("patterns", &self.rows.len()).field("bytes", &self.size()).finish()
-    }
-}
-
-impl<'t> Stretch<'t> {
-    fn byte(&self, at: usize) -> Option<u8> {
-        self.text.get(at).copied().or(self.after.filter(|_| at == self.text.len()))
-    }
-
-    fn may_begin(&self, at: usize) -> bool {
-        let before = at.checked_sub(1).map_or(self.before, |before| self.byte(before));
-        self.byte(at).is_none_or(|byte| begins_word(before, byte))
-    }
-
-    /// The text that a pattern matched, of whole characters.
-    fn candidate(&self, from: usize, to: usize) -> Option<Candidate<'t>> {
-        let text = self.text.get(from..to)?;
-        // A pattern of bytes may end inside of a character.
-        let whole = text.utf8_chunks().next().map_or("", |chunk| chunk.valid());
-        let before = from.checked_sub(1).map_or(self.before, |before| self.byte(before));
-        let after = self.byte(from.saturating_add(whole.len()));
-        (!whole.is_empty()).then_some(Candidate { before, text: whole, after })
     }
 }

@@ -1,6 +1,6 @@
 //! The automaton and the text that it reads, against readers that look at everything again at each place.
 
-use super::automaton::begins_word;
+use super::stretch::begins_word;
 use super::*;
 use proptest::prelude::*;
 

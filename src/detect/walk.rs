@@ -56,7 +56,7 @@ pub fn findings(detector: &Detector, text: &str) -> Vec<Range<usize>> {
             // A match of ASCII never begins within a character.
             let candidate = Candidate { before, text: text.get(at..end)?, after: bytes.get(end).copied() };
             let range = (detector.check)(&candidate)?;
-            assert!(super::automaton::begins_word(before, bytes[at]), "{}: within a word of {text:?}", detector.name);
+            assert!(super::stretch::begins_word(before, bytes[at]), "{}: within a word of {text:?}", detector.name);
             assert!(range.start < range.end && range.end <= end - at, "{}: {range:?} of {text:?}", detector.name);
             Some(at + range.start..at + range.end)
         });

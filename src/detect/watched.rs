@@ -1,47 +1,9 @@
-//! A text as it comes, under the eyes of an automaton: what of it is still open, and where that stands in the body.
+//! A text as it comes, under the eyes of an automaton: what of it is still open.
 
-use super::automaton::{Automaton, Stretch, begins_word};
+use super::automaton::Automaton;
+use super::closed::{Closed, Span};
+use super::stretch::begins_word;
 use regex_automata::util::primitives::StateID;
-
-/// Bytes of a body.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Span {
-    pub from: u64,
-    pub to: u64,
-}
-
-impl Span {
-    /// The place of some bytes of a text that stands here: all of it, where it is written as an escape.
-    pub const fn part(self, length: usize, range: std::ops::Range<usize>) -> Self {
-        if self.to.saturating_sub(self.from) == length as u64 {
-            let from = self.from.saturating_add(range.start as u64);
-            Self { from, to: self.from.saturating_add(range.end as u64) }
-        } else {
-            self
-        }
-    }
-}
-
-/// Where so many bytes of text stand in the body: each by itself, or all of them as one escape. One that is split has another
-/// segment without bytes for each further place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Segment {
-    /// Where it begins in the text.
-    at: usize,
-    length: usize,
-    span: Span,
-}
-
-/// A stretch of text that is closed, and has the end of some match in it.
-#[derive(Clone, Debug, Default)]
-pub struct Closed {
-    pub before: Option<u8>,
-    pub text: Vec<u8>,
-    pub after: Option<u8>,
-    /// In a document of JSON that is the text: whether it begins outside of any string.
-    bare: Option<bool>,
-    segments: Vec<Segment>,
-}
 
 /// One text of a body.
 #[derive(Debug)]
@@ -61,105 +23,6 @@ pub struct Watched {
 
 /// So many matches may be open in different states: texts that are not made for it have three.
 const MOST_LIVE: usize = 16;
-
-impl Closed {
-    pub fn stretch(&self) -> Stretch<'_> {
-        Stretch { before: self.before, text: &self.text, after: self.after }
-    }
-
-    /// Where bytes of the text stand in the body, without those between them. An escape is whole or not at all.
-    pub fn spans(&self, range: std::ops::Range<usize>) -> Vec<Span> {
-        let mut spans: Vec<Span> = Vec::new();
-        let first = self.segments.partition_point(|segment| segment.at.saturating_add(segment.length) <= range.start);
-        for Segment { at: begins, length, span } in self.segments.iter().skip(first).copied() {
-            if begins > range.end {
-                break;
-            }
-            // More of what the last byte was decoded from.
-            if length == 0 && range.start < begins && begins <= range.end {
-                spans.push(span);
-            }
-            let ends = begins.saturating_add(length);
-            let (from, to) = (range.start.max(begins), range.end.min(ends));
-            if from < to {
-                let each = span.to.saturating_sub(span.from) == length as u64;
-                let from_in = from.saturating_sub(begins) as u64;
-                let to_in = to.saturating_sub(begins) as u64;
-                let here = if each {
-                    Span { from: span.from.saturating_add(from_in), to: span.from.saturating_add(to_in) }
-                } else {
-                    span
-                };
-                match spans.last_mut().filter(|last| last.to == here.from) {
-                    Some(last) => last.to = here.to,
-                    None => spans.push(here),
-                }
-            }
-        }
-        spans
-    }
-
-    /// Whether what stands there is in no string of a document that is the text.
-    pub fn is_bare(&self, at: usize) -> bool {
-        // Nothing honest stays open for longer.
-        let Some(bare) = self.bare.filter(|_| at < 4_096) else { return false };
-        let quotes = self.text.iter().take(at).filter(|byte| **byte == b'"').count();
-        bare ^ (quotes % 2 == 1)
-    }
-
-    /// Where it begins in the body.
-    pub fn begins(&self) -> Option<u64> {
-        self.segments.first().map(|segment| segment.span.from)
-    }
-
-    fn add(&mut self, text: &[u8], span: Span) {
-        if text.is_empty() && span.to == span.from {
-            return;
-        }
-        let segment = Segment { at: self.text.len(), length: text.len(), span };
-        self.text.extend_from_slice(text);
-        // Plain text that goes on where it ended is one segment.
-        if let Some(last) = self.segments.last_mut()
-            && last.is_plain()
-            && segment.is_plain()
-            && last.span.to == span.from
-        {
-            last.length = last.length.saturating_add(segment.length);
-            last.span.to = span.to;
-            return;
-        }
-        self.segments.push(segment);
-    }
-
-    /// Gives up the first bytes of its text.
-    fn lose(&mut self, bytes: usize) {
-        self.before = bytes.checked_sub(1).and_then(|last| self.text.get(last).copied()).or(self.before);
-        self.text.drain(..bytes.min(self.text.len()));
-        for segment in &mut self.segments {
-            segment.at = segment.at.saturating_sub(bytes);
-        }
-        let mut lost = bytes;
-        let mut whole = 0_usize;
-        for segment in &mut self.segments {
-            if segment.length > lost {
-                if segment.is_plain() {
-                    segment.span.from = segment.span.from.saturating_add(lost as u64);
-                }
-                segment.length = segment.length.saturating_sub(lost);
-                break;
-            }
-            lost = lost.saturating_sub(segment.length);
-            whole = whole.saturating_add(1);
-        }
-        self.segments.drain(..whole.min(self.segments.len()));
-    }
-}
-
-impl Segment {
-    const fn is_plain(&self) -> bool {
-        self.span.to.saturating_sub(self.span.from) == self.length as u64
-    }
-}
 
 impl Default for Watched {
     fn default() -> Self {
