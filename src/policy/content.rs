@@ -150,6 +150,11 @@ impl Reading {
                 let problem = "an answer is being sent while it is looked at: `count` and `mask` are allowed there";
                 return flaw(format!("{}.action", path()), problem);
             }
+            if on_answers && rule.roles.is_some() {
+                let problem =
+                    "an answer says nothing of a role: leave `roles` out, or let the rule look at requests alone";
+                return flaw(format!("{}.roles", path()), problem);
+            }
             let unknown = |role: &&config::Name| !roles.iter().any(|known| **known == *role.0);
             if let Some(role) = rule.roles.iter().flatten().find(unknown) {
                 return flaw(format!("{}.roles", path()), super::models::unknown_role(&role.0, roles));

@@ -31,8 +31,7 @@ fn rules(action: &str, on: &str) -> Rc<Content> {
         ]},
     });
     let policy = Policy::read(config.to_string().as_bytes()).unwrap();
-    let tenant = policy.tenant_policy(policy.tenant("acme").unwrap()).unwrap();
-    Rc::clone(policy.content(tenant).unwrap())
+    Rc::clone(policy.contents.of(policy.tenant("acme").unwrap()).unwrap())
 }
 
 fn screened(content: &Rc<Content>, schema: &Schema, chunks: &[&[u8]]) -> Screened {

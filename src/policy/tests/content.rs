@@ -48,6 +48,10 @@ fn each_flaw_of_a_rule_says_where_it_is_and_what_would_be_right() {
             "content.rules[0].roles: unknown role `ops`, expected one of `chat`, `code`",
         ),
         (
+            rule(r#""find":["email"],"action":"mask","roles":["chat"],"on":["request","answer"]"#),
+            "content.rules[0].roles: an answer says nothing of a role: leave `roles` out, or let the rule look at requests alone",
+        ),
+        (
             rule(r#""find":["email"],"action":"mask","tiers":["silver"]"#),
             "content.rules[0].tiers: unknown tier `silver`, expected one of `low`, `standard`, `premium`, `agent`",
         ),
