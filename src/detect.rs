@@ -88,10 +88,10 @@ pub static ALL: [Detector; 17] = [
 
 /// What stands in the place of a finding: `[EMAIL_1]`.
 pub const PLACEHOLDER: Detector =
-    Detector { name: "placeholder", label: "", pattern: r"\[[A-Z][A-Z_]*_[0-9]+\]", longest: 48, check: written };
+    Detector { name: "placeholder", label: "", pattern: r"\[[A-Z][A-Z_]*_[0-9]+\]", longest: 48, check: whole_match };
 
 /// All that a pattern matches.
-pub fn written(candidate: &Candidate<'_>) -> Option<Range<usize>> {
+pub fn whole_match(candidate: &Candidate<'_>) -> Option<Range<usize>> {
     Some(0..candidate.text.len())
 }
 

@@ -7,6 +7,7 @@
 //! 3. [`tenant`], [`llm`]: whose request it is, and what it asks for ([`json`] reads it as it comes).
 //! 4. [`forward`]: what of its head may go on to a provider.
 //! 5. [`policy`] (from [`config`]), [`route`], [`price`]: what is allowed, who may serve it, what it may cost.
+//!    Before it is decided, [`content`] has looked at its texts, if rules want it: [`detect`] finds, `llm::texts` says where.
 //! 6. [`limit`]: the tenant's cell admits or refuses everything at once; [`host`] swaps it in shared data. [`replicas`]: where
 //!    several Envoys have the same limits.
 //! 7. [`attempt`]: each provider that Envoy tries gets the request as it wants it.

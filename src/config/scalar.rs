@@ -81,12 +81,14 @@ impl Scalar for Name {
 }
 
 impl Scalar for Pattern {
-    const EXPECTED: &'static str = "a model's name (a string), or the beginning of one and a `*`";
+    const EXPECTED: &'static str = "a name (a string), or the beginning of one and a `*`";
     fn from_text(text: &str) -> Result<Self, String> {
         if let Some(problem) = name_problem(text) {
             return Err(problem);
         }
-        Self::new(text).ok_or_else(|| format!("{text:?} is not a model: `*` may only stand at the end"))
+        Self::new(text).ok_or_else(|| {
+            format!("{text:?} is neither a name nor the beginning of one: `*` may only stand at the end")
+        })
     }
 }
 

@@ -44,7 +44,7 @@ macro_rules! described {
 described! {
     Name: {"description": "A name, of at most 128 bytes.", "type": "string", "minLength": 1, "maxLength": 128, "pattern": NAME}
     Pattern: {
-        "description": "A model's name, or the beginning of one and a `*`; `label/name` for that of one provider.",
+        "description": "A name, or the beginning of one and a `*`; of models also `label/name`, for that of one provider.",
         "type": "string", "minLength": 1, "maxLength": 128, "pattern": PATTERN
     }
     HeaderName: {"description": "A header's name in lower case.", "type": "string", "pattern": HEADER}

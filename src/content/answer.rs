@@ -10,13 +10,14 @@ mod event;
 use super::placeholders::Placeholders;
 use super::reader::TextReader;
 use super::screened::{stands, write};
-use super::unit::Unit;
+use super::unit::{Unit, escaped};
 use crate::detect::{Closed, Span, Work};
 use crate::json::{MAX_DEPTH, Scanner};
 use crate::llm::meter::Passage;
 use crate::llm::request::{Edit, spliced};
 use crate::llm::schema::Schema;
 use crate::llm::sse::{Data, Sse};
+use crate::llm::stance::Stance;
 use crate::llm::texts::{Opaque, Place, Text, Texts};
 use crate::policy::content::{Action, Class, Content, Looked};
 use crate::record::content::Seen;
@@ -46,10 +47,23 @@ enum Framing {
     Unknown,
     /// One document of JSON, or several in a row.
     Documents,
-    Events(Sse),
+    Events(Sse, EventData),
     /// What can't be looked at.
     Opaque,
 }
+
+/// Whether the data of a stream's events are documents.
+#[derive(Default)]
+struct EventData {
+    /// Bytes of the event that comes; so far they are those of [`DONE`].
+    bytes: usize,
+    is_other: bool,
+    /// Some event had data.
+    some: bool,
+}
+
+/// By which OpenAI's streams end, and which is no document.
+const DONE: &[u8] = b"[DONE]";
 
 /// Bytes that have come, and what of them has gone on.
 #[derive(Default)]
@@ -96,13 +110,18 @@ impl AnswerTexts {
     }
 
     /// It can't be looked at: it is compressed, a sound, frames of AWS.
-    pub fn is_opaque(&mut self) {
+    pub fn look_at_nothing(&mut self) {
         self.framing = Framing::Opaque;
-        self.found.seen.is_opaque(Opaque::Body);
+        self.found.seen.note_opaque(Opaque::Body);
     }
 
-    pub const fn seen(&self) -> &Seen {
-        &self.found.seen
+    /// What was looked at so far, and found.
+    pub fn seen(&self) -> Seen {
+        let mut seen = self.found.seen.clone();
+        if self.content.unscanned == Stance::Pass {
+            seen.pass_over_opaque();
+        }
+        seen
     }
 
     /// The next bytes, as others let them pass.
@@ -133,17 +152,26 @@ impl AnswerTexts {
             self.channels.end(&content, looked, &mut self.found);
         }
         self.passing.edits.append(&mut self.found.edits);
-        let token = self.scanner.waits_from().map(|from| self.begins.wrapping_add(from));
-        let waiting = [self.event.begins(), self.channels.open_from(), token];
-        let mut done = if last { all } else { waiting.into_iter().flatten().fold(all, u64::min) };
-        let waits = usize::try_from(all.saturating_sub(done)).unwrap_or(usize::MAX);
-        if waits > MOST_HELD.saturating_add(looked.automaton.longest()) {
+        let mut done = if last { all } else { self.waits_from(all) };
+        let most = all.saturating_sub(MOST_HELD.saturating_add(looked.automaton.longest()) as u64);
+        if done < most {
+            // It may be no more than an event that is long.
             self.event.hand_over(&content, looked, &mut self.channels, &mut self.found, false);
+            self.passing.edits.append(&mut self.found.edits);
+            done = self.waits_from(all);
+        }
+        if done < most {
             self.channels.give_up(&content, looked, &mut self.found);
             self.passing.edits.append(&mut self.found.edits);
             done = all;
         }
         self.passing.pass(bytes, done)
+    }
+
+    /// Where the first that can't go on yet begins, of so many bytes.
+    fn waits_from(&self, all: u64) -> u64 {
+        let token = self.scanner.waits_from().map(|from| self.begins.wrapping_add(from));
+        [self.event.begins(), self.channels.open_from(), token].into_iter().flatten().fold(all, u64::min)
     }
 
     fn read(&mut self, content: &Content, looked: &Looked, bytes: &[u8], from: u64, last: bool) {
@@ -157,10 +185,10 @@ impl AnswerTexts {
                 None => return,
                 Some(b'{' | b'[') => self.framing = Framing::Documents,
                 Some(b'd' | b'e' | b'i' | b'r' | b':') => {
-                    self.framing = Framing::Events(Sse::new());
+                    self.framing = Framing::Events(Sse::new(), EventData::default());
                     self.scanner = Scanner::deep(self.texts.event);
                 }
-                Some(_) => return self.is_opaque(),
+                Some(_) => return self.look_at_nothing(),
             }
         }
         let Self { framing, scanner, reader, event, begins, channels, found, .. } = self;
@@ -175,7 +203,7 @@ impl AnswerTexts {
                         // Nobody can read what follows.
                         event.hand_over(content, looked, channels, found, true);
                         channels.end(content, looked, found);
-                        return self.is_opaque();
+                        return self.look_at_nothing();
                     };
                     if scanner.is_complete() {
                         event.hand_over(content, looked, channels, found, true);
@@ -192,7 +220,7 @@ impl AnswerTexts {
                     event.hand_over(content, looked, channels, found, true);
                 }
             }
-            Framing::Events(sse) => {
+            Framing::Events(sse, event_data) => {
                 let mut rest = bytes;
                 loop {
                     let at = from.saturating_add(bytes.len().saturating_sub(rest.len()) as u64);
@@ -201,14 +229,15 @@ impl AnswerTexts {
                         if bytes != b"\n" {
                             *begins = at.saturating_add(from as u64).wrapping_sub(scanner.offset());
                         }
+                        event_data.feed(bytes);
                         let _ = scanner.feed(bytes, &mut |hit| event.hit(reader, &hit, *begins));
                     };
                     let behind = sse.feed_event(rest, &mut data);
                     let ended = behind.is_some() || (last && sse.finish(&mut |_| {}));
                     if ended {
                         event.hand_over(content, looked, channels, found, true);
-                        if scanner.is_broken() {
-                            found.seen.is_opaque(Opaque::Body);
+                        if event_data.end() && scanner.finish().is_err() {
+                            found.seen.note_opaque(Opaque::Body);
                         }
                         scanner.restart();
                         *reader = TextReader::default();
@@ -220,9 +249,27 @@ impl AnswerTexts {
                         None => break,
                     }
                 }
+                // A text that only begins as an event does.
+                if last && !event_data.some {
+                    found.seen.note_opaque(Opaque::Body);
+                }
             }
             Framing::Unknown | Framing::Opaque => {}
         }
+    }
+}
+
+impl EventData {
+    fn feed(&mut self, bytes: &[u8]) {
+        self.is_other |= !DONE.get(self.bytes..).is_some_and(|rest| rest.starts_with(bytes));
+        self.bytes = self.bytes.saturating_add(bytes.len());
+        self.some = true;
+    }
+
+    /// The event is over: whether its data should be a document.
+    fn end(&mut self) -> bool {
+        let bytes = std::mem::take(&mut self.bytes);
+        std::mem::take(&mut self.is_other) || (bytes > 0 && bytes < DONE.len())
     }
 }
 
@@ -268,7 +315,7 @@ impl Findings {
             self.look_for(content, looked, (closed, until), place, (Class::Count, escapes));
         }
         if !self.work.is_left() {
-            self.seen.is_opaque(Opaque::TooMuchWork);
+            self.seen.note_opaque(Opaque::TooMuchWork);
             self.withhold(content, &closed.spans(done..until));
             done = done.max(until);
         }
@@ -284,15 +331,14 @@ impl Findings {
         (class, escapes): (Class, usize),
     ) -> usize {
         let Self { placeholders, seen, work, edits } = self;
-        let rule_of = |pattern: usize| looked.aims.get(pattern).and_then(|aim| content.rules.get(aim.rule));
-        let wanted = |pattern: usize| match rule_of(pattern) {
-            Some(rule) => rule.action.class() == class && rule.looks(place, None),
-            None => class == Class::Replace && pattern >= looked.aims.len(),
+        let wanted = |pattern: usize| match looked.aim(content, pattern) {
+            Some((_, rule)) => rule.action.class() == class && rule.looks(place, None),
+            None => class == Class::Replace,
         };
         looked.automaton.findings(closed.stretch(), until, work, (wanted, |_: &Range<usize>| true), |finding| {
             let text =
                 closed.text.get(finding.range.clone()).and_then(|text| str::from_utf8(text).ok()).unwrap_or_default();
-            let Some(aim) = looked.aims.get(finding.pattern) else {
+            let Some((aim, rule)) = looked.aim(content, finding.pattern) else {
                 if let Some(value) = placeholders.value(text) {
                     let value = escaped(value, escapes);
                     seen.restored = seen.restored.saturating_add(1);
@@ -300,7 +346,6 @@ impl Findings {
                 }
                 return;
             };
-            let Some(rule) = rule_of(finding.pattern) else { return };
             seen.find(&rule.name, &aim.label, rule.action.name(), place);
             if rule.action == Action::Mask {
                 let placeholder = placeholders.of(&aim.label, text, false);
@@ -333,12 +378,4 @@ impl Findings {
             write(&mut self.edits, spans, "[WITHHELD]".to_owned());
         }
     }
-}
-
-/// A client's own words, as they stand in a string; and in one that is a document of JSON itself.
-fn escaped(value: &str, times: usize) -> String {
-    (0..times).fold(value.to_owned(), |text, _| {
-        let quoted = serde_json::to_string(&text).unwrap_or_default();
-        quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default().to_owned()
-    })
 }

@@ -1,24 +1,25 @@
 //! What stands in the place of what was found: `[EMAIL_1]`. The same value has the same placeholder.
 
 use crate::digest::hmac;
-use hashbrown::HashMap;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
-/// The placeholders of one request, and of its answer.
+/// The placeholders of one request, and of its answer. In trees: a client chooses the values, and could choose such as meet in a hash.
 #[derive(Debug, Default)]
 pub struct Placeholders {
     /// With it, numbers are made from values.
     key: Option<Rc<str>>,
     tenant: Rc<str>,
     /// By label and value.
-    given: HashMap<(Rc<str>, String), String>,
+    given: BTreeMap<(Rc<str>, String), String>,
     /// How many numbers a label has.
-    counts: HashMap<Rc<str>, u32>,
-    /// What is to be restored: by its placeholder.
-    values: HashMap<String, String>,
+    counts: BTreeMap<Rc<str>, u32>,
+    /// All that are given, each with its value, if that is to be restored.
+    values: BTreeMap<String, Option<String>>,
+    restores: bool,
 }
 
-/// Numbers have up to nine digits: two of a thousand values have the same once in a thousand requests, and then the next is taken.
+/// Numbers have up to nine digits. Of a thousand values, two have the same in one request of two thousand: the next is taken.
 const NUMBERS: u32 = 1_000_000_000;
 
 impl Placeholders {
@@ -28,34 +29,35 @@ impl Placeholders {
 
     /// What stands for a value; with `restores`, it can be asked for again.
     pub(super) fn of(&mut self, label: &Rc<str>, value: &str, restores: bool) -> &str {
-        let Self { key, tenant, given, counts, values } = self;
+        let Self { key, tenant, given, counts, values, restores: any } = self;
         let placeholder = given.entry((Rc::clone(label), value.to_owned())).or_insert_with(|| {
             let count = counts.entry(Rc::clone(label)).or_insert(0);
             *count = count.saturating_add(1);
             let mut number = key.as_ref().map_or(*count, |key| number(key, tenant, label, value));
             loop {
                 let placeholder = format!("[{label}_{number}]");
-                // Another value has this number: of those that are remembered, each stands for one.
                 if !values.contains_key(&placeholder) {
+                    values.insert(placeholder.clone(), None);
                     break placeholder;
                 }
                 number = number.wrapping_add(1) % NUMBERS;
             }
         });
         // One rule may mask what another restores.
-        if restores && !values.contains_key(placeholder) {
-            values.insert(placeholder.clone(), value.to_owned());
+        if restores && let Some(restored) = values.get_mut(placeholder) {
+            restored.get_or_insert_with(|| value.to_owned());
+            *any = true;
         }
         placeholder
     }
 
     /// What a placeholder stands for, in this request.
     pub(super) fn value(&self, placeholder: &str) -> Option<&str> {
-        self.values.get(placeholder).map(String::as_str)
+        self.values.get(placeholder)?.as_deref()
     }
 
-    pub(super) fn restores(&self) -> bool {
-        !self.values.is_empty()
+    pub(super) const fn restores(&self) -> bool {
+        self.restores
     }
 }
 
@@ -80,6 +82,8 @@ mod tests {
         assert_eq!(all.of(&mail, "a@b.de", true), "[EMAIL_1]");
         assert_eq!(all.value("[EMAIL_2]"), Some("c@d.de"));
         assert_eq!((all.value("[CARD_1]"), all.value("[EMAIL_3]")), (None, None));
+        // A number is given once, whether it is restored or not.
+        assert_eq!(all.of(&card, "5500", false), "[CARD_2]");
         // What is masked first may be restored later.
         assert_eq!(all.of(&card, "4111", true), "[CARD_1]");
         assert_eq!(all.value("[CARD_1]"), Some("4111"));

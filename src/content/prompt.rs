@@ -1,7 +1,7 @@
 //! The texts of a request, looked at as they come, and judged when all of them are there: by then it is known whose they are.
 
 use super::nested::{Nested, Said};
-use super::reader::{Kind, Part, TextReader};
+use super::reader::{Part, TextReader};
 use super::screened::{Screened, Stretch, Where};
 use super::seams::Seams;
 use super::unit::Unit;
@@ -22,7 +22,7 @@ pub struct Prompt {
     nested: Nested,
     seams: Seams,
     /// Of the last text that joins.
-    joining: Option<Kind>,
+    joining: Option<Text>,
     /// Stretches that some pattern ended in, in the order of the body.
     closed: Vec<Stretch>,
     /// How many there were before the text that comes, if one does, and before its message.
@@ -41,7 +41,7 @@ impl Prompt {
         content.request.as_ref()?;
         let mut seen = Seen::default();
         if is_form {
-            seen.is_opaque(Opaque::Body);
+            seen.note_opaque(Opaque::Body);
         }
         Some(Box::new(Self {
             content: Rc::clone(content),
@@ -98,11 +98,11 @@ impl Prompt {
         let content = Rc::clone(&self.content);
         let Some(looked) = &content.request else { return Screened::default() };
         let Self { watched, seams, joining, closed, .. } = &mut self;
-        let place = joining.and_then(Kind::place);
+        let place = joining.and_then(Text::place);
         watched.end(&looked.automaton, &mut |stretch| closed.push(Stretch::of(stretch, place)));
         seams.end(&looked.automaton, &mut |across| closed.push(Stretch::across(across, place)));
-        if self.watched.is_overrun() {
-            self.seen.is_opaque(Opaque::TooMuchWork);
+        if self.watched.is_overrun() || self.seams.is_overrun() {
+            self.seen.note_opaque(Opaque::TooMuchWork);
         }
         Screened::of(&content, looked, &self.closed, self.seen, self.work, (role, tenant))
     }
@@ -114,7 +114,7 @@ struct Coming<'a> {
     watched: &'a mut Watched,
     nested: &'a mut Nested,
     seams: &'a mut Seams,
-    joining: &'a mut Option<Kind>,
+    joining: &'a mut Option<Text>,
     closed: &'a mut Vec<Stretch>,
     before_text: &'a mut Option<usize>,
     before_message: &'a mut usize,
@@ -141,7 +141,7 @@ impl Coming<'_> {
         }
     }
 
-    fn part(&mut self, kind: Kind, part: Part<'_>) {
+    fn part(&mut self, kind: Text, part: Part<'_>) {
         match part {
             Part::Piece { text, span } => {
                 if self.before_text.is_none() {
@@ -175,13 +175,13 @@ impl Coming<'_> {
                     self.join_no_more();
                 }
                 self.closed.truncate(before.unwrap_or(usize::MAX));
-                self.seen.is_opaque(what);
+                self.seen.note_opaque(what);
             }
         }
     }
 
     /// A text comes: one that joins goes on from the last, if that was like it.
-    fn begin(&mut self, kind: Kind) {
+    fn begin(&mut self, kind: Text) {
         if kind.joins() && *self.joining != Some(kind) {
             self.join_no_more();
             *self.joining = Some(kind);
@@ -189,10 +189,10 @@ impl Coming<'_> {
         *self.before_text = Some(self.closed.len());
     }
 
-    fn watch(&mut self, text: &str, span: Span, kind: Kind) {
+    fn watch(&mut self, text: &str, span: Span, kind: Text) {
         let Self { looked, watched, nested, seams, closed, .. } = self;
         let mut watch = |Said { text, span, bare }: Said<'_>| {
-            watched.is_bare(kind.is_json().then_some(bare));
+            watched.stands_bare(kind.is_json().then_some(bare));
             watched.feed(&looked.automaton, text, span, &mut |stretch| closed.push(Stretch::of(stretch, kind.place())));
             if kind.joins() {
                 seams.feed(&looked.automaton, text, span, &mut |across| {
@@ -203,7 +203,7 @@ impl Coming<'_> {
         if kind.is_json() { nested.feed(text, span, &mut watch) } else { watch(Said { text, span, bare: false }) }
     }
 
-    fn end(&mut self, kind: Kind) {
+    fn end(&mut self, kind: Text) {
         *self.nested = Nested::default();
         *self.before_text = None;
         let closed = &mut *self.closed;

@@ -3,7 +3,7 @@
 
 use crate::detect::Span;
 use crate::json::{Found, Hit, Number};
-use crate::llm::texts::{Opaque, Place, Text};
+use crate::llm::texts::{Opaque, Text};
 
 /// What comes of a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,12 +22,6 @@ pub(super) enum Part<'a> {
         is_number: bool,
     },
     Opaque(Opaque),
-}
-
-/// Of which kind the text is that comes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Kind {
-    pub(super) text: Text,
 }
 
 /// Tells texts from what is none.
@@ -73,9 +67,9 @@ const LONGEST_KEY: usize = 250;
 
 impl TextReader {
     /// Reads on; each part is handed out with the kind of its text.
-    pub(super) fn hit(&mut self, hit: &Hit<'_, Text>, part: &mut impl FnMut(Kind, Part<'_>)) {
+    pub(super) fn hit(&mut self, hit: &Hit<'_, Text>, part: &mut impl FnMut(Text, Part<'_>)) {
         let span = Span { from: hit.from, to: hit.to };
-        let kind = Kind { text: hit.key };
+        let kind = hit.key;
         match (hit.key, hit.found) {
             (Text::Opaque(what), Found::Opened(_)) if what != Opaque::Media => part(kind, Part::Opaque(what)),
             (_, Found::Piece(text)) => {
@@ -157,26 +151,5 @@ impl Encoded {
     /// The same of a text that is said to be one.
     const fn is_media_anywhere(self) -> bool {
         self.is_media(SHORTEST_ANYWHERE) && self.lower && self.upper
-    }
-}
-
-impl Kind {
-    /// Whose the text is, unless its message or its event says so.
-    pub(super) const fn place(self) -> Option<Place> {
-        match self.text {
-            Text::In { place, .. } => place,
-            Text::Opaque(_) => Some(Place::Document),
-            Text::Message => Some(Place::User),
-            _ => Some(Place::Other),
-        }
-    }
-
-    pub(super) const fn joins(self) -> bool {
-        matches!(self.text, Text::In { joins: true, .. })
-    }
-
-    /// A document of JSON, in a string.
-    pub(super) const fn is_json(self) -> bool {
-        matches!(self.text, Text::In { json: true, .. })
     }
 }

@@ -89,9 +89,9 @@ impl Stretch {
         hits: &mut Vec<Hit<'s>>,
     ) {
         let place = self.place.unwrap_or(Place::Other);
-        let rule_of = |pattern: usize| looked.aims.get(pattern).and_then(|aim| content.rules.get(aim.rule));
         let wanted = |pattern: usize| {
-            rule_of(pattern).is_some_and(|rule| rule.action.class() == class && rule.looks(place, role))
+            let rule = looked.aim(content, pattern);
+            rule.is_some_and(|(_, rule)| rule.action.class() == class && rule.looks(place, role))
         };
         let Closed { text, .. } = &self.closed;
         let fits = |range: &Range<usize>| match &self.stands {
@@ -181,13 +181,13 @@ impl Screened {
         }
         // Each provider's plan has all of them.
         if !work.is_left() || screened.edits.len() > MOST_EDITS {
-            screened.seen.is_opaque(Opaque::TooMuchWork);
+            screened.seen.note_opaque(Opaque::TooMuchWork);
         }
-        let unsure = screened.seen.unscanned().map(|(what, _)| what).find(|what| match what {
-            // Nobody who is honest comes here.
-            Opaque::TooLong | Opaque::TooMuchWork => true,
-            _ => content.unscanned == Stance::Refuse,
-        });
+        let refuses = content.unscanned == Stance::Refuse;
+        let unsure = screened.seen.unscanned().map(|(what, _)| what).find(|what| refuses || what.is_hostile());
+        if content.unscanned == Stance::Pass {
+            screened.seen.pass_over_opaque();
+        }
         screened.refused = screened.refused.or(unsure.map(Refused::Opaque));
         screened.edits.sort_by_key(|edit| (edit.place.from, edit.place.to));
         screened
@@ -196,8 +196,7 @@ impl Screened {
     fn apply(&mut self, content: &Content, looked: &Looked, hits: &[Hit<'_>]) {
         let mut of_unit: Option<(&Rc<Unit>, Vec<Edit>)> = None;
         for hit in hits {
-            let Some(aim) = looked.aims.get(hit.pattern) else { continue };
-            let Some(rule) = content.rules.get(aim.rule) else { continue };
+            let Some((aim, rule)) = looked.aim(content, hit.pattern) else { continue };
             self.seen.find(&rule.name, &aim.label, rule.action.name(), hit.place);
             match rule.action {
                 Action::Count => {}

@@ -48,6 +48,10 @@ impl Seams {
         }
     }
 
+    pub(super) const fn is_overrun(&self) -> bool {
+        self.watched.is_overrun()
+    }
+
     /// Nothing follows that it could go on in.
     pub(super) fn end(&mut self, automaton: &Automaton, across: &mut impl FnMut(Across)) {
         let Self { watched, ends, .. } = self;

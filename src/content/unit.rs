@@ -32,9 +32,8 @@ impl Unit {
     /// What replaces it in its body, when these replace parts of its text.
     pub(super) fn edit(&self, edits: &[Edit]) -> Edit {
         let text = String::from_utf8(spliced(self.text.as_bytes(), edits)).unwrap_or_default();
-        let quoted = serde_json::to_string(&text).unwrap_or_default();
-        let bare = quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default();
-        let text = if self.is_number { quoted } else { bare.to_owned() };
+        let text = escaped(&text, 1);
+        let text = if self.is_number { format!("\"{text}\"") } else { text };
         Edit { place: Place { from: self.span.from, to: self.span.to }, text }
     }
 
@@ -42,4 +41,12 @@ impl Unit {
     pub(super) const fn span(&self) -> Span {
         self.span
     }
+}
+
+/// A text as it stands in a string; twice, in one that is a document of JSON itself.
+pub(super) fn escaped(text: &str, times: usize) -> String {
+    (0..times).fold(text.to_owned(), |text, _| {
+        let quoted = serde_json::to_string(&text).unwrap_or_default();
+        quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default().to_owned()
+    })
 }

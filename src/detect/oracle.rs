@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 fn pattern(expression: &str) -> Pattern {
     let longest = bounded(expression, 64).unwrap_or_else(|flaw| panic!("{expression}: {flaw:?}"));
-    Pattern { expression: expression.to_owned(), longest, check: written }
+    Pattern { expression: expression.to_owned(), longest, check: whole_match }
 }
 
 /// Where an expression of letters, classes, optional letters and alternatives may end, from the beginning of a text on.
@@ -153,7 +153,8 @@ fn expressions_that_no_stream_can_wait_for_are_refused_each_for_its_reason() {
     for (fits, longest) in [("a", 1), ("a{64}", 64), ("ab?c{1,3}", 5), ("ü", 2), ("[a-z]|xyz", 3)] {
         assert_eq!(bounded(fits, 64), Ok(longest), "{fits}");
     }
-    let large = |nth| Pattern { expression: format!("[a-z]{{1,100}}{nth}.{{1,250}}"), longest: 400, check: written };
+    let large =
+        |nth| Pattern { expression: format!("[a-z]{{1,100}}{nth}.{{1,250}}"), longest: 400, check: whole_match };
     let many: Vec<_> = (0..300).map(large).collect();
     assert_eq!(Automaton::build(&many).unwrap_err(), Flaw::TooLarge);
 }
@@ -165,7 +166,7 @@ fn a_text_stands_for_itself() {
         let expression = literal(text);
         let longest = bounded(&expression, 1_000).unwrap();
         assert_eq!(longest, text.len());
-        let automaton = Automaton::build(&[Pattern { expression, longest, check: written }]).unwrap();
+        let automaton = Automaton::build(&[Pattern { expression, longest, check: whole_match }]).unwrap();
         assert_eq!(watched(&automaton, &[text]).len(), 1, "{text:?}");
         assert!(watched(&automaton, &[&text.replace(['a', 'Z', '日', '\t'], "_")]).is_empty(), "{text:?}");
     }

@@ -1,73 +1,26 @@
-//! How the tests walk a text: at each place the longest match is taken and checked, and the way goes on behind a finding.
+//! How the tests of the detectors look at a text: by the automaton of the product, with one detector alone.
 
-use super::{Candidate, Detector};
+use super::{Automaton, Detector, Pattern, Stretch, Work};
 use core::ops::Range;
-use regex_automata::{
-    Anchored, MatchKind,
-    dfa::{Automaton, StartKind, dense},
-    util::{start, syntax},
-};
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
-type Dfa = Rc<dense::DFA<Vec<u32>>>;
-
 thread_local! {
-    static BUILT: RefCell<BTreeMap<&'static str, Dfa>> = const { RefCell::new(BTreeMap::new()) };
+    static BUILT: RefCell<BTreeMap<&'static str, Rc<Automaton>>> = const { RefCell::new(BTreeMap::new()) };
 }
 
-fn dfa(detector: &Detector) -> Dfa {
-    let build = || {
-        let built = dense::Builder::new()
-            .configure(dense::Config::new().match_kind(MatchKind::All).start_kind(StartKind::Anchored))
-            .syntax(syntax::Config::new().unicode(false).utf8(false))
-            .build(detector.pattern);
-        Rc::new(built.unwrap_or_else(|error| panic!("{}: {error}", detector.name)))
-    };
+fn automaton(detector: &Detector) -> Rc<Automaton> {
+    let build = || Rc::new(Automaton::build(&[Pattern::of(detector)]).unwrap());
     BUILT.with_borrow_mut(|built| Rc::clone(built.entry(detector.name).or_insert_with(build)))
 }
 
-fn longest(dfa: &Dfa, text: &[u8], at: usize, most: usize) -> Option<usize> {
-    let mut state = dfa.start_state(&start::Config::new().anchored(Anchored::Yes)).unwrap();
-    let mut end = None;
-    for (at, byte) in text.iter().enumerate().skip(at).take(most) {
-        state = dfa.next_state(state, *byte);
-        if dfa.is_match_state(state) {
-            end = Some(at);
-        } else if dfa.is_dead_state(state) {
-            return end;
-        }
-    }
-    // A match is told one byte late.
-    let last = text.len().min(at + most);
-    let late = match text.get(last) {
-        Some(byte) => dfa.next_state(state, *byte),
-        None => dfa.next_eoi_state(state),
-    };
-    if dfa.is_match_state(late) { Some(last) } else { end }
-}
-
 pub fn findings(detector: &Detector, text: &str) -> Vec<Range<usize>> {
-    let dfa = dfa(detector);
-    let bytes = text.as_bytes();
-    let (mut found, mut at) = (Vec::new(), 0);
-    while at < bytes.len() {
-        let finding = longest(&dfa, bytes, at, detector.longest).filter(|end| *end > at).and_then(|end| {
-            let before = at.checked_sub(1).map(|before| bytes[before]);
-            // A match of ASCII never begins within a character.
-            let candidate = Candidate { before, text: text.get(at..end)?, after: bytes.get(end).copied() };
-            let range = (detector.check)(&candidate)?;
-            assert!(super::stretch::begins_word(before, bytes[at]), "{}: within a word of {text:?}", detector.name);
-            assert!(range.start < range.end && range.end <= end - at, "{}: {range:?} of {text:?}", detector.name);
-            Some(at + range.start..at + range.end)
-        });
-        match finding {
-            Some(range) => {
-                assert!(text.get(range.clone()).is_some(), "{}: {range:?} of {text:?}", detector.name);
-                at = range.end;
-                found.push(range);
-            }
-            None => at += 1,
-        }
+    let stretch = Stretch { before: None, text: text.as_bytes(), after: None };
+    let (mut found, mut work) = (Vec::new(), Work::START);
+    automaton(detector).findings(stretch, text.len(), &mut work, (|_| true, |_: &Range<usize>| true), |finding| {
+        found.push(finding.range);
+    });
+    for range in &found {
+        assert!(text.get(range.clone()).is_some(), "{}: {range:?} of {text:?}", detector.name);
     }
     found
 }

@@ -38,7 +38,7 @@ impl Watched {
     }
 
     /// The same, since this was asked last.
-    pub const fn was_overrun(&mut self) -> bool {
+    pub const fn take_overrun(&mut self) -> bool {
         std::mem::replace(&mut self.overrun, false)
     }
 
@@ -48,7 +48,7 @@ impl Watched {
     }
 
     /// What comes next stands outside of any string, or in one, if the text is a document.
-    pub const fn is_bare(&mut self, bare: Option<bool>) {
+    pub const fn stands_bare(&mut self, bare: Option<bool>) {
         self.bare = bare;
     }
 

@@ -264,9 +264,9 @@ fn merged(mut edits: Vec<Edit>, masks: &[Edit]) -> Vec<Edit> {
     if masks.is_empty() {
         return edits;
     }
-    let covered =
+    let is_left =
         |mask: &&Edit| !edits.iter().any(|edit| edit.place.from < mask.place.to && mask.place.from < edit.place.to);
-    let masks: Vec<_> = masks.iter().filter(covered).cloned().collect();
+    let masks: Vec<_> = masks.iter().filter(is_left).cloned().collect();
     edits.extend(masks);
     edits.sort_by_key(|edit| (edit.place.from, edit.place.to));
     edits

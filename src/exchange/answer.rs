@@ -128,7 +128,7 @@ impl Exchange {
             let content = policy.contents.of(open.tenant.ix)?;
             let mut texts = AnswerTexts::new(content, open.schema, *placeholders)?;
             if matches!(form, Form::Encoded | Form::Opaque | Form::Binary) {
-                texts.is_opaque();
+                texts.look_at_nothing();
             }
             Some(texts)
         });

@@ -90,7 +90,7 @@ impl Exchange {
         if let Phase::Open(open) = &phase
             && let Some(texts) = open.answer.as_ref().and_then(|answer| answer.texts.as_ref())
         {
-            looked.get_or_insert_default().answer = texts.seen().clone();
+            looked.get_or_insert_default().answer = texts.seen();
         }
         let Came { outcome, asked, audit, refused_by, status, provider, sent, bill, settlement, experience } =
             match phase {

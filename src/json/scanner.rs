@@ -216,11 +216,6 @@ impl<K: Copy, const LEVELS: usize> Scanner<K, LEVELS> {
         self.progress.expected == Expected::Nothing && self.progress.malformed.is_none()
     }
 
-    /// Whether what began as an object or an array is none.
-    pub fn is_broken(&self) -> bool {
-        self.progress.malformed.is_some() && self.progress.root.is_some()
-    }
-
     /// Begins the next document, of the same shape.
     pub fn restart(&mut self) {
         self.progress = Progress::START;

@@ -92,6 +92,11 @@ impl Opaque {
     pub const ALL: [Self; 6] =
         [Self::Media, Self::Encrypted, Self::Logprobs, Self::TooLong, Self::Body, Self::TooMuchWork];
 
+    /// Nobody who is honest comes here.
+    pub const fn is_hostile(self) -> bool {
+        matches!(self, Self::TooLong | Self::TooMuchWork)
+    }
+
     pub const fn name(self) -> &'static str {
         match self {
             Self::Media => "media",
@@ -126,6 +131,27 @@ pub enum Text {
     /// Of a turn, or of all: nothing follows, once this says something.
     End,
     Opaque(Opaque),
+}
+
+impl Text {
+    /// Whose it is, unless its message or its event says so.
+    pub const fn place(self) -> Option<Place> {
+        match self {
+            Self::In { place, .. } => place,
+            Self::Opaque(_) => Some(Place::Document),
+            Self::Message => Some(Place::User),
+            _ => Some(Place::Other),
+        }
+    }
+
+    pub const fn joins(self) -> bool {
+        matches!(self, Self::In { joins: true, .. })
+    }
+
+    /// A document of JSON, in a string.
+    pub const fn is_json(self) -> bool {
+        matches!(self, Self::In { json: true, .. })
+    }
 }
 
 /// The tables of an API.

@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 use super::TenantIx;
 use super::flaw::{Checked, flaw};
 use crate::config::{self, Content as Written, ContentRule, Direction, Named};
-use crate::detect::{Automaton, Flaw, PLACEHOLDER, Pattern, literal, whole_word, written as all_of_it};
+use crate::detect::{Automaton, Flaw, PLACEHOLDER, Pattern, literal, whole_match, whole_word};
 use crate::llm::stance::Stance;
 use crate::llm::texts::Place;
 
@@ -68,6 +68,14 @@ pub struct Looked {
     pub automaton: Automaton,
     /// Of each of its patterns. The last of an answer's may have none: it is a placeholder.
     pub aims: Box<[Aim]>,
+}
+
+impl Looked {
+    /// Whose a pattern is; no rule's, if it is a placeholder.
+    pub fn aim<'a>(&'a self, content: &'a Content, pattern: usize) -> Option<(&'a Aim, &'a Rule)> {
+        let aim = self.aims.get(pattern)?;
+        Some((aim, content.rules.get(aim.rule)?))
+    }
 }
 
 /// Whose a pattern is.
@@ -136,14 +144,13 @@ impl Reading {
             if let Some(same) = written.rules.iter().take(at).position(|other| other.name == rule.name) {
                 return flaw(format!("{}.name", path()), format!("`content.rules[{same}]` has this name already"));
             }
-            for (key, list) in [("on", rule.on.as_ref().map(Vec::len)), ("places", rule.places.as_ref().map(Vec::len))]
-            {
-                if list == Some(0) {
-                    return flaw(
-                        format!("{}.{key}", path()),
-                        "an empty list looks nowhere; leave it out to look everywhere",
-                    );
-                }
+            let lists = [
+                ("on", rule.on.as_ref().map(Vec::len), "at requests"),
+                ("places", rule.places.as_ref().map(Vec::len), "everywhere"),
+            ];
+            if let Some((key, _, there)) = lists.into_iter().find(|(_, length, _)| *length == Some(0)) {
+                let problem = format!("an empty list looks nowhere; leave it out to look {there}");
+                return flaw(format!("{}.{key}", path()), problem);
             }
             let on_answers = rule.on.as_ref().is_some_and(|on| on.contains(&Direction::Answer));
             if on_answers && matches!(rule.action, Action::Refuse | Action::Restore) {
@@ -249,7 +256,7 @@ fn looked(written: &[&ContentRule], rules: &[Rule], on: Direction, restores: boo
         }
         for config::Expression { expression, longest } in &rule.patterns {
             let expression = expression.clone();
-            patterns.push(Pattern { expression, longest: *longest, check: all_of_it });
+            patterns.push(Pattern { expression, longest: *longest, check: whole_match });
             aims.push(Aim { rule: at, label: Rc::clone(&own) });
         }
         for config::Word(word) in &rule.words {

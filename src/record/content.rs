@@ -46,9 +46,18 @@ impl Seen {
         self.found.push(Found { rule: Rc::clone(rule), kind: Rc::clone(kind), action, place, times: 1 });
     }
 
-    pub fn is_opaque(&mut self, what: Opaque) {
+    pub fn note_opaque(&mut self, what: Opaque) {
         if let Some(times) = self.opaque.get_mut(what as usize) {
             *times = times.saturating_add(1);
+        }
+    }
+
+    /// Says nothing of what could not be looked at, but for what nobody honest sends.
+    pub fn pass_over_opaque(&mut self) {
+        for (what, times) in Opaque::ALL.into_iter().zip(&mut self.opaque) {
+            if !what.is_hostile() {
+                *times = 0;
+            }
         }
     }
 
@@ -116,9 +125,9 @@ mod tests {
         looked.request.find(&mails, &"EMAIL".into(), "mask", Place::User);
         looked.request.find(&mails, &"EMAIL".into(), "mask", Place::System);
         (looked.request.texts, looked.request.bytes) = (3, 40);
-        looked.request.is_opaque(Opaque::Media);
-        looked.request.is_opaque(Opaque::Media);
-        looked.request.is_opaque(Opaque::TooMuchWork);
+        looked.request.note_opaque(Opaque::Media);
+        looked.request.note_opaque(Opaque::Media);
+        looked.request.note_opaque(Opaque::TooMuchWork);
         looked.answer.restored = 2;
         out.clear();
         looked.write(&mut out);
@@ -137,7 +146,7 @@ mod tests {
         for (nth, what) in Opaque::ALL.into_iter().enumerate() {
             assert_eq!(what as usize, nth);
             let mut seen = Seen::default();
-            seen.is_opaque(what);
+            seen.note_opaque(what);
             assert_eq!(
                 seen.unscanned().map(|(what, times)| (what.name(), times)).collect::<Vec<_>>(),
                 [(what.name(), 1)]

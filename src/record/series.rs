@@ -249,7 +249,7 @@ mod tests {
             (0..times).for_each(|_| looked.request.find(&"mails".into(), &"EMAIL".into(), "restore", place));
         }
         (looked.request.texts, looked.answer.texts, looked.answer.restored) = (4, 1, 2);
-        looked.answer.is_opaque(Opaque::Logprobs);
+        looked.answer.note_opaque(Opaque::Logprobs);
         let record = Record { content: Some(Box::new(looked)), ..record() };
         let counted: Vec<_> = counted(&record).into_iter().filter(|line| line.starts_with("content_")).collect();
         assert_eq!(

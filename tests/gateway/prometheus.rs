@@ -268,6 +268,11 @@ async fn everything_once(gateway: &Gateway) {
             gateway.ask(chat(tenant).request()).await;
         }
     }
+    // Rules find an address, give it back, and can't look at a picture. The provider says again what it can't read.
+    let picture = json!([{"type": "image_url", "image_url": {"url": format!("data:image/png;base64,{}", "iVBORw0KGgoAAAANSUhEUgAA".repeat(4))}}]);
+    gateway.ask(acme().field("messages", json!([{"role": "user", "content": picture}])).request()).await;
+    let answer = gateway.ask(acme().saying("I am jo.doe@example.com.").sim("tokens=[EMAIL_1]").request()).await;
+    assert!(String::from_utf8_lossy(&answer.body).contains("jo.doe@example.com"), "{answer:?}");
     // It leaves.
     let mut connection = Connection::open(gateway.addr).await;
     connection.send(acme().stream().sim("tokens=16; gap_ms=100").request()).await.unwrap();
@@ -288,7 +293,13 @@ async fn each_panel_of_the_dashboards_finds_series() {
         "narrow": once(json!([])),
         "audited": once(json!(["requests_per_minute"])),
     });
-    let gateway = Gateway::start(Setup::new("dashboards", policy(tenants))).await;
+    let mut policy = policy(tenants);
+    let rule = |name: &str, find: &str, action: &str, on: Value| json!({"name": name, "find": [find], "action": action, "on": on});
+    policy["content"] = json!({"rules": [
+        rule("mails", "email", "restore", json!(["request"])),
+        rule("cards", "card", "count", json!(["request", "answer"])),
+    ]});
+    let gateway = Gateway::start(Setup::new("dashboards", policy)).await;
     let prometheus = Prometheus::start("dashboards", &program, &gateway).await;
     prometheus.tells(r#"sum(up{job=~"ai-gateway.*"})"#, 2.0, 0.0).await;
     let spends = async || gateway.ask(chat("spent").request()).await.status;

@@ -2,9 +2,8 @@
 
 use super::Findings;
 use crate::content::nested::{Nested, Said};
-use crate::content::reader::Kind;
 use crate::detect::{Closed, Span, Watched};
-use crate::llm::texts::{Opaque, Place};
+use crate::llm::texts::{Opaque, Place, Text};
 use crate::policy::content::{Content, Looked};
 
 /// Which text of an answer one is.
@@ -32,7 +31,7 @@ pub(super) struct Channels {
     closed: Vec<Closed>,
 }
 
-/// So many may have something open at a time; of more, the first is taken to be over.
+/// So many may have something open at a time; of more, what the first has open is given up.
 const MOST: usize = 64;
 
 impl Channel {
@@ -44,11 +43,11 @@ impl Channel {
         let Self { which, watched, nested } = self;
         if which.json {
             nested.feed(text, span, &mut |Said { text, span, bare }| {
-                watched.is_bare(Some(bare));
+                watched.stands_bare(Some(bare));
                 watched.feed(&looked.automaton, text, span, closed);
             });
         } else {
-            watched.is_bare(None);
+            watched.stands_bare(None);
             watched.feed(&looked.automaton, text, span, closed);
         }
     }
@@ -59,8 +58,21 @@ impl Channel {
         watched.end(&looked.automaton, &mut |closed| {
             found.look(content, looked, &closed, closed.text.len(), which.place, which.escapes());
         });
-        if watched.was_overrun() {
-            found.seen.is_opaque(Opaque::TooMuchWork);
+        self.tell_overrun(found);
+    }
+
+    fn tell_overrun(&mut self, found: &mut Findings) {
+        if self.watched.take_overrun() {
+            found.seen.note_opaque(Opaque::TooMuchWork);
+        }
+    }
+
+    /// What is open is not waited for any longer, and doesn't go on as it is, where a rule masks.
+    fn give_up(&mut self, content: &Content, found: &mut Findings) {
+        let open = self.watched.give_up();
+        if !open.text.is_empty() {
+            found.seen.note_opaque(Opaque::TooLong);
+            found.withhold(content, &open.spans(0..open.text.len()));
         }
     }
 }
@@ -77,7 +89,7 @@ impl Channels {
     pub(super) fn piece(
         &mut self,
         (content, looked): (&Content, &Looked),
-        (which, kind): (Which, Kind),
+        (which, kind): (Which, Text),
         (text, span): (&str, Span),
         found: &mut Findings,
     ) {
@@ -97,11 +109,10 @@ impl Channels {
         }
         let at = self.joined.iter().position(|channel| channel.which == which).unwrap_or_else(|| {
             if self.joined.len() >= MOST {
-                let idle = self.joined.iter().position(|channel| !channel.watched.is_open());
-                if idle.is_none() {
-                    found.seen.is_opaque(Opaque::TooMuchWork);
+                match self.joined.iter().position(|channel| !channel.watched.is_open()) {
+                    Some(idle) => self.joined.remove(idle).end(content, looked, found),
+                    None => self.joined.remove(0).give_up(content, found),
                 }
-                self.joined.remove(idle.unwrap_or(0)).end(content, looked, found);
             }
             self.joined.push(Channel::new(which));
             self.joined.len().saturating_sub(1)
@@ -122,6 +133,7 @@ impl Channels {
         let (place, escapes) = (channel.which.place, channel.which.escapes());
         channel.nested = Nested::default();
         channel.watched.end(&looked.automaton, &mut |stretch| closed.push(stretch));
+        channel.tell_overrun(found);
         for stretch in closed.drain(..).filter(|_| is_text) {
             found.look(content, looked, &stretch, stretch.text.len(), place, escapes);
         }
@@ -149,7 +161,7 @@ impl Channels {
         self.joined.iter().chain(&self.whole).filter_map(open).chain(closed).min()
     }
 
-    /// Nothing may wait any longer: what is open doesn't go on as it is, where a rule masks.
+    /// Nothing may wait any longer.
     pub(super) fn give_up(&mut self, content: &Content, looked: &Looked, found: &mut Findings) {
         let (place, escapes) =
             self.whole.as_ref().map_or((Place::Other, 1), |whole| (whole.which.place, whole.which.escapes()));
@@ -157,13 +169,7 @@ impl Channels {
             found.look(content, looked, &stretch, stretch.text.len(), place, escapes);
         }
         for channel in self.joined.iter_mut().chain(&mut self.whole) {
-            let open = channel.watched.give_up();
-            let length = open.text.len();
-            if length == 0 {
-                continue;
-            }
-            found.seen.is_opaque(Opaque::TooLong);
-            found.withhold(content, &open.spans(0..length));
+            channel.give_up(content, found);
         }
     }
 }

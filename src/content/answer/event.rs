@@ -3,7 +3,7 @@
 
 use super::Findings;
 use super::channels::{Channels, Which};
-use crate::content::reader::{Kind, Part, TextReader};
+use crate::content::reader::{Part, TextReader};
 use crate::detect::Span;
 use crate::json::{Container, Found, Hit, Number};
 use crate::llm::texts::{Opaque, Place, Text};
@@ -23,7 +23,7 @@ pub(super) struct Event {
 
 #[derive(Clone, Copy, Debug)]
 struct Said {
-    kind: Kind,
+    kind: Text,
     outer: u64,
     turns: u64,
     what: What,
@@ -111,17 +111,17 @@ impl Event {
             },
             (Text::Kind, Found::Text { text, .. }) => self.kind = Some(EventKind::of(text)),
             (Text::End, Found::Text { .. } | Found::Bool(true)) => {
-                self.say(Kind { text: Text::End }, What::End);
+                self.say(Text::End, What::End);
             }
             _ => reader.hit(hit, &mut |kind, part| self.part(kind, part, begins)),
         }
     }
 
-    fn part(&mut self, kind: Kind, part: Part<'_>, begins: u64) {
+    fn part(&mut self, kind: Text, part: Part<'_>, begins: u64) {
         let here = |span: Span| Span { from: begins.wrapping_add(span.from), to: begins.wrapping_add(span.to) };
         let what = match part {
             // Counted when it ends.
-            Part::Piece { .. } if matches!(kind.text, Text::Opaque(_)) => return,
+            Part::Piece { .. } if matches!(kind, Text::Opaque(_)) => return,
             Part::Piece { text, span } => {
                 let (from, to) = self.write(text);
                 What::Piece { from, to, span: here(span) }
@@ -130,7 +130,7 @@ impl Event {
                 let (from, to) = self.write(text);
                 What::Unit { from, to, span: here(span), is_number }
             }
-            Part::EndOfText => match kind.text {
+            Part::EndOfText => match kind {
                 Text::Opaque(what) => What::Opaque(what),
                 _ => What::EndOfText,
             },
@@ -145,17 +145,17 @@ impl Event {
         (from, self.text.len())
     }
 
-    fn say(&mut self, kind: Kind, what: What) {
+    fn say(&mut self, kind: Text, what: What) {
         self.said.push(Said { kind, outer: 0, turns: 0, what });
     }
 
     fn end_of_turn(&mut self) {
         if let Some(turn) = self.turns.pop() {
-            self.is_of(turn);
+            self.give(turn);
         }
     }
 
-    fn is_of(&mut self, Turn { index, before, .. }: Turn) {
+    fn give(&mut self, Turn { index, before, .. }: Turn) {
         for said in self.said.get_mut(before..).unwrap_or_default() {
             said.outer = index;
             said.turns = mixed(said.turns, index);
@@ -175,7 +175,7 @@ impl Event {
             if let Some(turn) = self.turns.get_mut(open) {
                 turn.is_known = true;
                 let turn = *turn;
-                self.is_of(turn);
+                self.give(turn);
             }
         }
         let of_kind = self.kind.unwrap_or(EventKind { place: Place::Assistant, json: false, ends: false });
@@ -205,7 +205,7 @@ impl Event {
                 }
                 What::Opaque(what) => {
                     channels.end_of_whole(content, looked, found, false);
-                    found.seen.is_opaque(what);
+                    found.seen.note_opaque(what);
                 }
                 What::End => {}
             }

@@ -152,3 +152,47 @@ fn what_follows_a_document_that_is_none_is_told_and_passes() {
     assert_eq!(texts.seen().opaque[Opaque::Body as usize], 1);
     assert!(matches!(texts.feed(b"anything", true), Passage::Unchanged));
 }
+
+#[test]
+fn of_more_texts_than_are_followed_none_goes_on_as_it_is() {
+    let mask = content(&mails("mask"));
+    let said = ["to jo.doe@exa", "mple.com now"];
+    let body: String =
+        said.iter().flat_map(|piece| (0..70).map(move |nth| delta(nth, json!({"content": piece})))).collect();
+    let out = String::from_utf8(passed(&mask, chat(), Placeholders::default(), &[body.as_bytes()])).unwrap();
+    assert!(!out.contains("jo.doe") && out.contains("[WITHHELD]"), "{out}");
+    documents(out.as_bytes());
+}
+
+#[test]
+fn data_that_is_no_document_is_told_and_the_end_of_a_stream_is_no_such_data() {
+    let mask = content(&mails("mask"));
+    let hello = delta(0, json!({"content": "hello"}));
+    for (body, told) in [
+        (format!("{hello}data: [DONE]\n\n"), 0),
+        (format!(": ping\n\n{hello}data: [DONE]"), 0),
+        (format!("data: hello\n\n{hello}data: [DONE]\n\n"), 1),
+        (format!("{hello}data: [DONE] and more\n\ndata: [DO\n\n"), 2),
+        ("data: {\"choices\":\n\n".to_owned(), 1),
+        (format!("dear {MAIL}, here it is"), 1),
+        (format!("Dear {MAIL}, here it is"), 1),
+    ] {
+        for at in 1..body.len() {
+            let mut texts = AnswerTexts::new(&mask, chat(), Placeholders::default()).unwrap();
+            let (first, rest) = body.as_bytes().split_at(at);
+            texts.feed(first, false);
+            texts.feed(rest, true);
+            assert_eq!(texts.seen().opaque[Opaque::Body as usize], told, "{body} cut at {at}");
+        }
+    }
+}
+
+#[test]
+fn a_long_answer_full_of_escapes_is_no_reason_to_withhold() {
+    let mask = content(&mails("mask"));
+    let text = format!("{} to {MAIL}, {}", "\\u4f60\\n".repeat(20_000), "\\u597d".repeat(20_000));
+    let body = format!("{{\"choices\":[{{\"index\":0,\"message\":{{\"content\":\"{text}\"}}}}]}}");
+    let chunks: Vec<_> = body.as_bytes().chunks(1_000).collect();
+    let out = String::from_utf8(passed(&mask, chat(), Placeholders::default(), &chunks)).unwrap();
+    assert!(out == body.replace(MAIL, "[EMAIL_1]"), "{}", out.contains("[WITHHELD]"));
+}

@@ -33,7 +33,7 @@ fn each_flaw_of_a_rule_says_where_it_is_and_what_would_be_right() {
         ),
         (
             rule(r#""find":["email"],"action":"mask","on":[]"#),
-            "content.rules[0].on: an empty list looks nowhere; leave it out to look everywhere",
+            "content.rules[0].on: an empty list looks nowhere; leave it out to look at requests",
         ),
         (
             rule(r#""find":["email"],"action":"mask","places":[]"#),
@@ -57,7 +57,7 @@ fn each_flaw_of_a_rule_says_where_it_is_and_what_would_be_right() {
         ),
         (
             rule(r#""find":["email"],"action":"mask","tenants":["a*c"]"#),
-            "content.rules[0].tenants[0]: \"a*c\" is not a model: `*` may only stand at the end",
+            "content.rules[0].tenants[0]: \"a*c\" is neither a name nor the beginning of one: `*` may only stand at the end",
         ),
         (
             rules(r#"{"name":"a","words":["x"],"action":"mask"},{"name":"a","words":["y"],"action":"mask"}"#),

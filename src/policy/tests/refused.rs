@@ -163,7 +163,7 @@ fn names() -> Vec<Refused> {
         ),
         shape(
             tenants(r#"{"acme":{"models":["gpt-4o","*o"]}}"#),
-            "tenants.acme.models[1]: \"*o\" is not a model: `*` may only stand at the end",
+            "tenants.acme.models[1]: \"*o\" is neither a name nor the beginning of one: `*` may only stand at the end",
         ),
         shape(
             with(r#""tenant_header":"X-Tenant""#),
@@ -205,7 +205,10 @@ fn prices_and_figures() -> Vec<Refused> {
     vec![
         shape(priced(&[]), "prices: no prices: at least one model must have a price (`*` stands for every model)"),
         meaning(priced(&["a*", "b", "a*"]), "prices[2].model: `a*` has a price already, at prices[0]"),
-        shape(priced(&["a*b"]), "prices[0].model: \"a*b\" is not a model: `*` may only stand at the end"),
+        shape(
+            priced(&["a*b"]),
+            "prices[0].model: \"a*b\" is neither a name nor the beginning of one: `*` may only stand at the end",
+        ),
         meaning(priced(&["other"]), "prices[0].model: `other` is a label of the gateway's own; choose another name"),
         shape(with(r#""unpriced":{}"#), "unpriced: missing field `policy`"),
         shape(
