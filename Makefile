@@ -90,6 +90,7 @@ lint: $(WASM) checker $(FUNC_E) $(ENVOY_PATH) | need-rust ## Formatting, clippy 
 	@cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
 	@cargo clippy $(LOCKED) --lib --target wasm32-wasip1 -- -D warnings
 	@cargo clippy $(LOCKED) --manifest-path tests/cost/Cargo.toml --workspace -- -D warnings
+	@cargo clippy $(LOCKED) --manifest-path tests/tools/detectors/Cargo.toml -- -D warnings
 	@python3 tests/tools/documents.py --check-config $(CHECK)
 	@$(CHECK) --schema | diff -u envoy/schema.json - || { echo "envoy/schema.json is not what make schema writes" >&2; exit 1; }
 	@$(CHECK) $(wildcard envoy/*.yaml) envoy/istio/wasmplugin.yaml envoy/istio/envoyfilter.yaml envoy/envoy-gateway/extension.yaml

@@ -35,7 +35,7 @@ impl Together {
                 stretch.stretch(),
                 stretch.text.len(),
                 &mut work,
-                |_| true,
+                (|_| true, |_: &Range<usize>| true),
                 |finding| {
                     let spans = stretch.spans(finding.range);
                     if let (Some(first), Some(last)) = (spans.first(), spans.last()) {
