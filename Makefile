@@ -41,15 +41,10 @@ run-cluster: $(WASM) provider checker $(FUNC_E) $(ENVOY_PATH) $(RATELIMIT) $(DEB
 
 .PHONY: test
 test: ## lint, check-prometheus, check-grafana, unit, check-shapes, cost, e2e and a short run of the fuzz targets
-	@# What is fetched comes while the first crates are built.
-	@$(MAKE) -j3 lint $(PARTS)
-	@$(MAKE) check-prometheus
-	@$(MAKE) check-grafana
-	@$(MAKE) unit
-	@$(MAKE) check-shapes
-	@$(MAKE) cost
-	@$(MAKE) e2e
-	@$(MAKE) fuzz-short
+	@# The .wasm is linked by one processor: clippy and what is fetched come beside. End to end, most is waiting: fuzzing, beside, yields.
+	@$(MAKE) -j4 lint $(PARTS)
+	@$(MAKE) -j2 unit check-prometheus check-grafana check-shapes cost
+	@$(MAKE) -j2 e2e fuzz-short
 
 ##@ The parts
 
@@ -82,15 +77,7 @@ fmt: | need-rust ## Format the sources
 	@cargo fmt --manifest-path tests/tools/detectors/Cargo.toml
 
 .PHONY: lint
-lint: $(WASM) checker $(FUNC_E) $(ENVOY_PATH) | need-rust ## Formatting, clippy natively and for wasm, the documents, the schema, every Envoy configuration through Envoy
-	@cargo fmt --all --check
-	@cargo fmt --manifest-path tests/fuzz/Cargo.toml --check
-	@cargo fmt --manifest-path tests/cost/Cargo.toml --all --check
-	@cargo fmt --manifest-path tests/tools/detectors/Cargo.toml --check
-	@cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
-	@cargo clippy $(LOCKED) --lib --target wasm32-wasip1 -- -D warnings
-	@cargo clippy $(LOCKED) --manifest-path tests/cost/Cargo.toml --workspace -- -D warnings
-	@cargo clippy $(LOCKED) --manifest-path tests/tools/detectors/Cargo.toml -- -D warnings
+lint: $(WASM) clippy checker $(FUNC_E) $(ENVOY_PATH) | need-rust need-python ## Formatting, clippy natively and for wasm, the documents, the schema, every Envoy configuration through Envoy
 	@python3 tests/tools/documents.py --check-config $(CHECK)
 	@$(CHECK) --schema | diff -u envoy/schema.json - || { echo "envoy/schema.json is not what make schema writes" >&2; exit 1; }
 	@$(CHECK) $(wildcard envoy/*.yaml) envoy/istio/wasmplugin.yaml envoy/istio/envoyfilter.yaml envoy/envoy-gateway/extension.yaml
@@ -101,6 +88,17 @@ lint: $(WASM) checker $(FUNC_E) $(ENVOY_PATH) | need-rust ## Formatting, clippy 
 				echo "$$config: refused by Envoy" >&2; exit 1; }; \
 		echo "$$config: accepted by Envoy $(ENVOY_VERSION)"; \
 	done
+
+.PHONY: clippy
+clippy: | need-rust
+	@cargo fmt --all --check
+	@cargo fmt --manifest-path tests/fuzz/Cargo.toml --check
+	@cargo fmt --manifest-path tests/cost/Cargo.toml --all --check
+	@cargo fmt --manifest-path tests/tools/detectors/Cargo.toml --check
+	@cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
+	@cargo clippy $(LOCKED) --lib --target wasm32-wasip1 -- -D warnings
+	@cargo clippy $(LOCKED) --manifest-path tests/cost/Cargo.toml --workspace -- -D warnings
+	@cargo clippy $(LOCKED) --manifest-path tests/tools/detectors/Cargo.toml -- -D warnings
 
 .PHONY: unit
 unit: | need-rust need-python ## Unit and property tests of the core and the adapter, the corpus, the checker's and the simulated provider's own
