@@ -21,6 +21,7 @@ mod scalar;
 mod schema;
 pub mod structure;
 mod tenants;
+mod tools;
 mod view;
 
 use std::rc::Rc;
@@ -45,6 +46,7 @@ pub use rated::WrittenRates;
 pub use replicas::{Replicas, WithoutService};
 pub use scalar::{Budget, Date, HeaderName, Limit, Name, Usd, UsdPer1m};
 pub use tenants::{Budgets, Expensive, Limits, OwnOutput, Tenant, Tier};
+pub use tools::{CalledAction, OfferedAction, Parameters, RegisteredTool, ToolPattern, ToolRules, Tools};
 pub use view::{Metrics, Status, TenantLabel};
 
 use crate::kept::StoredResponses;
@@ -119,6 +121,8 @@ pub struct Config {
     pub unpriced_levers: Stance,
     /// What may not go through, or not as it is: personal data, secrets, words of your own.
     pub content: Content,
+    /// Functions that are registered. Who may use which stands under `tiers` and `tenants`.
+    pub tools: Tools,
     /// A request that is refused while its body is coming gets its refusal when the body has come, for many clients read nothing
     /// before. What comes is dropped; of more than this, the refusal goes out at once. With `hold_headers: false` it always does.
     pub max_refused_bytes: RefusedBytes,

@@ -21,12 +21,13 @@ use crate::limit::{Guards, Reservation, Standing};
 use crate::llm::brings::Items;
 use crate::llm::estimate::density::Density;
 use crate::llm::meter::Meter;
+use crate::llm::offered::Offers;
 use crate::llm::request::{Edit, RequestReader};
 use crate::llm::schema::Schema;
 use crate::outcome::{Crowd, Outcome, Rejection, Reply};
 use crate::policy::{Policy, TenantIx, TenantPolicy};
-use crate::record::Labels;
 use crate::record::content::Looked;
+use crate::record::{self, Labels};
 use crate::route::{ProviderIx, Sensitivity};
 use crate::units::{Tokens, UnixNanos};
 
@@ -42,6 +43,7 @@ mod models;
 mod offer;
 mod opening;
 mod side;
+mod tools;
 
 pub use admission::Demand;
 use admission::Leg;
@@ -68,6 +70,8 @@ pub struct Exchange {
     phase: Phase,
     /// What rules about its texts have seen, where there are any.
     looked: Option<Box<Looked>>,
+    /// What rules about tools have seen, where there are any.
+    tools: Option<Box<record::tools::Seen>>,
 }
 
 /// What the body asks for.
@@ -98,6 +102,8 @@ struct Incoming {
     reader: Box<RequestReader>,
     /// Where texts are looked at.
     prompt: Option<Box<Prompt>>,
+    /// Where tools are.
+    offers: Option<Box<Offers>>,
     received: u64,
     /// Envoy inflates the body before it comes here.
     inflated: bool,
@@ -242,6 +248,9 @@ impl Exchange {
         reading.reader.feed(bytes);
         if let Some(prompt) = &mut reading.prompt {
             prompt.feed(bytes);
+        }
+        if let Some(offers) = &mut reading.offers {
+            offers.feed(bytes);
         }
         None
     }

@@ -94,7 +94,7 @@ pub struct Hit<'a, K> {
     pub found: Found<'a>,
     pub from: u64,
     pub to: u64,
-    /// Of a scalar in an object: where its member begins, behind the bracket or the comma.
+    /// Of a scalar in an object, and of a container in one when it opens: where its member begins, behind the bracket or the comma.
     pub member: u64,
     /// The same object had this key before, or the key is in other letters: readers of the document may disagree about which
     /// one counts.

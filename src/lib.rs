@@ -53,6 +53,7 @@ mod record;
 pub mod replicas;
 mod route;
 mod tenant;
+mod tools;
 pub mod units;
 mod view;
 

@@ -8,6 +8,7 @@ pub mod form;
 pub mod hidden;
 pub(crate) mod kind;
 pub mod meter;
+pub mod offered;
 pub mod path;
 pub mod request;
 pub mod schema;

@@ -38,6 +38,9 @@ impl Pattern {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+    pub fn in_lower_case(&self) -> Self {
+        Self(self.0.to_ascii_lowercase().into())
+    }
     pub fn matches(&self, model: &str) -> bool {
         match self.0.strip_suffix('*') {
             Some(prefix) => model.starts_with(prefix),

@@ -19,6 +19,8 @@ pub enum Outcome {
     ModelNotAllowed,
     /// A rule about texts doesn't let it through.
     ContentRefused,
+    /// It offers, chooses or calls a tool that its tenant may not use.
+    ToolNotAllowed,
     RequestBudgetExceeded,
     DailyBudgetExceeded,
     MonthlyBudgetExceeded,
@@ -57,6 +59,7 @@ impl Outcome {
             Self::TenantUnknown => "tenant_unknown",
             Self::ModelNotAllowed => "model_not_allowed",
             Self::ContentRefused => "content_refused",
+            Self::ToolNotAllowed => "tool_not_allowed",
             Self::RequestBudgetExceeded => "request_budget_exceeded",
             Self::DailyBudgetExceeded => "daily_budget_exceeded",
             Self::MonthlyBudgetExceeded => "monthly_budget_exceeded",
@@ -82,7 +85,7 @@ impl Outcome {
     /// The status of the gateway's own reply. Endings behind the provider's answer keep the status they had.
     pub const fn status(self) -> u32 {
         match self {
-            Self::InvalidRequest | Self::ContentRefused => 400,
+            Self::InvalidRequest | Self::ContentRefused | Self::ToolNotAllowed => 400,
             Self::TenantMissing => 401,
             Self::TenantUnknown | Self::ModelNotAllowed => 403,
             Self::RequestBudgetExceeded | Self::DailyBudgetExceeded | Self::MonthlyBudgetExceeded => 402,

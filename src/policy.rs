@@ -15,6 +15,7 @@ mod providers;
 mod replicas;
 mod rules;
 mod tenants;
+pub mod tools;
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -86,6 +87,8 @@ pub struct Policy {
     pub replicas: Option<Replicas>,
     /// What is looked for in texts, where there are rules about them.
     pub contents: content::Contents,
+    /// Rules about tools, where there are any.
+    pub tools: tools::Tools,
 }
 
 /// What input is taken for that no body shows.
@@ -127,6 +130,8 @@ pub struct Terms {
     /// The bound of a request that brings none.
     pub default_max_tokens: Option<Tokens>,
     pub stances: Stances,
+    /// Rules about tools, if there are any.
+    pub tools: Option<tools::ToolsIx>,
 }
 
 impl std::ops::Deref for Terms {

@@ -4,6 +4,7 @@
 pub mod content;
 pub mod metric;
 pub mod series;
+pub mod tools;
 
 use crate::calendar::rfc3339;
 use crate::forward::LeftOut;
@@ -52,6 +53,8 @@ pub struct Record {
     pub left_out: LeftOut,
     /// What rules about texts have seen, where there are any.
     pub content: Option<Box<content::Looked>>,
+    /// What rules about tools have seen, where there are any.
+    pub tools: Option<Box<tools::Seen>>,
     pub duration_ms: u64,
     /// Until the answer's first body byte reached the filter.
     pub first_byte_ms: Option<u64>,
@@ -189,6 +192,9 @@ impl Record {
         }
         if let Some(looked) = &self.content {
             line.object(name!("content"), |out| looked.write(out));
+        }
+        if let Some(seen) = &self.tools {
+            line.object(name!("tools"), |out| seen.write(out));
         }
         line.number(name!("duration_ms"), self.duration_ms);
         line.maybe_number(name!("first_byte_ms"), self.first_byte_ms);

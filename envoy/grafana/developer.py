@@ -19,6 +19,7 @@ MEANINGS = {
     "model_unpriced": (404, "a model without a price", "check its spelling; ask the operator"),
     "response_not_found": (404, "a stored response that isn't known to be yours", "send the whole conversation again"),
     "content_refused": (400, "a rule doesn't let its text through", "the message names the rule, and what it found where"),
+    "tool_not_allowed": (400, "it offers or calls a tool that isn't yours to use", "leave the tool out that the message names"),
     "request_budget_exceeded": (402, "its worst case costs more than one request may", "lower `max_tokens`, or a cheaper model"),
     "daily_budget_exceeded": (402, "its worst case doesn't fit what is left today", "wait for midnight UTC; a lower `max_tokens` may fit"),
     "monthly_budget_exceeded": (402, "the same, of this month", "ask for more"),

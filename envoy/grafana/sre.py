@@ -350,6 +350,18 @@ CONTENT = [
         "cps",
         nothing="No text is looked at",
     ),
+    lines(
+        "Tools that rules don't let through",
+        "What was offered, and what answers called, by reason; calls that nobody allowed may be a prompt that was slipped in.",
+        {
+            "{{direction}} {{code}}": (
+                'sum by (direction, code) (rate(ai_gateway_tools_denied_total{tenant=~"$tenant"}[$__rate_interval]))'
+            )
+        },
+        "cps",
+        stacked=True,
+        nothing="No rule about tools denies anything",
+    ),
 ]
 
 ITSELF = [

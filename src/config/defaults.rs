@@ -2,7 +2,7 @@
 
 use super::{
     Budget, Budgets, Config, Content, Expensive, Forward, HeaderName, HiddenInput, InRange, Limit, Limits, Metrics,
-    Named, OnContention, Output, Percent, Tier, UnknownTenants, Unpriced, UnpricedPolicy,
+    Named, OnContention, Output, Percent, Tier, Tools, UnknownTenants, Unpriced, UnpricedPolicy,
 };
 use crate::kept::StoredResponses;
 use crate::llm::stance::Stances;
@@ -96,6 +96,7 @@ impl Default for Config {
             unknown_tools,
             unpriced_levers,
             content: Content::default(),
+            tools: Tools::default(),
             reservation_lease_seconds: InRange::of::<900>(),
             on_contention: OnContention::Deny,
             status: None,

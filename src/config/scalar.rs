@@ -7,8 +7,10 @@ use std::rc::Rc;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
 use super::content::{Detected, Expression, Label, Secret, Word};
+use super::tools::ToolPattern;
 use crate::calendar::Calendar;
 use crate::detect::{self, Flaw};
+use crate::llm::tools;
 use crate::name;
 use crate::name::Pattern;
 use crate::units::{NanoUsd, PicoUsdPerToken, UnixNanos};
@@ -89,6 +91,19 @@ impl Scalar for Pattern {
         Self::new(text).ok_or_else(|| {
             format!("{text:?} is neither a name nor the beginning of one: `*` may only stand at the end")
         })
+    }
+}
+
+impl Scalar for ToolPattern {
+    const EXPECTED: &'static str =
+        "a tool's name (a string), the beginning of one and a `*`, or a kind such as `kind:web_search`";
+    fn from_text(text: &str) -> Result<Self, String> {
+        let Some(kind) = text.strip_prefix("kind:") else { return Pattern::from_text(text).map(Self::Name) };
+        if tools::kinds().into_iter().any(|mut kinds| kinds.any(|known| tools::same_kind(known, kind))) {
+            return Ok(Self::Kind(kind.into()));
+        }
+        let known: Vec<_> = tools::kinds().into_iter().flatten().map(|kind| format!("`{kind}`")).collect();
+        Err(format!("unknown kind `{kind}`, expected one of {}", known.join(", ")))
     }
 }
 
@@ -258,4 +273,19 @@ macro_rules! deserialize {
     )*};
 }
 
-deserialize!(Name, Pattern, HeaderName, Usd, Budget, UsdPer1m, Date, Limit, Detected, Expression, Word, Label, Secret);
+deserialize!(
+    Name,
+    Pattern,
+    HeaderName,
+    Usd,
+    Budget,
+    UsdPer1m,
+    Date,
+    Limit,
+    Detected,
+    Expression,
+    Word,
+    Label,
+    Secret,
+    ToolPattern
+);

@@ -11,6 +11,7 @@ use super::content::{Detected, Expression, Label, Secret, Word};
 use super::named::Named;
 use super::range::InRange;
 use super::scalar::{Budget, Date, HeaderName, Limit, Name, Usd, UsdPer1m};
+use super::tools::{Parameters, ToolPattern};
 use crate::detect;
 use crate::llm::schema;
 use crate::name::Pattern;
@@ -56,6 +57,10 @@ described! {
     Word: {"description": "A word or a phrase.", "type": "string", "minLength": 1, "maxLength": 128, "pattern": "^\\S(?:.*\\S)?$"}
     Label: {"description": "What a placeholder says.", "type": "string", "maxLength": 24, "pattern": "^[A-Z](?:[A-Z_]*[A-Z])?$"}
     Secret: {"description": "A secret of your own.", "type": "string", "minLength": 16}
+    ToolPattern: {
+        "description": "A tool's name, the beginning of one and a `*`, or `kind:` and a kind of tools.", "type": "string", "minLength": 1, "maxLength": 128
+    }
+    Parameters: {"description": "A JSON Schema, of draft 2020-12 or 7.", "type": "object"}
     Limit: {"description": "How many; list it under `unlimited` to lift it.", "type": "integer", "minimum": 1}
 }
 

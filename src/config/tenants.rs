@@ -1,7 +1,7 @@
 //! Who may ask, and for how much.
 
 use super::keyed::keyed;
-use super::{Budget, Limit, Name, Named, OutputTokens, Usd, written};
+use super::{Budget, Limit, Name, Named, OutputTokens, ToolRules, Usd, written};
 use crate::limit::Guard;
 use crate::llm::stance::Stance;
 use crate::name::Pattern;
@@ -35,6 +35,9 @@ pub struct Tier {
     pub unpriced_levers: Option<Stance>,
     /// The output bound of requests that bring none.
     pub output: OwnOutput,
+    /// Which tools these tenants may use. Left out: nobody looks.
+    #[serde(deserialize_with = "written")]
+    pub tools: Option<ToolRules>,
 }
 
 /// The output bound of requests that bring none, before that of all tenants.
@@ -92,6 +95,9 @@ pub struct Tenant {
     /// The output bound of its requests that bring none.
     #[serde(deserialize_with = "written")]
     pub output: Option<Box<OwnOutput>>,
+    /// Which tools it may use, in the place of what its tier says.
+    #[serde(deserialize_with = "written")]
+    pub tools: Option<Box<ToolRules>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -5,11 +5,12 @@ use std::rc::Rc;
 
 use super::input::Input;
 use super::offer::{Offer, Wish, chain};
-use super::{Around, AskedFor, Exchange, Incoming, Open, Phase, Step, kept};
+use super::{Around, AskedFor, Exchange, Incoming, Open, Phase, Step, kept, tools};
 use crate::attempt::blame::Who;
 use crate::content::{Placeholders, Prompt, Refused, Screened};
 use crate::limit::{Admitted, Ask, Bound, Decision, Guards, Reservation, Shares, Standing, SwapLost};
 use crate::llm::estimate::density::Density;
+use crate::llm::offered::Offers;
 use crate::llm::request::{Edit, Request};
 use crate::llm::schema::BoundField;
 use crate::outcome::{Outcome, Rejection, Reply};
@@ -75,7 +76,7 @@ impl Exchange {
     }
 
     fn demand(&mut self, policy: &Policy, reading: Incoming, around: Around<'_>) -> Result<Demand, Reply> {
-        let Incoming { tenant, reader, prompt, received, inflated } = reading;
+        let Incoming { tenant, reader, prompt, offers, received, inflated } = reading;
         let request = reader.finish(received).map_err(|invalid| {
             // Envoy says nothing of what it could not inflate, and leaves it out.
             let cut = if inflated {
@@ -87,7 +88,7 @@ impl Exchange {
             self.refuse(Rejection::plain(Outcome::InvalidRequest, message))
         })?;
         let mut asked = AskedFor { model: request.model.clone(), chosen: None, stream: request.stream };
-        match self.plan(policy, tenant, request, prompt, around) {
+        match self.plan(policy, tenant, request, (prompt, offers), around) {
             Ok((plan, tenant, ask, chosen)) => {
                 asked.chosen = Some(chosen);
                 Ok(Demand { tenant, ask, asked, plan: Box::new(plan) })
@@ -102,7 +103,7 @@ impl Exchange {
         policy: &Policy,
         tenant: TenantIx,
         mut request: Request,
-        prompt: Option<Box<Prompt>>,
+        (prompt, offers): (Option<Box<Prompt>>, Option<Box<Offers>>),
         around: Around<'_>,
     ) -> Result<(Plan, Rc<TenantPolicy>, Ask, String), Rejection> {
         self.hear(policy, &request)?;
@@ -110,6 +111,10 @@ impl Exchange {
             return Err(Rejection::plain(Outcome::InternalError, "The tenant is gone."));
         };
         let screened = prompt.map(|prompt| self.screen(*prompt, &tenant.name)).transpose()?;
+        let judged = match offers.zip(tools::rules(policy, tenant.ix)) {
+            Some((offers, rules)) => Some(self.offered(&offers, rules, &mut request)?),
+            None => None,
+        };
         self.flags(policy, &request)?;
         kept::judge(policy.stored_responses, self.schema, &mut request, |id| (around.knows)(&tenant.name, id))?;
         kept::weigh(&mut request, |ids| (around.sizes)(&tenant.name, ids));
@@ -147,6 +152,11 @@ impl Exchange {
             None => (Vec::new(), own),
         };
         let placeholders = placeholders.map(Box::new);
+        // A definition that goes needs no mask inside.
+        let masks = match judged {
+            Some(judged) => merged(judged.edits, &masks),
+            None => masks,
+        };
         let plan = Plan {
             masks,
             placeholders,

@@ -86,7 +86,7 @@ pub struct Closed {
 impl Exchange {
     /// The stream is over, however it ended.
     pub fn close(self, policy: &Policy, ending: &Ending, now: UnixNanos) -> Closed {
-        let Self { started, schema, mut labels, cut, request_id, phase, mut looked, .. } = self;
+        let Self { started, schema, mut labels, cut, request_id, phase, mut looked, tools, .. } = self;
         if let Phase::Open(open) = &phase
             && let Some(texts) = open.answer.as_ref().and_then(|answer| answer.texts.as_ref())
         {
@@ -136,6 +136,7 @@ impl Exchange {
             audit,
             left_out: cut.left_out,
             content: looked,
+            tools,
             duration_ms: now.since(started) / 1_000_000,
             first_byte_ms,
             first_token_ms,

@@ -1,9 +1,10 @@
 //! A request's head: whether it is for us, whose it is, and what is known of it before its body.
 
-use super::{Exchange, Incoming, Opening, Phase};
+use super::{Exchange, Incoming, Opening, Phase, tools};
 use crate::content::Prompt;
 use crate::forward::HeadEdit;
 use crate::headers::Headers;
+use crate::llm::offered::Offers;
 use crate::llm::path;
 use crate::llm::request::{Request, RequestReader};
 use crate::llm::schema::Schema;
@@ -44,6 +45,7 @@ impl Exchange {
                 .unwrap_or_default(),
             phase: Phase::Deciding,
             looked: None,
+            tools: None,
         };
         match exchange.admit_head(policy, headers, asked_role) {
             Ok(tenant) => {
@@ -53,7 +55,9 @@ impl Exchange {
                 }
                 let content = policy.contents.of(tenant);
                 let prompt = content.and_then(|content| Prompt::new(content, exchange.schema, reader.is_of_a_form()));
-                exchange.phase = Phase::Reading(Incoming { tenant, reader, prompt, received: 0, inflated: false });
+                let offers = tools::rules(policy, tenant).and_then(|_| Offers::new(exchange.schema));
+                exchange.phase =
+                    Phase::Reading(Incoming { tenant, reader, prompt, offers, received: 0, inflated: false });
                 Opening::Read(exchange)
             }
             Err(rejection) => {

@@ -54,7 +54,7 @@ enum Said {
 
 /// A member that the provider is not to see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Cut {
+pub struct Cut {
     from: u64,
     to: u64,
     behind: Behind,

@@ -166,6 +166,33 @@ fn found(table: &[(&str, ToolKind, u64)], name: &str) -> Option<KnownTool> {
     table.iter().find(|(known, ..)| *known == name).map(|(_, kind, brings)| KnownTool { kind: *kind, brings: *brings })
 }
 
+/// Whether two names are of the same kind: APIs write one in other letters, with `_` or without.
+pub fn same_kind(one: &str, other: &str) -> bool {
+    fn letters(name: &str) -> impl Iterator<Item = u8> {
+        name.bytes().filter(|byte| *byte != b'_').map(|byte| byte.to_ascii_lowercase())
+    }
+    letters(one).eq(letters(other))
+}
+
+/// A kind as records and stats call it: by its table, or `other`.
+pub fn kind_label(kind: &str) -> &'static str {
+    let [all, gemini] = kinds();
+    all.chain(gemini).find(|known| same_kind(known, kind)).unwrap_or("other")
+}
+
+/// What a kind is called, whichever version of it a client asks for: as its table has it. What no table knows keeps its own name.
+pub fn kind_name(dialect: Dialect, name: &str) -> String {
+    let in_gemini: String =
+        name.chars().filter(|letter| *letter != '_').map(|letter| letter.to_ascii_lowercase()).collect();
+    match dialect {
+        Dialect::Gemini if found(&GEMINI, &in_gemini).is_some() => in_gemini,
+        Dialect::Gemini => name.to_owned(),
+        _ if found(&KINDS, name).is_some() => name.to_owned(),
+        _ if found(&KINDS, undated(name)).is_some() => undated(name).to_owned(),
+        _ => name.to_owned(),
+    }
+}
+
 /// Without the date that says which version it is: `_20250305`, `_2025_08_26`.
 fn undated(name: &str) -> &str {
     let date = |letter: char| letter.is_ascii_digit() || letter == '_';

@@ -49,6 +49,7 @@ const fn openai_type(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::InvalidRequest
         | Outcome::ContentRefused
+        | Outcome::ToolNotAllowed
         | Outcome::RequestTooLarge
         | Outcome::UnsupportedEncoding
         | Outcome::ModelNotFound

@@ -10,6 +10,7 @@ use super::content::{self, Contents};
 use super::flaw::{Checked, flaw, not_reserved, under};
 use super::models::{self, References};
 use super::tenants::{self, Tenants};
+use super::tools::Tools;
 use super::{
     Expensive, HiddenInput, NONE, OTHER, Policy, ProviderPolicy, StatusPages, TenantLabels, Terms, forward, prices,
     providers, replicas,
@@ -78,6 +79,7 @@ struct Resolved {
     tiers: Named<Rc<Terms>>,
     tenants: Tenants,
     contents: Contents,
+    tools: Tools,
     tenant_labels: TenantLabels,
     status: Option<StatusPages>,
 }
@@ -100,14 +102,16 @@ impl Resolved {
         let callers = [&config.tenant_header, &config.role_header, &config.sensitivity_header];
         let allowed = forward::read(take(&mut config.forward), callers)?;
         let min_tokens = config.output.min_tokens.get();
-        let tiers = tenants::tiers(&config.limits, &config.tiers, stances(config), min_tokens)?;
+        let mut tools = Tools::begin(take(&mut config.tools));
+        let tiers = tenants::tiers(&config.limits, &config.tiers, stances(config), min_tokens, &mut tools)?;
         let mut contents = content::Reading::begin(take(&mut config.content), &roles, &tiers)?;
         let unknown = config.unknown_tenants;
-        let tenants = tenants::read(take(&mut config.tenants), unknown, &tiers, &roles, min_tokens, &mut contents)?;
+        let tenants =
+            tenants::read(take(&mut config.tenants), unknown, &tiers, &roles, min_tokens, (&mut contents, &mut tools))?;
         let tenant_labels = tenant_labels(take(&mut config.metrics), &tenants.index)?;
         let status = config.status.take().map(providers::status).transpose()?;
         let contents = contents.end();
-        Ok(Self { replicas, roles, catalog, routes, allowed, tiers, tenants, contents, tenant_labels, status })
+        Ok(Self { replicas, roles, catalog, routes, allowed, tiers, tenants, contents, tools, tenant_labels, status })
     }
 
     /// With what stands for itself.
@@ -143,6 +147,7 @@ impl Resolved {
             lease_seconds: config.reservation_lease_seconds.get(),
             on_contention: config.on_contention,
             contents: self.contents,
+            tools: self.tools,
             status: self.status,
             tiers: self.tiers.entries,
             replicas: self.replicas,

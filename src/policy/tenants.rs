@@ -8,6 +8,7 @@ use super::content::Reading;
 use super::flaw::{Checked, flaw, not_reserved, under};
 use super::models;
 use super::rules::Layer;
+use super::tools::Tools;
 use super::{DEFAULT_TENANT, NONE, OTHER, TenantIx, TenantPolicy, Terms};
 use crate::config::{self, Named, UnknownTenants, defaults};
 use crate::limit::{Guard, Rules};
@@ -23,6 +24,7 @@ pub(super) fn tiers(
     written: &Named<config::Tier>,
     stances: Stances,
     min_tokens: u64,
+    tools: &mut Tools,
 ) -> Checked<Named<Rc<Terms>>> {
     let builtin = defaults::tiers();
     let mut base = Rules::default();
@@ -37,6 +39,9 @@ pub(super) fn tiers(
             Layer::from(tier).apply(&mut terms.rules, path)?;
             terms.add(tier.sensitivity, Some(&tier.output), min_tokens, path)?;
             terms.stand([tier.unknown_fields, tier.unknown_tools, tier.unpriced_levers]);
+            if let Some(rules) = &tier.tools {
+                terms.tools = Some(tools.add(rules, path)?);
+            }
         }
         // A new tier inherits no budget, and must not spend without end because nobody thought of one.
         let lifted = written.get(name).map(|tier| tier.unlimited.as_slice()).unwrap_or_default();
@@ -98,7 +103,7 @@ pub(super) fn read(
     tiers: &Named<Rc<Terms>>,
     roles: &[String],
     min_tokens: u64,
-    contents: &mut Reading,
+    (contents, tools): (&mut Reading, &mut Tools),
 ) -> Checked<Tenants> {
     if written.entries.is_empty() {
         return flaw("tenants", "no tenants: at least one is needed, such as `acme: {tier: standard}`");
@@ -106,8 +111,9 @@ pub(super) fn read(
     let default = default_tenant(&mut written, unknown)?.map(TenantIx);
     // The tiers' own names, so that a hundred thousand tenants share three of them.
     let tiers: Tiers<'_> = tiers.entries.iter().map(|(name, terms)| (&**name, (name, terms))).collect();
-    let tenant =
-        |((name, tenant), ix)| one(TenantIx(ix), name, tenant, &tiers, roles, min_tokens, contents).map(Rc::new);
+    let tenant = |((name, tenant), ix)| {
+        one(TenantIx(ix), name, tenant, &tiers, roles, min_tokens, (contents, tools)).map(Rc::new)
+    };
     let tenants = written.entries.into_iter().zip(0..).map(tenant).collect::<Checked<_>>()?;
     Ok(Tenants { tenants, index: written.index, default })
 }
@@ -137,7 +143,7 @@ fn one(
     tiers: &Tiers<'_>,
     roles: &[String],
     min_tokens: u64,
-    contents: &mut Reading,
+    (contents, tools): (&mut Reading, &mut Tools),
 ) -> Checked<TenantPolicy> {
     let path = || under("tenants", &name);
     not_reserved(path, &name, &[OTHER, NONE])?;
@@ -145,7 +151,7 @@ fn one(
     if tenant.models.as_ref().is_some_and(|models| models.is_empty()) {
         return flaw(format!("{}.models", path()), "an empty list allows no model; leave it out to allow all");
     }
-    let rules = own_terms(&tenant, shared, min_tokens, path)?;
+    let rules = own_terms(&tenant, shared, min_tokens, tools, path)?;
     let role_models = tenant.role_models.map(|models| models.entries);
     let unknown = |(role, _): &&(Rc<str>, config::Name)| !roles.iter().any(|known| **known == **role);
     if let Some((role, _)) = role_models.iter().flatten().find(unknown) {
@@ -178,6 +184,7 @@ fn own_terms(
     tenant: &config::Tenant,
     shared: &Rc<Terms>,
     min_tokens: u64,
+    tools: &mut Tools,
     path: impl Fn() -> String + Copy,
 ) -> Checked<Rc<Terms>> {
     let layer = Layer::from(tenant);
@@ -192,6 +199,9 @@ fn own_terms(
     let stances = [tenant.unknown_fields, tenant.unknown_tools, tenant.unpriced_levers];
     if stances.iter().any(Option::is_some) {
         Rc::make_mut(&mut terms).stand(stances);
+    }
+    if let Some(rules) = &tenant.tools {
+        Rc::make_mut(&mut terms).tools = Some(tools.add(rules, path)?);
     }
     Ok(terms)
 }

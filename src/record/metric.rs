@@ -93,6 +93,10 @@ metrics! {
         "Placeholders that became the client's own words again.";
     ContentUnscanned: Counter "ai_gateway_content_unscanned_total" ["kind", "direction", "tenant"]
         "What rules about texts could not look at, by its kind.";
+    Tools: Counter "ai_gateway_tools_total" ["direction", "tenant"]
+        "Tools that were offered, and calls of tools, where there are rules about them.";
+    ToolsDenied: Counter "ai_gateway_tools_denied_total" ["code", "kind", "direction", "tenant"]
+        "Tools, and calls of them, that rules don't let through, or would not.";
     Estimated: Counter "ai_gateway_estimate_tokens_total" ["direction", "model"]
         "What estimates would have said of reported answers.";
     EstimatedReported: Counter "ai_gateway_estimate_reported_tokens_total" ["direction", "model"]

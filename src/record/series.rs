@@ -2,6 +2,7 @@
 
 use super::content::{Found, Looked};
 use super::metric::Metric;
+use super::tools::{self, Denied};
 use super::{FailedAttempt, Record};
 use crate::forward::{Dropped, LeftOut};
 use crate::llm::kind::kinds;
@@ -40,6 +41,9 @@ pub fn count<S: Sink>(record: &Record, tenant: &str, sink: &mut S) {
     left_out(sink, &record.left_out);
     if let Some(looked) = &record.content {
         content(sink, looked, tenant);
+    }
+    if let Some(seen) = &record.tools {
+        tools(sink, seen, tenant);
     }
     kinds(sink, record, of);
     pace(sink, record, of);
@@ -130,6 +134,20 @@ fn content<S: Sink>(sink: &mut S, looked: &Looked, tenant: S::Label) {
         }
     }
     sink.add(Metric::ContentRestored, &[tenant], looked.answer.restored);
+}
+
+/// What rules about tools did not let through.
+#[cold]
+fn tools<S: Sink>(sink: &mut S, seen: &tools::Seen, tenant: S::Label) {
+    for (direction, times) in [("request", seen.offered), ("answer", seen.called)] {
+        let direction = sink.label(direction);
+        sink.add(Metric::Tools, &[direction, tenant], times);
+    }
+    for Denied { on, kind, why, times, .. } in &seen.denied {
+        let labels = [why.name(), *kind, on.name()].map(|text| sink.label(text));
+        let [why, kind, direction] = labels;
+        sink.add(Metric::ToolsDenied, &[why, kind, direction, tenant], *times);
+    }
 }
 
 /// How a stream came: when it began, how long it went on, and what each token took.
@@ -228,6 +246,7 @@ mod tests {
             audit: Guards::default(),
             left_out: LeftOut::default(),
             content: None,
+            tools: None,
             duration_ms: 70,
             first_byte_ms: None,
             first_token_ms: None,

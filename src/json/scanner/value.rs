@@ -88,13 +88,14 @@ impl<K: Copy, const LEVELS: usize> Scanner<K, LEVELS> {
             progress.tracked = progress.tracked.saturating_add(1);
         }
         progress.depth = progress.depth.saturating_add(1);
-        progress.member = progress.offset.saturating_add(1);
         progress.objects = progress.objects << 1 | u128::from(container == Container::Object);
         progress.expected = match container {
             Container::Object => Expected::KeyOrEnd,
             Container::Array => Expected::ElementOrEnd,
         };
-        self.report(Found::Opened(container), self.progress.offset.saturating_add(1), found);
+        let inside = self.progress.offset.saturating_add(1);
+        self.report(Found::Opened(container), inside, found);
+        self.progress.member = inside;
         self.progress.repeated = false;
         Ok(())
     }

@@ -49,6 +49,12 @@ impl Request {
         edits
     }
 
+    /// These members don't go on, either.
+    pub fn leave_out(&mut self, members: impl IntoIterator<Item = Cut>) {
+        self.cut.extend(members);
+        self.cut.sort_by_key(|cut| cut.from);
+    }
+
     /// Cuts out what the provider is not to see; `written` is the slot that is written over instead. Whether nothing is left.
     /// A member goes with the comma before it, or, with none before it, with that behind it.
     fn cut_out(&self, written: Option<u8>, edits: &mut Vec<Edit>) -> bool {

@@ -182,8 +182,17 @@ impl RequestReader {
 }
 
 impl Cut {
+    pub const fn member(from: u64, to: u64) -> Self {
+        Self { from, to, behind: Behind::Unknown, slot: None }
+    }
+
+    /// Whether a place is in it.
+    pub const fn holds(&self, place: super::Place) -> bool {
+        self.from <= place.from && place.to <= self.to
+    }
+
     /// Looks for what follows it, in bytes of the body that begin at `begins`.
-    fn look_behind(&mut self, begins: u64, bytes: &[u8]) {
+    pub fn look_behind(&mut self, begins: u64, bytes: &[u8]) {
         let from = self.to.saturating_sub(begins);
         let rest = usize::try_from(from).ok().and_then(|from| bytes.get(from..)).unwrap_or_default();
         let Some(at) =

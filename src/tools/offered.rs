@@ -1,0 +1,305 @@
+//! What a request offers, held against the rules of its tenant.
+
+use crate::json_schema::{self, Schema, Where};
+use crate::llm::offered::{Element, Held, Lacks, List, Offer, Offers, Tool};
+use crate::llm::request::{Cut, Edit, Place};
+use crate::llm::tools::kind_label;
+use crate::policy::tools::{Called, Offered, Registered, ToolRules, Why};
+use crate::record::tools::{Denied, On, Seen};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+use std::fmt;
+
+/// What becomes of a request, by what it offers.
+#[derive(Debug, Default)]
+pub struct Judged {
+    /// What is written into its body: not in the order of the places.
+    pub edits: Vec<Edit>,
+    /// Members that don't go on.
+    pub members: Vec<Cut>,
+    pub seen: Seen,
+    /// The first that is refused.
+    pub refused: Option<Refusal>,
+    /// What the client itself wants arguments to be.
+    pub strict: Vec<(String, Schema)>,
+}
+
+/// Why a request is refused, for whom sent it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub kind: String,
+    pub name: Option<String>,
+    pub why: Why,
+    /// It should have been taken out, and stands where nothing can be.
+    pub stays: bool,
+}
+
+/// Holds what is offered against the rules; `levers` are kinds of tools that the request asks for in other ways.
+pub fn judge<'a>(offers: &Offers, rules: &ToolRules, levers: impl IntoIterator<Item = &'a str>) -> Judged {
+    let mut judge = Judge { rules, judged: Judged::default() };
+    for kind in levers {
+        judge.judged.seen.offered = judge.judged.seen.offered.saturating_add(1);
+        if let Err(why) = rules.judge(kind, &[]) {
+            judge.deny(kind, &[], why, false);
+        }
+    }
+    match offers.held() {
+        Ok(held) => judge.members(offers, held),
+        Err(_) => judge.unread(),
+    }
+    judge.judged
+}
+
+struct Judge<'r> {
+    rules: &'r ToolRules,
+    judged: Judged,
+}
+
+impl Judge<'_> {
+    fn members(&mut self, offers: &Offers, held: &[Held]) {
+        let (mut stays, mut any_goes) = (false, false);
+        for member in held {
+            match member.offer {
+                Offer::Tools(form) | Offer::Within(form) | Offer::Inside(form) => {
+                    let Ok(mut list) = offers.list(member, form) else {
+                        self.unread();
+                        stays = true;
+                        continue;
+                    };
+                    let left = self.list(&mut list);
+                    self.edit(&list);
+                    match member.offer {
+                        _ if list.elements.is_empty() || matches!(member.offer, Offer::Inside(_)) => {}
+                        _ if left => stays = true,
+                        Offer::Within(_) => {
+                            any_goes = true;
+                            let around = |other: &&Held| {
+                                other.offer == Offer::Around && other.from < member.from && member.to < other.to
+                            };
+                            self.judged.members.extend(held.iter().find(around).and_then(|around| around.member));
+                        }
+                        _ => {
+                            any_goes = true;
+                            self.judged.members.extend(member.member);
+                        }
+                    }
+                }
+                Offer::Choice { open, .. } => self.choice(offers, member, open),
+                Offer::Around | Offer::Beside => {}
+            }
+        }
+        if any_goes && !stays {
+            // Without tools there is nothing to choose from, and some providers refuse to be told of a choice.
+            let goes = |member: &&Held| matches!(member.offer, Offer::Beside | Offer::Choice { at_top: true, .. });
+            self.judged.members.extend(held.iter().filter(goes).filter_map(|member| member.member));
+        }
+        let Judged { edits, members, .. } = &mut self.judged;
+        edits.retain(|edit| !members.iter().any(|member| member.holds(edit.place)));
+    }
+
+    /// Judges each tool of it, and whether any is left.
+    fn list(&mut self, list: &mut List<'_>) -> bool {
+        let is_one = list.is_one;
+        list.elements.iter_mut().for_each(|element| self.element(element, is_one));
+        list.elements.iter().any(|element| !element.gone)
+    }
+
+    /// An element that is denied goes, and so does one of which nothing is left but empty lists. A single tool stands where
+    /// nothing can be taken out.
+    fn element(&mut self, element: &mut Element<'_>, is_one: bool) {
+        let mut is_denied = false;
+        for tool in &element.tools {
+            self.judged.seen.offered = self.judged.seen.offered.saturating_add(1);
+            if let Err(why) = self.tool(tool) {
+                is_denied = true;
+                self.deny(&tool.kind, &tool.names, why, is_one);
+            }
+        }
+        let mut left = !element.tools.is_empty() || element.lists.is_empty();
+        for list in &mut element.lists {
+            left |= self.list(list) || list.elements.is_empty();
+        }
+        element.gone = (is_denied || !left) && self.rules.offered == Offered::Strip && !is_one;
+    }
+
+    fn tool(&mut self, tool: &Tool<'_>) -> Result<(), Why> {
+        self.rules.judge(&tool.kind, &tool.names)?;
+        if tool.kind != "function" {
+            return Ok(());
+        }
+        let rules = self.rules;
+        for registered in tool.names.iter().filter_map(|name| rules.registered(name)) {
+            self.hold_against(registered, tool)?;
+        }
+        if tool.strict && rules.strict != Called::Pass {
+            self.read_strict(tool);
+        }
+        Ok(())
+    }
+
+    /// A definition must be the registered one, and is written where there is none.
+    fn hold_against(&mut self, registered: &Registered, tool: &Tool<'_>) -> Result<(), Why> {
+        match tool.schema {
+            Some(schema) => {
+                let Once(schema) = serde_json::from_str(schema).map_err(|_| Why::Unread)?;
+                if !json_schema::equal(&schema, &registered.written) {
+                    return Err(Why::Differs);
+                }
+            }
+            None => {
+                let Lacks { at, schema_before, schema_behind } = tool.lacks;
+                self.write(at, format!(",{schema_before}{}{schema_behind}", registered.text));
+            }
+        }
+        match (&tool.description, &registered.description) {
+            (Some(said), Some(known)) if **said != **known => return Err(Why::Differs),
+            (None, Some(known)) => {
+                let known = Value::from(&**known);
+                self.write(tool.lacks.at, format!(",\"description\":{known}"));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, at: u64, text: String) {
+        self.judged.edits.push(Edit { place: Place { from: at, to: at }, text });
+    }
+
+    /// What a client itself wants enforced; what can't be is said, and goes on to a provider that may.
+    fn read_strict(&mut self, tool: &Tool<'_>) {
+        let read = |schema: &str| {
+            let Once(document) = serde_json::from_str(schema).ok()?;
+            Schema::read(&document, Where::Declared).ok()
+        };
+        match tool.schema.map(read) {
+            Some(Some(schema)) if self.judged.strict.len() < MOST_STRICT => {
+                let names = tool.names.first().cloned();
+                self.judged.strict.extend(names.map(|name| (name, schema)));
+            }
+            Some(_) => self.note(&tool.kind, &tool.names, Why::Unenforced, Called::Count.name()),
+            None => {}
+        }
+    }
+
+    fn choice(&mut self, offers: &Offers, held: &Held, open: &str) {
+        let Ok(chosen) = offers.chosen(held) else { return self.unread() };
+        let denied = chosen.iter().find_map(|tool| {
+            let why = self.rules.judge(&tool.kind, &tool.names).err()?;
+            Some((tool, why))
+        });
+        if let Some((tool, why)) = denied {
+            self.deny(&tool.kind, &tool.names, why, false);
+            if self.rules.offered == Offered::Strip {
+                let place = Place { from: held.from, to: held.to };
+                self.judged.edits.push(Edit { place, text: open.to_owned() });
+            }
+        }
+    }
+
+    /// What can't be told can't be taken out, either.
+    fn unread(&mut self) {
+        self.deny("other", &[], Why::Unread, true);
+    }
+
+    fn deny(&mut self, kind: &str, names: &[String], why: Why, stays: bool) {
+        let action = match self.rules.offered {
+            Offered::Strip if stays => Offered::Refuse,
+            action => action,
+        };
+        self.note(kind, names, why, action.name());
+        if action == Offered::Refuse {
+            let refusal = || Refusal { kind: kind.to_owned(), name: names.first().cloned(), why, stays };
+            self.judged.refused.get_or_insert_with(refusal);
+        }
+    }
+
+    fn note(&mut self, kind: &str, names: &[String], why: Why, action: &'static str) {
+        let name = names.first().map(|name| name.chars().take(LONGEST_SHOWN).collect()).unwrap_or_default();
+        let kind = kind_label(kind);
+        self.judged.seen.deny(Denied { on: On::Request, kind, name, why, action, times: 1 });
+    }
+
+    /// Takes out what goes, each with a comma, and writes nothing else.
+    fn edit(&mut self, list: &List<'_>) {
+        let (mut done, mut is_first, mut skipped) = (list.from.saturating_add(1), true, false);
+        for element in &list.elements {
+            if element.gone {
+                skipped = true;
+                continue;
+            }
+            if skipped {
+                let text = if is_first { "" } else { "," };
+                self.cut(done, element.from, text);
+            }
+            element.lists.iter().for_each(|list| self.edit(list));
+            (done, is_first, skipped) = (element.to, false, false);
+        }
+        if skipped {
+            self.cut(done, list.to.saturating_sub(1), "");
+        }
+    }
+
+    fn cut(&mut self, from: u64, to: u64, text: &str) {
+        // What is written into a definition that goes, goes with it.
+        self.judged.edits.retain(|edit| edit.place.from < from || edit.place.to > to);
+        self.judged.edits.push(Edit { place: Place { from, to }, text: text.to_owned() });
+    }
+}
+
+/// Each is held until the answer has ended.
+const MOST_STRICT: usize = 128;
+const LONGEST_SHOWN: usize = 64;
+
+/// A document in which no key stands twice: of two values, one reader takes the first and another the last.
+struct Once(Value);
+
+impl<'de> Deserialize<'de> for Once {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OnceVisitor).map(Self)
+    }
+}
+
+struct OnceVisitor;
+
+impl<'de> Visitor<'de> for OnceVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a document without doubled keys")
+    }
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+        let mut items = Vec::new();
+        while let Some(Once(item)) = seq.next_element()? {
+            items.push(item);
+        }
+        Ok(Value::Array(items))
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut members = Map::new();
+        while let Some((key, Once(value))) = map.next_entry::<String, _>()? {
+            if members.insert(key, value).is_some() {
+                return Err(A::Error::custom("a key stands twice"));
+            }
+        }
+        Ok(Value::Object(members))
+    }
+}
