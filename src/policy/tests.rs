@@ -2,6 +2,7 @@
 mod refused;
 
 mod content;
+mod tools;
 
 use super::*;
 use crate::limit::{Guard, Rule};

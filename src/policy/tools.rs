@@ -92,30 +92,24 @@ const NAMED: [&str; 9] = [
     "builtin_function",
 ];
 
+fn is_named(kind: &str, names: &[String]) -> bool {
+    !names.is_empty() && NAMED.iter().any(|named| same_kind(named, kind))
+}
+
+fn has_kind(patterns: &[ToolPattern], kind: &str) -> bool {
+    patterns.iter().any(|pattern| matches!(pattern, ToolPattern::Kind(known) if same_kind(known, kind)))
+}
+
 impl ToolRules {
     /// Whether a tool may be used that goes by all of these names.
     pub fn judge(&self, kind: &str, names: &[String]) -> Result<(), Why> {
-        let is_named = !names.is_empty() && NAMED.iter().any(|named| same_kind(named, kind));
-        let matches = |pattern: &ToolPattern, name: Option<&str>| match (pattern, name) {
-            (ToolPattern::Kind(known), _) => same_kind(known, kind),
-            (ToolPattern::Name(pattern), Some(name)) => pattern.matches(name),
-            (ToolPattern::Name(_), None) => false,
+        let has = |allow: &[ToolPattern], name: &String| {
+            allow.iter().any(|pattern| matches!(pattern, ToolPattern::Name(pattern) if pattern.matches(name)))
         };
-        // A name in other letters may be the same to whoever runs the tool: it is denied as well, and not allowed.
-        let denies = |pattern: &ToolPattern, name: &str| match pattern {
-            ToolPattern::Name(pattern) => {
-                pattern.matches(name) || pattern.in_lower_case().matches(&name.to_ascii_lowercase())
-            }
-            ToolPattern::Kind(_) => false,
-        };
-        let any = |patterns: &[ToolPattern], name: Option<&str>| patterns.iter().any(|pattern| matches(pattern, name));
-        let is_denied = any(&self.deny, None)
-            || (is_named && names.iter().any(|name| self.deny.iter().any(|pattern| denies(pattern, name))));
-        let is_allowed = self
-            .allow
-            .as_ref()
-            .is_none_or(|allow| any(allow, None) || (is_named && names.iter().all(|name| any(allow, Some(name)))));
-        if is_denied || !is_allowed {
+        let is_allowed = self.allow.as_ref().is_none_or(|allow| {
+            has_kind(allow, kind) || (is_named(kind, names) && names.iter().all(|name| has(allow, name)))
+        });
+        if self.denies(kind, names) || !is_allowed {
             return Err(Why::NotAllowed);
         }
         let is_function = matches!(kind, "function" | "custom");
@@ -123,6 +117,28 @@ impl ToolRules {
             return Err(Why::Unregistered);
         }
         Ok(())
+    }
+
+    /// A name in other letters may be the same to whoever runs the tool: it is denied as well, and not allowed.
+    fn denies(&self, kind: &str, names: &[String]) -> bool {
+        let has = |name: &String| {
+            self.deny.iter().any(|pattern| match pattern {
+                ToolPattern::Name(pattern) => pattern.in_lower_case().matches(&name.to_ascii_lowercase()),
+                ToolPattern::Kind(_) => false,
+            })
+        };
+        has_kind(&self.deny, kind) || (is_named(kind, names) && names.iter().any(has))
+    }
+
+    /// The same of a call. Of what a server or a plugin offers, its own name decides, unless the call's is denied.
+    pub fn judge_call(&self, kind: &str, name: &str, within: &str) -> Result<(), Why> {
+        let name = [name.to_owned()];
+        if within.is_empty() || matches!(kind, "function" | "custom") {
+            return self.judge(kind, &name);
+        }
+        let is_denied = self.denies(kind, &name);
+        let of_server = self.judge(kind, &[within.to_owned()]);
+        if is_denied { Err(Why::NotAllowed) } else { of_server.or_else(|_| self.judge(kind, &name)) }
     }
 
     pub fn registered(&self, name: &str) -> Option<&Registered> {

@@ -1,14 +1,13 @@
 //! What a request offers, held against the rules of its tenant.
 
+use super::once::Once;
 use crate::json_schema::{self, Schema, Where};
 use crate::llm::offered::{Element, Held, Lacks, List, Offer, Offers, Tool};
 use crate::llm::request::{Cut, Edit, Place};
 use crate::llm::tools::kind_label;
 use crate::policy::tools::{Called, Offered, Registered, ToolRules, Why};
 use crate::record::tools::{Denied, On, Seen};
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value};
-use std::fmt;
+use serde_json::Value;
 
 /// What becomes of a request, by what it offers.
 #[derive(Debug, Default)]
@@ -215,7 +214,7 @@ impl Judge<'_> {
     }
 
     fn note(&mut self, kind: &str, names: &[String], why: Why, action: &'static str) {
-        let name = names.first().map(|name| name.chars().take(LONGEST_SHOWN).collect()).unwrap_or_default();
+        let name = names.first().map(|name| name.chars().take(super::LONGEST_SHOWN).collect()).unwrap_or_default();
         let kind = kind_label(kind);
         self.judged.seen.deny(Denied { on: On::Request, kind, name, why, action, times: 1 });
     }
@@ -249,57 +248,3 @@ impl Judge<'_> {
 
 /// Each is held until the answer has ended.
 const MOST_STRICT: usize = 128;
-const LONGEST_SHOWN: usize = 64;
-
-/// A document in which no key stands twice: of two values, one reader takes the first and another the last.
-struct Once(Value);
-
-impl<'de> Deserialize<'de> for Once {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(OnceVisitor).map(Self)
-    }
-}
-
-struct OnceVisitor;
-
-impl<'de> Visitor<'de> for OnceVisitor {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a document without doubled keys")
-    }
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(value.into())
-    }
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
-        let mut items = Vec::new();
-        while let Some(Once(item)) = seq.next_element()? {
-            items.push(item);
-        }
-        Ok(Value::Array(items))
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        let mut members = Map::new();
-        while let Some((key, Once(value))) = map.next_entry::<String, _>()? {
-            if members.insert(key, value).is_some() {
-                return Err(A::Error::custom("a key stands twice"));
-            }
-        }
-        Ok(Value::Object(members))
-    }
-}

@@ -1,0 +1,213 @@
+//! What an answer calls, held against the rules of its tenant as it passes.
+//!
+//! Where a rule refuses, no call is seen complete before it was judged: an event waits until it is whole, a call until its arguments
+//! are, and what stands behind it waits with it. Everything else goes on at once, byte for byte.
+
+use super::called::{Arguments, CallId, Calls, Told, Tool};
+use super::once::Once;
+use crate::json_schema::{Fault, Schema};
+use crate::llm::meter::{Form, Passage};
+use crate::llm::schema;
+use crate::llm::tools::kind_label;
+use crate::policy::tools::{Called, ToolRules, Why};
+use crate::record::tools::{Denied, On, Seen};
+use serde_json::{Map, Value};
+use std::rc::Rc;
+
+/// What an answer may call.
+#[derive(Debug)]
+pub struct Callable {
+    pub rules: Rc<ToolRules>,
+    /// What the client itself wants arguments to be, by the name of the function.
+    pub strict: Vec<(String, Schema)>,
+}
+
+/// An answer's body, under the eyes of the rules about its calls.
+pub struct Calling {
+    calls: Calls,
+    judge: Judge,
+    passing: Option<Waiting>,
+}
+
+/// A call that is not let through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    pub kind: String,
+    pub name: String,
+    pub why: Why,
+    /// What of its arguments is not as the schema says; nothing of what they are.
+    pub fault: Option<String>,
+}
+
+struct Judge {
+    callable: Callable,
+    seen: Seen,
+    refused: Option<Refused>,
+    /// The last call that was counted: one may go by several names.
+    counted: Option<CallId>,
+}
+
+/// What has come and not gone on yet.
+#[derive(Default)]
+struct Waiting {
+    held: Vec<u8>,
+    /// Its first byte is this one of the body.
+    sent: u64,
+}
+
+/// More than this waits for no call; a whole answer waits for its end.
+const MOST_HELD: usize = 8 * 1024 * 1024;
+
+impl Callable {
+    /// Whether some call may be refused.
+    pub fn refuses(&self) -> bool {
+        [self.rules.called, self.rules.arguments, self.rules.strict].contains(&Called::Refuse)
+    }
+}
+
+impl Calling {
+    /// `None`: answers of this API call nothing.
+    pub fn new(callable: Callable, schema: &schema::Schema, form: Form) -> Option<Box<Self>> {
+        let calls = Calls::new(schema, form)?;
+        let passing = callable.refuses().then(Waiting::default);
+        let judge = Judge { callable, seen: Seen::default(), refused: None, counted: None };
+        Some(Box::new(Self { calls, judge, passing }))
+    }
+
+    /// The first call that is refused: nothing of it has gone on, and nothing more may.
+    pub const fn refused(&self) -> Option<&Refused> {
+        self.judge.refused.as_ref()
+    }
+
+    pub const fn seen(&self) -> &Seen {
+        &self.judge.seen
+    }
+
+    /// The next bytes, as others let them pass.
+    #[cold]
+    #[inline(never)]
+    pub fn pass(&mut self, bytes: &[u8], last: bool, passage: &mut Passage) {
+        let passed = match passage {
+            Passage::Unchanged => self.feed(bytes, last),
+            Passage::Replaced(bytes) => self.feed(bytes, last),
+        };
+        if passed != Passage::Unchanged {
+            *passage = passed;
+        }
+    }
+
+    pub fn feed(&mut self, bytes: &[u8], last: bool) -> Passage {
+        let Self { calls, judge, passing } = self;
+        if judge.refused.is_some() {
+            return Passage::Replaced(Vec::new());
+        }
+        calls.feed(bytes, last, &mut |told| judge.hear(told));
+        let Some(waiting) = passing else { return Passage::Unchanged };
+        if judge.refused.is_some() {
+            *waiting = Waiting::default();
+            return Passage::Replaced(Vec::new());
+        }
+        let from = [calls.open_from(), calls.unfinished_from()].into_iter().flatten().min().filter(|_| !last);
+        let passed = waiting.pass(bytes, from);
+        if waiting.held.len() > MOST_HELD {
+            judge.refuse("other", "", Why::Unread, None, Called::Refuse);
+            return Passage::Replaced(Vec::new());
+        }
+        passed
+    }
+}
+
+impl Waiting {
+    /// What goes on, where all from the `from`th byte on waits.
+    fn pass(&mut self, bytes: &[u8], from: Option<u64>) -> Passage {
+        let all = self.sent.saturating_add(self.held.len() as u64).saturating_add(bytes.len() as u64);
+        let done = from.unwrap_or(all).clamp(self.sent, all);
+        if self.held.is_empty() && done == all {
+            self.sent = all;
+            return Passage::Unchanged;
+        }
+        self.held.extend_from_slice(bytes);
+        let length = usize::try_from(done.saturating_sub(self.sent)).unwrap_or(usize::MAX).min(self.held.len());
+        let rest = self.held.split_off(length);
+        self.sent = done;
+        Passage::Replaced(std::mem::replace(&mut self.held, rest))
+    }
+}
+
+impl Judge {
+    /// Whether the arguments of what is named are to be kept.
+    fn hear(&mut self, told: Told<'_>) -> bool {
+        match told {
+            Told::Named { call, tool } => {
+                if self.counted.replace(call) != Some(call) {
+                    self.seen.called = self.seen.called.saturating_add(1);
+                }
+                if let Err(why) = self.may_be_called(tool) {
+                    let action = self.callable.rules.called;
+                    self.refuse(tool.kind, tool.name, why, None, action);
+                }
+                self.schemas(tool).next().is_some()
+            }
+            Told::Ended { tool, arguments, .. } => {
+                if let Some((fault, action)) = self.fault(tool, arguments) {
+                    self.refuse(tool.kind, tool.name, Why::Arguments, fault, action);
+                }
+                false
+            }
+            Told::Unread => {
+                let action = self.callable.rules.called;
+                self.refuse("other", "", Why::Unread, None, action);
+                false
+            }
+        }
+    }
+
+    fn may_be_called(&self, Tool { kind, name, within, unclear }: Tool<'_>) -> Result<(), Why> {
+        if self.callable.rules.called == Called::Pass {
+            return Ok(());
+        }
+        if unclear {
+            return Err(Why::Unread);
+        }
+        self.callable.rules.judge_call(kind, name, within)
+    }
+
+    /// What its arguments are to be, and what becomes of the answer if they aren't.
+    fn schemas(&self, tool: Tool<'_>) -> impl Iterator<Item = (&Schema, Called)> {
+        let Callable { rules, strict } = &self.callable;
+        let registered = rules.registered(tool.name).map(|registered| (&*registered.schema, rules.arguments));
+        let own = strict.iter().find(|(name, _)| name == tool.name).map(|(_, schema)| (schema, rules.strict));
+        let looks = tool.kind == "function";
+        registered.into_iter().chain(own).filter(move |(_, action)| looks && *action != Called::Pass)
+    }
+
+    /// The fault that is to be refused before one that is to be counted.
+    fn fault(&self, tool: Tool<'_>, arguments: Arguments<'_>) -> Option<(Option<String>, Called)> {
+        let read = |text| serde_json::from_str(text).ok().map(|Once(value)| value);
+        let value = match arguments {
+            Arguments::Json(text) => read(text),
+            Arguments::Missing => Some(Value::Object(Map::new())),
+            Arguments::FreeText(_) | Arguments::TooLong | Arguments::Unreadable => None,
+            Arguments::None => return None,
+        };
+        let faults = self.schemas(tool).filter_map(|(schema, action)| match &value {
+            None => Some((None, action)),
+            Some(value) => schema.check(value).err().map(|fault: Fault| (Some(fault.to_string()), action)),
+        });
+        faults.max_by_key(|(_, action)| *action == Called::Refuse)
+    }
+
+    fn refuse(&mut self, kind: &str, name: &str, why: Why, fault: Option<String>, action: Called) {
+        if action == Called::Pass {
+            return;
+        }
+        let shown = name.chars().take(super::LONGEST_SHOWN).collect();
+        let denied =
+            Denied { on: On::Answer, kind: kind_label(kind), name: shown, why, action: action.name(), times: 1 };
+        self.seen.deny(denied);
+        if action == Called::Refuse {
+            let refused = || Refused { kind: kind.to_owned(), name: name.to_owned(), why, fault };
+            self.refused.get_or_insert_with(refused);
+        }
+    }
+}
