@@ -44,7 +44,7 @@ pub use range::{
 pub use rated::WrittenRates;
 pub use replicas::{Replicas, WithoutService};
 pub use scalar::{Budget, Date, HeaderName, Limit, Name, Usd, UsdPer1m};
-pub use tenants::{Budgets, Expensive, Limits, OwnOutput, Tenant, Tier};
+pub use tenants::{Budgets, Expensive, Limits, Overrun, OwnOutput, Tenant, Tier};
 pub use view::{Metrics, Status, TenantLabel};
 
 use crate::kept::StoredResponses;

@@ -23,6 +23,7 @@ use crate::llm::estimate::density::Density;
 use crate::llm::meter::Meter;
 use crate::llm::request::{Edit, RequestReader};
 use crate::llm::schema::Schema;
+use crate::llm::whole_events::WholeEvents;
 use crate::outcome::{Crowd, Outcome, Rejection, Reply};
 use crate::policy::{Policy, TenantIx, TenantPolicy};
 use crate::record::Labels;
@@ -42,6 +43,7 @@ mod models;
 mod offer;
 mod opening;
 mod side;
+mod spending;
 
 pub use admission::Demand;
 use admission::Leg;
@@ -51,6 +53,8 @@ use opening::too_large;
 pub use closing::{Closed, Settlement};
 pub use ending::Ending;
 pub use side::{CountBody, Onward, Side};
+pub use spending::More;
+use spending::Spending;
 
 pub struct Exchange {
     started: UnixNanos,
@@ -148,6 +152,12 @@ struct Answer {
     meter: Box<Meter>,
     /// Where its texts are looked at.
     texts: Option<Box<AnswerTexts>>,
+    /// Where it is held against the money that there is for it.
+    spending: Option<Box<Spending>>,
+    /// Where it may have to be ended.
+    whole: Option<Box<WholeEvents>>,
+    /// The gateway has ended it, as this.
+    ended: Option<Outcome>,
     /// As the head announced it.
     length: Option<u64>,
     first_byte: Option<UnixNanos>,

@@ -127,6 +127,16 @@ pub struct Terms {
     /// The bound of a request that brings none.
     pub default_max_tokens: Option<Tokens>,
     pub stances: Stances,
+    /// Whether streams are held against the money that there is for them.
+    pub overrun: Option<Overrun>,
+}
+
+/// What becomes of a stream for which there is no money left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overrun {
+    /// It is said that it would have been ended.
+    Audit,
+    End,
 }
 
 impl std::ops::Deref for Terms {

@@ -195,7 +195,8 @@ impl Exchange {
             }
             // Sent on without a reservation; its cost is charged all the same when it is over.
             (Err(SwapLost), OnContention::Allow) => {
-                let reservation = Reservation { at: now, cost: NanoUsd::ZERO, tokens: Tokens(0), expensive: false };
+                let reservation =
+                    Reservation { at: now, money_at: now, cost: NanoUsd::ZERO, tokens: Tokens(0), expensive: false };
                 let per_choice = match plan.bound {
                     Bound::Client(tokens) | Bound::Open { at_most: tokens, .. } => tokens,
                 };

@@ -9,8 +9,9 @@ use crate::kept::held::Made;
 use crate::llm::meter::{Form, Meter, Passage};
 use crate::llm::schema::Dialect;
 use crate::llm::usage::Count;
+use crate::llm::whole_events::WholeEvents;
 use crate::outcome::{LONGEST_SLEEP_MS, Outcome, Rejection, Reply, never_again, rate_limit_headers};
-use crate::policy::{OTHER, Policy, TenantPolicy};
+use crate::policy::{OTHER, Overrun, Policy, TenantPolicy};
 use crate::replicas;
 use crate::units::UnixNanos;
 
@@ -132,10 +133,16 @@ impl Exchange {
             }
             Some(texts)
         });
+        let spending =
+            open.tenant.rules.overrun.filter(|_| open.asked.stream).map(|overrun| open.spending(overrun, leg));
+        let ends = open.tenant.rules.overrun.filter(|_| open.asked.stream) == Some(Overrun::End);
         let mut answer = Answer {
             status,
             meter,
             texts,
+            spending,
+            whole: ends.then(|| WholeEvents::new(self.schema.dialect)),
+            ended: None,
             length,
             first_byte: None,
             first_output: None,
@@ -237,7 +244,7 @@ impl Exchange {
 
     /// Whether the answer's body may come out shorter than the provider said.
     pub fn edits_answer(&self) -> bool {
-        self.answer().is_some_and(|answer| answer.meter.edits() || answer.texts.is_some())
+        self.answer().is_some_and(|answer| answer.meter.edits() || answer.texts.is_some() || answer.whole.is_some())
     }
 
     /// Whether the answer's body is of interest at all.
@@ -245,16 +252,21 @@ impl Exchange {
         self.answer().is_some()
     }
 
-    fn answer(&self) -> Option<&Answer> {
+    pub(super) fn answer(&self) -> Option<&Answer> {
         match &self.phase {
             Phase::Open(open) => open.answer.as_ref(),
             _ => None,
         }
     }
 
-    /// Whether somebody may ask for the answer again, or go on from it.
-    pub fn is_kept(&self) -> bool {
-        matches!(&self.phase, Phase::Open(open) if open.note_ids || open.note_sizes)
+    /// Whether the answer is asked about as it passes: somebody may want it again, or go on from it, or it may cost too much.
+    pub fn is_followed(&self) -> bool {
+        match &self.phase {
+            Phase::Open(open) => {
+                open.note_ids || open.note_sizes || open.answer.as_ref().is_some_and(|answer| answer.spending.is_some())
+            }
+            _ => false,
+        }
     }
 
     /// Ids that have come since this was asked last, before they go on: what they stand for is the tenant's.
@@ -281,10 +293,16 @@ impl Exchange {
         let Some(answer) = &mut open.answer else {
             return Passage::Unchanged;
         };
+        if answer.ended.is_some() {
+            return Passage::Replaced(Vec::new());
+        }
         answer.complete |= last;
         let mut passage = answer.meter.feed(bytes, last);
         if let Some(texts) = &mut answer.texts {
             texts.pass(bytes, last, &mut passage);
+        }
+        if let Some(whole) = &mut answer.whole {
+            whole.pass(answer.meter.form(), bytes, last, &mut passage);
         }
         let begins = answer.first_byte.is_none() && !bytes.is_empty();
         let shows = answer.first_output.is_none() && answer.meter.has_output();

@@ -8,7 +8,7 @@ use super::content::Reading;
 use super::flaw::{Checked, flaw, not_reserved, under};
 use super::models;
 use super::rules::Layer;
-use super::{DEFAULT_TENANT, NONE, OTHER, TenantIx, TenantPolicy, Terms};
+use super::{DEFAULT_TENANT, NONE, OTHER, Overrun, TenantIx, TenantPolicy, Terms};
 use crate::config::{self, Named, UnknownTenants, defaults};
 use crate::limit::{Guard, Rules};
 use crate::llm::stance::{Stance, Stances};
@@ -37,6 +37,7 @@ pub(super) fn tiers(
             Layer::from(tier).apply(&mut terms.rules, path)?;
             terms.add(tier.sensitivity, Some(&tier.output), min_tokens, path)?;
             terms.stand([tier.unknown_fields, tier.unknown_tools, tier.unpriced_levers]);
+            terms.overruns(tier.overrun);
         }
         // A new tier inherits no budget, and must not spend without end because nobody thought of one.
         let lifted = written.get(name).map(|tier| tier.unlimited.as_slice()).unwrap_or_default();
@@ -59,6 +60,17 @@ impl Terms {
             unknown_tools: tools.unwrap_or(before.unknown_tools),
             unpriced_levers: levers.unwrap_or(before.unpriced_levers),
         };
+    }
+
+    /// What is written over what holds so far.
+    const fn overruns(&mut self, written: Option<config::Overrun>) {
+        if let Some(written) = written {
+            self.overrun = match written {
+                config::Overrun::Pass => None,
+                config::Overrun::Audit => Some(Overrun::Audit),
+                config::Overrun::End => Some(Overrun::End),
+            };
+        }
     }
 
     /// What a tier or a tenant writes beside its rules. Of two floors the stricter holds.
@@ -192,6 +204,9 @@ fn own_terms(
     let stances = [tenant.unknown_fields, tenant.unknown_tools, tenant.unpriced_levers];
     if stances.iter().any(Option::is_some) {
         Rc::make_mut(&mut terms).stand(stances);
+    }
+    if tenant.overrun.is_some() {
+        Rc::make_mut(&mut terms).overruns(tenant.overrun);
     }
     Ok(terms)
 }

@@ -19,6 +19,7 @@ mod crowd;
 mod crowding;
 mod demo;
 mod endings;
+mod ends;
 mod envoy;
 mod envoy_gateway;
 mod failover;
