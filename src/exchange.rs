@@ -24,11 +24,13 @@ use crate::llm::meter::Meter;
 use crate::llm::offered::Offers;
 use crate::llm::request::{Edit, RequestReader};
 use crate::llm::schema::Schema;
+use crate::llm::whole_events::WholeEvents;
 use crate::outcome::{Crowd, Outcome, Rejection, Reply};
 use crate::policy::{Policy, TenantIx, TenantPolicy};
 use crate::record::content::Looked;
 use crate::record::{self, Labels};
 use crate::route::{ProviderIx, Sensitivity};
+use crate::tools::{Callable, Calling};
 use crate::units::{Tokens, UnixNanos};
 
 mod admission;
@@ -43,6 +45,7 @@ mod models;
 mod offer;
 mod opening;
 mod side;
+mod spending;
 mod tools;
 
 pub use admission::Demand;
@@ -53,6 +56,8 @@ use opening::too_large;
 pub use closing::{Closed, Settlement};
 pub use ending::Ending;
 pub use side::{CountBody, Onward, Side};
+pub use spending::More;
+use spending::Spending;
 
 pub struct Exchange {
     started: UnixNanos,
@@ -144,6 +149,8 @@ struct Open {
     answer: Option<Answer>,
     /// What stands for what was found in it, if its texts are looked at.
     placeholders: Option<Box<Placeholders>>,
+    /// What the answer may call, where there are rules about it.
+    callable: Option<Box<Callable>>,
     /// The service that several Envoys share had no room, or was unavailable; by which limit.
     withdrawn: Option<(Outcome, Option<&'static str>)>,
 }
@@ -154,6 +161,14 @@ struct Answer {
     meter: Box<Meter>,
     /// Where its texts are looked at.
     texts: Option<Box<AnswerTexts>>,
+    /// Where its calls are.
+    calling: Option<Box<Calling>>,
+    /// Where it is held against the money that there is for it.
+    spending: Option<Box<Spending>>,
+    /// Where it may have to be ended.
+    whole: Option<Box<WholeEvents>>,
+    /// The gateway has ended it, as this.
+    ended: Option<Outcome>,
     /// As the head announced it.
     length: Option<u64>,
     first_byte: Option<UnixNanos>,
@@ -161,6 +176,8 @@ struct Answer {
     first_output: Option<UnixNanos>,
     /// Its last byte has passed: whatever happens to the stream from now on, the provider has answered.
     complete: bool,
+    /// The client got a reply with this status in its place.
+    instead: Option<u64>,
     /// By this status the provider refused the gateway's own account; `status` is what the client got.
     refused: Option<u64>,
 }
@@ -233,6 +250,8 @@ pub struct Passed {
     pub remove: Vec<&'static str>,
     /// The client gets this in the place of the body.
     pub body: Option<Vec<u8>>,
+    /// It waits until all of the body has been read: that may be refused.
+    pub held: bool,
 }
 
 impl Exchange {

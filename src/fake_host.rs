@@ -51,10 +51,11 @@ pub enum Call {
     RecordMetric,
     SendLocalResponse,
     AskCluster,
+    CloseStream,
 }
 
 impl Call {
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Log,
         Self::CurrentTime,
         Self::SetTickPeriod,
@@ -75,6 +76,7 @@ impl Call {
         Self::RecordMetric,
         Self::SendLocalResponse,
         Self::AskCluster,
+        Self::CloseStream,
     ];
 }
 
@@ -288,6 +290,14 @@ impl Host {
         stream
             .replies
             .push(Seen { headers: [vec![(":status".into(), code.to_string().into())], headers].concat(), body });
+        Ok(())
+    }
+
+    /// Both ends of the stream are closed at once; what is in its buffer goes nowhere.
+    fn close(&mut self) -> Result<(), Status> {
+        let stream = self.stream().ok_or(Status::BadArgument)?;
+        stream.closed = true;
+        stream.answer.buffer.clear();
         Ok(())
     }
 

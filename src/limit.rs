@@ -125,9 +125,27 @@ impl Ask {
 #[must_use = "a reservation that is not settled holds the tenant's budget until its lease lapses"]
 pub struct Reservation {
     pub at: UnixNanos,
+    /// When its money was set aside: with the rest, or later, where it did not suffice. The cost lands in that day and month.
+    pub money_at: UnixNanos,
     pub cost: NanoUsd,
     pub tokens: Tokens,
     pub expensive: bool,
+}
+
+/// What the cell says where an answer costs more than is reserved for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extension {
+    /// What is reserved from now on, in all; or what had no room.
+    pub verdict: Result<NanoUsd, Refusal>,
+    /// Guards in audit mode that would have refused.
+    pub audit: Guards,
+}
+
+impl Reservation {
+    /// Its money was set aside anew, at `at`, and is this from now on.
+    pub const fn extend(&mut self, to: NanoUsd, at: UnixNanos) {
+        (self.cost, self.money_at) = (to, at);
+    }
 }
 
 /// What a tenant was charged.

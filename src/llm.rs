@@ -18,3 +18,4 @@ pub mod stance;
 pub mod texts;
 pub mod tools;
 pub mod usage;
+pub mod whole_events;

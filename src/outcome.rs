@@ -7,7 +7,9 @@ mod rejection;
 use crate::calendar::Calendar;
 use crate::limit::Guard;
 use crate::limit::guard::{Counted, Kind};
-pub use rejection::{Crowd, Detail, LONGEST_SLEEP_MS, Rejection, Reply, never_again, rate_limit_headers, shown};
+pub use rejection::{
+    Crowd, Detail, LONGEST_SLEEP_MS, LastEvent, Rejection, Reply, never_again, rate_limit_headers, shown,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
@@ -48,6 +50,8 @@ pub enum Outcome {
     ProviderAborted,
     /// The client went away before its answer was complete.
     ClientClosed,
+    /// The gateway ended a stream for which there was no money left.
+    BudgetExhausted,
 }
 
 impl Outcome {
@@ -79,16 +83,21 @@ impl Outcome {
             Self::ProviderError => "provider_error",
             Self::ProviderAborted => "provider_aborted",
             Self::ClientClosed => "client_closed",
+            Self::BudgetExhausted => "budget_exhausted",
         }
     }
 
-    /// The status of the gateway's own reply. Endings behind the provider's answer keep the status they had.
+    /// The status of the gateway's own reply. Endings behind the provider's answer keep the status they had; of one that the gateway
+    /// brings about, this chooses the words.
     pub const fn status(self) -> u32 {
         match self {
             Self::InvalidRequest | Self::ContentRefused | Self::ToolNotAllowed => 400,
             Self::TenantMissing => 401,
             Self::TenantUnknown | Self::ModelNotAllowed => 403,
-            Self::RequestBudgetExceeded | Self::DailyBudgetExceeded | Self::MonthlyBudgetExceeded => 402,
+            Self::RequestBudgetExceeded
+            | Self::DailyBudgetExceeded
+            | Self::MonthlyBudgetExceeded
+            | Self::BudgetExhausted => 402,
             // What clients take for a wrong name, and show as one.
             Self::ModelNotFound | Self::ModelUnpriced | Self::ResponseNotFound => 404,
             Self::RequestTooLarge => 413,

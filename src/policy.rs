@@ -132,6 +132,16 @@ pub struct Terms {
     pub stances: Stances,
     /// Rules about tools, if there are any.
     pub tools: Option<tools::ToolsIx>,
+    /// Whether streams are held against the money that there is for them.
+    pub overrun: Option<Overrun>,
+}
+
+/// What becomes of a stream for which there is no money left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overrun {
+    /// It is said that it would have been ended.
+    Audit,
+    End,
 }
 
 impl std::ops::Deref for Terms {

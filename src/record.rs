@@ -9,7 +9,7 @@ pub mod tools;
 use crate::calendar::rfc3339;
 use crate::forward::LeftOut;
 use crate::json::object::{Object, name, quoted};
-use crate::limit::Guards;
+use crate::limit::{Guard, Guards};
 use crate::llm::usage::{Usage, UsageSource};
 use crate::outcome::Outcome;
 use crate::units::{NanoUsd, Tokens, UnixNanos};
@@ -49,6 +49,8 @@ pub struct Record {
     /// The limit or budget that had no room.
     pub refused_by: Option<&'static str>,
     pub audit: Guards,
+    /// The budget that had no more for a stream that passed what was reserved for it. The outcome says whether it was ended.
+    pub overrun: Option<Guard>,
     /// What of its head did not go on, and what went on unknown.
     pub left_out: LeftOut,
     /// What rules about texts have seen, where there are any.
@@ -180,6 +182,9 @@ impl Record {
         line.number(name!("reserved_nanousd"), self.reserved.0);
         line.maybe_text(name!("refused_by"), self.refused_by);
         line.list(name!("audit"), self.audit.iter(), |out, guard| quoted(out, guard.name()));
+        if let Some(guard) = self.overrun {
+            line.text(name!("overrun"), guard.name());
+        }
         let LeftOut { dropped_names, unknown_betas, unknown_fields, .. } = &self.left_out;
         for (name, texts) in [
             (name!("dropped"), dropped_names),

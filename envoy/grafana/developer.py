@@ -23,6 +23,7 @@ MEANINGS = {
     "request_budget_exceeded": (402, "its worst case costs more than one request may", "lower `max_tokens`, or a cheaper model"),
     "daily_budget_exceeded": (402, "its worst case doesn't fit what is left today", "wait for midnight UTC; a lower `max_tokens` may fit"),
     "monthly_budget_exceeded": (402, "the same, of this month", "ask for more"),
+    "budget_exhausted": (200, "your budget ran out in the middle of a stream", "ask for less; what came is charged"),
     "rate_limited": (429, "too many requests in a minute, an hour or a day", "wait for `retry-after`"),
     "expensive_rate_limited": (429, "too many dear requests in a minute", "wait, or a cheaper model"),
     "token_rate_limited": (429, "too many tokens in a minute", "wait; send less at a time"),

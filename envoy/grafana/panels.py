@@ -35,7 +35,7 @@ COLOURS = {
     "status": {
         "success": "#73BF69", "client_closed": "#8E8E8E",
         "rate_limited": "#F2CC0C", "expensive_rate_limited": "#CC9D00", "token_rate_limited": "#FFF899", "in_flight_limited": "#E0B400",
-        "request_budget_exceeded": "#CA95E5", "daily_budget_exceeded": "#A352CC", "monthly_budget_exceeded": "#7C2EA3",
+        "request_budget_exceeded": "#CA95E5", "daily_budget_exceeded": "#A352CC", "monthly_budget_exceeded": "#7C2EA3", "budget_exhausted": "#5F1F80",
         "model_unpriced": "#DEB6F2", "response_not_found": "#3F6FB5", "model_not_found": "#1250B0", "model_not_allowed": "#1F60C4", "tenant_missing": "#C0D8FF", "tenant_unknown": "#8AB8FF",
         "invalid_request": "#5794F2", "request_too_large": "#3274D9", "content_refused": "#56A64B", "tool_not_allowed": "#96D98D", "unsupported_encoding": "#6E9FFF",
         "provider_unavailable": "#C4162A", "provider_error": "#F2495C", "provider_aborted": "#FF7383",

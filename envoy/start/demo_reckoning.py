@@ -149,6 +149,7 @@ ESTIMATED = {
     "success": "estimated: no usage reported",
     "provider_aborted": "estimated: the answer was truncated",
     "client_closed": "estimated: the client left",
+    "budget_exhausted": "estimated: the stream was ended",
 }
 
 

@@ -21,6 +21,9 @@ pub struct Tier {
     pub audit: Option<Vec<Guard>>,
     /// Limits and budgets that don't apply.
     pub unlimited: Vec<Guard>,
+    /// A stream that passes what was reserved for it, where the budgets have no more. Left out: `pass`.
+    #[serde(deserialize_with = "written")]
+    pub overrun: Option<Overrun>,
     /// The least sensitivity of these tenants' requests.
     #[serde(deserialize_with = "written")]
     pub sensitivity: Option<Sensitivity>,
@@ -80,6 +83,9 @@ pub struct Tenant {
     pub audit: Option<Box<[Guard]>>,
     /// Limits and budgets that don't apply.
     pub unlimited: Box<[Guard]>,
+    /// A stream that passes what was reserved for it, where the budgets have no more.
+    #[serde(deserialize_with = "written")]
+    pub overrun: Option<Overrun>,
     /// The least sensitivity of its requests; the tier's counts, too.
     #[serde(deserialize_with = "written")]
     pub sensitivity: Option<Sensitivity>,
@@ -134,6 +140,20 @@ pub struct Budgets {
     /// What may be spent in a calendar month (UTC).
     #[serde(deserialize_with = "written")]
     pub month_usd: Option<Budget>,
+}
+
+/// What becomes of a stream that passes what was reserved for it, because its provider ignores the bound, where the budgets have no
+/// more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum Overrun {
+    /// It goes on, and what it costs is charged.
+    Pass,
+    /// It goes on; record and stat say that it would have been ended.
+    Audit,
+    /// It is ended, with an error that the client's SDK raises.
+    End,
 }
 
 /// A request is expensive if its model is listed or if its worst case costs more than `over_usd`.

@@ -18,6 +18,7 @@ use crate::policy::{OnContention, Policy, TenantIx, TenantPolicy};
 use crate::price::Tariff;
 use crate::record::content::Looked;
 use crate::route::{ProviderIx, Sensitivity};
+use crate::tools::{Callable, Judged};
 use crate::units::{NanoUsd, Tokens, UnixNanos};
 
 /// A request that may be sent on, if the cell has room.
@@ -26,6 +27,7 @@ struct Plan {
     /// What stands in the place of findings.
     masks: Vec<Edit>,
     placeholders: Option<Box<Placeholders>>,
+    callable: Option<Box<Callable>>,
     /// Never empty.
     legs: Vec<Leg>,
     bound: Bound,
@@ -112,7 +114,7 @@ impl Exchange {
         };
         let screened = prompt.map(|prompt| self.screen(*prompt, &tenant.name)).transpose()?;
         let judged = match offers.zip(tools::rules(policy, tenant.ix)) {
-            Some((offers, rules)) => Some(self.offered(&offers, rules, &mut request)?),
+            Some((offers, rules)) => Some((self.offered(&offers, rules, &mut request)?, Rc::clone(rules))),
             None => None,
         };
         self.flags(policy, &request)?;
@@ -153,13 +155,16 @@ impl Exchange {
         };
         let placeholders = placeholders.map(Box::new);
         // A definition that goes needs no mask inside.
-        let masks = match judged {
-            Some(judged) => merged(judged.edits, &masks),
-            None => masks,
+        let (masks, callable) = match judged {
+            Some((Judged { edits, strict, .. }, rules)) => {
+                (merged(edits, &masks), rules.looks_at_calls().then(|| Box::new(Callable { rules, strict })))
+            }
+            None => (masks, None),
         };
         let plan = Plan {
             masks,
             placeholders,
+            callable,
             request,
             legs,
             bound,
@@ -205,14 +210,15 @@ impl Exchange {
             }
             // Sent on without a reservation; its cost is charged all the same when it is over.
             (Err(SwapLost), OnContention::Allow) => {
-                let reservation = Reservation { at: now, cost: NanoUsd::ZERO, tokens: Tokens(0), expensive: false };
+                let reservation =
+                    Reservation { at: now, money_at: now, cost: NanoUsd::ZERO, tokens: Tokens(0), expensive: false };
                 let per_choice = match plan.bound {
                     Bound::Client(tokens) | Bound::Open { at_most: tokens, .. } => tokens,
                 };
                 (Admitted { reservation, per_choice }, Standing::default(), Guards::default())
             }
         };
-        let Plan { request, masks, placeholders, legs, routed, input, .. } = *plan;
+        let Plan { request, masks, placeholders, callable, legs, routed, input, .. } = *plan;
         let open_bound = request.bound().is_none();
         let edits = |leg: &Leg| {
             let most = leg.max_output.map_or(admitted.per_choice, |most| admitted.per_choice.min(most));
@@ -247,6 +253,7 @@ impl Exchange {
             service_tier: request.rates.name(),
             answer: None,
             placeholders,
+            callable,
             withdrawn: None,
         }));
         step

@@ -9,9 +9,11 @@ use crate::kept::held::Made;
 use crate::llm::meter::{Form, Meter, Passage};
 use crate::llm::schema::Dialect;
 use crate::llm::usage::Count;
+use crate::llm::whole_events::{WholeEvents, are_events};
 use crate::outcome::{LONGEST_SLEEP_MS, Outcome, Rejection, Reply, never_again, rate_limit_headers};
-use crate::policy::{OTHER, Policy, TenantPolicy};
+use crate::policy::{OTHER, Overrun, Policy, TenantPolicy};
 use crate::replicas;
+use crate::tools::Calling;
 use crate::units::UnixNanos;
 
 /// Bedrock counts the tokens of InvokeModel for models whose answers don't.
@@ -132,14 +134,28 @@ impl Exchange {
             }
             Some(texts)
         });
+        let spending =
+            open.tenant.rules.overrun.filter(|_| open.asked.stream).map(|overrun| open.spending(overrun, leg));
+        let ends = open.tenant.rules.overrun.filter(|_| open.asked.stream) == Some(Overrun::End);
+        // What is an error calls nothing.
+        let calling = open.callable.take().filter(|_| status < 400);
+        let calling = calling.and_then(|callable| Calling::new(*callable, open.schema, form));
+        let refuses = calling.as_ref().is_some_and(|calling| calling.refuses());
+        let comes_as_events = open.asked.stream && are_events(form, self.schema.dialect);
+        passed.held = refuses && policy.hold_headers && !head.end_of_stream && !comes_as_events && form != Form::Sse;
         let mut answer = Answer {
             status,
             meter,
             texts,
+            calling,
+            spending,
+            whole: (ends || refuses).then(|| WholeEvents::new(self.schema.dialect)),
+            ended: None,
             length,
             first_byte: None,
             first_output: None,
             complete: head.end_of_stream,
+            instead: None,
             refused: None,
         };
         if let Some(provider) = provider.filter(|provider| policy.refuses_account(provider, status)) {
@@ -237,7 +253,7 @@ impl Exchange {
 
     /// Whether the answer's body may come out shorter than the provider said.
     pub fn edits_answer(&self) -> bool {
-        self.answer().is_some_and(|answer| answer.meter.edits() || answer.texts.is_some())
+        self.answer().is_some_and(|answer| answer.meter.edits() || answer.texts.is_some() || answer.whole.is_some())
     }
 
     /// Whether the answer's body is of interest at all.
@@ -245,16 +261,25 @@ impl Exchange {
         self.answer().is_some()
     }
 
-    fn answer(&self) -> Option<&Answer> {
+    pub(super) fn answer(&self) -> Option<&Answer> {
         match &self.phase {
             Phase::Open(open) => open.answer.as_ref(),
             _ => None,
         }
     }
 
-    /// Whether somebody may ask for the answer again, or go on from it.
-    pub fn is_kept(&self) -> bool {
-        matches!(&self.phase, Phase::Open(open) if open.note_ids || open.note_sizes)
+    /// Whether the answer is asked about as it passes: somebody may want it again, or go on from it, or it may
+    /// cost too much, or call what it may not.
+    pub fn is_followed(&self) -> bool {
+        match &self.phase {
+            Phase::Open(open) => {
+                let looks = |answer: &Answer| {
+                    answer.spending.is_some() || answer.calling.as_ref().is_some_and(|calling| calling.refuses())
+                };
+                open.note_ids || open.note_sizes || open.answer.as_ref().is_some_and(looks)
+            }
+            _ => false,
+        }
     }
 
     /// Ids that have come since this was asked last, before they go on: what they stand for is the tenant's.
@@ -281,10 +306,19 @@ impl Exchange {
         let Some(answer) = &mut open.answer else {
             return Passage::Unchanged;
         };
+        if answer.ended.is_some() {
+            return Passage::Replaced(Vec::new());
+        }
         answer.complete |= last;
         let mut passage = answer.meter.feed(bytes, last);
         if let Some(texts) = &mut answer.texts {
             texts.pass(bytes, last, &mut passage);
+        }
+        if let Some(whole) = &mut answer.whole {
+            whole.pass(answer.meter.form(), bytes, last, &mut passage);
+        }
+        if let Some(calling) = &mut answer.calling {
+            calling.pass(bytes, last, &mut passage);
         }
         let begins = answer.first_byte.is_none() && !bytes.is_empty();
         let shows = answer.first_output.is_none() && answer.meter.has_output();

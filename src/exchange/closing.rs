@@ -7,8 +7,8 @@ use std::rc::Rc;
 
 use super::charge::{Charge, Evidence, Foreseen};
 use super::ending::{self, Ending, unanswered};
-use super::{Answer, AskedFor, Exchange, Open, Phase, Refused, offer};
-use crate::limit::{Guards, Reservation};
+use super::{Answer, AskedFor, Exchange, Leg, Open, Phase, Refused, offer};
+use crate::limit::{Guard, Guards, Reservation};
 use crate::llm::estimate::experience::Experience;
 use crate::llm::schema::{Dialect, Item};
 use crate::llm::usage::UsageSource;
@@ -40,6 +40,8 @@ pub(super) struct Came {
     pub audit: Guards,
     /// The limit or budget that had no room.
     pub refused_by: Option<&'static str>,
+    /// The budget that had no more for a stream.
+    pub overrun: Option<Guard>,
     /// Where the client got another than Envoy says.
     pub status: Option<u64>,
     /// The label of whoever was asked, if anybody was.
@@ -67,6 +69,7 @@ impl Came {
             asked: None,
             audit: Guards::default(),
             refused_by: None,
+            overrun: None,
             status: None,
             provider: None,
             sent: None,
@@ -86,13 +89,18 @@ pub struct Closed {
 impl Exchange {
     /// The stream is over, however it ended.
     pub fn close(self, policy: &Policy, ending: &Ending, now: UnixNanos) -> Closed {
-        let Self { started, schema, mut labels, cut, request_id, phase, mut looked, tools, .. } = self;
+        let Self { started, schema, mut labels, cut, request_id, phase, mut looked, mut tools, .. } = self;
         if let Phase::Open(open) = &phase
             && let Some(texts) = open.answer.as_ref().and_then(|answer| answer.texts.as_ref())
         {
             looked.get_or_insert_default().answer = texts.seen();
         }
-        let Came { outcome, asked, audit, refused_by, status, provider, sent, bill, settlement, experience } =
+        if let Phase::Open(open) = &phase
+            && let Some(calling) = open.answer.as_ref().and_then(|answer| answer.calling.as_ref())
+        {
+            tools.get_or_insert_default().add(calling.seen());
+        }
+        let Came { outcome, asked, audit, refused_by, overrun, status, provider, sent, bill, settlement, experience } =
             match phase {
                 Phase::Refused(refused) => {
                     let Refused { outcome, limit, asked, audit } = *refused;
@@ -134,6 +142,7 @@ impl Exchange {
             reserved,
             refused_by,
             audit,
+            overrun,
             left_out: cut.left_out,
             content: looked,
             tools,
@@ -176,16 +185,9 @@ impl Open {
         let provider_name = provider.map_or(OTHER, |provider| &provider.name).to_owned();
         let charged = provider.map_or(ReportedCost::Compare, |provider| provider.reported_cost);
         let tariff = leg.map(|leg| Rc::clone(&leg.tariff)).unwrap_or_default();
-        let request = Foreseen {
-            most_output: self.most_output,
-            items: self.items,
-            stream: self.asked.stream,
-            detached: self.detached,
-            reports: self.schema.always_reports,
-            late: self.schema.dialect == Dialect::Gemini,
-            ..Foreseen::default()
-        };
-        let request = leg.map_or(request, |leg| request.at(leg, &self.input));
+        let request = self.foreseen(leg);
+        let overrun = self.answer.as_ref().and_then(Answer::overrun);
+        let status = self.answer.as_ref().and_then(|answer| answer.instead);
         let sent_at = began(&self.reservation, ending.failed.iter().filter(|failed| failed.number < ending.attempts));
         let failed_attempts = self.failed(policy, ending, &request);
         let mut account_refusals = self.account_refusals(policy, ending);
@@ -257,7 +259,23 @@ impl Open {
             bill,
             settlement: Some(settlement),
             experience,
+            overrun,
+            status,
             ..Came::of(outcome)
         }
+    }
+
+    /// What it could have come to, where this leg leads.
+    pub(super) fn foreseen(&self, leg: Option<&Leg>) -> Foreseen {
+        let request = Foreseen {
+            most_output: self.most_output,
+            items: self.items,
+            stream: self.asked.stream,
+            detached: self.detached,
+            reports: self.schema.always_reports,
+            late: self.schema.dialect == Dialect::Gemini,
+            ..Foreseen::default()
+        };
+        leg.map_or(request, |leg| request.at(leg, &self.input))
     }
 }

@@ -1,5 +1,6 @@
 mod corpus;
 mod routing;
+mod spending;
 
 use super::*;
 use crate::limit::SwapLost;

@@ -1,13 +1,13 @@
 //! What a request offers, held against its tenant's rules about tools.
 
-use super::Exchange;
+use super::{Exchange, Phase};
 use crate::llm::offered::Offers;
 use crate::llm::request::{Edit, Request};
 use crate::llm::tools::{SoldBy, ToolKind};
-use crate::outcome::{Outcome, Rejection, shown};
+use crate::outcome::{Outcome, Rejection, Reply, shown};
 use crate::policy::tools::{ToolRules, Why};
 use crate::policy::{Policy, TenantIx};
-use crate::tools::{self, Judged, Refusal};
+use crate::tools::{self, Judged, Refusal, Refused};
 use std::mem;
 use std::rc::Rc;
 
@@ -36,6 +36,43 @@ impl Exchange {
         request.leave_out(mem::take(&mut judged.members));
         judged.edits.sort_by_key(|Edit { place, .. }| (place.from, place.to));
         Ok(judged)
+    }
+}
+
+impl Exchange {
+    /// Why the answer may not go on, by what it calls: for [`Self::end_answer`], or [`Self::answer_instead`].
+    pub fn refused_call(&self) -> Option<Rejection> {
+        let refused = self.answer().filter(|answer| answer.ended.is_none())?.calling.as_ref()?.refused()?;
+        Some(Rejection::plain(Outcome::ToolNotAllowed, call_message(refused)))
+    }
+
+    /// The client gets this, and nothing of an answer whose head has been held.
+    pub fn answer_instead(&mut self, rejection: Rejection) -> Reply {
+        let outcome = rejection.outcome;
+        let reply = rejection.in_dialect(self.schema.dialect, &self.request_id);
+        if let Phase::Open(open) = &mut self.phase
+            && let Some(answer) = &mut open.answer
+        {
+            (answer.ended, answer.instead) = (Some(outcome), Some(reply.status.into()));
+        }
+        reply
+    }
+}
+
+/// Never what was said: only what it is about.
+fn call_message(Refused { kind, name, why, fault }: &Refused) -> String {
+    let what = format!("a call of `{}` (`{}`)", shown(name), shown(kind));
+    match (why, fault) {
+        (Why::Arguments, Some(fault)) => {
+            format!("The model's answer was ended: its arguments for {what} are not as the registered schema says: {fault}.")
+        }
+        (Why::Arguments, None) => format!(
+            "The model's answer was ended: its arguments for {what} are no JSON that can be held against the registered schema."
+        ),
+        (Why::Unread, _) => {
+            "The model's answer was ended: what it calls can't be told, and this tenant's rules let only through what can.".to_owned()
+        }
+        _ => format!("The model's answer was ended: it has {what}, which is not one that this tenant may use."),
     }
 }
 

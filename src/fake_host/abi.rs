@@ -305,6 +305,11 @@ unsafe extern "C" fn proxy_http_call(
     status(asked.map(|number| unsafe { *call = number }))
 }
 
+#[unsafe(no_mangle)]
+extern "C" fn proxy_close_stream(_kind: u32) -> Status {
+    status(answer(Call::CloseStream, Host::close))
+}
+
 /// Until the callback ends. The SDK sets it before each answer to a call, where it is that context's turn already.
 #[unsafe(no_mangle)]
 extern "C" fn proxy_set_effective_context(context: u32) -> Status {
@@ -330,7 +335,7 @@ macro_rules! unused {
 unused! {
     proxy_get_log_level
     proxy_register_shared_queue proxy_resolve_shared_queue proxy_dequeue_shared_queue proxy_enqueue_shared_queue
-    proxy_continue_stream proxy_close_stream proxy_grpc_call proxy_grpc_stream proxy_grpc_send
+    proxy_continue_stream proxy_grpc_call proxy_grpc_stream proxy_grpc_send
     proxy_grpc_cancel proxy_grpc_close proxy_get_status proxy_call_foreign_function
     proxy_done proxy_get_metric
 }

@@ -76,6 +76,8 @@ pub(super) struct Passing {
     pub(super) filter_state: BTreeMap<String, Vec<Vec<u8>>>,
     pub(super) replies: Vec<Seen>,
     pub(super) logging: bool,
+    /// The filter has closed it.
+    pub(super) closed: bool,
 }
 
 impl Passing {
@@ -338,11 +340,17 @@ impl Stream {
 
     pub fn answer_body(&self, bytes: &[u8], end: bool) -> Action {
         let size = self.passing(|stream| {
+            assert!(!stream.closed, "nothing more comes of a stream that is closed");
             stream.answer.buffer.extend(bytes);
             stream.answer.body_open = true;
             stream.answer.buffer.len()
         });
         self.answered(|id| abi::proxy_on_response_body(id, size, end))
+    }
+
+    /// Whether the filter has closed both of its ends.
+    pub fn is_closed(&self) -> bool {
+        self.passing(|stream| stream.closed)
     }
 
     /// An answer with trailers has no last byte either.

@@ -2,9 +2,10 @@
 //! record says to everybody else.
 
 use super::plugin::Plugin;
-use crate::exchange::{Demand, Exchange, Settlement};
-use crate::host::{cells, filter_state, kept, lines};
-use crate::limit::{Decision, SwapLost};
+use crate::exchange::{Demand, Exchange, More, Settlement};
+use crate::host::{cells, clock, filter_state, kept, lines};
+use crate::limit::{Decision, Shares, SwapLost};
+use crate::outcome::Rejection;
 use crate::record::Record;
 use crate::replicas;
 use crate::units::{NanoUsd, UnixNanos};
@@ -41,6 +42,23 @@ pub(super) fn note_ids(plugin: &Plugin, exchange: &mut Exchange) {
     }
 }
 
+/// Asks the tenant's cell for more, where an answer costs more by now than was reserved for it. Returns why it is to be ended.
+#[inline(never)]
+pub(super) fn extend(plugin: &Plugin, exchange: &mut Exchange) -> Option<Rejection> {
+    let More { tenant, reservation, seen } = exchange.wants_more()?;
+    let now = clock::now();
+    let lease = plugin.policy.lease_seconds;
+    let shares = plugin.policy.replicas.as_ref();
+    let shares = shares.map_or(Shares::WHOLE, |shared| shared.shares(plugin.service_unavailable(now)));
+    let swap = cells::swap(&tenant.name, cells::ADMIT_ATTEMPTS, |cell| {
+        let extension = cell.extend(&tenant.rules, reservation, seen, shares, lease, now);
+        (extension, extension.verdict.is_ok())
+    });
+    plugin.stats.swapped(&swap);
+    plugin.levels.touch(tenant.ix);
+    exchange.extended(swap.outcome, now)
+}
+
 /// The last of a reservation: it is consumed by its settlement, however often the swap is repeated.
 pub(super) fn settle(plugin: &Plugin, settlement: Settlement, now: UnixNanos) {
     let Settlement { tenant, reservation, cost, tokens, withdrawn } = settlement;
@@ -51,7 +69,7 @@ pub(super) fn settle(plugin: &Plugin, settlement: Settlement, now: UnixNanos) {
         if withdrawn {
             cell.withdraw(&reservation);
         }
-        (publishes.then(|| cell.charged(reservation.at)), true)
+        (publishes.then(|| cell.charged(reservation.money_at)), true)
     });
     if let Ok(Some(charged)) = swap.outcome {
         let before = cells::publish(&tenant.name, charged.ever);

@@ -42,6 +42,10 @@ pub struct Downstream {
     answered_by: Option<String>,
     /// What the client gets instead of the body that came.
     instead: Option<Vec<u8>>,
+    /// Its head waits for the end of its body.
+    held: Option<answer::Held>,
+    /// The answer was ended here, and its provider is still to be cut off.
+    is_uncut: bool,
     /// A page of the gateway's own, until it is answered.
     page: Option<status::Pending>,
     /// Among the tenant's requests whose bodies are still coming; given back when it is dropped.
@@ -63,6 +67,8 @@ impl Downstream {
             cluster: None,
             answered_by: None,
             instead: None,
+            held: None,
+            is_uncut: false,
             page: None,
             place: None,
             late: None,
@@ -190,6 +196,8 @@ impl Context for Downstream {
     fn on_http_call_response(&mut self, _call: u32, headers: usize, size: usize, _trailers: usize) {
         if let Some(page) = self.page.take() {
             page.answered(&self.plugin, headers, size);
+        } else {
+            self.cut_off();
         }
     }
 }

@@ -131,6 +131,11 @@ pub fn append(buffer: BufferType, bytes: &[u8]) {
     warn_if_refused("append to a body", hostcalls::set_buffer(buffer, usize::MAX >> 1, 0, bytes));
 }
 
+/// Ends the answer at hand where it is, for the client and for whoever sends it.
+pub fn reset_answer() {
+    warn_if_refused("end an answer", hostcalls::reset_http_response());
+}
+
 pub fn reply(reply: &Reply) {
     send(reply.status, &reply.headers, &reply.body);
 }

@@ -4,6 +4,8 @@
 //! by the configuration and a swap is all-or-nothing. The cell holds counts only, never limits, so it outlives
 //! configuration and code, and changed limits apply to the old counts.
 
+mod extension;
+
 use super::budget::{self, Spend};
 use super::bytes::{put, take_u64};
 use super::guard::{Counted, Kind, WINDOWS};
@@ -157,7 +159,7 @@ impl Cell {
             Counted::Tokens => window.reserve(span, now, tokens.0),
         });
         self.leases.add(now, cost);
-        let reservation = Reservation { at: now, cost, tokens, expensive };
+        let reservation = Reservation { at: now, money_at: now, cost, tokens, expensive };
         let verdict = Ok(Admitted { reservation, per_choice });
         Decision { verdict, standing: self.standing(rules, now), audit }
     }
@@ -250,15 +252,16 @@ impl Cell {
         now: UnixNanos,
     ) {
         self.roll(now, lease_seconds);
-        self.leases.release(reservation.at, reservation.cost);
+        self.leases.release(reservation.money_at, reservation.cost);
         self.each_window(|counted, span, window| {
             if counted == Counted::Tokens {
                 window.settle(span, reservation.at, reservation.tokens.0, tokens.0, now);
             }
         });
-        let of_today = Calendar::Day.number(reservation.at) == self.day_spend.number();
+        let at = reservation.money_at;
+        let of_today = Calendar::Day.number(at) == self.day_spend.number();
         for (calendar, spend) in [(Calendar::Day, &mut self.day_spend), (Calendar::Month, &mut self.month_spend)] {
-            if of_today { spend.add(cost) } else { spend.charge(calendar, reservation.at, cost) }
+            if of_today { spend.add(cost) } else { spend.charge(calendar, at, cost) }
         }
         self.lifetime = self.lifetime.plus(cost);
     }

@@ -122,6 +122,36 @@ impl AwsStream {
     }
 }
 
+/// A message that tells of an error, as Bedrock's are: the exception's name in a header, and JSON.
+pub fn exception(name: &str, payload: &[u8]) -> Vec<u8> {
+    /// The type of a header's value that is a string.
+    const STRING: u8 = 7;
+    let mut headers = Vec::new();
+    for (key, value) in
+        [(":exception-type", name), (":content-type", "application/json"), (":message-type", "exception")]
+    {
+        headers.push(u8::try_from(key.len()).unwrap_or(u8::MAX));
+        headers.extend_from_slice(key.as_bytes());
+        headers.push(STRING);
+        headers.extend_from_slice(&u16::try_from(value.len()).unwrap_or(u16::MAX).to_be_bytes());
+        headers.extend_from_slice(value.as_bytes());
+    }
+    let length = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
+    let (head, body) = (length(headers.len()), length(payload.len()));
+    let mut message = [FRAME.saturating_add(head).saturating_add(body).to_be_bytes(), head.to_be_bytes()].concat();
+    message.extend_from_slice(&crc32(&message).to_be_bytes());
+    message.extend_from_slice(&headers);
+    message.extend_from_slice(payload);
+    message.extend_from_slice(&crc32(&message).to_be_bytes());
+    message
+}
+
+/// The checksum of the frames, that of Ethernet: bit by bit, for what comes once in a stream's life.
+fn crc32(bytes: &[u8]) -> u32 {
+    let bit = |crc: u32, _| if crc & 1 == 1 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 };
+    !bytes.iter().fold(u32::MAX, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), bit))
+}
+
 /// As much of `rest` as is `left` of the part, which shrinks by it.
 fn split<'b>(rest: &'b [u8], left: &mut u32) -> (&'b [u8], &'b [u8]) {
     let length = rest.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
@@ -265,5 +295,19 @@ pub(crate) mod tests {
             wrapped.feed(&payload[cut..], |bytes| out.extend_from_slice(bytes));
             assert_eq!(String::from_utf8(out).unwrap(), r#"{"type":"ping"}"#, "{cut}");
         }
+    }
+
+    /// The smallest message that AWS publishes for those who write decoders has this checksum of its prelude, and of all of it.
+    #[test]
+    fn an_exception_is_a_frame_with_the_checksums_of_the_specification() {
+        assert_eq!(crc32(&[0, 0, 0, 0x10, 0, 0, 0, 0]), 0x05c2_48eb);
+        assert_eq!(crc32(&[0, 0, 0, 0x10, 0, 0, 0, 0, 0x05, 0xc2, 0x48, 0xeb]), 0x7d98_c8ff);
+        let frame = exception("validationException", b"{\"message\":\"over\"}");
+        let (mut payload, mut ends) = (Vec::new(), Vec::new());
+        AwsStream::default().feed(&frame, &mut |piece| match piece {
+            FramePiece::Payload(bytes) => payload.extend_from_slice(bytes),
+            FramePiece::End { exception } => ends.push(exception),
+        });
+        assert_eq!((payload.as_slice(), ends), (b"{\"message\":\"over\"}".as_slice(), vec![true]));
     }
 }

@@ -33,7 +33,7 @@ use event::Event;
 pub use form::Form;
 use form::begins_event;
 use ids::Ids;
-pub use reading::{Generated, Reading};
+pub use reading::{Generated, Progress, Reading};
 use seen::Seen;
 use sieve::Withheld;
 
@@ -140,6 +140,16 @@ impl Meter {
     /// The tier that served, as the answer's head names it.
     pub fn served(&mut self, tier: &str) {
         self.seen.served(tier);
+    }
+
+    /// What its body turned out to be.
+    pub const fn form(&self) -> Form {
+        self.form
+    }
+
+    /// Whether it has said that it is over. Text that follows all the same takes that back.
+    pub const fn is_finished(&self) -> bool {
+        self.seen.finished
     }
 
     pub const fn is_stream(&self) -> bool {

@@ -28,6 +28,8 @@ pub struct Schema {
     /// As the configuration's `paths` and the record name it.
     pub name: &'static str,
     pub dialect: Dialect,
+    /// The event by which a stream says that it has failed, where events have names.
+    pub failure: Option<&'static str>,
     pub request: &'static [Field<Asked>],
     /// The field that a request must have, an array.
     pub needs: Option<&'static str>,

@@ -3,7 +3,7 @@
 //! What stands at the place that an SDK reads is the API's own word; the gateway's code and figures stand beside it.
 
 use super::{Detail, Outcome, Rejection};
-use crate::llm::schema::Dialect;
+use crate::llm::schema::{Dialect, Schema};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -16,9 +16,38 @@ struct Ours<'a> {
 }
 
 pub(super) fn body(rejection: &Rejection, dialect: Dialect, request_id: &str) -> Vec<u8> {
+    // Strings and integers always serialise; an empty body would still carry the right status.
+    serde_json::to_vec(&document(rejection, dialect, request_id)).unwrap_or_default()
+}
+
+/// The same as the last event of a stream that has begun. What stands at its top makes an SDK raise; where its API has an event for
+/// failures, it is one of these as well.
+pub(super) fn event(rejection: &Rejection, schema: &Schema, request_id: &str) -> Vec<u8> {
+    let mut event = document(rejection, schema.dialect, request_id);
+    let message = &rejection.message;
+    let beside = match (schema.dialect, schema.failure) {
+        (Dialect::OpenAi, Some(failure @ "response.failed")) => {
+            // Codex asks again and again, unless it reads this code here.
+            let error = json!({"code": openai_type(rejection.outcome), "message": message});
+            json!({"type": failure, "response": {"object": "response", "status": "failed", "error": error}})
+        }
+        (Dialect::OpenAi, Some(failure)) => json!({"type": failure}),
+        (Dialect::Gemini, Some(failure)) => json!({"event_type": failure}),
+        (Dialect::Cohere, Some(failure)) => {
+            json!({"type": failure, "delta": {"finish_reason": "ERROR", "error": message}})
+        }
+        _ => Value::Null,
+    };
+    if let (Value::Object(event), Value::Object(beside)) = (&mut event, beside) {
+        event.extend(beside);
+    }
+    serde_json::to_vec(&event).unwrap_or_default()
+}
+
+fn document(rejection: &Rejection, dialect: Dialect, request_id: &str) -> Value {
     let Rejection { outcome, message, detail, retry_after, .. } = rejection;
     let ours = Ours { code: outcome.code(), detail: detail.as_deref() };
-    let body = match dialect {
+    match dialect {
         Dialect::OpenAi => {
             let error = json!({"message": message, "type": openai_type(*outcome), "param": null});
             json!({"error": merged(error, &ours)})
@@ -32,9 +61,7 @@ pub(super) fn body(rejection: &Rejection, dialect: Dialect, request_id: &str) ->
         Dialect::Gemini => json!({"error": gemini(*outcome, message, *retry_after, &ours)}),
         Dialect::Aws | Dialect::Cohere => merged(json!({"message": message}), &ours),
         Dialect::Ollama => merged(json!({"error": message}), &ours),
-    };
-    // Strings and integers always serialise; an empty body would still carry the right status.
-    serde_json::to_vec(&body).unwrap_or_default()
+    }
 }
 
 fn merged(mut theirs: Value, ours: &Ours<'_>) -> Value {
@@ -57,9 +84,10 @@ const fn openai_type(outcome: Outcome) -> &'static str {
         | Outcome::ResponseNotFound => "invalid_request_error",
         Outcome::TenantMissing => "authentication_error",
         Outcome::TenantUnknown | Outcome::ModelNotAllowed => "permission_error",
-        Outcome::RequestBudgetExceeded | Outcome::DailyBudgetExceeded | Outcome::MonthlyBudgetExceeded => {
-            "insufficient_quota"
-        }
+        Outcome::RequestBudgetExceeded
+        | Outcome::DailyBudgetExceeded
+        | Outcome::MonthlyBudgetExceeded
+        | Outcome::BudgetExhausted => "insufficient_quota",
         Outcome::RateLimited | Outcome::ExpensiveRateLimited | Outcome::InFlightLimited => "requests",
         Outcome::TokenRateLimited => "tokens",
         _ => "server_error",
@@ -152,6 +180,39 @@ mod tests {
         assert_eq!(gemini["error"]["details"][0]["reason"], "daily_budget_exceeded");
         assert_eq!(of(Dialect::Aws), json!({"message": "no", "code": "daily_budget_exceeded"}));
         assert_eq!(of(Dialect::Ollama), json!({"error": "no", "code": "daily_budget_exceeded"}));
+    }
+
+    /// Where an SDK looks in the middle of a stream: `error` at the top is what makes OpenAI's and Google's raise.
+    #[test]
+    fn a_stream_that_has_begun_is_ended_in_the_words_of_its_api() {
+        use crate::llm::schema::named;
+        let rejection = Rejection::plain(Outcome::BudgetExhausted, "over");
+        for (api, name, kind, at) in [
+            ("openai_chat", None, "insufficient_quota", "/error/type"),
+            ("openai_completions", None, "budget_exhausted", "/error/code"),
+            ("gateway_chat", None, "over", "/error/message"),
+            ("openai_responses", Some("response.failed"), "budget_exhausted", "/error/code"),
+            ("openai_responses", Some("response.failed"), "insufficient_quota", "/response/error/code"),
+            ("openai_responses", Some("response.failed"), "failed", "/response/status"),
+            ("openai_responses", Some("response.failed"), "response.failed", "/type"),
+            ("lm_studio_chat", Some("error"), "error", "/type"),
+            ("anthropic_messages", Some("error"), "error", "/type"),
+            ("anthropic_messages", Some("error"), "billing_error", "/error/type"),
+            ("gemini_generate", None, "FAILED_PRECONDITION", "/error/status"),
+            ("gemini_interactions", Some("error"), "error", "/event_type"),
+            ("bedrock_converse", Some("validationException"), "over", "/message"),
+            ("bedrock_invoke", Some("validationException"), "over", "/message"),
+            ("cohere_chat", Some("message-end"), "ERROR", "/delta/finish_reason"),
+            ("ollama_chat", None, "over", "/error"),
+            ("ollama_generate", None, "budget_exhausted", "/code"),
+        ] {
+            let event = rejection.as_last_event(named(api).unwrap(), "id-1");
+            let data: Value = serde_json::from_slice(&event.data).unwrap();
+            assert_eq!((event.name, data.pointer(at)), (name, Some(&json!(kind))), "{api}, {at}: {data}");
+            assert!(!event.data.contains(&b'\n'), "one line: {api}");
+            // Google's SDK reads the beginning of its text.
+            assert!(api != "gemini_generate" || event.data.starts_with(b"{\"error\":"));
+        }
     }
 
     #[test]

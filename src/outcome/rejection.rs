@@ -4,7 +4,7 @@ use super::{Outcome, dialect};
 use crate::calendar::Calendar;
 use crate::limit::guard::{Counted, Kind};
 use crate::limit::{Level, Refusal, Standing};
-use crate::llm::schema::Dialect;
+use crate::llm::schema::{Dialect, Schema};
 use crate::units::{NanoUsd, Tokens};
 use serde::Serialize;
 
@@ -33,6 +33,14 @@ pub struct Reply {
     pub status: u32,
     pub headers: Vec<(&'static str, String)>,
     pub body: Vec<u8>,
+}
+
+/// The last event of a stream that the gateway ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastEvent {
+    pub name: Option<&'static str>,
+    /// A document of JSON.
+    pub data: Vec<u8>,
 }
 
 /// The figures of a refusal, for people and programs. Money is in USD as decimal strings, everything else are counts.
@@ -109,6 +117,23 @@ impl Rejection {
         rejection
     }
 
+    /// An answer that has begun, and for whose rest a budget has no more.
+    pub fn exhausted(refusal: &Refusal) -> Self {
+        let Refusal { guard, limit, needed, left, .. } = *refusal;
+        let [limit, needed, left] = [limit, needed, left].map(NanoUsd);
+        let whose = match guard.kind() {
+            Kind::Budget(Calendar::Day) => "the daily budget",
+            Kind::Budget(Calendar::Month) => "the monthly budget",
+            Kind::Request | Kind::Window(..) => "what a single request may cost",
+        };
+        let wait = refusal.retry_seconds().map_or_else(String::new, |seconds| format!(" It resets in {seconds} s."));
+        let message = format!(
+            "The answer was ended here: it went on beyond its bound and costs ${needed} by now, more than was reserved for it, and \
+             {whose}, ${limit}, has ${left} left for it.{wait} What was sent is charged."
+        );
+        Self { outcome: Outcome::BudgetExhausted, message, ..Self::limit(refusal, &Standing::default()) }
+    }
+
     /// Of the tokens that had no room, these are behind what the body only points at: there is something to be done about it.
     pub fn blame_hidden(&mut self, field: &str, tokens: Tokens) {
         let needs = matches!(
@@ -156,6 +181,11 @@ impl Rejection {
     /// The limit or budget that refused, as the operator writes it.
     pub fn limit_name(&self) -> Option<&'static str> {
         self.detail.as_ref().map(|detail| detail.guard)
+    }
+
+    /// What is said where the answer has begun, as an event of the API that was called.
+    pub fn as_last_event(&self, schema: &Schema, request_id: &str) -> LastEvent {
+        LastEvent { name: schema.failure, data: dialect::event(self, schema, request_id) }
     }
 
     pub fn in_dialect(self, dialect: Dialect, request_id: &str) -> Reply {

@@ -9,7 +9,7 @@ use super::flaw::{Checked, flaw, not_reserved, under};
 use super::models;
 use super::rules::Layer;
 use super::tools::Tools;
-use super::{DEFAULT_TENANT, NONE, OTHER, TenantIx, TenantPolicy, Terms};
+use super::{DEFAULT_TENANT, NONE, OTHER, Overrun, TenantIx, TenantPolicy, Terms};
 use crate::config::{self, Named, UnknownTenants, defaults};
 use crate::limit::{Guard, Rules};
 use crate::llm::stance::{Stance, Stances};
@@ -42,6 +42,7 @@ pub(super) fn tiers(
             if let Some(rules) = &tier.tools {
                 terms.tools = Some(tools.add(rules, path)?);
             }
+            terms.overruns(tier.overrun);
         }
         // A new tier inherits no budget, and must not spend without end because nobody thought of one.
         let lifted = written.get(name).map(|tier| tier.unlimited.as_slice()).unwrap_or_default();
@@ -64,6 +65,17 @@ impl Terms {
             unknown_tools: tools.unwrap_or(before.unknown_tools),
             unpriced_levers: levers.unwrap_or(before.unpriced_levers),
         };
+    }
+
+    /// What is written over what holds so far.
+    const fn overruns(&mut self, written: Option<config::Overrun>) {
+        if let Some(written) = written {
+            self.overrun = match written {
+                config::Overrun::Pass => None,
+                config::Overrun::Audit => Some(Overrun::Audit),
+                config::Overrun::End => Some(Overrun::End),
+            };
+        }
     }
 
     /// What a tier or a tenant writes beside its rules. Of two floors the stricter holds.
@@ -202,6 +214,9 @@ fn own_terms(
     }
     if let Some(rules) = &tenant.tools {
         Rc::make_mut(&mut terms).tools = Some(tools.add(rules, path)?);
+    }
+    if tenant.overrun.is_some() {
+        Rc::make_mut(&mut terms).overruns(tenant.overrun);
     }
     Ok(terms)
 }

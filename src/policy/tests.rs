@@ -375,3 +375,16 @@ fn who_needs_no_part_of_a_limit_need_not_know_whether_the_service_is_there() {
     let shared = r#""replicas":{"cluster":"ratelimit","count":2,"requests_without_service":"allow","budgets_without_service":"allow"}"#;
     assert!(read(&with(shared)).replicas.is_some());
 }
+
+#[test]
+fn what_becomes_of_an_overrun_is_the_tiers_word_unless_the_tenant_has_one() {
+    let policy = read(&format!(
+        "{{{PRICES},\"tiers\":{{\"low\":{{\"overrun\":\"audit\"}},\"premium\":{{\"overrun\":\"end\"}}}},\"tenants\":{{{}}}}}",
+        r#""usual":{},"low":{"tier":"low"},"ended":{"tier":"low","overrun":"end"},"passed":{"tier":"premium","overrun":"pass"},
+            "premium":{"tier":"premium"}"#
+    ));
+    let overrun = |tenant: &str| policy.tenant_policy(policy.tenant(tenant).unwrap()).unwrap().rules.overrun;
+    let (audit, end) = (Some(Overrun::Audit), Some(Overrun::End));
+    let all = ["usual", "low", "ended", "passed", "premium"].map(overrun);
+    assert_eq!(all, [None, audit, end, None, end]);
+}

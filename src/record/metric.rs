@@ -79,6 +79,8 @@ metrics! {
         "Refused requests, by the limit or budget that had no room.";
     AuditRefusals: Counter "ai_gateway_audit_refusals_total" ["code", "tenant"]
         "What audited limits would have refused.";
+    Overruns: Counter "ai_gateway_overruns_total" ["kind", "code", "tenant"]
+        "Streams that passed what was reserved for them and found no more: ended, or passed in audit.";
     Dropped: Counter "ai_gateway_dropped_total" ["kind"]
         "What clients sent and no provider got, by its kind.";
     UnknownBetas: Counter "ai_gateway_unknown_betas_total" []

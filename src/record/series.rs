@@ -7,6 +7,7 @@ use super::{FailedAttempt, Record};
 use crate::forward::{Dropped, LeftOut};
 use crate::llm::kind::kinds;
 use crate::llm::usage::Usage;
+use crate::outcome::Outcome;
 
 /// What takes the counts: Envoy's stats, or the list of a test. A label's text is looked up once for all series of a record.
 pub trait Sink {
@@ -102,6 +103,11 @@ fn refused<S: Sink>(sink: &mut S, record: &Record, tenant: S::Label) {
     for guard in record.audit.iter() {
         let limit = sink.label(guard.name());
         sink.add(Metric::AuditRefusals, &[limit, tenant], 1);
+    }
+    if let Some(guard) = record.overrun {
+        let ended = record.outcome == Outcome::BudgetExhausted;
+        let labels = [sink.label(if ended { "ended" } else { "audit" }), sink.label(guard.name()), tenant];
+        sink.add(Metric::Overruns, &labels, 1);
     }
 }
 
@@ -244,6 +250,7 @@ mod tests {
             reserved: NanoUsd(0),
             refused_by: None,
             audit: Guards::default(),
+            overrun: None,
             left_out: LeftOut::default(),
             content: None,
             tools: None,
@@ -282,6 +289,15 @@ mod tests {
                 "content_restored_total ACME 2",
             ]
         );
+    }
+
+    #[test]
+    fn a_stream_that_found_no_more_money_counts_by_the_budget_and_by_what_became_of_it() {
+        for (outcome, kind) in [(Outcome::BudgetExhausted, "ended"), (Outcome::Success, "audit")] {
+            let counted = counted(&Record { outcome, overrun: Some(Guard::DayUsd), ..record() });
+            let overruns: Vec<_> = counted.iter().filter(|line| line.starts_with("overruns")).collect();
+            assert_eq!(overruns, [&format!("overruns_total {kind},day_usd,ACME 1")]);
+        }
     }
 
     #[test]

@@ -51,9 +51,16 @@ impl Seen {
             full || (other.on, other.kind, &other.name, other.why, other.action) == (*on, *kind, name, *why, *action)
         };
         match self.denied.iter_mut().rev().find(same) {
-            Some(other) => other.times = other.times.saturating_add(1),
+            Some(other) => other.times = other.times.saturating_add(denied.times),
             None => self.denied.push(denied),
         }
+    }
+
+    /// What was seen elsewhere.
+    pub fn add(&mut self, other: &Self) {
+        self.offered = self.offered.saturating_add(other.offered);
+        self.called = self.called.saturating_add(other.called);
+        other.denied.iter().for_each(|denied| self.deny(denied.clone()));
     }
 
     pub(super) fn write(&self, out: &mut String) {

@@ -74,6 +74,11 @@ impl Calling {
         Some(Box::new(Self { calls, judge, passing }))
     }
 
+    /// Whether it may refuse the answer.
+    pub const fn refuses(&self) -> bool {
+        self.passing.is_some()
+    }
+
     /// The first call that is refused: nothing of it has gone on, and nothing more may.
     pub const fn refused(&self) -> Option<&Refused> {
         self.judge.refused.as_ref()

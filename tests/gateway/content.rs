@@ -1,6 +1,6 @@
 //! Rules about texts, through a real Envoy: what reaches the provider, and what the client gets, raw and by the SDKs.
 
-mod repeating;
+pub mod repeating;
 
 use serde_json::{Value, json};
 use tokio::process::Command;

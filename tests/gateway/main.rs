@@ -19,6 +19,7 @@ mod crowd;
 mod crowding;
 mod demo;
 mod endings;
+mod ends;
 mod envoy;
 mod envoy_gateway;
 mod failover;
@@ -47,6 +48,7 @@ mod splitting;
 mod status;
 mod streams;
 mod tool_caller;
+mod tools;
 mod translated;
 mod wire;
 

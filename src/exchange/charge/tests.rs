@@ -91,6 +91,18 @@ fn every_way_an_answer_can_end_has_its_charge() {
         ("no report", said(streamed), STREAM, ("estimated", 100, 40)),
         ("half a report", said(Answered { reported: half, ..streamed }), STREAM, ("estimated", 7, 40)),
         (
+            "ended here, with what was reported so far",
+            said(Answered { reported: whole, uncounted: 400, broke_off: true, success: false, ..streamed }),
+            Foreseen { most_output: Tokens(1), ..STREAM },
+            ("estimated", 7, 109),
+        ),
+        (
+            "ended here, without a report",
+            said(Answered { broke_off: true, success: false, ..streamed }),
+            Foreseen { most_output: Tokens(1), reports: true, ..STREAM },
+            ("estimated", 100, 40),
+        ),
+        (
             "cut off, of known length",
             said(Answered { broke_off: true, length: Some(2_048), ..one }),
             REQUEST,

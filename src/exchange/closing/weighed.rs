@@ -43,7 +43,7 @@ impl Answer {
         request: &Foreseen,
         [sent, now]: [UnixNanos; 2],
     ) -> Weighed {
-        let Self { status, meter, length, first_byte, first_output, .. } = self;
+        let Self { status, meter, length, first_byte, first_output, ended, complete, .. } = self;
         let (stream, non_streaming) = (request.stream, !request.stream && !meter.is_stream());
         let Reading {
             mut reported,
@@ -65,9 +65,12 @@ impl Answer {
         }
         // Taken, and worked on later: nobody sees what it comes to.
         let accepted = accepted || (status == ACCEPTED && is_blank);
-        let error = error || (is_blank && ending.flags == 0 && status < 400 && !accepted);
-        let is_final = reported.is_whole() && (finished || !stream || (ending.flags == 0 && uncounted == 0));
-        let outcome = answered(ending, status, error, is_final);
+        let error = error || (is_blank && ending.flags == 0 && status < 400 && !accepted && ended.is_none());
+        // What was reported so far of an answer that the gateway ended is not the last word on it, unless all of it had come.
+        let cut_short = ended.is_some() && !complete;
+        let is_final =
+            !cut_short && reported.is_whole() && (finished || !stream || (ending.flags == 0 && uncounted == 0));
+        let outcome = ended.unwrap_or_else(|| answered(ending, status, error, is_final));
         let shown = estimate::output(schema, generated, stream, error, request.density);
         let seen = estimate::seen(generated, request.density);
         let elapsed = now.since(sent);
@@ -92,7 +95,7 @@ impl Answer {
             uncounted,
             error,
             non_streaming,
-            broke_off: ending.flags != 0,
+            broke_off: ending.flags != 0 || cut_short,
             length,
             success: outcome == Outcome::Success,
             accepted,

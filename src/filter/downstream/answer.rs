@@ -4,9 +4,19 @@
 use super::{Coming, Downstream, PIECE, books};
 use crate::exchange::{AnswerHead, Exchange, Passed};
 use crate::host::attributes::Origin;
-use crate::host::{attributes, clock, http};
+use crate::host::{admin, attributes, clock, http};
 use crate::llm::meter;
 use proxy_wasm::types::{Action, BufferType};
+
+/// A question whose answer nobody reads: the cheapest that the admin knows.
+const ANYTHING: &str = "/ready";
+
+/// Of the body of an answer whose head waits: how much was read, and what of it passes.
+#[derive(Default)]
+pub(super) struct Held {
+    read: usize,
+    passed: Vec<u8>,
+}
 
 impl Downstream {
     /// Its head has come, or what Envoy says in its stead.
@@ -44,6 +54,10 @@ impl Downstream {
         }
         let allowed = from_provider.then_some(&*self.plugin.policy.allowed.answers);
         http::pass_answer(&headers, passed.set, &passed.remove, allowed);
+        if passed.held {
+            self.held = Some(Held::default());
+            return Action::Pause;
+        }
         Action::Continue
     }
 
@@ -62,14 +76,22 @@ impl Downstream {
 
     /// The next bytes of its body have come.
     pub(super) fn answer_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        if self.held.is_some() {
+            return self.held_body(size, end_of_stream);
+        }
         if let Some(body) = &mut self.instead {
             http::replace(BufferType::HttpResponseBody, size, &std::mem::take(body));
+            // What has ended by itself in the meantime is over as it should be.
+            if !end_of_stream && self.cut_off() {
+                return Action::Pause;
+            }
+            self.is_uncut &= !end_of_stream;
             return Action::Continue;
         }
         let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.meters_answer()) else {
             return Action::Continue;
         };
-        let (edits, is_kept) = (exchange.edits_answer(), exchange.is_kept());
+        let (edits, is_followed) = (exchange.edits_answer(), exchange.is_followed());
         let whole = size <= PIECE;
         let mut done = 0usize;
         loop {
@@ -80,8 +102,17 @@ impl Downstream {
             done = done.saturating_add(wanted);
             let last = end_of_stream && done >= size;
             let passage = exchange.answer_body(&piece, last, clock::now);
-            if is_kept {
+            if is_followed {
                 books::note_ids(&self.plugin, exchange);
+                if let Some(rejection) = books::extend(&self.plugin, exchange).or_else(|| exchange.refused_call()) {
+                    let mut words = match passage {
+                        meter::Passage::Unchanged => piece,
+                        meter::Passage::Replaced(passed) => passed,
+                    };
+                    words.extend(exchange.end_answer(&rejection));
+                    let unread = if whole { size } else { size.saturating_sub(done).saturating_add(wanted) };
+                    return self.end_answer(unread, &words);
+                }
             }
             if edits && !whole {
                 let passed = match passage {
@@ -99,11 +130,74 @@ impl Downstream {
         }
     }
 
+    /// More of the body of an answer whose head waits; Envoy has all of it from the beginning. In its place goes what passed, or
+    /// the refusal of the whole.
+    #[inline(never)]
+    fn held_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        let (Some(held), Some(exchange)) = (&mut self.held, &mut self.exchange) else { return Action::Continue };
+        loop {
+            let wanted = size.saturating_sub(held.read).min(PIECE);
+            let piece =
+                if wanted == 0 { Vec::new() } else { http::body(BufferType::HttpResponseBody, held.read, wanted) };
+            held.read = held.read.saturating_add(wanted);
+            let last = end_of_stream && held.read >= size;
+            match exchange.answer_body(&piece, last, clock::now) {
+                meter::Passage::Unchanged => held.passed.extend(piece),
+                meter::Passage::Replaced(passed) => held.passed.extend(passed),
+            }
+            books::note_ids(&self.plugin, exchange);
+            // Not before its end: usage stands there.
+            if let Some(rejection) = exchange.refused_call().filter(|_| last) {
+                http::reply(&exchange.answer_instead(rejection));
+                (self.held, self.instead) = (None, Some(Vec::new()));
+                return Action::Pause;
+            }
+            if held.read >= size {
+                break;
+            }
+        }
+        if !end_of_stream {
+            return Action::Pause;
+        }
+        http::replace(BufferType::HttpResponseBody, size, &held.passed);
+        self.held = None;
+        Action::Continue
+    }
+
+    /// Nothing of the answer goes on but what has, and these last words: of Envoy's buffer, so much from its front is dropped. The
+    /// provider is cut off when a question to the admin is answered, or with its next chunk, whatever comes first: what is reset in
+    /// the same callback as its last words never says them.
+    #[inline(never)]
+    fn end_answer(&mut self, unread: usize, words: &[u8]) -> Action {
+        http::replace(BufferType::HttpResponseBody, unread, &[]);
+        if !words.is_empty() {
+            http::append(BufferType::HttpResponseBody, words);
+        }
+        (self.instead, self.is_uncut) = (Some(Vec::new()), true);
+        if let Some(status) = &self.plugin.policy.status {
+            admin::ask(&status.cluster, ANYTHING);
+        }
+        Action::Continue
+    }
+
+    /// Cuts the provider of an answer off that was ended here, if that is still to be done.
+    pub(super) fn cut_off(&mut self) -> bool {
+        let is_uncut = std::mem::take(&mut self.is_uncut);
+        if is_uncut {
+            http::reset_answer();
+        }
+        is_uncut
+    }
+
     /// By trailers an answer has ended, too, and no byte of its body was the last.
     pub(super) fn answer_trailers(&mut self) -> Action {
+        if let Some(Held { read, .. }) = self.held {
+            return self.held_body(read, true);
+        }
         if let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.meters_answer()) {
             exchange.answer_body(&[], true, clock::now);
         }
+        self.is_uncut = false;
         if self.exchange.is_some() || self.beside.is_some() {
             http::drop_response_trailers();
         }

@@ -42,6 +42,7 @@ fn make(call: Call) {
         Call::RecordMetric => drop(hostcalls::record_metric(1, 1)),
         Call::SendLocalResponse => drop(hostcalls::send_http_response(200, vec![], None)),
         Call::AskCluster => drop(crate::host::admin::ask("admin", crate::view::CLUSTERS)),
+        Call::CloseStream => drop(hostcalls::reset_http_response()),
     }
 }
 

@@ -255,7 +255,13 @@ fn books_of_the_first_version_go_on() {
     let limits = rules(&[(Guard::RequestsPerMinute, 3)]);
     let wait = cell.admit(&limits, &ask(1, client(1)), now).verdict.unwrap_err().retry_ms.unwrap();
     assert!((10_000..=13_000).contains(&wait), "{wait}");
-    let open = Reservation { at: after(NOON, 2_678_401), cost: NanoUsd(1_500), tokens: Tokens(1_500), expensive: true };
+    let open = Reservation {
+        at: after(NOON, 2_678_401),
+        money_at: after(NOON, 2_678_401),
+        cost: NanoUsd(1_500),
+        tokens: Tokens(1_500),
+        expensive: true,
+    };
     cell.settle(&open, NanoUsd(1_000), Tokens(1_000), 900, now);
     assert_eq!((cell.levels(now, 900).reserved, cell.lifetime()), (NanoUsd(12), NanoUsd(123_457_866)));
     assert_eq!(Cell::decode(&cell.encode()), Ok(cell));
@@ -278,5 +284,113 @@ fn a_burst_against_a_minutes_limit_is_given_less_than_a_minute() {
         assert!(wait < 60_000 && refusal.retry_seconds() <= Some(60), "{wait}");
         let back = UnixNanos(at(60).0 + (wait + 2) * 1_000_000);
         assert!(cell.admit(&rules, &ask(1, client(1)), back).verdict.is_ok());
+    }
+}
+
+/// What a stream has that was admitted with 10 nano-USD.
+fn open(cell: &mut Cell, rules: &Rules) -> Reservation {
+    cell.admit(rules, &ask(1, client(9)), NOON).verdict.unwrap().reservation
+}
+
+#[test]
+fn a_reservation_grows_by_as_much_again_or_by_what_is_left_and_is_settled_once() {
+    for (limits, seen, grown) in [
+        (&[][..], 11, Ok(22)),
+        (&[(Guard::DayUsd, 100)], 11, Ok(22)),
+        (&[(Guard::DayUsd, 25)], 11, Ok(15)),
+        (&[(Guard::MonthUsd, 21)], 11, Ok(11)),
+        (&[(Guard::DayUsd, 20)], 11, Err((Guard::DayUsd, 10, 10))),
+        (&[(Guard::RequestUsd, 12), (Guard::DayUsd, 100)], 11, Ok(12)),
+        (&[(Guard::RequestUsd, 12), (Guard::DayUsd, 100)], 13, Err((Guard::RequestUsd, 0, 12))),
+        // No money: a window of tokens refuses no stream that has begun.
+        (&[(Guard::TokensPerMinute, 20)], 11, Ok(22)),
+    ] {
+        let rules = rules(limits);
+        let mut cell = Cell::default();
+        let mut stream = open(&mut cell, &rules);
+        // Another is under way.
+        let other = open(&mut cell, &rules);
+        let before = cell.clone();
+        let extension = cell.extend(&rules, &stream, NanoUsd(seen), Shares::WHOLE, 900, after(NOON, 2));
+        let refusal = |refusal: Refusal| (refusal.guard, refusal.reserved, refusal.left);
+        assert_eq!(extension.verdict.map(|cost| cost.0).map_err(refusal), grown, "{limits:?}");
+        match extension.verdict {
+            Ok(cost) => stream.extend(cost, after(NOON, 2)),
+            Err(_) => cell = before,
+        }
+        assert_eq!(cell.levels(NOON, 900).reserved, other.cost.plus(stream.cost), "{limits:?}");
+        cell.settle(&stream, NanoUsd(seen), Tokens(seen), 900, after(NOON, 5));
+        let levels = cell.levels(NOON, 900);
+        assert_eq!((levels.reserved, levels.spent_today), (other.cost, NanoUsd(seen)), "{limits:?}");
+    }
+}
+
+#[test]
+fn an_audited_budget_says_that_it_had_no_more_and_lets_it_grow() {
+    let mut rules = rules(&[(Guard::MonthUsd, 1_000)]);
+    rules.set(Guard::DayUsd, Rule { limit: Some(15), audit: true });
+    let mut cell = Cell::default();
+    let stream = open(&mut cell, &rules);
+    let extension = cell.extend(&rules, &stream, NanoUsd(16), Shares::WHOLE, 900, NOON);
+    assert_eq!(extension.verdict, Ok(NanoUsd(32)));
+    assert_eq!(extension.audit.iter().collect::<Vec<_>>(), [Guard::DayUsd]);
+}
+
+/// What grew past midnight is the new day's, all of it: reserved, settled, and never in both.
+#[test]
+fn a_stream_that_grows_past_midnight_or_its_lease_is_reserved_and_charged_in_one_day() {
+    let rules = rules(&[(Guard::DayUsd, 100)]);
+    for seconds in [1, 70, 901, 2_000, 57_600, 100_000, 200_000] {
+        let mut cell = Cell::default();
+        let mut stream = open(&mut cell, &rules);
+        let now = after(NOON, seconds);
+        let grown = cell.extend(&rules, &stream, NanoUsd(40), Shares::WHOLE, 900, now).verdict.unwrap();
+        stream.extend(grown, now);
+        assert_eq!(cell.levels(now, 900).reserved, NanoUsd(80), "after {seconds} s");
+        let end = after(now, 60);
+        cell.settle(&stream, NanoUsd(41), Tokens(41), 900, end);
+        let levels = cell.levels(end, 900);
+        assert_eq!((levels.reserved, levels.spent_today), (NanoUsd(0), NanoUsd(41)), "after {seconds} s");
+        assert_eq!(cell.lifetime(), NanoUsd(41));
+    }
+}
+
+proptest! {
+    /// Streams of one tenant that ask whenever they have passed what they have: together they never hold more than the budget.
+    #[test]
+    fn streams_that_grow_together_never_hold_more_than_the_budget(
+        steps in prop::collection::vec((0..3_usize, 1..40_u64), 1..80),
+    ) {
+        const BUDGET: u64 = 200;
+        let rules = rules(&[(Guard::DayUsd, BUDGET)]);
+        let mut cell = Cell::default();
+        let mut streams: Vec<_> = (0..3).map(|_| (Some(open(&mut cell, &rules)), 0)).collect();
+        let mut settled = 0;
+        let mut over = 0;
+        for (nth, more) in steps {
+            let (stream, seen) = &mut streams[nth];
+            let Some(reservation) = stream else { continue };
+            *seen += more;
+            if *seen <= reservation.cost.0 {
+                continue;
+            }
+            match cell.clone().extend(&rules, reservation, NanoUsd(*seen), Shares::WHOLE, 900, NOON).verdict {
+                Ok(_) => {
+                    let grown = cell.extend(&rules, reservation, NanoUsd(*seen), Shares::WHOLE, 900, NOON).verdict.unwrap();
+                    reservation.extend(grown, NOON);
+                }
+                // It is ended; what passed in this chunk is charged.
+                Err(_) => {
+                    cell.settle(reservation, NanoUsd(*seen), Tokens(0), 900, NOON);
+                    settled += *seen;
+                    over += more;
+                    *stream = None;
+                }
+            }
+            let levels = cell.levels(NOON, 900);
+            let held: u64 = streams.iter().filter_map(|(stream, _)| stream.as_ref()).map(|stream| stream.cost.0).sum();
+            prop_assert_eq!((levels.reserved.0, levels.spent_today.0), (held, settled));
+            prop_assert!(held + settled <= BUDGET + over, "{} and {} of {}, {} over", held, settled, BUDGET, over);
+        }
     }
 }

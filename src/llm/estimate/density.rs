@@ -28,6 +28,8 @@ pub struct Density {
 const PRIOR: BytesPerToken = BytesPerToken(4_000);
 /// What others taught is believed up to twice the prior, or half of it.
 const COMMON: (u64, u64) = (2_000, 8_000);
+/// No text has more, from its beginning to its end: prose has 4 to 5, code that is indented far has 6.
+const MOST_OF_TEXT: BytesPerToken = BytesPerToken(COMMON.1);
 /// Whoever bends the own prompts makes the own reservations twice as large at the most, and never much smaller.
 const OWN_INPUT: (u64, u64) = (2_000, 6_000);
 /// Hidden reasoning leaves no byte for most of its tokens. More bytes a token than others have are no discount.
@@ -54,6 +56,16 @@ impl Default for Density {
     fn default() -> Self {
         Self::PRIOR
     }
+}
+
+/// The tokens that a text of so many bytes has at least, whatever was learned: what is held against an honest provider must be true.
+pub fn certain(bytes: u64) -> Tokens {
+    Tokens(bytes.saturating_mul(1_000).checked_div(MOST_OF_TEXT.0).unwrap_or(0))
+}
+
+/// The least text that has so many.
+pub fn certain_bytes(tokens: Tokens) -> u64 {
+    tokens.0.saturating_mul(MOST_OF_TEXT.0) / 1_000
 }
 
 impl BytesPerToken {

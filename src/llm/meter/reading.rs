@@ -43,7 +43,33 @@ pub enum Generated {
     Opaque { bytes: u64, encoded: bool },
 }
 
+/// How far an answer has come that goes on: what tells cheaply whether it is worth reading what it has said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes of text, repeats and all.
+    pub text: u64,
+    /// Of these, what came before the last count of the output.
+    pub counted: u64,
+}
+
 impl Meter {
+    pub const fn progress(&self) -> Progress {
+        Progress { text: self.seen.output_bytes, counted: self.seen.counted_bytes }
+    }
+
+    /// What was reported so far, and the bytes of text that came since, of all that it has said once.
+    pub fn so_far(&self) -> (Reported, u64, u64) {
+        let text = self.seen.output_bytes.saturating_sub(self.seen.repeated());
+        let mut reported = self.seen.native(self.schema.contract);
+        reported.doubt_beside_text(text);
+        (reported, text.saturating_sub(self.seen.counted_bytes.min(text)), text)
+    }
+
+    /// By which tier it was served, as far as it has said so.
+    pub fn service_tier(&self) -> Option<String> {
+        self.seen.service_tier()
+    }
+
     /// Closes the books on the answer, wherever it ended.
     pub fn read(mut self: Box<Self>) -> Reading {
         let Self { scanner, seen, event, form, lines, .. } = &mut *self;

@@ -284,9 +284,14 @@ impl Seen {
         reported
     }
 
+    /// Bytes of text that were said before.
+    pub(super) fn repeated(&self) -> u64 {
+        self.growth.iter().fold(0, |sum, growth| sum.saturating_add(growth.repeated()))
+    }
+
     /// Of a stream that repeats its text in each event, what was said last counts.
     pub(super) fn forget_repeats(&mut self) {
-        let repeated: u64 = self.growth.iter().map(Growth::repeated).sum();
+        let repeated = self.repeated();
         self.output_bytes = self.output_bytes.saturating_sub(repeated);
         self.counted_bytes = self.counted_bytes.min(self.output_bytes);
     }

@@ -230,6 +230,7 @@ static BOUNDS: [Slot; 1] = [Slot { nest: None, name: "max_tokens" }];
 pub static MESSAGES: Schema = Schema {
     name: "anthropic_messages",
     dialect: Dialect::Anthropic,
+    failure: Some("error"),
     request: REQUEST,
     needs: Some("messages"),
     takes_forms: false,

@@ -133,6 +133,7 @@ static BOUNDS: [Slot; 1] = [Slot { nest: Some("inferenceConfig"), name: "maxToke
 pub static CONVERSE: Schema = Schema {
     name: "bedrock_converse",
     dialect: Dialect::Aws,
+    failure: Some("validationException"),
     request: REQUEST,
     needs: None,
     takes_forms: false,

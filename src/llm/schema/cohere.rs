@@ -88,6 +88,7 @@ static BOUNDS: [Slot; 1] = [Slot { nest: None, name: "max_tokens" }];
 pub static CHAT: Schema = Schema {
     name: "cohere_chat",
     dialect: Dialect::Cohere,
+    failure: Some("message-end"),
     request: REQUEST,
     needs: None,
     takes_forms: false,

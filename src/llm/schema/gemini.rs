@@ -177,6 +177,7 @@ static BOUNDS: [Slot; 1] = [Slot { nest: Some("generationConfig"), name: "maxOut
 pub static GENERATE: Schema = Schema {
     name: "gemini_generate",
     dialect: Dialect::Gemini,
+    failure: None,
     request: REQUEST,
     needs: Some("contents"),
     takes_forms: false,

@@ -143,6 +143,7 @@ static BOUNDS: [Slot; 1] = [Slot { nest: Some("generation_config"), name: "max_o
 
 pub static INTERACTIONS: Schema = Schema {
     name: "gemini_interactions",
+    failure: Some("error"),
     request: REQUEST,
     needs: None,
     output: OutputBound::Field(&BOUNDS),

@@ -55,6 +55,7 @@ static BOUNDS: [Slot; 1] = [Slot { nest: None, name: "max_output_tokens" }];
 
 pub static CHAT: Schema = Schema {
     name: "lm_studio_chat",
+    failure: Some("error"),
     request: REQUEST,
     output: OutputBound::Field(&BOUNDS),
     background: false,

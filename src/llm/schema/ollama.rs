@@ -68,6 +68,7 @@ static BOUNDS: [Slot; 1] = [Slot { nest: Some("options"), name: "num_predict" }]
 pub static CHAT: Schema = Schema {
     name: "ollama_chat",
     dialect: Dialect::Ollama,
+    failure: None,
     request: CHAT_REQUEST,
     needs: None,
     takes_forms: false,

@@ -125,6 +125,14 @@ fn amounts_and_limits() -> Vec<Refused> {
             "tenants.acme.audit: `month_usd` has no limit to audit here: write one, or leave it out",
         ),
         shape(
+            own(r#""overrun":"stop""#),
+            "tenants.acme.overrun: unknown variant `stop`, expected one of `pass`, `audit`, `end`",
+        ),
+        shape(
+            with(r#""tiers":{"low":{"overrun":"refuse"}}"#),
+            "tiers.low.overrun: unknown variant `refuse`, expected one of `pass`, `audit`, `end`",
+        ),
+        shape(
             own(r#""audit":["day"]"#),
             "tenants.acme.audit[0]: unknown variant `day`, expected one of `requests_per_minute`, `requests_per_hour`, \
              `requests_per_day`, `expensive_per_minute`, `tokens_per_minute`, `request_usd`, `day_usd`, `month_usd`",

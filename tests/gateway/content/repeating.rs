@@ -1,4 +1,5 @@
-//! A provider that says again what it was told, and an address of its own: in one piece, or a character an event.
+//! A provider that says again what it was told, and an address of its own: in one piece, or a character an event. Or it calls the
+//! function that a request's `metadata` names.
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
@@ -80,12 +81,24 @@ fn serve(mut stream: TcpStream, kept: &Mutex<HashMap<String, Value>>) {
     let is_anthropic = head.starts_with("post /v1/messages");
     let streams = body["stream"] == Value::Bool(true);
     let text = format!("You said: {} Mail {MAIL}, please.", last_text(&body));
+    if let Some(name) = body["metadata"]["call"].as_str() {
+        let arguments = body["metadata"]["arguments"].as_str().unwrap_or("{}");
+        if !streams {
+            return whole(&mut stream, &chat_call(name, arguments));
+        }
+        send(&mut stream, chat_call_events(name, arguments));
+        return;
+    }
     let events = match (is_anthropic, streams) {
         (false, false) => return whole(&mut stream, &chat(&text)),
         (true, false) => return whole(&mut stream, &message(&body, &text)),
         (false, true) => chat_events(&text),
         (true, true) => message_events(&text),
     };
+    send(&mut stream, events);
+}
+
+fn send(stream: &mut TcpStream, events: Vec<String>) {
     let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
     let _ = stream.write_all(head.as_bytes());
     for event in events {
@@ -113,6 +126,31 @@ fn chat(text: &str) -> Value {
     let message = json!({"role": "assistant", "content": text});
     json!({"id": "1", "object": "chat.completion", "created": 1, "model": "gpt-4o-mini", "usage": usage(),
         "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]})
+}
+
+fn chat_call(name: &str, arguments: &str) -> Value {
+    let call = json!({"id": "c", "type": "function", "function": {"name": name, "arguments": arguments}});
+    let message = json!({"role": "assistant", "content": "I look.", "tool_calls": [call]});
+    json!({"id": "1", "object": "chat.completion", "created": 1, "model": "gpt-4o-mini",
+        "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}], "usage": usage()})
+}
+
+/// A word, and the call, its arguments a character an event.
+fn chat_call_events(name: &str, arguments: &str) -> Vec<String> {
+    let event = |delta: Value, finish: Value, usage: Value| {
+        let event = json!({"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "gpt-4o-mini",
+            "choices": [{"index": 0, "delta": delta, "finish_reason": finish}], "usage": usage});
+        format!("data: {event}\n\n")
+    };
+    let call = |call: Value| event(json!({"tool_calls": [call]}), Value::Null, Value::Null);
+    let mut events = vec![event(json!({"role": "assistant", "content": "I look."}), Value::Null, Value::Null)];
+    events.push(call(json!({"index": 0, "id": "c", "type": "function", "function": {"name": name, "arguments": ""}})));
+    events.extend(
+        arguments.chars().map(|letter| call(json!({"index": 0, "function": {"arguments": letter.to_string()}}))),
+    );
+    events.push(event(json!({}), json!("tool_calls"), usage()));
+    events.push("data: [DONE]\n\n".to_owned());
+    events
 }
 
 fn chat_events(text: &str) -> Vec<String> {

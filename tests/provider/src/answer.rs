@@ -139,9 +139,7 @@ impl Answer {
     /// Reasoning that is no part of what is shown. It comes first, and takes its share of the bound.
     pub fn thoughts(&self) -> u64 {
         match self.api.dialect().reasoning() {
-            Reasoning::Beside => {
-                self.output_bound.map_or(self.knobs.reasoning, |bound| bound.min(self.knobs.reasoning))
-            }
+            Reasoning::Beside => self.bound().map_or(self.knobs.reasoning, |bound| bound.min(self.knobs.reasoning)),
             Reasoning::Within | Reasoning::Untold => 0,
         }
     }
@@ -158,6 +156,11 @@ impl Answer {
         self.knobs.events.or(self.knobs.tokens).unwrap_or(WANTED_TOKENS)
     }
 
+    /// As far as it is heeded.
+    fn bound(&self) -> Option<u64> {
+        self.output_bound.filter(|_| !self.knobs.unbounded)
+    }
+
     /// Tokens of one turn, before any factor: one word, or as much prose as a knob asks.
     pub fn turn_tokens(&self) -> u64 {
         self.knobs.event_bytes.map_or(1, words::tokens_of_prose)
@@ -165,7 +168,7 @@ impl Answer {
 
     /// How often each choice has its turn. A stream sends an event for each.
     pub fn turns(&self) -> u64 {
-        let bound = self.output_bound.map(|bound| (bound - self.thoughts()) / self.turn_tokens().max(1));
+        let bound = self.bound().map(|bound| (bound - self.thoughts()) / self.turn_tokens().max(1));
         bound.map_or(self.wanted_turns(), |bound| bound.min(self.wanted_turns()))
     }
 

@@ -10,6 +10,7 @@ use crate::refusal::Refusal;
 /// Name, form of the value ("" for a switch), meaning. The same list answers `GET /knobs` and unknown knobs.
 pub const KNOWN: &[(&str, &str, &str)] = &[
     ("tokens", "N", "completion tokens wanted per choice, before the request's own bound (16)"),
+    ("unbounded", "", "heeds no bound of a request on its output"),
     ("prompt", "N", "counts the prompt as N tokens, whatever it says"),
     ("cached", "N", "of the prompt tokens, those read from a cache (Ollama: then the prompt's count is missing)"),
     ("cache_write", "N", "of the prompt tokens, those written to a cache (for five minutes)"),
@@ -94,6 +95,7 @@ pub enum Gzip {
 pub struct Knobs {
     pub calls: Option<u64>,
     pub tokens: Option<u64>,
+    pub unbounded: bool,
     pub prompt: Option<u64>,
     pub cached: u64,
     pub cache_write: u64,
@@ -177,6 +179,7 @@ impl Knobs {
         let one_of = |form: &str| Err(Some(form.to_owned()));
         match name {
             "tokens" => self.tokens = Some(number(0, MOST_TOKENS)?),
+            "unbounded" => self.unbounded = switch()?,
             "prompt" => self.prompt = Some(number(0, u64::MAX)?),
             "cached" => self.cached = number(0, u64::MAX)?,
             "cache_write" => self.cache_write = number(0, u64::MAX)?,

@@ -319,6 +319,7 @@ pub static GATEWAY_CHAT: Schema = Schema { name: "gateway_chat", own: true, ..CH
 pub static CHAT: Schema = Schema {
     name: "openai_chat",
     dialect: Dialect::OpenAi,
+    failure: None,
     request: CHAT_REQUEST,
     needs: Some("messages"),
     takes_forms: false,

@@ -224,6 +224,7 @@ static RESPONSE_BOUNDS: [Slot; 1] = [Slot { nest: None, name: "max_output_tokens
 pub static RESPONSES: Schema = Schema {
     name: "openai_responses",
     dialect: Dialect::OpenAi,
+    failure: Some("response.failed"),
     request: RESPONSES_REQUEST,
     needs: None,
     takes_forms: false,

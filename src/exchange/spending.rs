@@ -1,0 +1,150 @@
+//! A stream held against the money that is set aside for it, while it passes.
+//!
+//! Only what is certain counts: what was reported so far, and of text that was not counted no more tokens than it has at least. What
+//! may be hidden is charged at the end and is no reason to end anything, so a provider that keeps to its bound is never ended. Between
+//! two looks at the books, a chunk costs the comparison of two numbers.
+
+use std::rc::Rc;
+
+use super::charge::Foreseen;
+use super::{Answer, Exchange, Leg, Open, Phase};
+use crate::limit::{Extension, Guard, Reservation, SwapLost};
+use crate::llm::brings::Brings;
+use crate::llm::estimate::density::{certain, certain_bytes};
+use crate::llm::meter::{Meter, Progress};
+use crate::llm::whole_events::are_events;
+use crate::outcome::Rejection;
+use crate::policy::{Overrun, TenantPolicy};
+use crate::price::{Ceiling, Tariff};
+use crate::units::{NanoUsd, Tokens, UnixNanos};
+
+/// What a stream's answer costs so far.
+pub(super) struct Spending {
+    overrun: Overrun,
+    request: Foreseen,
+    /// Of the request, what its text comes to.
+    input: Tokens,
+    tariff: Rc<Tariff>,
+    dearest: Ceiling,
+    service_tier: Option<String>,
+    /// Where it was looked at last; and text up to which there is no reason to look again.
+    looked: Option<Progress>,
+    enough: u64,
+    /// Where there was no more, nobody looks any longer.
+    over: Option<Guard>,
+}
+
+/// A question to the tenant's cell, in the middle of an answer: [`crate::limit::cell::Cell::extend`] answers it.
+pub struct More<'a> {
+    pub tenant: &'a TenantPolicy,
+    pub reservation: &'a Reservation,
+    /// What the answer costs so far, which is more than is reserved.
+    pub seen: NanoUsd,
+}
+
+impl Spending {
+    /// What the answer costs so far, if that is more than is reserved.
+    fn beyond(&mut self, meter: &Meter, reserved: NanoUsd) -> Option<NanoUsd> {
+        let now = meter.progress();
+        let is_known = self.looked.is_some_and(|before| before.counted == now.counted && now.text <= self.enough);
+        if is_known || self.over.is_some() {
+            return None;
+        }
+        let seen = self.cost(meter);
+        if seen > reserved {
+            return Some(seen);
+        }
+        // The dearest rate is none too cheap: what it leaves room for needs no second look.
+        let more = self.dearest.output_within(Tokens(0), reserved.less(seen)).unwrap_or_default();
+        self.looked = Some(now);
+        self.enough = now.text.saturating_add(certain_bytes(more));
+        None
+    }
+
+    fn cost(&self, meter: &Meter) -> NanoUsd {
+        let (reported, uncounted, text) = meter.so_far();
+        // A report that can't be true ends no stream, either.
+        let reported = reported.within(&self.request.most(certain(text), 0));
+        let grown = if reported.is_whole() { reported.growing_by(certain(uncounted)) } else { reported };
+        let usage = grown.usage(|| self.input, || certain(text));
+        match meter.service_tier().as_deref() {
+            Some(served) => self.tariff.cost(&usage, Some(served)),
+            None => self.tariff.cost_unserved(&usage, self.service_tier.as_deref()),
+        }
+    }
+}
+
+impl Open {
+    /// Of an answer that comes from where this leg leads.
+    pub(super) fn spending(&self, overrun: Overrun, leg: Option<&Leg>) -> Box<Spending> {
+        let request = self.foreseen(leg);
+        let tariff = leg.map(|leg| Rc::clone(&leg.tariff)).unwrap_or_default();
+        let dearest = tariff.ceiling(request.most_input, self.service_tier.as_deref(), Brings::default());
+        Box::new(Spending {
+            overrun,
+            input: self.input.sizes.text_likely(request.density),
+            dearest: Ceiling { fixed: NanoUsd::ZERO, ..dearest },
+            service_tier: self.service_tier.clone(),
+            request,
+            tariff,
+            looked: None,
+            enough: 0,
+            over: None,
+        })
+    }
+}
+
+impl Exchange {
+    /// Whether what the answer costs by now is more than is reserved for it, and the tenant's cell is to be asked.
+    pub fn wants_more(&mut self) -> Option<More<'_>> {
+        let Phase::Open(open) = &mut self.phase else { return None };
+        let Open { tenant, schema, reservation, answer, .. } = &mut **open;
+        let Answer { meter, spending, complete, ended, .. } = answer.as_mut()?;
+        // What has ended costs no more, whoever says so.
+        let goes_on = !*complete && ended.is_none() && !meter.is_finished() && are_events(meter.form(), schema.dialect);
+        let spending = spending.as_mut().filter(|_| goes_on)?;
+        let seen = spending.beyond(meter, reservation.cost)?;
+        Some(More { tenant, reservation, seen })
+    }
+
+    /// The cell has answered. A rejection is for [`Self::end_answer`].
+    pub fn extended(&mut self, extension: Result<Extension, SwapLost>, now: UnixNanos) -> Option<Rejection> {
+        let Phase::Open(open) = &mut self.phase else { return None };
+        // Whoever lost every race asks again with the next chunk.
+        let Ok(Extension { verdict, audit }) = extension else { return None };
+        audit.iter().for_each(|guard| open.audit.insert(guard));
+        match verdict {
+            Ok(cost) => {
+                open.reservation.extend(cost, now);
+                None
+            }
+            Err(refusal) => {
+                let spending = open.answer.as_mut()?.spending.as_mut()?;
+                spending.over = Some(refusal.guard);
+                (spending.overrun == Overrun::End).then(|| Rejection::exhausted(&refusal))
+            }
+        }
+    }
+
+    /// Ends an answer that has begun, for this reason: nothing more of it goes on but what is returned, an event that says so. What
+    /// was held back of it is dropped.
+    pub fn end_answer(&mut self, rejection: &Rejection) -> Vec<u8> {
+        let Phase::Open(open) = &mut self.phase else { return Vec::new() };
+        let Some(answer) = &mut open.answer else { return Vec::new() };
+        answer.ended = Some(rejection.outcome);
+        let event = rejection.as_last_event(open.schema, &self.request_id);
+        answer.whole.as_mut().map(|whole| whole.end(event.name, &event.data)).unwrap_or_default()
+    }
+
+    /// Whether the gateway has ended the answer.
+    pub fn is_ended(&self) -> bool {
+        self.answer().is_some_and(|answer| answer.ended.is_some())
+    }
+}
+
+impl Answer {
+    /// The budget that had no more for it.
+    pub(super) fn overrun(&self) -> Option<Guard> {
+        self.spending.as_ref().and_then(|spending| spending.over)
+    }
+}
