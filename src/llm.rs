@@ -3,6 +3,7 @@
 
 pub mod aws_stream;
 pub mod brings;
+pub mod called;
 pub mod estimate;
 pub mod form;
 pub mod hidden;
