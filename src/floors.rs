@@ -14,7 +14,7 @@ const FLOORS: [&[&str]; 15] = [
     &["config"],
     &["policy"],
     &["record", "breaker"],
-    &["content"],
+    &["content", "tools"],
     &["exchange"],
     &["view", "host"],
     &["filter"],

@@ -53,6 +53,7 @@ mod record;
 pub mod replicas;
 mod route;
 mod tenant;
+pub mod tools;
 pub mod units;
 mod view;
 

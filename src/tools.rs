@@ -1,0 +1,5 @@
+//! Tools: what an answer calls.
+
+mod called;
+
+pub use called::{Arguments, CallId, Calls, Told, Tool};
