@@ -3,6 +3,8 @@
 mod examples;
 mod hostile;
 mod odd;
+mod rows;
+mod streams;
 
 use super::{Arguments, CallId, Calls, Told};
 use crate::llm::meter::Form;
