@@ -60,7 +60,7 @@ impl Exchange {
 }
 
 /// Never what was said: only what it is about.
-fn call_message(Refused { kind, name, why, fault }: &Refused) -> String {
+fn call_message(Refused { kind, name, why, fault, .. }: &Refused) -> String {
     let what = format!("a call of `{}` (`{}`)", shown(name), shown(kind));
     match (why, fault) {
         (Why::Arguments, Some(fault)) => {

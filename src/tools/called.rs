@@ -4,6 +4,7 @@
 //! Readers of an answer disagree where it says something twice, so all of it is told: each name under which a call may be read, and
 //! each text that may be taken for its arguments. What can't be read is told, too; nothing is passed over in silence.
 
+mod call;
 mod document;
 mod frames;
 mod open;
@@ -24,14 +25,15 @@ use open::OpenCalls;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallId(u64);
 
-/// What is told of an answer's calls.
+/// What is told of an answer's calls; a call's first event, or its document, begins at the byte `from`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Told<'a> {
-    /// A call has a name: whether its arguments are to be kept is to be answered. Of a call that readers may know by several names,
-    /// each is told.
-    Named { call: CallId, tool: Tool<'a> },
+    /// A call has a name: whether its arguments are to be kept is to be answered. It is told as soon as it is whole: in OpenAI's
+    /// chat, where some servers split it, with the first of the arguments or with the end. Of a call that readers may know by
+    /// several names, each is told.
+    Named { call: CallId, tool: Tool<'a>, from: u64 },
     /// Its arguments are complete. Of a call whose end says otherwise than what came before, both are told.
-    Ended { call: CallId, tool: Tool<'a>, arguments: Arguments<'a> },
+    Ended { call: CallId, tool: Tool<'a>, arguments: Arguments<'a>, from: u64 },
     /// What follows can't be read, of an event or of the body: what it calls is not known.
     Unread,
 }
@@ -228,6 +230,10 @@ impl Calls {
                 document.read(scanner, bytes, open, told);
             });
             if behind.is_some() || (last && sse.finish(&mut |_| {})) {
+                // Nothing follows that, and some servers say no other end.
+                if event.is_done() {
+                    open.end_all(told);
+                }
                 if event.end() && scanner.finish().is_err() {
                     document.break_off(open, told);
                     told(Told::Unread);
@@ -289,6 +295,10 @@ impl Calls {
 }
 
 impl EventData {
+    const fn is_done(&self) -> bool {
+        self.bytes == DONE.len() && !self.is_other
+    }
+
     fn feed(&mut self, bytes: &[u8]) {
         self.is_other |= !DONE.get(self.bytes..).is_some_and(|rest| rest.starts_with(bytes));
         self.bytes = self.bytes.saturating_add(bytes.len());

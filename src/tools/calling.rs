@@ -37,6 +37,8 @@ pub struct Refused {
     pub why: Why,
     /// What of its arguments is not as the schema says; nothing of what they are.
     pub fault: Option<String>,
+    /// Where its first event begins.
+    from: u64,
 }
 
 struct Judge {
@@ -108,14 +110,20 @@ impl Calling {
         }
         calls.feed(bytes, last, &mut |told| judge.hear(told));
         let Some(waiting) = passing else { return Passage::Unchanged };
-        if judge.refused.is_some() {
-            *waiting = Waiting::default();
-            return Passage::Replaced(Vec::new());
+        if let Some(Refused { from, .. }) = &judge.refused {
+            // What was said before the call goes on, as far as nothing else is waited for.
+            let from = calls.open_from().into_iter().chain([*from]).min();
+            let passed = waiting.pass(bytes, from);
+            waiting.held = Vec::new();
+            return match passed {
+                Passage::Unchanged => Passage::Replaced(Vec::new()),
+                passed => passed,
+            };
         }
         let from = [calls.open_from(), calls.unfinished_from()].into_iter().flatten().min().filter(|_| !last);
         let passed = waiting.pass(bytes, from);
         if waiting.held.len() > MOST_HELD {
-            judge.refuse("other", "", Why::Unread, None, Called::Refuse);
+            judge.refuse(("other", ""), Why::Unread, None, Called::Refuse, 0);
             return Passage::Replaced(Vec::new());
         }
         passed
@@ -143,25 +151,26 @@ impl Judge {
     /// Whether the arguments of what is named are to be kept.
     fn hear(&mut self, told: Told<'_>) -> bool {
         match told {
-            Told::Named { call, tool } => {
+            Told::Named { call, tool, from } => {
                 if self.counted.replace(call) != Some(call) {
                     self.seen.called = self.seen.called.saturating_add(1);
                 }
                 if let Err(why) = self.may_be_called(tool) {
                     let action = self.callable.rules.called;
-                    self.refuse(tool.kind, tool.name, why, None, action);
+                    self.refuse((tool.kind, tool.name), why, None, action, from);
                 }
                 self.schemas(tool).next().is_some()
             }
-            Told::Ended { tool, arguments, .. } => {
+            Told::Ended { tool, arguments, from, .. } => {
                 if let Some((fault, action)) = self.fault(tool, arguments) {
-                    self.refuse(tool.kind, tool.name, Why::Arguments, fault, action);
+                    self.refuse((tool.kind, tool.name), Why::Arguments, fault, action, from);
                 }
                 false
             }
             Told::Unread => {
                 let action = self.callable.rules.called;
-                self.refuse("other", "", Why::Unread, None, action);
+                // Of what can't be read, it isn't known where it begins.
+                self.refuse(("other", ""), Why::Unread, None, action, 0);
                 false
             }
         }
@@ -202,7 +211,7 @@ impl Judge {
         faults.max_by_key(|(_, action)| *action == Called::Refuse)
     }
 
-    fn refuse(&mut self, kind: &str, name: &str, why: Why, fault: Option<String>, action: Called) {
+    fn refuse(&mut self, (kind, name): (&str, &str), why: Why, fault: Option<String>, action: Called, from: u64) {
         if action == Called::Pass {
             return;
         }
@@ -211,7 +220,7 @@ impl Judge {
             Denied { on: On::Answer, kind: kind_label(kind), name: shown, why, action: action.name(), times: 1 };
         self.seen.deny(denied);
         if action == Called::Refuse {
-            let refused = || Refused { kind: kind.to_owned(), name: name.to_owned(), why, fault };
+            let refused = || Refused { kind: kind.to_owned(), name: name.to_owned(), why, fault, from };
             self.refused.get_or_insert_with(refused);
         }
     }

@@ -3,12 +3,15 @@
 //! A choice may say which it is behind its calls, and an event of which kind: so parts of calls wait for the end of both. Calls that
 //! are whole don't, however many a document has.
 
+mod fields;
+
 use super::Told;
-use super::open::{Key, OpenCalls};
-use super::piece::{Argument, Piece, Text, TextFault};
+use super::call::Key;
+use super::open::OpenCalls;
+use super::piece::{Piece, TextFault};
 use crate::json::{Container, Found, Hit, MAX_DEPTH, Number, Scanner};
 use crate::llm::called::kinds::{self, EventKind};
-use crate::llm::called::{Called, Comes, Of, Written};
+use crate::llm::called::{Called, Comes, Of};
 
 #[derive(Default)]
 pub(super) struct Document {
@@ -26,8 +29,9 @@ pub(super) struct Document {
     block: Option<u64>,
     has_block: bool,
     turn: Option<Turn>,
-    /// The call that is read, and parts of those before it.
+    /// The call that is read, and parts of those before it; and one that was none, whose room is used again.
     call: Option<Piece>,
+    spare: Option<Piece>,
     parts: Vec<Piece>,
     position: u64,
     /// The value that is kept as it stands: where it begins, and what of it is to come.
@@ -110,7 +114,8 @@ impl Document {
         match (hit.key, hit.found) {
             (Called::Call { .. }, Found::Opened(Container::Array)) if self.call.is_none() => self.position = 0,
             (Called::Call { of, comes }, Found::Opened(Container::Object)) if self.call.is_none() => {
-                self.call = Some(Piece::new(of, comes));
+                let spare = self.spare.take().map(|spare| spare.renewed(of, comes));
+                self.call = Some(spare.unwrap_or_else(|| Piece::new(of, comes)));
             }
             (Called::Call { .. } | Called::Unknown, Found::Closed { container: Container::Object, .. }) => {
                 self.end_call(open, told);
@@ -123,7 +128,10 @@ impl Document {
                 let kind = self.unknown.clone();
                 self.call = Some(Piece { kind, ..Piece::new(Of::Unknown, Comes::Again) });
             }
-            (Called::Turn, Found::Opened(Container::Object)) => self.turn = Some(Turn { index: 0, ended: false }),
+            (Called::Turn, Found::Opened(Container::Object)) => {
+                self.turn = Some(Turn { index: 0, ended: false });
+                self.position = 0;
+            }
             (Called::Turn, Found::Closed { container: Container::Object, .. }) => self.end_turn(open, told),
             (Called::Index, Found::Number(Number::Whole(index))) => {
                 self.is_doubtful |= hit.repeated;
@@ -170,138 +178,19 @@ impl Document {
         }
     }
 
-    /// The call that a field belongs to: the one that is read, or the event itself.
-    fn target(&mut self) -> &mut Piece {
-        match &mut self.call {
-            Some(call) => call,
-            None => self.own.get_or_insert_with(|| Piece::new(Of::Item, Comes::InParts)),
-        }
-    }
-
-    /// Nobody asks what an event says by itself, once it is known to be no part of a call.
-    fn is_of_no_call(&self) -> bool {
-        self.call.is_none() && self.event.is_some_and(|event| event.own.is_none())
-    }
-
-    fn word(&mut self, hit: &Hit<'_, Called>) {
-        if matches!(hit.found, Found::Null | Found::Closed { .. }) || self.is_of_no_call() {
-            return;
-        }
-        let Hit { key, found, repeated, .. } = *hit;
-        let piece = self.target();
-        let (text, cut) = match found {
-            Found::Text { text, cut } => (text, cut),
-            // A name that is no text is none that a reader could know.
-            _ => ("", matches!(key, Called::Name | Called::Type | Called::Within)),
-        };
-        match key {
-            Called::GoesOn => piece.goes_on |= found == Found::Bool(true),
-            Called::Name => {
-                piece.unclear |= cut;
-                piece.add_name(text);
-            }
-            Called::Type => {
-                piece.unclear |= cut || repeated;
-                text.clone_into(&mut piece.kind);
-            }
-            Called::Within => {
-                piece.unclear |= cut || repeated;
-                text.clone_into(&mut piece.within);
-            }
-            Called::Provider => {
-                piece.unclear |= cut || repeated;
-                text.clone_into(&mut piece.provider);
-            }
-            Called::Id => text.clone_into(&mut piece.id),
-            Called::Member(member) if matches!(found, Found::Opened(Container::Object)) => {
-                piece.unclear |= !piece.member.is_empty();
-                piece.member = member;
-            }
-            _ => {}
-        }
-    }
-
-    fn arguments(&mut self, hit: &Hit<'_, Called>, (bytes, at): (&[u8], u64), open: &OpenCalls) {
-        if self.value.is_none() && (hit.found == Found::Null || self.is_of_no_call()) {
-            return;
-        }
-        let written = match hit.key {
-            Called::Arguments(written) => written,
-            _ => Written::Value,
-        };
-        if let Some(value) = self.value {
-            if matches!(hit.found, Found::Closed { .. }) && hit.from == value.begins {
-                self.keep(value, (bytes, at), hit.to, open);
-                self.value = None;
-                if !value.is_parts
-                    && let Some(arguments) = &mut self.target().arguments
-                {
-                    arguments.is_whole = true;
-                }
-            }
-            return;
-        }
-        if let Found::Opened(_) = hit.found {
-            let is_parts = hit.key == Called::Parts;
-            if !is_parts {
-                self.begin_arguments(Written::Value, hit.repeated, open);
-            }
-            self.value = Some(Value { begins: hit.from, next: hit.from, is_parts });
-            return;
-        }
-        if written == Written::Value {
-            return;
-        }
-        let arguments = self.begin_arguments(written, hit.repeated, open);
-        match hit.found {
-            Found::Piece(text) => arguments.text.push(text.as_bytes()),
-            Found::Size(_) => arguments.is_whole = true,
-            _ => arguments.text.give_up(TextFault::Broken),
-        }
-    }
-
-    /// What goes on, or what begins: of a second value in one object nobody knows whether it counts.
-    fn begin_arguments(&mut self, written: Written, repeated: bool, open: &OpenCalls) -> &mut Argument {
-        let arguments = self.target().arguments.get_or_insert_with(|| Argument {
-            text: Text::new(open.kept.clone()),
-            is_free: matches!(written, Written::Free | Written::FreePiece),
-            is_piece: matches!(written, Written::Piece | Written::FreePiece),
-            is_whole: false,
-        });
-        if arguments.is_whole || repeated {
-            arguments.text.give_up(TextFault::Broken);
-        }
-        arguments
-    }
-
-    /// What of a value that is kept as it stands these bytes have, up to the document's `to`th.
-    fn keep(&mut self, value: Value, (bytes, at): (&[u8], u64), to: u64, open: &OpenCalls) {
-        let place = |offset: u64| usize::try_from(offset.saturating_sub(at)).unwrap_or(usize::MAX);
-        let part = bytes.get(place(value.next.max(at))..place(to).min(bytes.len())).unwrap_or_default();
-        let piece = self.target();
-        if value.is_parts {
-            piece.parts.get_or_insert_with(|| Text::new(open.kept.clone())).push(part);
-        } else if let Some(arguments) = &mut piece.arguments {
-            arguments.text.push(part);
-        }
-    }
-
-    /// The value goes on in the next bytes.
-    fn keep_rest(&mut self, (bytes, at): (&[u8], u64), open: &OpenCalls) {
-        if let Some(value) = self.value {
-            let to = at.saturating_add(bytes.len() as u64);
-            self.keep(value, (bytes, at), to, open);
-            self.value = Some(Value { next: to, ..value });
-        }
-    }
-
     fn end_call(&mut self, open: &mut OpenCalls, told: &mut impl FnMut(Told<'_>) -> bool) {
         let Some(mut piece) = self.call.take() else { return };
-        piece.position = self.position;
+        // Of these only one goes on at a time, wherever it stands.
+        let is_alone = matches!(piece.of, Of::Function | Of::Code | Of::Tool) && piece.comes != Comes::Again;
+        piece.position = if is_alone { 0 } else { self.position };
         self.position = self.position.saturating_add(1);
         if matches!(piece.comes, Comes::Whole | Comes::Again) {
             let key = self.key(&piece, piece.index);
             return open.whole(piece, key, self.begins, self.is_event, told);
+        }
+        if piece.kind().is_none() && !piece.is_more() {
+            self.spare = Some(piece);
+            return;
         }
         self.parts.push(piece);
         if self.parts.len() >= MOST_PARTS {

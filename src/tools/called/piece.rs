@@ -14,6 +14,13 @@ const MOST_NAMES: usize = 8;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Kept(Rc<Cell<usize>>);
 
+#[cfg(test)]
+impl Kept {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.get() == 0
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Text {
     bytes: Vec<u8>,
@@ -133,6 +140,19 @@ impl Piece {
 
     pub(super) fn kind(&self) -> Option<kinds::CallKind<'_>> {
         kinds::of(self.of, &self.kind, self.member, &self.provider, self.name(), &self.within)
+    }
+
+    /// The same once more, without what it has said: what it took to say it is used again.
+    pub(super) fn renewed(mut self, of: Of, comes: Comes) -> Self {
+        let [mut kind, mut provider, mut within, mut id] =
+            [&mut self.kind, &mut self.provider, &mut self.within, &mut self.id].map(std::mem::take);
+        [&mut kind, &mut provider, &mut within, &mut id].into_iter().for_each(String::clear);
+        Self { kind, provider, within, id, ..Self::new(of, comes) }
+    }
+
+    /// Other than by its member: later deltas may have no more than that.
+    pub(super) const fn says_kind(&self) -> bool {
+        !self.kind.is_empty() || !self.provider.is_empty()
     }
 
     /// Whether it may be more of a call that has begun, though it doesn't say of which kind.

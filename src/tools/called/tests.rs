@@ -3,6 +3,8 @@
 mod examples;
 mod hostile;
 mod odd;
+mod rows;
+mod streams;
 
 use super::{Arguments, CallId, Calls, Told};
 use crate::llm::meter::Form;
@@ -30,8 +32,8 @@ pub fn calls(api: &str) -> Calls {
 pub fn feed(calls: &mut Calls, bytes: &[u8], last: bool, heard: &mut Vec<Heard>, unread: &mut usize) {
     calls.feed(bytes, last, &mut |told| {
         let (call, tool, arguments) = match told {
-            Told::Named { call, tool } => (call, tool, None),
-            Told::Ended { call, tool, arguments } => (call, tool, Some(arguments)),
+            Told::Named { call, tool, .. } => (call, tool, None),
+            Told::Ended { call, tool, arguments, .. } => (call, tool, Some(arguments)),
             Told::Unread => {
                 *unread += 1;
                 return false;
@@ -86,9 +88,11 @@ fn the_calls_of_each_example_are_told_as_they_are() {
 fn what_is_told_is_the_same_however_the_body_is_cut() {
     for Example { api, title, body, .. } in all() {
         let whole = told(api, &[&body]);
-        let bytes: Vec<_> = body.chunks(1).collect();
-        assert_eq!(told(api, &bytes), whole, "{api} {title} byte by byte");
-        for at in 1..body.len() {
+        for size in [1, 2, 3, 5] {
+            assert_eq!(told(api, &body.chunks(size).collect::<Vec<_>>()), whole, "{api} {title} by {size}");
+        }
+        // Of long ones at every second place, or every third: each of their parts occurs more than once.
+        for at in (1..body.len()).step_by(1 + body.len() / 2_000) {
             let (first, rest) = body.split_at(at);
             assert_eq!(told(api, &[first, rest]), whole, "{api} {title} at {at}");
         }
@@ -120,26 +124,28 @@ fn begins(example: &Example, at: usize) -> usize {
 fn what_may_go_on_never_reaches_an_open_call() {
     for example in all() {
         let (mut calls, mut heard, mut unread) = (calls(example.api), Vec::new(), 0);
-        // Each by the first place that has its name, if that has no escapes; and how often it comes.
+        // Each that is alone with its name, and where that has come: where it stands without escapes.
         let place = |name: &str| {
-            let name = format!("\"{name}\"");
-            example.body.windows(name.len()).position(|bytes| bytes == name.as_bytes()).map(|at| at + name.len())
+            let quoted = format!("\"{name}\"");
+            let is_alone = example.calls.iter().filter(|call| call[1] == name).count() == 1;
+            let at =
+                example.body.windows(quoted.len()).position(|bytes| bytes == quoted.as_bytes()).filter(|_| is_alone)?;
+            Some((name.to_owned(), at + quoted.len(), begins(&example, at) as u64))
         };
+        let places: Vec<_> = example.calls.iter().filter_map(|[_, name, ..]| place(name)).collect();
         for at in 0..example.body.len() {
             feed(&mut calls, &example.body[at..=at], at + 1 == example.body.len(), &mut heard, &mut unread);
-            let title = format!("{} {} at {at}", example.api, example.title);
             let (open, unfinished) = (calls.open_from(), calls.unfinished_from());
-            for [_, name, ..] in &example.calls {
-                let alone = example.calls.iter().filter(|call| call[1] == *name).count() == 1;
-                let Some(named) = place(name).filter(|named| alone && *named <= at + 1) else { continue };
-                if !heard.iter().any(|heard| heard.name == *name && heard.arguments.is_some()) {
-                    let from = begins(&example, named - 1) as u64;
-                    // Until its event is over, that alone says that it may be a call.
-                    let held = [open, unfinished].into_iter().flatten().min();
-                    assert!(held.is_some_and(|held| held <= from), "{title}: {name} {held:?} {from}");
-                    if heard.iter().any(|heard| heard.name == *name) {
-                        assert!(open.is_some_and(|open| open <= from), "{title}: {name} {open:?} {from}");
-                    }
+            for (name, come, from) in places.iter().filter(|(_, come, _)| *come <= at + 1) {
+                if heard.iter().any(|heard| heard.name == *name && heard.arguments.is_some()) {
+                    continue;
+                }
+                let title = format!("{} {} at {at}: {name}, come at {come}", example.api, example.title);
+                // Until its event is over, that alone says that it may be a call.
+                let held = [open, unfinished].into_iter().flatten().min();
+                assert!(held.is_some_and(|held| held <= *from), "{title}: {held:?} {from}");
+                if heard.iter().any(|heard| heard.name == *name) {
+                    assert!(open.is_some_and(|open| open <= *from), "{title}: {open:?} {from}");
                 }
             }
         }
