@@ -4,7 +4,7 @@ use super::examples::{all, events, texts};
 use super::{calls, ended, feed, told};
 use crate::llm::meter::Form;
 use crate::llm::schema;
-use crate::tools::Calls;
+use crate::tools::called::Calls;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};

@@ -4,7 +4,7 @@ use super::examples::{ARGUMENTS, OTHERS, events, texts};
 use super::{Heard, calls, ended, feed, told};
 use crate::llm::meter::Form;
 use crate::llm::schema;
-use crate::tools::{Calls, Told};
+use crate::tools::called::{Calls, Told};
 use serde_json::{Value, json};
 
 fn names(heard: &[Heard]) -> Vec<&str> {
