@@ -133,15 +133,15 @@ impl Exchange {
             }
             Some(texts)
         });
-        let spending =
-            open.tenant.rules.overrun.filter(|_| open.asked.stream).map(|overrun| open.spending(overrun, leg));
-        let ends = open.tenant.rules.overrun.filter(|_| open.asked.stream) == Some(Overrun::End);
+        let overrun = open.tenant.rules.overrun.filter(|_| open.asked.stream && status < 300);
+        let spending = overrun.map(|overrun| open.spending(overrun, leg));
+        let whole = (overrun == Some(Overrun::End)).then(|| WholeEvents::new(self.schema.dialect));
         let mut answer = Answer {
             status,
             meter,
             texts,
             spending,
-            whole: ends.then(|| WholeEvents::new(self.schema.dialect)),
+            whole,
             ended: None,
             length,
             first_byte: None,
