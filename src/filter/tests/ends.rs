@@ -16,8 +16,7 @@ fn house(overrun: &str, status: bool) -> Value {
     configuration
 }
 
-const STREAM: &str =
-    r#"{"model":"gpt-4o-mini","messages":[{"role":"user","content":"hi"}],"max_tokens":50,"stream":true,"stream_options":{"include_usage":true}}"#;
+const STREAM: &str = r#"{"model":"gpt-4o-mini","messages":[{"role":"user","content":"hi"}],"max_tokens":50,"stream":true,"stream_options":{"include_usage":true}}"#;
 
 /// Eight bytes of text.
 fn events(count: usize) -> String {
