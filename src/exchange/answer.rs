@@ -134,22 +134,23 @@ impl Exchange {
             }
             Some(texts)
         });
-        let spending =
-            open.tenant.rules.overrun.filter(|_| open.asked.stream).map(|overrun| open.spending(overrun, leg));
-        let ends = open.tenant.rules.overrun.filter(|_| open.asked.stream) == Some(Overrun::End);
-        // What is an error calls nothing.
-        let calling = open.callable.take().filter(|_| status < 400);
-        let calling = calling.and_then(|callable| Calling::new(*callable, open.schema, form));
+        // What is an error costs nothing, and calls nothing.
+        let is_answer = status < 300;
+        let overrun = open.tenant.rules.overrun.filter(|_| open.asked.stream && is_answer);
+        let spending = overrun.map(|overrun| open.spending(overrun, leg));
+        let callable = open.callable.take().filter(|_| is_answer);
+        let calling = callable.and_then(|callable| Calling::new(*callable, open.schema, form));
         let refuses = calling.as_ref().is_some_and(|calling| calling.refuses());
-        let comes_as_events = open.asked.stream && are_events(form, self.schema.dialect);
-        passed.held = refuses && policy.hold_headers && !head.end_of_stream && !comes_as_events && form != Form::Sse;
+        let whole = (overrun == Some(Overrun::End) || refuses).then(|| WholeEvents::new(self.schema.dialect));
+        let is_stream = form == Form::Sse || (open.asked.stream && are_events(form, self.schema.dialect));
+        passed.held = refuses && policy.hold_headers && !head.end_of_stream && !is_stream;
         let mut answer = Answer {
             status,
             meter,
             texts,
             calling,
             spending,
-            whole: (ends || refuses).then(|| WholeEvents::new(self.schema.dialect)),
+            whole,
             ended: None,
             length,
             first_byte: None,

@@ -1,8 +1,8 @@
 //! A stream held against the money that is set aside for it, while it passes.
 //!
 //! Only what is certain counts: what was reported so far, and of text that was not counted no more tokens than it has at least. What
-//! may be hidden is charged at the end and is no reason to end anything, so a provider that keeps to its bound is never ended. Between
-//! two looks at the books, a chunk costs the comparison of two numbers.
+//! may be hidden is charged at the end and is no reason to end anything, and neither is an input that came to more than was thought: a
+//! provider that keeps to its bound is never ended. Between two looks at the books, a chunk costs the comparison of two numbers.
 
 use std::rc::Rc;
 
@@ -43,34 +43,37 @@ pub struct More<'a> {
 }
 
 impl Spending {
-    /// What the answer costs so far, if that is more than is reserved.
+    /// What the answer costs so far, if that is more than is reserved, and its output more than was asked for.
     fn beyond(&mut self, meter: &Meter, reserved: NanoUsd) -> Option<NanoUsd> {
         let now = meter.progress();
         let is_known = self.looked.is_some_and(|before| before.counted == now.counted && now.text <= self.enough);
         if is_known || self.over.is_some() {
             return None;
         }
-        let seen = self.cost(meter);
-        if seen > reserved {
+        let (seen, output) = self.seen(meter);
+        let bound = self.request.most_output;
+        if seen > reserved && output > bound {
             return Some(seen);
         }
         // The dearest rate is none too cheap: what it leaves room for needs no second look.
-        let more = self.dearest.output_within(Tokens(0), reserved.less(seen)).unwrap_or_default();
+        let paid = self.dearest.output_within(Tokens(0), reserved.less(seen)).unwrap_or_default();
         self.looked = Some(now);
-        self.enough = now.text.saturating_add(certain_bytes(more));
+        self.enough = now.text.saturating_add(certain_bytes(paid.max(bound.less(output))));
         None
     }
 
-    fn cost(&self, meter: &Meter) -> NanoUsd {
+    /// What it costs, and its output.
+    fn seen(&self, meter: &Meter) -> (NanoUsd, Tokens) {
         let (reported, uncounted, text) = meter.so_far();
         // A report that can't be true ends no stream, either.
         let reported = reported.within(&self.request.most(certain(text), 0));
         let grown = if reported.is_whole() { reported.growing_by(certain(uncounted)) } else { reported };
         let usage = grown.usage(|| self.input, || certain(text));
-        match meter.service_tier().as_deref() {
+        let cost = match meter.service_tier().as_deref() {
             Some(served) => self.tariff.cost(&usage, Some(served)),
             None => self.tariff.cost_unserved(&usage, self.service_tier.as_deref()),
-        }
+        };
+        (cost, usage.output_tokens)
     }
 }
 

@@ -56,6 +56,10 @@ impl HttpContext for Watched {
         self.timed(|stream| stream.on_http_response_body(size, end_of_stream))
     }
 
+    fn on_http_response_trailers(&mut self, count: usize) -> Action {
+        self.timed(|stream| stream.on_http_response_trailers(count))
+    }
+
     fn on_log(&mut self) {
         let is_an_exchange = self.stream.has_exchange();
         self.timed(Downstream::on_log);

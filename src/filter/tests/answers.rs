@@ -155,6 +155,21 @@ fn an_answer_that_ends_by_trailers_is_whole() {
     is_settled_as_reported(&stream);
 }
 
+/// One in 64 streams is watched.
+#[test]
+fn the_trailers_of_a_watched_answer_are_its_end_too_and_go_nowhere() {
+    let gateway = Gateway::configured(&configuration());
+    for nth in 1..=65 {
+        let stream = admitted(&gateway, STREAM);
+        stream.answer_headers(&SSE, false);
+        stream.answer_body(event("hi").as_bytes(), false);
+        stream.answer_trailers();
+        assert_eq!(stream.answer_trailers_left(), 0, "{nth}");
+        stream.end();
+        assert_eq!(stream.record().unwrap()["outcome"], "success", "{nth}");
+    }
+}
+
 /// Providers tell limits of their own under the same names: two of them would leave a client to choose.
 #[test]
 fn the_providers_own_limits_are_not_shown() {

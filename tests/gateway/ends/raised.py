@@ -56,9 +56,9 @@ def anthropic_case():
 
 def google_case():
     options = types.HttpOptions(base_url=BASE, headers=headers("google"))
-    models = genai.Client(api_key="unused", http_options=options).models
+    client = genai.Client(api_key="unused", http_options=options)
     config = types.GenerateContentConfig(max_output_tokens=16)
-    stream = models.generate_content_stream(model="gemini-2.5-flash", contents="What does a gateway settle?", config=config)
+    stream = client.models.generate_content_stream(model="gemini-2.5-flash", contents="What does a gateway settle?", config=config)
     error = ended(errors.ClientError, stream, lambda event: event.text, "gemini")
     assert (error.code, error.status) == (402, "FAILED_PRECONDITION"), repr(error)
 
