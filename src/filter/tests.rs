@@ -14,6 +14,7 @@ mod requests;
 mod sharing;
 mod stored;
 mod swaps;
+mod tools;
 mod waiting;
 
 use crate::fake_host::{Gateway, Seen, Stream, allocations, with};

@@ -1,9 +1,9 @@
 ##@ Fuzzing
 
-FUZZ_TARGETS := scanner request form answer exchange content configuration
+FUZZ_TARGETS := scanner request form answer exchange content tools configuration
 FUZZ_SECONDS ?= 600
 # Inputs of each target in `fuzz-short`, beside its seeds: a number of seconds would make a slow machine try others than a fast one.
-SHORT_RUNS := 50000 20000 80000 8000 40000 8000 50000
+SHORT_RUNS := 50000 20000 80000 8000 40000 8000 10000 50000
 
 .PHONY: fuzz
 fuzz: fuzz-build ## Every parser against its promises, ten minutes each (FUZZ_SECONDS=…), on from what earlier runs found

@@ -215,6 +215,10 @@ def words():
     return sorted(found)
 
 
+# In the order of the target's paths.
+CALLING = ["openai_chat", "openai_responses", "anthropic_messages", "gemini_generate", None, "bedrock_converse", "cohere_chat", "ollama_chat"]
+
+
 def planted(body):
     """The body with something to be found in every other text of it, and in one number."""
     texts = iter(range(1 << 30))
@@ -254,6 +258,9 @@ def main(out):
         write("content", name + "-request", bytes([api, 0, 5, 1]) + planted(request))
         if form < 2:
             write("content", name, bytes([api, 1, 3, 1]) + planted(answer))
+        if form < 2 and folder.parent.name in CALLING:
+            said = bytes([CALLING.index(folder.parent.name), form, 3, 1]) + request + b"\n" + answer
+            write("tools", name, said)
     # The edges that no fixture touches: the deepest nesting, the longest text that is kept, the largest event that is
     # held, keys that come again.
     for depth in (127, 128, 129):

@@ -216,7 +216,7 @@ proptest! {
         let mut exchange = begun(&policy, &mut cell);
         let events = (1..).zip(&tokens).map(|(nth, length)| {
             let event = if counts { counting(input, nth) } else { event() };
-            event.replace("12345678", &"12345678"[..*length]).replace("four", &"12345678"[..*length])
+            event.replace("12345678", "12345678".get(..*length).unwrap()).replace("four", "12345678".get(..*length).unwrap())
         });
         let stream: String = events.collect();
         for chunk in stream.as_bytes().chunks(size) {
