@@ -111,7 +111,7 @@ async fn a_provider_that_stalls_is_cut_off_at_once_all_the_same() {
     let gateway = gateway().await;
     for _ in 0..4 {
         let began = Instant::now();
-        let answer = gateway.ask(asked("stalled", "events=9; event_bytes=20000; hang_after=2").request()).await;
+        let answer = gateway.ask(asked("stalled", "events=9; event_bytes=20000; hang_after=1").request()).await;
         assert!(answer.broken && answer.text().contains("budget_exhausted"));
         assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
         ended(&gateway.record_of(&answer).await, gateway).await;
