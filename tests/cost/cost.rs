@@ -165,6 +165,11 @@ fn crowded(tenants: usize) -> Value {
 }
 
 /// A configuration that looks for everything.
+/// One function may be used, and its calls must be as they should.
+fn ruled() -> Value {
+    json!({"tier": "premium", "tools": {"allow": ["get_*"], "offered": "refuse", "called": "refuse", "strict": "refuse"}})
+}
+
 fn screening() -> Value {
     let mut configuration = shipped("envoy.yaml");
     let kinds = "email phone card iban us_ssn uk_nino uk_nhs passport ipv4 ipv6 mac crypto url_credentials private_key jwt \
@@ -233,6 +238,23 @@ fn main() -> ExitCode {
         if name.contains("stream") {
             report.event("screened-event", &told.told);
             report.single("screened-memory-bytes", vm.memory_bytes());
+        }
+    }
+
+    // With rules about tools that refuse, a tool offered; and with streams that are ended where their money ends.
+    for (name, tenant, exchange) in [
+        ("ruled-chat", ruled(), small.clone().offering()),
+        ("ruled-stream-500", ruled(), Exchange::stream(500, true).offering()),
+        ("ending-stream-500", json!({"tier": "premium", "overrun": "end"}), Exchange::stream(500, true)),
+    ] {
+        let mut vm = Vm::start(&code);
+        let mut configuration = shipped("envoy.yaml");
+        configuration["tenants"]["acme"] = tenant;
+        let listener = vm.plugin(&configuration);
+        let told = counted(&mut vm, Way { listener, cluster: None }, &exchange, WARM, 15);
+        report.row(name, &told);
+        if let Some(stream) = name.strip_suffix("-stream-500") {
+            report.event(&format!("{stream}-event"), &told.told);
         }
     }
 

@@ -123,6 +123,15 @@ impl Exchange {
         Self { body: body.to_string().into(), ..Self::chat() }
     }
 
+    /// The same with a tool.
+    pub fn offering(self) -> Self {
+        let mut body: Value = serde_json::from_slice(&self.body).expect("JSON");
+        let parameters = json!({"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"], "additionalProperties": false});
+        let function = json!({"name": "get_weather", "description": "The weather of a city.", "parameters": parameters, "strict": true});
+        body["tools"] = json!([{"type": "function", "function": function}]);
+        Self { body: body.to_string().into(), ..self }
+    }
+
     /// A chat with a picture of this size in it.
     pub fn picture(bytes: usize) -> Self {
         let url =
