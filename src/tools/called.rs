@@ -53,7 +53,8 @@ pub struct Tool<'a> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arguments<'a> {
-    /// A document: decoded from the string that it was written in, or as it stands.
+    /// A document: decoded from the string that it was written in, or as it stands. A reader that keeps it may refuse it all the
+    /// same: half a surrogate pair, a number beyond its range.
     Json(&'a str),
     /// Of a tool that takes no JSON.
     FreeText(&'a str),
