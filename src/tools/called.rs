@@ -53,7 +53,8 @@ pub struct Tool<'a> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arguments<'a> {
-    /// A document: decoded from the string that it was written in, or as it stands.
+    /// A document: decoded from the string that it was written in, or as it stands. A reader that keeps it may refuse it all the
+    /// same: half a surrogate pair, a number beyond its range.
     Json(&'a str),
     /// Of a tool that takes no JSON.
     FreeText(&'a str),
@@ -72,6 +73,8 @@ pub struct Calls {
     tables: CallTables,
     dialect: Dialect,
     wrapped: bool,
+    /// As the head announces it.
+    form: Form,
     framing: Framing,
     scanner: Scanner<Called, MAX_DEPTH>,
     document: Document,
@@ -119,6 +122,7 @@ impl Calls {
             tables,
             dialect: schema.dialect,
             wrapped: schema.wrapped,
+            form,
             framing: if form == Form::Encoded { Framing::Opaque } else { Framing::Unknown },
             scanner: Scanner::deep(tables.answer).in_any_case(),
             document: Document::default(),
@@ -175,17 +179,20 @@ impl Calls {
         }
     }
 
-    /// Whatever the head says, the first byte tells what a body is.
+    /// Whatever the head says, a document's first byte tells that it is one; an event may begin with a field that nobody knows, if
+    /// the head announces it.
     fn begin(&mut self, first: u8, from: u64, told: &mut impl FnMut(Told<'_>) -> bool) {
         self.framing = match first {
             b'{' | b'[' => Framing::Documents,
             b'd' | b'e' | b'i' | b'r' | b':' => Framing::Events(Sse::new(), EventData::default()),
             0 if self.dialect == Dialect::Aws => Framing::Frames(Box::default()),
-            _ => {
-                told(Told::Unread);
-                Framing::Opaque
-            }
+            b'<' => Framing::Opaque,
+            _ if self.form == Form::Sse => Framing::Events(Sse::new(), EventData::default()),
+            _ => Framing::Opaque,
         };
+        if matches!(self.framing, Framing::Opaque) {
+            told(Told::Unread);
+        }
         self.document.begins = from;
         if matches!(self.framing, Framing::Events(..) | Framing::Frames(_)) {
             self.document.is_event = true;

@@ -33,7 +33,11 @@ pub fn of<'a>(
         Of::Chat => match if kind.is_empty() { member } else { kind } {
             "" | "function" => named("function"),
             "custom" => named("custom"),
-            other => Some(CallKind { kind: Cow::Borrowed(other), is_named: !name.is_empty() }),
+            // xAI's own tools have the types of Responses here, too.
+            other => {
+                let kind = other.strip_suffix("_call").unwrap_or(other);
+                Some(CallKind { kind: Cow::Borrowed(kind), is_named: !name.is_empty() })
+            }
         },
         Of::Function => named("function"),
         Of::Run => hosted(if kind.is_empty() { "function" } else { kind }),
@@ -65,7 +69,7 @@ fn item(kind: &str) -> Option<CallKind<'_>> {
         "custom_tool_call" => named("custom"),
         "mcp_call" | "mcp_approval_request" => named("mcp"),
         "program" => hosted("programmatic_tool_calling"),
-        _ if kind.starts_with("compaction") || is_result(kind) => None,
+        _ if kind.contains("compaction") || is_result(kind) => None,
         _ => hosted(kind.strip_suffix("_call").unwrap_or(kind)),
     }
 }
@@ -215,6 +219,7 @@ mod tests {
             (Of::Chat, "function", "f", Dialect::OpenAi, "function"),
             (Of::Chat, "custom", "f", Dialect::OpenAi, "custom"),
             (Of::Chat, "builtin_function", "$web_search", Dialect::OpenAi, "builtin_function"),
+            (Of::Chat, "web_search_call", "web_search", Dialect::OpenAi, "web_search"),
             (Of::Item, "function_call", "f", Dialect::OpenAi, "function"),
             (Of::Item, "custom_tool_call", "f", Dialect::OpenAi, "custom"),
             (Of::Item, "mcp_call", "f", Dialect::OpenAi, "mcp"),

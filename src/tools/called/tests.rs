@@ -25,7 +25,11 @@ pub struct Heard {
 }
 
 pub fn calls(api: &str) -> Calls {
-    Calls::new(schema::named(api).unwrap(), Form::Opaque).unwrap()
+    calls_as(api, Form::Opaque)
+}
+
+pub fn calls_as(api: &str, form: Form) -> Calls {
+    Calls::new(schema::named(api).unwrap(), form).unwrap()
 }
 
 /// Feeds on; what was told, and how often something could not be read.
@@ -41,7 +45,7 @@ pub fn feed(calls: &mut Calls, bytes: &[u8], last: bool, heard: &mut Vec<Heard>,
         };
         let arguments = arguments.map(|arguments| match arguments {
             Arguments::Json(text) => {
-                serde_json::from_str::<serde_json::Value>(text).unwrap();
+                serde_json::from_str::<serde::de::IgnoredAny>(text).unwrap();
                 text.to_owned()
             }
             Arguments::FreeText(text) => format!("free: {text}"),
@@ -54,7 +58,11 @@ pub fn feed(calls: &mut Calls, bytes: &[u8], last: bool, heard: &mut Vec<Heard>,
 }
 
 pub fn told(api: &str, chunks: &[&[u8]]) -> (Vec<Heard>, usize) {
-    let (mut calls, mut heard, mut unread) = (calls(api), Vec::new(), 0);
+    told_as(api, Form::Opaque, chunks)
+}
+
+pub fn told_as(api: &str, form: Form, chunks: &[&[u8]]) -> (Vec<Heard>, usize) {
+    let (mut calls, mut heard, mut unread) = (calls_as(api, form), Vec::new(), 0);
     for (nth, chunk) in chunks.iter().enumerate() {
         feed(&mut calls, chunk, nth + 1 == chunks.len(), &mut heard, &mut unread);
     }

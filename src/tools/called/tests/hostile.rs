@@ -1,7 +1,7 @@
 //! Bodies that nobody honest sends, and those of real servers: nothing breaks, nothing is kept for long, and no cut matters.
 
 use super::examples::{all, events, texts};
-use super::{calls, ended, feed, told};
+use super::{calls, ended, feed, told, told_as};
 use crate::llm::meter::Form;
 use crate::llm::schema;
 use crate::tools::called::Calls;
@@ -39,10 +39,11 @@ fn the_answers_of_the_corpus_call_the_same_however_they_are_cut() {
             let payload = |line: &str| serde_json::from_str::<Value>(line).unwrap()["payload"].to_string();
             body = lines.lines().flat_map(|line| super::examples::frame(&payload(line))).collect();
         }
-        let whole = told(&api, &[&body]);
+        let form = if file.extension().unwrap() == "sse" { Form::Sse } else { Form::Json };
+        let whole = told_as(&api, form, &[&body]);
         called += ended(&whole.0).len();
         for size in [1, 7, 61] {
-            assert_eq!(told(&api, &body.chunks(size).collect::<Vec<_>>()), whole, "{}", file.display());
+            assert_eq!(told_as(&api, form, &body.chunks(size).collect::<Vec<_>>()), whole, "{}", file.display());
         }
         assert!(whole.0.iter().all(|heard| !heard.name.is_empty()), "{} {:?}", file.display(), whole.0);
     }

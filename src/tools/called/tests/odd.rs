@@ -1,7 +1,7 @@
 //! What readers may take in two ways, what is broken, and what is too much.
 
 use super::examples::{ARGUMENTS, OTHERS, events, texts};
-use super::{Heard, calls, ended, feed, told};
+use super::{Heard, calls, ended, feed, told, told_as};
 use crate::llm::meter::Form;
 use crate::llm::schema;
 use crate::tools::called::{Calls, Told};
@@ -218,6 +218,18 @@ fn only_what_is_asked_for_is_kept() {
         Told::Unread => panic!(),
     });
     assert_eq!(all, ["kept Json(\"{\\\"a\\\":1}\")", "other None"]);
+}
+
+#[test]
+fn an_announced_stream_may_begin_with_a_field_that_nobody_knows() {
+    let event = texts(&[chunk(&json!({"index": 0, "function": {"name": "f", "arguments": "{}"}}))]);
+    let body = [b"x-trace: 0\n", &events(&event)[..]].concat();
+    for size in 1..body.len() {
+        let chunks: Vec<_> = body.chunks(size).collect();
+        let (heard, unread) = told_as("openai_chat", Form::Sse, &chunks);
+        assert_eq!((arguments(&heard), unread), (vec!["{}"], 0));
+        assert_eq!(told("openai_chat", &chunks), (Vec::new(), 1));
+    }
 }
 
 #[test]
