@@ -156,8 +156,8 @@ impl Exchange {
         let placeholders = placeholders.map(Box::new);
         // A definition that goes needs no mask inside.
         let (masks, callable) = match judged {
-            Some((Judged { edits, strict, .. }, rules)) => {
-                (merged(edits, &masks), rules.looks_at_calls().then(|| Box::new(Callable { rules, strict })))
+            Some((Judged { edits, strict, kinds, .. }, rules)) => {
+                (merged(edits, &masks), rules.looks_at_calls().then(|| Box::new(Callable { rules, strict, kinds })))
             }
             None => (masks, None),
         };

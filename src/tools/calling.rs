@@ -20,6 +20,8 @@ pub struct Callable {
     pub rules: Rc<ToolRules>,
     /// What the client itself wants arguments to be, by the name of the function.
     pub strict: Vec<(String, Schema)>,
+    /// What the request offers by these names, if it is no function: Anthropic's own tools are called as functions are.
+    pub kinds: Vec<(String, String)>,
 }
 
 /// An answer's body, under the eyes of the rules about its calls.
@@ -183,12 +185,13 @@ impl Judge {
         if unclear {
             return Err(Why::Unread);
         }
-        self.callable.rules.judge_call(kind, name, within)
+        let offered = self.callable.kinds.iter().find(|(known, _)| kind == "function" && known == name);
+        self.callable.rules.judge_call(offered.map_or(kind, |(_, kind)| kind), name, within)
     }
 
     /// What its arguments are to be, and what becomes of the answer if they aren't.
     fn schemas(&self, tool: Tool<'_>) -> impl Iterator<Item = (&Schema, Called)> {
-        let Callable { rules, strict } = &self.callable;
+        let Callable { rules, strict, .. } = &self.callable;
         let registered = rules.registered(tool.name).map(|registered| (&*registered.schema, rules.arguments));
         let own = strict.iter().find(|(name, _)| name == tool.name).map(|(_, schema)| (schema, rules.strict));
         let looks = tool.kind == "function";

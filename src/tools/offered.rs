@@ -21,6 +21,8 @@ pub struct Judged {
     pub refused: Option<Refusal>,
     /// What the client itself wants arguments to be.
     pub strict: Vec<(String, Schema)>,
+    /// Names of tools that are no functions, and are called as if they were: with their kinds.
+    pub kinds: Vec<(String, String)>,
 }
 
 /// Why a request is refused, for whom sent it.
@@ -124,6 +126,8 @@ impl Judge<'_> {
     fn tool(&mut self, tool: &Tool<'_>) -> Result<(), Why> {
         self.rules.judge(&tool.kind, &tool.names)?;
         if tool.kind != "function" {
+            let room = MOST_STRICT.saturating_sub(self.judged.kinds.len());
+            self.judged.kinds.extend(tool.names.iter().take(room).map(|name| (name.clone(), tool.kind.clone())));
             return Ok(());
         }
         let rules = self.rules;

@@ -9,7 +9,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 fn calling(tools: &Value, api: &str, form: Form) -> Box<Calling> {
-    let callable = Callable { rules: rules(tools), strict: Vec::new() };
+    let callable =
+        Callable { rules: rules(tools), strict: Vec::new(), kinds: vec![("bash".to_owned(), "bash".to_owned())] };
     Calling::new(callable, schema::named(api).unwrap(), form).unwrap()
 }
 
@@ -129,6 +130,17 @@ fn what_is_only_counted_passes_untouched() {
             assert_eq!(denied, [(why, 1)], "{} {name}", stream.api);
             assert_eq!(calling.refused(), None);
         }
+    }
+}
+
+/// Anthropic's own tools come as functions do.
+#[test]
+fn a_tool_that_the_client_runs_is_judged_by_the_kind_that_it_was_offered_as() {
+    let stream = &STREAMS[2];
+    for (allow, expected) in [("kind:bash", None), ("kind:web_search", Some(Why::NotAllowed))] {
+        let mut calling = calling(&json!({"allow": [allow], "called": "refuse"}), stream.api, Form::Sse);
+        passed(&mut calling, &[stream.call("bash", &json!({"command": "ls"})).as_bytes()]);
+        assert_eq!(calling.refused().map(|refused| refused.why), expected, "{allow}");
     }
 }
 
