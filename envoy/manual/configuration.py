@@ -32,6 +32,9 @@ TABLES = {
     "Forward": "`forward`",
     "Content": "`content`",
     "ContentRule": "`content.rules[]`",
+    "Tools": "`tools`",
+    "RegisteredTool": "`tools.registry.<name>`",
+    "ToolRules": "`tools` of a tenant or tier",
     "Status": "`status`",
     "Metrics": "`metrics`",
     "Replicas": "`replicas`",
@@ -54,6 +57,8 @@ VALUES = {
     "Word": "word",
     "Label": "label",
     "Secret": "secret",
+    "ToolPattern": "tool pattern",
+    "Parameters": "JSON Schema",
     "Sensitivity": "sensitivity",
 }
 

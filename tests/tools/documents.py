@@ -34,11 +34,12 @@ FOREIGN = set(
     response_headers_to_remove num_predict best_of n_cmpl num_return_sequences web_search_options search_parameters cache_control
     chat_template container_id conversation_id anthropic_version api_base kv_transfer_params bootstrap_host custom_logit_processor num_gpu
     encrypted_content keep_alive num_ctx reasoning_content reasoning_details tool_use tool_choice tool_call_id authorization_token
-    finish_reason""".split()
+    finish_reason get_weather web_search_20250305 code_execution parallel_tool_calls tool_search_output mcp_servers generation_config
+    web_search_call mcp_call server_tool_use delete_user""".split()
 )
 
 # What a path of words begins with that is none of the configuration's.
-OTHER_ROOTS = {"ai_gateway", "envoy", "error", "expect", "gen_ai", "http", "metadata", "stream_options", "upstream", "xds"}
+OTHER_ROOTS = {"ai_gateway", "function", "prompt", "envoy", "error", "expect", "gen_ai", "http", "metadata", "stream_options", "upstream", "xds"}
 # Files of others'.
 OTHER_FILES = {"opencode.json", "settings.json", "nexus_ai_gateway.wasm", "plugin.wasm"}
 
