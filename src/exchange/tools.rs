@@ -3,7 +3,6 @@
 use super::{Exchange, Phase};
 use crate::llm::offered::Offers;
 use crate::llm::request::{Edit, Request};
-use crate::llm::tools::{SoldBy, ToolKind};
 use crate::outcome::{Outcome, Rejection, Reply, shown};
 use crate::policy::tools::{ToolRules, Why};
 use crate::policy::{Policy, TenantIx};
@@ -26,8 +25,7 @@ impl Exchange {
         rules: &ToolRules,
         request: &mut Request,
     ) -> Result<Judged, Rejection> {
-        let levers: Vec<&str> =
-            request.hosted.iter().filter(|tool| tool.is_uncounted()).map(|tool| lever(tool.kind)).collect();
+        let levers = request.hosted.iter().filter(|tool| tool.is_lever()).map(|_| "web_search");
         let mut judged = tools::judge(offers, rules, levers);
         self.tools = Some(Box::new(mem::take(&mut judged.seen)));
         if let Some(refusal) = &judged.refused {
@@ -73,15 +71,6 @@ fn call_message(Refused { kind, name, why, fault, .. }: &Refused) -> String {
             "The model's answer was ended: what it calls can't be told, and this tenant's rules let only through what can.".to_owned()
         }
         _ => format!("The model's answer was ended: it has {what}, which is not one that this tenant may use."),
-    }
-}
-
-/// What a request asks for by a field, or by its model's name, as a kind of tools.
-const fn lever(kind: Option<ToolKind>) -> &'static str {
-    match kind {
-        Some(ToolKind::Sold(SoldBy::WebSearch)) => "web_search",
-        Some(ToolKind::Sold(SoldBy::FileSearch)) => "file_search",
-        _ => "other",
     }
 }
 

@@ -107,7 +107,10 @@ static INTERACTIONS: [Field<Offer>; 4] = [
 ];
 static TOOL_CONFIG: [Field<Offer>; 2] =
     [row("tools", Offer::Within(Form::ByMember), &[]), choice_inside("toolChoice", r#"{"auto":{}}"#)];
-static CONVERSE: [Field<Offer>; 1] = [row("toolConfig", Offer::Around, &TOOL_CONFIG)];
+/// What goes to the model as it is: Anthropic's own tools.
+const BESIDE_CONVERSE: Field<Offer> =
+    path("additionalModelRequestFields", &[inside("tools"), choice_inside("tool_choice", AUTO_TYPE)]);
+static CONVERSE: [Field<Offer>; 2] = [row("toolConfig", Offer::Around, &TOOL_CONFIG), BESIDE_CONVERSE];
 /// Whatever family a model is of: Anthropic's, Nova's.
 static INVOKE: [Field<Offer>; 5] = [
     tools("tools", Form::ByType),

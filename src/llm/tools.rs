@@ -202,6 +202,11 @@ fn undated(name: &str) -> &str {
 }
 
 impl Hosted {
+    /// Whether it is asked for by a field or by the model's name, and stands in no list.
+    pub fn is_lever(&self) -> bool {
+        matches!(&*self.name, "web_search_options" | "search_parameters" | "enable_search" | ":online")
+    }
+
     /// Whether a search is made by it, and no answer counts it.
     pub fn is_uncounted(&self) -> bool {
         matches!(&*self.name, "web_search_options" | "web" | "enable_search" | ":online")

@@ -35,7 +35,7 @@ FOREIGN = set(
     chat_template container_id conversation_id anthropic_version api_base kv_transfer_params bootstrap_host custom_logit_processor num_gpu
     encrypted_content keep_alive num_ctx reasoning_content reasoning_details tool_use tool_choice tool_call_id authorization_token
     finish_reason get_weather web_search_20250305 code_execution parallel_tool_calls tool_search_output mcp_servers generation_config
-    web_search_call mcp_call server_tool_use delete_user""".split()
+    enable_search web_search_call mcp_call server_tool_use delete_user""".split()
 )
 
 # What a path of words begins with that is none of the configuration's.

@@ -124,6 +124,13 @@ fn apis() -> Vec<(&'static str, &'static str, &'static str, Vec<&'static str>, &
             r#"{"messages":[]}"#,
         ),
         (
+            CONVERSE,
+            r#"{"messages":[],"additionalModelRequestFields":{"tools":[@]}}"#,
+            r#"{"name":"get_time"}"#,
+            vec![r#"{"type":"computer_20250124","name":"computer"}"#],
+            r#"{"messages":[],"additionalModelRequestFields":{"tools":[]}}"#,
+        ),
+        (
             "/v2/chat",
             r#"{"model":"m","messages":[],"tools":[@],"tool_choice":"REQUIRED"}"#,
             chat,
@@ -218,7 +225,7 @@ fn what_is_denied_is_taken_out_and_nothing_else_changes() {
 
 proptest! {
     #[test]
-    fn it_is_the_same_wherever_a_body_is_cut(api in 0..11usize, nth in 0..8usize, at in 0..2_000usize, size in 1..9usize) {
+    fn it_is_the_same_wherever_a_body_is_cut(api in 0..12usize, nth in 0..8usize, at in 0..2_000usize, size in 1..9usize) {
         let strip = rules(&json!({"allow": allow(), "offered": "strip"}));
         let apis = apis();
         let (path, around, allowed, denied, _) = &apis[api % apis.len()];
