@@ -13,7 +13,7 @@
 use std::rc::Rc;
 
 use crate::attempt::Chain;
-use crate::content::{AnswerTexts, Placeholders, Prompt};
+use crate::content::{Placeholders, Prompt};
 use crate::forward::HeadEdit;
 use crate::headers::Headers;
 use crate::kept::Id;
@@ -24,13 +24,12 @@ use crate::llm::meter::Meter;
 use crate::llm::offered::Offers;
 use crate::llm::request::{Edit, RequestReader};
 use crate::llm::schema::Schema;
-use crate::llm::whole_events::WholeEvents;
 use crate::outcome::{Crowd, Outcome, Rejection, Reply};
 use crate::policy::{Policy, TenantIx, TenantPolicy};
 use crate::record::content::Looked;
 use crate::record::{self, Labels};
 use crate::route::{ProviderIx, Sensitivity};
-use crate::tools::{Callable, Calling};
+use crate::tools::Callable;
 use crate::units::{Tokens, UnixNanos};
 
 mod admission;
@@ -38,6 +37,7 @@ mod answer;
 mod charge;
 mod closing;
 mod ending;
+mod eyes;
 mod input;
 mod kept;
 mod levers;
@@ -50,6 +50,7 @@ mod tools;
 
 pub use admission::Demand;
 use admission::Leg;
+use eyes::Eyes;
 use input::Input;
 use opening::too_large;
 
@@ -57,7 +58,6 @@ pub use closing::{Closed, Settlement};
 pub use ending::Ending;
 pub use side::{CountBody, Onward, Side};
 pub use spending::More;
-use spending::Spending;
 
 pub struct Exchange {
     started: UnixNanos,
@@ -159,16 +159,8 @@ struct Open {
 struct Answer {
     status: u64,
     meter: Box<Meter>,
-    /// Where its texts are looked at.
-    texts: Option<Box<AnswerTexts>>,
-    /// Where its calls are.
-    calling: Option<Box<Calling>>,
-    /// Where it is held against the money that there is for it.
-    spending: Option<Box<Spending>>,
-    /// Where it may have to be ended.
-    whole: Option<Box<WholeEvents>>,
-    /// The gateway has ended it, as this.
-    ended: Option<Outcome>,
+    /// Who else looks at it.
+    eyes: Option<Box<Eyes>>,
     /// As the head announced it.
     length: Option<u64>,
     first_byte: Option<UnixNanos>,

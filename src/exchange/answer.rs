@@ -1,5 +1,6 @@
 //! The answer as it passes: its head, to which the gateway adds what the client should know, and its body, which is read.
 
+use super::eyes::Eyes;
 use super::{Answer, AnswerHead, Exchange, Passed, Phase, offer};
 use crate::attempt::{self, blame::OWN_FAILURE};
 use crate::content::AnswerTexts;
@@ -147,11 +148,7 @@ impl Exchange {
         let mut answer = Answer {
             status,
             meter,
-            texts,
-            calling,
-            spending,
-            whole,
-            ended: None,
+            eyes: Eyes { texts, whole, calling, spending, ended: None }.open(),
             length,
             first_byte: None,
             first_output: None,
@@ -254,7 +251,8 @@ impl Exchange {
 
     /// Whether the answer's body may come out shorter than the provider said.
     pub fn edits_answer(&self) -> bool {
-        self.answer().is_some_and(|answer| answer.meter.edits() || answer.texts.is_some() || answer.whole.is_some())
+        self.answer()
+            .is_some_and(|answer| answer.meter.edits() || answer.eyes.as_ref().is_some_and(|eyes| eyes.edits()))
     }
 
     /// Whether the answer's body is of interest at all.
@@ -274,10 +272,8 @@ impl Exchange {
     pub fn is_followed(&self) -> bool {
         match &self.phase {
             Phase::Open(open) => {
-                let looks = |answer: &Answer| {
-                    answer.spending.is_some() || answer.calling.as_ref().is_some_and(|calling| calling.refuses())
-                };
-                open.note_ids || open.note_sizes || open.answer.as_ref().is_some_and(looks)
+                let may_end = |answer: &Answer| answer.eyes.as_ref().is_some_and(|eyes| eyes.may_end());
+                open.note_ids || open.note_sizes || open.answer.as_ref().is_some_and(may_end)
             }
             _ => false,
         }
@@ -307,19 +303,15 @@ impl Exchange {
         let Some(answer) = &mut open.answer else {
             return Passage::Unchanged;
         };
-        if answer.ended.is_some() {
+        if let Some(eyes) = &answer.eyes
+            && eyes.ended.is_some()
+        {
             return Passage::Replaced(Vec::new());
         }
         answer.complete |= last;
         let mut passage = answer.meter.feed(bytes, last);
-        if let Some(texts) = &mut answer.texts {
-            texts.pass(bytes, last, &mut passage);
-        }
-        if let Some(whole) = &mut answer.whole {
-            whole.pass(answer.meter.form(), bytes, last, &mut passage);
-        }
-        if let Some(calling) = &mut answer.calling {
-            calling.pass(bytes, last, &mut passage);
+        if let Some(eyes) = &mut answer.eyes {
+            eyes.pass(&answer.meter, bytes, last, &mut passage);
         }
         let begins = answer.first_byte.is_none() && !bytes.is_empty();
         let shows = answer.first_output.is_none() && answer.meter.has_output();

@@ -91,14 +91,14 @@ impl Exchange {
     pub fn close(self, policy: &Policy, ending: &Ending, now: UnixNanos) -> Closed {
         let Self { started, schema, mut labels, cut, request_id, phase, mut looked, mut tools, .. } = self;
         if let Phase::Open(open) = &phase
-            && let Some(texts) = open.answer.as_ref().and_then(|answer| answer.texts.as_ref())
+            && let Some(eyes) = open.answer.as_ref().and_then(|answer| answer.eyes.as_ref())
         {
-            looked.get_or_insert_default().answer = texts.seen();
-        }
-        if let Phase::Open(open) = &phase
-            && let Some(calling) = open.answer.as_ref().and_then(|answer| answer.calling.as_ref())
-        {
-            tools.get_or_insert_default().add(calling.seen());
+            if let Some(texts) = &eyes.texts {
+                looked.get_or_insert_default().answer = texts.seen();
+            }
+            if let Some(calling) = &eyes.calling {
+                tools.get_or_insert_default().add(calling.seen());
+            }
         }
         let Came { outcome, asked, audit, refused_by, overrun, status, provider, sent, bill, settlement, experience } =
             match phase {

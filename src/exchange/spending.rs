@@ -13,7 +13,7 @@ use crate::llm::brings::Brings;
 use crate::llm::estimate::density::{certain, certain_bytes};
 use crate::llm::meter::{Meter, Progress};
 use crate::llm::whole_events::are_events;
-use crate::outcome::Rejection;
+use crate::outcome::{Outcome, Rejection};
 use crate::policy::{Overrun, TenantPolicy};
 use crate::price::{Ceiling, Tariff};
 use crate::units::{NanoUsd, Tokens, UnixNanos};
@@ -102,10 +102,12 @@ impl Exchange {
     pub fn wants_more(&mut self) -> Option<More<'_>> {
         let Phase::Open(open) = &mut self.phase else { return None };
         let Open { tenant, schema, reservation, answer, .. } = &mut **open;
-        let Answer { meter, spending, complete, ended, .. } = answer.as_mut()?;
+        let Answer { meter, eyes, complete, .. } = answer.as_mut()?;
+        let eyes = eyes.as_mut()?;
         // What has ended costs no more, whoever says so.
-        let goes_on = !*complete && ended.is_none() && !meter.is_finished() && are_events(meter.form(), schema.dialect);
-        let spending = spending.as_mut().filter(|_| goes_on)?;
+        let goes_on =
+            !*complete && eyes.ended.is_none() && !meter.is_finished() && are_events(meter.form(), schema.dialect);
+        let spending = eyes.spending.as_mut().filter(|_| goes_on)?;
         let seen = spending.beyond(meter, reservation.cost)?;
         Some(More { tenant, reservation, seen })
     }
@@ -122,7 +124,7 @@ impl Exchange {
                 None
             }
             Err(refusal) => {
-                let spending = open.answer.as_mut()?.spending.as_mut()?;
+                let spending = open.answer.as_mut()?.eyes.as_mut()?.spending.as_mut()?;
                 spending.over = Some(refusal.guard);
                 (spending.overrun == Overrun::End).then(|| Rejection::exhausted(&refusal))
             }
@@ -133,21 +135,26 @@ impl Exchange {
     /// was held back of it is dropped.
     pub fn end_answer(&mut self, rejection: &Rejection) -> Vec<u8> {
         let Phase::Open(open) = &mut self.phase else { return Vec::new() };
-        let Some(answer) = &mut open.answer else { return Vec::new() };
-        answer.ended = Some(rejection.outcome);
+        let Some(eyes) = open.answer.as_mut().and_then(|answer| answer.eyes.as_mut()) else { return Vec::new() };
+        eyes.ended = Some(rejection.outcome);
         let event = rejection.as_last_event(open.schema, &self.request_id);
-        answer.whole.as_mut().map(|whole| whole.end(event.name, &event.data)).unwrap_or_default()
+        eyes.whole.as_mut().map(|whole| whole.end(event.name, &event.data)).unwrap_or_default()
     }
 
     /// Whether the gateway has ended the answer.
     pub fn is_ended(&self) -> bool {
-        self.answer().is_some_and(|answer| answer.ended.is_some())
+        self.answer().is_some_and(|answer| answer.ended().is_some())
     }
 }
 
 impl Answer {
     /// The budget that had no more for it.
     pub(super) fn overrun(&self) -> Option<Guard> {
-        self.spending.as_ref().and_then(|spending| spending.over)
+        self.eyes.as_ref()?.spending.as_ref()?.over
+    }
+
+    /// As what the gateway has ended it.
+    pub(super) fn ended(&self) -> Option<Outcome> {
+        self.eyes.as_ref()?.ended
     }
 }

@@ -40,7 +40,8 @@ impl Exchange {
 impl Exchange {
     /// Why the answer may not go on, by what it calls: for [`Self::end_answer`], or [`Self::answer_instead`].
     pub fn refused_call(&self) -> Option<Rejection> {
-        let refused = self.answer().filter(|answer| answer.ended.is_none())?.calling.as_ref()?.refused()?;
+        let eyes = self.answer()?.eyes.as_ref().filter(|eyes| eyes.ended.is_none())?;
+        let refused = eyes.calling.as_ref()?.refused()?;
         Some(Rejection::plain(Outcome::ToolNotAllowed, call_message(refused)))
     }
 
@@ -51,7 +52,8 @@ impl Exchange {
         if let Phase::Open(open) = &mut self.phase
             && let Some(answer) = &mut open.answer
         {
-            (answer.ended, answer.instead) = (Some(outcome), Some(reply.status.into()));
+            answer.instead = Some(reply.status.into());
+            answer.eyes.get_or_insert_default().ended = Some(outcome);
         }
         reply
     }

@@ -40,10 +40,8 @@ pub struct Downstream {
     cluster: Option<String>,
     /// Of several that it might have been.
     answered_by: Option<String>,
-    /// What the client gets instead of the body that came.
-    instead: Option<Vec<u8>>,
-    /// Its head waits for the end of its body.
-    held: Option<answer::Held>,
+    /// What becomes of the answer's body.
+    body: answer::Body,
     /// The answer was ended here, and its provider is still to be cut off.
     is_uncut: bool,
     /// A page of the gateway's own, until it is answered.
@@ -66,8 +64,7 @@ impl Downstream {
             exchange: None,
             cluster: None,
             answered_by: None,
-            instead: None,
-            held: None,
+            body: answer::Body::Passing,
             is_uncut: false,
             page: None,
             place: None,

@@ -43,7 +43,8 @@ impl Answer {
         request: &Foreseen,
         [sent, now]: [UnixNanos; 2],
     ) -> Weighed {
-        let Self { status, meter, length, first_byte, first_output, ended, complete, .. } = self;
+        let ended = self.ended();
+        let Self { status, meter, length, first_byte, first_output, complete, .. } = self;
         let (stream, non_streaming) = (request.stream, !request.stream && !meter.is_stream());
         let Reading {
             mut reported,

@@ -11,11 +11,24 @@ use proxy_wasm::types::{Action, BufferType};
 /// A question whose answer nobody reads: the cheapest that the admin knows.
 const ANYTHING: &str = "/ready";
 
-/// Of the body of an answer whose head waits: how much was read, and what of it passes.
-#[derive(Default)]
-pub(super) struct Held {
-    read: usize,
-    passed: Vec<u8>,
+/// What becomes of an answer's body.
+pub(super) enum Body {
+    /// It goes on as it comes, edited or not.
+    Passing,
+    /// The client gets this instead.
+    Instead(Vec<u8>),
+    /// The head waits for its end: so much was read, and this of it passes.
+    Held { read: usize, passed: Vec<u8> },
+}
+
+impl Body {
+    fn of(passed: &mut Passed) -> Self {
+        match passed.body.take() {
+            Some(body) => Self::Instead(body),
+            None if passed.held => Self::Held { read: 0, passed: Vec::new() },
+            None => Self::Passing,
+        }
+    }
 }
 
 impl Downstream {
@@ -48,17 +61,13 @@ impl Downstream {
             }
             _ => exchange.answer_head(policy, &head),
         };
-        self.instead = passed.body;
-        if self.instead.is_none() && self.exchange.as_ref().is_some_and(Exchange::edits_answer) {
+        self.body = Body::of(&mut passed);
+        if !matches!(self.body, Body::Instead(_)) && self.exchange.as_ref().is_some_and(Exchange::edits_answer) {
             passed.remove.push("content-length");
         }
         let allowed = from_provider.then_some(&*self.plugin.policy.allowed.answers);
         http::pass_answer(&headers, passed.set, &passed.remove, allowed);
-        if passed.held {
-            self.held = Some(Held::default());
-            return Action::Pause;
-        }
-        Action::Continue
+        if matches!(self.body, Body::Held { .. }) { Action::Pause } else { Action::Continue }
     }
 
     /// Of a request that cost nothing.
@@ -68,25 +77,26 @@ impl Downstream {
         if attributes::origin() != Origin::Provider {
             return Action::Continue;
         }
-        let passed = Passed::beside(dialect, &headers, end_of_stream);
-        self.instead = passed.body;
+        let mut passed = Passed::beside(dialect, &headers, end_of_stream);
+        self.body = Body::of(&mut passed);
         http::pass_answer(&headers, passed.set, &passed.remove, Some(&self.plugin.policy.allowed.answers));
         Action::Continue
     }
 
     /// The next bytes of its body have come.
     pub(super) fn answer_body(&mut self, size: usize, end_of_stream: bool) -> Action {
-        if self.held.is_some() {
-            return self.held_body(size, end_of_stream);
-        }
-        if let Some(body) = &mut self.instead {
-            http::replace(BufferType::HttpResponseBody, size, &std::mem::take(body));
-            // What has ended by itself in the meantime is over as it should be.
-            if !end_of_stream && self.cut_off() {
-                return Action::Pause;
+        match &mut self.body {
+            Body::Passing => {}
+            Body::Held { .. } => return self.held_body(size, end_of_stream),
+            Body::Instead(body) => {
+                http::replace(BufferType::HttpResponseBody, size, &std::mem::take(body));
+                // What has ended by itself in the meantime is over as it should be.
+                if !end_of_stream && self.cut_off() {
+                    return Action::Pause;
+                }
+                self.is_uncut &= !end_of_stream;
+                return Action::Continue;
             }
-            self.is_uncut &= !end_of_stream;
-            return Action::Continue;
         }
         let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.meters_answer()) else {
             return Action::Continue;
@@ -134,33 +144,34 @@ impl Downstream {
     /// the refusal of the whole.
     #[inline(never)]
     fn held_body(&mut self, size: usize, end_of_stream: bool) -> Action {
-        let (Some(held), Some(exchange)) = (&mut self.held, &mut self.exchange) else { return Action::Continue };
+        let (Body::Held { read, passed }, Some(exchange)) = (&mut self.body, &mut self.exchange) else {
+            return Action::Continue;
+        };
         loop {
-            let wanted = size.saturating_sub(held.read).min(PIECE);
-            let piece =
-                if wanted == 0 { Vec::new() } else { http::body(BufferType::HttpResponseBody, held.read, wanted) };
-            held.read = held.read.saturating_add(wanted);
-            let last = end_of_stream && held.read >= size;
+            let wanted = size.saturating_sub(*read).min(PIECE);
+            let piece = if wanted == 0 { Vec::new() } else { http::body(BufferType::HttpResponseBody, *read, wanted) };
+            *read = read.saturating_add(wanted);
+            let last = end_of_stream && *read >= size;
             match exchange.answer_body(&piece, last, clock::now) {
-                meter::Passage::Unchanged => held.passed.extend(piece),
-                meter::Passage::Replaced(passed) => held.passed.extend(passed),
+                meter::Passage::Unchanged => passed.extend(piece),
+                meter::Passage::Replaced(piece) => passed.extend(piece),
             }
             books::note_ids(&self.plugin, exchange);
             // Not before its end: usage stands there.
             if let Some(rejection) = exchange.refused_call().filter(|_| last) {
                 http::reply(&exchange.answer_instead(rejection));
-                (self.held, self.instead) = (None, Some(Vec::new()));
+                self.body = Body::Instead(Vec::new());
                 return Action::Pause;
             }
-            if held.read >= size {
+            if *read >= size {
                 break;
             }
         }
         if !end_of_stream {
             return Action::Pause;
         }
-        http::replace(BufferType::HttpResponseBody, size, &held.passed);
-        self.held = None;
+        http::replace(BufferType::HttpResponseBody, size, passed);
+        self.body = Body::Passing;
         Action::Continue
     }
 
@@ -173,7 +184,7 @@ impl Downstream {
         if !words.is_empty() {
             http::append(BufferType::HttpResponseBody, words);
         }
-        (self.instead, self.is_uncut) = (Some(Vec::new()), true);
+        (self.body, self.is_uncut) = (Body::Instead(Vec::new()), true);
         if let Some(status) = &self.plugin.policy.status {
             admin::ask(&status.cluster, ANYTHING);
         }
@@ -191,7 +202,7 @@ impl Downstream {
 
     /// By trailers an answer has ended, too, and no byte of its body was the last.
     pub(super) fn answer_trailers(&mut self) -> Action {
-        if let Some(Held { read, .. }) = self.held {
+        if let Body::Held { read, .. } = self.body {
             return self.held_body(read, true);
         }
         if let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.meters_answer()) {
