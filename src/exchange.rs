@@ -50,6 +50,7 @@ mod tools;
 
 pub use admission::Demand;
 use admission::Leg;
+pub use answer::Interest;
 use eyes::Eyes;
 use input::Input;
 use opening::too_large;

@@ -21,6 +21,16 @@ use crate::units::UnixNanos;
 const COUNTED_IN_THE_HEAD: [(&str, Count); 2] =
     [("x-amzn-bedrock-input-token-count", Count::Input), ("x-amzn-bedrock-output-token-count", Count::Output)];
 
+/// What is to be done with each chunk of an answer, beside counting it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interest {
+    /// It may come out as another.
+    pub edits: bool,
+    /// It is asked about as it passes: somebody may want it again, or go on from it, or it may cost too much, or call what it may
+    /// not.
+    pub follows: bool,
+}
+
 impl Passed {
     /// The client gets `reply`. Of an answer without a body only the head can be replaced.
     pub(super) fn replace(&mut self, reply: Reply, end_of_stream: bool) {
@@ -251,31 +261,24 @@ impl Exchange {
 
     /// Whether the answer's body may come out shorter than the provider said.
     pub fn edits_answer(&self) -> bool {
-        self.answer()
-            .is_some_and(|answer| answer.meter.edits() || answer.eyes.as_ref().is_some_and(|eyes| eyes.edits()))
+        self.interest().is_some_and(|interest| interest.edits)
     }
 
-    /// Whether the answer's body is of interest at all.
-    pub fn meters_answer(&self) -> bool {
-        self.answer().is_some()
+    /// Whether the answer's body is of interest at all, and to whom: asked once a chunk.
+    pub fn interest(&self) -> Option<Interest> {
+        let Phase::Open(open) = &self.phase else { return None };
+        let answer = open.answer.as_ref()?;
+        let is_kept = open.note_ids || open.note_sizes;
+        Some(match &answer.eyes {
+            None => Interest { edits: answer.meter.edits(), follows: is_kept },
+            Some(eyes) => Interest { edits: answer.meter.edits() || eyes.edits(), follows: is_kept || eyes.may_end() },
+        })
     }
 
     pub(super) fn answer(&self) -> Option<&Answer> {
         match &self.phase {
             Phase::Open(open) => open.answer.as_ref(),
             _ => None,
-        }
-    }
-
-    /// Whether the answer is asked about as it passes: somebody may want it again, or go on from it, or it may
-    /// cost too much, or call what it may not.
-    pub fn is_followed(&self) -> bool {
-        match &self.phase {
-            Phase::Open(open) => {
-                let may_end = |answer: &Answer| answer.eyes.as_ref().is_some_and(|eyes| eyes.may_end());
-                open.note_ids || open.note_sizes || open.answer.as_ref().is_some_and(may_end)
-            }
-            _ => false,
         }
     }
 

@@ -39,7 +39,7 @@ fn passed(exchange: &mut Exchange, cell: &mut Cell, chunk: &[u8]) -> (Vec<u8>, b
         Passage::Unchanged => chunk.to_vec(),
         Passage::Replaced(bytes) => bytes,
     };
-    assert!(exchange.is_followed());
+    assert!(exchange.interest().unwrap().follows);
     let Some(More { tenant, reservation, seen }) = exchange.wants_more() else { return (out, false) };
     assert!(seen > reservation.cost);
     let mut changed = cell.clone();
@@ -154,7 +154,7 @@ fn an_audit_changes_no_byte_and_says_what_would_have_been() {
     let policy = house("pass", 40_000);
     let mut exchange = begun(&policy, &mut Cell::default());
     exchange.answer_body(stream.as_bytes(), false, || NOON);
-    assert!(!exchange.is_followed() && !exchange.edits_answer() && exchange.wants_more().is_none());
+    assert!(exchange.interest() == Some(Interest { edits: false, follows: false }) && exchange.wants_more().is_none());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! from the client.
 
 use super::{Coming, Downstream, PIECE, books};
-use crate::exchange::{AnswerHead, Exchange, Passed};
+use crate::exchange::{AnswerHead, Exchange, Interest, Passed};
 use crate::host::attributes::Origin;
 use crate::host::{admin, attributes, clock, http};
 use crate::llm::meter;
@@ -98,10 +98,8 @@ impl Downstream {
                 return Action::Continue;
             }
         }
-        let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.meters_answer()) else {
-            return Action::Continue;
-        };
-        let (edits, is_followed) = (exchange.edits_answer(), exchange.is_followed());
+        let Some(exchange) = &mut self.exchange else { return Action::Continue };
+        let Some(Interest { edits, follows }) = exchange.interest() else { return Action::Continue };
         let whole = size <= PIECE;
         let mut done = 0usize;
         loop {
@@ -112,7 +110,7 @@ impl Downstream {
             done = done.saturating_add(wanted);
             let last = end_of_stream && done >= size;
             let passage = exchange.answer_body(&piece, last, clock::now);
-            if is_followed {
+            if follows {
                 books::note_ids(&self.plugin, exchange);
                 if let Some(rejection) = books::extend(&self.plugin, exchange).or_else(|| exchange.refused_call()) {
                     let mut words = match passage {
@@ -205,7 +203,7 @@ impl Downstream {
         if let Body::Held { read, .. } = self.body {
             return self.held_body(read, true);
         }
-        if let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.meters_answer()) {
+        if let Some(exchange) = &mut self.exchange {
             exchange.answer_body(&[], true, clock::now);
         }
         self.is_uncut = false;
