@@ -58,6 +58,11 @@ impl Framing {
     /// Behind the last event that ends in these bytes.
     fn last_end(&mut self, bytes: &[u8]) -> Option<usize> {
         match self {
+            // Whatever stands before it, behind a blank line an event has ended: nearly every chunk does so, and needs no reading.
+            Self::Sse(lines) if bytes.ends_with(b"\n\n") => {
+                *lines = Sse::new();
+                Some(bytes.len())
+            }
             Self::Sse(lines) => {
                 let (mut rest, mut end) = (bytes, None);
                 while let Some(behind) = lines.feed_event(rest, &mut |_| {}) {
