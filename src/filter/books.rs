@@ -42,9 +42,15 @@ pub(super) fn note_ids(plugin: &Plugin, exchange: &mut Exchange) {
     }
 }
 
-/// Asks the tenant's cell for more, where an answer costs more by now than was reserved for it. Returns why it is to be ended.
+/// What is asked of an answer as it passes, before that goes on. Returns why it is to be ended.
 #[inline(never)]
-pub(super) fn extend(plugin: &Plugin, exchange: &mut Exchange) -> Option<Rejection> {
+pub(super) fn follow(plugin: &Plugin, exchange: &mut Exchange) -> Option<Rejection> {
+    note_ids(plugin, exchange);
+    extend(plugin, exchange).or_else(|| exchange.refused_call())
+}
+
+/// Asks the tenant's cell for more, where an answer costs more by now than was reserved for it. Returns why it is to be ended.
+fn extend(plugin: &Plugin, exchange: &mut Exchange) -> Option<Rejection> {
     let More { tenant, reservation, seen } = exchange.wants_more()?;
     let now = clock::now();
     let lease = plugin.policy.lease_seconds;

@@ -6,7 +6,19 @@ use crate::exchange::{AnswerHead, Exchange, Interest, Passed};
 use crate::host::attributes::Origin;
 use crate::host::{admin, attributes, clock, http};
 use crate::llm::meter;
+use crate::outcome::Rejection;
 use proxy_wasm::types::{Action, BufferType};
+
+/// What still goes on of a piece, and why nothing more does. All is lent: what is moved on this way alone would cost a look on each.
+#[cold]
+#[inline(never)]
+fn last_words(exchange: &mut Exchange, piece: &[u8], passage: &meter::Passage, rejection: &Rejection) -> Vec<u8> {
+    let passed = match passage {
+        meter::Passage::Unchanged => piece,
+        meter::Passage::Replaced(passed) => passed,
+    };
+    [passed, &exchange.end_answer(rejection)].concat()
+}
 
 /// A question whose answer nobody reads: the cheapest that the admin knows.
 const ANYTHING: &str = "/ready";
@@ -110,17 +122,10 @@ impl Downstream {
             done = done.saturating_add(wanted);
             let last = end_of_stream && done >= size;
             let passage = exchange.answer_body(&piece, last, clock::now);
-            if follows {
-                books::note_ids(&self.plugin, exchange);
-                if let Some(rejection) = books::extend(&self.plugin, exchange).or_else(|| exchange.refused_call()) {
-                    let mut words = match passage {
-                        meter::Passage::Unchanged => piece,
-                        meter::Passage::Replaced(passed) => passed,
-                    };
-                    words.extend(exchange.end_answer(&rejection));
-                    let unread = if whole { size } else { size.saturating_sub(done).saturating_add(wanted) };
-                    return self.end_answer(unread, &words);
-                }
+            if follows && let Some(rejection) = books::follow(&self.plugin, exchange) {
+                let words = last_words(exchange, &piece, &passage, &rejection);
+                let unread = if whole { size } else { size.saturating_sub(done).saturating_add(wanted) };
+                return self.end_answer(unread, &words);
             }
             if edits && !whole {
                 let passed = match passage {
