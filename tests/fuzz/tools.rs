@@ -108,7 +108,7 @@ fn pass(policy: &Policy, path: &str, stream: bool, request: &[&[u8]], answer: &[
     Some(Passed { sent, said, refused })
 }
 
-/// A request in a line, and behind it an answer.
+// A request in a line, and behind it an answer.
 fuzz_target!(|input: &[u8]| {
     let Some(([api, stream, seed @ ..], rest)) = head::<4>(input) else { return };
     let path = PATHS[usize::from(api) % PATHS.len()];
