@@ -130,15 +130,17 @@ impl ToolRules {
         has_kind(&self.deny, kind) || (is_named(kind, names) && names.iter().any(has))
     }
 
-    /// The same of a call. Of what a server or a plugin offers, its own name decides, unless the call's is denied.
+    /// The same of a call. Of what a server or a plugin offers, its name or the call's may be allowed, and neither denied.
     pub fn judge_call(&self, kind: &str, name: &str, within: &str) -> Result<(), Why> {
         let name = [name.to_owned()];
         if within.is_empty() || matches!(kind, "function" | "custom") {
             return self.judge(kind, &name);
         }
-        let is_denied = self.denies(kind, &name);
-        let of_server = self.judge(kind, &[within.to_owned()]);
-        if is_denied { Err(Why::NotAllowed) } else { of_server.or_else(|_| self.judge(kind, &name)) }
+        let within = [within.to_owned()];
+        if self.denies(kind, &name) || self.denies(kind, &within) {
+            return Err(Why::NotAllowed);
+        }
+        self.judge(kind, &within).or_else(|_| self.judge(kind, &name))
     }
 
     pub fn registered(&self, name: &str) -> Option<&Registered> {

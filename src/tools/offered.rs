@@ -41,7 +41,8 @@ pub fn judge<'a>(offers: &Offers, rules: &ToolRules, levers: impl IntoIterator<I
     for kind in levers {
         judge.judged.seen.offered = judge.judged.seen.offered.saturating_add(1);
         if let Err(why) = rules.judge(kind, &[]) {
-            judge.deny(kind, &[], why, false);
+            // A field, or a part of the model's name: it stands in no list that it could be taken out of.
+            judge.deny(kind, &[], why, true);
         }
     }
     match offers.held() {

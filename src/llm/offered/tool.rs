@@ -4,7 +4,7 @@
 
 use super::Form;
 use crate::llm::schema::Dialect;
-use crate::llm::tools::kind_name;
+use crate::llm::tools::{kind_name, same_kind};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::fmt;
@@ -235,7 +235,8 @@ impl<'a> Reading<'a> {
         for (key, value) in &members.0 {
             let raw = value.get();
             match &*kind_name(self.dialect, key) {
-                "function" | "functiondeclarations" => {
+                // Some relays take Gemini's lists in the place of OpenAI's.
+                kind if kind == "function" || same_kind(kind, "function_declarations") => {
                     element.lists.push(self.list(raw, Form::Functions, depth.saturating_add(1))?);
                 }
                 "toolSpec" => element.tools.push(self.function("function", raw, &Members::of(raw)?, CONVERSE)?),

@@ -63,3 +63,23 @@ fn rules_about_tools_are_a_tenants_or_its_tiers() {
     assert_eq!([denies("two", "a"), denies("two", "b")], [Some(false), Some(true)]);
     assert_eq!(denies("three", "a"), None);
 }
+
+/// Of a server's tool, its name and the server's count.
+#[test]
+fn a_call_of_what_a_server_offers_is_allowed_by_either_name_and_denied_by_either() {
+    for (tools, name, within, expected) in [
+        (r#""deny":["crm"]"#, "ask", "crm", false),
+        (r#""deny":["delete_*"]"#, "Delete_all", "crm", false),
+        (r#""deny":["delete_*"]"#, "ask", "crm", true),
+        (r#""allow":["crm"]"#, "ask", "crm", true),
+        (r#""allow":["ask"]"#, "ask", "crm", true),
+        (r#""allow":["ask"]"#, "tell", "crm", false),
+        (r#""allow":["kind:mcp"],"deny":["crm"]"#, "ask", "crm", false),
+        (r#""allow":["kind:mcp"]"#, "ask", "", true),
+    ] {
+        let policy = Policy::read(own_tools(tools).as_bytes()).unwrap();
+        let tenant = policy.tenant_policy(policy.tenant("acme").unwrap()).unwrap();
+        let rules = policy.tools.of(tenant.rules.tools.unwrap()).unwrap();
+        assert_eq!(rules.judge_call("mcp", name, within).is_ok(), expected, "{tools} {name} {within}");
+    }
+}

@@ -52,6 +52,7 @@ fn apis() -> Vec<(&'static str, &'static str, &'static str, Vec<&'static str>, &
                 r#"{"type":"web_search"}"#,
                 r#"{"type":"web_search_2025_08_26"}"#,
                 r#"{"googleSearch":{}}"#,
+                r#"{"functionDeclarations":[{"name":"delete_user"}]}"#,
                 r#"{"type":"nobody_knows_it"}"#,
             ],
             r#"{"model":"m","messages":[]}"#,
@@ -327,6 +328,16 @@ fn what_is_said_twice_cannot_be_told() {
         let refusal = Refusal { kind: "other".to_owned(), name: None, why: Why::Unread, stays: true };
         assert_eq!(judged.refused, Some(refusal), "{body}");
     }
+}
+
+/// A field, or a part of the model's name: there is nothing to take it out of.
+#[test]
+fn a_search_that_stands_in_no_list_refuses_the_request() {
+    let rules = rules(&json!({"deny": ["kind:web_search"], "offered": "strip"}));
+    let called = path::called(&path::built_in(), b"POST", CHAT.as_bytes()).unwrap();
+    let judged = judge(&Offers::new(called.schema).unwrap(), &rules, ["web_search"]);
+    assert_eq!(judged.refused.map(|refusal| (refusal.why, refusal.stays)), Some((Why::NotAllowed, true)));
+    assert_eq!(judged.seen.denied[0].action, "refuse");
 }
 
 /// Nothing can be taken out of the middle of a conversation but from a list.
