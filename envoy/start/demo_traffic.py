@@ -31,7 +31,24 @@ def tenants(seconds):
         "trial": {"tier": "low", "limits": {"requests_per_minute": 8}, "models": ["gpt-4o-mini", "gpt-4.1*"]},
         "batch": {"tier": "standard", "limits": {**PLENTY, "tokens_per_minute": 1_500}},
         "research": {"tier": "premium", "limits": {**PLENTY, "expensive_per_minute": 2}},
+        # Whoever calls a hotline says more than a provider should know.
+        "hotline": {
+            "tier": "premium",
+            "limits": PLENTY,
+            "budgets": {"request_usd": "0.0005"},
+            "overrun": "end",
+            "tools": {"deny": ["delete_*"], "offered": "refuse", "called": "refuse"},
+        },
     }
+
+
+# Rules about texts.
+CONTENT = {
+    "rules": [
+        {"name": "callers", "find": ["email", "phone"], "action": "restore", "tenants": ["hotline"]},
+        {"name": "passwords", "find": ["url_credentials"], "action": "refuse", "tenants": ["hotline"]},
+    ]
+}
 
 
 # Has a key, and is no tenant.
@@ -70,6 +87,11 @@ class Customers:
             (3.0, 1, self.initech_codes),
             (3.0, 1, self.initech_messages),
             (2.0, 1, self.clinic),
+            (1.0, 4, lambda: self.call("Write to jo.doe@example.com, or call +44 20 7946 0958.")),
+            (0.1, 2, lambda: self.call("It is at https://admin:hunter2@intranet.example.com/.")),
+            (0.1, 2, lambda: self.call("Delete me.", tools=["get_customer", "delete_customer"])),
+            # A provider that heeds no bound.
+            (0.1, 2, lambda: self.chat("hotline", tokens=3_000, bound=30, stream=True, knobs="unbounded;gap_ms=1")),
             (STARTUP_PER_SECOND, 6, lambda: self.chat("startup", words=40, tokens=120, bound=120)),
             # More than they may.
             (0.5, 12, lambda: self.chat("trial", words=10)),
@@ -156,6 +178,13 @@ class Customers:
         messages = [{"role": "user", "content": self.text(150 + self.length(40))}]
         body = {"model": model, "max_tokens": 500, "messages": messages, "stream": stream}
         return Asked(tenant, "/v1/messages", body, self.knobs(model, stream, tokens, knobs), {"x-ai-role": "agent"})
+
+    def call(self, said, tools=()):
+        asked = self.chat("hotline", bound=200)
+        asked.body["messages"].append({"role": "user", "content": said})
+        if tools:
+            asked.body["tools"] = [{"type": "function", "function": {"name": name}} for name in tools]
+        return asked
 
     def clinic(self):
         return self.chat("clinic", model=self.random.choice(["llama3.2", "gpt-4o-mini"]), headers={"x-ai-sensitivity": "restricted"})

@@ -12,8 +12,10 @@ use crate::{postgres, prometheus};
 
 /// The vocabulary, without `internal_error`, which nobody can ask for. `tenant_missing` is Envoy's own here: its
 /// `api_key_auth` refuses before there is an exchange.
-const OUTCOMES: [&str; 18] = [
+const OUTCOMES: [&str; 21] = [
+    "budget_exhausted",
     "client_closed",
+    "content_refused",
     "daily_budget_exceeded",
     "expensive_rate_limited",
     "invalid_request",
@@ -31,6 +33,7 @@ const OUTCOMES: [&str; 18] = [
     "success",
     "tenant_unknown",
     "token_rate_limited",
+    "tool_not_allowed",
 ];
 
 #[test]
