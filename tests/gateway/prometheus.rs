@@ -271,6 +271,8 @@ async fn everything_once(gateway: &Gateway) {
     // Rules find an address, give it back, and can't look at a picture. The provider says again what it can't read.
     let picture = json!([{"type": "image_url", "image_url": {"url": format!("data:image/png;base64,{}", "iVBORw0KGgoAAAANSUhEUgAA".repeat(4))}}]);
     gateway.ask(acme().field("messages", json!([{"role": "user", "content": picture}])).request()).await;
+    let tool = json!([{"type": "function", "function": {"name": "delete_user"}}]);
+    gateway.ask(acme().field("tools", tool).request()).await;
     let answer = gateway.ask(acme().saying("I am jo.doe@example.com.").sim("tokens=[EMAIL_1]").request()).await;
     assert!(String::from_utf8_lossy(&answer.body).contains("jo.doe@example.com"), "{answer:?}");
     // It leaves.
@@ -288,7 +290,7 @@ async fn each_panel_of_the_dashboards_finds_series() {
     let once =
         |audit: Value| json!({"limits": {"requests_per_minute": 1}, "unlimited": ["request_usd"], "audit": audit});
     let tenants = json!({
-        "acme": {"budgets": {"day_usd": "10", "month_usd": "100"}, "unlimited": ["request_usd"]},
+        "acme": {"budgets": {"day_usd": "10", "month_usd": "100"}, "unlimited": ["request_usd"], "tools": {"deny": ["delete_*"]}},
         "spent": {"budgets": {"day_usd": "0.0001"}, "unlimited": ["request_usd"]},
         "narrow": once(json!([])),
         "audited": once(json!(["requests_per_minute"])),
