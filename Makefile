@@ -41,10 +41,11 @@ run-cluster: $(WASM) provider checker $(FUNC_E) $(ENVOY_PATH) $(RATELIMIT) $(DEB
 
 .PHONY: test
 test: ## lint, check-prometheus, check-grafana, unit, check-shapes, cost, e2e and a short run of the fuzz targets
-	@# The .wasm is linked by one processor: clippy and what is fetched come beside. End to end, most is waiting: fuzzing, beside, yields.
+	@# The .wasm is linked by one processor: clippy and what is fetched come beside. The end-to-end tests need both.
 	@$(MAKE) -j4 lint $(PARTS)
 	@$(MAKE) -j2 unit check-prometheus check-grafana check-shapes cost
-	@$(MAKE) -j2 e2e fuzz-short
+	@$(MAKE) e2e
+	@$(MAKE) fuzz-short
 
 ##@ The parts
 

@@ -26,12 +26,12 @@ FUZZ := $(CURDIR)/target/fuzz
 FUZZ_FLAGS := -Cpasses=sancov-module $(addprefix -Cllvm-args=, \
 	-sanitizer-coverage-level=4 -sanitizer-coverage-inline-8bit-counters -sanitizer-coverage-pc-table \
 	-sanitizer-coverage-trace-compares -simplifycfg-branch-fold-threshold=0)
-fuzz_cargo = nice env RUSTFLAGS="$(FUZZ_FLAGS)" CARGO_TARGET_DIR=$(FUZZ)/build cargo
+fuzz_cargo = env RUSTFLAGS="$(FUZZ_FLAGS)" CARGO_TARGET_DIR=$(FUZZ)/build cargo
 fuzz_arguments = $(LOCKED) --release --manifest-path tests/fuzz/Cargo.toml --target "$$(rustc --print host-tuple)"
 # $(1) target, $(2) where the inputs go that found something new, $(3) seconds, $(4) the seed of chance (0: another each time).
 # What broke a promise stays in findings.
 fuzz_one = mkdir -p $(2) $(FUZZ)/findings/$(1); log=$(FUZZ)/$(1).log; \
-	if nice $(FUZZ)/bin/$(1) -max_total_time=$(3) -seed=$(4) -max_len=32768 -timeout=10 -dict=$(FUZZ)/seeds/words.dict \
+	if $(FUZZ)/bin/$(1) -max_total_time=$(3) -seed=$(4) -max_len=32768 -timeout=10 -dict=$(FUZZ)/seeds/words.dict \
 		-artifact_prefix=$(FUZZ)/findings/$(1)/ -print_final_stats=1 $(2) $(FUZZ)/seeds/$(1) >$$log 2>&1; then \
 		echo "fuzz $(1): $$(sed -n 's/^Done //p' $$log), $$(sed -n 's/^.[0-9]*[[:space:]]DONE *//p' $$log)"; \
 	else \
