@@ -13,8 +13,10 @@ use super::screened::{stands, write};
 use super::unit::{Unit, escaped};
 use crate::detect::{Closed, Span, Work};
 use crate::json::{MAX_DEPTH, Scanner};
+use crate::llm::event_data::EventData;
 use crate::llm::meter::Passage;
-use crate::llm::request::{Edit, spliced};
+use crate::llm::passing::Passing;
+use crate::llm::request::Edit;
 use crate::llm::schema::Schema;
 use crate::llm::sse::{Data, Sse};
 use crate::llm::stance::Stance;
@@ -50,29 +52,6 @@ enum Framing {
     Events(Sse, EventData),
     /// What can't be looked at.
     Opaque,
-}
-
-/// Whether the data of a stream's events are documents.
-#[derive(Default)]
-struct EventData {
-    /// Bytes of the event that comes; so far they are those of [`DONE`].
-    bytes: usize,
-    is_other: bool,
-    /// Some event had data.
-    some: bool,
-}
-
-/// By which OpenAI's streams end, and which is no document.
-const DONE: &[u8] = b"[DONE]";
-
-/// Bytes that have come, and what of them has gone on.
-#[derive(Default)]
-struct Passing {
-    /// What has not gone on; its first byte is the `sent`th of the body.
-    held: Vec<u8>,
-    sent: u64,
-    /// In the order of their places, none of which has gone on.
-    edits: Vec<Edit>,
 }
 
 /// What was found, and what stands for it.
@@ -124,20 +103,9 @@ impl AnswerTexts {
         seen
     }
 
-    /// The next bytes, as others let them pass.
+    /// The next bytes; `last` when no more can come.
     #[cold]
     #[inline(never)]
-    pub fn pass(&mut self, bytes: &[u8], last: bool, passage: &mut Passage) {
-        let passed = match passage {
-            Passage::Unchanged => self.feed(bytes, last),
-            Passage::Replaced(bytes) => self.feed(bytes, last),
-        };
-        if passed != Passage::Unchanged {
-            *passage = passed;
-        }
-    }
-
-    /// The next bytes; `last` when no more can come.
     pub fn feed(&mut self, bytes: &[u8], last: bool) -> Passage {
         if matches!(self.framing, Framing::Opaque) {
             return Passage::Unchanged;
@@ -145,24 +113,24 @@ impl AnswerTexts {
         let content = Rc::clone(&self.content);
         let Some(looked) = &content.answer else { return Passage::Unchanged };
         self.found.work.read(bytes.len().saturating_mul(content.classes));
-        let from = self.passing.sent.saturating_add(self.passing.held.len() as u64);
+        let from = self.passing.come();
         let all = from.saturating_add(bytes.len() as u64);
         self.read(&content, looked, bytes, from, last);
         if last {
             self.channels.end(&content, looked, &mut self.found);
         }
-        self.passing.edits.append(&mut self.found.edits);
+        self.passing.write(&mut self.found.edits);
         let mut done = if last { all } else { self.waits_from(all) };
         let most = all.saturating_sub(MOST_HELD.saturating_add(looked.automaton.longest()) as u64);
         if done < most {
             // It may be no more than an event that is long.
             self.event.hand_over(&content, looked, &mut self.channels, &mut self.found, false);
-            self.passing.edits.append(&mut self.found.edits);
+            self.passing.write(&mut self.found.edits);
             done = self.waits_from(all);
         }
         if done < most {
             self.channels.give_up(&content, looked, &mut self.found);
-            self.passing.edits.append(&mut self.found.edits);
+            self.passing.write(&mut self.found.edits);
             done = all;
         }
         self.passing.pass(bytes, done)
@@ -250,52 +218,12 @@ impl AnswerTexts {
                     }
                 }
                 // A text that only begins as an event does.
-                if last && !event_data.some {
+                if last && !event_data.has_come() {
                     found.seen.note_opaque(Opaque::Body);
                 }
             }
             Framing::Unknown | Framing::Opaque => {}
         }
-    }
-}
-
-impl EventData {
-    fn feed(&mut self, bytes: &[u8]) {
-        self.is_other |= !DONE.get(self.bytes..).is_some_and(|rest| rest.starts_with(bytes));
-        self.bytes = self.bytes.saturating_add(bytes.len());
-        self.some = true;
-    }
-
-    /// The event is over: whether its data should be a document.
-    fn end(&mut self) -> bool {
-        let bytes = std::mem::take(&mut self.bytes);
-        std::mem::take(&mut self.is_other) || (bytes > 0 && bytes < DONE.len())
-    }
-}
-
-impl Passing {
-    /// What goes on, now that all before the `done`th byte may.
-    fn pass(&mut self, bytes: &[u8], done: u64) -> Passage {
-        let whole = self.held.is_empty();
-        if whole && self.edits.is_empty() && done >= self.sent.saturating_add(bytes.len() as u64) {
-            self.sent = self.sent.saturating_add(bytes.len() as u64);
-            return Passage::Unchanged;
-        }
-        self.held.extend_from_slice(bytes);
-        // What was not waited for any longer has gone on.
-        self.edits.retain(|edit| edit.place.from >= self.sent);
-        self.edits.sort_by_key(|edit| (edit.place.from, edit.place.to));
-        let ready = self.edits.iter().take_while(|edit| edit.place.to <= done).count();
-        let mut edits: Vec<_> = self.edits.drain(..ready).collect();
-        let length = usize::try_from(done.saturating_sub(self.sent)).unwrap_or(usize::MAX).min(self.held.len());
-        for edit in &mut edits {
-            edit.place.from = edit.place.from.saturating_sub(self.sent);
-            edit.place.to = edit.place.to.saturating_sub(self.sent);
-        }
-        let passed = spliced(self.held.get(..length).unwrap_or_default(), &edits);
-        self.held.drain(..length);
-        self.sent = self.sent.saturating_add(length as u64);
-        Passage::Replaced(passed)
     }
 }
 

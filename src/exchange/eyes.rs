@@ -41,13 +41,13 @@ impl Eyes {
     #[inline(never)]
     pub(super) fn pass(&mut self, meter: &Meter, bytes: &[u8], last: bool, passage: &mut Passage) {
         if let Some(texts) = &mut self.texts {
-            texts.pass(bytes, last, passage);
+            passage.then(bytes, |bytes| texts.feed(bytes, last));
         }
         if let Some(whole) = &mut self.whole {
-            whole.pass(meter.form(), bytes, last, passage);
+            passage.then(bytes, |bytes| whole.feed(meter.form(), bytes, last));
         }
         if let Some(calling) = &mut self.calling {
-            calling.pass(bytes, last, passage);
+            passage.then(bytes, |bytes| calling.feed(bytes, last));
         }
     }
 }

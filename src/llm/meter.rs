@@ -44,6 +44,19 @@ pub enum Passage {
     Replaced(Vec<u8>),
 }
 
+impl Passage {
+    /// `bytes` came; what goes on of them is read by the next one, who may let something else go on.
+    pub fn then(&mut self, bytes: &[u8], next: impl FnOnce(&[u8]) -> Self) {
+        let passed = match self {
+            Self::Unchanged => next(bytes),
+            Self::Replaced(bytes) => next(bytes),
+        };
+        if passed != Self::Unchanged {
+            *self = passed;
+        }
+    }
+}
+
 pub struct Meter {
     schema: &'static Schema,
     form: Form,

@@ -174,23 +174,18 @@ pub fn same_kind(one: &str, other: &str) -> bool {
     letters(one).eq(letters(other))
 }
 
-/// A kind as records and stats call it: by its table, or `other`.
-pub fn kind_label(kind: &str) -> &'static str {
-    let [all, gemini] = kinds();
-    all.chain(gemini).find(|known| same_kind(known, kind)).unwrap_or("other")
+/// A kind as its table has it, in whatever letters and version it is written.
+pub fn kind_label(kind: &str) -> Option<&'static str> {
+    let named = |name: &str| {
+        let [all, gemini] = kinds();
+        all.chain(gemini).find(|known| same_kind(known, name))
+    };
+    named(kind).or_else(|| named(undated(kind)))
 }
 
-/// What a kind is called, whichever version of it a client asks for: as its table has it. What no table knows keeps its own name.
-pub fn kind_name(dialect: Dialect, name: &str) -> String {
-    let in_gemini: String =
-        name.chars().filter(|letter| *letter != '_').map(|letter| letter.to_ascii_lowercase()).collect();
-    match dialect {
-        Dialect::Gemini if found(&GEMINI, &in_gemini).is_some() => in_gemini,
-        Dialect::Gemini => name.to_owned(),
-        _ if found(&KINDS, name).is_some() => name.to_owned(),
-        _ if found(&KINDS, undated(name)).is_some() => undated(name).to_owned(),
-        _ => name.to_owned(),
-    }
+/// The same; what no table knows keeps its own name.
+pub fn kind_name(name: &str) -> &str {
+    kind_label(name).unwrap_or(name)
 }
 
 /// Without the date that says which version it is: `_20250305`, `_2025_08_26`.

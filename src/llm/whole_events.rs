@@ -84,20 +84,10 @@ impl WholeEvents {
         Box::new(Self { dialect, framing: None, held: Vec::new(), torn: false })
     }
 
-    /// The next bytes, as others let them pass, of a body of which this is known; `last` when no more can come.
+    /// The next bytes of a body of which this is known; `last` when no more can come.
     #[cold]
     #[inline(never)]
-    pub fn pass(&mut self, form: Form, bytes: &[u8], last: bool, passage: &mut Passage) {
-        let passed = match passage {
-            Passage::Unchanged => self.feed(form, bytes, last),
-            Passage::Replaced(bytes) => self.feed(form, bytes, last),
-        };
-        if passed != Passage::Unchanged {
-            *passage = passed;
-        }
-    }
-
-    fn feed(&mut self, form: Form, bytes: &[u8], last: bool) -> Passage {
+    pub fn feed(&mut self, form: Form, bytes: &[u8], last: bool) -> Passage {
         if self.framing.is_none() && bytes.iter().any(|byte| !byte.is_ascii_whitespace()) {
             self.framing = Some(Framing::of(form, self.dialect));
         }

@@ -14,6 +14,7 @@ mod piece;
 use crate::json::{MAX_DEPTH, Scanner};
 use crate::llm::aws_stream::{AwsStream, FramePiece, Wrapped};
 use crate::llm::called::{CallTables, Called};
+use crate::llm::event_data::EventData;
 use crate::llm::meter::Form;
 use crate::llm::schema::{Dialect, Schema};
 use crate::llm::sse::{Data, Sse};
@@ -94,16 +95,6 @@ enum Framing {
     /// What can't be read.
     Opaque,
 }
-
-/// The data of the event that comes: so many bytes, and whether they are others than those of [`DONE`].
-#[derive(Default)]
-struct EventData {
-    bytes: usize,
-    is_other: bool,
-}
-
-/// By which OpenAI's streams end, and which is no document.
-const DONE: &[u8] = b"[DONE]";
 
 #[derive(Default)]
 struct FrameReader {
@@ -298,23 +289,6 @@ impl Calls {
             document.break_off(open, told);
             told(Told::Unread);
         }
-    }
-}
-
-impl EventData {
-    const fn is_done(&self) -> bool {
-        self.bytes == DONE.len() && !self.is_other
-    }
-
-    fn feed(&mut self, bytes: &[u8]) {
-        self.is_other |= !DONE.get(self.bytes..).is_some_and(|rest| rest.starts_with(bytes));
-        self.bytes = self.bytes.saturating_add(bytes.len());
-    }
-
-    /// The event is over: whether its data should be a document.
-    fn end(&mut self) -> bool {
-        let bytes = std::mem::take(&mut self.bytes);
-        std::mem::take(&mut self.is_other) || (bytes > 0 && bytes < DONE.len())
     }
 }
 

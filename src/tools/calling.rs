@@ -7,6 +7,7 @@ use super::called::{Arguments, CallId, Calls, Told, Tool};
 use super::once::Once;
 use crate::json_schema::{Fault, Schema};
 use crate::llm::meter::{Form, Passage};
+use crate::llm::passing::Passing;
 use crate::llm::schema;
 use crate::llm::tools::kind_label;
 use crate::policy::tools::{Called, ToolRules, Why};
@@ -28,7 +29,8 @@ pub struct Callable {
 pub struct Calling {
     calls: Calls,
     judge: Judge,
-    passing: Option<Waiting>,
+    /// Where some call may be refused.
+    passing: Option<Passing>,
 }
 
 /// A call that is not let through.
@@ -51,14 +53,6 @@ struct Judge {
     counted: Option<CallId>,
 }
 
-/// What has come and not gone on yet.
-#[derive(Default)]
-struct Waiting {
-    held: Vec<u8>,
-    /// Its first byte is this one of the body.
-    sent: u64,
-}
-
 /// More than this waits for no call; a whole answer waits for its end.
 const MOST_HELD: usize = 8 * 1024 * 1024;
 
@@ -73,7 +67,7 @@ impl Calling {
     /// `None`: answers of this API call nothing.
     pub fn new(callable: Callable, schema: &schema::Schema, form: Form) -> Option<Box<Self>> {
         let calls = Calls::new(schema, form)?;
-        let passing = callable.refuses().then(Waiting::default);
+        let passing = callable.refuses().then(Passing::default);
         let judge = Judge { callable, seen: Seen::default(), refused: None, counted: None };
         Some(Box::new(Self { calls, judge, passing }))
     }
@@ -92,60 +86,32 @@ impl Calling {
         &self.judge.seen
     }
 
-    /// The next bytes, as others let them pass.
+    /// The next bytes; `last` when no more can come.
     #[cold]
     #[inline(never)]
-    pub fn pass(&mut self, bytes: &[u8], last: bool, passage: &mut Passage) {
-        let passed = match passage {
-            Passage::Unchanged => self.feed(bytes, last),
-            Passage::Replaced(bytes) => self.feed(bytes, last),
-        };
-        if passed != Passage::Unchanged {
-            *passage = passed;
-        }
-    }
-
     pub fn feed(&mut self, bytes: &[u8], last: bool) -> Passage {
         let Self { calls, judge, passing } = self;
         if judge.refused.is_some() {
             return Passage::Replaced(Vec::new());
         }
         calls.feed(bytes, last, &mut |told| judge.hear(told));
-        let Some(waiting) = passing else { return Passage::Unchanged };
+        let Some(passing) = passing else { return Passage::Unchanged };
+        let all = passing.come().saturating_add(bytes.len() as u64);
         if let Some(Refused { from, .. }) = &judge.refused {
             // What was said before the call goes on, as far as nothing else is waited for.
-            let from = calls.open_from().into_iter().chain([*from]).min();
-            let passed = waiting.pass(bytes, from);
-            waiting.held = Vec::new();
-            return match passed {
+            let done = calls.open_from().unwrap_or(all).min(*from);
+            return match passing.pass(bytes, done) {
                 Passage::Unchanged => Passage::Replaced(Vec::new()),
                 passed => passed,
             };
         }
-        let from = [calls.open_from(), calls.unfinished_from()].into_iter().flatten().min().filter(|_| !last);
-        let passed = waiting.pass(bytes, from);
-        if waiting.held.len() > MOST_HELD {
+        let waits = [calls.open_from(), calls.unfinished_from()].into_iter().flatten().min().filter(|_| !last);
+        let passed = passing.pass(bytes, waits.unwrap_or(all));
+        if passing.waiting() > MOST_HELD {
             judge.refuse(("other", ""), Why::Unread, None, Called::Refuse, 0);
             return Passage::Replaced(Vec::new());
         }
         passed
-    }
-}
-
-impl Waiting {
-    /// What goes on, where all from the `from`th byte on waits.
-    fn pass(&mut self, bytes: &[u8], from: Option<u64>) -> Passage {
-        let all = self.sent.saturating_add(self.held.len() as u64).saturating_add(bytes.len() as u64);
-        let done = from.unwrap_or(all).clamp(self.sent, all);
-        if self.held.is_empty() && done == all {
-            self.sent = all;
-            return Passage::Unchanged;
-        }
-        self.held.extend_from_slice(bytes);
-        let length = usize::try_from(done.saturating_sub(self.sent)).unwrap_or(usize::MAX).min(self.held.len());
-        let rest = self.held.split_off(length);
-        self.sent = done;
-        Passage::Replaced(std::mem::replace(&mut self.held, rest))
     }
 }
 
@@ -170,7 +136,8 @@ impl Judge {
                 false
             }
             Told::Unread => {
-                let action = self.callable.rules.called;
+                // It may be any call, with any arguments.
+                let action = if self.callable.refuses() { Called::Refuse } else { self.callable.rules.called };
                 // Of what can't be read, it isn't known where it begins.
                 self.refuse(("other", ""), Why::Unread, None, action, 0);
                 false
@@ -219,8 +186,14 @@ impl Judge {
             return;
         }
         let shown = name.chars().take(super::LONGEST_SHOWN).collect();
-        let denied =
-            Denied { on: On::Answer, kind: kind_label(kind), name: shown, why, action: action.name(), times: 1 };
+        let denied = Denied {
+            on: On::Answer,
+            kind: kind_label(kind).unwrap_or("other"),
+            name: shown,
+            why,
+            action: action.name(),
+            times: 1,
+        };
         self.seen.deny(denied);
         if action == Called::Refuse {
             let refused = || Refused { kind: kind.to_owned(), name: name.to_owned(), why, fault, from };

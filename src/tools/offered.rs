@@ -220,7 +220,7 @@ impl Judge<'_> {
 
     fn note(&mut self, kind: &str, names: &[String], why: Why, action: &'static str) {
         let name = names.first().map(|name| name.chars().take(super::LONGEST_SHOWN).collect()).unwrap_or_default();
-        let kind = kind_label(kind);
+        let kind = kind_label(kind).unwrap_or("other");
         self.judged.seen.deny(Denied { on: On::Request, kind, name, why, action, times: 1 });
     }
 

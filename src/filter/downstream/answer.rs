@@ -9,7 +9,8 @@ use crate::llm::meter;
 use crate::outcome::Rejection;
 use proxy_wasm::types::{Action, BufferType};
 
-/// What still goes on of a piece, and why nothing more does. All is lent: what is moved on this way alone would cost a look on each.
+/// What still goes on of a piece, and why nothing more does. It only borrows the piece: were it moved in here, every chunk would have
+/// to note whether it still has its own.
 #[cold]
 #[inline(never)]
 fn last_words(exchange: &mut Exchange, piece: &[u8], passage: &meter::Passage, rejection: &Rejection) -> Vec<u8> {

@@ -4,7 +4,7 @@
 
 use super::Form;
 use crate::llm::schema::Dialect;
-use crate::llm::tools::{kind_name, same_kind};
+use crate::llm::tools::kind_name;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::fmt;
@@ -185,7 +185,7 @@ impl<'a> Reading<'a> {
             Form::Servers => element.tools.push(named("mcp", members.text(&["name"])?)),
             Form::Plugins => {
                 let id = members.text(&["id"])?.ok_or(Unread::NoTool)?;
-                element.tools.push(named(&kind_name(self.dialect, &id), None));
+                element.tools.push(named(kind_name(&id), None));
             }
         }
         Ok(element)
@@ -202,7 +202,7 @@ impl<'a> Reading<'a> {
         let kind = match kind.as_deref() {
             // A function is Anthropic's only kind of what a client describes by itself, and `custom` is its name.
             Some("custom") if self.dialect != Dialect::OpenAi => "function".to_owned(),
-            Some(kind) => kind_name(self.dialect, kind),
+            Some(kind) => kind_name(kind).to_owned(),
             None if custom.is_some() => "custom".to_owned(),
             None => "function".to_owned(),
         };
@@ -234,9 +234,8 @@ impl<'a> Reading<'a> {
         }
         for (key, value) in &members.0 {
             let raw = value.get();
-            match &*kind_name(self.dialect, key) {
-                // Some relays take Gemini's lists in the place of OpenAI's.
-                kind if kind == "function" || same_kind(kind, "function_declarations") => {
+            match kind_name(key) {
+                "function" | "functiondeclarations" => {
                     element.lists.push(self.list(raw, Form::Functions, depth.saturating_add(1))?);
                 }
                 "toolSpec" => element.tools.push(self.function("function", raw, &Members::of(raw)?, CONVERSE)?),
@@ -317,7 +316,7 @@ fn choose<'a>(raw: &'a str, kind: &str, dialect: Dialect, depth: usize, chosen: 
     }
     let members = Members::of(raw)?;
     let said = members.get(&["type"])?.filter(|raw| raw.starts_with('"')).map(string).transpose()?;
-    let said = said.map(|said| kind_name(dialect, &said)).filter(|said| !WORDS.contains(&&**said));
+    let said = said.map(|said| kind_name(&said).to_owned()).filter(|said| !WORDS.contains(&&**said));
     let own = match said.as_deref() {
         Some("custom") if dialect != Dialect::OpenAi => "function",
         Some(said) => said,

@@ -35,7 +35,7 @@ fn passed(events: &mut WholeEvents, form: Form, chunks: &[&[u8]]) -> Vec<u8> {
     let mut out = Vec::new();
     for chunk in chunks {
         let mut passage = Passage::Unchanged;
-        events.pass(form, chunk, false, &mut passage);
+        passage.then(chunk, |chunk| events.feed(form, chunk, false));
         match passage {
             Passage::Unchanged => out.extend_from_slice(chunk),
             Passage::Replaced(bytes) => out.extend(bytes),
@@ -88,7 +88,7 @@ fn an_answer_that_ends_by_itself_goes_on_to_its_last_byte() {
             let mut whole = WholeEvents::new(dialect);
             let mut out = passed(&mut whole, form, &body[..cut].chunks(5).collect::<Vec<_>>());
             let mut passage = Passage::Unchanged;
-            whole.pass(form, b"", true, &mut passage);
+            passage.then(b"", |bytes| whole.feed(form, bytes, true));
             if let Passage::Replaced(rest) = passage {
                 out.extend(rest);
             }
@@ -123,7 +123,7 @@ fn what_has_no_events_passes_as_it_comes() {
         let mut whole = WholeEvents::new(dialect);
         for chunk in [b"{\"a\":".as_slice(), b"1}", b"<"] {
             let mut passage = Passage::Unchanged;
-            whole.pass(form, chunk, false, &mut passage);
+            passage.then(chunk, |chunk| whole.feed(form, chunk, false));
             assert_eq!(passage, Passage::Unchanged);
         }
         assert_eq!(whole.end(None, ERROR), b"");
@@ -148,7 +148,7 @@ proptest! {
         let mut out = passed(&mut whole, form, &bytes.chunks(size).collect::<Vec<_>>());
         prop_assert!(bytes.starts_with(&out));
         let mut passage = Passage::Unchanged;
-        whole.pass(form, b"", true, &mut passage);
+        passage.then(b"", |bytes| whole.feed(form, bytes, true));
         if let Passage::Replaced(rest) = passage {
             out.extend(rest);
         }

@@ -1,0 +1,53 @@
+//! What of an answer's body has come and not gone on yet, and what is written into it.
+
+use super::meter::Passage;
+use super::request::{Edit, spliced};
+
+#[derive(Default)]
+pub struct Passing {
+    /// What has not gone on; its first byte is the `sent`th of the body.
+    held: Vec<u8>,
+    sent: u64,
+    /// None of their places has gone on.
+    edits: Vec<Edit>,
+}
+
+impl Passing {
+    /// So many bytes have come.
+    pub fn come(&self) -> u64 {
+        self.sent.saturating_add(self.held.len() as u64)
+    }
+
+    /// So many of these have not gone on.
+    pub const fn waiting(&self) -> usize {
+        self.held.len()
+    }
+
+    pub fn write(&mut self, edits: &mut Vec<Edit>) {
+        self.edits.append(edits);
+    }
+
+    /// Takes the next bytes; what goes on, now that all before the `done`th byte may.
+    pub fn pass(&mut self, bytes: &[u8], done: u64) -> Passage {
+        let whole = self.held.is_empty();
+        if whole && self.edits.is_empty() && done >= self.sent.saturating_add(bytes.len() as u64) {
+            self.sent = self.sent.saturating_add(bytes.len() as u64);
+            return Passage::Unchanged;
+        }
+        self.held.extend_from_slice(bytes);
+        // What was not waited for any longer has gone on.
+        self.edits.retain(|edit| edit.place.from >= self.sent);
+        self.edits.sort_by_key(|edit| (edit.place.from, edit.place.to));
+        let ready = self.edits.iter().take_while(|edit| edit.place.to <= done).count();
+        let mut edits: Vec<_> = self.edits.drain(..ready).collect();
+        let length = usize::try_from(done.saturating_sub(self.sent)).unwrap_or(usize::MAX).min(self.held.len());
+        for edit in &mut edits {
+            edit.place.from = edit.place.from.saturating_sub(self.sent);
+            edit.place.to = edit.place.to.saturating_sub(self.sent);
+        }
+        let passed = spliced(self.held.get(..length).unwrap_or_default(), &edits);
+        self.held.drain(..length);
+        self.sent = self.sent.saturating_add(length as u64);
+        Passage::Replaced(passed)
+    }
+}
