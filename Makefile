@@ -42,9 +42,9 @@ run-cluster: $(WASM) provider checker $(FUNC_E) $(ENVOY_PATH) $(RATELIMIT) $(DEB
 .PHONY: test
 test: ## lint, check-prometheus, check-grafana, unit, check-shapes, cost, e2e and a short run of the fuzz targets
 	@# The .wasm is linked by one processor: clippy and what is fetched come beside. The end-to-end tests need both.
-	@$(MAKE) -j4 lint $(PARTS)
-	@$(MAKE) -j2 unit check-prometheus check-grafana check-shapes cost
-	@$(MAKE) e2e
+	@$(MAKE) -j4 TOGETHER=1 lint $(PARTS)
+	@$(MAKE) -j2 TOGETHER=1 unit check-prometheus check-grafana check-shapes cost
+	@$(MAKE) TOGETHER=1 e2e
 	@$(MAKE) fuzz-short
 
 ##@ The parts
@@ -75,7 +75,6 @@ ratelimit-config: checker ## Print envoyproxy/ratelimit's configuration for the 
 fmt: | need-rust ## Format the sources
 	@cargo fmt --all
 	@cargo fmt --manifest-path tests/cost/Cargo.toml --all
-	@cargo fmt --manifest-path tests/tools/detectors/Cargo.toml
 
 .PHONY: lint
 lint: $(WASM) clippy checker $(FUNC_E) $(ENVOY_PATH) | need-rust need-python ## Formatting, clippy natively and for wasm, the documents, the schema, every Envoy configuration through Envoy
@@ -95,25 +94,20 @@ clippy: | need-rust
 	@cargo fmt --all --check
 	@cargo fmt --manifest-path tests/fuzz/Cargo.toml --check
 	@cargo fmt --manifest-path tests/cost/Cargo.toml --all --check
-	@cargo fmt --manifest-path tests/tools/detectors/Cargo.toml --check
 	@cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
 	@cargo clippy $(LOCKED) --lib --target wasm32-wasip1 -- -D warnings
 	@cargo clippy $(LOCKED) --manifest-path tests/cost/Cargo.toml --workspace -- -D warnings
-	@cargo clippy $(LOCKED) --manifest-path tests/tools/detectors/Cargo.toml -- -D warnings
 
 .PHONY: unit
 unit: | need-rust need-python ## Unit and property tests of the core and the adapter, the corpus, the checker's and the simulated provider's own
 	@python3 tests/fixtures/expected.py
-	@cargo test $(LOCKED) --lib
-	@cargo test $(LOCKED) $(BESIDE) --lib --bins --test socket
+	@cargo test $(LOCKED) --workspace --lib --bins --test socket
 
-# Asked for together, so that what they all need is built once. A target of each is named where it runs.
-BESIDE := --package simulated-provider --package check-config --package gateway-tests
 # Most of a test is waiting: one more than processors at once.
 TEST_THREADS ?= $(shell expr $$(nproc) + 1)
 .PHONY: e2e
-e2e: $(PARTS) provider checker | need-rust ## End to end: func-e, real Envoy, the official SDKs, real servers
-	@$(with_parts) RUST_TEST_THREADS=$(TEST_THREADS) cargo test $(LOCKED) $(BESIDE) --test gateway $(TESTS)
+e2e: $(PARTS) empty provider checker | need-rust ## End to end: func-e, real Envoy, the official SDKs, real servers
+	@$(with_parts) RUST_TEST_THREADS=$(TEST_THREADS) cargo test $(LOCKED) --workspace --test gateway $(TESTS)
 
 .PHONY: crowd
 crowd: ## 20,000 requests of all APIs and levers, one of ten leaving, against the ledger of the simulated provider (CROWD=… for another number)
@@ -127,11 +121,11 @@ test-stress: ## e2e with every processor busy with something else, by itself and
 
 .PHONY: cluster-outages
 cluster-outages: $(PARTS) provider checker | need-rust ## Two Envoys that share limits, with their service and its Redis killed and slow for 20 s
-	@$(with_parts) cargo test $(LOCKED) $(BESIDE) --test gateway -- --ignored --nocapture cluster::outages
+	@$(with_parts) cargo test $(LOCKED) --workspace --test gateway -- --ignored --nocapture cluster::outages
 
 .PHONY: clients
 clients: $(PARTS) $(SLOWER_PARTS) provider | need-rust ## opencode, Gemini CLI, aider and LangChain: a task, and every refusal (minutes, and a gigabyte once)
-	@$(with_parts) $(with_slower_parts) cargo test $(LOCKED) $(BESIDE) --test gateway -- --ignored $(or $(TESTS),agents::slower)
+	@$(with_parts) $(with_slower_parts) cargo test $(LOCKED) --workspace --test gateway -- --ignored $(or $(TESTS),agents::slower)
 
 .PHONY: matrix
 matrix: ## e2e on older Envoys, one after another, without what needs 1.40 (make matrix-1.36.4 for one)
@@ -172,11 +166,14 @@ $(WASM): $(shell find src -name '*.rs') Cargo.toml $(wildcard Cargo.lock) .cargo
 	@cargo wasm $(LOCKED) --config "$(nowhere)"
 	@mkdir -p $(@D) && cp $(CARGO_TARGET_DIR)/wasm32-wasip1/release/nexus_ai_gateway.wasm $@
 
+# Cargo builds a crate anew for other company, which may want more of it: `make test` asks for all of the workspace wherever it asks.
+built = cargo build $(LOCKED) --quiet $(if $(TOGETHER),--workspace --all-targets,--package $(1))
+
 # Always asked, because cargo knows better than make what the provider is built from. As the tests build it: what is hot in it is
 # optimised there, too.
 .PHONY: provider
 provider: | need-rust
-	@cargo build $(LOCKED) --quiet --package simulated-provider
+	@$(call built,simulated-provider)
 
 # The same code, but functions keep their names. In a folder of its own, or each build would undo the other's.
 $(NAMED): $(WASM)
@@ -190,4 +187,4 @@ empty: | need-rust
 
 .PHONY: checker
 checker: | need-rust
-	@cargo build $(LOCKED) --quiet --package check-config
+	@$(call built,check-config)

@@ -43,11 +43,12 @@ fn beside() -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lying_providers_headers_reach_nobody() {
+    let provider = Listening::saying(200, &beside(), &chat_answer());
+    let policy = policy(json!({"acme": free_tenant()}));
+    let setup = Setup { provider: Some(provider.addr), ..Setup::new("answer-heads", policy) };
+    let gateway = Gateway::start(setup).await;
     for status in [200, 400, 500] {
-        let provider = Listening::saying(status, &beside(), &chat_answer());
-        let policy = policy(json!({"acme": free_tenant()}));
-        let setup = Setup { provider: Some(provider.addr), ..Setup::new("answer-heads", policy) };
-        let gateway = Gateway::start(setup).await;
+        provider.say(status, &beside(), &chat_answer());
         for path in [CHAT, "/v1/responses/input_tokens"] {
             let answer = gateway.ask(asked(path, &[("x-tenant-id", "acme")], &chat_body())).await;
             assert_eq!(answer.status, status, "{path}: {}", answer.text());
@@ -66,12 +67,13 @@ async fn a_lying_providers_headers_reach_nobody() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redirect_ends_here_and_is_the_providers_error() {
+    let elsewhere = "location: http://127.0.0.1:1/v1/chat/completions\r\n";
+    let provider = Listening::saying(301, elsewhere, &json!({"moved": true}));
+    let policy = policy(json!({"acme": free_tenant()}));
+    let setup = Setup { provider: Some(provider.addr), ..Setup::new("answer-redirects", policy) };
+    let gateway = Gateway::start(setup).await;
     for status in [301, 302, 303, 307, 308] {
-        let elsewhere = "location: http://127.0.0.1:1/v1/chat/completions\r\n";
-        let provider = Listening::saying(status, elsewhere, &json!({"moved": true}));
-        let policy = policy(json!({"acme": free_tenant()}));
-        let setup = Setup { provider: Some(provider.addr), ..Setup::new("answer-redirects", policy) };
-        let gateway = Gateway::start(setup).await;
+        provider.say(status, elsewhere, &json!({"moved": true}));
         for path in [CHAT, "/v1/responses/input_tokens"] {
             let answer = gateway.ask(asked(path, &[("x-tenant-id", "acme")], &chat_body())).await;
             assert_eq!((answer.status, answer.header("location")), (502, None), "{status} {path}");

@@ -15,7 +15,7 @@ use crate::client::eventually;
 use crate::envoy::{Gateway, Setup, policy};
 
 /// What the program says of the only configuration in a file, if it refuses it.
-fn checked(file: &Path) -> Option<String> {
+pub fn checked(file: &Path) -> Option<String> {
     let program = std::env::var_os("CHECK").expect("CHECK: run `make e2e`");
     let output = Command::new(program).arg(file).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();

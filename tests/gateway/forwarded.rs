@@ -19,6 +19,7 @@ use crate::top;
 pub struct Listening {
     pub addr: SocketAddr,
     heads: Arc<Mutex<Vec<String>>>,
+    answer: Arc<Mutex<String>>,
 }
 
 impl Listening {
@@ -30,20 +31,25 @@ impl Listening {
     pub fn saying(status: u16, beside: &str, answer: &Value) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap();
-        let heads = Arc::<Mutex<Vec<String>>>::default();
-        let body = answer.to_string();
-        let answer = format!(
-            "HTTP/1.1 {status} Said\r\n{beside}content-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-            body.len()
-        );
-        let kept = Arc::clone(&heads);
+        let listening = Self { addr, heads: Arc::default(), answer: Arc::default() };
+        listening.say(status, beside, answer);
+        let (heads, answer) = (Arc::clone(&listening.heads), Arc::clone(&listening.answer));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (kept, answer) = (Arc::clone(&kept), answer.clone());
-                std::thread::spawn(move || serve(stream, &kept, &answer));
+                let (heads, answer) = (Arc::clone(&heads), Arc::clone(&answer));
+                std::thread::spawn(move || serve(stream, &heads, &answer));
             }
         });
-        Self { addr, heads }
+        listening
+    }
+
+    /// What it says from now on.
+    pub fn say(&self, status: u16, beside: &str, answer: &Value) {
+        let body = answer.to_string();
+        let length = body.len();
+        *self.answer.lock().unwrap() = format!(
+            "HTTP/1.1 {status} Said\r\n{beside}content-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+        );
     }
 
     fn url(&self, base: &str) -> String {
@@ -68,7 +74,7 @@ impl Listening {
     }
 }
 
-fn serve(mut stream: TcpStream, kept: &Mutex<Vec<String>>, answer: &str) {
+fn serve(mut stream: TcpStream, kept: &Mutex<Vec<String>>, answer: &Mutex<String>) {
     let (mut bytes, mut piece) = (Vec::new(), [0; 4096]);
     let end = loop {
         if let Some(at) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -91,7 +97,8 @@ fn serve(mut stream: TcpStream, kept: &Mutex<Vec<String>>, answer: &str) {
     kept.lock().unwrap().push(head);
     // To a health check it is well, whatever it says to requests.
     let well = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-    let _ = stream.write_all(if checked { well } else { answer }.as_bytes());
+    let answer = answer.lock().unwrap().clone();
+    let _ = stream.write_all(if checked { well } else { &answer }.as_bytes());
 }
 
 pub fn asked(path: &str, headers: &[(&str, &str)], body: &Value) -> Request<Body> {

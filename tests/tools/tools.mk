@@ -64,7 +64,7 @@ DEBIAN_STAMP := $(DEBIAN)/stamp-$(firstword $(shell echo $(DEBIAN_PACKAGES) | ck
 # What the end-to-end tests run against, and where each finds it.
 PARTS := $(WASM) $(IMAGE)/index.json $(REGISTRY) $(RATELIMIT) $(FUNC_E) $(ENVOY_PATH) $(PROMLINT) $(DEBIAN_STAMP) $(PROMETHEUS) \
 	$(VENV)/tests.stamp $(CLIENTS)/stamp $(GO_CLIENT)
-with_parts = $(with_envoy) CHECK=$(CHECK) RATELIMIT=$(RATELIMIT) IMAGE=$(IMAGE):$(VERSION) ORAS=$(ORAS) REGISTRY=$(REGISTRY) \
+with_parts = $(with_envoy) CHECK=$(CHECK) EMPTY=$(EMPTY) RATELIMIT=$(RATELIMIT) IMAGE=$(IMAGE):$(VERSION) ORAS=$(ORAS) REGISTRY=$(REGISTRY) \
 	PYTHON=$(VENV)/bin/python CLIENTS=$(CLIENTS) GO_CLIENT=$(GO_CLIENT) PROMLINT=$(PROMLINT) DEBIAN=$(DEBIAN) PROMETHEUS=$(PROMETHEUS)
 SLOWER_PARTS := $(SLOWER_CLIENTS)/stamp $(AIDER)/stamp $(LANGCHAIN)/stamp
 with_slower_parts = SLOWER_CLIENTS=$(SLOWER_CLIENTS) AIDER=$(AIDER) LANGCHAIN=$(LANGCHAIN)

@@ -1,4 +1,4 @@
-//! The corpus of `tests/fixtures` through the core: each case whole, split at every byte, one byte at a time, and cut at
+//! The corpus of `tests/fixtures` through the core: each case whole, in pieces of many lengths which begin anywhere, and cut at
 //! every byte. What a case is, its README says.
 
 use crate::exchange::*;
@@ -251,15 +251,18 @@ fn no_chunking_changes_what_a_case_comes_to() {
     for case in cases() {
         let bytes = case.bytes();
         let Some(whole) = case.record(&policy, &[&bytes], true) else { continue };
-        let single: Vec<&[u8]> = bytes.chunks(1).collect();
         let mut check = |how: String, record: Option<Record>| {
             if record.as_ref() != Some(&whole) {
                 faults.push(format!("{}: {how}: {record:?}\ninstead of {whole:?}", case.name));
             }
         };
-        check("one byte at a time".to_owned(), case.record(&policy, &single, true));
-        for cut in 0..bytes.len() {
-            check(format!("split at {cut}"), case.record(&policy, &[&bytes[..cut], &bytes[cut..]], true));
+        // Each length splits at every byte, once with each first piece; the last ones leave long pieces on both sides of a split.
+        for length in [1, 2, 3, 5, 7, 11, 19, 37, 79, bytes.len().div_ceil(16).max(80)] {
+            for first in 0..length.min(bytes.len()) {
+                let (head, rest) = bytes.split_at(first);
+                let pieces: Vec<&[u8]> = std::iter::once(head).chain(rest.chunks(length)).collect();
+                check(format!("{first} bytes, then {length} at a time"), case.record(&policy, &pieces, true));
+            }
         }
     }
     assert_none(&faults);

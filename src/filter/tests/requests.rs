@@ -304,7 +304,7 @@ fn streams_under_way_at_once_do_not_mix() {
 
 /// Names that a client makes up are labels of nothing.
 #[test]
-fn a_hundred_thousand_made_up_names_add_no_series() {
+fn ten_thousand_made_up_names_add_no_series() {
     let mut configuration = with_key("tenants", json!({"acme": {"unlimited": ["request_usd", "day_usd"]}}));
     configuration["limits"] = json!({"requests_per_minute": 1_000_000, "requests_per_hour": 1_000_000,
         "requests_per_day": 1_000_000, "expensive_per_minute": 1_000_000});
@@ -330,7 +330,7 @@ fn a_hundred_thousand_made_up_names_add_no_series() {
     };
     let series = || with(|host| host.metrics().len() + host.keys().len());
     let mut first = None;
-    for nth in 0..33_334 {
+    for nth in 0..3_334 {
         let name = format!("made-up-{nth}");
         ask(&name, "chat", "gpt-4o-mini");
         ask("acme", &name, "gpt-4o-mini");
