@@ -14,7 +14,7 @@ mod tool;
 mod unknown;
 mod value;
 
-pub use edit::{Edit, spliced};
+pub use edit::{Edit, merged, spliced};
 pub use invalid::Invalid;
 use rates::Rates;
 pub use reader::RequestReader;
@@ -92,7 +92,8 @@ pub struct Request {
     pub hidden: Hidden,
     documents: u64,
     pictures: u64,
-    characters: u64,
+    /// Where the text stands that is sold by its characters.
+    pub spoken: Option<Place>,
     sound_bytes: u64,
     /// Just behind the object's opening bracket.
     inside: u64,
@@ -222,10 +223,11 @@ impl Request {
         }
     }
 
-    pub fn items(&self) -> Items {
+    /// `sizes` are those of its body as it is sent.
+    pub fn items(&self, sizes: &Sizes) -> Items {
         let mut asked = Items {
             given_images: self.pictures,
-            characters: self.characters,
+            characters: sizes.characters,
             sound_bytes: self.sound_bytes,
             ..Items::default()
         };

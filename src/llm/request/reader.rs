@@ -154,7 +154,7 @@ impl RequestReader {
             hidden,
             documents: fields.documents,
             pictures: fields.pictures,
-            characters: fields.characters,
+            spoken: fields.spoken,
             sound_bytes,
             inside,
             empty: before == Before::Known { empty: true },
