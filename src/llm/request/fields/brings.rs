@@ -4,9 +4,7 @@ use super::Fields;
 use crate::llm::brings::SOUND_ELSEWHERE;
 use crate::llm::estimate::Sizes;
 use crate::llm::hidden::Hidden;
-use crate::llm::request::tool::Brought;
 use crate::llm::schema::Schema;
-use crate::units::Tokens;
 
 impl Fields {
     /// Bytes of recordings. What a request of the kind points at, or doesn't show, is as long as it may be.
@@ -37,9 +35,6 @@ impl Fields {
         }
         if self.stored_prompt {
             hidden.whole = Some("prompt");
-        }
-        if let Some(Brought { uses, tokens, each }) = self.tools.brought() {
-            (hidden.uses, hidden.brought, hidden.each) = (uses, Tokens(tokens), Tokens(each));
         }
         hidden.unsure |= !self.unknown.fields.is_empty();
         (sizes, hidden)
