@@ -63,7 +63,7 @@ pub(super) struct Findings {
     pub(super) edits: Vec<Edit>,
 }
 
-/// A rule that looks at answers depends on neither.
+/// A rule that looks at answers depends neither on a role nor on a provider.
 const ANY: Case<'_> = Case { role: None, sight: Sensitivity::Restricted };
 
 /// So much may wait for what may become a finding: other choices may be far ahead.

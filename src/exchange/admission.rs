@@ -183,12 +183,7 @@ impl Exchange {
     }
 
     /// Looks at what its texts say, now that it is known whose they are. What is refused wherever it goes goes nowhere.
-    fn screen(
-        &mut self,
-        prompt: Prompt,
-        request: &Request,
-        tenant: &Rc<str>,
-    ) -> Result<BySight<Screened>, Rejection> {
+    fn screen(&mut self, prompt: Prompt, request: &Request, tenant: &Rc<str>) -> Result<BySight<Screened>, Rejection> {
         let screened = prompt.screened(self.role.as_deref(), request.spoken, tenant);
         let anywhere = screened.at(Sensitivity::Restricted);
         self.looked = Some(Box::new(Looked { request: anywhere.seen.clone(), ..Looked::default() }));

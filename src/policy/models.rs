@@ -135,7 +135,8 @@ fn roles(
 }
 
 pub(super) fn no_sensitivity<T>(provider: &str) -> Checked<T> {
-    let problem = "`sensitivity` is missing: say which data it may see, `public`, `internal`, `confidential` or `restricted`";
+    let problem =
+        "`sensitivity` is missing: say which data it may see, `public`, `internal`, `confidential` or `restricted`";
     flaw(under("providers", provider), problem)
 }
 

@@ -79,7 +79,10 @@ const BODIES: [(&str, &str); 14] = [
         r#"{"system":[{"text":"@"}],"messages":[{"role":"user","content":[{"text":"@"},{"toolResult":{"toolUseId":"t","content":[{"json":{"x":"@"}}]}}]}],"inferenceConfig":{"maxTokens":9}}"#,
     ),
     ("/v2/chat", r#"{"model":"m","messages":[{"role":"user","content":"@"}],"documents":["@"],"max_tokens":9}"#),
-    ("/api/chat", r#"{"model":"m","stream":false,"messages":[{"role":"user","content":"@"}],"options":{"num_predict":9}}"#),
+    (
+        "/api/chat",
+        r#"{"model":"m","stream":false,"messages":[{"role":"user","content":"@"}],"options":{"num_predict":9}}"#,
+    ),
     ("/v1beta/interactions", r#"{"model":"m","input":"@","generation_config":{"max_output_tokens":9}}"#),
     ("/v1/completions", r#"{"prompt":["@","@"],"suffix":"@","max_tokens":9,"model":"m"}"#),
     ("/v1/embeddings", r#"{"input":["@","@"],"model":"m"}"#),

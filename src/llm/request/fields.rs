@@ -232,10 +232,10 @@ impl Fields {
             Asked::Characters => {
                 if let Found::Piece(text) = hit.found {
                     self.characters = self.characters.saturating_add(text.chars().count() as u64);
-                    self.spoken = Some(Place { from: self.spoken.map_or(place.from, |spoken| spoken.from), ..place });
                 } else {
                     // Not at a piece: whether one comes before the text turns out to be no JSON depends on where the body is cut.
                     once("input", hit, false)?;
+                    self.spoken = Some(place);
                 }
             }
             Asked::StoredPrompt => {

@@ -190,7 +190,10 @@ fn of_several_models_one_is_taken_whose_providers_may_see_it() {
             Err(reply) => {
                 assert_eq!(Err(reply.outcome), expected);
                 let message = String::from_utf8(reply.body).unwrap();
-                assert!(message.contains("`r`, does not let the request through to those who serve this model"), "{message}");
+                assert!(
+                    message.contains("`r`, does not let the request through to those who serve this model"),
+                    "{message}"
+                );
             }
         }
     }

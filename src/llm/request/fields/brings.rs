@@ -22,7 +22,8 @@ impl Fields {
 
     /// What the body has beside text, and what it only points at.
     pub(in crate::llm::request) fn brings(&self, body_bytes: u64) -> (Sizes, Hidden) {
-        let (mut sizes, mut hidden) = (Sizes { body_bytes, characters: self.characters, ..Sizes::default() }, Hidden::default());
+        let (mut sizes, mut hidden) =
+            (Sizes { body_bytes, characters: self.characters, ..Sizes::default() }, Hidden::default());
         if let Some(media) = &self.media {
             sizes.attached_bytes = media.attached_bytes;
             sizes.attachments = media.attachments;
