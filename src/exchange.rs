@@ -44,6 +44,7 @@ mod levers;
 mod models;
 mod offer;
 mod opening;
+mod sent;
 mod side;
 mod spending;
 mod tools;

@@ -51,7 +51,7 @@ pub mod price;
 mod protobuf;
 mod record;
 pub mod replicas;
-mod route;
+pub mod route;
 mod tenant;
 mod tools;
 pub mod units;

@@ -38,6 +38,38 @@ impl Sensitivity {
     }
 }
 
+/// What differs by what a provider may see: each from its level on.
+#[derive(Clone, Debug, Default)]
+pub struct BySight<T> {
+    lowest: T,
+    /// In the order of their levels.
+    higher: Vec<(Sensitivity, T)>,
+}
+
+impl<T> BySight<T> {
+    /// `borders` are the levels where it changes, in their order.
+    pub fn new(borders: &[Sensitivity], mut of: impl FnMut(Sensitivity) -> T) -> Self {
+        let lowest = of(Sensitivity::Public);
+        Self { lowest, higher: borders.iter().map(|level| (*level, of(*level))).collect() }
+    }
+
+    /// What holds for one that may see this.
+    pub fn at(&self, level: Sensitivity) -> &T {
+        let reached = self.higher.iter().rev().find(|(from, _)| *from <= level);
+        reached.map_or(&self.lowest, |(_, it)| it)
+    }
+
+    pub fn into_at(self, level: Sensitivity) -> T {
+        let reached = self.higher.into_iter().rev().find(|(from, _)| *from <= level);
+        reached.map_or(self.lowest, |(_, it)| it)
+    }
+
+    pub fn map<U>(self, mut of: impl FnMut(T) -> U) -> BySight<U> {
+        let lowest = of(self.lowest);
+        BySight { lowest, higher: self.higher.into_iter().map(|(from, it)| (from, of(it))).collect() }
+    }
+}
+
 /// The place of a provider in `Policy::providers`; means nothing to another policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProviderIx(pub u16);
@@ -169,5 +201,24 @@ impl Models {
             }
         }
         if chain.is_empty() { Err(why) } else { Ok(chain) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_differs_by_sight_holds_from_its_level_on() {
+        use Sensitivity::{Confidential, Internal, Public, Restricted};
+        for (borders, expected) in [
+            (&[][..], [Public; 4]),
+            (&[Confidential][..], [Public, Public, Confidential, Confidential]),
+            (&[Internal, Restricted][..], [Public, Internal, Internal, Restricted]),
+        ] {
+            let by_sight = BySight::new(borders, |level| level);
+            assert_eq!(Sensitivity::ALL.map(|level| *by_sight.at(level)), expected);
+            assert_eq!(Sensitivity::ALL.map(|level| by_sight.clone().map(Some).into_at(level)), expected.map(Some));
+        }
     }
 }

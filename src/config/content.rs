@@ -6,6 +6,7 @@ use crate::detect::Detector;
 use crate::llm::stance::Stance;
 use crate::llm::texts::Place;
 use crate::name::Pattern;
+use crate::route::Sensitivity;
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
@@ -56,6 +57,10 @@ pub struct ContentRule {
     /// Of requests with which roles. Left out: of all.
     #[serde(default, deserialize_with = "written")]
     pub roles: Option<Vec<Name>>,
+    /// Only of requests that may go to a provider whose `sensitivity` is lower than this, as their first or as a fallback. Left out:
+    /// of all, wherever they go.
+    #[serde(default, deserialize_with = "written")]
+    pub provider_sensitivity_below: Option<Sensitivity>,
 }
 
 /// What becomes of a finding.

@@ -21,8 +21,9 @@ use crate::llm::schema::Schema;
 use crate::llm::sse::{Data, Sse};
 use crate::llm::stance::Stance;
 use crate::llm::texts::{Opaque, Place, Text, Texts};
-use crate::policy::content::{Action, Class, Content, Looked};
+use crate::policy::content::{Action, Case, Class, Content, Looked};
 use crate::record::content::Seen;
+use crate::route::Sensitivity;
 use channels::Channels;
 use event::Event;
 use std::ops::Range;
@@ -61,6 +62,9 @@ pub(super) struct Findings {
     pub(super) work: Work,
     pub(super) edits: Vec<Edit>,
 }
+
+/// A rule that looks at answers depends neither on a role nor on a provider.
+const ANY: Case<'_> = Case { role: None, sight: Sensitivity::Restricted };
 
 /// So much may wait for what may become a finding: other choices may be far ahead.
 const MOST_HELD: usize = 64 * 1024;
@@ -260,7 +264,7 @@ impl Findings {
     ) -> usize {
         let Self { placeholders, seen, work, edits } = self;
         let wanted = |pattern: usize| match looked.aim(content, pattern) {
-            Some((_, rule)) => rule.action.class() == class && rule.looks(place, None),
+            Some((_, rule)) => rule.action.class() == class && rule.looks(place, ANY),
             None => class == Class::Replace,
         };
         looked.automaton.findings(closed.stretch(), until, work, (wanted, |_: &Range<usize>| true), |finding| {

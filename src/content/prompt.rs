@@ -7,10 +7,12 @@ use super::seams::Seams;
 use super::unit::Unit;
 use crate::detect::{Span, Watched, Work};
 use crate::json::{Container, Found, Hit, MAX_DEPTH, Scanner};
+use crate::llm::request::Place as Written;
 use crate::llm::schema::Schema;
 use crate::llm::texts::{Opaque, Place, Text, Texts};
-use crate::policy::content::{Content, Looked};
+use crate::policy::content::{Case, Content, Looked};
 use crate::record::content::Seen;
+use crate::route::BySight;
 use std::rc::Rc;
 
 /// A request's body, under the eyes of its tenant's rules.
@@ -91,12 +93,13 @@ impl Prompt {
         let _ = scanner.feed(bytes, &mut |hit| coming.hit(texts, &hit));
     }
 
-    /// All of it has come; `role` is what the request is for, if it says so.
+    /// All of it has come; `role` is what the request is for, if it says so, and `spoken` where the text stands that is sold by its
+    /// characters. Who may see it is known only when it is known where it goes.
     #[cold]
     #[inline(never)]
-    pub fn screened(mut self, role: Option<&str>, tenant: &Rc<str>) -> Screened {
+    pub fn screened(mut self, role: Option<&str>, spoken: Option<Written>, tenant: &Rc<str>) -> BySight<Screened> {
         let content = Rc::clone(&self.content);
-        let Some(looked) = &content.request else { return Screened::default() };
+        let Some(looked) = &content.request else { return BySight::default() };
         let Self { watched, seams, joining, closed, .. } = &mut self;
         let place = joining.and_then(Text::place);
         watched.end(&looked.automaton, &mut |stretch| closed.push(Stretch::of(stretch, place)));
@@ -104,7 +107,11 @@ impl Prompt {
         if self.watched.is_overrun() || self.seams.is_overrun() {
             self.seen.note_opaque(Opaque::TooMuchWork);
         }
-        Screened::of(&content, looked, &self.closed, self.seen, self.work, (role, tenant))
+        let Self { closed, seen, work, .. } = self;
+        BySight::new(&content.borders, |sight| {
+            let case = Case { role, sight };
+            Screened::of((&content, looked), &closed, seen.clone(), work, (case, spoken), tenant)
+        })
     }
 }
 

@@ -4,10 +4,11 @@ use super::placeholders::Placeholders;
 use super::seams::Across;
 use super::unit::Unit;
 use crate::detect::{Closed, Finding, Span, Work};
+use crate::llm::estimate::Swapped;
 use crate::llm::request::{Edit, Place as Written};
 use crate::llm::stance::Stance;
 use crate::llm::texts::{Opaque, Place};
-use crate::policy::content::{Action, Class, Content, Looked};
+use crate::policy::content::{Action, Case, Class, Content, Looked};
 use crate::record::content::Seen;
 use std::ops::Range;
 use std::rc::Rc;
@@ -36,6 +37,8 @@ const MOST_EDITS: usize = 30_000;
 pub struct Screened {
     /// What is written into its body, in the order of the places.
     pub edits: Vec<Edit>,
+    /// Of the text that is sold by its characters.
+    pub swapped: Swapped,
     pub placeholders: Placeholders,
     pub seen: Seen,
     /// The first finding that a rule refuses: the rule, and where it was found.
@@ -83,7 +86,7 @@ impl Stretch {
     fn hits<'s>(
         &'s self,
         (content, looked): (&Content, &Looked),
-        (class, role): (Class, Option<&str>),
+        (class, case): (Class, Case<'_>),
         taken: &mut Taken,
         work: &mut Work,
         hits: &mut Vec<Hit<'s>>,
@@ -91,7 +94,7 @@ impl Stretch {
         let place = self.place.unwrap_or(Place::Other);
         let wanted = |pattern: usize| {
             let rule = looked.aim(content, pattern);
-            rule.is_some_and(|(_, rule)| rule.action.class() == class && rule.looks(place, role))
+            rule.is_some_and(|(_, rule)| rule.action.class() == class && rule.looks(place, case))
         };
         let Closed { text, .. } = &self.closed;
         let fits = |range: &Range<usize>| match &self.stands {
@@ -155,12 +158,12 @@ impl Hit<'_> {
 
 impl Screened {
     pub(super) fn of(
-        content: &Content,
-        looked: &Looked,
+        (content, looked): (&Content, &Looked),
         stretches: &[Stretch],
         seen: Seen,
         mut work: Work,
-        (role, tenant): (Option<&str>, &Rc<str>),
+        (case, spoken): (Case<'_>, Option<Written>),
+        tenant: &Rc<str>,
     ) -> Self {
         let placeholders = Placeholders::new(content.key.clone(), Rc::clone(tenant));
         let mut screened = Self { placeholders, seen, ..Self::default() };
@@ -170,14 +173,14 @@ impl Screened {
         {
             let (mut hits, mut taken) = (Vec::new(), Taken::default());
             for stretch in stretches.iter().filter(|stretch| !stretch.is_across()) {
-                stretch.hits((content, looked), (class, role), &mut taken, &mut work, &mut hits);
+                stretch.hits((content, looked), (class, case), &mut taken, &mut work, &mut hits);
             }
             taken = Taken::of(&hits);
             for stretch in stretches.iter().filter(|stretch| stretch.is_across()) {
-                stretch.hits((content, looked), (class, role), &mut taken, &mut work, &mut hits);
+                stretch.hits((content, looked), (class, case), &mut taken, &mut work, &mut hits);
             }
             hits.sort_by_key(Hit::begins);
-            screened.apply(content, looked, &hits);
+            screened.apply(content, looked, &hits, spoken);
         }
         // Each provider's plan has all of them.
         if !work.is_left() || screened.edits.len() > MOST_EDITS {
@@ -193,7 +196,7 @@ impl Screened {
         screened
     }
 
-    fn apply(&mut self, content: &Content, looked: &Looked, hits: &[Hit<'_>]) {
+    fn apply(&mut self, content: &Content, looked: &Looked, hits: &[Hit<'_>], spoken: Option<Written>) {
         let mut of_unit: Option<(&Rc<Unit>, Vec<Edit>)> = None;
         for hit in hits {
             let Some((aim, rule)) = looked.aim(content, hit.pattern) else { continue };
@@ -207,6 +210,9 @@ impl Screened {
                 Action::Mask | Action::Restore => {
                     let restores = rule.action == Action::Restore;
                     let placeholder = self.placeholders.of(&aim.label, hit.value, restores).to_owned();
+                    if spoken.is_some_and(|spoken| spoken.from <= hit.begins() && hit.begins() < spoken.to) {
+                        self.swapped.count(hit.value, &placeholder);
+                    }
                     let Some(unit) = hit.unit else {
                         write(&mut self.edits, &hit.spans, stands(&placeholder, hit.bare));
                         continue;

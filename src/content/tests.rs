@@ -14,6 +14,7 @@ use crate::llm::request::spliced;
 use crate::llm::schema::{self, Schema};
 use crate::policy::Policy;
 use crate::policy::content::Content;
+use crate::route::Sensitivity;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::rc::Rc;
@@ -39,7 +40,7 @@ fn mails(action: &str) -> Value {
 fn screened(content: &Rc<Content>, schema: &Schema, chunks: &[&[u8]]) -> (Vec<u8>, Screened) {
     let mut prompt = Prompt::new(content, schema, false).unwrap();
     chunks.iter().for_each(|chunk| prompt.feed(chunk));
-    let screened = prompt.screened(None, &"acme".into());
+    let screened = prompt.screened(None, None, &"acme".into()).into_at(Sensitivity::Public);
     (spliced(&chunks.concat(), &screened.edits), screened)
 }
 

@@ -5,27 +5,28 @@ use std::rc::Rc;
 
 use super::input::Input;
 use super::offer::{Offer, Wish, chain};
+use super::sent::Sent;
 use super::{Around, AskedFor, Exchange, Incoming, Open, Phase, Step, kept, tools};
 use crate::attempt::blame::Who;
 use crate::content::{Placeholders, Prompt, Refused, Screened};
 use crate::limit::{Admitted, Ask, Bound, Decision, Guards, Reservation, Shares, Standing, SwapLost};
 use crate::llm::estimate::density::Density;
 use crate::llm::offered::Offers;
-use crate::llm::request::{Edit, Request};
+use crate::llm::request::{Edit, Request, merged};
 use crate::llm::schema::BoundField;
 use crate::outcome::{Outcome, Rejection, Reply};
 use crate::policy::{OnContention, Policy, TenantIx, TenantPolicy};
 use crate::price::Tariff;
 use crate::record::content::Looked;
-use crate::route::{ProviderIx, Sensitivity};
+use crate::route::{BySight, ProviderIx, Sensitivity};
 use crate::tools::{Callable, Judged};
 use crate::units::{NanoUsd, Tokens, UnixNanos};
 
 /// A request that may be sent on, if the cell has room.
 struct Plan {
     request: Request,
-    /// What stands in the place of findings.
-    masks: Vec<Edit>,
+    /// What rules take out of its body, and write into it.
+    edits: Vec<Edit>,
     placeholders: Option<Box<Placeholders>>,
     callable: Option<Box<Callable>>,
     /// Never empty.
@@ -112,19 +113,25 @@ impl Exchange {
         let Some(tenant) = policy.tenant_policy(tenant) else {
             return Err(Rejection::plain(Outcome::InternalError, "The tenant is gone."));
         };
-        let screened = prompt.map(|prompt| self.screen(*prompt, &tenant.name)).transpose()?;
+        let screened = match prompt {
+            Some(prompt) => self.screen(*prompt, &request, &tenant.name)?.map(Some),
+            None => BySight::default(),
+        };
         let judged = match offers.zip(tools::rules(policy, tenant.ix)) {
-            Some((offers, rules)) => Some((self.offered(&offers, rules, &mut request)?, Rc::clone(rules))),
+            Some((offers, rules)) => Some((self.offered(&offers, rules, &mut request)?, rules)),
             None => None,
         };
         self.flags(policy, &request)?;
         kept::judge(policy.stored_responses, self.schema, &mut request, |id| (around.knows)(&tenant.name, id))?;
         kept::weigh(&mut request, |ids| (around.sizes)(&tenant.name, ids));
+        let defined = judged.as_ref().map_or(&[][..], |(judged, _)| &judged.edits);
+        let sent = screened.map(|screened| Sent::of(&request, screened, defined));
         let floor = tenant.rules.sensitivity.unwrap_or(Sensitivity::Public);
         let wish = Wish {
             policy,
             tenant,
             request: &request,
+            sent: &sent,
             schema: self.schema,
             path: &self.path,
             role: self.role.as_deref(),
@@ -132,10 +139,17 @@ impl Exchange {
             around,
         };
         let fields = wish.unknown_fields()?;
-        let Offer { model, legs, noted, input, reckoned, hidden, ceiling, bound, .. } = wish.best()?;
+        let Offer { model, legs, sight, noted, input, reckoned, hidden, ceiling, bound, .. } = wish.best()?;
         noted.iter().chain(fields).for_each(|name| self.cut.left_out.unknown_field(name));
         if let Some(leg) = legs.first() {
             self.labels.model = leg.label.clone().into();
+        }
+        let Sent { edits, placeholders, seen, refused, .. } = sent.into_at(sight);
+        if let (Some(looked), Some(seen)) = (&mut self.looked, seen) {
+            looked.request = seen;
+        }
+        if let Some(refused) = refused {
+            return Err(content_refused(&refused, " to those who serve this model"));
         }
         let ask = Ask {
             input,
@@ -148,21 +162,14 @@ impl Exchange {
             shares: policy.replicas.as_ref().map_or(Shares::WHOLE, |shared| shared.shares(around.service_unavailable)),
         };
         let content = policy.contents.of(tenant.ix);
-        let own = content.map(|content| Placeholders::new(content.key.clone(), Rc::clone(&tenant.name)));
-        let (masks, placeholders) = match screened {
-            Some(Screened { edits, placeholders, .. }) => (edits, Some(placeholders)),
-            None => (Vec::new(), own),
-        };
-        let placeholders = placeholders.map(Box::new);
-        // A definition that goes needs no mask inside.
-        let (masks, callable) = match judged {
-            Some((Judged { edits, strict, kinds, .. }, rules)) => {
-                (merged(edits, &masks), rules.looks_at_calls().then(|| Box::new(Callable { rules, strict, kinds })))
-            }
-            None => (masks, None),
-        };
+        let own = || content.map(|content| Placeholders::new(content.key.clone(), Rc::clone(&tenant.name)));
+        let placeholders = placeholders.or_else(own).map(Box::new);
+        let callable = judged.and_then(|(Judged { strict, kinds, .. }, rules)| {
+            let rules = Rc::clone(rules);
+            rules.looks_at_calls().then(|| Box::new(Callable { rules, strict, kinds }))
+        });
         let plan = Plan {
-            masks,
+            edits,
             placeholders,
             callable,
             request,
@@ -175,12 +182,13 @@ impl Exchange {
         Ok((plan, Rc::clone(tenant), ask, model))
     }
 
-    /// Looks at what its texts say, now that it is known whose they are.
-    fn screen(&mut self, prompt: Prompt, tenant: &Rc<str>) -> Result<Screened, Rejection> {
-        let mut screened = prompt.screened(self.role.as_deref(), tenant);
-        self.looked = Some(Box::new(Looked { request: mem::take(&mut screened.seen), ..Looked::default() }));
-        match screened.refused.take() {
-            Some(refused) => Err(Rejection::plain(Outcome::ContentRefused, content_message(&refused))),
+    /// Looks at what its texts say, now that it is known whose they are. What is refused wherever it goes goes nowhere.
+    fn screen(&mut self, prompt: Prompt, request: &Request, tenant: &Rc<str>) -> Result<BySight<Screened>, Rejection> {
+        let screened = prompt.screened(self.role.as_deref(), request.spoken, tenant);
+        let anywhere = screened.at(Sensitivity::Restricted);
+        self.looked = Some(Box::new(Looked { request: anywhere.seen.clone(), ..Looked::default() }));
+        match &anywhere.refused {
+            Some(refused) => Err(content_refused(refused, "")),
             None => Ok(screened),
         }
     }
@@ -218,14 +226,14 @@ impl Exchange {
                 (Admitted { reservation, per_choice }, Standing::default(), Guards::default())
             }
         };
-        let Plan { request, masks, placeholders, callable, legs, routed, input, .. } = *plan;
+        let Plan { request, edits: of_rules, placeholders, callable, legs, routed, input, .. } = *plan;
         let open_bound = request.bound().is_none();
         let edits = |leg: &Leg| {
             let most = leg.max_output.map_or(admitted.per_choice, |most| admitted.per_choice.min(most));
             let writes = open_bound || request.is_bound_elsewhere(leg.bound_field);
             let bound = writes.then_some((leg.bound_field, most));
             let name = request.needs_name(&leg.model).then_some(leg.model.as_str());
-            merged(request.edits(name, bound, leg.ask_usage), &masks)
+            merged(request.edits(name, bound, leg.ask_usage), &of_rules)
         };
         let step = match legs.first() {
             Some(leg) if !routed => Step::Forward(edits(leg)),
@@ -242,12 +250,12 @@ impl Exchange {
             reservation: admitted.reservation,
             legs,
             routed,
-            input,
-            items: request.items(),
+            items: request.items(&input.sizes),
             most_output: admitted.per_choice.times(request.choices),
             detached: request.background,
             standing,
             hide_usage: request.stream && !request.wants_usage(),
+            input,
             note_ids: kept::may_be_kept(policy.stored_responses, self.schema, &request),
             note_sizes: kept::may_be_gone_on_from(policy.stored_responses, self.schema, &request),
             service_tier: request.rates.name(),
@@ -261,10 +269,10 @@ impl Exchange {
 }
 
 /// Never what was found: a message goes into logs.
-fn content_message(refused: &Refused) -> String {
-    match refused {
+fn content_refused(refused: &Refused, to: &str) -> Rejection {
+    let message = match refused {
         Refused::Found { rule, label, place } => format!(
-            "A rule of this gateway, `{rule}`, does not let the request through: it found {label} in a text of the kind `{}`. Nothing \
+            "A rule of this gateway, `{rule}`, does not let the request through{to}: it found {label} in a text of the kind `{}`. Nothing \
              was sent to a provider. Take it out, or ask the gateway's operator.",
             place.name()
         ),
@@ -273,18 +281,6 @@ fn content_message(refused: &Refused) -> String {
              that is JSON, or ask the gateway's operator.",
             what.name()
         ),
-    }
-}
-
-/// Both, in the order of their places. What is cut out or written over as a whole needs no mask inside.
-fn merged(mut edits: Vec<Edit>, masks: &[Edit]) -> Vec<Edit> {
-    if masks.is_empty() {
-        return edits;
-    }
-    let is_left =
-        |mask: &&Edit| !edits.iter().any(|edit| edit.place.from < mask.place.to && mask.place.from < edit.place.to);
-    let masks: Vec<_> = masks.iter().filter(is_left).cloned().collect();
-    edits.extend(masks);
-    edits.sort_by_key(|edit| (edit.place.from, edit.place.to));
-    edits
+    };
+    Rejection::plain(Outcome::ContentRefused, message)
 }

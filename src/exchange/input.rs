@@ -34,10 +34,11 @@ impl Beyond {
 }
 
 impl Input {
-    pub(super) fn of(request: &Request, figures: HiddenInput) -> Self {
-        let Request { sizes, hidden, .. } = request;
+    /// `sizes` are those of the body as it is sent.
+    pub(super) fn of(request: &Request, sizes: Sizes, figures: HiddenInput) -> Self {
+        let Request { hidden, .. } = request;
         let has_more = sizes.attachments > 0 || hidden.unsure || !hidden.is_nothing();
-        Self { sizes: *sizes, beyond: has_more.then(|| Box::new(Beyond { hidden: *hidden, figures })) }
+        Self { sizes, beyond: has_more.then(|| Box::new(Beyond { hidden: *hidden, figures })) }
     }
 
     /// Nothing but text: neither what the model is nor how much it reads matters.

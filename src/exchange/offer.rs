@@ -6,6 +6,7 @@
 use std::rc::Rc;
 
 use super::input::Input;
+use super::sent::Sent;
 use super::{Around, Leg};
 use crate::attempt::{self, Chain, blame::Who};
 use crate::limit::Bound;
@@ -16,7 +17,7 @@ use crate::name::BY_ROLE;
 use crate::outcome::{Outcome, Rejection, shown};
 use crate::policy::{Policy, ProviderPolicy, TenantPolicy};
 use crate::price::{Ceiling, Quote, Tariff};
-use crate::route::{Bounds, ProviderIx, Sensitivity, Unserved};
+use crate::route::{Bounds, BySight, ProviderIx, Sensitivity, Unserved};
 use crate::units::{NanoUsd, Tokens};
 
 /// A request and all that decides where it may go.
@@ -24,6 +25,8 @@ pub(super) struct Wish<'a> {
     pub(super) policy: &'a Policy,
     pub(super) tenant: &'a TenantPolicy,
     pub(super) request: &'a Request,
+    /// Its body as it is sent to those who may see so much.
+    pub(super) sent: &'a BySight<Sent>,
     pub(super) schema: &'static Schema,
     /// As the client called it.
     pub(super) path: &'a str,
@@ -37,6 +40,8 @@ pub(super) struct Offer {
     pub(super) model: String,
     /// Never empty.
     pub(super) legs: Vec<Leg>,
+    /// What each of them may see.
+    pub(super) sight: Sensitivity,
     /// What it asks for that has no price, where that passes.
     pub(super) noted: Vec<String>,
     pub(super) input: Tokens,
@@ -53,7 +58,8 @@ pub(super) struct Offer {
 const UNAVAILABLE_SECONDS: u64 = 1;
 
 impl Wish<'_> {
-    /// The cheapest offer for the model that was asked for; of two equal ones the first in the configuration.
+    /// The cheapest offer for the model that was asked for; of two equal ones the first in the configuration. One that a rule about
+    /// texts refuses is taken where there is no other.
     pub(super) fn best(&self) -> Result<Offer, Rejection> {
         let name = self.name()?;
         let Some(candidates) = self.policy.models.candidates(name) else {
@@ -61,9 +67,10 @@ impl Wish<'_> {
         };
         let mut best: Option<Offer> = None;
         let mut refusals = Vec::new();
+        let rank = |offer: &Offer| (self.sent.at(offer.sight).refused.is_some(), offer.worst);
         for candidate in candidates {
             match self.offer(candidate).and_then(|offer| self.fits(offer)) {
-                Ok(offer) if best.as_ref().is_none_or(|best| offer.worst < best.worst) => best = Some(offer),
+                Ok(offer) if best.as_ref().is_none_or(|best| rank(&offer) < rank(best)) => best = Some(offer),
                 Ok(_) => {}
                 Err(rejection) => refusals.push((candidate, rejection)),
             }
@@ -117,7 +124,8 @@ impl Wish<'_> {
         let legs = if self.policy.models.are_listed() { self.chosen(model)? } else { vec![self.given(model)?] };
         let (mut legs, noted) = self.priced(model, legs)?;
         let Self { request, .. } = self;
-        let reckoned = Input::of(request, self.policy.hidden_input);
+        let sight = legs.iter().map(|leg| self.sight(leg)).min().unwrap_or(Sensitivity::Public);
+        let reckoned = Input::of(request, self.sent.at(sight).sizes, self.policy.hidden_input);
         if !reckoned.is_plain() {
             let context = self.policy.models.model(model).and_then(|model| model.context);
             legs.iter_mut().for_each(|leg| leg.context = leg.context.or(context));
@@ -127,7 +135,8 @@ impl Wish<'_> {
         let hidden = if request.hidden.is_nothing() { Tokens(0) } else { hidden.max().unwrap_or_default() };
         let input = shown.plus(hidden);
         let (tier, attachments) = (request.rates.name(), !reckoned.is_plain());
-        let brings = |leg: &Leg| Brings { attachments, writes: request.writes(&leg.model), items: request.items() };
+        let items = request.items(&reckoned.sizes);
+        let brings = |leg: &Leg| Brings { attachments, writes: request.writes(&leg.model), items };
         let ceiling = legs
             .iter()
             .map(|leg| leg.tariff.ceiling(input, tier.as_deref(), brings(leg)))
@@ -136,7 +145,13 @@ impl Wish<'_> {
         let bound = self.bound(model, &legs, shown);
         let (Bound::Client(output) | Bound::Open { at_most: output, .. }) = bound;
         let worst = ceiling.worst_case(input, output.times(request.choices));
-        Ok(Offer { model: model.to_owned(), legs, noted, input, reckoned, hidden, ceiling, bound, worst })
+        Ok(Offer { model: model.to_owned(), legs, sight, noted, input, reckoned, hidden, ceiling, bound, worst })
+    }
+
+    /// What is not known to be one of the providers may see what everybody may.
+    fn sight(&self, leg: &Leg) -> Sensitivity {
+        let provider = leg.provider.and_then(|ix| self.policy.provider_at(ix));
+        provider.and_then(|provider| provider.reach.sensitivity).unwrap_or(Sensitivity::Public)
     }
 
     /// What is known of the output before it is made.

@@ -2,7 +2,7 @@
 
 use super::{Exchange, Phase};
 use crate::llm::offered::Offers;
-use crate::llm::request::{Edit, Request};
+use crate::llm::request::{Cut, Edit, Place, Request};
 use crate::outcome::{Outcome, Rejection, Reply, shown};
 use crate::policy::tools::{ToolRules, Why};
 use crate::policy::{Policy, TenantIx};
@@ -31,8 +31,10 @@ impl Exchange {
         if let Some(refusal) = &judged.refused {
             return Err(Rejection::plain(Outcome::ToolNotAllowed, message(refusal)));
         }
-        request.leave_out(mem::take(&mut judged.members));
         judged.edits.sort_by_key(|Edit { place, .. }| (place.from, place.to));
+        let members = mem::take(&mut judged.members);
+        take_out(request, &judged.edits, &members);
+        request.leave_out(members);
         Ok(judged)
     }
 }
@@ -57,6 +59,19 @@ impl Exchange {
         }
         reply
     }
+}
+
+/// What goes is neither paid nor priced. Neither edits nor members overlap.
+fn take_out(request: &mut Request, edits: &[Edit], members: &[Cut]) {
+    let mut gone: Vec<Place> = edits.iter().map(|edit| edit.place).chain(members.iter().map(Cut::place)).collect();
+    if gone.is_empty() {
+        return;
+    }
+    gone.sort_by_key(|place| place.to);
+    request.take_tools_out(|at| {
+        let next = gone.get(gone.partition_point(|place| place.to <= at));
+        next.is_some_and(|place| place.from <= at)
+    });
 }
 
 /// Never what was said: only what it is about.

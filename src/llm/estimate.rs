@@ -30,6 +30,26 @@ pub struct Sizes {
     pub pictures: u64,
     /// What all others in the body come to.
     pub taken: Taken,
+    /// Of a text that is sold by them.
+    pub characters: u64,
+}
+
+/// Characters of such a text that were found by a rule, and those that stand in their place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swapped {
+    found: u64,
+    put: u64,
+}
+
+impl Swapped {
+    pub fn count(&mut self, found: &str, put: &str) {
+        self.found = self.found.saturating_add(found.chars().count() as u64);
+        self.put = self.put.saturating_add(put.chars().count() as u64);
+    }
+
+    pub(super) const fn of(self, characters: u64) -> u64 {
+        characters.saturating_sub(self.found).saturating_add(self.put)
+    }
 }
 
 impl Sizes {

@@ -14,10 +14,11 @@ mod tool;
 mod unknown;
 mod value;
 
-pub use edit::{Edit, spliced};
+pub use edit::{Edit, merged, spliced};
 pub use invalid::Invalid;
 use rates::Rates;
 pub use reader::RequestReader;
+use tool::Brought;
 use unknown::Unknown;
 
 use super::brings::{Items, Writes, searches_that_rank};
@@ -85,6 +86,8 @@ pub struct Request {
     pub hosted: Vec<Hosted>,
     /// How many calls of them there may be in all.
     all_calls: Option<u64>,
+    /// What tools that a provider runs may bring in, each by itself.
+    brought: Vec<Brought>,
     /// Models that are to work inside of tools.
     pub tool_models: Vec<InnerModel>,
     pub sizes: Sizes,
@@ -92,7 +95,8 @@ pub struct Request {
     pub hidden: Hidden,
     documents: u64,
     pictures: u64,
-    characters: u64,
+    /// Where the text stands that is sold by its characters.
+    pub spoken: Option<Place>,
     sound_bytes: u64,
     /// Just behind the object's opening bracket.
     inside: u64,
@@ -205,6 +209,28 @@ impl Request {
         self.include_usage.is_some_and(|(asked, _)| asked)
     }
 
+    /// Tools that a provider runs don't go on, by where they begin in the body.
+    pub fn take_tools_out(&mut self, goes: impl Fn(u64) -> bool) {
+        self.hosted.retain(|tool| !goes(tool.at));
+        self.brought.retain(|brought| !goes(brought.at));
+        self.weigh_tools();
+    }
+
+    /// What all of them together may bring in, as far as the request bounds their calls.
+    fn weigh_tools(&mut self) {
+        let (mut uses, mut tokens, mut most) = (0_u64, 0_u64, 0_u64);
+        for brought in &self.brought {
+            uses = uses.saturating_add(brought.uses);
+            tokens = tokens.saturating_add(brought.uses.saturating_mul(brought.each));
+            most = most.max(brought.each);
+        }
+        let uses = self.all_calls.map_or(uses, |all| uses.min(all));
+        let tokens = tokens.min(uses.saturating_mul(most));
+        let most = if uses > 0 { most } else { 0 };
+        let Hidden { uses: all, brought, each, .. } = &mut self.hidden;
+        (*all, *brought, *each) = (uses, Tokens(tokens), Tokens(most));
+    }
+
     /// Adds what a hosted tool may come to.
     fn uses(&self, tool: &Hosted, items: &mut Items) {
         let Some(piece) = tool.kind.and_then(ToolKind::piece) else { return };
@@ -222,10 +248,11 @@ impl Request {
         }
     }
 
-    pub fn items(&self) -> Items {
+    /// `sizes` are those of its body as it is sent.
+    pub fn items(&self, sizes: &Sizes) -> Items {
         let mut asked = Items {
             given_images: self.pictures,
-            characters: self.characters,
+            characters: sizes.characters,
             sound_bytes: self.sound_bytes,
             ..Items::default()
         };

@@ -36,6 +36,8 @@ pub struct Hosted {
     pub most: Option<u64>,
     /// What each use of it makes: of a picture that moves, all its frames.
     pub makes: u64,
+    /// Where it begins in the body; 0 if it stands elsewhere.
+    pub at: u64,
 }
 
 /// What is known of a kind of tool.

@@ -104,7 +104,7 @@ impl Resolved {
         let min_tokens = config.output.min_tokens.get();
         let mut tools = Tools::begin(take(&mut config.tools));
         let tiers = tenants::tiers(&config.limits, &config.tiers, stances(config), min_tokens, &mut tools)?;
-        let mut contents = content::Reading::begin(take(&mut config.content), &roles, &tiers)?;
+        let mut contents = content::Reading::begin(take(&mut config.content), &roles, &tiers, &catalog.providers)?;
         let unknown = config.unknown_tenants;
         let tenants =
             tenants::read(take(&mut config.tenants), unknown, &tiers, &roles, min_tokens, (&mut contents, &mut tools))?;

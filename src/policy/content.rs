@@ -4,12 +4,13 @@ use std::rc::Rc;
 
 use hashbrown::HashMap;
 
-use super::TenantIx;
 use super::flaw::{Checked, flaw};
+use super::{ProviderPolicy, TenantIx, models};
 use crate::config::{self, Content as Written, ContentRule, Direction, Named};
 use crate::detect::{Automaton, Flaw, PLACEHOLDER, Pattern, literal, whole_match, whole_word};
 use crate::llm::stance::Stance;
 use crate::llm::texts::Place;
+use crate::route::Sensitivity;
 
 pub use crate::config::ContentAction as Action;
 
@@ -45,6 +46,8 @@ pub struct Content {
     pub key: Option<Rc<str>>,
     /// Of how many classes the rules are: a text is looked at for each by itself.
     pub classes: usize,
+    /// What a provider may see from which on fewer rules hold, in order.
+    pub borders: Box<[Sensitivity]>,
 }
 
 /// What is looked for in whose texts. Without rules, a tenant has no place in it.
@@ -95,6 +98,16 @@ pub struct Rule {
     /// One bit for each place.
     places: u16,
     roles: Option<Box<[Rc<str>]>>,
+    /// It holds for providers that may only see less.
+    below: Option<Sensitivity>,
+}
+
+/// What a rule may depend on beside a text and its tenant.
+#[derive(Clone, Copy, Debug)]
+pub struct Case<'a> {
+    pub role: Option<&'a str>,
+    /// What every provider may see that the request may go to.
+    pub sight: Sensitivity,
 }
 
 /// Each has an automaton of its own.
@@ -104,9 +117,10 @@ const MOST_SETS: u8 = 64;
 const REDACTED: &str = "REDACTED";
 
 impl Rule {
-    pub fn looks(&self, place: Place, role: Option<&str>) -> bool {
+    pub fn looks(&self, place: Place, Case { role, sight }: Case<'_>) -> bool {
         let in_place = self.places & bit(place) != 0;
         in_place
+            && self.below.is_none_or(|below| sight < below)
             && self
                 .roles
                 .as_ref()
@@ -135,7 +149,12 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    pub(super) fn begin(written: Written, roles: &[String], tiers: &Named<Rc<super::Terms>>) -> Checked<Self> {
+    pub(super) fn begin(
+        written: Written,
+        roles: &[String],
+        tiers: &Named<Rc<super::Terms>>,
+        providers: &[ProviderPolicy],
+    ) -> Checked<Self> {
         for (at, rule) in written.rules.iter().enumerate() {
             let path = || format!("content.rules[{at}]");
             if rule.find.is_empty() && rule.patterns.is_empty() && rule.words.is_empty() {
@@ -162,9 +181,25 @@ impl Reading {
                     "an answer says nothing of a role: leave `roles` out, or let the rule look at requests alone";
                 return flaw(format!("{}.roles", path()), problem);
             }
+            if let Some(below) = rule.provider_sensitivity_below {
+                let path = || format!("{}.provider_sensitivity_below", path());
+                if on_answers {
+                    let problem = "an answer goes to the client, whichever provider it comes from: leave \
+                                   `provider_sensitivity_below` out, or let the rule look at requests alone";
+                    return flaw(path(), problem);
+                }
+                if below == Sensitivity::Public {
+                    let problem = "nothing is below `public`, so the rule would never hold: write the lowest level at which a \
+                                   provider may see what it finds";
+                    return flaw(path(), problem);
+                }
+                if let Some(unsaid) = providers.iter().find(|provider| provider.reach.sensitivity.is_none()) {
+                    return models::no_sensitivity(&unsaid.name);
+                }
+            }
             let unknown = |role: &&config::Name| !roles.iter().any(|known| **known == *role.0);
             if let Some(role) = rule.roles.iter().flatten().find(unknown) {
-                return flaw(format!("{}.roles", path()), super::models::unknown_role(&role.0, roles));
+                return flaw(format!("{}.roles", path()), models::unknown_role(&role.0, roles));
             }
             if let Some(tier) = rule.tiers.iter().flatten().find(|tier| tiers.get(&tier.0).is_none()) {
                 let known: Vec<_> = tiers.names().map(|name| format!("`{name}`")).collect();
@@ -226,7 +261,9 @@ impl Reading {
         let answer = looked(&written, &rules, Direction::Answer, restores)?;
         let has = |class: &Class| rules.iter().any(|rule| rule.action.class() == *class);
         let classes = Class::ALL.iter().filter(|class| has(class)).count();
-        Ok(Content { rules, request, answer, unscanned: self.unscanned, key: self.key.clone(), classes })
+        let is_border = |level: &Sensitivity| rules.iter().any(|rule| rule.below == Some(*level));
+        let borders = Sensitivity::ALL.into_iter().filter(is_border).collect();
+        Ok(Content { rules, request, answer, unscanned: self.unscanned, key: self.key.clone(), classes, borders })
     }
 }
 
@@ -239,6 +276,7 @@ fn understood(rule: &ContentRule) -> Rule {
         on: [on.contains(&Direction::Request), on.contains(&Direction::Answer)],
         places: places.iter().fold(0, |bits, place| bits | bit(*place)),
         roles: rule.roles.as_ref().map(|roles| roles.iter().map(|role| Rc::clone(&role.0)).collect()),
+        below: rule.provider_sensitivity_below,
     }
 }
 

@@ -67,9 +67,7 @@ fn model(written: config::Model, path: &str, known: &References<'_>) -> Checked<
         };
         let policy = known.providers.get(ix);
         if policy.is_some_and(|policy| policy.reach.sensitivity.is_none()) {
-            let problem = "`sensitivity` is missing: say which data it may see, `public`, `internal`, `confidential` or \
-                           `restricted`";
-            return flaw(under("providers", &provider), problem);
+            return no_sensitivity(&provider);
         }
         let provider_ix = ProviderIx(u16::try_from(ix).unwrap_or(u16::MAX));
         if serving.iter().any(|serving| serving.provider == provider_ix) {
@@ -134,6 +132,12 @@ fn roles(
         }
     }
     Ok(written.entries.into_iter().map(|(role, config::Name(model))| (role.to_string(), model.to_string())).collect())
+}
+
+pub(super) fn no_sensitivity<T>(provider: &str) -> Checked<T> {
+    let problem =
+        "`sensitivity` is missing: say which data it may see, `public`, `internal`, `confidential` or `restricted`";
+    flaw(under("providers", provider), problem)
 }
 
 pub(super) fn unknown_role(role: &str, roles: &[String]) -> String {

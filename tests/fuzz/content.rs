@@ -15,6 +15,7 @@ use nexus_ai_gateway::llm::request::spliced;
 use nexus_ai_gateway::llm::schema::{self, Schema};
 use nexus_ai_gateway::policy::Policy;
 use nexus_ai_gateway::policy::content::Content;
+use nexus_ai_gateway::route::Sensitivity;
 use serde_json::{Value, json};
 
 thread_local! {
@@ -37,7 +38,7 @@ fn rules(action: &str, on: &str) -> Rc<Content> {
 fn screened(content: &Rc<Content>, schema: &Schema, chunks: &[&[u8]]) -> Screened {
     let mut prompt = Prompt::new(content, schema, false).unwrap();
     chunks.iter().for_each(|chunk| prompt.feed(chunk));
-    prompt.screened(None, &"acme".into())
+    prompt.screened(None, None, &"acme".into()).into_at(Sensitivity::Public)
 }
 
 fn passed(content: &Rc<Content>, schema: &Schema, placeholders: Placeholders, chunks: &[&[u8]]) -> Vec<u8> {

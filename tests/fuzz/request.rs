@@ -8,6 +8,7 @@ use std::fmt;
 
 use cuts::{chunkings, head};
 use libfuzzer_sys::fuzz_target;
+use nexus_ai_gateway::llm::estimate::Swapped;
 use nexus_ai_gateway::llm::estimate::density::Density;
 use nexus_ai_gateway::llm::path::Called;
 use nexus_ai_gateway::llm::request::{Invalid, Request, RequestReader, spliced};
@@ -176,7 +177,10 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(again.wants_usage(), request.wants_usage() || ask_usage && request.stream);
     // A model's name may ask for a search, and another name doesn't.
     if model == request.model {
-        assert_eq!(again.items(), request.items());
+        assert_eq!(again.items(&again.sizes), request.items(&request.sizes));
+    }
+    if rename.is_none() && bound.is_none() && !ask_usage && request.sizes.attached_bytes == 0 {
+        assert_eq!(request.sizes_with(&[], Swapped::default()).body_bytes, again.sizes.body_bytes);
     }
     assert_eq!(again.rates.service_tier, request.rates.service_tier);
 });

@@ -24,13 +24,17 @@ async fn house() -> &'static House {
         let tenant = || json!({"tier": "premium"});
         let mut policy = policy(json!({
             "counting": tenant(), "masking": tenant(), "restoring": tenant(), "refusing": tenant(), "plain": tenant(),
+            "abroad": tenant(), "at-home": tenant(),
         }));
+        policy["providers"]["simulated"]["sensitivity"] = json!("internal");
         let rule = |name: &str, action: &str, on: Value| json!({"name": name, "find": ["email", "card"], "action": action, "on": on, "tenants": [name]});
         policy["content"] = json!({"placeholder_key": "0123456789abcdef", "rules": [
             rule("counting", "count", json!(["request", "answer"])),
             rule("masking", "mask", json!(["request", "answer"])),
             rule("restoring", "restore", json!(["request"])),
             rule("refusing", "refuse", json!(["request"])),
+            {"name": "abroad", "find": ["email"], "action": "mask", "tenants": ["abroad"], "provider_sensitivity_below": "confidential"},
+            {"name": "at-home", "find": ["email"], "action": "mask", "tenants": ["at-home"], "provider_sensitivity_below": "internal"},
         ]});
         let gateway = Gateway::start(Setup { provider: Some(provider.addr), ..Setup::new("content", policy) }).await;
         House { gateway, provider }
@@ -98,6 +102,14 @@ async fn what_is_only_counted_and_what_no_rule_is_for_passes_as_it_is() {
             assert_eq!(had["messages"][0]["content"], format!("I am {CLIENT}, or \"{CLIENT}\"."));
             assert_eq!(said, format!("You said: I am {CLIENT}, or \"{CLIENT}\". Mail {MAIL}, please."));
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_for_some_providers_holds_where_one_of_them_is_asked() {
+    for (tenant, masked) in [("abroad", true), ("at-home", false)] {
+        let (had, _) = said(&asking(tenant, false)).await;
+        assert_eq!(had["messages"][0]["content"].as_str().unwrap().contains(CLIENT), !masked, "{tenant}: {had}");
     }
 }
 

@@ -4,6 +4,7 @@ use super::{MAIL, chat, content, mails, passed, screened};
 use crate::content::{AnswerTexts, Placeholders, Prompt, Refused};
 use crate::llm::meter::Passage;
 use crate::llm::texts::Opaque;
+use crate::route::Sensitivity;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -106,7 +107,7 @@ fn a_request_that_takes_too_much_work_is_refused_and_an_honest_one_is_not() {
         let body = json!({"messages": [{"role": "user", "content": text}]}).to_string();
         let mut prompt = Prompt::new(&content, chat(), false).unwrap();
         body.as_bytes().chunks(16_384).for_each(|chunk| prompt.feed(chunk));
-        prompt.screened(None, &"acme".into()).refused
+        prompt.screened(None, None, &"acme".into()).into_at(Sensitivity::Public).refused
     };
     assert_eq!(of("Dear Jo, your number is 12345. Bye!\n".repeat(30_000)), None);
     assert_eq!(of("2024-01-01;12.50;4711;+49 89 636 48018;-3\n".repeat(25_000)), None);

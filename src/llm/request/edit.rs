@@ -1,6 +1,7 @@
 //! What is written into a request before it is sent on: splices at known places, and nothing else of the body changes.
 
 use super::{Behind, Cut, Nest, Place, Request, STREAM_OPTIONS, Said};
+use crate::llm::estimate::{Sizes, Swapped};
 use crate::llm::schema::{BoundField, Slot};
 use crate::units::Tokens;
 
@@ -47,6 +48,27 @@ impl Request {
         }
         edits.sort_by_key(|edit| (edit.place.from, edit.place.to));
         edits
+    }
+
+    /// What its body holds as it will be sent, with these edits of rules. What tells the provider what to do (a model's name, a
+    /// bound, the usage of a stream) is known later, and no model reads it.
+    pub fn sizes_with(&self, rules: &[Edit], swapped: Swapped) -> Sizes {
+        // The gateway's own API always says it anew.
+        let own = self.edits(self.schema.own.then_some(self.model.as_str()), None, false);
+        let Sizes { mut body_bytes, mut taken, characters, .. } = self.sizes;
+        for Edit { place, text } in own.iter().chain(left(rules, &own)) {
+            let (takes, puts) = (place.to.saturating_sub(place.from), text.len() as u64);
+            if self.sizes.attached_bytes == 0 {
+                body_bytes = body_bytes.saturating_add(puts).saturating_sub(takes);
+            } else {
+                // It may stand in what is attached: what goes there makes the text no shorter, and a byte of a document that comes
+                // is a token.
+                let grows = puts.saturating_sub(takes);
+                body_bytes = body_bytes.saturating_add(grows);
+                taken.most = taken.most.plus(Tokens(grows));
+            }
+        }
+        Sizes { body_bytes, taken, characters: swapped.of(characters), ..self.sizes }
     }
 
     /// These members don't go on, either.
@@ -96,6 +118,26 @@ impl Request {
             }
         }
     }
+}
+
+/// Those that stand in no place of these edits: what is cut out or written over as a whole needs no edit inside. Both are in the
+/// order of their places.
+fn left<'e>(more: &'e [Edit], edits: &[Edit]) -> impl Iterator<Item = &'e Edit> {
+    more.iter().filter(|Edit { place, .. }| {
+        let behind = edits.partition_point(|edit| edit.place.to <= place.from);
+        edits.get(behind).is_none_or(|edit| place.to <= edit.place.from)
+    })
+}
+
+/// Both, in the order of their places.
+pub fn merged(mut edits: Vec<Edit>, more: &[Edit]) -> Vec<Edit> {
+    if more.is_empty() {
+        return edits;
+    }
+    let more: Vec<_> = left(more, &edits).cloned().collect();
+    edits.extend(more);
+    edits.sort_by_key(|edit| (edit.place.from, edit.place.to));
+    edits
 }
 
 /// Applies edits to the beginning of a body, which must reach to the end of the last edit.

@@ -47,7 +47,8 @@ pub(super) struct Fields {
     pub(super) documents: u64,
     /// Sold by the piece.
     pub(super) pictures: u64,
-    pub(super) characters: u64,
+    characters: u64,
+    pub(super) spoken: Option<Place>,
     /// Prompts of a list, each of which is answered by itself.
     pub(super) prompts: u64,
     has_prompts: bool,
@@ -91,6 +92,7 @@ impl Fields {
         documents: 0,
         pictures: 0,
         characters: 0,
+        spoken: None,
         prompts: 0,
         has_prompts: false,
         frames: 1,
@@ -233,6 +235,7 @@ impl Fields {
                 } else {
                     // Not at a piece: whether one comes before the text turns out to be no JSON depends on where the body is cut.
                     once("input", hit, false)?;
+                    self.spoken = Some(place);
                 }
             }
             Asked::StoredPrompt => {

@@ -109,7 +109,7 @@ impl RequestReader {
         // OpenRouter's word for a search before the answer.
         let model = self.called.model.as_deref().or(self.fields.model.as_ref().map(|(model, _)| &**model));
         if model.is_some_and(|model| model.ends_with(ONLINE)) {
-            self.fields.tools.search(ONLINE)?;
+            self.fields.tools.search(ONLINE, 0)?;
         }
         let schema = self.called.schema;
         let Self { inside, before, fields, called, source } = self;
@@ -140,7 +140,7 @@ impl RequestReader {
         {
             return Err(if fields.misplaced { Invalid::Elsewhere } else { Invalid::Missing(needed) });
         }
-        Ok(Request {
+        let mut request = Request {
             schema,
             model,
             stream: called.streams.or(fields.stream).unwrap_or(schema.streams),
@@ -149,12 +149,13 @@ impl RequestReader {
             unknown: fields.unknown,
             hosted: fields.tools.hosted,
             all_calls: fields.tools.all_calls,
+            brought: fields.tools.brought,
             tool_models: fields.tools.models,
             sizes,
             hidden,
             documents: fields.documents,
             pictures: fields.pictures,
-            characters: fields.characters,
+            spoken: fields.spoken,
             sound_bytes,
             inside,
             empty: before == Before::Known { empty: true },
@@ -177,13 +178,19 @@ impl RequestReader {
             caches_long: fields.caches_long,
             model_in_path,
             names_another,
-        })
+        };
+        request.weigh_tools();
+        Ok(request)
     }
 }
 
 impl Cut {
     pub const fn member(from: u64, to: u64) -> Self {
         Self { from, to, behind: Behind::Unknown, slot: None }
+    }
+
+    pub const fn place(&self) -> super::Place {
+        super::Place { from: self.from, to: self.to }
     }
 
     /// Whether a place is in it.

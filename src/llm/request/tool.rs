@@ -17,7 +17,7 @@ pub(super) struct Tools {
     /// Models that are to work inside of tools.
     pub(super) models: Vec<InnerModel>,
     /// What those that a provider runs may bring in.
-    pub(super) brought: Brought,
+    pub(super) brought: Vec<Brought>,
     /// The one that is read.
     tool: Tool,
     /// How many there were so far.
@@ -27,23 +27,13 @@ pub(super) struct Tools {
 /// Anthropic's API takes the most: ten thousand, of which a search finds those that are needed.
 const MOST: u32 = 10_000;
 
-/// What hosted tools bring into the context, beside what the body holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What a hosted tool brings into the context, beside what the body holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Brought {
     pub(super) uses: u64,
-    pub(super) tokens: u64,
-    /// Of the one that brings most, each time.
     pub(super) each: u64,
-}
-
-impl Brought {
-    const NOTHING: Self = Self { uses: 0, tokens: 0, each: 0 };
-
-    fn add(&mut self, uses: u64, each: u64) {
-        self.uses = self.uses.saturating_add(uses);
-        self.tokens = self.tokens.saturating_add(uses.saturating_mul(each));
-        self.each = self.each.max(each);
-    }
+    /// Where the tool begins in the body; 0 if it stands elsewhere.
+    pub(super) at: u64,
 }
 
 /// A tool, while it is read.
@@ -60,6 +50,7 @@ struct Tool {
     /// Tokens that a use of it brings in, by its kind, and as the request bounds them.
     brings: u64,
     at_most: Option<u64>,
+    at: u64,
     /// The client runs it after all, or it is switched off.
     off: bool,
 }
@@ -77,6 +68,7 @@ impl Tool {
         makes: 1,
         brings: 0,
         at_most: None,
+        at: 0,
         off: false,
     };
 
@@ -159,7 +151,7 @@ impl Tools {
         hosted: Vec::new(),
         all_calls: None,
         models: Vec::new(),
-        brought: Brought::NOTHING,
+        brought: Vec::new(),
         tool: Tool::NONE,
         count: 0,
     };
@@ -181,7 +173,7 @@ impl Tools {
                 // A flag, and no object.
                 if matches!(hit.found, Found::Bool(true) | Found::Number(_) | Found::Text { .. }) {
                     once(name, hit, false)?;
-                    return self.search(name);
+                    return self.search(name, hit.from);
                 }
                 self.offer(
                     name,
@@ -206,10 +198,10 @@ impl Tools {
     }
 
     /// The provider searches once, for all that the body says.
-    pub(super) fn search(&mut self, name: &'static str) -> Result<(), Invalid> {
-        self.brought.add(1, RESULT);
+    pub(super) fn search(&mut self, name: &'static str, at: u64) -> Result<(), Invalid> {
+        self.bring(name, Brought { uses: 1, each: RESULT, at })?;
         let kind = Some(ToolKind::Sold(SoldBy::WebSearch));
-        self.host(name, Hosted { name: name.to_owned(), kind, most: Some(1), makes: 1 })
+        self.host(name, Hosted { name: name.to_owned(), kind, most: Some(1), makes: 1, at })
     }
 
     /// A tool begins, as what it is unless it says otherwise; or it ends.
@@ -221,32 +213,26 @@ impl Tools {
                 if self.count > MOST {
                     return Err(Invalid::Wrong { field: list, expected: "a list of at most 10,000" });
                 }
-                self.tool = tool;
+                self.tool = Tool { at: hit.from, ..tool };
             }
             Found::Closed { container: Container::Object, .. } => {
-                let Tool { name, kind, most, models, makes, brings, at_most, off, .. } =
+                let Tool { name, kind, most, models, makes, brings, at_most, at, off, .. } =
                     std::mem::replace(&mut self.tool, Tool::NONE);
                 let draws = kind == Some(ToolKind::Sold(SoldBy::Picture));
                 for name in models {
                     note(&mut self.models, InnerModel { name, draws })?;
                 }
                 if brings > 0 && !off {
-                    self.brought.add(most.unwrap_or(USES), at_most.map_or(brings, |most| most.min(brings)));
+                    let each = at_most.map_or(brings, |most| most.min(brings));
+                    self.bring(list, Brought { uses: most.unwrap_or(USES), each, at })?;
                 }
                 if kind != Some(ToolKind::Free) && !off {
-                    self.host(list, Hosted { name, kind, most, makes })?;
+                    self.host(list, Hosted { name, kind, most, makes, at })?;
                 }
             }
             _ => {}
         }
         Ok(())
-    }
-
-    /// What all of them together may bring in, as far as the request bounds their calls.
-    pub(super) fn brought(&self) -> Option<Brought> {
-        let Brought { uses, tokens, each } = self.brought;
-        let uses = self.all_calls.map_or(uses, |all| uses.min(all));
-        (uses > 0).then_some(Brought { uses, tokens: tokens.min(uses.saturating_mul(each)), each })
     }
 
     /// A tool that is called by the member that holds it.
@@ -256,12 +242,20 @@ impl Tools {
         let kind = known.map(|known| known.kind);
         let brings = known.map_or(RESULT, |known| known.brings);
         if brings > 0 {
-            self.brought.add(USES, brings);
+            self.bring("tools", Brought { uses: USES, each: brings, at: hit.from })?;
         }
         if kind == Some(ToolKind::Free) {
             return Ok(());
         }
-        self.host("tools", Hosted { name: name.to_owned(), kind, most: None, makes: 1 })
+        self.host("tools", Hosted { name: name.to_owned(), kind, most: None, makes: 1, at: hit.from })
+    }
+
+    fn bring(&mut self, list: &'static str, brought: Brought) -> Result<(), Invalid> {
+        if self.brought.len() >= MOST as usize {
+            return Err(Invalid::Wrong { field: list, expected: "a list of at most 10,000" });
+        }
+        self.brought.push(brought);
+        Ok(())
     }
 
     fn host(&mut self, list: &'static str, hosted: Hosted) -> Result<(), Invalid> {

@@ -3,7 +3,8 @@
 use super::{read, refusal, refused, with};
 use crate::llm::texts::Place;
 use crate::policy::Policy;
-use crate::policy::content::{Action, Class};
+use crate::policy::content::{Action, Case, Class};
+use crate::route::Sensitivity;
 
 fn rule(rule: &str) -> String {
     rules(&format!(r#"{{"name":"r",{rule}}}"#))
@@ -50,6 +51,28 @@ fn each_flaw_of_a_rule_says_where_it_is_and_what_would_be_right() {
         (
             rule(r#""find":["email"],"action":"mask","roles":["chat"],"on":["request","answer"]"#),
             "content.rules[0].roles: an answer says nothing of a role: leave `roles` out, or let the rule look at requests alone",
+        ),
+        (
+            rule(r#""find":["email"],"action":"mask","provider_sensitivity_below":"secret""#),
+            "content.rules[0].provider_sensitivity_below: unknown variant `secret`, expected one of `public`, `internal`, \
+             `confidential`, `restricted`",
+        ),
+        (
+            rule(r#""find":["email"],"action":"mask","provider_sensitivity_below":"public""#),
+            "content.rules[0].provider_sensitivity_below: nothing is below `public`, so the rule would never hold: write the lowest \
+             level at which a provider may see what it finds",
+        ),
+        (
+            rule(r#""find":["email"],"action":"mask","on":["answer"],"provider_sensitivity_below":"internal""#),
+            "content.rules[0].provider_sensitivity_below: an answer goes to the client, whichever provider it comes from: leave \
+             `provider_sensitivity_below` out, or let the rule look at requests alone",
+        ),
+        (
+            with(
+                r#""providers":{"a":{"cluster":"a","sensitivity":"internal"},"b":{"cluster":"b"}},"content":{"rules":[
+                    {"name":"r","find":["email"],"action":"mask","provider_sensitivity_below":"internal"}]}"#,
+            ),
+            "providers.b: `sensitivity` is missing: say which data it may see, `public`, `internal`, `confidential` or `restricted`",
         ),
         (
             rule(r#""find":["email"],"action":"mask","tiers":["silver"]"#),
@@ -151,13 +174,14 @@ fn a_rule_holds_for_its_tenants_tiers_and_roles() {
     assert_eq!((held(&policy, "beta"), held(&policy, "delta")), (vec![], vec![]));
     let acme = policy.contents.of(policy.tenant("acme").unwrap()).unwrap();
     let gold = &acme.rules[1];
-    assert!(gold.looks(Place::User, Some("code")) && gold.looks(Place::ToolCall, Some("code")));
+    let of = |role| Case { role, sight: Sensitivity::Public };
+    assert!(gold.looks(Place::User, of(Some("code"))) && gold.looks(Place::ToolCall, of(Some("code"))));
     assert!(
-        !gold.looks(Place::User, Some("chat"))
-            && !gold.looks(Place::User, None)
-            && !gold.looks(Place::System, Some("code"))
+        !gold.looks(Place::User, of(Some("chat")))
+            && !gold.looks(Place::User, of(None))
+            && !gold.looks(Place::System, of(Some("code")))
     );
-    assert!(Place::ALL.iter().all(|place| acme.rules[0].looks(*place, None)));
+    assert!(Place::ALL.iter().all(|place| acme.rules[0].looks(*place, of(None))));
     assert_eq!(acme.classes, 3);
     assert_eq!(
         acme.rules.iter().map(|rule| rule.action.class()).collect::<Vec<_>>(),

@@ -4,9 +4,7 @@ use super::Fields;
 use crate::llm::brings::SOUND_ELSEWHERE;
 use crate::llm::estimate::Sizes;
 use crate::llm::hidden::Hidden;
-use crate::llm::request::tool::Brought;
 use crate::llm::schema::Schema;
-use crate::units::Tokens;
 
 impl Fields {
     /// Bytes of recordings. What a request of the kind points at, or doesn't show, is as long as it may be.
@@ -24,7 +22,8 @@ impl Fields {
 
     /// What the body has beside text, and what it only points at.
     pub(in crate::llm::request) fn brings(&self, body_bytes: u64) -> (Sizes, Hidden) {
-        let (mut sizes, mut hidden) = (Sizes { body_bytes, ..Sizes::default() }, Hidden::default());
+        let (mut sizes, mut hidden) =
+            (Sizes { body_bytes, characters: self.characters, ..Sizes::default() }, Hidden::default());
         if let Some(media) = &self.media {
             sizes.attached_bytes = media.attached_bytes;
             sizes.attachments = media.attachments;
@@ -37,9 +36,6 @@ impl Fields {
         }
         if self.stored_prompt {
             hidden.whole = Some("prompt");
-        }
-        if let Some(Brought { uses, tokens, each }) = self.tools.brought() {
-            (hidden.uses, hidden.brought, hidden.each) = (uses, Tokens(tokens), Tokens(each));
         }
         hidden.unsure |= !self.unknown.fields.is_empty();
         (sizes, hidden)

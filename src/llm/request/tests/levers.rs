@@ -74,7 +74,7 @@ fn a_picture_of_a_tool_that_moves_is_all_its_frames_and_may_begin_from_another()
     let tool = |more: &str| {
         let body = format!(r#"{{"model":"m","tools":[{{"type":"image_generation"{more}}}]}}"#);
         let request = read("openai_responses", &body).unwrap();
-        (request.items().tool_images, request.sizes.pictures)
+        (request.items(&request.sizes).tool_images, request.sizes.pictures)
     };
     assert_eq!(tool(""), (2, 0));
     assert_eq!(tool(r#","output_format":"gif""#), (18, 0));
@@ -82,7 +82,8 @@ fn a_picture_of_a_tool_that_moves_is_all_its_frames_and_may_begin_from_another()
     assert_eq!(tool(r#","input_image_mask":{"file_id":"file_1"}"#), (2, 1));
     assert_eq!(tool(r#","input_image_mask":{"image_url":"data:image/png;base64,AAAA"}"#), (2, 1));
     let once = r#"{"model":"m","max_tool_calls":1,"tools":[{"type":"image_generation","frame_count":16}]}"#;
-    assert_eq!(read("openai_responses", once).unwrap().items().tool_images, 16);
+    let request = read("openai_responses", once).unwrap();
+    assert_eq!(request.items(&request.sizes).tool_images, 16);
 }
 
 #[test]
