@@ -105,7 +105,7 @@ fn message(Refusal { kind, name, why, stays }: &Refusal) -> String {
             "{what} is registered here with another definition. Send its name alone, or the registered schema and description."
         ),
         _ => "What the request offers as tools can't be told: each must be an object that says each thing once, by its API's \
-              own names."
+              own names, and none may come with what the provider keeps (`prompt`, `cachedContent`)."
             .to_owned(),
     };
     if *stays && *why == Why::NotAllowed {

@@ -25,6 +25,15 @@ pub enum Offer {
     Choice { open: &'static str, at_top: bool },
     /// Says something of tools, and is refused by some providers where there are none.
     Beside,
+    /// Names what a provider keeps, with tools in it perhaps.
+    Pointed,
+}
+
+impl Offer {
+    /// Whether what it holds is looked into.
+    const fn is_read(self) -> bool {
+        !matches!(self, Self::Around | Self::Pointed)
+    }
 }
 
 /// How the tools of a list say what they are.
@@ -64,6 +73,9 @@ const fn choice_inside(name: &'static str, open: &'static str) -> Field<Offer> {
 const fn beside(name: &'static str) -> Field<Offer> {
     row(name, Offer::Beside, &[])
 }
+const fn pointed(name: &'static str) -> Field<Offer> {
+    row(name, Offer::Pointed, &[])
+}
 const fn path(name: &'static str, inside: &'static [Field<Offer>]) -> Field<Offer> {
     Field { name, key: None, want: Want::Presence, inside }
 }
@@ -79,11 +91,12 @@ static CHAT: [Field<Offer>; 6] = [
     choice("function_call", AUTO),
     beside("parallel_tool_calls"),
 ];
-static RESPONSES: [Field<Offer>; 5] = [
+static RESPONSES: [Field<Offer>; 6] = [
     tools("tools", Form::ByType),
     tools("plugins", Form::Plugins),
     choice("tool_choice", AUTO),
     beside("parallel_tool_calls"),
+    pointed("prompt"),
     // What a search for tools has found, and what is added later on.
     path("input", &[inside("tools")]),
 ];
@@ -97,8 +110,13 @@ static ANTHROPIC: [Field<Offer>; 4] = [
 ];
 static CALLING: [Field<Offer>; 2] =
     [choice_inside("functionCallingConfig", "{}"), choice_inside("function_calling_config", "{}")];
-static GEMINI: [Field<Offer>; 3] =
-    [tools("tools", Form::ByMember), path("toolConfig", &CALLING), path("tool_config", &CALLING)];
+static GEMINI: [Field<Offer>; 5] = [
+    tools("tools", Form::ByMember),
+    path("toolConfig", &CALLING),
+    path("tool_config", &CALLING),
+    pointed("cachedContent"),
+    pointed("cached_content"),
+];
 static INTERACTIONS: [Field<Offer>; 4] = [
     tools("tools", Form::ByType),
     choice("tool_choice", AUTO),
@@ -152,7 +170,7 @@ pub struct Held {
     pub member: Option<Cut>,
     /// The same was said before, or in other letters: who reads it last, or first, reads another.
     repeated: bool,
-    is_null: bool,
+    pub is_null: bool,
     /// As it was written; of a container only.
     text: Vec<u8>,
 }
@@ -228,7 +246,7 @@ impl Offers {
             }
         });
         for (nth, _) in &self.open {
-            if let Some(held) = self.held.get_mut(*nth).filter(|held| held.offer != Offer::Around) {
+            if let Some(held) = self.held.get_mut(*nth).filter(|held| held.offer.is_read()) {
                 held.text.extend_from_slice(bytes.get(at(held.from.max(begins))..).unwrap_or_default());
             }
         }
@@ -273,7 +291,7 @@ impl Held {
     fn close(&mut self, to: u64, rest: &[u8]) {
         self.to = to;
         self.member = Some(Cut::member(self.starts, to));
-        if self.offer != Offer::Around {
+        if self.offer.is_read() {
             self.text.extend_from_slice(rest);
         }
     }

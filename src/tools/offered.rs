@@ -87,7 +87,8 @@ impl Judge<'_> {
                     }
                 }
                 Offer::Choice { open, .. } => self.choice(offers, member, open),
-                Offer::Around | Offer::Beside => {}
+                Offer::Pointed if !member.is_null => self.unread(),
+                Offer::Around | Offer::Beside | Offer::Pointed => {}
             }
         }
         if any_goes && !stays {

@@ -15,6 +15,11 @@ fuzz-short: fuzz-build ## The same from the seeds alone, some seconds each: as m
 	@broken=; set -- $(SHORT_RUNS); for target in $(FUZZ_TARGETS); do runs=$$1; shift; \
 		$(call fuzz_one,$$target,$(FUZZ)/short/$$target,0 -runs=$$runs,1); done; [ -z "$$broken" ]
 
+.PHONY: check-texts
+check-texts: | need-rust ## 100,000 generated requests and as many answers under rules about texts, against a reader of another making; a gigabyte of almost matches
+	@CONVERSATIONS=$(or $(CONVERSATIONS),100000) cargo test $(LOCKED) --workspace --lib content::tests::oracle
+	@cargo test $(LOCKED) --workspace --lib content::tests::hostile -- --ignored --nocapture
+
 .PHONY: fuzz-lint
 fuzz-lint: | need-rust need-c++ ## Formatting and clippy of the fuzz targets
 	@cargo fmt --manifest-path tests/fuzz/Cargo.toml --check

@@ -98,6 +98,46 @@ fn almost_matches_without_an_end_are_passed_or_withheld_and_little_is_held() {
     }
 }
 
+/// Of this process, in bytes, as Linux tells it.
+fn resident() -> usize {
+    const PAGE: usize = 4096;
+    let told = std::fs::read_to_string("/proc/self/statm").unwrap();
+    told.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * PAGE
+}
+
+#[test]
+#[ignore = "a gigabyte: make check-texts"]
+fn a_gigabyte_of_almost_matches_streams_by_and_holds_little() {
+    const PARTS: [&str; 11] =
+        ["a.", "a@", "a@b", "1234 ", "eyJ-", "eyJ.", "https://a:", "1", "+1 (", "4111 1111 ", "[EMAIL_"];
+    const EVENT: usize = 4_000;
+    let content = content(
+        &json!([{"name": "all", "find": ["email", "jwt", "card", "phone", "url_credentials"], "action": "mask", "on": ["answer"]}]),
+    );
+    let mut texts = AnswerTexts::new(&content, chat(), Placeholders::default()).unwrap();
+    let before = resident();
+    let (mut came, mut gone, mut most_held) = (0_usize, 0, 0);
+    while came < 1 << 30 {
+        for part in PARTS {
+            let delta = json!({"choices": [{"index": 0, "delta": {"content": part.repeat(EVENT / part.len())}}]});
+            let event = format!("data: {delta}\n\n");
+            for _ in 0..256 {
+                came += event.len();
+                gone += match texts.feed(event.as_bytes(), false) {
+                    Passage::Unchanged => event.len(),
+                    Passage::Replaced(bytes) => bytes.len(),
+                };
+                most_held = most_held.max(came.saturating_sub(gone));
+            }
+            // What was masked is shorter, and no longer held.
+            gone = came;
+        }
+    }
+    let grown = resident().saturating_sub(before);
+    println!("{came} bytes, {most_held} held at most, {grown} more in memory");
+    assert!(grown < 64 << 20, "{grown} bytes");
+}
+
 #[test]
 fn a_request_that_takes_too_much_work_is_refused_and_an_honest_one_is_not() {
     let content = content(

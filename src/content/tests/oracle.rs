@@ -165,8 +165,14 @@ fn api() -> impl Strategy<Value = &'static Schema> {
     (0..schema::ALL.len()).prop_map(|nth| schema::ALL[nth])
 }
 
+/// `make check-texts` tries more.
+fn conversations() -> ProptestConfig {
+    let asked = std::env::var("CONVERSATIONS").ok().and_then(|number| number.parse().ok());
+    ProptestConfig::with_cases(asked.unwrap_or(256))
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(conversations())]
 
     #[test]
     fn no_request_keeps_what_is_found_and_its_placeholders_give_it_back(

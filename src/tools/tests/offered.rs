@@ -330,6 +330,30 @@ fn what_is_said_twice_cannot_be_told() {
     }
 }
 
+/// What a provider keeps may hold tools that nobody here has seen.
+#[test]
+fn what_a_provider_keeps_cannot_be_told() {
+    for (path, member) in [
+        (RESPONSES, r#""prompt":{"id":"pmpt_1","variables":{"prompt":"x"}}"#),
+        (RESPONSES, r#""PROMPT":"pmpt_1""#),
+        (GEMINI, r#""cachedContent":"cachedContents/1""#),
+        (GEMINI, r#""cached_content":"cachedContents/1""#),
+    ] {
+        for (action, refuses) in [("count", false), ("strip", true), ("refuse", true)] {
+            let rules = rules(&json!({"deny": ["delete_*"], "offered": action}));
+            let called = path::called(&path::built_in(), b"POST", path.as_bytes()).unwrap();
+            let mut offers = Offers::new(called.schema).unwrap();
+            format!("{{{member}}}").as_bytes().chunks(7).for_each(|chunk| offers.feed(chunk));
+            let judged = judge(&offers, &rules, []);
+            assert_eq!(judged.refused.is_some(), refuses, "{member} {action}");
+            assert_eq!(judged.seen.denied[0].why, Why::Unread, "{member}");
+        }
+    }
+    let rules = rules(&json!({"deny": ["delete_*"], "offered": "refuse"}));
+    let (_, judged) = judged(&rules, RESPONSES, &[br#"{"model":"m","input":"x","prompt":null}"#]);
+    assert_eq!(judged.refused, None);
+}
+
 /// A field, or a part of the model's name: there is nothing to take it out of.
 #[test]
 fn a_search_that_stands_in_no_list_refuses_the_request() {
