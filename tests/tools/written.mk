@@ -66,7 +66,7 @@ check-prices: $(PRICES_VENV)/prices.stamp ## The catalogue is what its sources s
 
 .PHONY: check-detectors
 check-detectors: $(DETECTORS)/texts.jsonl | need-rust ## Recall and precision of the built-in detectors beside presidio's, over 14,000 labelled texts (KIND=email: what is missed and wrong)
-	@cargo run $(LOCKED) --quiet --package check-detectors -- $< $(KIND)
+	@cargo run $(LOCKED) --quiet --profile test --package check-detectors -- $< $(KIND)
 
 .PHONY: dashboards
 dashboards: $(GRAFANA_VENV)/grafana.stamp ## Write Grafana's dashboards
