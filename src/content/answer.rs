@@ -1,5 +1,5 @@
 //! The texts of an answer, looked at as they pass. What may still become a finding is held back, and with it what stands behind it;
-//! everything else goes on at once, byte for byte.
+//! everything else goes on at once, byte for byte. Behind a finding that a rule refuses, or from where it begins, nothing does.
 //!
 //! A stream has several texts at the same time: of each choice, of each call. The deltas of one go on where the last ended, whatever
 //! came between, and what is written in the place of a finding stands in the first event that had a part of it.
@@ -9,9 +9,9 @@ mod event;
 
 use super::placeholders::Placeholders;
 use super::reader::TextReader;
-use super::screened::{stands, write};
+use super::screened::{Refused, stands, write};
 use super::unit::{Unit, escaped};
-use crate::detect::{Closed, Span, Work};
+use crate::detect::{Closed, Finding, Span, Work};
 use crate::json::{MAX_DEPTH, Scanner};
 use crate::llm::event_data::EventData;
 use crate::llm::meter::Passage;
@@ -41,6 +41,9 @@ pub struct AnswerTexts {
     channels: Channels,
     passing: Passing,
     found: Findings,
+    /// Some rule may refuse it; and it is refused if not all of it can be looked at, whatever that is.
+    refuses: bool,
+    must_see: bool,
 }
 
 /// How the body is written.
@@ -60,6 +63,37 @@ pub(super) struct Findings {
     pub(super) seen: Seen,
     pub(super) work: Work,
     pub(super) edits: Vec<Edit>,
+    refusal: Option<Refusal>,
+}
+
+/// Why the answer may not go on, and the first byte that may not.
+struct Refusal {
+    why: Refused,
+    from: u64,
+}
+
+/// Whose a stretch is, and how often a value is escaped where it stands.
+#[derive(Clone, Copy)]
+pub(super) struct Of {
+    pub(super) place: Place,
+    pub(super) escapes: usize,
+}
+
+/// Where the last finding of each class has ended, of a text that is looked at a part at a time: what begins before that is a part
+/// of it.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Behind([u64; Class::ALL.len()]);
+
+impl Behind {
+    fn of(self, class: Class) -> u64 {
+        self.0.get(class as usize).copied().unwrap_or(0)
+    }
+
+    fn found(&mut self, class: Class, spans: &[Span]) {
+        if let (Some(behind), Some(last)) = (self.0.get_mut(class as usize), spans.last()) {
+            *behind = last.to;
+        }
+    }
 }
 
 /// So much may wait for what may become a finding: other choices may be far ahead.
@@ -74,6 +108,7 @@ impl AnswerTexts {
         }
         let texts = Texts::of(schema);
         let scanner = Scanner::deep(texts.answer);
+        let refuses = looked.classes.contains(&Class::Refuse);
         Some(Box::new(Self {
             content: Rc::clone(content),
             texts,
@@ -84,7 +119,15 @@ impl AnswerTexts {
             begins: 0,
             channels: Channels::default(),
             passing: Passing::default(),
-            found: Findings { placeholders, seen: Seen::default(), work: Work::START, edits: Vec::new() },
+            found: Findings {
+                placeholders,
+                seen: Seen::default(),
+                work: Work::START,
+                edits: Vec::new(),
+                refusal: None,
+            },
+            refuses,
+            must_see: refuses && content.unscanned == Stance::Refuse,
         }))
     }
 
@@ -92,6 +135,21 @@ impl AnswerTexts {
     pub fn look_at_nothing(&mut self) {
         self.framing = Framing::Opaque;
         self.found.seen.note_opaque(Opaque::Body);
+    }
+
+    /// It is an error: that it can't be looked at is no reason to put another in its place.
+    pub const fn is_error(&mut self) {
+        self.must_see = false;
+    }
+
+    /// Whether it may be refused.
+    pub const fn refuses(&self) -> bool {
+        self.must_see || (self.refuses && !matches!(self.framing, Framing::Opaque))
+    }
+
+    /// Why it is refused: nothing of what was found has gone on, and nothing more may.
+    pub fn refused(&self) -> Option<&Refused> {
+        self.found.refusal.as_ref().map(|refusal| &refusal.why)
     }
 
     /// What was looked at so far, and found.
@@ -107,12 +165,15 @@ impl AnswerTexts {
     #[cold]
     #[inline(never)]
     pub fn feed(&mut self, bytes: &[u8], last: bool) -> Passage {
-        if matches!(self.framing, Framing::Opaque) {
-            return Passage::Unchanged;
+        if self.refused().is_some() {
+            return Passage::Replaced(Vec::new());
         }
         let content = Rc::clone(&self.content);
-        let Some(looked) = &content.answer else { return Passage::Unchanged };
-        self.found.work.read(bytes.len().saturating_mul(content.classes));
+        let Some(looked) = content.answer.as_ref().filter(|_| !matches!(self.framing, Framing::Opaque)) else {
+            self.refuse_unseen();
+            return if self.refused().is_some() { Passage::Replaced(Vec::new()) } else { Passage::Unchanged };
+        };
+        self.found.work.read(bytes.len().saturating_mul(looked.classes.len()));
         let from = self.passing.come();
         let all = from.saturating_add(bytes.len() as u64);
         self.read(&content, looked, bytes, from, last);
@@ -133,7 +194,17 @@ impl AnswerTexts {
             self.passing.write(&mut self.found.edits);
             done = all;
         }
-        self.passing.pass(bytes, done)
+        self.refuse_unseen();
+        let refused_from = self.found.refusal.as_ref().map_or(all, |refusal| refusal.from);
+        self.passing.pass(bytes, done.min(refused_from))
+    }
+
+    /// Of what can't be looked at, it isn't known where it begins.
+    fn refuse_unseen(&mut self) {
+        let unseen = self.found.seen.unscanned().map(|(what, _)| what).find(|what| self.must_see || what.is_hostile());
+        if let Some(what) = unseen.filter(|_| self.refuses) {
+            self.found.refuse(Refused::Opaque(what), 0);
+        }
     }
 
     /// Where the first that can't go on yet begins, of so many bytes.
@@ -228,75 +299,94 @@ impl AnswerTexts {
 }
 
 impl Findings {
-    /// Looks at a stretch, up to where findings may begin; returns where it ended. A value is escaped so often where it stands.
+    /// Looks at a stretch for what begins in it, up to there. A finding of one class hides none of another.
     pub(super) fn look(
         &mut self,
         content: &Content,
         looked: &Looked,
-        closed: &Closed,
-        until: usize,
-        place: Place,
-        escapes: usize,
-    ) -> usize {
-        let mut done = self.look_for(content, looked, (closed, until), place, (Class::Replace, escapes));
-        if content.rules.iter().any(|rule| rule.action == Action::Count) {
-            self.look_for(content, looked, (closed, until), place, (Class::Count, escapes));
+        (closed, until): (&Closed, usize),
+        of: Of,
+        behind: &mut Behind,
+    ) {
+        let mut done = 0;
+        for class in looked.classes.iter().copied() {
+            let ended = self.look_for(content, looked, (closed, until), (class, of), behind);
+            if class == Class::Replace {
+                done = ended;
+            }
         }
         if !self.work.is_left() {
             self.seen.note_opaque(Opaque::TooMuchWork);
             self.withhold(content, &closed.spans(done..until));
-            done = done.max(until);
         }
-        done
     }
 
+    /// Returns where it ended.
     fn look_for(
         &mut self,
         content: &Content,
         looked: &Looked,
         (closed, until): (&Closed, usize),
-        place: Place,
-        (class, escapes): (Class, usize),
+        (class, Of { place, escapes }): (Class, Of),
+        behind: &mut Behind,
     ) -> usize {
-        let Self { placeholders, seen, work, edits } = self;
+        let Self { placeholders, seen, work, edits, refusal } = self;
         let wanted = |pattern: usize| match looked.aim(content, pattern) {
             Some((_, rule)) => rule.action.class() == class && rule.looks(place, None),
             None => class == Class::Replace,
         };
-        looked.automaton.findings(closed.stretch(), until, work, (wanted, |_: &Range<usize>| true), |finding| {
-            let text =
-                closed.text.get(finding.range.clone()).and_then(|text| str::from_utf8(text).ok()).unwrap_or_default();
-            let Some((aim, rule)) = looked.aim(content, finding.pattern) else {
+        let from = behind.of(class);
+        let is_behind = |range: &Range<usize>| {
+            let begins = |range| closed.spans(range).first().map_or(0, |span| span.from);
+            closed.begins() >= Some(from) || begins(range.clone()) >= from
+        };
+        looked.automaton.findings(closed.stretch(), until, work, (wanted, is_behind), |finding| {
+            let Finding { pattern, range } = finding;
+            let text = closed.text.get(range.clone()).and_then(|text| str::from_utf8(text).ok()).unwrap_or_default();
+            let is_bare = closed.is_bare(range.start);
+            let spans = closed.spans(range);
+            behind.found(class, &spans);
+            let Some((aim, rule)) = looked.aim(content, pattern) else {
                 if let Some(value) = placeholders.value(text) {
                     let value = escaped(value, escapes);
                     seen.restored = seen.restored.saturating_add(1);
-                    write(edits, &closed.spans(finding.range), value);
+                    write(edits, &spans, value);
                 }
                 return;
             };
             seen.find(&rule.name, &aim.label, rule.action.name(), place);
-            if rule.action == Action::Mask {
-                let placeholder = placeholders.of(&aim.label, text, false);
-                write(
-                    edits,
-                    &closed.spans(finding.range.clone()),
-                    stands(placeholder, closed.is_bare(finding.range.start)),
-                );
+            match rule.action {
+                Action::Mask => write(edits, &spans, stands(placeholders.of(&aim.label, text, false), is_bare)),
+                Action::Refuse => {
+                    let (rule, label) = (Rc::clone(&rule.name), Rc::clone(&aim.label));
+                    let from = spans.first().map_or(0, |span| span.from);
+                    Refusal::note(refusal, Refused::Found { rule, label, place }, from);
+                }
+                Action::Count | Action::Restore => {}
             }
         })
+    }
+
+    fn refuse(&mut self, why: Refused, from: u64) {
+        Refusal::note(&mut self.refusal, why, from);
     }
 
     /// Looks at a key, or at a number.
     fn unit(&mut self, content: &Content, looked: &Looked, unit: (&str, Span, bool), place: Place) {
         let mut stretches = Vec::new();
         let Some(unit) = Unit::look(&looked.automaton, unit, &mut |stretch| stretches.push(stretch)) else { return };
-        let before = std::mem::take(&mut self.edits);
+        // Places in these are its own.
+        let before = (std::mem::take(&mut self.edits), self.refusal.take());
         for stretch in &stretches {
-            self.look(content, looked, stretch, stretch.text.len(), place, 0);
+            let of = Of { place, escapes: 0 };
+            self.look(content, looked, (stretch, stretch.text.len()), of, &mut Behind::default());
         }
-        let edits = std::mem::replace(&mut self.edits, before);
+        let edits = std::mem::replace(&mut self.edits, before.0);
         if !edits.is_empty() {
             self.edits.push(unit.edit(&edits));
+        }
+        if let Some(refusal) = std::mem::replace(&mut self.refusal, before.1) {
+            self.refuse(refusal.why, unit.span().from);
         }
     }
 
@@ -304,6 +394,16 @@ impl Findings {
     fn withhold(&mut self, content: &Content, spans: &[Span]) {
         if content.rules.iter().any(|rule| rule.action == Action::Mask) {
             write(&mut self.edits, spans, "[WITHHELD]".to_owned());
+        }
+    }
+}
+
+impl Refusal {
+    /// The first that was found is told. Another that stands before it may be found later: its text goes on from event to event.
+    fn note(noted: &mut Option<Self>, why: Refused, from: u64) {
+        match noted {
+            Some(refusal) => refusal.from = refusal.from.min(from),
+            None => *noted = Some(Self { why, from }),
         }
     }
 }

@@ -7,7 +7,7 @@ use super::input::Input;
 use super::offer::{Offer, Wish, chain};
 use super::{Around, AskedFor, Exchange, Incoming, Open, Phase, Step, kept, tools};
 use crate::attempt::blame::Who;
-use crate::content::{Placeholders, Prompt, Refused, Screened};
+use crate::content::{Placeholders, Prompt, Screened};
 use crate::limit::{Admitted, Ask, Bound, Decision, Guards, Reservation, Shares, Standing, SwapLost};
 use crate::llm::estimate::density::Density;
 use crate::llm::offered::Offers;
@@ -16,7 +16,6 @@ use crate::llm::schema::BoundField;
 use crate::outcome::{Outcome, Rejection, Reply};
 use crate::policy::{OnContention, Policy, TenantIx, TenantPolicy};
 use crate::price::Tariff;
-use crate::record::content::Looked;
 use crate::route::{ProviderIx, Sensitivity};
 use crate::tools::{Callable, Judged};
 use crate::units::{NanoUsd, Tokens, UnixNanos};
@@ -175,16 +174,6 @@ impl Exchange {
         Ok((plan, Rc::clone(tenant), ask, model))
     }
 
-    /// Looks at what its texts say, now that it is known whose they are.
-    fn screen(&mut self, prompt: Prompt, tenant: &Rc<str>) -> Result<Screened, Rejection> {
-        let mut screened = prompt.screened(self.role.as_deref(), tenant);
-        self.looked = Some(Box::new(Looked { request: mem::take(&mut screened.seen), ..Looked::default() }));
-        match screened.refused.take() {
-            Some(refused) => Err(Rejection::plain(Outcome::ContentRefused, content_message(&refused))),
-            None => Ok(screened),
-        }
-    }
-
     /// The cell has answered, or the swap lost every race.
     pub fn decided(
         &mut self,
@@ -257,22 +246,6 @@ impl Exchange {
             withdrawn: None,
         }));
         step
-    }
-}
-
-/// Never what was found: a message goes into logs.
-fn content_message(refused: &Refused) -> String {
-    match refused {
-        Refused::Found { rule, label, place } => format!(
-            "A rule of this gateway, `{rule}`, does not let the request through: it found {label} in a text of the kind `{}`. Nothing \
-             was sent to a provider. Take it out, or ask the gateway's operator.",
-            place.name()
-        ),
-        Refused::Opaque(what) => format!(
-            "The rules of this gateway could not look at all of the request (`{}`), and it is not sent on without. Send it as text \
-             that is JSON, or ask the gateway's operator.",
-            what.name()
-        ),
     }
 }
 

@@ -27,7 +27,7 @@ impl Passing {
         self.edits.append(edits);
     }
 
-    /// Takes the next bytes; what goes on, now that all before the `done`th byte may.
+    /// Takes the next bytes; what goes on, now that all before the `done`th byte may. Of what something stands for nothing does.
     pub fn pass(&mut self, bytes: &[u8], done: u64) -> Passage {
         let whole = self.held.is_empty();
         if whole && self.edits.is_empty() && done >= self.sent.saturating_add(bytes.len() as u64) {
@@ -38,6 +38,8 @@ impl Passing {
         // What was not waited for any longer has gone on.
         self.edits.retain(|edit| edit.place.from >= self.sent);
         self.edits.sort_by_key(|edit| (edit.place.from, edit.place.to));
+        let cut = self.edits.iter().find(|edit| edit.place.from < done && done < edit.place.to);
+        let done = cut.map_or(done, |edit| edit.place.from);
         let ready = self.edits.iter().take_while(|edit| edit.place.to <= done).count();
         let mut edits: Vec<_> = self.edits.drain(..ready).collect();
         let length = usize::try_from(done.saturating_sub(self.sent)).unwrap_or(usize::MAX).min(self.held.len());

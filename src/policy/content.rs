@@ -43,8 +43,6 @@ pub struct Content {
     /// What can't be looked at.
     pub unscanned: Stance,
     pub key: Option<Rc<str>>,
-    /// Of how many classes the rules are: a text is looked at for each by itself.
-    pub classes: usize,
 }
 
 /// What is looked for in whose texts. Without rules, a tenant has no place in it.
@@ -68,6 +66,8 @@ pub struct Looked {
     pub automaton: Automaton,
     /// Of each of its patterns. The last of an answer's may have none: it is a placeholder.
     pub aims: Box<[Aim]>,
+    /// A text is looked at for each by itself.
+    pub classes: Box<[Class]>,
 }
 
 impl Looked {
@@ -153,8 +153,8 @@ impl Reading {
                 return flaw(format!("{}.{key}", path()), problem);
             }
             let on_answers = rule.on.as_ref().is_some_and(|on| on.contains(&Direction::Answer));
-            if on_answers && matches!(rule.action, Action::Refuse | Action::Restore) {
-                let problem = "an answer is being sent while it is looked at: `count` and `mask` are allowed there";
+            if on_answers && rule.action == Action::Restore {
+                let problem = "what is restored in an answer is what its request had: let the rule look at requests alone, or write `count`, `mask` or `refuse`";
                 return flaw(format!("{}.action", path()), problem);
             }
             if on_answers && rule.roles.is_some() {
@@ -224,9 +224,7 @@ impl Reading {
         let restores = rules.iter().any(|rule| rule.action == Action::Restore);
         let request = looked(&written, &rules, Direction::Request, false)?;
         let answer = looked(&written, &rules, Direction::Answer, restores)?;
-        let has = |class: &Class| rules.iter().any(|rule| rule.action.class() == *class);
-        let classes = Class::ALL.iter().filter(|class| has(class)).count();
-        Ok(Content { rules, request, answer, unscanned: self.unscanned, key: self.key.clone(), classes })
+        Ok(Content { rules, request, answer, unscanned: self.unscanned, key: self.key.clone() })
     }
 }
 
@@ -245,8 +243,9 @@ fn understood(rule: &ContentRule) -> Rule {
 /// All that is looked for in one direction; with `restores`, placeholders as well.
 fn looked(written: &[&ContentRule], rules: &[Rule], on: Direction, restores: bool) -> Checked<Option<Looked>> {
     let (mut patterns, mut aims) = (Vec::new(), Vec::new());
+    let is_on = |rule: &Rule| rule.on.get(on as usize).is_some_and(|looks| *looks);
     for (at, (rule, understood)) in written.iter().zip(rules).enumerate() {
-        if !understood.on.get(on as usize).is_some_and(|looks| *looks) {
+        if !is_on(understood) {
             continue;
         }
         let own: Rc<str> = rule.label.as_ref().map_or(REDACTED, |label| &label.0).into();
@@ -271,8 +270,12 @@ fn looked(written: &[&ContentRule], rules: &[Rule], on: Direction, restores: boo
     if patterns.is_empty() {
         return Ok(None);
     }
+    let has = |class: &Class| {
+        (restores && *class == Class::Replace) || rules.iter().any(|rule| is_on(rule) && rule.action.class() == *class)
+    };
+    let classes = Class::ALL.into_iter().filter(has).collect();
     match Automaton::build(&patterns) {
-        Ok(automaton) => Ok(Some(Looked { automaton, aims: aims.into() })),
+        Ok(automaton) => Ok(Some(Looked { automaton, aims: aims.into(), classes })),
         Err(flawed) => {
             let problem = match flawed {
                 Flaw::Syntax(problem) => problem,
