@@ -199,7 +199,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_at_all_let_a_finding_pass(
+    fn whatever_the_bytes_are_they_go_on_as_they_are_or_only_their_beginning_does(
         head in prop::sample::select(vec!["data: ", "{", "[", "", "event: x\ndata: {\"choices\":"]),
         text in "([{}\\[\\]\",:a0\\\\ud8@.\n-]|\\\\u0040|jo.doe@example.com){0,40}", size in 1..40_usize,
     ) {
