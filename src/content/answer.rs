@@ -6,32 +6,36 @@
 
 mod channels;
 mod event;
+mod findings;
 
 use super::placeholders::Placeholders;
 use super::reader::TextReader;
-use super::screened::{Refused, stands, write};
-use super::unit::{Unit, escaped};
-use crate::detect::{Closed, Finding, Span, Work};
+use super::screened::Refused;
+use crate::detect::Work;
 use crate::json::{MAX_DEPTH, Scanner};
+use crate::llm::aws_stream::{Message, Messages};
 use crate::llm::event_data::EventData;
 use crate::llm::meter::Passage;
 use crate::llm::passing::Passing;
-use crate::llm::request::Edit;
-use crate::llm::schema::Schema;
+use crate::llm::schema::{Dialect, Schema};
 use crate::llm::sse::{Data, Sse};
 use crate::llm::stance::Stance;
-use crate::llm::texts::{Opaque, Place, Text, Texts};
-use crate::policy::content::{Action, Class, Content, Looked};
+use crate::llm::texts::{Opaque, Text, Texts};
+use crate::policy::content::{Class, Content, Looked};
 use crate::record::content::Seen;
 use channels::Channels;
 use event::Event;
-use std::ops::Range;
+use findings::Findings;
 use std::rc::Rc;
 
 /// An answer's body, under the eyes of its tenant's rules.
 pub struct AnswerTexts {
     content: Rc<Content>,
     texts: Texts,
+    dialect: Dialect,
+    /// A message of AWS's stream has its document in base64; and the body is a stream of these.
+    is_wrapped: bool,
+    in_messages: bool,
     framing: Framing,
     scanner: Scanner<Text, MAX_DEPTH>,
     reader: TextReader,
@@ -53,51 +57,16 @@ enum Framing {
     /// One document of JSON, or several in a row.
     Documents,
     Events(Sse, EventData),
+    /// AWS's; the one that comes.
+    Messages(Messages, Vec<u8>),
     /// What can't be looked at.
     Opaque,
 }
 
-/// What was found, and what stands for it.
-pub(super) struct Findings {
-    pub(super) placeholders: Placeholders,
-    pub(super) seen: Seen,
-    pub(super) work: Work,
-    pub(super) edits: Vec<Edit>,
-    refusal: Option<Refusal>,
-}
-
-/// Why the answer may not go on, and the first byte that may not.
-struct Refusal {
-    why: Refused,
-    from: u64,
-}
-
-/// Whose a stretch is, and how often a value is escaped where it stands.
-#[derive(Clone, Copy)]
-pub(super) struct Of {
-    pub(super) place: Place,
-    pub(super) escapes: usize,
-}
-
-/// Where the last finding of each class has ended, of a text that is looked at a part at a time: what begins before that is a part
-/// of it.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Behind([u64; Class::ALL.len()]);
-
-impl Behind {
-    fn of(self, class: Class) -> u64 {
-        self.0.get(class as usize).copied().unwrap_or(0)
-    }
-
-    fn found(&mut self, class: Class, spans: &[Span]) {
-        if let (Some(behind), Some(last)) = (self.0.get_mut(class as usize), spans.last()) {
-            *behind = last.to;
-        }
-    }
-}
-
 /// So much may wait for what may become a finding: other choices may be far ahead.
 const MOST_HELD: usize = 64 * 1024;
+/// No message of AWS's that is longer is waited for.
+const LONGEST_MESSAGE: usize = 1024 * 1024;
 
 impl AnswerTexts {
     /// `None`, where nothing is looked for in this answer: no rule wants it, and nothing is to be restored.
@@ -112,6 +81,9 @@ impl AnswerTexts {
         Some(Box::new(Self {
             content: Rc::clone(content),
             texts,
+            dialect: schema.dialect,
+            is_wrapped: schema.wrapped,
+            in_messages: false,
             framing: Framing::Unknown,
             scanner,
             reader: TextReader::default(),
@@ -131,7 +103,7 @@ impl AnswerTexts {
         }))
     }
 
-    /// It can't be looked at: it is compressed, a sound, frames of AWS.
+    /// It can't be looked at: it is compressed, or a sound.
     pub fn look_at_nothing(&mut self) {
         self.framing = Framing::Opaque;
         self.found.seen.note_opaque(Opaque::Body);
@@ -181,22 +153,34 @@ impl AnswerTexts {
             self.channels.end(&content, looked, &mut self.found);
         }
         self.passing.write(&mut self.found.edits);
-        let mut done = if last { all } else { self.waits_from(all) };
+        // A message that has not come whole is none.
+        let end = all.saturating_sub(self.unfinished());
+        let mut done = if last { end } else { self.waits_from(end) };
         let most = all.saturating_sub(MOST_HELD.saturating_add(looked.automaton.longest()) as u64);
         if done < most {
             // It may be no more than an event that is long.
             self.event.hand_over(&content, looked, &mut self.channels, &mut self.found, false);
             self.passing.write(&mut self.found.edits);
-            done = self.waits_from(all);
+            done = self.waits_from(end);
         }
         if done < most {
             self.channels.give_up(&content, looked, &mut self.found);
             self.passing.write(&mut self.found.edits);
-            done = all;
+            done = end;
         }
         self.refuse_unseen();
         let refused_from = self.found.refusal.as_ref().map_or(all, |refusal| refusal.from);
-        self.passing.pass(bytes, done.min(refused_from))
+        let done = done.min(refused_from);
+        if self.in_messages {
+            self.passing.pass_messages(bytes, done, self.is_wrapped)
+        } else {
+            self.passing.pass(bytes, done)
+        }
+    }
+
+    /// Bytes of a message that has not come whole.
+    const fn unfinished(&self) -> u64 {
+        if let Framing::Messages(_, coming) = &self.framing { coming.len() as u64 } else { 0 }
     }
 
     /// Of what can't be looked at, it isn't known where it begins.
@@ -227,8 +211,16 @@ impl AnswerTexts {
                     self.framing = Framing::Events(Sse::new(), EventData::default());
                     self.scanner = Scanner::deep(self.texts.event);
                 }
+                Some(0) if self.dialect == Dialect::Aws => {
+                    self.framing = Framing::Messages(Messages::default(), Vec::new());
+                    self.scanner = Scanner::deep(self.texts.event);
+                    self.in_messages = true;
+                }
                 Some(_) => return self.look_at_nothing(),
             }
+        }
+        if self.in_messages {
+            return self.read_messages(content, looked, bytes, from, last);
         }
         let Self { framing, scanner, reader, event, begins, channels, found, .. } = self;
         match framing {
@@ -293,117 +285,59 @@ impl AnswerTexts {
                     found.seen.note_opaque(Opaque::Body);
                 }
             }
-            Framing::Unknown | Framing::Opaque => {}
-        }
-    }
-}
-
-impl Findings {
-    /// Looks at a stretch for what begins in it, up to there. A finding of one class hides none of another.
-    pub(super) fn look(
-        &mut self,
-        content: &Content,
-        looked: &Looked,
-        (closed, until): (&Closed, usize),
-        of: Of,
-        behind: &mut Behind,
-    ) {
-        let mut done = 0;
-        for class in looked.classes.iter().copied() {
-            let ended = self.look_for(content, looked, (closed, until), (class, of), behind);
-            if class == Class::Replace {
-                done = ended;
-            }
-        }
-        if !self.work.is_left() {
-            self.seen.note_opaque(Opaque::TooMuchWork);
-            self.withhold(content, &closed.spans(done..until));
+            Framing::Unknown | Framing::Messages(..) | Framing::Opaque => {}
         }
     }
 
-    /// Returns where it ended.
-    fn look_for(
-        &mut self,
-        content: &Content,
-        looked: &Looked,
-        (closed, until): (&Closed, usize),
-        (class, Of { place, escapes }): (Class, Of),
-        behind: &mut Behind,
-    ) -> usize {
-        let Self { placeholders, seen, work, edits, refusal } = self;
-        let wanted = |pattern: usize| match looked.aim(content, pattern) {
-            Some((_, rule)) => rule.action.class() == class && rule.looks(place, None),
-            None => class == Class::Replace,
+    fn read_messages(&mut self, content: &Content, looked: &Looked, bytes: &[u8], from: u64, last: bool) {
+        let Self {
+            framing: Framing::Messages(messages, coming), scanner, reader, event, begins, channels, found, ..
+        } = self
+        else {
+            return;
         };
-        let from = behind.of(class);
-        let is_behind = |range: &Range<usize>| {
-            let begins = |range| closed.spans(range).first().map_or(0, |span| span.from);
-            closed.begins() >= Some(from) || begins(range.clone()) >= from
-        };
-        looked.automaton.findings(closed.stretch(), until, work, (wanted, is_behind), |finding| {
-            let Finding { pattern, range } = finding;
-            let text = closed.text.get(range.clone()).and_then(|text| str::from_utf8(text).ok()).unwrap_or_default();
-            let is_bare = closed.is_bare(range.start);
-            let spans = closed.spans(range);
-            behind.found(class, &spans);
-            let Some((aim, rule)) = looked.aim(content, pattern) else {
-                if let Some(value) = placeholders.value(text) {
-                    let value = escaped(value, escapes);
-                    seen.restored = seen.restored.saturating_add(1);
-                    write(edits, &spans, value);
-                }
-                return;
+        let (mut rest, mut is_broken) = (bytes, false);
+        while !rest.is_empty() && !is_broken {
+            let Some((part, behind)) = messages.cut(rest) else {
+                is_broken = true;
+                break;
             };
-            seen.find(&rule.name, &aim.label, rule.action.name(), place);
-            match rule.action {
-                Action::Mask => write(edits, &spans, stands(placeholders.of(&aim.label, text, false), is_bare)),
-                Action::Refuse => {
-                    let (rule, label) = (Rc::clone(&rule.name), Rc::clone(&aim.label));
-                    let from = spans.first().map_or(0, |span| span.from);
-                    Refusal::note(refusal, Refused::Found { rule, label, place }, from);
-                }
-                Action::Count | Action::Restore => {}
+            coming.extend_from_slice(part);
+            rest = behind;
+            if messages.is_within() {
+                continue;
             }
-        })
-    }
-
-    fn refuse(&mut self, why: Refused, from: u64) {
-        Refusal::note(&mut self.refusal, why, from);
-    }
-
-    /// Looks at a key, or at a number.
-    fn unit(&mut self, content: &Content, looked: &Looked, unit: (&str, Span, bool), place: Place) {
-        let mut stretches = Vec::new();
-        let Some(unit) = Unit::look(&looked.automaton, unit, &mut |stretch| stretches.push(stretch)) else { return };
-        // Places in these are its own.
-        let before = (std::mem::take(&mut self.edits), self.refusal.take());
-        for stretch in &stretches {
-            let of = Of { place, escapes: 0 };
-            self.look(content, looked, (stretch, stretch.text.len()), of, &mut Behind::default());
+            let at = from.saturating_add(bytes.len().saturating_sub(rest.len()) as u64);
+            let at = at.saturating_sub(coming.len() as u64);
+            match Message::read(coming, self.is_wrapped) {
+                None => is_broken = true,
+                Some(message) => {
+                    if let Some(kind) = message.event_type().filter(|_| !self.is_wrapped) {
+                        event.is_of_kind(kind);
+                    }
+                    *begins = at.saturating_add(message.payload_from() as u64);
+                    let document = message.document();
+                    let _ = scanner.feed(&document, &mut |hit| event.hit(reader, &hit, *begins));
+                    event.hand_over(content, looked, channels, found, true);
+                    if !document.is_empty() && scanner.finish().is_err() {
+                        found.seen.note_opaque(Opaque::Body);
+                    }
+                    scanner.restart();
+                    *reader = TextReader::default();
+                    coming.clear();
+                }
+            }
         }
-        let edits = std::mem::replace(&mut self.edits, before.0);
-        if !edits.is_empty() {
-            self.edits.push(unit.edit(&edits));
+        if coming.len() > LONGEST_MESSAGE {
+            found.seen.note_opaque(Opaque::TooLong);
+            is_broken = true;
         }
-        if let Some(refusal) = std::mem::replace(&mut self.refusal, before.1) {
-            self.refuse(refusal.why, unit.span().from);
-        }
-    }
-
-    /// What can't be looked at doesn't go on as it is, where a rule masks.
-    fn withhold(&mut self, content: &Content, spans: &[Span]) {
-        if content.rules.iter().any(|rule| rule.action == Action::Mask) {
-            write(&mut self.edits, spans, "[WITHHELD]".to_owned());
-        }
-    }
-}
-
-impl Refusal {
-    /// The first that was found is told. Another that stands before it may be found later: its text goes on from event to event.
-    fn note(noted: &mut Option<Self>, why: Refused, from: u64) {
-        match noted {
-            Some(refusal) => refusal.from = refusal.from.min(from),
-            None => *noted = Some(Self { why, from }),
+        if is_broken {
+            // Nobody can read what follows.
+            channels.end(content, looked, found);
+            self.look_at_nothing();
+        } else if last && !coming.is_empty() {
+            found.seen.note_opaque(Opaque::Body);
         }
     }
 }

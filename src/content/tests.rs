@@ -2,6 +2,7 @@
 
 mod hostile;
 mod matrix;
+mod messages;
 mod numbers;
 mod oracle;
 mod parts;

@@ -145,7 +145,7 @@ impl Exchange {
             if !is_answer {
                 texts.is_error();
             }
-            if matches!(form, Form::Encoded | Form::Opaque | Form::Binary) {
+            if matches!(form, Form::Encoded | Form::Opaque) {
                 texts.look_at_nothing();
             }
             Some(texts)

@@ -1,6 +1,6 @@
 //! The texts of an answer that go on from event to event, each by itself.
 
-use super::{Behind, Findings, Of};
+use super::findings::{Behind, Findings, Of};
 use crate::content::nested::{Nested, Said};
 use crate::detect::{Closed, Span, Watched};
 use crate::llm::texts::{Opaque, Place, Text};

@@ -13,12 +13,12 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::rc::Rc;
 
-fn refusing() -> Rc<Content> {
+pub(super) fn refusing() -> Rc<Content> {
     content(&json!([{"name": "people", "find": ["email", "card"], "action": "refuse", "on": ["answer"]}]))
 }
 
 /// What goes on of an answer, and why the rest does not.
-fn cut_off(texts: &mut AnswerTexts, chunks: &[&[u8]]) -> (String, Option<Refused>) {
+pub(super) fn cut_off(texts: &mut AnswerTexts, chunks: &[&[u8]]) -> (String, Option<Refused>) {
     let mut out = Vec::new();
     for (nth, chunk) in chunks.iter().enumerate() {
         match texts.feed(chunk, nth + 1 == chunks.len()) {
@@ -33,6 +33,17 @@ const LAST: &str = "data: {\"error\":\"over\"}\n\n";
 
 /// What the client has of a stream: whole events, and a last one when it is refused.
 fn ended(content: &Rc<Content>, schema: &Schema, placeholders: Placeholders, chunks: &[&[u8]]) -> String {
+    String::from_utf8(ended_as(Form::Sse, content, schema, placeholders, chunks)).unwrap()
+}
+
+/// The same of a stream of another form.
+pub(super) fn ended_as(
+    form: Form,
+    content: &Rc<Content>,
+    schema: &Schema,
+    placeholders: Placeholders,
+    chunks: &[&[u8]],
+) -> Vec<u8> {
     let mut texts = AnswerTexts::new(content, schema, placeholders).unwrap();
     assert!(texts.refuses());
     let mut whole = WholeEvents::new(schema.dialect);
@@ -41,7 +52,7 @@ fn ended(content: &Rc<Content>, schema: &Schema, placeholders: Placeholders, chu
         let last = nth + 1 == chunks.len();
         let mut passage = texts.feed(chunk, last);
         let goes_on = texts.refused().is_none();
-        passage.then(chunk, |bytes| whole.feed(Form::Sse, bytes, last && goes_on));
+        passage.then(chunk, |bytes| whole.feed(form, bytes, last && goes_on));
         match passage {
             Passage::Unchanged => out.extend_from_slice(chunk),
             Passage::Replaced(bytes) => out.extend(bytes),
@@ -51,7 +62,7 @@ fn ended(content: &Rc<Content>, schema: &Schema, placeholders: Placeholders, chu
             break;
         }
     }
-    String::from_utf8(out).unwrap()
+    out
 }
 
 fn events(row: &Row, pieces: &[(&str, Option<u64>)]) -> Vec<String> {
