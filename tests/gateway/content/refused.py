@@ -3,6 +3,9 @@
 import sys
 
 import anthropic
+import boto3
+import botocore.config
+import botocore.exceptions
 import openai
 
 BASE = sys.argv[1]
@@ -48,6 +51,34 @@ def anthropic_cases():
     assert "".join(said) == BEFORE, said
 
 
+def bedrock():
+    client = boto3.client(
+        "bedrock-runtime",
+        endpoint_url=BASE,
+        region_name="us-east-1",
+        aws_access_key_id="unused",
+        aws_secret_access_key="unused",
+        config=botocore.config.Config(retries={"total_max_attempts": 1}),
+    )
+    client.meta.events.register("before-call.bedrock-runtime", lambda params, **_: params["headers"].update(TENANT))
+    messages = [{"role": "user", "content": [{"text": SAID}]}]
+    return client, {"modelId": "amazon.nova-lite-v1:0", "messages": messages, "inferenceConfig": {"maxTokens": 64}}
+
+
+def text(event):
+    return event.get("contentBlockDelta", {}).get("delta", {}).get("text", "")
+
+
+def bedrock_cases():
+    client, ask = bedrock()
+    raises(botocore.exceptions.ClientError, lambda: client.converse(**ask), "bedrock")
+    stream = client.converse_stream(**ask)["stream"]
+    said = []
+    raises(botocore.exceptions.EventStreamError, lambda: said.extend(text(event) for event in stream), "bedrock, a stream")
+    assert "".join(said) == BEFORE, said
+
+
 openai_cases()
 anthropic_cases()
+bedrock_cases()
 print("cases hold")
