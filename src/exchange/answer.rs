@@ -143,7 +143,7 @@ impl Exchange {
             let content = policy.contents.of(open.tenant.ix)?;
             let mut texts = AnswerTexts::new(content, open.schema, *placeholders)?;
             if !is_answer {
-                texts.is_error();
+                texts.may_be_unseen();
             }
             if matches!(form, Form::Encoded | Form::Opaque) {
                 texts.look_at_nothing();

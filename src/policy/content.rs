@@ -45,6 +45,13 @@ pub struct Content {
     pub key: Option<Rc<str>>,
 }
 
+impl Content {
+    /// Whether something else goes on in the place of what a rule finds in an answer.
+    pub fn masks_answers(&self) -> bool {
+        self.rules.iter().any(|rule| rule.action == Action::Mask && rule.is_on(Direction::Answer))
+    }
+}
+
 /// What is looked for in whose texts. Without rules, a tenant has no place in it.
 #[derive(Debug, Default)]
 pub struct Contents {
@@ -104,6 +111,10 @@ const MOST_SETS: u8 = 64;
 const REDACTED: &str = "REDACTED";
 
 impl Rule {
+    fn is_on(&self, direction: Direction) -> bool {
+        self.on.get(direction as usize).is_some_and(|looks| *looks)
+    }
+
     pub fn looks(&self, place: Place, role: Option<&str>) -> bool {
         let in_place = self.places & bit(place) != 0;
         in_place
@@ -243,9 +254,8 @@ fn understood(rule: &ContentRule) -> Rule {
 /// All that is looked for in one direction; with `restores`, placeholders as well.
 fn looked(written: &[&ContentRule], rules: &[Rule], on: Direction, restores: bool) -> Checked<Option<Looked>> {
     let (mut patterns, mut aims) = (Vec::new(), Vec::new());
-    let is_on = |rule: &Rule| rule.on.get(on as usize).is_some_and(|looks| *looks);
     for (at, (rule, understood)) in written.iter().zip(rules).enumerate() {
-        if !is_on(understood) {
+        if !understood.is_on(on) {
             continue;
         }
         let own: Rc<str> = rule.label.as_ref().map_or(REDACTED, |label| &label.0).into();
@@ -271,7 +281,8 @@ fn looked(written: &[&ContentRule], rules: &[Rule], on: Direction, restores: boo
         return Ok(None);
     }
     let has = |class: &Class| {
-        (restores && *class == Class::Replace) || rules.iter().any(|rule| is_on(rule) && rule.action.class() == *class)
+        (restores && *class == Class::Replace)
+            || rules.iter().any(|rule| rule.is_on(on) && rule.action.class() == *class)
     };
     let classes = Class::ALL.into_iter().filter(has).collect();
     match Automaton::build(&patterns) {

@@ -144,7 +144,7 @@ impl Findings {
 
     /// What can't be looked at doesn't go on as it is, where a rule masks.
     pub(super) fn withhold(&mut self, content: &Content, spans: &[Span]) {
-        if content.rules.iter().any(|rule| rule.action == Action::Mask) {
+        if content.masks_answers() {
             write(&mut self.edits, spans, "[WITHHELD]".to_owned());
         }
     }

@@ -293,7 +293,7 @@ fn what_cannot_be_followed_is_refused_and_what_cannot_be_looked_at_as_the_operat
             assert_eq!((&*out, refused), expected, "{unscanned}: {body}");
             // It is none, and has its own words.
             let mut error = new();
-            error.is_error();
+            error.may_be_unseen();
             assert_eq!(cut_off(&mut error, &[body.as_bytes()]), (body.to_owned(), None));
             // Its head says so already.
             let mut opaque = new();
