@@ -323,3 +323,18 @@ fn what_is_restored_is_not_refused() {
         }
     }
 }
+
+/// A finding that is refused may stand in the middle of one that is masked.
+#[test]
+fn of_what_is_masked_no_part_goes_on_as_it_is_where_the_answer_is_cut() {
+    let both = content(&json!([
+        {"name": "mails", "find": ["email"], "action": "mask", "on": ["answer"]},
+        {"name": "hosts", "words": ["example"], "action": "refuse", "on": ["answer"]},
+    ]));
+    let body = json!({"choices": [{"message": {"content": format!("to {MAIL}")}}]}).to_string();
+    for size in 1..body.len() {
+        let mut texts = AnswerTexts::new(&both, chat(), Placeholders::default()).unwrap();
+        let (out, refused) = cut_off(&mut texts, &body.as_bytes().chunks(size).collect::<Vec<_>>());
+        assert!(refused.is_some() && body.starts_with(&out) && !out.contains("jo."), "{size}: {out}");
+    }
+}

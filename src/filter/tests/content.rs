@@ -1,6 +1,7 @@
 //! Answers that say what a rule refuses: a whole one waits until it is judged, a stream ends before what was found.
 
 use super::*;
+use crate::llm::aws_stream::written::{event as event_of_aws, read as messages_of_aws};
 
 const JSON: [(&str, &str); 3] = [(":status", "200"), ("content-type", "application/json"), ("content-length", "999")];
 const SSE: [(&str, &str); 2] = [(":status", "200"), ("content-type", "text/event-stream")];
@@ -258,4 +259,37 @@ fn without_a_held_head_a_whole_answer_ends_without_a_word_and_without_what_was_f
     assert!(answer.starts_with(text(&client)) && !text(&client).contains("jo."), "{}", text(&client));
     stream.end();
     assert_eq!(stream.record().unwrap()["outcome"], "content_refused");
+}
+
+#[test]
+fn a_stream_of_awss_messages_is_masked_and_ended_as_well() {
+    let gateway = gateway();
+    let body =
+        json!({"messages": [{"role": "user", "content": [{"text": "hi"}]}], "inferenceConfig": {"maxTokens": 50}});
+    let body = body.to_string();
+    let stream = gateway.stream();
+    let path = (":path", "/model/gpt-4o-mini/converse-stream");
+    let head: Vec<_> = HEAD.iter().map(|field| if field.0 == ":path" { path } else { *field }).collect();
+    stream.request_headers(&head, false);
+    stream.request_body(body.as_bytes(), true);
+    let head = [(":status", "200"), ("content-type", "application/vnd.amazon.eventstream")];
+    assert_eq!(stream.answer_headers(&head, false), Action::Continue);
+    let said = |text: &str| {
+        let delta = json!({"contentBlockIndex": 0, "delta": {"text": text}});
+        event_of_aws("contentBlockDelta", delta.to_string().as_bytes())
+    };
+    let all = ["Card 4111 1111 1111 1111, ", "mail jo.", "doe@example.com, ", "please."].map(said).concat();
+    for chunk in all.chunks(60) {
+        if stream.answer_body(chunk, false) == Action::Pause {
+            break;
+        }
+    }
+    let client = stream.client().unwrap();
+    let messages = messages_of_aws(&client.body, false);
+    let [(_, card), (_, error)] = &messages[..] else { panic!("{messages:?}") };
+    assert!(card.contains("Card [CARD_1], ") && error.contains("content_refused"), "{messages:?}");
+    stream.end();
+    let record = stream.record().unwrap();
+    assert_eq!(record["outcome"], "content_refused", "{record}");
+    assert_eq!(found(&record), [("cards", "mask", 1), ("people", "refuse", 1)], "{record}");
 }
