@@ -36,6 +36,7 @@ mod admission;
 mod answer;
 mod charge;
 mod closing;
+mod content;
 mod ending;
 mod eyes;
 mod input;

@@ -74,7 +74,7 @@ pub enum ContentAction {
     Mask,
     /// The same, and where the answer repeats the placeholder, the client gets its own words again.
     Restore,
-    /// The request is refused.
+    /// The request is refused; an answer, if it was found there.
     Refuse,
 }
 

@@ -87,7 +87,7 @@ impl Prompt {
             ..
         } = self;
         let Some(looked) = &content.request else { return };
-        work.read(bytes.len().saturating_mul(content.classes));
+        work.read(bytes.len().saturating_mul(looked.classes.len()));
         let mut coming =
             Coming { looked, watched, nested, seams, joining, closed, before_text, before_message, role, seen };
         let _ = scanner.feed(bytes, &mut |hit| coming.hit(texts, &hit));

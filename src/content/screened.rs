@@ -168,9 +168,7 @@ impl Screened {
         let placeholders = Placeholders::new(content.key.clone(), Rc::clone(tenant));
         let mut screened = Self { placeholders, seen, ..Self::default() };
         // A finding that is only counted, or longer, hides none that is refused or masked.
-        for class in
-            Class::ALL.into_iter().filter(|class| content.rules.iter().any(|rule| rule.action.class() == *class))
-        {
+        for class in looked.classes.iter().copied() {
             let (mut hits, mut taken) = (Vec::new(), Taken::default());
             for stretch in stretches.iter().filter(|stretch| !stretch.is_across()) {
                 stretch.hits((content, looked), (class, case), &mut taken, &mut work, &mut hits);

@@ -2,9 +2,11 @@
 
 mod hostile;
 mod matrix;
+mod messages;
 mod numbers;
 mod oracle;
 mod parts;
+mod refused;
 mod rows;
 mod streams;
 
@@ -22,11 +24,16 @@ use std::rc::Rc;
 pub(super) const MAIL: &str = "jo.doe@example.com";
 
 pub(super) fn content(rules: &Value) -> Rc<Content> {
+    unscanned(rules, "count")
+}
+
+/// The same, where this becomes of what can't be looked at.
+fn unscanned(rules: &Value, unscanned: &str) -> Rc<Content> {
     let config = json!({
         "tenants": {"acme": {}},
         "roles": ["chat"],
         "prices": [{"model": "*", "input_usd_per_1m_tokens": "1", "output_usd_per_1m_tokens": "1"}],
-        "content": {"rules": rules},
+        "content": {"rules": rules, "unscanned": unscanned},
     });
     let policy = Policy::read(config.to_string().as_bytes()).unwrap_or_else(|error| panic!("{error}"));
     Rc::clone(policy.contents.of(policy.tenant("acme").unwrap()).unwrap())

@@ -196,13 +196,13 @@ impl Watched {
     }
 
     /// Of what is open, has been so for longer than a finding can be, and has some pattern's end in it: lets the beginning be
-    /// looked at. `look` gets what is open and up to where findings may begin, and returns where it ended.
-    pub fn shed(&mut self, automaton: &Automaton, look: impl FnOnce(&Closed, usize) -> usize) {
+    /// looked at. `look` gets what is open and up to where findings may begin.
+    pub fn shed(&mut self, automaton: &Automaton, look: impl FnOnce(&Closed, usize)) {
         let most = automaton.longest();
         if self.live > 0 && self.ended && self.open.text.len() > most.saturating_mul(2) {
             let until = self.open.text.len().saturating_sub(most);
-            let done = look(&self.open, until).max(until);
-            self.open.lose(done);
+            look(&self.open, until);
+            self.open.lose(until);
         }
     }
 

@@ -6,9 +6,9 @@ use std::rc::Rc;
 use super::input::Input;
 use super::offer::{Offer, Wish, chain};
 use super::sent::Sent;
-use super::{Around, AskedFor, Exchange, Incoming, Open, Phase, Step, kept, tools};
+use super::{Around, AskedFor, Exchange, Incoming, Open, Phase, Step, content, kept, tools};
 use crate::attempt::blame::Who;
-use crate::content::{Placeholders, Prompt, Refused, Screened};
+use crate::content::{Placeholders, Prompt};
 use crate::limit::{Admitted, Ask, Bound, Decision, Guards, Reservation, Shares, Standing, SwapLost};
 use crate::llm::estimate::density::Density;
 use crate::llm::offered::Offers;
@@ -17,7 +17,6 @@ use crate::llm::schema::BoundField;
 use crate::outcome::{Outcome, Rejection, Reply};
 use crate::policy::{OnContention, Policy, TenantIx, TenantPolicy};
 use crate::price::Tariff;
-use crate::record::content::Looked;
 use crate::route::{BySight, ProviderIx, Sensitivity};
 use crate::tools::{Callable, Judged};
 use crate::units::{NanoUsd, Tokens, UnixNanos};
@@ -149,7 +148,7 @@ impl Exchange {
             looked.request = seen;
         }
         if let Some(refused) = refused {
-            return Err(content_refused(&refused, " to those who serve this model"));
+            return Err(content::request_refused(&refused, " to those who serve this model"));
         }
         let ask = Ask {
             input,
@@ -180,17 +179,6 @@ impl Exchange {
             hidden,
         };
         Ok((plan, Rc::clone(tenant), ask, model))
-    }
-
-    /// Looks at what its texts say, now that it is known whose they are. What is refused wherever it goes goes nowhere.
-    fn screen(&mut self, prompt: Prompt, request: &Request, tenant: &Rc<str>) -> Result<BySight<Screened>, Rejection> {
-        let screened = prompt.screened(self.role.as_deref(), request.spoken, tenant);
-        let anywhere = screened.at(Sensitivity::Restricted);
-        self.looked = Some(Box::new(Looked { request: anywhere.seen.clone(), ..Looked::default() }));
-        match &anywhere.refused {
-            Some(refused) => Err(content_refused(refused, "")),
-            None => Ok(screened),
-        }
     }
 
     /// The cell has answered, or the swap lost every race.
@@ -266,21 +254,4 @@ impl Exchange {
         }));
         step
     }
-}
-
-/// Never what was found: a message goes into logs.
-fn content_refused(refused: &Refused, to: &str) -> Rejection {
-    let message = match refused {
-        Refused::Found { rule, label, place } => format!(
-            "A rule of this gateway, `{rule}`, does not let the request through{to}: it found {label} in a text of the kind `{}`. Nothing \
-             was sent to a provider. Take it out, or ask the gateway's operator.",
-            place.name()
-        ),
-        Refused::Opaque(what) => format!(
-            "The rules of this gateway could not look at all of the request (`{}`), and it is not sent on without. Send it as text \
-             that is JSON, or ask the gateway's operator.",
-            what.name()
-        ),
-    };
-    Rejection::plain(Outcome::ContentRefused, message)
 }

@@ -26,8 +26,8 @@ const COUNTED_IN_THE_HEAD: [(&str, Count); 2] =
 pub struct Interest {
     /// It may come out as another.
     pub edits: bool,
-    /// It is asked about as it passes: somebody may want it again, or go on from it, or it may cost too much, or call what it may
-    /// not.
+    /// It is asked about as it passes: somebody may want it again, or go on from it, or it may cost too much, or say or call what it
+    /// may not.
     pub follows: bool,
 }
 
@@ -137,28 +137,34 @@ impl Exchange {
             meter.served(tier);
         }
         let length = head.headers.number("content-length");
+        // What is an error costs nothing, and calls nothing.
+        let is_answer = status < 300;
         let texts = open.placeholders.take().and_then(|placeholders| {
             let content = policy.contents.of(open.tenant.ix)?;
             let mut texts = AnswerTexts::new(content, open.schema, *placeholders)?;
-            if matches!(form, Form::Encoded | Form::Opaque | Form::Binary) {
+            if !is_answer {
+                texts.may_be_unseen();
+            }
+            if matches!(form, Form::Encoded | Form::Opaque) {
                 texts.look_at_nothing();
             }
             Some(texts)
         });
-        // What is an error costs nothing, and calls nothing.
-        let is_answer = status < 300;
         let overrun = open.tenant.rules.overrun.filter(|_| open.asked.stream && is_answer);
         let spending = overrun.map(|overrun| open.spending(overrun, leg));
         let callable = open.callable.take().filter(|_| is_answer);
         let calling = callable.and_then(|callable| Calling::new(*callable, open.schema, form));
-        let refuses = calling.as_ref().is_some_and(|calling| calling.refuses());
-        let whole = (overrun == Some(Overrun::End) || refuses).then(|| WholeEvents::new(self.schema.dialect));
+        let mut eyes = Eyes { texts, calling, spending, ..Eyes::default() };
+        let refuses = eyes.may_refuse();
+        if overrun == Some(Overrun::End) || refuses {
+            eyes.whole = Some(WholeEvents::new(self.schema.dialect));
+        }
         let is_stream = form == Form::Sse || (open.asked.stream && are_events(form, self.schema.dialect));
         passed.held = refuses && policy.hold_headers && !head.end_of_stream && !is_stream;
         let mut answer = Answer {
             status,
             meter,
-            eyes: Eyes { texts, whole, calling, spending, ended: None }.open(),
+            eyes: eyes.open(),
             length,
             first_byte: None,
             first_output: None,

@@ -130,21 +130,6 @@ impl Exchange {
             }
         }
     }
-
-    /// Ends an answer that has begun, for this reason: nothing more of it goes on but what is returned, an event that says so. What
-    /// was held back of it is dropped.
-    pub fn end_answer(&mut self, rejection: &Rejection) -> Vec<u8> {
-        let Phase::Open(open) = &mut self.phase else { return Vec::new() };
-        let Some(eyes) = open.answer.as_mut().and_then(|answer| answer.eyes.as_mut()) else { return Vec::new() };
-        eyes.ended = Some(rejection.outcome);
-        let event = rejection.as_last_event(open.schema, &self.request_id);
-        eyes.whole.as_mut().map(|whole| whole.end(event.name, &event.data)).unwrap_or_default()
-    }
-
-    /// Whether the gateway has ended the answer.
-    pub fn is_ended(&self) -> bool {
-        self.answer().is_some_and(|answer| answer.ended().is_some())
-    }
 }
 
 impl Answer {

@@ -1,9 +1,9 @@
 //! What a request offers, held against its tenant's rules about tools.
 
-use super::{Exchange, Phase};
+use super::Exchange;
 use crate::llm::offered::Offers;
 use crate::llm::request::{Cut, Edit, Place, Request};
-use crate::outcome::{Outcome, Rejection, Reply, shown};
+use crate::outcome::{Outcome, Rejection, shown};
 use crate::policy::tools::{ToolRules, Why};
 use crate::policy::{Policy, TenantIx};
 use crate::tools::{self, Judged, Refusal, Refused};
@@ -39,26 +39,8 @@ impl Exchange {
     }
 }
 
-impl Exchange {
-    /// Why the answer may not go on, by what it calls: for [`Self::end_answer`], or [`Self::answer_instead`].
-    pub fn refused_call(&self) -> Option<Rejection> {
-        let eyes = self.answer()?.eyes.as_ref().filter(|eyes| eyes.ended.is_none())?;
-        let refused = eyes.calling.as_ref()?.refused()?;
-        Some(Rejection::plain(Outcome::ToolNotAllowed, call_message(refused)))
-    }
-
-    /// The client gets this, and nothing of an answer whose head has been held.
-    pub fn answer_instead(&mut self, rejection: Rejection) -> Reply {
-        let outcome = rejection.outcome;
-        let reply = rejection.in_dialect(self.schema.dialect, &self.request_id);
-        if let Phase::Open(open) = &mut self.phase
-            && let Some(answer) = &mut open.answer
-        {
-            answer.instead = Some(reply.status.into());
-            answer.eyes.get_or_insert_default().ended = Some(outcome);
-        }
-        reply
-    }
+pub(super) fn call_refused(refused: &Refused) -> Rejection {
+    Rejection::plain(Outcome::ToolNotAllowed, call_message(refused))
 }
 
 /// What goes is neither paid nor priced. Neither edits nor members overlap.

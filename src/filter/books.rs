@@ -46,7 +46,7 @@ pub(super) fn note_ids(plugin: &Plugin, exchange: &mut Exchange) {
 #[inline(never)]
 pub(super) fn follow(plugin: &Plugin, exchange: &mut Exchange) -> Option<Rejection> {
     note_ids(plugin, exchange);
-    extend(plugin, exchange).or_else(|| exchange.refused_call())
+    extend(plugin, exchange).or_else(|| exchange.refused_answer())
 }
 
 /// Asks the tenant's cell for more, where an answer costs more by now than was reserved for it. Returns why it is to be ended.

@@ -4,6 +4,7 @@ mod answer_heads;
 mod answers;
 mod attempts;
 mod configuration;
+mod content;
 mod ends;
 mod failures;
 mod forwarded;

@@ -4,8 +4,15 @@
 //! big-endian. Trade-off: the checksums are the client's to check. Lengths that can't be right end the reading: what
 //! follows is then only known by its size. Source: the AWS SDKs' specification, "Amazon Event Stream".
 
+mod messages;
+
 use crate::base64::Decoder;
 use crate::json::words;
+use std::ops::Range;
+
+#[cfg(test)]
+pub(crate) use messages::tests as written;
+pub use messages::{Message, Messages, exception, rewritten, whole};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FramePiece<'a> {
@@ -122,36 +129,6 @@ impl AwsStream {
     }
 }
 
-/// A message that tells of an error, as Bedrock's are: the exception's name in a header, and JSON.
-pub fn exception(name: &str, payload: &[u8]) -> Vec<u8> {
-    /// The type of a header's value that is a string.
-    const STRING: u8 = 7;
-    let mut headers = Vec::new();
-    for (key, value) in
-        [(":exception-type", name), (":content-type", "application/json"), (":message-type", "exception")]
-    {
-        headers.push(u8::try_from(key.len()).unwrap_or(u8::MAX));
-        headers.extend_from_slice(key.as_bytes());
-        headers.push(STRING);
-        headers.extend_from_slice(&u16::try_from(value.len()).unwrap_or(u16::MAX).to_be_bytes());
-        headers.extend_from_slice(value.as_bytes());
-    }
-    let length = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
-    let (head, body) = (length(headers.len()), length(payload.len()));
-    let mut message = [FRAME.saturating_add(head).saturating_add(body).to_be_bytes(), head.to_be_bytes()].concat();
-    message.extend_from_slice(&crc32(&message).to_be_bytes());
-    message.extend_from_slice(&headers);
-    message.extend_from_slice(payload);
-    message.extend_from_slice(&crc32(&message).to_be_bytes());
-    message
-}
-
-/// The checksum of the frames, that of Ethernet: bit by bit, for what comes once in a stream's life.
-fn crc32(bytes: &[u8]) -> u32 {
-    let bit = |crc: u32, _| if crc & 1 == 1 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 };
-    !bytes.iter().fold(u32::MAX, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), bit))
-}
-
 /// As much of `rest` as is `left` of the part, which shrinks by it.
 fn split<'b>(rest: &'b [u8], left: &mut u32) -> (&'b [u8], &'b [u8]) {
     let length = rest.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
@@ -188,6 +165,9 @@ impl Mark {
     }
 }
 
+/// Behind this it begins.
+const BEGIN: &[u8] = b"\"bytes\":\"";
+
 /// The document inside a payload of InvokeModel's streams: `{"bytes":"…"}` holds it in base64.
 #[derive(Debug)]
 pub struct Wrapped {
@@ -198,7 +178,7 @@ pub struct Wrapped {
 
 impl Default for Wrapped {
     fn default() -> Self {
-        Self { begin: Mark::new(b"\"bytes\":\""), over: false, decoder: Decoder::default() }
+        Self { begin: Mark::new(BEGIN), over: false, decoder: Decoder::default() }
     }
 }
 
@@ -229,6 +209,20 @@ impl Wrapped {
             document(out.get(..length).unwrap_or_default());
         }
     }
+}
+
+/// Where that stands in a payload that is whole.
+fn wrapped(payload: &[u8]) -> Option<Range<usize>> {
+    let mut begin = Mark::new(BEGIN);
+    let last = payload.iter().position(|byte| {
+        if !byte.is_ascii_whitespace() {
+            begin.feed(&[*byte]);
+        }
+        begin.found()
+    })?;
+    let from = last.saturating_add(1);
+    let length = payload.get(from..)?.iter().position(|byte| *byte == b'"')?;
+    Some(from..from.saturating_add(length))
 }
 
 #[cfg(test)]
@@ -295,19 +289,5 @@ pub(crate) mod tests {
             wrapped.feed(&payload[cut..], |bytes| out.extend_from_slice(bytes));
             assert_eq!(String::from_utf8(out).unwrap(), r#"{"type":"ping"}"#, "{cut}");
         }
-    }
-
-    /// The smallest message that AWS publishes for those who write decoders has this checksum of its prelude, and of all of it.
-    #[test]
-    fn an_exception_is_a_frame_with_the_checksums_of_the_specification() {
-        assert_eq!(crc32(&[0, 0, 0, 0x10, 0, 0, 0, 0]), 0x05c2_48eb);
-        assert_eq!(crc32(&[0, 0, 0, 0x10, 0, 0, 0, 0, 0x05, 0xc2, 0x48, 0xeb]), 0x7d98_c8ff);
-        let frame = exception("validationException", b"{\"message\":\"over\"}");
-        let (mut payload, mut ends) = (Vec::new(), Vec::new());
-        AwsStream::default().feed(&frame, &mut |piece| match piece {
-            FramePiece::Payload(bytes) => payload.extend_from_slice(bytes),
-            FramePiece::End { exception } => ends.push(exception),
-        });
-        assert_eq!((payload.as_slice(), ends), (b"{\"message\":\"over\"}".as_slice(), vec![true]));
     }
 }

@@ -82,7 +82,7 @@ pub enum Opaque {
     Logprobs,
     /// A key, or a number, that is too long.
     TooLong,
-    /// A body that is no JSON: a form, what is compressed, frames of AWS, a sound.
+    /// A body that is no JSON: a form, what is compressed, plain text, a sound.
     Body,
     /// Looking at it would have taken too long.
     TooMuchWork,

@@ -5,7 +5,7 @@
 
 use std::mem;
 
-use super::aws_stream;
+use super::aws_stream::{self, Messages};
 use super::meter::{Form, Passage};
 use super::schema::Dialect;
 use super::sse::Sse;
@@ -181,13 +181,10 @@ impl Elements {
     }
 }
 
-/// Where AWS's frames end, by the lengths that they begin with.
+/// Where AWS's frames end.
 #[derive(Default)]
 struct Frames {
-    length: [u8; 4],
-    have: usize,
-    /// Of the frame that comes, behind its length.
-    missing: usize,
+    messages: Messages,
     broken: bool,
 }
 
@@ -195,24 +192,10 @@ impl Frames {
     fn last_end(&mut self, bytes: &[u8]) -> Option<usize> {
         let (mut rest, mut end) = (bytes, None);
         while !self.broken && !rest.is_empty() {
-            if self.missing == 0 {
-                let Some((first, after)) = rest.split_first() else { break };
-                if let Some(place) = self.length.get_mut(self.have) {
-                    *place = *first;
-                }
-                rest = after;
-                self.have = self.have.saturating_add(1);
-                if self.have == self.length.len() {
-                    let length = usize::try_from(u32::from_be_bytes(self.length)).unwrap_or(0);
-                    (self.have, self.missing) = (0, length.saturating_sub(self.length.len()));
-                    self.broken = self.missing == 0;
-                }
-                continue;
-            }
-            let step = self.missing.min(rest.len());
-            self.missing = self.missing.saturating_sub(step);
-            rest = rest.get(step..).unwrap_or_default();
-            if self.missing == 0 {
+            let cut = self.messages.cut(rest);
+            self.broken = cut.is_none();
+            rest = cut.map_or(rest, |(_, behind)| behind);
+            if !self.messages.is_within() {
                 end = Some(bytes.len().saturating_sub(rest.len()));
             }
         }

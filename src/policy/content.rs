@@ -44,10 +44,15 @@ pub struct Content {
     /// What can't be looked at.
     pub unscanned: Stance,
     pub key: Option<Rc<str>>,
-    /// Of how many classes the rules are: a text is looked at for each by itself.
-    pub classes: usize,
     /// What a provider may see from which on fewer rules hold, in order.
     pub borders: Box<[Sensitivity]>,
+}
+
+impl Content {
+    /// Whether something else goes on in the place of what a rule finds in an answer.
+    pub fn masks_answers(&self) -> bool {
+        self.rules.iter().any(|rule| rule.action == Action::Mask && rule.is_on(Direction::Answer))
+    }
 }
 
 /// What is looked for in whose texts. Without rules, a tenant has no place in it.
@@ -71,6 +76,8 @@ pub struct Looked {
     pub automaton: Automaton,
     /// Of each of its patterns. The last of an answer's may have none: it is a placeholder.
     pub aims: Box<[Aim]>,
+    /// A text is looked at for each by itself.
+    pub classes: Box<[Class]>,
 }
 
 impl Looked {
@@ -117,6 +124,10 @@ const MOST_SETS: u8 = 64;
 const REDACTED: &str = "REDACTED";
 
 impl Rule {
+    fn is_on(&self, direction: Direction) -> bool {
+        self.on.get(direction as usize).is_some_and(|looks| *looks)
+    }
+
     pub fn looks(&self, place: Place, Case { role, sight }: Case<'_>) -> bool {
         let in_place = self.places & bit(place) != 0;
         in_place
@@ -172,8 +183,8 @@ impl Reading {
                 return flaw(format!("{}.{key}", path()), problem);
             }
             let on_answers = rule.on.as_ref().is_some_and(|on| on.contains(&Direction::Answer));
-            if on_answers && matches!(rule.action, Action::Refuse | Action::Restore) {
-                let problem = "an answer is being sent while it is looked at: `count` and `mask` are allowed there";
+            if on_answers && rule.action == Action::Restore {
+                let problem = "what is restored in an answer is what its request had: let the rule look at requests alone, or write `count`, `mask` or `refuse`";
                 return flaw(format!("{}.action", path()), problem);
             }
             if on_answers && rule.roles.is_some() {
@@ -259,11 +270,9 @@ impl Reading {
         let restores = rules.iter().any(|rule| rule.action == Action::Restore);
         let request = looked(&written, &rules, Direction::Request, false)?;
         let answer = looked(&written, &rules, Direction::Answer, restores)?;
-        let has = |class: &Class| rules.iter().any(|rule| rule.action.class() == *class);
-        let classes = Class::ALL.iter().filter(|class| has(class)).count();
         let is_border = |level: &Sensitivity| rules.iter().any(|rule| rule.below == Some(*level));
         let borders = Sensitivity::ALL.into_iter().filter(is_border).collect();
-        Ok(Content { rules, request, answer, unscanned: self.unscanned, key: self.key.clone(), classes, borders })
+        Ok(Content { rules, request, answer, unscanned: self.unscanned, key: self.key.clone(), borders })
     }
 }
 
@@ -284,7 +293,7 @@ fn understood(rule: &ContentRule) -> Rule {
 fn looked(written: &[&ContentRule], rules: &[Rule], on: Direction, restores: bool) -> Checked<Option<Looked>> {
     let (mut patterns, mut aims) = (Vec::new(), Vec::new());
     for (at, (rule, understood)) in written.iter().zip(rules).enumerate() {
-        if !understood.on.get(on as usize).is_some_and(|looks| *looks) {
+        if !understood.is_on(on) {
             continue;
         }
         let own: Rc<str> = rule.label.as_ref().map_or(REDACTED, |label| &label.0).into();
@@ -309,8 +318,13 @@ fn looked(written: &[&ContentRule], rules: &[Rule], on: Direction, restores: boo
     if patterns.is_empty() {
         return Ok(None);
     }
+    let has = |class: &Class| {
+        (restores && *class == Class::Replace)
+            || rules.iter().any(|rule| rule.is_on(on) && rule.action.class() == *class)
+    };
+    let classes = Class::ALL.into_iter().filter(has).collect();
     match Automaton::build(&patterns) {
-        Ok(automaton) => Ok(Some(Looked { automaton, aims: aims.into() })),
+        Ok(automaton) => Ok(Some(Looked { automaton, aims: aims.into(), classes })),
         Err(flawed) => {
             let problem = match flawed {
                 Flaw::Syntax(problem) => problem,

@@ -6,20 +6,18 @@
 
 mod call;
 mod document;
-mod frames;
 mod open;
 mod partial;
 mod piece;
 
 use crate::json::{MAX_DEPTH, Scanner};
-use crate::llm::aws_stream::{AwsStream, FramePiece, Wrapped};
+use crate::llm::aws_stream::{AwsStream, FramePiece, Messages, Wrapped};
 use crate::llm::called::{CallTables, Called};
 use crate::llm::event_data::EventData;
 use crate::llm::meter::Form;
 use crate::llm::schema::{Dialect, Schema};
 use crate::llm::sse::{Data, Sse};
 use document::Document;
-use frames::Frames;
 use open::OpenCalls;
 
 /// Which of the calls of an answer one is.
@@ -98,7 +96,7 @@ enum Framing {
 
 #[derive(Default)]
 struct FrameReader {
-    frames: Frames,
+    messages: Messages,
     stream: AwsStream,
     wrapped: Wrapped,
     /// Something of a document has come.
@@ -147,7 +145,7 @@ impl Calls {
         let begun = match &self.framing {
             Framing::Documents => self.scanner.offset() > 0 && !self.scanner.is_complete(),
             Framing::Events(sse, _) => !sse.at_boundary(),
-            Framing::Frames(reader) => reader.frames.is_within(),
+            Framing::Frames(reader) => reader.messages.is_within(),
             Framing::Unknown | Framing::Opaque => false,
         };
         begun.then_some(self.document.begins)
@@ -251,13 +249,13 @@ impl Calls {
         let Self { framing: Framing::Frames(reader), wrapped: is_wrapped, scanner, document, open, .. } = self else {
             return;
         };
-        let FrameReader { frames, stream, wrapped, begun } = &mut **reader;
+        let FrameReader { messages, stream, wrapped, begun } = &mut **reader;
         let mut rest = bytes;
         while !rest.is_empty() {
-            if !frames.is_within() {
+            if !messages.is_within() {
                 document.begins = from.saturating_add(bytes.len().saturating_sub(rest.len()) as u64);
             }
-            let Some((part, behind)) = frames.cut(rest) else {
+            let Some((part, behind)) = messages.cut(rest) else {
                 document.break_off(open, told);
                 told(Told::Unread);
                 self.framing = Framing::Opaque;
@@ -285,7 +283,7 @@ impl Calls {
                 }
             });
         }
-        if last && frames.is_within() {
+        if last && messages.is_within() {
             document.break_off(open, told);
             told(Told::Unread);
         }

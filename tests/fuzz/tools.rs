@@ -94,7 +94,7 @@ fn pass(policy: &Policy, path: &str, stream: bool, request: &[&[u8]], answer: &[
             Passage::Unchanged => said.extend_from_slice(piece),
             Passage::Replaced(bytes) => said.extend(bytes),
         }
-        if let Some(rejection) = exchange.refused_call() {
+        if let Some(rejection) = exchange.refused_answer() {
             refused = true;
             exchange.end_answer(&rejection);
             break;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 
-use crate::client::{Chat, chat};
+use crate::client::{Answer, Chat, chat};
 use crate::envoy::{Gateway, Setup, policy};
 use crate::sdk::{python, script};
 use repeating::{MAIL, Repeating};
@@ -23,8 +23,8 @@ async fn house() -> &'static House {
         let provider = Repeating::start();
         let tenant = || json!({"tier": "premium"});
         let mut policy = policy(json!({
-            "counting": tenant(), "masking": tenant(), "restoring": tenant(), "refusing": tenant(), "plain": tenant(),
-            "abroad": tenant(), "at-home": tenant(),
+            "counting": tenant(), "masking": tenant(), "restoring": tenant(), "refusing": tenant(), "answering": tenant(),
+            "plain": tenant(), "abroad": tenant(), "at-home": tenant(),
         }));
         policy["providers"]["simulated"]["sensitivity"] = json!("internal");
         let rule = |name: &str, action: &str, on: Value| json!({"name": name, "find": ["email", "card"], "action": action, "on": on, "tenants": [name]});
@@ -33,6 +33,8 @@ async fn house() -> &'static House {
             rule("masking", "mask", json!(["request", "answer"])),
             rule("restoring", "restore", json!(["request"])),
             rule("refusing", "refuse", json!(["request"])),
+            rule("answering", "refuse", json!(["answer"])),
+            {"name": "own", "find": ["iban"], "action": "restore", "tenants": ["answering"]},
             {"name": "abroad", "find": ["email"], "action": "mask", "tenants": ["abroad"], "provider_sensitivity_below": "confidential"},
             {"name": "at-home", "find": ["email"], "action": "mask", "tenants": ["at-home"], "provider_sensitivity_below": "internal"},
         ]});
@@ -146,16 +148,88 @@ async fn record_and_stats_say_what_was_looked_at_and_found_and_never_the_text() 
     assert_eq!(stats.sum("ai_gateway_content_texts_total", &[("tenant", "plain")]), 0);
 }
 
-/// The official SDKs read what was restored, in one piece and as a stream, as if nothing had been masked.
+const OWN: &str = "DE89 3704 0044 0532 0130 00";
+
+fn text(answer: &Answer) -> String {
+    String::from_utf8(answer.body.clone()).unwrap()
+}
+
+/// What a stream said before it was ended, and the error that it ended with.
+fn ended(stream: &str) -> (String, Value) {
+    let mut events: Vec<Value> = stream
+        .split_terminator("\n\n")
+        .map(|event| serde_json::from_str(event.strip_prefix("data: ").unwrap()).unwrap_or_else(|_| panic!("{stream}")))
+        .collect();
+    let last = events.pop().unwrap();
+    let said = events.iter().map(|event| event["choices"][0]["delta"]["content"].as_str().unwrap_or_default());
+    (said.collect(), last)
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn the_sdks_read_what_was_restored() {
+async fn an_answer_that_a_rule_refuses_ends_before_what_was_found_and_is_paid() {
     let House { gateway, provider } = house().await;
+    for stream in [false, true] {
+        let id = format!("{:x}", provider.next());
+        let asked = chat("answering").saying(&format!("I have {OWN}."));
+        let asked = if stream { asked.stream() } else { asked };
+        let answer = gateway.ask(asked.field("metadata", json!({"test": id})).request()).await;
+        let text = text(&answer);
+        assert_eq!(answer.status, if stream { 200 } else { 400 }, "{text}");
+        assert!(!provider.had(&id).to_string().contains("3704") && !text.contains("support"), "{text}");
+        let error = if stream {
+            let (said, last) = ended(&text);
+            assert_eq!(said, format!("You said: I have {OWN}. Mail "));
+            last
+        } else {
+            serde_json::from_str(&text).unwrap()
+        };
+        assert_eq!(error["error"]["code"], "content_refused", "{text}");
+        let message = error["error"]["message"].as_str().unwrap();
+        assert!(
+            message.contains("answer") && message.contains("`answering`") && message.contains("EMAIL"),
+            "{message}"
+        );
+        let record = gateway.record_of(&answer).await;
+        assert_eq!(
+            (&record["outcome"], &record["status"]),
+            (&json!("content_refused"), &json!(answer.status)),
+            "{record}"
+        );
+        let found =
+            json!([{"rule": "answering", "kind": "EMAIL", "place": "assistant", "action": "refuse", "times": 1}]);
+        assert_eq!(record["content"]["answer"]["found"], found, "{record}");
+        assert!(record["cost_nanousd"].as_u64().unwrap() > 0, "{record}");
+        if !stream {
+            let read = (&record["usage_source"], &record["output_tokens"]);
+            assert_eq!(read, (&json!("reported"), &json!(9)), "{record}");
+        }
+    }
+    let refused = [("rule", "answering"), ("kind", "EMAIL"), ("direction", "answer")];
+    assert!(gateway.stats().await.sum("ai_gateway_content_found_total", &refused) >= 2);
+}
+
+/// What a script of the official SDKs says of the gateway.
+async fn reads(name: &str) {
+    let House { gateway, .. } = house().await;
     let mut command = Command::new(python());
-    command.arg(script("content").join("restored.py")).arg(format!("http://{}", gateway.addr));
+    command.arg(script("content").join(name)).arg(format!("http://{}", gateway.addr));
     command.env_clear().env("HOME", env!("CARGO_TARGET_TMPDIR")).env("PYTHONDONTWRITEBYTECODE", "1");
     let output = command.kill_on_drop(true).output().await.expect("Python");
     let told = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// They raise their own exceptions, in one piece and as a stream.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sdks_raise_what_is_refused_of_an_answer() {
+    reads("refused.py").await;
+}
+
+/// The official SDKs read what was restored, in one piece and as a stream, as if nothing had been masked.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sdks_read_what_was_restored() {
+    reads("restored.py").await;
+    let House { provider, .. } = house().await;
     for id in ["openai", "openai-stream", "anthropic", "anthropic-stream", "anthropic-tool"] {
         let had = provider.had(id).to_string();
         assert!(had.contains("[EMAIL_") && !had.contains("jo.doe"), "{id}: {had}");

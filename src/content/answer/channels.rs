@@ -1,6 +1,6 @@
 //! The texts of an answer that go on from event to event, each by itself.
 
-use super::Findings;
+use super::findings::{Behind, Findings, Of};
 use crate::content::nested::{Nested, Said};
 use crate::detect::{Closed, Span, Watched};
 use crate::llm::texts::{Opaque, Place, Text};
@@ -21,6 +21,7 @@ struct Channel {
     which: Which,
     watched: Watched,
     nested: Nested,
+    behind: Behind,
 }
 
 #[derive(Default)]
@@ -36,27 +37,28 @@ const MOST: usize = 64;
 
 impl Channel {
     fn new(which: Which) -> Self {
-        Self { which, watched: Watched::default(), nested: Nested::default() }
+        Self { which, watched: Watched::default(), nested: Nested::default(), behind: Behind::default() }
     }
 
-    fn feed(&mut self, looked: &Looked, text: &str, span: Span, closed: &mut impl FnMut(Closed)) {
-        let Self { which, watched, nested } = self;
+    fn feed(&mut self, looked: &Looked, text: &str, span: Span, closed: &mut impl FnMut(Closed, Of, &mut Behind)) {
+        let Self { which, watched, nested, behind } = self;
+        let mut closed = |stretch| closed(stretch, which.of(), behind);
         if which.json {
             nested.feed(text, span, &mut |Said { text, span, bare }| {
                 watched.stands_bare(Some(bare));
-                watched.feed(&looked.automaton, text, span, closed);
+                watched.feed(&looked.automaton, text, span, &mut closed);
             });
         } else {
             watched.stands_bare(None);
-            watched.feed(&looked.automaton, text, span, closed);
+            watched.feed(&looked.automaton, text, span, &mut closed);
         }
     }
 
     fn end(&mut self, content: &Content, looked: &Looked, found: &mut Findings) {
-        let Self { which, watched, nested } = self;
+        let Self { which, watched, nested, behind } = self;
         *nested = Nested::default();
         watched.end(&looked.automaton, &mut |closed| {
-            found.look(content, looked, &closed, closed.text.len(), which.place, which.escapes());
+            found.look(content, looked, (&closed, closed.text.len()), which.of(), behind);
         });
         self.tell_overrun(found);
     }
@@ -78,9 +80,8 @@ impl Channel {
 }
 
 impl Which {
-    /// How often a value is escaped where the text stands.
-    const fn escapes(self) -> usize {
-        if self.json { 2 } else { 1 }
+    const fn of(self) -> Of {
+        Of { place: self.place, escapes: if self.json { 2 } else { 1 } }
     }
 }
 
@@ -98,7 +99,8 @@ impl Channels {
             let whole = self.whole.get_or_insert_with(|| Channel::new(which));
             whole.which = which;
             let closed = &mut self.closed;
-            whole.feed(looked, text, span, &mut |stretch| closed.push(stretch));
+            whole.feed(looked, text, span, &mut |stretch, _, _| closed.push(stretch));
+            whole.tell_overrun(found);
             return;
         }
         // One choice says one thing at a time.
@@ -118,11 +120,13 @@ impl Channels {
             self.joined.len().saturating_sub(1)
         });
         let Some(channel) = self.joined.get_mut(at) else { return };
-        channel.feed(looked, text, span, &mut |closed| {
-            found.look(content, looked, &closed, closed.text.len(), which.place, which.escapes());
+        channel.feed(looked, text, span, &mut |closed, of, behind| {
+            found.look(content, looked, (&closed, closed.text.len()), of, behind);
         });
-        channel.watched.shed(&looked.automaton, |closed, until| {
-            found.look(content, looked, closed, until, which.place, which.escapes())
+        channel.tell_overrun(found);
+        let Channel { watched, behind, .. } = channel;
+        watched.shed(&looked.automaton, |closed, until| {
+            found.look(content, looked, (closed, until), which.of(), behind);
         });
     }
 
@@ -130,12 +134,12 @@ impl Channels {
     pub(super) fn end_of_whole(&mut self, content: &Content, looked: &Looked, found: &mut Findings, is_text: bool) {
         let Self { whole, closed, .. } = self;
         let Some(channel) = whole else { return };
-        let (place, escapes) = (channel.which.place, channel.which.escapes());
         channel.nested = Nested::default();
         channel.watched.end(&looked.automaton, &mut |stretch| closed.push(stretch));
         channel.tell_overrun(found);
+        let Channel { which, behind, .. } = channel;
         for stretch in closed.drain(..).filter(|_| is_text) {
-            found.look(content, looked, &stretch, stretch.text.len(), place, escapes);
+            found.look(content, looked, (&stretch, stretch.text.len()), which.of(), behind);
         }
     }
 
@@ -163,10 +167,10 @@ impl Channels {
 
     /// Nothing may wait any longer.
     pub(super) fn give_up(&mut self, content: &Content, looked: &Looked, found: &mut Findings) {
-        let (place, escapes) =
-            self.whole.as_ref().map_or((Place::Other, 1), |whole| (whole.which.place, whole.which.escapes()));
-        for stretch in std::mem::take(&mut self.closed) {
-            found.look(content, looked, &stretch, stretch.text.len(), place, escapes);
+        if let Some(Channel { which, behind, .. }) = &mut self.whole {
+            for stretch in std::mem::take(&mut self.closed) {
+                found.look(content, looked, (&stretch, stretch.text.len()), which.of(), behind);
+            }
         }
         for channel in self.joined.iter_mut().chain(&mut self.whole) {
             channel.give_up(content, found);

@@ -1,8 +1,8 @@
 //! One event of a stream, or one document: its texts, until it is known whose they are. A choice may say which it is behind what it
 //! says.
 
-use super::Findings;
 use super::channels::{Channels, Which};
+use super::findings::Findings;
 use crate::content::reader::{Part, TextReader};
 use crate::detect::Span;
 use crate::json::{Container, Found, Hit, Number};
@@ -79,7 +79,7 @@ impl EventKind {
         } else {
             Place::Assistant
         };
-        let ends = [".done", "_stop", ".stop", "-end"].iter().any(|end| name.ends_with(end));
+        let ends = [".done", "_stop", ".stop", "-end", "Stop"].iter().any(|end| name.ends_with(end));
         Self { place, json, ends }
     }
 }
@@ -95,6 +95,11 @@ impl Event {
 
     pub(super) fn is_long(&self) -> bool {
         self.text.len() > LONG || self.said.len() > MOST_SAID
+    }
+
+    /// So it is called outside of its document.
+    pub(super) fn is_of_kind(&mut self, name: &str) {
+        self.kind = Some(EventKind::of(name));
     }
 
     /// What its scanner found; `begins` is where its document begins in the body.

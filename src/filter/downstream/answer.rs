@@ -162,7 +162,7 @@ impl Downstream {
             }
             books::note_ids(&self.plugin, exchange);
             // Not before its end: usage stands there.
-            if let Some(rejection) = exchange.refused_call().filter(|_| last) {
+            if let Some(rejection) = exchange.refused_answer().filter(|_| last) {
                 http::reply(&exchange.answer_instead(rejection));
                 self.body = Body::Instead(Vec::new());
                 return Action::Pause;
@@ -209,10 +209,16 @@ impl Downstream {
         if let Body::Held { read, .. } = self.body {
             return self.held_body(read, true);
         }
+        self.is_uncut = false;
         if let Some(exchange) = &mut self.exchange {
             exchange.answer_body(&[], true, clock::now);
+            // What waited for more goes on no longer, nor do last words; the client is not to take it for the end.
+            if let Some(rejection) = exchange.refused_answer() {
+                exchange.end_answer(&rejection);
+                http::reset_answer();
+                return Action::Pause;
+            }
         }
-        self.is_uncut = false;
         if self.exchange.is_some() || self.beside.is_some() {
             http::drop_response_trailers();
         }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
+use simulated_provider::eventstream::message as frame;
 
 /// What the provider says of its own.
 pub const MAIL: &str = "support@example.com";
@@ -79,14 +80,22 @@ fn serve(mut stream: TcpStream, kept: &Mutex<HashMap<String, Value>>) {
     let id = body["metadata"]["test"].as_str().or(body["metadata"]["user_id"].as_str()).unwrap_or_default();
     kept.lock().unwrap().insert(id.to_owned(), body.clone());
     let is_anthropic = head.starts_with("post /v1/messages");
-    let streams = body["stream"] == Value::Bool(true);
+    let is_bedrock = head.starts_with("post /model/");
+    let streams = body["stream"] == Value::Bool(true) || head.contains("/converse-stream ");
     let text = format!("You said: {} Mail {MAIL}, please.", last_text(&body));
     if let Some(name) = body["metadata"]["call"].as_str() {
         let arguments = body["metadata"]["arguments"].as_str().unwrap_or("{}");
         if !streams {
             return whole(&mut stream, &chat_call(name, arguments));
         }
-        send(&mut stream, chat_call_events(name, arguments));
+        send(&mut stream, EVENTS, chat_call_events(name, arguments));
+        return;
+    }
+    if is_bedrock {
+        if !streams {
+            return whole(&mut stream, &converse(&text));
+        }
+        send(&mut stream, "application/vnd.amazon.eventstream", converse_messages(&text));
         return;
     }
     let events = match (is_anthropic, streams) {
@@ -95,14 +104,16 @@ fn serve(mut stream: TcpStream, kept: &Mutex<HashMap<String, Value>>) {
         (false, true) => chat_events(&text),
         (true, true) => message_events(&text),
     };
-    send(&mut stream, events);
+    send(&mut stream, EVENTS, events);
 }
 
-fn send(stream: &mut TcpStream, events: Vec<String>) {
-    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+const EVENTS: &str = "text/event-stream";
+
+fn send(stream: &mut TcpStream, content_type: &str, events: Vec<impl AsRef<[u8]>>) {
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\nconnection: close\r\n\r\n");
     let _ = stream.write_all(head.as_bytes());
     for event in events {
-        let _ = stream.write_all(event.as_bytes());
+        let _ = stream.write_all(event.as_ref());
         let _ = stream.flush();
     }
 }
@@ -209,4 +220,25 @@ fn message_events(text: &str) -> Vec<String> {
     events.push(event("message_delta", end));
     events.push(event("message_stop", json!({})));
     events
+}
+
+fn converse(text: &str) -> Value {
+    let message = json!({"role": "assistant", "content": [{"text": text}]});
+    json!({"output": {"message": message}, "stopReason": "end_turn", "metrics": {"latencyMs": 1},
+        "usage": {"inputTokens": 9, "outputTokens": 9, "totalTokens": 18}})
+}
+
+fn converse_messages(text: &str) -> Vec<Vec<u8>> {
+    let event = |kind: &str, payload: Value| {
+        let headers = [(":event-type", kind), (":content-type", "application/json"), (":message-type", "event")];
+        frame(&headers, payload.to_string().as_bytes())
+    };
+    let mut messages = vec![event("messageStart", json!({"role": "assistant"}))];
+    let said = |letter: char| json!({"contentBlockIndex": 0, "delta": {"text": letter.to_string()}, "p": "abcd"});
+    messages.extend(text.chars().map(|letter| event("contentBlockDelta", said(letter))));
+    messages.push(event("contentBlockStop", json!({"contentBlockIndex": 0})));
+    messages.push(event("messageStop", json!({"stopReason": "end_turn"})));
+    let usage = json!({"inputTokens": 9, "outputTokens": 9, "totalTokens": 18});
+    messages.push(event("metadata", json!({"usage": usage, "metrics": {"latencyMs": 1}})));
+    messages
 }

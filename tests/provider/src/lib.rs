@@ -11,7 +11,7 @@ mod books;
 mod corpus;
 mod dialects;
 mod event;
-mod eventstream;
+pub mod eventstream;
 mod framing;
 pub mod knobs;
 pub mod ledger;
