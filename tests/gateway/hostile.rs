@@ -1,5 +1,5 @@
-//! Ten thousand requests that mean no good, from a fixed seed. No VM may die of them, no memory may pile up, and every
-//! reply must be one that a client can read.
+//! Ten thousand requests that mean no good, from a fixed seed, half of them under rules about texts and tools. No VM may die of them,
+//! no memory may pile up, and every reply must be one that a client can read.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -39,6 +39,8 @@ const CODES: &[&str] = &[
     "expensive_rate_limited",
     "token_rate_limited",
     "in_flight_limited",
+    "content_refused",
+    "tool_not_allowed",
     "internal_error",
     "provider_unavailable",
 ];
@@ -107,6 +109,8 @@ const VALUES: &[&str] = &[
     "[[[[[[]]]]]]",
     "{\"model\":\"gpt-4\"}",
     "[{\"role\":\"user\",\"content\":\"x\"}]",
+    "[{\"role\":\"user\",\"content\":\"jo.doe\\u0040example.com, \\ud83e 4111 1111 1111 1111\"}]",
+    "[{\"type\":\"function\",\"function\":{\"name\":\"delete_\\ud800\",\"name\":\"get\"}}]",
     "[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"x\"},{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:\"}}]}]",
     "/* comment */ 1",
     "",
@@ -292,7 +296,7 @@ async fn hostile(addr: SocketAddr, connection: &mut Option<Connection>, seed: u6
         dice.roll();
     }
     let kind = dice.below(100);
-    let well = chat("acme").sim("tokens=1");
+    let well = chat(dice.one(&["acme", "watched"])).sim("tokens=1");
     let answer = match kind {
         // By raw bytes.
         0..4 => {
@@ -376,7 +380,12 @@ fn large_body(dice: &mut Dice) -> Body {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_hostile_requests() {
-    let gateway = Gateway::start(Setup::new("hostile", policy(json!({"acme": free_tenant()})))).await;
+    let mut watched = free_tenant();
+    watched["tools"] = json!({"deny": ["delete_*", "kind:mcp"], "offered": "strip", "called": "refuse"});
+    let mut policy = policy(json!({"acme": free_tenant(), "watched": watched}));
+    let rule = |kind: &str, action: &str| json!({"name": kind, "find": [kind], "action": action, "on": ["request", "answer"], "tenants": ["watched"]});
+    policy["content"] = json!({"rules": [rule("email", "mask"), rule("card", "refuse"), rule("jwt", "count")]});
+    let gateway = Gateway::start(Setup::new("hostile", policy)).await;
     let warm = gateway.ask(chat("acme").request()).await;
     assert_eq!(warm.status, 200);
     let before = gateway.resident_bytes();
@@ -424,7 +433,7 @@ async fn ten_thousand_hostile_requests() {
         assert!(CODES.contains(&outcome.as_str()) || ENDINGS.contains(&outcome.as_str()), "{record}");
         assert_ne!(outcome, "internal_error", "{record}");
         let tenant = record["tenant"].as_str().unwrap_or_default();
-        assert!(["acme", "none", "other"].contains(&tenant), "labels are the configuration's: {record}");
+        assert!(["acme", "watched", "none", "other"].contains(&tenant), "labels are the configuration's: {record}");
         told.entry(record["request_id"].as_str().expect("an id").to_owned()).or_default().push(outcome);
     }
     let mut unread = 0;
