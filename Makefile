@@ -101,14 +101,17 @@ clippy: | need-rust
 .PHONY: unit
 unit: | need-rust need-python ## Unit and property tests of the core and the adapter, the corpus, the checker's and the simulated provider's own
 	@python3 tests/fixtures/expected.py
-	@cargo test $(LOCKED) --workspace --lib
-	@cargo test $(LOCKED) --profile dev --workspace --bins --test socket
+	@cargo test $(LOCKED) --lib
+	@cargo test $(LOCKED) --profile dev $(BESIDE) --lib --bins --test socket
 
+# Asked for together, so that what they all need is built once. The gateway's own tests are not among them: they run with what its
+# .wasm is built with.
+BESIDE := --package simulated-provider --package check-config --package gateway-tests
 # Most of a test is waiting: one more than processors at once.
 TEST_THREADS ?= $(shell expr $$(nproc) + 1)
 .PHONY: e2e
 e2e: $(PARTS) empty provider checker | need-rust ## End to end: func-e, real Envoy, the official SDKs, real servers
-	@$(with_parts) RUST_TEST_THREADS=$(TEST_THREADS) cargo test $(LOCKED) --profile dev --workspace --test gateway $(TESTS)
+	@$(with_parts) RUST_TEST_THREADS=$(TEST_THREADS) cargo test $(LOCKED) --profile dev $(BESIDE) --test gateway $(TESTS)
 
 .PHONY: crowd
 crowd: ## 20,000 requests of all APIs and levers, one of ten leaving, against the ledger of the simulated provider (CROWD=… for another number)
@@ -122,11 +125,11 @@ test-stress: ## e2e with every processor busy with something else, by itself and
 
 .PHONY: cluster-outages
 cluster-outages: $(PARTS) provider checker | need-rust ## Two Envoys that share limits, with their service and its Redis killed and slow for 20 s
-	@$(with_parts) cargo test $(LOCKED) --profile dev --workspace --test gateway -- --ignored --nocapture cluster::outages
+	@$(with_parts) cargo test $(LOCKED) --profile dev $(BESIDE) --test gateway -- --ignored --nocapture cluster::outages
 
 .PHONY: clients
 clients: $(PARTS) $(SLOWER_PARTS) provider | need-rust ## opencode, Gemini CLI, aider and LangChain: a task, and every refusal (minutes, and a gigabyte once)
-	@$(with_parts) $(with_slower_parts) cargo test $(LOCKED) --profile dev --workspace --test gateway -- --ignored $(or $(TESTS),agents::slower)
+	@$(with_parts) $(with_slower_parts) cargo test $(LOCKED) --profile dev $(BESIDE) --test gateway -- --ignored $(or $(TESTS),agents::slower)
 
 .PHONY: matrix
 matrix: ## e2e on older Envoys, one after another, without what needs 1.40 (make matrix-1.36.4 for one)
@@ -167,8 +170,8 @@ $(WASM): $(shell find src -name '*.rs') Cargo.toml $(wildcard Cargo.lock) .cargo
 	@cargo wasm $(LOCKED) --config "$(nowhere)"
 	@mkdir -p $(@D) && cp $(CARGO_TARGET_DIR)/wasm32-wasip1/release/nexus_ai_gateway.wasm $@
 
-# Cargo builds a crate anew for other company, which may want more of it: `make test` asks for all that isn't optimised wherever it asks.
-built = cargo build $(LOCKED) --quiet $(if $(TOGETHER),--workspace --bins --test socket --test gateway,--package $(1))
+# Cargo builds a crate anew for other company, which may want more of it: `make test` asks for the same wherever it asks.
+built = cargo build $(LOCKED) --quiet $(if $(TOGETHER),$(BESIDE) --bins --test socket --test gateway,--package $(1))
 
 # Always asked, because cargo knows better than make what the provider is built from. As the tests build it: what is hot in it is
 # optimised there, too.

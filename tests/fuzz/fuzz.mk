@@ -17,8 +17,8 @@ fuzz-short: fuzz-build ## The same from the seeds alone, some seconds each: as m
 
 .PHONY: check-texts
 check-texts: | need-rust ## 100,000 generated requests and as many answers under rules about texts, against a reader of another making; a gigabyte of almost matches
-	@CONVERSATIONS=$(or $(CONVERSATIONS),100000) cargo test $(LOCKED) --workspace --lib content::tests::oracle
-	@cargo test $(LOCKED) --workspace --lib content::tests::hostile -- --ignored --nocapture
+	@CONVERSATIONS=$(or $(CONVERSATIONS),100000) cargo test $(LOCKED) --lib content::tests::oracle
+	@cargo test $(LOCKED) --lib content::tests::hostile -- --ignored --nocapture
 
 .PHONY: fuzz-lint
 fuzz-lint: | need-rust need-c++ ## Formatting and clippy of the fuzz targets
