@@ -9,7 +9,9 @@ use regex_automata::nfa::thompson;
 use regex_automata::util::primitives::StateID;
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, MatchKind};
+use std::cell::RefCell;
 use std::ops::Range;
+use std::rc::{Rc, Weak};
 
 use super::stretch::{Stretch, begins_word};
 use super::{Check, Detector};
@@ -28,6 +30,14 @@ impl Pattern {
     pub fn of(detector: &Detector) -> Self {
         let Detector { pattern, longest, check, .. } = *detector;
         Self { expression: pattern.to_owned(), longest, check }
+    }
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.expression == other.expression
+            && self.longest == other.longest
+            && std::ptr::fn_addr_eq(self.check, other.check)
     }
 }
 
@@ -131,7 +141,27 @@ pub fn literal(text: &str) -> String {
     expression
 }
 
+thread_local! {
+    /// Those of this VM that somebody has.
+    static BUILT: RefCell<Vec<(Vec<Pattern>, Weak<Automaton>)>> = const { RefCell::new(Vec::new()) };
+}
+
 impl Automaton {
+    /// With all detectors, building takes a worker a second. Who looks for the same shares one: requests and answers, other tenants,
+    /// and a new configuration with the old one that still serves.
+    pub fn shared(patterns: Vec<Pattern>) -> Result<Rc<Self>, Flaw> {
+        BUILT.with_borrow_mut(|built| {
+            built.retain(|(_, automaton)| automaton.strong_count() > 0);
+            let same = built.iter().find(|(known, _)| *known == patterns);
+            if let Some(automaton) = same.and_then(|(_, automaton)| automaton.upgrade()) {
+                return Ok(automaton);
+            }
+            let automaton = Rc::new(Self::build(&patterns)?);
+            built.push((patterns, Rc::downgrade(&automaton)));
+            Ok(automaton)
+        })
+    }
+
     pub fn build(patterns: &[Pattern]) -> Result<Self, Flaw> {
         let expressions: Vec<_> = patterns.iter().map(|pattern| pattern.expression.as_str()).collect();
         let config = dense::Config::new()

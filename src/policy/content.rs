@@ -73,7 +73,7 @@ impl Contents {
 
 /// What is looked for at once.
 pub struct Looked {
-    pub automaton: Automaton,
+    pub automaton: Rc<Automaton>,
     /// Of each of its patterns. The last of an answer's may have none: it is a placeholder.
     pub aims: Box<[Aim]>,
     /// A text is looked at for each by itself.
@@ -323,7 +323,7 @@ fn looked(written: &[&ContentRule], rules: &[Rule], on: Direction, restores: boo
             || rules.iter().any(|rule| rule.is_on(on) && rule.action.class() == *class)
     };
     let classes = Class::ALL.into_iter().filter(has).collect();
-    match Automaton::build(&patterns) {
+    match Automaton::shared(patterns) {
         Ok(automaton) => Ok(Some(Looked { automaton, aims: aims.into(), classes })),
         Err(flawed) => {
             let problem = match flawed {

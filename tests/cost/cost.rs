@@ -164,12 +164,12 @@ fn crowded(tenants: usize) -> Value {
     configuration
 }
 
-/// A configuration that looks for everything.
 /// One function may be used, and its calls must be as they should.
 fn ruled() -> Value {
     json!({"tier": "premium", "tools": {"allow": ["get_*"], "offered": "refuse", "called": "refuse", "strict": "refuse"}})
 }
 
+/// A configuration that looks for everything.
 fn screening() -> Value {
     let mut configuration = shipped("envoy.yaml");
     let kinds = "email phone card iban us_ssn uk_nino uk_nhs passport ipv4 ipv6 mac crypto url_credentials private_key jwt \
@@ -225,14 +225,15 @@ fn main() -> ExitCode {
     let cluster = Some(vm.plugin(&json!({"attempt_of": "openai"})));
     report.row("routed", &counted(&mut vm, Way { listener, cluster }, &small, WARM, 15));
 
-    // With every built-in kind looked for, and masked, in requests and answers.
+    // With every built-in kind looked for, and masked, in requests and answers. It takes a billion instructions to read, so it is read
+    // once.
+    let mut vm = Vm::start(&code);
+    let listener = vm.plugin(&screening());
     for (name, exchange) in [
         ("screened-chat", small.clone()),
         ("screened-prompt-32kB", Exchange::long_prompt(32 * 1024)),
         ("screened-stream-500", Exchange::stream(500, true)),
     ] {
-        let mut vm = Vm::start(&code);
-        let listener = vm.plugin(&screening());
         let told = counted(&mut vm, Way { listener, cluster: None }, &exchange, WARM, 15);
         report.row(name, &told);
         if name.contains("stream") {

@@ -5,6 +5,7 @@ use crate::llm::texts::Place;
 use crate::policy::Policy;
 use crate::policy::content::{Action, Case, Class};
 use crate::route::Sensitivity;
+use std::rc::Rc;
 
 fn rule(rule: &str) -> String {
     rules(&format!(r#"{{"name":"r",{rule}}}"#))
@@ -204,4 +205,19 @@ fn there_is_an_end_of_different_sets_and_who_has_the_same_shares_it() {
     let refusal = refusal(&of(65));
     let says = "content.rules: more than 64 sets of rules, each for other tenants: let some hold for more of them";
     assert!(refusal.starts_with(says), "{refusal}");
+}
+
+/// Building takes a second, in each worker.
+#[test]
+fn who_looks_for_the_same_shares_it_over_configurations_too() {
+    let all = |find: &str| read(&rule(&format!(r#""find":["{find}"],"action":"mask","on":["request","answer"]"#)));
+    let automata = |policy: &Policy| {
+        let content = policy.contents.of(policy.tenant("acme").unwrap()).unwrap();
+        [&content.request, &content.answer].map(|looked| Rc::clone(&looked.as_ref().unwrap().automaton))
+    };
+    let old = all("email");
+    let [request, answer] = automata(&old);
+    assert!(Rc::ptr_eq(&request, &answer));
+    assert!(automata(&all("email")).iter().all(|new| Rc::ptr_eq(new, &request)));
+    assert!(automata(&all("card")).iter().all(|new| !Rc::ptr_eq(new, &request)));
 }
