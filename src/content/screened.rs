@@ -5,7 +5,7 @@ use super::seams::Across;
 use super::unit::Unit;
 use crate::detect::{Closed, Finding, Span, Work};
 use crate::llm::estimate::Swapped;
-use crate::llm::request::{Edit, Place as Written};
+use crate::llm::request::{Edit, Place as Written, in_order};
 use crate::llm::stance::Stance;
 use crate::llm::texts::{Opaque, Place};
 use crate::policy::content::{Action, Case, Class, Content, Looked};
@@ -190,7 +190,7 @@ impl Screened {
             screened.seen.pass_over_opaque();
         }
         screened.refused = screened.refused.or(unsure.map(Refused::Opaque));
-        screened.edits.sort_by_key(|edit| (edit.place.from, edit.place.to));
+        in_order(&mut screened.edits);
         screened
     }
 

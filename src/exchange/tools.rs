@@ -2,7 +2,7 @@
 
 use super::Exchange;
 use crate::llm::offered::Offers;
-use crate::llm::request::{Cut, Edit, Place, Request};
+use crate::llm::request::{Cut, Edit, Place, Request, in_order};
 use crate::outcome::{Outcome, Rejection, shown};
 use crate::policy::tools::{ToolRules, Why};
 use crate::policy::{Policy, TenantIx};
@@ -31,7 +31,7 @@ impl Exchange {
         if let Some(refusal) = &judged.refused {
             return Err(Rejection::plain(Outcome::ToolNotAllowed, message(refusal)));
         }
-        judged.edits.sort_by_key(|Edit { place, .. }| (place.from, place.to));
+        in_order(&mut judged.edits);
         let members = mem::take(&mut judged.members);
         take_out(request, &judged.edits, &members);
         request.leave_out(members);

@@ -2,7 +2,7 @@
 
 use super::aws_stream::{rewritten, whole};
 use super::meter::Passage;
-use super::request::{Edit, spliced};
+use super::request::{Edit, in_order, spliced};
 
 #[derive(Default)]
 pub struct Passing {
@@ -58,7 +58,7 @@ impl Passing {
     fn release(&mut self, done: u64, write: impl FnOnce(&[u8], &[Edit]) -> Vec<u8>) -> Vec<u8> {
         // What was not waited for any longer has gone on.
         self.edits.retain(|edit| edit.place.from >= self.sent);
-        self.edits.sort_by_key(|edit| (edit.place.from, edit.place.to));
+        in_order(&mut self.edits);
         let cut = self.edits.iter().find(|edit| edit.place.from < done && done < edit.place.to);
         let done = cut.map_or(done, |edit| edit.place.from);
         let ready = self.edits.iter().take_while(|edit| edit.place.to <= done).count();

@@ -14,7 +14,7 @@ mod tool;
 mod unknown;
 mod value;
 
-pub use edit::{Edit, merged, spliced};
+pub use edit::{Edit, in_order, merged, spliced};
 pub use invalid::Invalid;
 use rates::Rates;
 pub use reader::RequestReader;

@@ -3,17 +3,25 @@
 FUZZ_TARGETS := scanner request form answer exchange content tools configuration
 FUZZ_SECONDS ?= 600
 # Inputs of each target in `fuzz-short`, beside its seeds: a number of seconds would make a slow machine try others than a fast one.
-SHORT_RUNS := 50000 20000 80000 8000 40000 8000 10000 50000
+SHORT_RUNS = $(strip $(patsubst $(1)=%,%,$(filter $(1)=%,\
+	scanner=50000 request=20000 form=80000 answer=8000 exchange=40000 content=8000 tools=10000 configuration=50000)))
+# Each by one processor.
+at_once = $(MAKE) -j$$(nproc) --keep-going --output-sync
 
 .PHONY: fuzz
 fuzz: fuzz-build ## Every parser against its promises, ten minutes each (FUZZ_SECONDS=…), on from what earlier runs found
-	@broken=; for target in $(FUZZ_TARGETS); do $(call fuzz_one,$$target,$(FUZZ)/corpus/$$target,$(FUZZ_SECONDS),0); done; [ -z "$$broken" ]
+	@$(at_once) $(FUZZ_TARGETS:%=fuzz-long-%)
 
 .PHONY: fuzz-short
 fuzz-short: fuzz-build ## The same from the seeds alone, some seconds each: as many inputs on any machine
 	@rm -rf $(FUZZ)/short
-	@broken=; set -- $(SHORT_RUNS); for target in $(FUZZ_TARGETS); do runs=$$1; shift; \
-		$(call fuzz_one,$$target,$(FUZZ)/short/$$target,0 -runs=$$runs,1); done; [ -z "$$broken" ]
+	@$(at_once) $(FUZZ_TARGETS:%=fuzz-short-%)
+
+fuzz-long-%:
+	@$(call fuzz_one,$*,$(FUZZ)/corpus/$*,$(FUZZ_SECONDS),0)
+
+fuzz-short-%:
+	@$(call fuzz_one,$*,$(FUZZ)/short/$*,0 -runs=$(call SHORT_RUNS,$*),1)
 
 .PHONY: check-texts
 check-texts: | need-rust ## 100,000 generated requests and as many answers under rules about texts, against a reader of another making; a gigabyte of almost matches
@@ -40,8 +48,9 @@ fuzz_one = mkdir -p $(2) $(FUZZ)/findings/$(1); log=$(FUZZ)/$(1).log; \
 		-artifact_prefix=$(FUZZ)/findings/$(1)/ -print_final_stats=1 $(2) $(FUZZ)/seeds/$(1) >$$log 2>&1; then \
 		echo "fuzz $(1): $$(sed -n 's/^Done //p' $$log), $$(sed -n 's/^.[0-9]*[[:space:]]DONE *//p' $$log)"; \
 	else \
-		broken=yes; grep -a -A3 'panicked at' $$log | cut -c -400 >&2 || tail -n 20 $$log >&2; \
+		grep -a -A3 'panicked at' $$log | cut -c -400 >&2 || tail -n 20 $$log >&2; \
 		echo "fuzz $(1): a promise is broken. Again: $(FUZZ:$(CURDIR)/%=%)/bin/$(1) $$(sed -n 's|.*written to $(CURDIR)/||p' $$log)" >&2; \
+		exit 1; \
 	fi
 
 .PHONY: fuzz-build

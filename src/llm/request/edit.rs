@@ -46,7 +46,7 @@ impl Request {
             let place = Place { from: self.inside, to: self.inside };
             edits.push(Edit { place, text: front.join(",") + comma });
         }
-        edits.sort_by_key(|edit| (edit.place.from, edit.place.to));
+        in_order(&mut edits);
         edits
     }
 
@@ -120,6 +120,11 @@ impl Request {
     }
 }
 
+/// Sorts them by their places: once in the code, for sorting is a large piece of it.
+pub fn in_order(edits: &mut [Edit]) {
+    edits.sort_by_key(|edit| (edit.place.from, edit.place.to));
+}
+
 /// Those that stand in no place of these edits: what is cut out or written over as a whole needs no edit inside. Both are in the
 /// order of their places.
 fn left<'e>(more: &'e [Edit], edits: &[Edit]) -> impl Iterator<Item = &'e Edit> {
@@ -136,7 +141,7 @@ pub fn merged(mut edits: Vec<Edit>, more: &[Edit]) -> Vec<Edit> {
     }
     let more: Vec<_> = left(more, &edits).cloned().collect();
     edits.extend(more);
-    edits.sort_by_key(|edit| (edit.place.from, edit.place.to));
+    in_order(&mut edits);
     edits
 }
 
