@@ -19,6 +19,7 @@ mod replicas;
 mod scalar;
 #[cfg(feature = "schema")]
 mod schema;
+mod shadows;
 pub mod structure;
 mod tenants;
 mod tools;
@@ -45,6 +46,7 @@ pub use range::{
 pub use rated::WrittenRates;
 pub use replicas::{Replicas, WithoutService};
 pub use scalar::{Budget, Date, HeaderName, Limit, Name, Usd, UsdPer1m};
+pub use shadows::{Mirror, Shadow, ShadowBudgets, ShadowOf};
 pub use tenants::{Budgets, Expensive, Limits, Overrun, OwnOutput, Tenant, Tier};
 pub use tools::{CalledAction, OfferedAction, Parameters, RegisteredTool, ToolPattern, ToolRules, Tools};
 pub use view::{Metrics, Status, TenantLabel};
@@ -133,6 +135,11 @@ pub struct Config {
     #[serde(deserialize_with = "written")]
     pub status: Option<Status>,
     pub metrics: Metrics,
+    /// Models that get copies of requests, so that they can be compared with those that answer. Each has its own budgets.
+    pub shadows: Named<Shadow>,
+    /// Where Envoy's mirror brings those copies; needed if there are `shadows`.
+    #[serde(deserialize_with = "written")]
+    pub mirror: Option<Mirror>,
     /// Several Envoys have the same limits and budgets. Left out: each Envoy has its limits for itself.
     #[serde(deserialize_with = "written")]
     pub replicas: Option<Replicas>,

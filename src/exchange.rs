@@ -25,6 +25,7 @@ use crate::llm::offered::Offers;
 use crate::llm::request::{Edit, RequestReader};
 use crate::llm::schema::Schema;
 use crate::outcome::{Crowd, Outcome, Rejection, Reply};
+use crate::policy::shadows::Shadow;
 use crate::policy::{Policy, TenantIx, TenantPolicy};
 use crate::record::content::Looked;
 use crate::record::{self, Labels};
@@ -46,6 +47,7 @@ mod models;
 mod offer;
 mod opening;
 mod sent;
+mod shadow;
 mod side;
 mod spending;
 mod tools;
@@ -56,9 +58,11 @@ pub use answer::Interest;
 use eyes::Eyes;
 use input::Input;
 use opening::too_large;
+use shadow::Copied;
 
 pub use closing::{Closed, Settlement};
 pub use ending::Ending;
+pub use shadow::{MIRROR, Mirrored, NAME as SHADOW_NAME};
 pub use side::{CountBody, Onward, Side};
 pub use spending::More;
 
@@ -76,6 +80,8 @@ pub struct Exchange {
     cut: HeadEdit,
     request_id: String,
     phase: Phase,
+    /// Another's request, on a shadow's account.
+    copied: Option<Copied>,
     /// What rules about its texts have seen, where there are any.
     looked: Option<Box<Looked>>,
     /// What rules about tools have seen, where there are any.
@@ -154,6 +160,8 @@ struct Open {
     placeholders: Option<Box<Placeholders>>,
     /// What the answer may call, where there are rules about it.
     callable: Option<Box<Callable>>,
+    /// The shadow that is to have a copy of it.
+    copied_for: Option<Rc<Shadow>>,
     /// The service that several Envoys share had no room, or was unavailable; by which limit.
     withdrawn: Option<(Outcome, Option<&'static str>)>,
 }

@@ -7,7 +7,7 @@
 
 pub mod held;
 
-use crate::hash::fnv;
+use crate::hash::{fnv, mixed};
 
 /// What becomes of a request that leans on what a provider keeps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
@@ -34,12 +34,8 @@ const SLOTS: usize = 64;
 const BYTES: usize = 8;
 
 impl Id {
-    /// FNV-1a, and the last steps of MurmurHash3: by itself, FNV leaves ids alike that differ at their ends.
     pub fn of(text: &str) -> Self {
-        let hash = fnv(text.bytes());
-        let hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
-        let hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-        Self(hash ^ (hash >> 33))
+        Self(mixed(fnv(text.bytes())))
     }
 
     /// Which of the tenant's buckets it is in.

@@ -14,6 +14,7 @@ mod prices;
 mod providers;
 mod replicas;
 mod rules;
+pub mod shadows;
 mod tenants;
 pub mod tools;
 
@@ -89,6 +90,8 @@ pub struct Policy {
     pub contents: content::Contents,
     /// Rules about tools, where there are any.
     pub tools: tools::Tools,
+    /// Who gets copies of requests, if anybody does. Their accounts stand behind the tenants.
+    pub shadows: Option<Box<shadows::Shadows>>,
 }
 
 /// What input is taken for that no body shows.
@@ -253,9 +256,15 @@ impl Policy {
         }
     }
 
+    /// Whether it is a shadow's account, which no request can name.
+    pub fn is_account(&self, tenant: &str) -> bool {
+        self.shadows.is_some() && !self.tenant_index.contains_key(tenant)
+    }
+
     /// Whether this tenant's own gauges are published: several under one label would overwrite each other.
     pub fn has_gauges(&self, tenant: &str) -> bool {
         match &self.tenant_labels {
+            _ if self.is_account(tenant) => true,
             TenantLabels::Names => true,
             TenantLabels::Some(names) => names.contains(tenant),
             TenantLabels::Tiers | TenantLabels::None => false,

@@ -14,6 +14,7 @@ use crate::llm::usage::{Usage, UsageSource};
 use crate::outcome::Outcome;
 use crate::units::{NanoUsd, Tokens, UnixNanos};
 use std::borrow::Cow;
+use std::rc::Rc;
 
 /// A label's value: of the configuration, or one of a few words of the gateway's own.
 pub type Label = Cow<'static, str>;
@@ -36,6 +37,8 @@ pub struct Record {
     /// When its first header came.
     pub started: UnixNanos,
     pub request_id: String,
+    /// The shadow whose copy of another's request it is; of that the id is the same.
+    pub shadow: Option<Rc<str>>,
     /// The API that was called.
     pub api: &'static str,
     pub model_asked: String,
@@ -150,6 +153,10 @@ impl Record {
         line.number(name!("v"), VERSION);
         line.text(name!("time"), &rfc3339(self.started));
         line.text(name!("request_id"), &self.request_id);
+        if let Some(shadow) = &self.shadow {
+            line.text(name!("leg"), "shadow");
+            line.text(name!("shadow"), shadow);
+        }
         line.text(name!("api"), self.api);
         line.text(name!("tenant"), &self.labels.tenant);
         line.text(name!("role"), &self.labels.role);

@@ -37,6 +37,10 @@ TABLES = {
     "ToolRules": "`tools` of a tenant or tier",
     "Status": "`status`",
     "Metrics": "`metrics`",
+    "Shadow": "`shadows.<name>`",
+    "ShadowOf": "`shadows.<name>.of`",
+    "ShadowBudgets": "`shadows.<name>.budgets`",
+    "Mirror": "`mirror`",
     "Replicas": "`replicas`",
     "Upstream": "In a provider's cluster",
 }

@@ -101,6 +101,8 @@ impl Default for Config {
             on_contention: OnContention::Deny,
             status: None,
             metrics: Metrics::default(),
+            shadows: Named::default(),
+            mirror: None,
             replicas: None,
         }
     }

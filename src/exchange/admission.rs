@@ -17,7 +17,7 @@ use crate::llm::schema::BoundField;
 use crate::outcome::{Outcome, Rejection, Reply};
 use crate::policy::{OnContention, Policy, TenantIx, TenantPolicy};
 use crate::price::Tariff;
-use crate::route::{BySight, ProviderIx, Sensitivity};
+use crate::route::{BySight, ProviderIx};
 use crate::tools::{Callable, Judged};
 use crate::units::{NanoUsd, Tokens, UnixNanos};
 
@@ -116,16 +116,20 @@ impl Exchange {
             Some(prompt) => self.screen(*prompt, &request, &tenant.name)?.map(Some),
             None => BySight::default(),
         };
-        let judged = match offers.zip(tools::rules(policy, tenant.ix)) {
+        let judged_as = self.judged_as(tenant.ix);
+        let judged = match offers.zip(tools::rules(policy, judged_as)) {
             Some((offers, rules)) => Some((self.offered(&offers, rules, &mut request)?, rules)),
             None => None,
         };
         self.flags(policy, &request)?;
-        kept::judge(policy.stored_responses, self.schema, &mut request, |id| (around.knows)(&tenant.name, id))?;
+        if self.copied.is_some() {
+            request.store = None;
+        }
+        kept::judge(self.stored(policy), self.schema, &mut request, |id| (around.knows)(&tenant.name, id))?;
         kept::weigh(&mut request, |ids| (around.sizes)(&tenant.name, ids));
         let defined = judged.as_ref().map_or(&[][..], |(judged, _)| &judged.edits);
         let sent = screened.map(|screened| Sent::of(&request, screened, defined));
-        let floor = tenant.rules.sensitivity.unwrap_or(Sensitivity::Public);
+        let shadow = self.instead();
         let wish = Wish {
             policy,
             tenant,
@@ -134,7 +138,8 @@ impl Exchange {
             schema: self.schema,
             path: &self.path,
             role: self.role.as_deref(),
-            sensitivity: self.sensitivity.unwrap_or(policy.default_sensitivity).max(floor),
+            sensitivity: self.sensitivity(policy, tenant),
+            instead: shadow.as_ref().map(|shadow| &*shadow.model),
             around,
         };
         let fields = wish.unknown_fields()?;
@@ -160,7 +165,7 @@ impl Exchange {
             lease_seconds: policy.lease_seconds,
             shares: policy.replicas.as_ref().map_or(Shares::WHOLE, |shared| shared.shares(around.service_unavailable)),
         };
-        let content = policy.contents.of(tenant.ix);
+        let content = policy.contents.of(judged_as);
         let own = || content.map(|content| Placeholders::new(content.key.clone(), Rc::clone(&tenant.name)));
         let placeholders = placeholders.or_else(own).map(Box::new);
         let callable = judged.and_then(|(Judged { strict, kinds, .. }, rules)| {
@@ -230,6 +235,9 @@ impl Exchange {
                 Step::Route(chain(policy, self.schema, &self.cut.kept, &legs, &request, tenant, edits))
             }
         };
+        let stored = self.stored(policy);
+        let model = asked.chosen.as_deref().unwrap_or_default();
+        let copied_for = self.copied_for(policy, &tenant, &request, model, now);
         self.phase = Phase::Open(Box::new(Open {
             tenant,
             schema: self.schema,
@@ -244,12 +252,13 @@ impl Exchange {
             standing,
             hide_usage: request.stream && !request.wants_usage(),
             input,
-            note_ids: kept::may_be_kept(policy.stored_responses, self.schema, &request),
-            note_sizes: kept::may_be_gone_on_from(policy.stored_responses, self.schema, &request),
+            note_ids: kept::may_be_kept(stored, self.schema, &request),
+            note_sizes: kept::may_be_gone_on_from(stored, self.schema, &request),
             service_tier: request.rates.name(),
             answer: None,
             placeholders,
             callable,
+            copied_for,
             withdrawn: None,
         }));
         step

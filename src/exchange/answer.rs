@@ -85,6 +85,7 @@ impl Exchange {
 
     /// An answer's head has come, if this exchange was sent on.
     pub fn answer_head(&mut self, policy: &Policy, head: &AnswerHead<'_>) -> Passed {
+        let copied_from = self.copied.as_ref().map(|copied| copied.of);
         let Phase::Open(open) = &mut self.phase else {
             return Passed::default();
         };
@@ -140,7 +141,7 @@ impl Exchange {
         // What is an error costs nothing, and calls nothing.
         let is_answer = status < 300;
         let texts = open.placeholders.take().and_then(|placeholders| {
-            let content = policy.contents.of(open.tenant.ix)?;
+            let content = policy.contents.of(copied_from.unwrap_or(open.tenant.ix))?;
             let mut texts = AnswerTexts::new(content, open.schema, *placeholders)?;
             if !is_answer {
                 texts.may_be_unseen();

@@ -89,7 +89,7 @@ pub struct Closed {
 impl Exchange {
     /// The stream is over, however it ended.
     pub fn close(self, policy: &Policy, ending: &Ending, now: UnixNanos) -> Closed {
-        let Self { started, schema, mut labels, cut, request_id, phase, mut looked, mut tools, .. } = self;
+        let Self { started, schema, mut labels, cut, request_id, phase, copied, mut looked, mut tools, .. } = self;
         if let Phase::Open(open) = &phase
             && let Some(eyes) = open.answer.as_ref().and_then(|answer| answer.eyes.as_ref())
         {
@@ -132,6 +132,7 @@ impl Exchange {
             outcome,
             started,
             request_id,
+            shadow: copied.map(|copied| Rc::clone(&copied.shadow.name)),
             api: schema.name,
             model_asked,
             model_chosen: chosen.unwrap_or_default(),

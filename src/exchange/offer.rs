@@ -32,6 +32,8 @@ pub(super) struct Wish<'a> {
     pub(super) path: &'a str,
     pub(super) role: Option<&'a str>,
     pub(super) sensitivity: Sensitivity,
+    /// The model that it goes to, whatever it asks for: a shadow's.
+    pub(super) instead: Option<&'a str>,
     pub(super) around: Around<'a>,
 }
 
@@ -61,6 +63,9 @@ impl Wish<'_> {
     /// The cheapest offer for the model that was asked for; of two equal ones the first in the configuration. One that a rule about
     /// texts refuses is taken where there is no other.
     pub(super) fn best(&self) -> Result<Offer, Rejection> {
+        if let Some(model) = self.instead {
+            return self.offer(model).and_then(|offer| self.fits(offer));
+        }
         let name = self.name()?;
         let Some(candidates) = self.policy.models.candidates(name) else {
             return self.offer(name);

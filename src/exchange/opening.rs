@@ -1,8 +1,9 @@
 //! A request's head: whether it is for us, whose it is, and what is known of it before its body.
 
+use super::shadow::Sender;
 use super::{Exchange, Incoming, Opening, Phase, tools};
 use crate::content::Prompt;
-use crate::forward::HeadEdit;
+use crate::forward::{HeadEdit, LeftOut};
 use crate::headers::Headers;
 use crate::llm::offered::Offers;
 use crate::llm::path;
@@ -18,12 +19,21 @@ use crate::units::UnixNanos;
 impl Exchange {
     /// Looks at a request's head: is it for us, and whose is it?
     pub fn open(policy: &Policy, headers: &Headers, now: UnixNanos) -> Opening {
+        Self::sent_by(Sender::Client, policy, headers, now)
+    }
+
+    /// The same of what only Envoy's mirror can have sent: the copy of another's request.
+    pub fn open_copy(policy: &Policy, headers: &Headers, now: UnixNanos) -> Opening {
+        Self::sent_by(Sender::Mirror(policy.shadow_of(headers)), policy, headers, now)
+    }
+
+    fn sent_by(sender: Sender<'_>, policy: &Policy, headers: &Headers, now: UnixNanos) -> Opening {
         let method = headers.get(":method").unwrap_or_default();
         let path = headers.get(":path").unwrap_or_default();
         let Some(called) = path::called(&policy.routes, method, path) else {
             return Opening::Aside;
         };
-        let asked_role = Identity::of(headers, &policy.role_header);
+        let asked_role = Identity::of(headers, sender.says(policy).role);
         let (role, label) = match asked_role {
             Identity::Missing => (None, policy.role_label(None)),
             Identity::One(role) => (Some(role.to_owned()), policy.role_label(Some(role))),
@@ -44,18 +54,20 @@ impl Exchange {
                 .filter(|id| !id.contains(char::is_control))
                 .unwrap_or_default(),
             phase: Phase::Deciding,
+            copied: None,
             looked: None,
             tools: None,
         };
-        match exchange.admit_head(policy, headers, asked_role) {
+        match exchange.admit_head(sender, policy, headers, asked_role) {
             Ok(tenant) => {
+                let judged_as = exchange.judged_as(tenant);
                 let reader = Box::new(RequestReader::new(called, headers.get("content-type")));
                 if !reader.is_of_a_form() {
                     exchange.cut.read_as_json(headers);
                 }
-                let content = policy.contents.of(tenant);
+                let content = policy.contents.of(judged_as);
                 let prompt = content.and_then(|content| Prompt::new(content, exchange.schema, reader.is_of_a_form()));
-                let offers = tools::rules(policy, tenant).and_then(|_| Offers::new(exchange.schema));
+                let offers = tools::rules(policy, judged_as).and_then(|_| Offers::new(exchange.schema));
                 exchange.phase =
                     Phase::Reading(Incoming { tenant, reader, prompt, offers, received: 0, inflated: false });
                 Opening::Read(exchange)
@@ -67,8 +79,16 @@ impl Exchange {
         }
     }
 
-    fn admit_head(&mut self, policy: &Policy, headers: &Headers, role: Identity<'_>) -> Result<TenantIx, Rejection> {
-        let name = &policy.tenant_header;
+    fn admit_head(
+        &mut self,
+        sender: Sender<'_>,
+        policy: &Policy,
+        headers: &Headers,
+        role: Identity<'_>,
+    ) -> Result<TenantIx, Rejection> {
+        let says = sender.says(policy);
+        let shadow = sender.shadow()?;
+        let name = says.tenant;
         let tenant = match Identity::of(headers, name) {
             Identity::One(tenant) => tenant,
             Identity::Missing => {
@@ -85,23 +105,24 @@ impl Exchange {
                 return Err(Rejection::plain(Outcome::TenantUnknown, message));
             }
         };
-        let Some((ix, known)) = policy.tenant(tenant).and_then(|ix| Some((ix, policy.tenant_policy(ix)?))) else {
+        let Some(known) = policy.tenant(tenant).and_then(|ix| policy.tenant_policy(ix)) else {
             self.labels.tenant = OTHER.into();
             return Err(Rejection::plain(Outcome::TenantUnknown, "The tenant is not known to this gateway."));
         };
-        self.labels.tenant = known.name.to_string().into();
-        self.tenant = Some(ix);
+        let payer = self.paid_by(policy, known, shadow)?;
+        self.labels.tenant = payer.name.to_string().into();
+        self.tenant = Some(payer.ix);
         if role == Identity::Garbled {
-            return Err(garbled(&policy.role_header));
+            return Err(garbled(says.role));
         }
-        self.sensitivity = match Identity::of(headers, &policy.sensitivity_header) {
+        self.sensitivity = match Identity::of(headers, says.sensitivity) {
             // An empty one was meant to say something.
-            Identity::Missing if headers.get(&policy.sensitivity_header).is_some() => {
-                return Err(not_sensitivity(&policy.sensitivity_header));
+            Identity::Missing if headers.get(says.sensitivity).is_some() => {
+                return Err(not_sensitivity(says.sensitivity));
             }
             Identity::Missing => None,
-            Identity::One(name) => Some(sensitivity(&policy.sensitivity_header, name)?),
-            Identity::Unusable | Identity::Garbled => return Err(not_sensitivity(&policy.sensitivity_header)),
+            Identity::One(name) => Some(sensitivity(says.sensitivity, name)?),
+            Identity::Unusable | Identity::Garbled => return Err(not_sensitivity(says.sensitivity)),
         };
         if let Some(encoding) = headers.all("content-encoding").find(|name| !name.eq_ignore_ascii_case(b"identity")) {
             return Err(compressed(encoding));
@@ -116,11 +137,15 @@ impl Exchange {
             .allowed
             .cut(headers, self.schema.dialect, &self.path)
             .map_err(|unclear| Rejection::plain(Outcome::InvalidRequest, unclear.message()))?;
+        // What a client's head lost stands in the record of its own exchange; what a copy loses here is only the gateway's own.
+        if shadow.is_some() {
+            self.cut.left_out = LeftOut::default();
+        }
         // The path that is judged from here on is the one that is sent.
         if let Some((_, path)) = self.cut.set.iter().find(|(name, _)| name == ":path") {
             self.path.clone_from(path);
         }
-        Ok(ix)
+        Ok(payer.ix)
     }
 
     /// What of a header's flags stands in the body is held against the header's table.

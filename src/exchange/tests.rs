@@ -1,5 +1,6 @@
 mod corpus;
 mod routing;
+mod shadows;
 mod spending;
 
 use super::*;

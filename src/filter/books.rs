@@ -4,8 +4,9 @@
 use super::plugin::Plugin;
 use crate::exchange::{Demand, Exchange, More, Settlement};
 use crate::host::{cells, clock, filter_state, kept, lines};
-use crate::limit::{Decision, Shares, SwapLost};
+use crate::limit::{Decision, Guard, Levels, Shares, SwapLost};
 use crate::outcome::Rejection;
+use crate::policy::TenantPolicy;
 use crate::record::Record;
 use crate::replicas;
 use crate::units::{NanoUsd, UnixNanos};
@@ -63,6 +64,14 @@ fn extend(plugin: &Plugin, exchange: &mut Exchange) -> Option<Rejection> {
     plugin.stats.swapped(&swap);
     plugin.levels.touch(tenant.ix);
     exchange.extended(swap.outcome, now)
+}
+
+/// Whether an account may have anything left: one that has spent it all asks in vain. It is only looked at.
+pub(super) fn may_have_money(plugin: &Plugin, tenant: &TenantPolicy, now: UnixNanos) -> bool {
+    let Some(mut cell) = cells::read(&tenant.name) else { return true };
+    let Levels { spent_today, spent_this_month, reserved } = cell.levels(now, plugin.policy.lease_seconds);
+    let has = |guard, spent: NanoUsd| tenant.rules.get(guard).limit.is_none_or(|limit| spent.plus(reserved).0 < limit);
+    has(Guard::DayUsd, spent_today) && has(Guard::MonthUsd, spent_this_month)
 }
 
 /// The last of a reservation: it is consumed by its settlement, however often the swap is repeated.

@@ -9,6 +9,7 @@
 mod answer;
 mod aside;
 mod edits;
+mod shadow;
 
 use super::books;
 use super::late::Late;
@@ -155,6 +156,9 @@ impl Downstream {
                 self.cluster = route.clusters.into_iter().next();
             }
         }
+        if plugin.policy.shadows.is_some() {
+            shadow::send(&plugin, exchange, now);
+        }
         filter_state::share(&exchange.shared_question(&plugin.policy));
         plugin.stats.opened(plugin.policy.provider_label(self.cluster.as_deref()));
         if plugin.policy.hold_headers {
@@ -210,7 +214,9 @@ impl HttpContext for Downstream {
                 return Action::Pause;
             }
         }
-        match Exchange::open(&self.plugin.policy, &headers, clock::now()) {
+        let policy = &self.plugin.policy;
+        let open = if shadow::is_copy(policy, &headers) { Exchange::open_copy } else { Exchange::open };
+        match open(policy, &headers, clock::now()) {
             Opening::Aside => self.aside(&headers, end_of_stream),
             Opening::Refuse(exchange, reply) => {
                 self.exchange = Some(exchange);

@@ -12,6 +12,7 @@ mod heads;
 mod late;
 mod pages;
 mod requests;
+mod shadows;
 mod sharing;
 mod stored;
 mod swaps;

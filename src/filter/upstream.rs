@@ -5,6 +5,7 @@
 
 use crate::attempt::blame::OWN_FAILURE;
 use crate::attempt::{self, Attempt, Failed};
+use crate::exchange;
 use crate::forward::answers;
 use crate::host::{attributes, blame, clock, filter_state, http, lines};
 use crate::llm::meter::Meter;
@@ -24,6 +25,8 @@ pub struct Upstream {
     /// Until its edits are made.
     attempt: Option<Attempt>,
     edited: bool,
+    /// Envoy's mirror has still to read where a copy goes: the head waits for the body, and loses that then.
+    copied: bool,
     answered: bool,
     failing: Option<Failing>,
 }
@@ -38,7 +41,7 @@ struct Failing {
 
 impl Upstream {
     pub const fn new(provider: Rc<str>) -> Self {
-        Self { provider, attempt: None, edited: false, answered: false, failing: None }
+        Self { provider, attempt: None, edited: false, copied: false, answered: false, failing: None }
     }
 
     /// Notes a failure, by which its tenant is no witness any more. Whether it is the request's own: it failed at another provider
@@ -50,6 +53,22 @@ impl Upstream {
             .any(|failed| failed.provider != *self.provider && failed.refused.is_none_or(|status| status == 429));
         let own = |tenant| blame::failed(&self.provider, tenant, clock::now());
         failed_elsewhere || attempt.tenant.is_some_and(own)
+    }
+
+    /// Makes the edits, once what they reach into is there.
+    fn edit(&mut self) {
+        if let Some(attempt) = self.attempt.as_ref().filter(|_| !self.edited) {
+            let prefix = http::body(BufferType::HttpRequestBody, 0, attempt.reach());
+            http::replace(BufferType::HttpRequestBody, prefix.len(), &request::spliced(&prefix, &attempt.leg.edits));
+            self.edited = true;
+        }
+    }
+
+    /// The provider learns of no copy.
+    fn forget_copy(&mut self) {
+        if std::mem::take(&mut self.copied) {
+            http::remove_request_header(exchange::MIRROR);
+        }
     }
 
     fn note(&mut self) {
@@ -72,7 +91,7 @@ impl Context for Upstream {
 }
 
 impl HttpContext for Upstream {
-    fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+    fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         let plan = filter_state::plan();
         let Some(attempt) = plan.as_deref().and_then(|plan| Attempt::of(plan, &self.provider)) else {
             lines::say(
@@ -91,7 +110,12 @@ impl HttpContext for Upstream {
         // What an earlier attempt was given for its provider is still there, and is not for this one. Its own key is put in
         // behind this filter.
         let headers = http::request_headers();
-        http::cut(&attempt.cut(&headers));
+        let mut cut = attempt.cut(&headers);
+        self.copied = !end_of_stream && headers.get(exchange::MIRROR).is_some();
+        if self.copied {
+            cut.remove.retain(|name| name != exchange::MIRROR);
+        }
+        http::cut(&cut);
         if headers.get(":path") != Some(attempt.leg.path.as_bytes()) {
             http::set_request_header(":path", &attempt.leg.path);
         }
@@ -101,20 +125,22 @@ impl HttpContext for Upstream {
         }
         self.edited = attempt.leg.edits.is_empty();
         self.attempt = Some(attempt);
-        Action::Continue
+        if self.copied { Action::Pause } else { Action::Continue }
     }
 
     fn on_http_request_body(&mut self, buffered: usize, end_of_stream: bool) -> Action {
-        let Some(attempt) = self.attempt.as_ref().filter(|_| !self.edited) else {
-            return Action::Continue;
-        };
-        let reach = attempt.reach();
-        if buffered < reach && !end_of_stream {
+        let lacks = |attempt: &Attempt| !self.edited && buffered < attempt.reach();
+        if !end_of_stream && (self.copied || self.attempt.as_ref().is_some_and(lacks)) {
             return Action::Pause;
         }
-        let prefix = http::body(BufferType::HttpRequestBody, 0, reach.min(buffered));
-        http::replace(BufferType::HttpRequestBody, prefix.len(), &request::spliced(&prefix, &attempt.leg.edits));
-        self.edited = true;
+        self.edit();
+        self.forget_copy();
+        Action::Continue
+    }
+
+    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+        self.edit();
+        self.forget_copy();
         Action::Continue
     }
 

@@ -9,6 +9,7 @@ use hashbrown::HashMap;
 use super::content::{self, Contents};
 use super::flaw::{Checked, flaw, not_reserved, under};
 use super::models::{self, References};
+use super::shadows::{self, Shadows};
 use super::tenants::{self, Tenants};
 use super::tools::Tools;
 use super::{
@@ -22,7 +23,7 @@ use crate::llm::path::{self, Route};
 use crate::llm::stance::Stances;
 use crate::price::{PriceTable, Quote};
 use crate::replicas::Replicas;
-use crate::route::Models;
+use crate::route::{Models, ProviderIx};
 use crate::units::Tokens;
 
 pub(super) fn policy(mut config: Config) -> Checked<Policy> {
@@ -80,6 +81,7 @@ struct Resolved {
     tenants: Tenants,
     contents: Contents,
     tools: Tools,
+    shadows: Option<Box<Shadows>>,
     tenant_labels: TenantLabels,
     status: Option<StatusPages>,
 }
@@ -106,12 +108,26 @@ impl Resolved {
         let tiers = tenants::tiers(&config.limits, &config.tiers, stances(config), min_tokens, &mut tools)?;
         let mut contents = content::Reading::begin(take(&mut config.content), &roles, &tiers, &catalog.providers)?;
         let unknown = config.unknown_tenants;
-        let tenants =
+        let mut tenants =
             tenants::read(take(&mut config.tenants), unknown, &tiers, &roles, min_tokens, (&mut contents, &mut tools))?;
         let tenant_labels = tenant_labels(take(&mut config.metrics), &tenants.index)?;
         let status = config.status.take().map(providers::status).transpose()?;
         let contents = contents.end();
-        Ok(Self { replicas, roles, catalog, routes, allowed, tiers, tenants, contents, tools, tenant_labels, status })
+        let shadows = catalog.shadows(config, &roles, &mut tenants)?.map(Box::new);
+        Ok(Self {
+            replicas,
+            roles,
+            catalog,
+            routes,
+            allowed,
+            tiers,
+            tenants,
+            contents,
+            tools,
+            shadows,
+            tenant_labels,
+            status,
+        })
     }
 
     /// With what stands for itself.
@@ -148,6 +164,7 @@ impl Resolved {
             on_contention: config.on_contention,
             contents: self.contents,
             tools: self.tools,
+            shadows: self.shadows,
             status: self.status,
             tiers: self.tiers.entries,
             replicas: self.replicas,
@@ -167,6 +184,12 @@ impl Catalog {
         )?;
         let aliases = aliases(take(&mut config.aliases), &providers, &prices, &models)?;
         Ok(Self { providers, prices, models, aliases })
+    }
+
+    fn shadows(&self, config: &mut Config, roles: &[String], tenants: &mut Tenants) -> Checked<Option<Shadows>> {
+        let provider = |ProviderIx(at)| self.providers.get(usize::from(at)).map(|provider| provider.name.as_str());
+        let known = shadows::References { models: &self.models, prices: &self.prices, provider: &provider, roles };
+        shadows::read(take(&mut config.shadows), config.mirror.take(), &known, tenants)
     }
 }
 

@@ -240,6 +240,7 @@ mod tests {
             outcome: Outcome::Success,
             started: UnixNanos(0),
             request_id: String::new(),
+            shadow: None,
             api: "openai_chat",
             model_asked: String::new(),
             model_chosen: String::new(),

@@ -41,6 +41,7 @@ mod real_servers;
 mod refused_bodies;
 mod reload;
 mod sdk;
+mod shadows;
 mod side_requests;
 mod sides;
 mod smoke;

@@ -110,6 +110,8 @@ fn what_cannot_be_started_is_refused_with_what_would_be_right() {
         (&[key, ("GATEWAY_PORT", "9901")], "must differ"),
         (&[key, ("PROBE_PORT", "10000")], "must differ"),
         (&[key, ("MAX_HEAP_MIB", "32")], "at least 64"),
+        (&[key, ("SHADOWS", "cheaper")], "SHADOWS is no JSON"),
+        (&[key, ("SHADOWS", "[]")], "SHADOWS must be a map such as"),
         (&[key, ("RATELIMIT_SERVICE", "127.0.0.1:8081")], "RATELIMIT_SERVICE=host:port and REPLICAS=n"),
         (&[("LOCAL_OPENAI_URL", "https://model.example/v1")], "TLS to a server of your own is not prepared"),
     ] {

@@ -10,9 +10,9 @@ use crate::units::NanoUsd;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-const NOON: UnixNanos = UnixNanos(1_800_000_000_000_000_000);
+pub(super) const NOON: UnixNanos = UnixNanos(1_800_000_000_000_000_000);
 
-fn config() -> Value {
+pub(super) fn config() -> Value {
     let price = |model: &str, input: &str, output: &str| json!({"model": model, "input_usd_per_1m_tokens": input, "output_usd_per_1m_tokens": output});
     json!({
         "tenants": {
@@ -53,15 +53,15 @@ fn policy() -> Policy {
     Policy::read(config().to_string().as_bytes()).unwrap()
 }
 
-struct Asked<'a> {
-    path: &'a str,
-    headers: Vec<(&'a str, &'a str)>,
-    body: String,
-    open: Vec<&'a str>,
+pub(super) struct Asked<'a> {
+    pub(super) path: &'a str,
+    pub(super) headers: Vec<(&'a str, &'a str)>,
+    pub(super) body: String,
+    pub(super) open: Vec<&'a str>,
 }
 
 impl<'a> Asked<'a> {
-    fn chat(body: &Value) -> Self {
+    pub(super) fn chat(body: &Value) -> Self {
         Self {
             path: "/v1/chat/completions",
             headers: vec![("x-tenant-id", "acme")],
@@ -74,12 +74,12 @@ impl<'a> Asked<'a> {
         Self { path: "/api/ai/chat", ..Self::chat(body) }
     }
 
-    fn with(mut self, name: &'a str, value: &'a str) -> Self {
+    pub(super) fn with(mut self, name: &'a str, value: &'a str) -> Self {
         self.headers.push((name, value));
         self
     }
 
-    fn by(mut self, tenant: &'a str) -> Self {
+    pub(super) fn by(mut self, tenant: &'a str) -> Self {
         self.headers[0].1 = tenant;
         self
     }
@@ -89,11 +89,30 @@ impl<'a> Asked<'a> {
         self
     }
 
-    fn sent(&self, policy: &Policy) -> Result<(Exchange, Chain), Reply> {
+    pub(super) fn sent(&self, policy: &Policy) -> Result<(Exchange, Chain), Reply> {
+        self.sent_with(policy, &self.headers, Exchange::open)
+    }
+
+    /// What becomes of the copy that a shadow gets of it, if one does.
+    pub(super) fn copied(&self, policy: &Policy) -> Option<Result<(Exchange, Chain), Reply>> {
+        let (exchange, _) = self.sent(policy).ok()?;
+        // Routes take out what says who calls.
+        let says = ["x-tenant-id", "x-ai-role", "x-ai-sensitivity"];
+        let rest = self.headers.iter().copied().filter(|(name, _)| !says.contains(name));
+        let headers: Vec<_> = rest.chain(exchange.mirrored(policy)?.headers).collect();
+        Some(self.sent_with(policy, &headers, Exchange::open_copy))
+    }
+
+    pub(super) fn sent_with(
+        &self,
+        policy: &Policy,
+        more: &[(&str, &str)],
+        open: fn(&Policy, &Headers, UnixNanos) -> Opening,
+    ) -> Result<(Exchange, Chain), Reply> {
         let mut headers = vec![(":method", "POST"), (":path", self.path), ("x-request-id", "id-1")];
-        headers.extend(&self.headers);
+        headers.extend(more);
         let headers = Headers::of(&headers);
-        let mut exchange = match Exchange::open(policy, &headers, NOON) {
+        let mut exchange = match open(policy, &headers, NOON) {
             Opening::Read(exchange) => exchange,
             Opening::Refuse(_, reply) => return Err(reply),
             Opening::Aside => panic!("{} is not an API", self.path),
@@ -125,7 +144,7 @@ impl<'a> Asked<'a> {
     }
 
     /// What `provider` gets: its path and body.
-    fn received(&self, policy: &Policy, provider: &str) -> (String, Value) {
+    pub(super) fn received(&self, policy: &Policy, provider: &str) -> (String, Value) {
         let (_, chain) = self.sent(policy).unwrap_or_else(|reply| panic!("{}", String::from_utf8_lossy(&reply.body)));
         let attempt = Attempt::of(&chain.plan, provider).unwrap_or_else(|| panic!("no leg for {provider}"));
         let body = spliced(self.body.as_bytes(), &attempt.leg.edits);
@@ -134,7 +153,7 @@ impl<'a> Asked<'a> {
     }
 }
 
-fn hello(model: &str) -> Value {
+pub(super) fn hello(model: &str) -> Value {
     json!({"model": model, "max_tokens": 50, "messages": [{"role": "user", "content": "hi"}]})
 }
 
@@ -554,7 +573,7 @@ fn level() -> impl Strategy<Value = Sensitivity> {
 
 proptest! {
     /// Over every way to ask: no provider that may not see the data is in the chain, none gets a plan, and a retry
-    /// has nowhere else to go.
+    /// has nowhere else to go. So it is with the copy that a shadow gets.
     #[test]
     fn no_data_reaches_a_provider_that_may_not_see_it(
         reach in prop::collection::vec((level(), any::<bool>()), 4),
@@ -572,6 +591,7 @@ proptest! {
         floors in (prop::option::of(level()), prop::option::of(level())),
         open in prop::sample::subsequence(vec!["openai", "openrouter", "anthropic", "local"], 0..=4),
         stream in any::<bool>(),
+        shadow in prop::sample::select(vec!["gpt-4o-mini", "gpt-4o", "claude-4", "llama3.2"]),
     ) {
         let names = ["openai", "openrouter", "anthropic", "local"];
         let mut config = config();
@@ -589,6 +609,9 @@ proptest! {
         for provider in ["openai", "local"] {
             config["providers"][provider]["apis"] = json!(apis);
         }
+        let budgets = json!({"request_usd": "100", "day_usd": "100", "month_usd": "100"});
+        config["shadows"] = json!({"all": {"model": shadow, "percent": 100, "budgets": budgets}});
+        config["mirror"] = json!({"cluster": "shadow_entry", "filter_chain": "shadow"});
         let policy = Policy::read(config.to_string().as_bytes()).unwrap();
         let mut body = json!({"model": model, "stream": stream, "input": "x", "max_tokens": 9, "messages": [], "contents": [],
             "documents": []});
@@ -607,7 +630,8 @@ proptest! {
         asked.body = body.to_string();
         let tiers = floors.1.filter(|_| tenant == "acme");
         let strictest = header.max(field).unwrap_or(default).max(floors.0.max(tiers).unwrap_or(Sensitivity::Public));
-        if let Ok((_, chain)) = asked.sent(&policy) {
+        let copied = asked.copied(&policy).and_then(Result::ok);
+        for (_, chain) in asked.sent(&policy).into_iter().chain(copied) {
             prop_assert!(!chain.clusters.is_empty());
             for (name, (level, has_key)) in names.iter().zip(&reach) {
                 let may = *level >= strictest && *has_key;

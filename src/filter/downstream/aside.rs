@@ -1,6 +1,6 @@
 //! Requests that cost nothing.
 
-use super::{Coming, Downstream, PIECE, status};
+use super::{Coming, Downstream, PIECE, shadow, status};
 use crate::exchange::{Onward, Side};
 use crate::headers::Headers;
 use crate::host::{attributes, clock, filter_state, http, kept};
@@ -13,7 +13,10 @@ impl Downstream {
     pub(super) fn aside(&mut self, headers: &Headers, end_of_stream: bool) -> Action {
         let plugin = Rc::clone(&self.plugin);
         let policy = &plugin.policy;
-        let Some(side) = Side::of(policy, headers) else { return Action::Continue };
+        let Some(side) = Side::of(policy, headers) else {
+            shadow::strip(headers);
+            return Action::Continue;
+        };
         let coming = if end_of_stream { Coming::Nothing } else { Coming::of(headers) };
         let side = match side {
             Err(reply) => return self.reply_after(coming, reply, None),

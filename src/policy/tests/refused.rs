@@ -34,10 +34,19 @@ fn own(tenant: &str) -> String {
 }
 
 pub fn all() -> Vec<Refused> {
-    [unknown_and_missing(), amounts_and_limits(), names(), prices_and_figures(), routes(), sharing(), forward()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        unknown_and_missing(),
+        amounts_and_limits(),
+        names(),
+        prices_and_figures(),
+        routes(),
+        sharing(),
+        forward(),
+        shadows(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn unknown_and_missing() -> Vec<Refused> {
@@ -468,6 +477,70 @@ fn forward() -> Vec<Refused> {
         meaning(
             forward(r#""query":["a&b"]"#),
             "forward.query[0]: `a&b` is no parameter: letters, digits and `-._~$` are allowed",
+        ),
+    ]
+}
+
+fn shadows() -> Vec<Refused> {
+    const MIRROR: &str = r#""mirror":{"cluster":"shadow_entry","filter_chain":"shadow"}"#;
+    let around = |more: &str, mirror: &str| {
+        let served = models(r#"{"model":"gpt-4o","providers":[{"provider":"a"}]}"#);
+        served.replacen('{', &format!(r#"{{"shadows":{{"cheap":{{{more}}}}},{mirror}"#), 1)
+    };
+    let budgets = r#""budgets":{"request_usd":"1","day_usd":"1","month_usd":"1"}"#;
+    let written = |more: &str| around(more, &format!("{MIRROR},"));
+    let with = |more: &str| written(&format!(r#""model":"gpt-4o","percent":10,{budgets},{more}"#));
+    vec![
+        meaning(
+            self::with(&format!(r#""shadows":{{"cheap":{{"model":"gpt-4o","percent":10,{budgets}}}}},{MIRROR}"#)),
+            "shadows: without `models` Envoy's routes choose the provider, and a copy would go where its original goes: list \
+             `models`, or leave `shadows` out",
+        ),
+        meaning(
+            around(&format!(r#""model":"gpt-4o","percent":10,{budgets}"#), ""),
+            "mirror: it is missing, and `shadows` need it: name the cluster that leads to the listener of their copies, and that \
+             listener's filter chain, as envoy/production.yaml has them",
+        ),
+        meaning(
+            written(&format!(r#""model":"gpt-9","percent":10,{budgets}"#)),
+            "shadows.cheap.model: `gpt-9` is none of `models`: write one of their names, no alias and no `virtual_models`",
+        ),
+        shape(
+            written(&format!(r#""model":"gpt-4o","percent":0,{budgets}"#)),
+            "shadows.cheap.percent: 0 is out of range: 1 to 100 is allowed",
+        ),
+        shape(
+            written(&format!(r#""model":"gpt-4o","percent":101,{budgets}"#)),
+            "shadows.cheap.percent: 101 is out of range: 1 to 100 is allowed",
+        ),
+        shape(written(r#""model":"gpt-4o","percent":10"#), "shadows.cheap: missing field `budgets`"),
+        shape(
+            written(r#""model":"gpt-4o","percent":10,"budgets":{"request_usd":"1","day_usd":"1"}"#),
+            "shadows.cheap.budgets: missing field `month_usd`",
+        ),
+        shape(
+            with(r#""until":"tomorrow""#),
+            "shadows.cheap.until: \"tomorrow\" is not a date, expected a date such as \"2026-01-31\" (UTC)",
+        ),
+        shape(
+            with(r#""of":{"models":[]}"#),
+            "shadows.cheap.of.models: an empty list has no requests; leave it out to have those of all",
+        ),
+        meaning(
+            with(r#""of":{"models":["claude*"]}"#),
+            "shadows.cheap.of.models[0]: `claude*` is none of `models`, so no request goes to it",
+        ),
+        meaning(
+            with(r#""of":{"roles":["poet"]}"#),
+            "shadows.cheap.of.roles[0]: unknown role `poet`, expected one of `chat`",
+        ),
+        meaning(
+            with(r#""of":{"tenants":["nobody"]}"#),
+            "shadows.cheap.of.tenants[0]: unknown tenant `nobody`: write it under `tenants`, or leave it out here",
+        ),
+        meaning(
+            with(r#""until":"2099-01-31""#).replacen(r#""acme":{}"#, r#""acme":{},"shadow:cheap":{}"#, 1),
+            "tenants.shadow:cheap: `shadow:cheap` is the account of the shadow `cheap`; choose another name for one of them",
         ),
     ]
 }

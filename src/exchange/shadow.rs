@@ -1,0 +1,168 @@
+//! Copies of requests, for other models than those that answer: who gets one, and what a copy is when it comes.
+//!
+//! Envoy's mirror copies a request that goes on into a listener of the same Envoy, where it is an exchange like any other. It differs in
+//! three things: its model is the shadow's, the shadow's account pays for it, and what holds for texts, tools and data is what holds for
+//! the tenant whose request it is. The copy has the client's own body, so that is looked at again, for the shadow's providers; and
+//! nothing is copied that has a provider do, keep or look up something.
+
+use super::Exchange;
+use crate::headers::Headers;
+use crate::kept::StoredResponses;
+use crate::llm::request::Request;
+use crate::outcome::{Outcome, Rejection};
+use crate::policy::shadows::{Candidate, Shadow};
+use crate::policy::{OTHER, Policy, TenantIx, TenantPolicy};
+use crate::route::{Bounds, Sensitivity};
+use crate::tenant::Identity;
+use crate::units::UnixNanos;
+use std::rc::Rc;
+
+/// To this cluster Envoy's mirror sends a copy. Whoever could write it would have copies sent anywhere.
+pub const MIRROR: &str = "x-nexus-shadow";
+/// By these a copy says whose shadow it is, and of what.
+pub const NAME: &str = "x-nexus-shadow-name";
+const TENANT: &str = "x-nexus-shadow-tenant";
+const ROLE: &str = "x-nexus-shadow-role";
+const SENSITIVITY: &str = "x-nexus-shadow-sensitivity";
+
+/// Who sends a request.
+#[derive(Clone, Copy)]
+pub(super) enum Sender<'a> {
+    Client,
+    /// Envoy's mirror, for this shadow, if that is still there.
+    Mirror(Option<&'a Rc<Shadow>>),
+}
+
+/// By which headers a request says who asks, as what, and with how sensitive data.
+pub(super) struct Says<'a> {
+    pub(super) tenant: &'a str,
+    pub(super) role: &'a str,
+    pub(super) sensitivity: &'a str,
+}
+
+/// Another's request, which a shadow has a copy of.
+pub(super) struct Copied {
+    pub(super) shadow: Rc<Shadow>,
+    /// Whose request it is.
+    pub(super) of: TenantIx,
+}
+
+/// What a request is sent on with so that Envoy copies it, and who pays for the copy.
+pub struct Mirrored<'a> {
+    pub account: &'a TenantPolicy,
+    pub headers: Vec<(&'static str, &'a str)>,
+}
+
+impl<'a> Sender<'a> {
+    pub(super) fn says(self, policy: &'a Policy) -> Says<'a> {
+        match self {
+            Self::Client => Says {
+                tenant: &policy.tenant_header,
+                role: &policy.role_header,
+                sensitivity: &policy.sensitivity_header,
+            },
+            Self::Mirror(_) => Says { tenant: TENANT, role: ROLE, sensitivity: SENSITIVITY },
+        }
+    }
+
+    /// Whose copy it is. `None`: a client's own request.
+    pub(super) fn shadow(self) -> Result<Option<&'a Rc<Shadow>>, Rejection> {
+        match self {
+            Self::Client => Ok(None),
+            Self::Mirror(Some(shadow)) => Ok(Some(shadow)),
+            Self::Mirror(None) => Err(Rejection::plain(
+                Outcome::TenantUnknown,
+                "The shadow that this is a copy for is not there any more.",
+            )),
+        }
+    }
+}
+
+/// Whether a provider would do nothing for it but answer. What it runs, keeps or looks up by an id would be done twice, or isn't there.
+fn is_self_contained(request: &Request) -> bool {
+    request.hosted.is_empty() && request.refers.is_empty() && request.hidden.is_nothing() && !request.background
+}
+
+impl Policy {
+    /// Whose copy a request says it is.
+    pub(super) fn shadow_of(&self, headers: &Headers) -> Option<&Rc<Shadow>> {
+        match Identity::of(headers, NAME) {
+            Identity::One(name) => self.shadows.as_ref()?.named(name),
+            _ => None,
+        }
+    }
+}
+
+impl Exchange {
+    /// Who pays for a request of this tenant's, if `shadow` has a copy of it.
+    pub(super) fn paid_by<'a>(
+        &mut self,
+        policy: &'a Policy,
+        tenant: &'a Rc<TenantPolicy>,
+        shadow: Option<&Rc<Shadow>>,
+    ) -> Result<&'a Rc<TenantPolicy>, Rejection> {
+        let Some(shadow) = shadow else { return Ok(tenant) };
+        self.copied = Some(Copied { shadow: Rc::clone(shadow), of: tenant.ix });
+        policy.tenant_policy(shadow.account).ok_or_else(|| {
+            self.labels.tenant = OTHER.into();
+            Rejection::plain(Outcome::InternalError, "The shadow has no account.")
+        })
+    }
+
+    /// By whose rules about texts and tools it is judged, if this one pays for it.
+    pub(super) fn judged_as(&self, payer: TenantIx) -> TenantIx {
+        self.copied.as_ref().map_or(payer, |copied| copied.of)
+    }
+
+    /// The model of the shadow that has it.
+    pub(super) fn instead(&self) -> Option<Rc<Shadow>> {
+        self.copied.as_ref().map(|copied| Rc::clone(&copied.shadow))
+    }
+
+    /// What becomes of what a provider would keep: of a copy nobody asks for it again.
+    pub(super) fn stored(&self, policy: &Policy) -> StoredResponses {
+        if self.copied.is_some() { StoredResponses::Refuse } else { policy.stored_responses }
+    }
+
+    /// How sensitive its data is.
+    pub(super) fn sensitivity(&self, policy: &Policy, tenant: &TenantPolicy) -> Sensitivity {
+        let floor = tenant.rules.sensitivity.unwrap_or(Sensitivity::Public);
+        self.sensitivity.unwrap_or(policy.default_sensitivity).max(floor)
+    }
+
+    /// The first shadow that is to have a copy of this request, which goes on to `model`.
+    pub(super) fn copied_for(
+        &self,
+        policy: &Policy,
+        tenant: &TenantPolicy,
+        request: &Request,
+        model: &str,
+        now: UnixNanos,
+    ) -> Option<Rc<Shadow>> {
+        let shadows = policy.shadows.as_ref()?;
+        if self.copied.is_some() || !is_self_contained(request) {
+            return None;
+        }
+        let (role, request_id) = (self.role.as_deref(), self.request_id.as_str());
+        let candidate = Candidate { tenant: tenant.ix, model, role, request_id, now };
+        let bounds = Bounds { schema: self.schema, sensitivity: self.sensitivity(policy, tenant) };
+        let reach = |ix| policy.provider_at(ix).map(|provider| &provider.reach);
+        let serves = |shadow: &Shadow| policy.models.chain(&shadow.model, &bounds, reach).is_ok();
+        shadows.iter().find(|shadow| shadow.wants(&candidate) && serves(shadow)).cloned()
+    }
+
+    /// What Envoy is to copy of it, once it goes on.
+    pub fn mirrored<'a>(&'a self, policy: &'a Policy) -> Option<Mirrored<'a>> {
+        let shadows = policy.shadows.as_ref()?;
+        let super::Phase::Open(open) = &self.phase else { return None };
+        let shadow = open.copied_for.as_ref()?;
+        let mut headers = vec![
+            (MIRROR, &*shadows.cluster),
+            (NAME, &*shadow.name),
+            (TENANT, &*open.tenant.name),
+            (SENSITIVITY, self.sensitivity(policy, &open.tenant).name()),
+        ];
+        headers.extend(self.role.as_deref().map(|role| (ROLE, role)));
+        Some(Mirrored { account: policy.tenant_policy(shadow.account)?, headers })
+    }
+}
