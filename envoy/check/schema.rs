@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn the_shipped_configurations_are_valid() {
         let schema = jsonschema::validator_for(&schema()).expect("a schema");
-        for (file, count) in [("envoy.yaml", 2), ("production.yaml", 6)] {
+        for (file, count) in [("envoy.yaml", 2), ("production.yaml", 7)] {
             let path = format!("{}/../{file}", env!("CARGO_MANIFEST_DIR"));
             let text = std::fs::read_to_string(path).expect("a shipped file");
             let held = crate::plugins::held(&documents(&text).expect("YAML"));

@@ -53,7 +53,11 @@ fn screened(content: &Rc<Content>, schema: &Schema, chunks: &[&[u8]]) -> (Vec<u8
 
 /// An answer, as it passes.
 fn passed(content: &Rc<Content>, schema: &Schema, placeholders: Placeholders, chunks: &[&[u8]]) -> Vec<u8> {
-    let mut texts = AnswerTexts::new(content, schema, placeholders).unwrap();
+    goes_on(&mut AnswerTexts::new(content, schema, placeholders).unwrap(), chunks)
+}
+
+/// What of it goes on to the client.
+fn goes_on(texts: &mut AnswerTexts, chunks: &[&[u8]]) -> Vec<u8> {
     let mut out = Vec::new();
     for (nth, chunk) in chunks.iter().enumerate() {
         match texts.feed(chunk, nth + 1 == chunks.len()) {

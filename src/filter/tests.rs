@@ -84,6 +84,19 @@ fn answered(stream: &Stream) {
     stream.end();
 }
 
+/// An answer in one piece comes in pieces of this size, perhaps with trailers behind it, while its head waits: what is done at its end.
+fn held(stream: &Stream, body: &str, size: usize, trailers: bool) -> Action {
+    let chunks: Vec<_> = body.as_bytes().chunks(size).collect();
+    let (last, before) = chunks.split_last().unwrap();
+    before.iter().for_each(|chunk| assert_eq!(stream.answer_body(chunk, false), Action::Pause));
+    let end = stream.answer_body(last, !trailers);
+    if !trailers {
+        return end;
+    }
+    assert_eq!(end, Action::Pause);
+    stream.answer_trailers()
+}
+
 fn refusal(stream: &Stream) -> (String, String) {
     assert_eq!(stream.upstream(), None);
     let reply = stream.reply().expect("a reply");

@@ -3,12 +3,11 @@
 pub mod repeating;
 
 use serde_json::{Value, json};
-use tokio::process::Command;
 use tokio::sync::OnceCell;
 
 use crate::client::{Answer, Chat, chat};
 use crate::envoy::{Gateway, Setup, policy};
-use crate::sdk::{python, script};
+use crate::sdk::told;
 use repeating::{MAIL, Repeating};
 
 struct House {
@@ -211,12 +210,7 @@ async fn an_answer_that_a_rule_refuses_ends_before_what_was_found_and_is_paid() 
 /// What a script of the official SDKs says of the gateway.
 async fn reads(name: &str) {
     let House { gateway, .. } = house().await;
-    let mut command = Command::new(python());
-    command.arg(script("content").join(name)).arg(format!("http://{}", gateway.addr));
-    command.env_clear().env("HOME", env!("CARGO_TARGET_TMPDIR")).env("PYTHONDONTWRITEBYTECODE", "1");
-    let output = command.kill_on_drop(true).output().await.expect("Python");
-    let told = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
+    told(gateway, &format!("content/{name}"), &[]).await;
 }
 
 /// They raise their own exceptions, in one piece and as a stream.

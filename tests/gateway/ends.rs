@@ -6,13 +6,12 @@ use std::time::{Duration, Instant};
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 use simulated_provider::Ending;
-use tokio::process::Command;
 use tokio::sync::OnceCell;
 
 use crate::budgets::away_from_midnight;
 use crate::client::{Chat, ask, ask_h2, chat};
 use crate::envoy::{Gateway, Setup, policy};
-use crate::sdk::{python, script};
+use crate::sdk::told;
 
 /// A word of the provider's has 5.2 bytes: it is charged as 1.3 tokens, and is certainly 0.65.
 const DEAREST: u64 = 135;
@@ -60,13 +59,7 @@ async fn ended(record: &Value, of: &Gateway) {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sdks_raise_their_own_exceptions_and_what_was_sent_is_charged() {
     let gateway = gateway().await;
-    let mut command = Command::new(python());
-    command.arg(script("ends").join("raised.py")).arg(format!("http://{}", gateway.addr));
-    command.arg("unbounded; tokens=50000; gap_ms=2");
-    command.env_clear().env("HOME", env!("CARGO_TARGET_TMPDIR")).env("PYTHONDONTWRITEBYTECODE", "1");
-    let output = command.kill_on_drop(true).output().await.expect("Python");
-    let told = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
+    told(gateway, "ends/raised.py", &["unbounded; tokens=50000; gap_ms=2"]).await;
     for (tenant, streams) in
         [("openai", 1), ("responses", 1), ("anthropic", 2), ("google", 1), ("aws", 1), ("ollama", 1)]
     {

@@ -57,18 +57,25 @@ async fn gateway() -> &'static Gateway {
     GATEWAY.get_or_init(start).await
 }
 
+/// What a script tells that asks the gateway by official SDKs, once all that it asserts holds.
+pub async fn told(gateway: &Gateway, name: &str, more: &[&str]) -> String {
+    let mut command = tokio::process::Command::new(python());
+    command.arg(script(name)).arg(format!("http://{}", gateway.addr)).args(more);
+    // Without anybody's proxies, keys and profiles; with what the scripts share.
+    command.env_clear().env("HOME", env!("CARGO_TARGET_TMPDIR")).env("PYTHONPATH", script("sdk"));
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
+    let output = tokio::time::timeout(LONGEST_RUN, command.kill_on_drop(true).output());
+    let output = output.await.expect("an end").expect("Python");
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
+    told
+}
+
 /// Runs the cases of an SDK: they hold, and what it says was used is what everybody says.
 async fn understands(sdk: &str) {
     away_from_midnight().await;
     let gateway = gateway().await;
-    let mut command = tokio::process::Command::new(python());
-    command.arg(script("sdk").join(format!("{sdk}_cases.py"))).arg(format!("http://{}", gateway.addr));
-    // Without anybody's proxies, keys and profiles.
-    command.env_clear().env("HOME", env!("CARGO_TARGET_TMPDIR")).env("PYTHONDONTWRITEBYTECODE", "1");
-    let output = tokio::time::timeout(LONGEST_RUN, command.kill_on_drop(true).output());
-    let output = output.await.expect("an end").expect("Python");
-    let told = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
+    let told = told(gateway, &format!("sdk/{sdk}_cases.py"), &[]).await;
     assert!(told.ends_with("cases hold\n"), "{told}");
 
     let used = told.lines().filter_map(|line| line.strip_prefix("used "));

@@ -1,13 +1,12 @@
 //! Rules about tools, through a real Envoy: what a provider is offered, and what of its calls the client gets, raw and by the SDKs.
 
 use serde_json::{Value, json};
-use tokio::process::Command;
 use tokio::sync::OnceCell;
 
 use crate::client::{Answer, Chat, chat};
 use crate::content::repeating::Repeating;
 use crate::envoy::{Gateway, Setup, policy};
-use crate::sdk::{python, script};
+use crate::sdk::told;
 
 struct House {
     gateway: Gateway,
@@ -155,10 +154,5 @@ async fn what_may_not_be_called_is_seen_by_nobody_and_is_paid_all_the_same() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sdks_raise_what_is_refused() {
     let House { gateway, .. } = house().await;
-    let mut command = Command::new(python());
-    command.arg(script("tools").join("refused.py")).arg(format!("http://{}", gateway.addr));
-    command.env_clear().env("HOME", env!("CARGO_TARGET_TMPDIR")).env("PYTHONDONTWRITEBYTECODE", "1");
-    let output = command.kill_on_drop(true).output().await.expect("Python");
-    let told = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
+    told(gateway, "tools/refused.py", &[]).await;
 }

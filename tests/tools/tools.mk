@@ -72,7 +72,7 @@ with_slower_parts = SLOWER_CLIENTS=$(SLOWER_CLIENTS) AIDER=$(AIDER) LANGCHAIN=$(
 # What older Envoys can't run, by parts of the tests' names.
 # `native` compares with `ai_protocol_manager`, and all others run by `production.yaml`, which chooses providers by `priority_group`:
 # both came with 1.40.
-SINCE_1_40 := failover:: production demo:: native:: agents:: breakers:: a_lying_provider_keeps a_key_in_whatever_header \
+SINCE_1_40 := failover:: production demo:: native:: agents:: breakers:: shadows:: a_lying_provider_keeps a_key_in_whatever_header \
 	no_key_of_somebody_elses stored_responses_are_their_tenants where_nothing_is_kept
 # CVE-2026-26330: Envoy itself crashes when a call of its `ratelimit` filter at a stream's end fails.
 CRASHES_1.36.4 := cluster::outages

@@ -2,7 +2,7 @@
 //! stay as they are.
 
 use super::refused::{cut_off, ended_as, refusing};
-use super::{MAIL, content, cuts, mails, passed, screened};
+use super::{MAIL, content, cuts, goes_on, mails, passed, screened};
 use crate::base64::encoded;
 use crate::content::{AnswerTexts, Placeholders, Refused};
 use crate::llm::aws_stream::written::{event, read};
@@ -127,25 +127,13 @@ proptest! {
         }
         let chunks: Vec<_> = body.chunks(size).collect();
         let mut count = AnswerTexts::new(&content(&json!([{"name": "mails", "find": ["email"], "action": "count", "on": ["answer"]}])), api.schema, Placeholders::default()).unwrap();
-        let out = bytes(&mut count, &chunks);
+        let out = goes_on(&mut count, &chunks);
         prop_assert!(body.starts_with(&out));
         let mut refuse = AnswerTexts::new(&refusing(), api.schema, Placeholders::default()).unwrap();
-        let out = bytes(&mut refuse, &chunks);
+        let out = goes_on(&mut refuse, &chunks);
         prop_assert!(body.starts_with(&out));
         prop_assert_eq!(refuse.refused().is_some(), !count.seen().found.is_empty());
     }
-}
-
-/// What goes on of an answer.
-fn bytes(texts: &mut AnswerTexts, chunks: &[&[u8]]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for (nth, chunk) in chunks.iter().enumerate() {
-        match texts.feed(chunk, nth + 1 == chunks.len()) {
-            Passage::Unchanged => out.extend_from_slice(chunk),
-            Passage::Replaced(bytes) => out.extend(bytes),
-        }
-    }
-    out
 }
 
 /// Its last word doesn't wait for the end of the answer.
@@ -176,7 +164,7 @@ fn what_is_no_message_passes_and_is_told_and_what_has_not_come_whole_does_not() 
             let body = [&said[..], behind].concat();
             for size in [1, 50, body.len()] {
                 let mut texts = AnswerTexts::new(&mask, api.schema, Placeholders::default()).unwrap();
-                let out = bytes(&mut texts, &body.chunks(size).collect::<Vec<_>>());
+                let out = goes_on(&mut texts, &body.chunks(size).collect::<Vec<_>>());
                 assert_eq!(out, [&masked[..], if passes { behind } else { &[] }].concat());
                 assert_eq!(texts.seen().opaque[Opaque::Body as usize], 1);
             }

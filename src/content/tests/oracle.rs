@@ -167,7 +167,7 @@ fn api() -> impl Strategy<Value = &'static Schema> {
 
 /// `make check-texts` tries more.
 fn conversations() -> ProptestConfig {
-    let asked = std::env::var("CONVERSATIONS").ok().and_then(|number| number.parse().ok());
+    let asked = std::env::var("CONVERSATIONS").map(|number| number.parse().expect("a number of CONVERSATIONS"));
     ProptestConfig::with_cases(asked.unwrap_or(256))
 }
 

@@ -2,7 +2,7 @@
 //! what it would have had.
 
 use super::rows::{Row, all};
-use super::{MAIL, chat, content, cuts, passed, screened};
+use super::{MAIL, chat, content, cuts, goes_on, passed, screened};
 use crate::content::{AnswerTexts, Placeholders, Refused};
 use crate::llm::meter::{Form, Passage};
 use crate::llm::schema::{self, Schema};
@@ -19,13 +19,7 @@ pub(super) fn refusing() -> Rc<Content> {
 
 /// What goes on of an answer, and why the rest does not.
 pub(super) fn cut_off(texts: &mut AnswerTexts, chunks: &[&[u8]]) -> (String, Option<Refused>) {
-    let mut out = Vec::new();
-    for (nth, chunk) in chunks.iter().enumerate() {
-        match texts.feed(chunk, nth + 1 == chunks.len()) {
-            Passage::Unchanged => out.extend_from_slice(chunk),
-            Passage::Replaced(bytes) => out.extend(bytes),
-        }
-    }
+    let out = goes_on(texts, chunks);
     (String::from_utf8_lossy(&out).into_owned(), texts.refused().cloned())
 }
 

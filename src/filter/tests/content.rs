@@ -59,14 +59,7 @@ fn a_whole_answer_goes_on_masked_and_restored_when_all_of_it_was_judged() {
         for trailers in [false, true] {
             let stream = asked(&gateway, false);
             assert_eq!(stream.answer_headers(&JSON, false), Action::Pause);
-            let chunks: Vec<_> = body.as_bytes().chunks(size).collect();
-            for (nth, chunk) in chunks.iter().enumerate() {
-                let last = nth + 1 == chunks.len() && !trailers;
-                assert_eq!(stream.answer_body(chunk, last), if last { Action::Continue } else { Action::Pause });
-            }
-            if trailers {
-                assert_eq!(stream.answer_trailers(), Action::Continue);
-            }
+            assert_eq!(held(&stream, &body, size, trailers), Action::Continue);
             let client = stream.client().unwrap();
             assert_eq!((text(&client), client.header("content-length")), (&*expected, None), "{size} {trailers}");
             stream.end();
@@ -83,14 +76,7 @@ fn in_the_place_of_a_whole_answer_that_is_refused_comes_an_error_and_it_is_paid(
         for trailers in [false, true] {
             let stream = asked(&gateway, false);
             stream.answer_headers(&JSON, false);
-            let chunks: Vec<_> = body.as_bytes().chunks(size).collect();
-            for (nth, chunk) in chunks.iter().enumerate() {
-                let last = nth + 1 == chunks.len() && !trailers;
-                assert_eq!(stream.answer_body(chunk, last), Action::Pause);
-            }
-            if trailers {
-                assert_eq!(stream.answer_trailers(), Action::Pause);
-            }
+            assert_eq!(held(&stream, &body, size, trailers), Action::Pause);
             let reply = stream.reply().unwrap();
             let error = &reply.json()["error"];
             assert_eq!((reply.header(":status"), &error["code"]), (Some("400"), &json!("content_refused")));

@@ -35,14 +35,7 @@ fn a_whole_answer_goes_on_when_all_of_it_was_judged() {
         for trailers in [false, true] {
             let stream = asked(&gateway, false);
             assert_eq!(stream.answer_headers(&JSON, false), Action::Pause);
-            let chunks: Vec<_> = body.as_bytes().chunks(size).collect();
-            for (nth, chunk) in chunks.iter().enumerate() {
-                let last = nth + 1 == chunks.len() && !trailers;
-                assert_eq!(stream.answer_body(chunk, last), if last { Action::Continue } else { Action::Pause });
-            }
-            if trailers {
-                assert_eq!(stream.answer_trailers(), Action::Continue);
-            }
+            assert_eq!(held(&stream, &body, size, trailers), Action::Continue);
             let client = stream.client().unwrap();
             assert_eq!((text(&client), client.header("content-length")), (&*body, None), "{size} {trailers}");
             stream.end();

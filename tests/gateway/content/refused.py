@@ -3,10 +3,10 @@
 import sys
 
 import anthropic
-import boto3
-import botocore.config
 import botocore.exceptions
 import openai
+
+import bedrock
 
 BASE = sys.argv[1]
 SAID = "I have DE89 3704 0044 0532 0130 00."
@@ -51,30 +51,12 @@ def anthropic_cases():
     assert "".join(said) == BEFORE, said
 
 
-def bedrock():
-    client = boto3.client(
-        "bedrock-runtime",
-        endpoint_url=BASE,
-        region_name="us-east-1",
-        aws_access_key_id="unused",
-        aws_secret_access_key="unused",
-        config=botocore.config.Config(retries={"total_max_attempts": 1}),
-    )
-    client.meta.events.register("before-call.bedrock-runtime", lambda params, **_: params["headers"].update(TENANT))
-    messages = [{"role": "user", "content": [{"text": SAID}]}]
-    return client, {"modelId": "amazon.nova-lite-v1:0", "messages": messages, "inferenceConfig": {"maxTokens": 64}}
-
-
-def text(event):
-    return event.get("contentBlockDelta", {}).get("delta", {}).get("text", "")
-
-
 def bedrock_cases():
-    client, ask = bedrock()
+    client, ask = bedrock.client(BASE, TENANT), bedrock.asked(SAID, 64)
     raises(botocore.exceptions.ClientError, lambda: client.converse(**ask), "bedrock")
     stream = client.converse_stream(**ask)["stream"]
     said = []
-    raises(botocore.exceptions.EventStreamError, lambda: said.extend(text(event) for event in stream), "bedrock, a stream")
+    raises(botocore.exceptions.EventStreamError, lambda: said.extend(bedrock.said(event) for event in stream), "bedrock, a stream")
     assert "".join(said) == BEFORE, said
 
 

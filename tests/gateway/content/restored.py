@@ -3,9 +3,9 @@
 import sys
 
 import anthropic
-import boto3
-import botocore.config
 import openai
+
+import bedrock
 
 BASE = sys.argv[1]
 SAID = 'I am jo.doe@example.org, or "jo.doe@example.org".'
@@ -39,29 +39,11 @@ def anthropic_cases():
         same(stream.get_final_message().content[1].input["to"], "anthropic, a tool in a stream")
 
 
-def bedrock():
-    client = boto3.client(
-        "bedrock-runtime",
-        endpoint_url=BASE,
-        region_name="us-east-1",
-        aws_access_key_id="unused",
-        aws_secret_access_key="unused",
-        config=botocore.config.Config(retries={"total_max_attempts": 1}),
-    )
-    client.meta.events.register("before-call.bedrock-runtime", lambda params, **_: params["headers"].update(TENANT))
-    messages = [{"role": "user", "content": [{"text": SAID}]}]
-    return client, {"modelId": "amazon.nova-lite-v1:0", "messages": messages, "inferenceConfig": {"maxTokens": 64}}
-
-
-def text(event):
-    return event.get("contentBlockDelta", {}).get("delta", {}).get("text", "")
-
-
 def bedrock_cases():
-    client, ask = bedrock()
+    client, ask = bedrock.client(BASE, TENANT), bedrock.asked(SAID, 64)
     same(client.converse(**ask)["output"]["message"]["content"][0]["text"], "bedrock")
     stream = client.converse_stream(**ask)["stream"]
-    same("".join(text(event) for event in stream), "bedrock, a stream")
+    same("".join(bedrock.said(event) for event in stream), "bedrock, a stream")
 
 
 openai_cases()

@@ -3,13 +3,13 @@
 import sys
 
 import anthropic
-import boto3
-import botocore.config
 import botocore.exceptions
 import ollama
 import openai
 from google import genai
 from google.genai import errors, types
+
+import bedrock
 
 BASE, KNOBS = sys.argv[1:]
 SAID = [{"role": "user", "content": "What does a gateway settle?"}]
@@ -64,20 +64,9 @@ def google_case():
 
 
 def aws_case():
-    client = boto3.client(
-        "bedrock-runtime",
-        endpoint_url=BASE,
-        region_name="us-east-1",
-        aws_access_key_id="unused",
-        aws_secret_access_key="unused",
-        config=botocore.config.Config(retries={"total_max_attempts": 1}),
-    )
-    extra = headers("aws")
-    client.meta.events.register("before-call.bedrock-runtime", lambda params, **_: params["headers"].update(extra))
-    messages = [{"role": "user", "content": [{"text": "What does a gateway settle?"}]}]
-    stream = client.converse_stream(modelId="amazon.nova-lite-v1:0", messages=messages, inferenceConfig={"maxTokens": 16})
-    text = lambda event: event.get("contentBlockDelta", {}).get("delta", {}).get("text")  # noqa: E731
-    error = ended(botocore.exceptions.EventStreamError, stream["stream"], text, "bedrock")
+    client = bedrock.client(BASE, headers("aws"))
+    stream = client.converse_stream(**bedrock.asked("What does a gateway settle?", 16))
+    error = ended(botocore.exceptions.EventStreamError, stream["stream"], bedrock.said, "bedrock")
     told = error.response["Error"]
     assert told["Code"] == "validationException" and "was ended here" in told["Message"], told
 

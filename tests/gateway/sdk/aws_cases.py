@@ -1,9 +1,8 @@
 """AWS's official SDK at Bedrock's Converse: what it returns, what it raises, and what it does about it."""
 
-import boto3
-import botocore.config
 import botocore.exceptions
 
+import bedrock
 from cases import GATEWAY, QUESTION, TOO_LARGE, naps, run, used
 
 MODEL = "amazon.nova-lite-v1:0"
@@ -13,20 +12,10 @@ def client(tenant, sim=None, attempts=3):
     """A client that counts what it sends, and leaves it to the gateway to find fault."""
     sent = []
     naps.clear()
-    config = botocore.config.Config(retries={"total_max_attempts": attempts}, parameter_validation=False)
-    made = boto3.client(
-        "bedrock-runtime",
-        endpoint_url=GATEWAY,
-        region_name="us-east-1",
-        aws_access_key_id="unused",
-        aws_secret_access_key="unused",
-        config=config,
-    )
     headers = {"x-tenant-id": tenant, "x-sim": sim}
     headers = {name: value for name, value in headers.items() if value}
-    events = made.meta.events
-    events.register("before-call.bedrock-runtime", lambda params, **_: params["headers"].update(headers))
-    events.register("before-send.bedrock-runtime", lambda request, **_: sent.append(request))
+    made = bedrock.client(GATEWAY, headers, attempts, parameter_validation=False)
+    made.meta.events.register("before-send.bedrock-runtime", lambda request, **_: sent.append(request))
     return made, sent
 
 
