@@ -147,8 +147,8 @@ thread_local! {
 }
 
 impl Automaton {
-    /// With all detectors, building takes a worker a second. Who looks for the same shares one: requests and answers, other tenants,
-    /// and a new configuration with the old one that still serves.
+    /// Building takes a worker some tenths of a second with all detectors, in which it serves nobody. Who looks for the same shares
+    /// one: requests and answers, other tenants, and a new configuration with the old one that still serves.
     pub fn shared(patterns: Vec<Pattern>) -> Result<Rc<Self>, Flaw> {
         BUILT.with_borrow_mut(|built| {
             built.retain(|(_, automaton)| automaton.strong_count() > 0);

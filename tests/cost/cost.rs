@@ -225,8 +225,8 @@ fn main() -> ExitCode {
     let cluster = Some(vm.plugin(&json!({"attempt_of": "openai"})));
     report.row("routed", &counted(&mut vm, Way { listener, cluster }, &small, WARM, 15));
 
-    // With every built-in kind looked for, and masked, in requests and answers. It takes a billion instructions to read, so it is read
-    // once.
+    // With every built-in kind looked for, and masked, in requests and answers. To read it takes more instructions than all exchanges
+    // here, so it is read once.
     let mut vm = Vm::start(&code);
     let listener = vm.plugin(&screening());
     for (name, exchange) in [

@@ -24,7 +24,7 @@ fuzz-short-%:
 	@$(call fuzz_one,$*,$(FUZZ)/short/$*,0 -runs=$(call SHORT_RUNS,$*),1)
 
 .PHONY: check-texts
-check-texts: | need-rust ## 100,000 generated requests and as many answers under rules about texts, against a reader of another making; a gigabyte of almost matches
+check-texts: | need-rust ## 100,000 generated requests and as many answers under rules about texts, against a reader of another making; a gigabyte of almost matches (an hour)
 	@CONVERSATIONS=$(or $(CONVERSATIONS),100000) cargo test $(LOCKED) --lib content::tests::oracle
 	@cargo test $(LOCKED) --lib content::tests::hostile -- --ignored --nocapture
 

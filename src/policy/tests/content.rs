@@ -207,7 +207,7 @@ fn there_is_an_end_of_different_sets_and_who_has_the_same_shares_it() {
     assert!(refusal.starts_with(says), "{refusal}");
 }
 
-/// Building takes a second, in each worker.
+/// A worker that builds serves nobody.
 #[test]
 fn who_looks_for_the_same_shares_it_over_configurations_too() {
     let all = |find: &str| read(&rule(&format!(r#""find":["{find}"],"action":"mask","on":["request","answer"]"#)));
