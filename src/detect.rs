@@ -5,6 +5,7 @@
 
 mod api_key;
 mod automaton;
+mod candidates;
 mod card;
 mod closed;
 mod crypto;
@@ -34,7 +35,8 @@ mod walk;
 
 use core::ops::Range;
 
-pub use automaton::{Automaton, Finding, Flaw, Pattern, Work, bounded, literal};
+pub use automaton::{Automaton, Flaw, Pattern, Work, bounded, literal};
+pub use candidates::{Candidates, Finding};
 pub use closed::{Closed, Span};
 pub use stretch::Stretch;
 pub use watched::Watched;

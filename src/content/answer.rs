@@ -129,7 +129,7 @@ impl AnswerTexts {
             self.refuse_unseen();
             return if self.refused().is_some() { Passage::Replaced(Vec::new()) } else { Passage::Unchanged };
         };
-        self.found.work.read(bytes.len().saturating_mul(looked.classes.len()));
+        self.found.work.read(bytes.len());
         let from = self.passing.come();
         let all = from.saturating_add(bytes.len() as u64);
         self.read(&content, looked, bytes, from, last);

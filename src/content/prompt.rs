@@ -27,6 +27,7 @@ pub struct Prompt {
     joining: Option<Text>,
     /// Stretches that some pattern ended in, in the order of the body.
     closed: Vec<Stretch>,
+    looked_at: usize,
     /// How many there were before the text that comes, if one does, and before its message.
     before_text: Option<usize>,
     before_message: usize,
@@ -54,6 +55,7 @@ impl Prompt {
             seams: Seams::default(),
             joining: None,
             closed: Vec::new(),
+            looked_at: 0,
             before_text: None,
             before_message: 0,
             role: None,
@@ -79,6 +81,7 @@ impl Prompt {
             seams,
             joining,
             closed,
+            looked_at,
             before_text,
             before_message,
             role,
@@ -87,10 +90,14 @@ impl Prompt {
             ..
         } = self;
         let Some(looked) = &content.request else { return };
-        work.read(bytes.len().saturating_mul(looked.classes.len()));
+        work.read(bytes.len());
         let mut coming =
             Coming { looked, watched, nested, seams, joining, closed, before_text, before_message, role, seen };
         let _ = scanner.feed(bytes, &mut |hit| coming.hit(texts, &hit));
+        // Not all at once at the end: others wait for the worker.
+        closed.iter_mut().skip(*looked_at).for_each(|stretch| stretch.look(looked, work));
+        *looked_at = closed.len();
+        watched.look(&looked.automaton, work);
     }
 
     /// All of it has come; `role` is what the request is for, if it says so, and `spoken` where the text stands that is sold by its
@@ -100,17 +107,18 @@ impl Prompt {
     pub fn screened(mut self, role: Option<&str>, spoken: Option<Written>, tenant: &Rc<str>) -> BySight<Screened> {
         let content = Rc::clone(&self.content);
         let Some(looked) = &content.request else { return BySight::default() };
-        let Self { watched, seams, joining, closed, .. } = &mut self;
+        let Self { watched, seams, joining, closed, work, .. } = &mut self;
         let place = joining.and_then(Text::place);
         watched.end(&looked.automaton, &mut |stretch| closed.push(Stretch::of(stretch, place)));
         seams.end(&looked.automaton, &mut |across| closed.push(Stretch::across(across, place)));
-        if self.watched.is_overrun() || self.seams.is_overrun() {
+        closed.iter_mut().for_each(|stretch| stretch.look(looked, work));
+        if self.watched.is_overrun() || self.seams.is_overrun() || !self.work.is_left() {
             self.seen.note_opaque(Opaque::TooMuchWork);
         }
-        let Self { closed, seen, work, .. } = self;
+        let Self { closed, seen, .. } = self;
         BySight::new(&content.borders, |sight| {
             let case = Case { role, sight };
-            Screened::of((&content, looked), &closed, seen.clone(), work, (case, spoken), tenant)
+            Screened::of((&content, looked), &closed, seen.clone(), (case, spoken), tenant)
         })
     }
 }

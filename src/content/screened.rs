@@ -82,13 +82,17 @@ impl Stretch {
         Self { closed, place, stands: Where::Across(across) }
     }
 
+    /// Looks for what may be found in it, by whatever rule.
+    pub(super) fn look(&mut self, looked: &Looked, work: &mut Work) {
+        self.closed.look(&looked.automaton, self.closed.text.len(), work);
+    }
+
     /// What of a class is found in it. What goes across ends is none if part of it is another's already.
     fn hits<'s>(
         &'s self,
         (content, looked): (&Content, &Looked),
         (class, case): (Class, Case<'_>),
         taken: &mut Taken,
-        work: &mut Work,
         hits: &mut Vec<Hit<'s>>,
     ) {
         let place = self.place.unwrap_or(Place::Other);
@@ -105,7 +109,7 @@ impl Stretch {
             }
         };
         let from = hits.len();
-        looked.automaton.findings(self.closed.stretch(), text.len(), work, (wanted, fits), |finding| {
+        self.closed.candidates.findings(text.len(), (wanted, fits), |finding| {
             let Finding { pattern, range } = finding;
             let value = text.get(range.clone()).and_then(|value| str::from_utf8(value).ok()).unwrap_or_default();
             let bare = self.closed.is_bare(range.start);
@@ -161,7 +165,6 @@ impl Screened {
         (content, looked): (&Content, &Looked),
         stretches: &[Stretch],
         seen: Seen,
-        mut work: Work,
         (case, spoken): (Case<'_>, Option<Written>),
         tenant: &Rc<str>,
     ) -> Self {
@@ -171,17 +174,17 @@ impl Screened {
         for class in looked.classes.iter().copied() {
             let (mut hits, mut taken) = (Vec::new(), Taken::default());
             for stretch in stretches.iter().filter(|stretch| !stretch.is_across()) {
-                stretch.hits((content, looked), (class, case), &mut taken, &mut work, &mut hits);
+                stretch.hits((content, looked), (class, case), &mut taken, &mut hits);
             }
             taken = Taken::of(&hits);
             for stretch in stretches.iter().filter(|stretch| stretch.is_across()) {
-                stretch.hits((content, looked), (class, case), &mut taken, &mut work, &mut hits);
+                stretch.hits((content, looked), (class, case), &mut taken, &mut hits);
             }
             hits.sort_by_key(Hit::begins);
             screened.apply(content, looked, &hits, spoken);
         }
         // Each provider's plan has all of them.
-        if !work.is_left() || screened.edits.len() > MOST_EDITS {
+        if screened.edits.len() > MOST_EDITS {
             screened.seen.note_opaque(Opaque::TooMuchWork);
         }
         let refuses = content.unscanned == Stance::Refuse;

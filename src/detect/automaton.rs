@@ -10,10 +10,10 @@ use regex_automata::util::primitives::StateID;
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, MatchKind};
 use std::cell::RefCell;
-use std::ops::Range;
+use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 
-use super::stretch::{Stretch, begins_word};
+use super::stretch::begins_word;
 use super::{Check, Detector};
 
 /// What is looked for.
@@ -43,17 +43,20 @@ impl PartialEq for Pattern {
 
 pub struct Automaton {
     dfa: dense::DFA<Vec<u32>>,
-    start: StateID,
     /// What is open behind the first byte, if anything is.
     begun: Box<[Option<StateID>; 256]>,
+    /// By state: which of `sets` ends in it. Those in which some pattern ends come first.
+    ends: Vec<u16>,
+    /// Different sets of patterns that end together; the first is empty.
+    sets: Vec<Box<[u16]>>,
     rows: Vec<Row>,
     longest: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Row {
-    longest: usize,
-    check: Check,
+pub(super) struct Row {
+    pub(super) longest: usize,
+    pub(super) check: Check,
 }
 
 /// What a set of patterns may take, built.
@@ -74,40 +77,51 @@ pub enum Flaw {
     TooLarge,
 }
 
-/// Bytes of a stretch that a pattern stands for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    pub pattern: usize,
-    pub range: Range<usize>,
+/// How much looking again a text may cost, whoever asks what is in it: so many steps for each of its bytes, and a million for any.
+/// Prose and code take one or two, tables of numbers seven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Work {
+    steps: u64,
+    finds: u64,
 }
 
-/// How much looking again a text may cost: so many steps for each of its bytes, and a million for any. Prose and code took one and
-/// a half when that was measured, with all detectors, and JSON three.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Work(u64);
-
 const STEPS_PER_BYTE: u64 = 16;
+/// Checks read what is long many times over, and honest texts have little that is long: the steps of a check grow with the square
+/// of what it reads, from one step for 32 bytes.
+const SQUARE_IN_A_STEP: u64 = 1_024;
+/// Each is kept until all of them are known.
+const MOST_FINDS: u64 = 250_000;
 
 impl Work {
-    pub const START: Self = Self(1_000_000);
+    pub const START: Self = Self { steps: 1_000_000, finds: MOST_FINDS };
 
     pub const fn read(&mut self, bytes: usize) {
-        self.0 = self.0.saturating_add((bytes as u64).saturating_mul(STEPS_PER_BYTE));
+        self.steps = self.steps.saturating_add((bytes as u64).saturating_mul(STEPS_PER_BYTE));
     }
 
     /// Whether there was enough of it.
     pub const fn is_left(self) -> bool {
-        self.0 > 0
+        self.steps > 0 && self.finds > 0
     }
 
     #[cfg(test)]
     pub const fn left(self) -> u64 {
-        self.0
+        self.steps
     }
 
-    const fn step(&mut self) -> bool {
-        self.0 = self.0.saturating_sub(1);
+    pub(super) const fn step(&mut self, steps: usize) -> bool {
+        self.steps = self.steps.saturating_sub(steps as u64);
         self.is_left()
+    }
+
+    pub(super) const fn check(&mut self, bytes: usize) -> bool {
+        let square = (bytes as u64).saturating_mul(bytes as u64);
+        self.steps = self.steps.saturating_sub(square.div_ceil(SQUARE_IN_A_STEP));
+        self.is_left()
+    }
+
+    pub(super) const fn find(&mut self) {
+        self.finds = self.finds.saturating_sub(1);
     }
 }
 
@@ -187,7 +201,31 @@ impl Automaton {
         let rows: Vec<_> =
             patterns.iter().map(|pattern| Row { longest: pattern.longest, check: pattern.check }).collect();
         let longest = rows.iter().map(|row| row.longest).max().unwrap_or(0);
-        Ok(Self { dfa, start, begun, rows, longest })
+        let mut automaton = Self { dfa, begun, ends: Vec::new(), sets: vec![Box::default()], rows, longest };
+        automaton.number_ends().ok_or(Flaw::TooLarge)?;
+        Ok(automaton)
+    }
+
+    /// To ask the table for each pattern that ends takes longer than all else that is done for a byte.
+    fn number_ends(&mut self) -> Option<()> {
+        /// Behind the dead state and the one that gives up.
+        const FIRST_MATCH: usize = 2;
+        let mut known = BTreeMap::new();
+        for number in 0.. {
+            let state = StateID::new(number << self.dfa.stride2()).ok()?;
+            let ends = if self.dfa.is_match_state(state) { self.dfa.match_len(state) } else { 0 };
+            if ends == 0 && number >= FIRST_MATCH {
+                break;
+            }
+            let pattern = |nth| u16::try_from(self.dfa.match_pattern(state, nth).as_usize()).ok();
+            let set: Box<[u16]> = (0..ends).map(pattern).collect::<Option<_>>()?;
+            let same = if set.is_empty() { 0 } else { *known.entry(set.clone()).or_insert(self.sets.len()) };
+            if same == self.sets.len() {
+                self.sets.push(set);
+            }
+            self.ends.push(u16::try_from(same).ok()?);
+        }
+        Some(())
     }
 
     /// Bytes of the longest finding. What is open is held back for twice as long at most.
@@ -210,6 +248,31 @@ impl Automaton {
         ((!self.dfa.is_dead_state(next)).then_some(next), self.dfa.is_match_state(next))
     }
 
+    /// The same, and the patterns whose matches have ended before it.
+    #[inline(always)]
+    pub(super) fn goes_on(&self, state: StateID, byte: u8) -> (Option<StateID>, &[u16]) {
+        let next = self.dfa.next_state(state, byte);
+        if !self.dfa.is_special_state(next) {
+            return (Some(next), &[]);
+        }
+        ((!self.dfa.is_dead_state(next)).then_some(next), self.ended(next))
+    }
+
+    /// The patterns whose matches end with the text.
+    pub(super) fn ended_with(&self, state: StateID) -> &[u16] {
+        self.ended(self.dfa.next_eoi_state(state))
+    }
+
+    #[inline(always)]
+    fn ended(&self, state: StateID) -> &[u16] {
+        let set = self.ends.get(state.as_usize() >> self.dfa.stride2()).copied().unwrap_or(0);
+        self.sets.get(usize::from(set)).map_or(&[], |set| set)
+    }
+
+    pub(super) fn row(&self, pattern: usize) -> Option<&Row> {
+        self.rows.get(pattern)
+    }
+
     #[inline(always)]
     pub(super) fn begin(&self, byte: u8) -> Option<StateID> {
         self.begun.get(usize::from(byte)).copied().flatten()
@@ -230,112 +293,6 @@ impl Automaton {
 
     pub(super) fn ends_with_a_match(&self, state: StateID) -> bool {
         self.dfa.is_match_state(self.dfa.next_eoi_state(state))
-    }
-
-    /// What a stretch holds of the patterns that are `wanted`, in places that it `fits`: the leftmost, and of those that begin
-    /// together the longest. Findings don't overlap. Looks only for those that begin before `until`; where it ended.
-    pub fn findings(
-        &self,
-        stretch: Stretch<'_>,
-        until: usize,
-        work: &mut Work,
-        (wanted, fits): (impl Fn(usize) -> bool, impl Fn(&Range<usize>) -> bool),
-        mut found: impl FnMut(Finding),
-    ) -> usize {
-        let mut ends = vec![None; self.rows.len()];
-        // Behind its context, a finding may leave room for others before it.
-        let mut behind: Option<Finding> = None;
-        let mut at = 0;
-        while at < until || behind.is_some() {
-            if let Some(next) = behind.take_if(|next| next.range.start <= at) {
-                at = next.range.end;
-                found(next);
-                continue;
-            }
-            if !stretch.may_begin(at) {
-                at = at.saturating_add(1);
-                continue;
-            }
-            if !self.ends(stretch, at, &mut ends, work) {
-                break;
-            }
-            let room = behind.as_ref().map_or(usize::MAX, |next| next.range.start);
-            match self.best(stretch, at, &ends, (&wanted, &fits)).filter(|best| best.range.end <= room) {
-                Some(best) if best.range.start > at && behind.is_none() => {
-                    behind = Some(best);
-                    at = at.saturating_add(1);
-                }
-                Some(best) => {
-                    at = best.range.end;
-                    found(best);
-                }
-                None => at = at.saturating_add(1),
-            }
-        }
-        at
-    }
-
-    /// The longest match of each pattern from `at` on, of no more bytes than its findings have; `false` if there was no work left for it.
-    fn ends(&self, stretch: Stretch<'_>, at: usize, ends: &mut [Option<usize>], work: &mut Work) -> bool {
-        ends.fill(None);
-        let mut state = self.start;
-        let mut mark = |state: StateID, end: usize| {
-            for nth in 0..self.dfa.match_len(state) {
-                let pattern = self.dfa.match_pattern(state, nth).as_usize();
-                let fits = self.rows.get(pattern).is_some_and(|row| end.saturating_sub(at) <= row.longest);
-                if let Some(slot) = ends.get_mut(pattern).filter(|_| fits) {
-                    *slot = Some(end);
-                }
-            }
-        };
-        let rest = stretch.text.get(at..).unwrap_or_default();
-        // A match is seen one byte behind its end.
-        for (end, byte) in (at..).zip(rest.iter().copied().chain(stretch.after)).take(self.longest.saturating_add(1)) {
-            state = self.dfa.next_state(state, byte);
-            if self.dfa.is_special_state(state) {
-                if self.dfa.is_dead_state(state) {
-                    return true;
-                }
-                if self.dfa.is_match_state(state) {
-                    mark(state, end);
-                }
-            }
-            if !work.step() {
-                return false;
-            }
-        }
-        if stretch.after.is_none() {
-            let state = self.dfa.next_eoi_state(state);
-            if self.dfa.is_match_state(state) {
-                mark(state, stretch.text.len());
-            }
-        }
-        true
-    }
-
-    fn best(
-        &self,
-        stretch: Stretch<'_>,
-        at: usize,
-        ends: &[Option<usize>],
-        (wanted, fits): (impl Fn(usize) -> bool, impl Fn(&Range<usize>) -> bool),
-    ) -> Option<Finding> {
-        let mut best: Option<Finding> = None;
-        for (pattern, (row, end)) in self.rows.iter().zip(ends).enumerate() {
-            let Some(end) = end else { continue };
-            if !wanted(pattern) {
-                continue;
-            }
-            let Some(range) = stretch.candidate(at, *end).and_then(|candidate| (row.check)(&candidate)) else {
-                continue;
-            };
-            let range = at.saturating_add(range.start)..at.saturating_add(range.end);
-            let is_longer = best.as_ref().is_none_or(|best| range.end > best.range.end);
-            if is_longer && !range.is_empty() && fits(&range) {
-                best = Some(Finding { pattern, range });
-            }
-        }
-        best
     }
 }
 

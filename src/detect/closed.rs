@@ -1,5 +1,7 @@
 //! A stretch of text, and where its bytes stand in the body.
 
+use super::automaton::{Automaton, Work};
+use super::candidates::Candidates;
 use super::stretch::Stretch;
 
 /// Bytes of a body.
@@ -40,11 +42,18 @@ pub struct Closed {
     /// In a document of JSON that is the text: whether it begins outside of any string.
     pub(super) bare: Option<bool>,
     pub(super) segments: Vec<Segment>,
+    pub candidates: Candidates,
 }
 
 impl Closed {
     pub fn stretch(&self) -> Stretch<'_> {
         Stretch { before: self.before, text: &self.text, after: self.after }
+    }
+
+    /// Looks at what begins before `until`.
+    pub fn look(&mut self, automaton: &Automaton, until: usize, work: &mut Work) {
+        let stretch = Stretch { before: self.before, text: &self.text, after: self.after };
+        self.candidates.look(automaton, stretch, until, work);
     }
 
     /// Where bytes of the text stand in the body, without those between them. An escape is whole or not at all.
@@ -115,6 +124,7 @@ impl Closed {
     pub(super) fn lose(&mut self, bytes: usize) {
         self.before = bytes.checked_sub(1).and_then(|last| self.text.get(last).copied()).or(self.before);
         self.text.drain(..bytes.min(self.text.len()));
+        self.candidates = Candidates::default();
         for segment in &mut self.segments {
             segment.at = segment.at.saturating_sub(bytes);
         }

@@ -32,7 +32,10 @@ impl<'t> Stretch<'t> {
     pub(super) fn candidate(&self, from: usize, to: usize) -> Option<Candidate<'t>> {
         let text = self.text.get(from..to)?;
         // A pattern of bytes may end inside of a character.
-        let whole = text.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+        let whole = match str::from_utf8(text) {
+            Ok(text) => text,
+            Err(error) => str::from_utf8(text.get(..error.valid_up_to())?).ok()?,
+        };
         let before = from.checked_sub(1).map_or(self.before, |before| self.byte(before));
         let after = self.byte(from.saturating_add(whole.len()));
         (!whole.is_empty()).then_some(Candidate { before, text: whole, after })

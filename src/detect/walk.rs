@@ -1,6 +1,6 @@
 //! How the tests of the detectors look at a text: by the automaton of the product, with one detector alone.
 
-use super::{Automaton, Detector, Pattern, Stretch, Work};
+use super::{Automaton, Candidates, Detector, Pattern, Stretch, Work};
 use core::ops::Range;
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
@@ -16,9 +16,9 @@ fn automaton(detector: &Detector) -> Rc<Automaton> {
 pub fn findings(detector: &Detector, text: &str) -> Vec<Range<usize>> {
     let stretch = Stretch { before: None, text: text.as_bytes(), after: None };
     let (mut found, mut work) = (Vec::new(), Work::START);
-    automaton(detector).findings(stretch, text.len(), &mut work, (|_| true, |_: &Range<usize>| true), |finding| {
-        found.push(finding.range);
-    });
+    let mut candidates = Candidates::default();
+    candidates.look(&automaton(detector), stretch, text.len(), &mut work);
+    candidates.findings(text.len(), (|_| true, |_: &Range<usize>| true), |finding| found.push(finding.range));
     for range in &found {
         assert!(text.get(range.clone()).is_some(), "{}: {range:?} of {text:?}", detector.name);
     }

@@ -1,6 +1,7 @@
 //! A text as it comes, under the eyes of an automaton: what of it is still open.
 
-use super::automaton::Automaton;
+use super::automaton::{Automaton, Work};
+use super::candidates::Candidates;
 use super::closed::{Closed, Span};
 use super::stretch::begins_word;
 use regex_automata::util::primitives::StateID;
@@ -195,13 +196,23 @@ impl Watched {
         std::mem::take(&mut self.open)
     }
 
-    /// Of what is open, has been so for longer than a finding can be, and has some pattern's end in it: lets the beginning be
-    /// looked at. `look` gets what is open and up to where findings may begin.
-    pub fn shed(&mut self, automaton: &Automaton, look: impl FnOnce(&Closed, usize)) {
+    /// Of what is open, has been so for longer than a finding can be, and has some pattern's end in it: looks at the beginning,
+    /// so that little is left to do at its end.
+    pub fn look(&mut self, automaton: &Automaton, work: &mut Work) {
+        let (most, length) = (automaton.longest(), self.open.text.len());
+        let known = self.open.candidates.known();
+        if self.live > 0 && self.ended && length > most.saturating_mul(2).saturating_add(known) {
+            // What begins there ends before the text does that has come so far.
+            self.open.look(automaton, length.saturating_sub(most).saturating_sub(1), work);
+        }
+    }
+
+    /// The same, and lets go of it. `look` gets what is open and up to where findings may begin.
+    pub fn shed(&mut self, automaton: &Automaton, look: impl FnOnce(&mut Closed, usize)) {
         let most = automaton.longest();
         if self.live > 0 && self.ended && self.open.text.len() > most.saturating_mul(2) {
             let until = self.open.text.len().saturating_sub(most);
-            look(&self.open, until);
+            look(&mut self.open, until);
             self.open.lose(until);
         }
     }
@@ -222,6 +233,7 @@ impl Watched {
         } else {
             self.open.text.clear();
             self.open.segments.clear();
+            self.open.candidates = Candidates::default();
         }
         self.ended = false;
     }

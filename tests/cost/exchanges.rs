@@ -117,7 +117,10 @@ impl Exchange {
 
     /// A chat with this much text before the question.
     pub fn long_prompt(bytes: usize) -> Self {
-        let context = "The gateway reads each request once, as it comes, and keeps none of it. ".repeat(bytes / 72);
+        Self::of_text(&"The gateway reads each request once, as it comes, and keeps none of it. ".repeat(bytes / 72))
+    }
+
+    pub fn of_text(context: &str) -> Self {
         let body = json!({"model": "gpt-4o-mini", "max_tokens": 600,
             "messages": [{"role": "system", "content": context}, {"role": "user", "content": "And so?"}]});
         Self { body: body.to_string().into(), ..Self::chat() }

@@ -57,8 +57,9 @@ impl Channel {
     fn end(&mut self, content: &Content, looked: &Looked, found: &mut Findings) {
         let Self { which, watched, nested, behind } = self;
         *nested = Nested::default();
-        watched.end(&looked.automaton, &mut |closed| {
-            found.look(content, looked, (&closed, closed.text.len()), which.of(), behind);
+        watched.end(&looked.automaton, &mut |mut closed| {
+            let until = closed.text.len();
+            found.look(content, looked, (&mut closed, until), which.of(), behind);
         });
         self.tell_overrun(found);
     }
@@ -120,8 +121,9 @@ impl Channels {
             self.joined.len().saturating_sub(1)
         });
         let Some(channel) = self.joined.get_mut(at) else { return };
-        channel.feed(looked, text, span, &mut |closed, of, behind| {
-            found.look(content, looked, (&closed, closed.text.len()), of, behind);
+        channel.feed(looked, text, span, &mut |mut closed, of, behind| {
+            let until = closed.text.len();
+            found.look(content, looked, (&mut closed, until), of, behind);
         });
         channel.tell_overrun(found);
         let Channel { watched, behind, .. } = channel;
@@ -138,8 +140,9 @@ impl Channels {
         channel.watched.end(&looked.automaton, &mut |stretch| closed.push(stretch));
         channel.tell_overrun(found);
         let Channel { which, behind, .. } = channel;
-        for stretch in closed.drain(..).filter(|_| is_text) {
-            found.look(content, looked, (&stretch, stretch.text.len()), which.of(), behind);
+        for mut stretch in closed.drain(..).filter(|_| is_text) {
+            let until = stretch.text.len();
+            found.look(content, looked, (&mut stretch, until), which.of(), behind);
         }
     }
 
@@ -168,8 +171,9 @@ impl Channels {
     /// Nothing may wait any longer.
     pub(super) fn give_up(&mut self, content: &Content, looked: &Looked, found: &mut Findings) {
         if let Some(Channel { which, behind, .. }) = &mut self.whole {
-            for stretch in std::mem::take(&mut self.closed) {
-                found.look(content, looked, (&stretch, stretch.text.len()), which.of(), behind);
+            for mut stretch in std::mem::take(&mut self.closed) {
+                let until = stretch.text.len();
+                found.look(content, looked, (&mut stretch, until), which.of(), behind);
             }
         }
         for channel in self.joined.iter_mut().chain(&mut self.whole) {

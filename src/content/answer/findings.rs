@@ -60,10 +60,15 @@ impl Findings {
         &mut self,
         content: &Content,
         looked: &Looked,
-        (closed, until): (&Closed, usize),
+        (closed, until): (&mut Closed, usize),
         of: Of,
         behind: &mut Behind,
     ) {
+        closed.look(&looked.automaton, until, &mut self.work);
+        // Behind its context, a finding may leave room for others before it.
+        while closed.candidates.known() < closed.candidates.reach() && self.work.is_left() {
+            closed.look(&looked.automaton, closed.candidates.reach(), &mut self.work);
+        }
         let mut done = 0;
         for class in looked.classes.iter().copied() {
             let ended = self.look_for(content, looked, (closed, until), (class, of), behind);
@@ -86,7 +91,7 @@ impl Findings {
         (class, Of { place, escapes }): (Class, Of),
         behind: &mut Behind,
     ) -> usize {
-        let Self { placeholders, seen, work, edits, refusal } = self;
+        let Self { placeholders, seen, edits, refusal, .. } = self;
         let wanted = |pattern: usize| match looked.aim(content, pattern) {
             Some((_, rule)) => rule.action.class() == class && rule.looks(place, ANY),
             None => class == Class::Replace,
@@ -96,7 +101,7 @@ impl Findings {
             let begins = |range| closed.spans(range).first().map_or(0, |span| span.from);
             closed.begins() >= Some(from) || begins(range.clone()) >= from
         };
-        looked.automaton.findings(closed.stretch(), until, work, (wanted, is_behind), |finding| {
+        closed.candidates.findings(until, (wanted, is_behind), |finding| {
             let Finding { pattern, range } = finding;
             let text = closed.text.get(range.clone()).and_then(|text| str::from_utf8(text).ok()).unwrap_or_default();
             let is_bare = closed.is_bare(range.start);
@@ -133,9 +138,9 @@ impl Findings {
         let Some(unit) = Unit::look(&looked.automaton, unit, &mut |stretch| stretches.push(stretch)) else { return };
         // Places in these are its own.
         let before = (std::mem::take(&mut self.edits), self.refusal.take());
-        for stretch in &stretches {
-            let of = Of { place, escapes: 0 };
-            self.look(content, looked, (stretch, stretch.text.len()), of, &mut Behind::default());
+        for stretch in &mut stretches {
+            let (of, until) = (Of { place, escapes: 0 }, stretch.text.len());
+            self.look(content, looked, (stretch, until), of, &mut Behind::default());
         }
         let edits = std::mem::replace(&mut self.edits, before.0);
         if !edits.is_empty() {

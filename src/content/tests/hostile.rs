@@ -150,7 +150,9 @@ fn a_request_that_takes_too_much_work_is_refused_and_an_honest_one_is_not() {
         prompt.screened(None, None, &"acme".into()).into_at(Sensitivity::Public).refused
     };
     assert_eq!(of("Dear Jo, your number is 12345. Bye!\n".repeat(30_000)), None);
-    assert_eq!(of("2024-01-01;12.50;4711;+49 89 636 48018;-3\n".repeat(25_000)), None);
+    for row in ["2024-01-01;12.50;4711;+49 89 636 48018;-3\n", "1 0 0 1 12 255 ", "-3 0.5 1e9 "] {
+        assert_eq!(of(row.repeat(1_000_000 / row.len())), None);
+    }
     for part in ["a.", "a.a@b.", "1-", "eyJ-"] {
         let refused = of(part.repeat(1_000_000 / part.len()));
         assert!(matches!(refused, None | Some(Refused::Opaque(Opaque::TooMuchWork))), "{part}");

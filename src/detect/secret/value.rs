@@ -22,11 +22,28 @@ pub fn length(text: &str, quoted: bool) -> usize {
 
 /// What stands where a secret will be put, or was taken out.
 pub fn is_placeholder(value: &str) -> bool {
-    let holds =
-        |word: &str| value.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()));
-    ["${", "$(", "{{", "}}", "://", "xxxx", "****", "...", "your_", "your-", "example", "redacted", "changeme"]
-        .into_iter()
-        .any(holds)
+    // By their first byte: a value may be long, and is read once.
+    let holds = |(at, byte): (usize, &u8)| {
+        let words: &[&str] = match byte.to_ascii_lowercase() {
+            b'$' => &["${", "$("],
+            b'{' => &["{{"],
+            b'}' => &["}}"],
+            b':' => &["://"],
+            b'x' => &["xxxx"],
+            b'*' => &["****"],
+            b'.' => &["..."],
+            b'y' => &["your_", "your-"],
+            b'e' => &["example"],
+            b'r' => &["redacted"],
+            b'c' => &["changeme"],
+            _ => return false,
+        };
+        let rest = value.as_bytes().get(at..).unwrap_or_default();
+        let begins =
+            |word: &&str| rest.get(..word.len()).is_some_and(|part| part.eq_ignore_ascii_case(word.as_bytes()));
+        words.iter().any(begins)
+    };
+    value.as_bytes().iter().enumerate().any(holds)
         || matches!(value.as_bytes(), [b'%', .., b'%'] | [b'{', ..] | [b'[', .., b']'] | [.., b'%', b's' | b'd'])
         || matches!(value.as_bytes(), [b'$', name @ ..] if name.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'_'))
 }
