@@ -3,6 +3,7 @@
 
 mod database;
 mod lines;
+mod pairs;
 
 use std::fs::{self, File};
 use std::io::Write as _;
