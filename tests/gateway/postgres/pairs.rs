@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Database, debian, skipped};
+use crate::prometheus::panels;
 
 /// Milliseconds after yesterday at this time.
 struct At(u64, Value);
@@ -124,6 +125,13 @@ fn the_figures_of_a_comparison_are_those_of_its_data() {
         sized("500 to 1,999")
             .contains("| 100.0 % (94.0 % to 100.0 %) of 60 | 0.5 × (0.5 × to 0.5 ×) | 2 × (2 × to 2 ×) |")
     );
+    // Each panel of the dashboard finds something.
+    let panels: Vec<_> = panels("postgresql").into_iter().filter(|panel| panel["board"] == "compare").collect();
+    assert!(panels.len() > 15, "{}", panels.len());
+    for panel in panels {
+        let found = database.ask("ai_gateway", panel["query"].as_str().unwrap());
+        assert!(found.contains(|letter: char| letter.is_ascii_alphanumeric()), "{}: {found}", panel["panel"]);
+    }
     // 300 ± 2.776 · 158.1 / √5
     let few = database.comparison("few");
     assert!(few.contains("| $3e-07 ($1.04e-07 to $4.96e-07) | 0.3 × (0.104 × to 0.496 ×) |"), "{few}");
@@ -152,6 +160,7 @@ fn a_copy_belongs_to_the_last_request_before_it() {
         json!("text"),
         json!([1]),
         json!({"calls": "many", "text_print": "zz", "text_bytes": -1, "finish": 7}),
+        json!({"calls": -1, "text_bytes": 1e300}),
         json!({"calls": 1, "text_print": ["0"], "text_bytes": "x"}),
         Value::Null,
     ]
@@ -173,7 +182,7 @@ fn a_copy_belongs_to_the_last_request_before_it() {
         ask(
             "select count(*), count(similarity), count(first_token_ms), count(same_tools) from (select * from ai_gateway.pairs where shadow = 'odd' offset 0) as all_of_it"
         ),
-        "5|0|0|0"
+        "6|0|0|0"
     );
     let report = database.comparison("cheap");
     assert!(report.contains("Of 1 copies more there is no record"), "{report}");
