@@ -148,6 +148,7 @@ clean: ## Remove everything that was built or installed here
 	@rm -rf $(CURDIR)/target $(CARGO_TARGET_DIR)
 
 include tests/tools/written.mk
+include envoy/postgres/compare.mk
 include envoy/release/release.mk
 include tests/bench/bench.mk
 include tests/fuzz/fuzz.mk

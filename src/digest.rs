@@ -1,10 +1,12 @@
-//! Digests: what addresses of cryptocurrencies are checked by, and what placeholders are numbered by.
+//! Digests: what addresses of cryptocurrencies are checked by, what placeholders are numbered by, and what answers are compared by.
 
 mod keccak;
 mod sha256;
+mod siphash;
 
 pub use keccak::keccak256;
 pub use sha256::sha256;
+pub use siphash::SipHash;
 
 /// A digest that only who has the key can make: RFC 2104, over SHA-256. Each part is taken with its length, so that no two lists of
 /// parts are the same message.

@@ -25,7 +25,6 @@ use crate::llm::offered::Offers;
 use crate::llm::request::{Edit, RequestReader};
 use crate::llm::schema::Schema;
 use crate::outcome::{Crowd, Outcome, Rejection, Reply};
-use crate::policy::shadows::Shadow;
 use crate::policy::{Policy, TenantIx, TenantPolicy};
 use crate::record::content::Looked;
 use crate::record::{self, Labels};
@@ -58,11 +57,11 @@ pub use answer::Interest;
 use eyes::Eyes;
 use input::Input;
 use opening::too_large;
-use shadow::Copied;
+use shadow::{Copied, CopiedFor};
 
 pub use closing::{Closed, Settlement};
 pub use ending::Ending;
-pub use shadow::{MIRROR, Mirrored, NAME as SHADOW_NAME};
+pub use shadow::{MIRROR, NAME as SHADOW_NAME};
 pub use side::{CountBody, Onward, Side};
 pub use spending::More;
 
@@ -161,7 +160,7 @@ struct Open {
     /// What the answer may call, where there are rules about it.
     callable: Option<Box<Callable>>,
     /// The shadow that is to have a copy of it.
-    copied_for: Option<Rc<Shadow>>,
+    copied_for: Option<CopiedFor>,
     /// The service that several Envoys share had no room, or was unavailable; by which limit.
     withdrawn: Option<(Outcome, Option<&'static str>)>,
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// From the bottom. A part names only parts of the floors below its own; those of one floor don't know each other.
-const FLOORS: [&[&str]; 15] = [
+const FLOORS: [&[&str]; 16] = [
     &["units", "json", "json_schema", "hash", "digest", "base64", "protobuf"],
     &["name", "calendar", "network", "headers", "kept", "detect"],
     &["llm"],
@@ -15,6 +15,7 @@ const FLOORS: [&[&str]; 15] = [
     &["policy"],
     &["record", "breaker"],
     &["content", "tools"],
+    &["likeness"],
     &["exchange"],
     &["view", "host"],
     &["filter"],

@@ -10,6 +10,7 @@ pub mod blame;
 pub mod breakers;
 pub mod cells;
 pub mod chain;
+pub mod chance;
 pub mod clock;
 pub mod densities;
 pub mod ending;

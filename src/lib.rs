@@ -41,6 +41,7 @@ mod host;
 pub mod json;
 pub mod json_schema;
 mod kept;
+mod likeness;
 pub mod limit;
 pub mod llm;
 pub mod name;

@@ -1,6 +1,7 @@
 //! The one line an exchange leaves behind: what the stats count, the access log shows and finance reads.
 //! Never a prompt, an answer or a key.
 
+pub mod answered;
 pub mod content;
 pub mod metric;
 pub mod series;
@@ -37,8 +38,8 @@ pub struct Record {
     /// When its first header came.
     pub started: UnixNanos,
     pub request_id: String,
-    /// The shadow whose copy of another's request it is; of that the id is the same.
-    pub shadow: Option<Rc<str>>,
+    /// If there is a copy of it, or it is one; both have one id.
+    pub pair: Option<Pair>,
     /// The API that was called.
     pub api: &'static str,
     pub model_asked: String,
@@ -60,6 +61,8 @@ pub struct Record {
     pub content: Option<Box<content::Looked>>,
     /// What rules about tools have seen, where there are any.
     pub tools: Option<Box<tools::Seen>>,
+    /// What is compared of the answers of a pair.
+    pub answered: Option<answered::Answered>,
     pub duration_ms: u64,
     /// Until the answer's first body byte reached the filter.
     pub first_byte_ms: Option<u64>,
@@ -67,6 +70,19 @@ pub struct Record {
     pub first_token_ms: Option<u64>,
     /// Whether the request was sent on (and so holds a gauge and a reservation).
     pub admitted: bool,
+}
+
+/// A request and its copy for a shadow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pair {
+    pub shadow: Rc<str>,
+    pub leg: Leg,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leg {
+    Original,
+    Shadow,
 }
 
 /// What was used, and what it cost. Nothing, where no request was sent on.
@@ -153,9 +169,13 @@ impl Record {
         line.number(name!("v"), VERSION);
         line.text(name!("time"), &rfc3339(self.started));
         line.text(name!("request_id"), &self.request_id);
-        if let Some(shadow) = &self.shadow {
-            line.text(name!("leg"), "shadow");
-            line.text(name!("shadow"), shadow);
+        match &self.pair {
+            None => {}
+            Some(Pair { shadow, leg: Leg::Original }) => line.text(name!("shadowed"), shadow),
+            Some(Pair { shadow, leg: Leg::Shadow }) => {
+                line.text(name!("leg"), "shadow");
+                line.text(name!("shadow"), shadow);
+            }
         }
         line.text(name!("api"), self.api);
         line.text(name!("tenant"), &self.labels.tenant);
@@ -207,6 +227,9 @@ impl Record {
         }
         if let Some(seen) = &self.tools {
             line.object(name!("tools"), |out| seen.write(out));
+        }
+        if let Some(answered) = &self.answered {
+            line.object(name!("answer"), |out| answered.write(out));
         }
         line.number(name!("duration_ms"), self.duration_ms);
         line.maybe_number(name!("first_byte_ms"), self.first_byte_ms);

@@ -7,6 +7,7 @@ mod calling;
 mod offered;
 mod once;
 
+pub use called::{Arguments, CallId, Calls, Told, Tool};
 pub use calling::{Callable, Calling, Refused};
 pub use offered::{Judged, Refusal, judge};
 

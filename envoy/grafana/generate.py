@@ -13,6 +13,7 @@ from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 sys.dont_write_bytecode = True  # nothing is left beside the sources
+import compare
 import developer
 import finance
 import sre
@@ -24,10 +25,11 @@ def written(board):
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--into", type=Path, required=True, help="folder for sre.json, finance.json and developer.json")
+    arguments.add_argument("--into", type=Path, required=True, help="folder for sre.json, finance.json, developer.json and compare.json")
     into = arguments.parse_args().into
     register_default_plugins()
-    for name, board in {"sre": sre.BOARD, "finance": finance.BOARD, "developer": developer.BOARD}.items():
+    boards = {"sre": sre.BOARD, "finance": finance.BOARD, "developer": developer.BOARD, "compare": compare.BOARD}
+    for name, board in boards.items():
         text = written(board)
         if written(Dashboard.from_json(json.loads(text))) != text:
             sys.exit(f"{name}.json: the library reads another dashboard than it wrote")

@@ -44,8 +44,29 @@ COLOURS = {
     "direction": {"input": "#5794F2", "output": "#B877D9"},
     "source": {"reported": "#73BF69", "estimated": "#FF9830"},
     "ending": {"succeeded": "#73BF69", "failed": "#E02F44", "refused by the gateway": "#F2CC0C", "rejected by the provider": "#FF9830", "client left": "#8E8E8E"},
+    "leg": {"original": "#5794F2", "shadow": "#FF9830"},
     "quantile": {"p50": "#73BF69", "p95": "#FF9830", "p99": "#F2495C"},
 }  # fmt: skip
+
+
+class Sql:
+    """A query of PostgreSQL: over time its column `time` is in seconds, and the others are what it draws. The library has no query of its
+    kind, and keeps what it doesn't know as it is."""
+
+    def __init__(self, text, *columns):
+        self.text, self.columns = text, columns
+
+    def __iter__(self):
+        return iter(self.columns)
+
+    def target(self, form):
+        query = {"refId": "A", "datasource": RECORDS, "format": form, "editorMode": "code", "rawQuery": True, "rawSql": self.text}
+
+        class Query:
+            def build(self):
+                return UnknownDataquery(query)
+
+        return Query()
 
 
 def board(uid, title, about, variables, rows, span="now-6h", timezone="browser"):
@@ -116,6 +137,12 @@ def choice(name, query, many=True, known=False):
     return made if known else made.all_value(".*")
 
 
+def choice_of_records(name, sql):
+    """The same from PostgreSQL, one at a time."""
+    made = dashboard.QueryVariable(name).label(name.capitalize()).datasource(RECORDS).query(sql)
+    return made.refresh(VariableRefresh.ON_TIME_RANGE_CHANGED).sort(VariableSort.ALPHABETICAL_ASC)
+
+
 def _thresholds(borders):
     steps = [Threshold(value=value, color=colour) for value, colour in zip([None, *borders[1::2]], borders[::2])]
     return dashboard.ThresholdsConfig().steps(steps)
@@ -145,6 +172,8 @@ def _made(panel, title, about, width, height, unit=None, borders=None, decimals=
 
 
 def _targets(panel, queries, instant=False):
+    if isinstance(queries, Sql):
+        return panel.datasource(RECORDS).with_target(queries.target("table" if instant else "time_series"))
     panel.datasource(PROMETHEUS)
     for letter, (legend, expr) in zip("ABCDEFGH", queries.items()):
         panel.with_target(_query(expr, letter, legend, instant))
@@ -159,7 +188,7 @@ def number(title, about, expr, unit="short", borders=(PLAIN,), width=3, words=No
     if words:
         panel.mappings([_words(words)])
     panel.text_mode(looks.BigValueTextMode.VALUE_AND_NAME if whose else looks.BigValueTextMode.VALUE)
-    return _targets(panel, {whose: expr}, instant=True)
+    return _targets(panel, expr if isinstance(expr, Sql) else {whose: expr}, instant=True)
 
 
 def _words(words):
@@ -242,16 +271,8 @@ def listing(title, about, by, columns, width=12, height=8, sort=None, nothing=No
 
 
 def records(title, about, sql, columns, width=12, height=9):
-    """A table from PostgreSQL. The library has no query of its kind, and keeps what it doesn't know as it is."""
-
-    class Query:
-        def build(self):
-            return UnknownDataquery(
-                {"refId": "A", "datasource": RECORDS, "format": "table", "editorMode": "code", "rawQuery": True, "rawSql": sql}
-            )
-
-    panel = _made(_table(), title, about, width, height).datasource(RECORDS).with_target(Query())
-    return _columns(panel, columns)
+    """A table from PostgreSQL."""
+    return _columns(_targets(_made(_table(), title, about, width, height), Sql(sql), instant=True), columns)
 
 
 def words(title, about, content, width=12, height=8):

@@ -259,6 +259,90 @@ select
 from billed
 group by 1, 2, 3, 4;
 
+-- Requests with a copy for a shadow, and these copies: few among all.
+create index if not exists exchanges_shadowed on ai_gateway.exchanges (request_id, time) where line ? 'shadowed';
+create index if not exists exchanges_copies on ai_gateway.exchanges (time) where line ? 'shadow';
+
+-- A count of a line; nothing, where none stands there.
+create or replace function ai_gateway.count_of(value jsonb) returns numeric language sql immutable as $$
+  select case
+    when jsonb_typeof(value) = 'number' and (value #>> '{}')::numeric between 0 and 18446744073709551615 then (value #>> '{}')::numeric
+  end
+$$;
+
+-- How alike two texts are, by their prints: the cosine of the angle between what they consist of, from 0 to 1. Of 64 bits each that
+-- differs is a 64th of two right angles, so one pair says little, and many say how it is on the whole.
+create or replace function ai_gateway.similarity(one text, other text) returns float8 language sql immutable as $$
+  select case when one ~ '^[0-9a-f]{16}$' and other ~ '^[0-9a-f]{16}$' then
+    greatest(0, cos(pi() * length(replace((('x' || one)::bit(64) # ('x' || other)::bit(64))::text, '0', '')) / 64))
+  end
+$$;
+
+-- Whether two answers called the same, by how many calls each has and by their prints; nothing, if neither called anything, or if
+-- that could not be read.
+create or replace function ai_gateway.same_calls(one jsonb, other jsonb, print text) returns boolean language sql immutable as $$
+  select case
+    when one->'calls' = '0' and other->'calls' = '0' then null
+    when one->'calls' <> other->'calls' then false
+    else one->>print = other->>print
+  end
+$$;
+
+-- Each copy that a shadow got, beside the request that it is a copy of: `select * from ai_gateway.pairs where time > now() - interval
+-- '7 days'`. What is the shadow's is called so. Who asks again with the same id has several: a copy is of the last one before it.
+create or replace view ai_gateway.pairs as
+select
+  copy.line->>'shadow' as shadow,
+  copy.time,
+  copy.request_id,
+  mine.tenant,
+  mine.role,
+  mine.api,
+  mine.provider,
+  copy.provider as shadow_provider,
+  mine.model,
+  copy.model as shadow_model,
+  mine.outcome,
+  copy.outcome as shadow_outcome,
+  mine.outcome = 'success' and copy.outcome = 'success' as both_answered,
+  mine.input_tokens,
+  copy.input_tokens as shadow_input_tokens,
+  mine.output_tokens,
+  copy.output_tokens as shadow_output_tokens,
+  -- By the size of the prompt: it has so many tokens or more, and fewer than the next that stands here.
+  case
+    when mine.input_tokens < 500 then 0
+    when mine.input_tokens < 2000 then 500
+    when mine.input_tokens < 8000 then 2000
+    when mine.input_tokens < 32000 then 8000
+    else 32000
+  end as prompt_tokens_from,
+  mine.cost_nanousd,
+  copy.cost_nanousd as shadow_cost_nanousd,
+  coalesce(ai_gateway.count_of(mine.line->'first_token_ms'), ai_gateway.count_of(mine.line->'first_byte_ms')) as first_token_ms,
+  coalesce(ai_gateway.count_of(copy.line->'first_token_ms'), ai_gateway.count_of(copy.line->'first_byte_ms')) as shadow_first_token_ms,
+  mine.duration_ms,
+  copy.duration_ms as shadow_duration_ms,
+  mine.line->'answer'->>'finish' as finish,
+  copy.line->'answer'->>'finish' as shadow_finish,
+  mine.line->'answer'->>'finish' = copy.line->'answer'->>'finish' as same_finish,
+  ai_gateway.count_of(mine.line->'answer'->'calls') as calls,
+  ai_gateway.count_of(copy.line->'answer'->'calls') as shadow_calls,
+  ai_gateway.same_calls(mine.line->'answer', copy.line->'answer', 'tools_print') as same_tools,
+  ai_gateway.same_calls(mine.line->'answer', copy.line->'answer', 'arguments_print') as same_arguments,
+  ai_gateway.count_of(copy.line->'answer'->'text_bytes') / nullif(ai_gateway.count_of(mine.line->'answer'->'text_bytes'), 0) as length_ratio,
+  ai_gateway.similarity(mine.line->'answer'->>'text_print', copy.line->'answer'->>'text_print') as similarity
+from ai_gateway.exchanges as copy
+cross join lateral (
+  select *
+  from ai_gateway.exchanges as original
+  where original.line ? 'shadowed' and original.request_id = copy.request_id and original.line->>'shadowed' = copy.line->>'shadow'
+    and original.time between copy.time - interval '1 hour' and copy.time
+  order by original.time desc
+  limit 1
+) as mine
+where copy.line ? 'shadow';
+
 -- What a Prometheus should know of all this, in its own format. `exporter` beside this file serves it; whoever scrapes nothing else
 -- may write it to the folder of node_exporter's textfile collector: `psql -Atc 'select ai_gateway.metrics()' >…/ai_gateway.prom`.
 create or replace function ai_gateway.metrics() returns text

@@ -7,6 +7,7 @@ use crate::content::AnswerTexts;
 use crate::headers::Headers;
 use crate::kept::Id;
 use crate::kept::held::Made;
+use crate::likeness::Likeness;
 use crate::llm::meter::{Form, Meter, Passage};
 use crate::llm::schema::Dialect;
 use crate::llm::usage::Count;
@@ -86,6 +87,7 @@ impl Exchange {
     /// An answer's head has come, if this exchange was sent on.
     pub fn answer_head(&mut self, policy: &Policy, head: &AnswerHead<'_>) -> Passed {
         let copied_from = self.copied.as_ref().map(|copied| copied.of);
+        let pair_key = self.pair_key();
         let Phase::Open(open) = &mut self.phase else {
             return Passed::default();
         };
@@ -155,7 +157,11 @@ impl Exchange {
         let spending = overrun.map(|overrun| open.spending(overrun, leg));
         let callable = open.callable.take().filter(|_| is_answer);
         let calling = callable.and_then(|callable| Calling::new(*callable, open.schema, form));
-        let mut eyes = Eyes { texts, calling, spending, ..Eyes::default() };
+        let likeness = pair_key.filter(|_| is_answer).map(|key| {
+            meter.keep_finish();
+            Likeness::new(key, open.schema, form)
+        });
+        let mut eyes = Eyes { texts, calling, spending, likeness, ..Eyes::default() };
         let refuses = eyes.may_refuse();
         if overrun == Some(Overrun::End) || refuses {
             eyes.whole = Some(WholeEvents::new(self.schema.dialect));

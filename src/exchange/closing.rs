@@ -89,10 +89,13 @@ pub struct Closed {
 impl Exchange {
     /// The stream is over, however it ended.
     pub fn close(self, policy: &Policy, ending: &Ending, now: UnixNanos) -> Closed {
-        let Self { started, schema, mut labels, cut, request_id, phase, copied, mut looked, mut tools, .. } = self;
+        let pair = self.pair();
+        let Self { started, schema, mut labels, cut, request_id, phase, mut looked, mut tools, .. } = self;
+        let mut answered = None;
         if let Phase::Open(open) = &phase
-            && let Some(eyes) = open.answer.as_ref().and_then(|answer| answer.eyes.as_ref())
+            && let Some(Answer { meter, eyes: Some(eyes), .. }) = &open.answer
         {
+            answered = eyes.likeness.as_ref().map(|likeness| likeness.answered(meter.finish()));
             if let Some(texts) = &eyes.texts {
                 looked.get_or_insert_default().answer = texts.seen();
             }
@@ -132,7 +135,7 @@ impl Exchange {
             outcome,
             started,
             request_id,
-            shadow: copied.map(|copied| Rc::clone(&copied.shadow.name)),
+            pair,
             api: schema.name,
             model_asked,
             model_chosen: chosen.unwrap_or_default(),
@@ -147,6 +150,7 @@ impl Exchange {
             left_out: cut.left_out,
             content: looked,
             tools,
+            answered,
             duration_ms: now.since(started) / 1_000_000,
             first_byte_ms,
             first_token_ms,

@@ -4,6 +4,7 @@
 use super::spending::Spending;
 use super::{Exchange, Phase, content, tools};
 use crate::content::AnswerTexts;
+use crate::likeness::Likeness;
 use crate::llm::meter::{Meter, Passage};
 use crate::llm::whole_events::WholeEvents;
 use crate::outcome::{Outcome, Rejection, Reply};
@@ -17,6 +18,8 @@ pub(super) struct Eyes {
     pub(super) calling: Option<Box<Calling>>,
     /// Where what it costs is held against what there is for it.
     pub(super) spending: Option<Box<Spending>>,
+    /// Where it is one of a pair.
+    pub(super) likeness: Option<Box<Likeness>>,
     /// The gateway has ended it, as this.
     pub(super) ended: Option<Outcome>,
 }
@@ -24,7 +27,8 @@ pub(super) struct Eyes {
 impl Eyes {
     /// `None`, where nobody looks.
     pub(super) fn open(self) -> Option<Box<Self>> {
-        let looks = self.texts.is_some() || self.calling.is_some() || self.spending.is_some();
+        let looks =
+            self.texts.is_some() || self.calling.is_some() || self.spending.is_some() || self.likeness.is_some();
         looks.then(|| Box::new(self))
     }
 
@@ -48,7 +52,7 @@ impl Eyes {
     #[cold]
     #[inline(never)]
     pub(super) fn pass(&mut self, meter: &Meter, bytes: &[u8], last: bool, passage: &mut Passage) {
-        let Self { texts, whole, calling, .. } = self;
+        let Self { texts, whole, calling, likeness, .. } = self;
         let mut last = last;
         if let Some(texts) = texts {
             passage.then(bytes, |bytes| texts.feed(bytes, last));
@@ -60,6 +64,12 @@ impl Eyes {
         }
         if let Some(calling) = calling {
             passage.then(bytes, |bytes| calling.feed(bytes, last));
+        }
+        if let Some(likeness) = likeness {
+            passage.then(bytes, |bytes| {
+                likeness.feed(bytes, last);
+                Passage::Unchanged
+            });
         }
     }
 

@@ -109,7 +109,7 @@ impl Exchange {
             self.labels.tenant = OTHER.into();
             return Err(Rejection::plain(Outcome::TenantUnknown, "The tenant is not known to this gateway."));
         };
-        let payer = self.paid_by(policy, known, shadow)?;
+        let payer = self.paid_by(policy, known, shadow, headers)?;
         self.labels.tenant = payer.name.to_string().into();
         self.tenant = Some(payer.ix);
         if role == Identity::Garbled {

@@ -5,13 +5,15 @@
 //! the tenant whose request it is. The copy has the client's own body, so that is looked at again, for the shadow's providers; and
 //! nothing is copied that has a provider do, keep or look up something.
 
-use super::Exchange;
+use super::{Exchange, Phase};
 use crate::headers::Headers;
 use crate::kept::StoredResponses;
+use crate::likeness::PairKey;
 use crate::llm::request::Request;
 use crate::outcome::{Outcome, Rejection};
 use crate::policy::shadows::{Candidate, Shadow};
 use crate::policy::{OTHER, Policy, TenantIx, TenantPolicy};
+use crate::record::{Leg, Pair};
 use crate::route::{Bounds, Sensitivity};
 use crate::tenant::Identity;
 use crate::units::UnixNanos;
@@ -24,6 +26,8 @@ pub const NAME: &str = "x-nexus-shadow-name";
 const TENANT: &str = "x-nexus-shadow-tenant";
 const ROLE: &str = "x-nexus-shadow-role";
 const SENSITIVITY: &str = "x-nexus-shadow-sensitivity";
+/// What both answers are compared by.
+const KEY: &str = "x-nexus-shadow-key";
 
 /// Who sends a request.
 #[derive(Clone, Copy)]
@@ -45,12 +49,14 @@ pub(super) struct Copied {
     pub(super) shadow: Rc<Shadow>,
     /// Whose request it is.
     pub(super) of: TenantIx,
+    pub(super) key: Option<PairKey>,
 }
 
-/// What a request is sent on with so that Envoy copies it, and who pays for the copy.
-pub struct Mirrored<'a> {
-    pub account: &'a TenantPolicy,
-    pub headers: Vec<(&'static str, &'a str)>,
+/// The shadow that is to have a copy of a request.
+pub(super) struct CopiedFor {
+    pub(super) shadow: Rc<Shadow>,
+    /// Once Envoy is told to copy it.
+    pub(super) key: Option<PairKey>,
 }
 
 impl<'a> Sender<'a> {
@@ -83,6 +89,13 @@ fn is_self_contained(request: &Request) -> bool {
     request.hosted.is_empty() && request.refers.is_empty() && request.hidden.is_nothing() && !request.background
 }
 
+fn pair_key(headers: &Headers) -> Option<PairKey> {
+    match Identity::of(headers, KEY) {
+        Identity::One(written) => PairKey::read(written),
+        _ => None,
+    }
+}
+
 impl Policy {
     /// Whose copy a request says it is.
     pub(super) fn shadow_of(&self, headers: &Headers) -> Option<&Rc<Shadow>> {
@@ -100,9 +113,10 @@ impl Exchange {
         policy: &'a Policy,
         tenant: &'a Rc<TenantPolicy>,
         shadow: Option<&Rc<Shadow>>,
+        headers: &Headers,
     ) -> Result<&'a Rc<TenantPolicy>, Rejection> {
         let Some(shadow) = shadow else { return Ok(tenant) };
-        self.copied = Some(Copied { shadow: Rc::clone(shadow), of: tenant.ix });
+        self.copied = Some(Copied { shadow: Rc::clone(shadow), of: tenant.ix, key: pair_key(headers) });
         policy.tenant_policy(shadow.account).ok_or_else(|| {
             self.labels.tenant = OTHER.into();
             Rejection::plain(Outcome::InternalError, "The shadow has no account.")
@@ -138,7 +152,7 @@ impl Exchange {
         request: &Request,
         model: &str,
         now: UnixNanos,
-    ) -> Option<Rc<Shadow>> {
+    ) -> Option<CopiedFor> {
         let shadows = policy.shadows.as_ref()?;
         if self.copied.is_some() || !is_self_contained(request) {
             return None;
@@ -148,21 +162,52 @@ impl Exchange {
         let bounds = Bounds { schema: self.schema, sensitivity: self.sensitivity(policy, tenant) };
         let reach = |ix| policy.provider_at(ix).map(|provider| &provider.reach);
         let serves = |shadow: &Shadow| policy.models.chain(&shadow.model, &bounds, reach).is_ok();
-        shadows.iter().find(|shadow| shadow.wants(&candidate) && serves(shadow)).cloned()
+        let shadow = shadows.iter().find(|shadow| shadow.wants(&candidate) && serves(shadow))?;
+        Some(CopiedFor { shadow: Rc::clone(shadow), key: None })
     }
 
-    /// What Envoy is to copy of it, once it goes on.
-    pub fn mirrored<'a>(&'a self, policy: &'a Policy) -> Option<Mirrored<'a>> {
-        let shadows = policy.shadows.as_ref()?;
-        let super::Phase::Open(open) = &self.phase else { return None };
-        let shadow = open.copied_for.as_ref()?;
+    /// Who would pay for the copy that a shadow is to have of it, now that it goes on.
+    pub fn copy_paid_by<'a>(&self, policy: &'a Policy) -> Option<&'a TenantPolicy> {
+        let Phase::Open(open) = &self.phase else { return None };
+        policy.tenant_policy(open.copied_for.as_ref()?.shadow.account).map(|account| &**account)
+    }
+
+    /// Envoy is to copy it: what it goes on with for that. Nobody can guess `key`.
+    pub fn mirrored(&mut self, policy: &Policy, key: PairKey) -> Vec<(&'static str, String)> {
+        let Some(shadows) = policy.shadows.as_ref() else { return Vec::new() };
+        let Phase::Open(open) = &mut self.phase else { return Vec::new() };
+        let Some(copied_for) = open.copied_for.as_mut() else { return Vec::new() };
+        copied_for.key = Some(key);
         let mut headers = vec![
-            (MIRROR, &*shadows.cluster),
-            (NAME, &*shadow.name),
-            (TENANT, &*open.tenant.name),
-            (SENSITIVITY, self.sensitivity(policy, &open.tenant).name()),
+            (MIRROR, shadows.cluster.to_string()),
+            (NAME, copied_for.shadow.name.to_string()),
+            (TENANT, open.tenant.name.to_string()),
+            (KEY, key.written()),
         ];
-        headers.extend(self.role.as_deref().map(|role| (ROLE, role)));
-        Some(Mirrored { account: policy.tenant_policy(shadow.account)?, headers })
+        let tenant = Rc::clone(&open.tenant);
+        headers.push((SENSITIVITY, self.sensitivity(policy, &tenant).name().to_owned()));
+        headers.extend(self.role.clone().map(|role| (ROLE, role)));
+        headers
+    }
+
+    /// By what the answers are compared, if it is one of a pair.
+    pub(super) fn pair_key(&self) -> Option<PairKey> {
+        match (&self.copied, &self.phase) {
+            (Some(copied), _) => copied.key,
+            (None, Phase::Open(open)) => open.copied_for.as_ref()?.key,
+            _ => None,
+        }
+    }
+
+    /// Which leg of a pair it is, if it is one.
+    pub(super) fn pair(&self) -> Option<Pair> {
+        match (&self.copied, &self.phase) {
+            (Some(copied), _) => Some(Pair { shadow: Rc::clone(&copied.shadow.name), leg: Leg::Shadow }),
+            (None, Phase::Open(open)) => {
+                let copied_for = open.copied_for.as_ref().filter(|copied_for| copied_for.key.is_some())?;
+                Some(Pair { shadow: Rc::clone(&copied_for.shadow.name), leg: Leg::Original })
+            }
+            _ => None,
+        }
     }
 }

@@ -8,6 +8,7 @@ mod calls;
 mod distinct;
 mod event;
 mod events;
+mod finish;
 mod form;
 mod growth;
 mod ids;
@@ -30,6 +31,7 @@ use crate::kept::held::Made;
 use crate::units::Tokens;
 use alike::Alike;
 use event::Event;
+pub use finish::Finish;
 pub use form::Form;
 use form::begins_event;
 use ids::Ids;
@@ -118,6 +120,16 @@ impl Meter {
     /// Has the answer's ids collected, for [`Self::fresh_ids`].
     pub fn collect_ids(&mut self) {
         self.seen.ids = Some(Box::<Ids>::default());
+    }
+
+    /// Has it kept why the answer ended, for [`Self::finish`].
+    pub const fn keep_finish(&mut self) {
+        self.seen.keeps_finish = true;
+    }
+
+    /// Why the answer ended, as far as it has said so.
+    pub const fn finish(&self) -> Option<Finish> {
+        self.seen.finish
     }
 
     /// Those that came since this was asked last.

@@ -119,6 +119,8 @@ pub enum Text {
         joins: bool,
         /// A document of JSON, written into a string.
         json: bool,
+        /// The table knows it for a text. Else it may be a name or a kind, and is looked at all the same.
+        named: bool,
     },
     /// A message, which has a role; or a text by itself, which is the user's.
     Message,
@@ -204,19 +206,19 @@ const fn any(place: Option<Place>) -> &'static [Field<Text>] {
 }
 
 const fn whole(place: Place) -> Text {
-    Text::In { place: Some(place), joins: false, json: false }
+    Text::In { place: Some(place), joins: false, json: false, named: false }
 }
 
 const fn joins(place: Place) -> Text {
-    Text::In { place: Some(place), joins: true, json: false }
+    Text::In { place: Some(place), joins: true, json: false, named: true }
 }
 
 /// Of a message's content: a string, or parts.
-const OF_ROLE: Text = Text::In { place: None, joins: true, json: false };
+const OF_ROLE: Text = Text::In { place: None, joins: true, json: false, named: true };
 
 /// A text, and whatever is in it, if it is none.
 const fn text(name: &'static str, place: Place, inside: &'static [Field<Text>]) -> Field<Text> {
-    row(name, whole(place), inside)
+    row(name, Text::In { place: Some(place), joins: false, json: false, named: true }, inside)
 }
 
 /// A text that goes on in the next.
@@ -226,7 +228,7 @@ const fn part(name: &'static str, place: Place, inside: &'static [Field<Text>]) 
 
 /// The arguments of a call, as JSON in a string; or as an object.
 const fn arguments(name: &'static str, joins: bool) -> Field<Text> {
-    row(name, Text::In { place: Some(Place::ToolCall), joins, json: true }, &ANY_CALL)
+    row(name, Text::In { place: Some(Place::ToolCall), joins, json: true, named: true }, &ANY_CALL)
 }
 
 /// A step on the way. What stands there itself is what all else in it is.
@@ -265,7 +267,7 @@ macro_rules! any {
     };
 }
 any! {
-    REST_OF_ROLE, ANY_OF_ROLE: Text::In { place: None, joins: false, json: false };
+    REST_OF_ROLE, ANY_OF_ROLE: Text::In { place: None, joins: false, json: false, named: false };
     REST_SYSTEM, ANY_SYSTEM: whole(Place::System);
     REST_USER, ANY_USER: whole(Place::User);
     REST_ASSISTANT, ANY_ASSISTANT: whole(Place::Assistant);

@@ -10,13 +10,11 @@ mod open;
 mod partial;
 mod piece;
 
-use crate::json::{MAX_DEPTH, Scanner};
-use crate::llm::aws_stream::{AwsStream, FramePiece, Messages, Wrapped};
+use crate::json::Hit;
 use crate::llm::called::{CallTables, Called};
-use crate::llm::event_data::EventData;
+use crate::llm::documents::{Documents, Reader};
 use crate::llm::meter::Form;
-use crate::llm::schema::{Dialect, Schema};
-use crate::llm::sse::{Data, Sse};
+use crate::llm::schema::Schema;
 use document::Document;
 use open::OpenCalls;
 
@@ -69,68 +67,36 @@ pub enum Arguments<'a> {
 
 /// The calls of one answer.
 pub struct Calls {
-    tables: CallTables,
-    dialect: Dialect,
-    wrapped: bool,
-    /// As the head announces it.
-    form: Form,
-    framing: Framing,
-    scanner: Scanner<Called, MAX_DEPTH>,
+    documents: Documents<Called>,
     document: Document,
     open: OpenCalls,
-    /// Bytes of the body that have come.
-    at: u64,
 }
 
-/// How the body is written.
-enum Framing {
-    /// Nothing but blanks has come.
-    Unknown,
-    /// One document of JSON, or several in a row.
-    Documents,
-    Events(Sse, EventData),
-    Frames(Box<FrameReader>),
-    /// What can't be read.
-    Opaque,
-}
-
-#[derive(Default)]
-struct FrameReader {
-    messages: Messages,
-    stream: AwsStream,
-    wrapped: Wrapped,
-    /// Something of a document has come.
-    begun: bool,
+/// What a document says of calls goes to those that are open, and what is known of them is told.
+struct Reading<'c, F> {
+    document: &'c mut Document,
+    open: &'c mut OpenCalls,
+    told: &'c mut F,
 }
 
 impl Calls {
     /// `None`: answers of this API call nothing.
     pub fn new(schema: &Schema, form: Form) -> Option<Self> {
-        let tables = CallTables::of(schema)?;
+        let CallTables { answer, event } = CallTables::of(schema)?;
         Some(Self {
-            tables,
-            dialect: schema.dialect,
-            wrapped: schema.wrapped,
-            form,
-            framing: if form == Form::Encoded { Framing::Opaque } else { Framing::Unknown },
-            scanner: Scanner::deep(tables.answer).in_any_case(),
+            documents: Documents::new(schema, form, (answer, event)).in_any_case(),
             document: Document::default(),
             open: OpenCalls::default(),
-            at: 0,
         })
     }
 
     /// Reads on; `last` when no more can come. What is told of a name is to be answered: whether the arguments of a call by this
     /// name are to be kept.
     pub fn feed(&mut self, bytes: &[u8], last: bool, told: &mut impl FnMut(Told<'_>) -> bool) {
-        if self.at == 0 && !bytes.is_empty() && matches!(self.framing, Framing::Opaque) {
-            told(Told::Unread);
-        }
-        let from = self.at;
-        self.at = self.at.saturating_add(bytes.len() as u64);
-        self.read(bytes, from, last, told);
+        let Self { documents, document, open } = self;
+        documents.feed(bytes, last, &mut Reading { document, open, told });
         if last {
-            self.open.end_all(told);
+            open.end_all(told);
         }
     }
 
@@ -142,151 +108,36 @@ impl Calls {
 
     /// Where the event or the document begins that has not ended yet. No reader takes an event for one before that.
     pub fn unfinished_from(&self) -> Option<u64> {
-        let begun = match &self.framing {
-            Framing::Documents => self.scanner.offset() > 0 && !self.scanner.is_complete(),
-            Framing::Events(sse, _) => !sse.at_boundary(),
-            Framing::Frames(reader) => reader.messages.is_within(),
-            Framing::Unknown | Framing::Opaque => false,
-        };
-        begun.then_some(self.document.begins)
+        self.documents.unfinished_from()
+    }
+}
+
+impl<F: FnMut(Told<'_>) -> bool> Reader<Called> for Reading<'_, F> {
+    fn begins(&mut self, at: u64, is_event: bool) {
+        self.document.begins = at;
+        self.document.is_event = is_event;
     }
 
-    fn read(&mut self, bytes: &[u8], from: u64, last: bool, told: &mut impl FnMut(Told<'_>) -> bool) {
-        let (mut bytes, mut from) = (bytes, from);
-        if matches!(self.framing, Framing::Unknown) {
-            let blank =
-                bytes.iter().take_while(|byte| byte.is_ascii_whitespace() || b"\xef\xbb\xbf".contains(byte)).count();
-            (bytes, from) = (bytes.get(blank..).unwrap_or_default(), from.saturating_add(blank as u64));
-            let Some(first) = bytes.first() else { return };
-            self.begin(*first, from, told);
-        }
-        match self.framing {
-            Framing::Documents => self.documents(bytes, from, last, told),
-            Framing::Events(..) => self.events(bytes, from, last, told),
-            Framing::Frames(_) => self.frames(bytes, from, last, told),
-            Framing::Unknown | Framing::Opaque => {}
-        }
+    fn hit(&mut self, hit: &Hit<'_, Called>, read: (&[u8], u64)) {
+        self.document.hit(hit, read, self.open, self.told);
     }
 
-    /// Whatever the head says, a document's first byte tells that it is one; an event may begin with a field that nobody knows, if
-    /// the head announces it.
-    fn begin(&mut self, first: u8, from: u64, told: &mut impl FnMut(Told<'_>) -> bool) {
-        self.framing = match first {
-            b'{' | b'[' => Framing::Documents,
-            b'd' | b'e' | b'i' | b'r' | b':' => Framing::Events(Sse::new(), EventData::default()),
-            0 if self.dialect == Dialect::Aws => Framing::Frames(Box::default()),
-            b'<' => Framing::Opaque,
-            _ if self.form == Form::Sse => Framing::Events(Sse::new(), EventData::default()),
-            _ => Framing::Opaque,
-        };
-        if matches!(self.framing, Framing::Opaque) {
-            told(Told::Unread);
-        }
-        self.document.begins = from;
-        if matches!(self.framing, Framing::Events(..) | Framing::Frames(_)) {
-            self.document.is_event = true;
-            self.scanner = Scanner::deep(self.tables.event).in_any_case();
-        }
+    fn has_read(&mut self, read: (&[u8], u64)) {
+        self.document.keep_rest(read, self.open);
     }
 
-    fn documents(&mut self, bytes: &[u8], from: u64, last: bool, told: &mut impl FnMut(Told<'_>) -> bool) {
-        let Self { scanner, document, open, .. } = self;
-        let mut rest = if scanner.offset() == 0 { bytes.trim_ascii_start() } else { bytes };
-        while !rest.is_empty() {
-            if scanner.offset() == 0 {
-                document.begins = from.saturating_add(bytes.len().saturating_sub(rest.len()) as u64);
-            }
-            let Some(after) = document.read_document(scanner, rest, open, told) else {
-                document.break_off(open, told);
-                told(Told::Unread);
-                self.framing = Framing::Opaque;
-                return;
-            };
-            if scanner.is_complete() {
-                document.end(open, told);
-                scanner.restart();
-            }
-            rest = if scanner.offset() == 0 { after.trim_ascii_start() } else { after };
-        }
-        if last && scanner.offset() > 0 {
-            document.break_off(open, told);
-            told(Told::Unread);
-        }
+    fn ends(&mut self) {
+        self.document.end(self.open, self.told);
     }
 
-    fn events(&mut self, bytes: &[u8], from: u64, last: bool, told: &mut impl FnMut(Told<'_>) -> bool) {
-        let Self { framing: Framing::Events(sse, event), scanner, document, open, .. } = self else { return };
-        let mut rest = bytes;
-        loop {
-            if sse.at_boundary() {
-                document.begins = from.saturating_add(bytes.len().saturating_sub(rest.len()) as u64);
-            }
-            let behind = sse.feed_event(rest, &mut |Data { bytes, .. }| {
-                event.feed(bytes);
-                document.read(scanner, bytes, open, told);
-            });
-            if behind.is_some() || (last && sse.finish(&mut |_| {})) {
-                // Nothing follows that, and some servers say no other end.
-                if event.is_done() {
-                    open.end_all(told);
-                }
-                if event.end() && scanner.finish().is_err() {
-                    document.break_off(open, told);
-                    told(Told::Unread);
-                } else {
-                    document.end(open, told);
-                }
-                scanner.restart();
-            }
-            match behind {
-                Some(behind) => rest = behind,
-                None => return,
-            }
-        }
+    fn breaks_off(&mut self) {
+        self.document.break_off(self.open, self.told);
+        (self.told)(Told::Unread);
     }
 
-    fn frames(&mut self, bytes: &[u8], from: u64, last: bool, told: &mut impl FnMut(Told<'_>) -> bool) {
-        let Self { framing: Framing::Frames(reader), wrapped: is_wrapped, scanner, document, open, .. } = self else {
-            return;
-        };
-        let FrameReader { messages, stream, wrapped, begun } = &mut **reader;
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            if !messages.is_within() {
-                document.begins = from.saturating_add(bytes.len().saturating_sub(rest.len()) as u64);
-            }
-            let Some((part, behind)) = messages.cut(rest) else {
-                document.break_off(open, told);
-                told(Told::Unread);
-                self.framing = Framing::Opaque;
-                return;
-            };
-            rest = behind;
-            stream.feed(part, &mut |piece| match piece {
-                FramePiece::Payload(bytes) if *is_wrapped => wrapped.feed(bytes, |bytes| {
-                    *begun |= !bytes.is_empty();
-                    document.read(scanner, bytes, open, told);
-                }),
-                FramePiece::Payload(bytes) => {
-                    *begun |= !bytes.is_empty();
-                    document.read(scanner, bytes, open, told);
-                }
-                FramePiece::End { .. } => {
-                    if std::mem::take(begun) && scanner.finish().is_err() {
-                        document.break_off(open, told);
-                        told(Told::Unread);
-                    } else {
-                        document.end(open, told);
-                    }
-                    scanner.restart();
-                    *wrapped = Wrapped::default();
-                }
-            });
-        }
-        if last && messages.is_within() {
-            document.break_off(open, told);
-            told(Told::Unread);
-        }
+    /// Nothing follows that, and some servers say no other end.
+    fn is_done(&mut self) {
+        self.open.end_all(self.told);
     }
 }
 

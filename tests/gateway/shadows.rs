@@ -153,13 +153,17 @@ async fn a_quarter_of_a_crowd_is_copied_and_each_pays_what_its_own_provider_bill
     for record in &records {
         let id = record["request_id"].as_str().unwrap();
         let entry = copies.iter().find(|entry| entry.request_id.as_deref() == Some(id)).expect("its bill");
-        assert!(ids.contains_key(id), "a copy of nothing: {record}");
+        let mine = ids.get(id).unwrap_or_else(|| panic!("a copy of nothing: {record}"));
+        assert_eq!(mine["shadowed"], "cheap", "{mine}");
+        assert!(record["answer"]["text_print"].is_string(), "{record}");
+        assert!(left.iter().any(|left| left == id) || mine["answer"]["text_print"].is_string(), "{mine}");
         let told =
             [&record["leg"], &record["shadow"], &record["outcome"], &record["usage_source"], &record["provider"]];
         assert_eq!(told, ["shadow", "cheap", "success", "reported", "local"], "{record}");
         assert_eq!(record["cost_nanousd"], entry.cost_nanousd);
         assert_eq!((entry.model.as_str(), entry.tenant.as_deref(), &entry.keys), ("llama3.2", None, &vec![]));
     }
+    assert_eq!(originals.iter().filter(|record| record.get("shadowed").is_some()).count(), records.len());
     let stats = stage.gateway.settled_among_others(ACCOUNT, total).await;
     assert_eq!(stats.sum("ai_gateway_cost_nanousd_total", &[("tenant", ACCOUNT)]), total);
     assert_eq!(total, billed(&copies));

@@ -2,6 +2,7 @@
 
 use crate::attempt::{self, Attempt, Failed};
 use crate::exchange::*;
+use crate::likeness::PairKey;
 use crate::limit::cell::Cell;
 use crate::llm::request::spliced;
 use crate::llm::usage::Usage;
@@ -11,6 +12,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 pub(super) const NOON: UnixNanos = UnixNanos(1_800_000_000_000_000_000);
+pub(super) const PAIR: PairKey = PairKey::drawn([1, 2]);
 
 pub(super) fn config() -> Value {
     let price = |model: &str, input: &str, output: &str| json!({"model": model, "input_usd_per_1m_tokens": input, "output_usd_per_1m_tokens": output});
@@ -95,11 +97,14 @@ impl<'a> Asked<'a> {
 
     /// What becomes of the copy that a shadow gets of it, if one does.
     pub(super) fn copied(&self, policy: &Policy) -> Option<Result<(Exchange, Chain), Reply>> {
-        let (exchange, _) = self.sent(policy).ok()?;
+        let headers = self.sent(policy).ok()?.0.mirrored(policy, PAIR);
+        if headers.is_empty() {
+            return None;
+        }
         // Routes take out what says who calls.
         let says = ["x-tenant-id", "x-ai-role", "x-ai-sensitivity"];
         let rest = self.headers.iter().copied().filter(|(name, _)| !says.contains(name));
-        let headers: Vec<_> = rest.chain(exchange.mirrored(policy)?.headers).collect();
+        let headers: Vec<_> = rest.chain(headers.iter().map(|(name, value)| (*name, value.as_str()))).collect();
         Some(self.sent_with(policy, &headers, Exchange::open_copy))
     }
 

@@ -1,6 +1,6 @@
 //! Copies of requests: who gets one, and what it is when it comes back by the mirror.
 
-use super::routing::{Asked, NOON, config, hello};
+use super::routing::{Asked, NOON, PAIR, config, hello};
 use crate::attempt::Attempt;
 use crate::calendar::Calendar;
 use crate::exchange::*;
@@ -33,9 +33,12 @@ fn policy(more: &Value) -> Policy {
 
 /// Which shadow gets a copy.
 fn copied(policy: &Policy, asked: &Asked<'_>) -> Option<String> {
-    let (exchange, _) = asked.sent(policy).unwrap_or_else(|reply| panic!("{}", String::from_utf8_lossy(&reply.body)));
-    let copy = exchange.mirrored(policy)?;
-    copy.headers.iter().find(|(name, _)| *name == SHADOW_NAME).map(|(_, name)| (*name).to_owned())
+    let (mut exchange, _) =
+        asked.sent(policy).unwrap_or_else(|reply| panic!("{}", String::from_utf8_lossy(&reply.body)));
+    let pays = exchange.copy_paid_by(policy).map(|account| account.name.to_string());
+    let name = exchange.mirrored(policy, PAIR).into_iter().find(|(name, _)| *name == SHADOW_NAME).map(|(_, name)| name);
+    assert_eq!(pays, name.as_ref().map(|name| format!("shadow:{name}")));
+    name
 }
 
 /// What `provider` gets of the copy.
@@ -189,12 +192,14 @@ fn nothing_is_copied_that_has_a_provider_do_more_than_answer() {
 fn a_copy_is_an_exchange_of_the_shadows_on_its_own_account() {
     let policy = policy(&json!({}));
     let asked = Asked::chat(&hello("gpt-4o")).with("x-ai-role", "code");
-    let (original, chain) = asked.sent(&policy).unwrap();
+    let (mut original, chain) = asked.sent(&policy).unwrap();
+    original.mirrored(&policy, PAIR);
     assert_eq!(chain.clusters, ["c_openai", "c_openrouter"]);
-    let (copy, chain) = asked.copied(&policy).expect("a copy").unwrap();
+    let (mut copy, chain) = asked.copied(&policy).expect("a copy").unwrap();
     assert_eq!(chain.clusters, ["c_local"]);
     assert_eq!(received(&policy, &asked, "local")["model"], "llama3.2");
-    assert!(copy.mirrored(&policy).is_none(), "a copy of a copy");
+    assert!(copy.copy_paid_by(&policy).is_none(), "a copy of a copy");
+    assert_eq!(copy.mirrored(&policy, PAIR), []);
     assert_eq!(&*policy.tenant_policy(copy.tenant().unwrap()).unwrap().name, "shadow:cheap");
     let [original, copy] = [(original, "c_openai"), (copy, "c_local")].map(|(exchange, cluster)| {
         let ending =
@@ -205,15 +210,50 @@ fn a_copy_is_an_exchange_of_the_shadows_on_its_own_account() {
     });
     assert_eq!((original.0.as_str(), copy.0.as_str()), ("acme", "shadow:cheap"));
     let told = |line: &Value| {
-        ["request_id", "tenant", "role", "model", "model_asked", "model_chosen", "leg", "shadow"]
+        ["request_id", "tenant", "role", "model", "model_asked", "model_chosen", "shadowed", "leg", "shadow"]
             .map(|key| line.get(key).map(|value| value.as_str().unwrap().to_owned()).unwrap_or_default())
     };
-    assert_eq!(told(&original.1), ["id-1", "acme", "code", "gpt-4o", "gpt-4o", "gpt-4o", "", ""]);
+    assert_eq!(told(&original.1), ["id-1", "acme", "code", "gpt-4o", "gpt-4o", "gpt-4o", "cheap", "", ""]);
     assert_eq!(
         told(&copy.1),
-        ["id-1", "shadow:cheap", "code", "local/llama3.2", "gpt-4o", "llama3.2", "shadow", "cheap"]
+        ["id-1", "shadow:cheap", "code", "local/llama3.2", "gpt-4o", "llama3.2", "", "shadow", "cheap"]
     );
     assert_eq!(copy.1.get("dropped"), None, "what the gateway itself put there");
+}
+
+/// Of a request that nobody copied, nothing of the kind is read.
+#[test]
+fn what_is_compared_stands_in_the_records_of_both_and_of_nobody_else() {
+    let policy = policy(&json!({}));
+    let asked = Asked::chat(&hello("gpt-4o"));
+    let answer = |exchange: Exchange, cluster: &str, status: &str, text: &str| {
+        let mut exchange = exchange;
+        let body = json!({"choices": [{"message": {"content": text}, "finish_reason": "stop"}], "usage": {"prompt_tokens": 9, "completion_tokens": 3}}).to_string();
+        let headers = Headers::of(&[(":status", status), ("content-type", "application/json")]);
+        let head = AnswerHead { headers: &headers, from_provider: true, cluster: Some(cluster), end_of_stream: false };
+        exchange.answer_head(&policy, &head);
+        assert_eq!(exchange.interest(), Some(Interest { edits: false, follows: false }));
+        assert_eq!(exchange.answer_body(body.as_bytes(), true, || NOON), crate::llm::meter::Passage::Unchanged);
+        let ending =
+            Ending { status: 200, cluster: Some(cluster.to_owned()), sent: true, attempts: 1, ..Ending::default() };
+        let line = exchange.close(&policy, &ending, NOON).record.to_json();
+        assert!(!line.contains("Rome"), "{line}");
+        serde_json::from_str::<Value>(&line).unwrap()["answer"].clone()
+    };
+    let text = "All roads lead to Rome.";
+    let original = || {
+        let (mut original, _) = asked.sent(&policy).unwrap();
+        original.mirrored(&policy, PAIR);
+        original
+    };
+    let copy = || asked.copied(&policy).unwrap().unwrap().0;
+    let one = answer(original(), "c_openai", "200", text);
+    assert_eq!((&one["finish"], &one["text_bytes"], &one["calls"]), (&json!("stop"), &json!(23), &json!(0)));
+    assert_eq!(answer(copy(), "c_local", "200", text), one);
+    assert_ne!(answer(copy(), "c_local", "200", "Most of them lead to Rome."), one);
+    // Not of an error, and not without a copy: a shadow may have no money left.
+    assert_eq!(answer(copy(), "c_local", "500", text), Value::Null);
+    assert_eq!(answer(asked.sent(&policy).unwrap().0, "c_openai", "200", text), Value::Null);
 }
 
 /// The copy has the client's own words, so the rules look at them again, for whoever serves the shadow.
@@ -248,13 +288,13 @@ fn rules_hold_for_a_copy_as_they_do_for_its_tenant() {
 fn a_copy_whose_shadow_or_tenant_is_gone_is_nobodys() {
     let policy = policy(&json!({}));
     let asked = Asked::chat(&hello("gpt-4o"));
-    let (exchange, _) = asked.sent(&policy).unwrap();
-    let headers = exchange.mirrored(&policy).unwrap().headers;
+    let (mut exchange, _) = asked.sent(&policy).unwrap();
+    let headers = exchange.mirrored(&policy, PAIR);
     for (gone, other) in
         [(SHADOW_NAME, "dear"), ("x-nexus-shadow-tenant", "shadow:cheap"), ("x-nexus-shadow-tenant", "")]
     {
         let headers: Vec<_> =
-            headers.iter().map(|(name, value)| (*name, if *name == gone { other } else { *value })).collect();
+            headers.iter().map(|(name, value)| (*name, if *name == gone { other } else { value })).collect();
         let Err(refused) = asked.sent_with(&policy, &headers, Exchange::open_copy) else { panic!("was sent on") };
         assert!([Outcome::TenantUnknown, Outcome::TenantMissing].contains(&refused.outcome), "{gone}: {other}");
     }

@@ -1,10 +1,11 @@
 //! Copies of requests, which Envoy's mirror takes where a header says so, and brings back by a listener of its own.
 
-use crate::exchange::{self, Exchange, Mirrored};
+use crate::exchange::{self, Exchange};
 use crate::filter::books;
 use crate::filter::plugin::Plugin;
 use crate::headers::Headers;
-use crate::host::{attributes, http};
+use crate::host::{attributes, chance, http};
+use crate::likeness::PairKey;
 use crate::policy::Policy;
 use crate::units::UnixNanos;
 
@@ -17,11 +18,11 @@ pub(super) fn is_copy(policy: &Policy, headers: &Headers) -> bool {
 
 /// Has Envoy copy a request that goes on, if a shadow wants it and may still have money: the copy itself asks for that.
 #[inline(never)]
-pub(super) fn send(plugin: &Plugin, exchange: &Exchange, now: UnixNanos) {
-    let Some(Mirrored { account, headers }) = exchange.mirrored(&plugin.policy) else { return };
+pub(super) fn send(plugin: &Plugin, exchange: &mut Exchange, now: UnixNanos) {
+    let Some(account) = exchange.copy_paid_by(&plugin.policy) else { return };
     if books::may_have_money(plugin, account, now) {
-        for (name, value) in headers {
-            http::set_request_header(name, value);
+        for (name, value) in exchange.mirrored(&plugin.policy, PairKey::drawn(chance::drawn())) {
+            http::set_request_header(name, &value);
         }
     }
 }

@@ -32,8 +32,11 @@ const SAYS: [(&str, &str); 5] = [
     ("x-nexus-shadow-tenant", "acme"),
 ];
 
+const KEY: &str = "x-nexus-shadow-key";
+
+/// All but the key, which is another each time.
 fn says(seen: &Seen) -> Vec<(&str, &str)> {
-    let ours = seen.headers.iter().filter(|(name, _)| name.starts_with("x-nexus-shadow"));
+    let ours = seen.headers.iter().filter(|(name, _)| name.starts_with("x-nexus-shadow") && name != KEY);
     let mut says: Vec<_> = ours.map(|(name, value)| (&**name, std::str::from_utf8(value).unwrap())).collect();
     says.sort_unstable();
     says
@@ -68,7 +71,12 @@ fn a_request_goes_on_with_what_its_copy_is_to_be() {
     let sent = stream.upstream().unwrap();
     assert_eq!(says(&sent), SAYS);
     assert_eq!(sent.body, BODY.as_bytes(), "a copy has the client's own body");
+    let key = sent.header(KEY).unwrap().to_owned();
+    assert!(key.len() == 32 && key.bytes().all(|digit| digit.is_ascii_hexdigit()), "{key}");
     stream.end();
+    let again = admitted(&gateway, BODY);
+    assert_ne!(again.upstream().unwrap().header(KEY), Some(&*key));
+    again.end();
 
     let mut none = configuration();
     none["shadows"] = json!({});
@@ -105,6 +113,23 @@ fn a_client_that_writes_these_headers_is_not_heard() {
         assert_eq!(stream.record().unwrap()["tenant"], "acme");
         assert_eq!((cell().lifetime(), account().lifetime()), (NanoUsd(COST), NanoUsd(0)));
     }
+}
+
+/// By a key that both know, and that is in no record.
+#[test]
+fn the_answers_of_a_pair_are_compared() {
+    let gateway = Gateway::configured(&configuration());
+    let original = admitted(&gateway, BODY);
+    let key = original.upstream().unwrap().header(KEY).unwrap().to_owned();
+    answered(&original);
+    let copy = copy(&gateway, "shadow", &[&SAYS[..], &[(KEY, &key)]].concat());
+    assert_eq!(copy.upstream().unwrap().header(KEY), None);
+    answered_by_second(&copy);
+    let [original, copy] = [original, copy].map(|stream| stream.record().unwrap());
+    assert!(original["answer"].is_object());
+    assert_eq!((&original["answer"], &original["request_id"]), (&copy["answer"], &copy["request_id"]));
+    assert_eq!((&original["shadowed"], &copy["shadow"]), (&json!("cheap"), &json!("cheap")));
+    assert!(![original, copy].iter().any(|record| record.to_string().contains(&key)));
 }
 
 #[test]
@@ -188,11 +213,12 @@ fn a_provider_learns_of_no_copy() {
     };
     let is_sent = |stream: &Stream| {
         let sent = stream.upstream().expect("sent on");
-        assert_eq!(says(&sent), []);
+        assert_eq!((says(&sent), sent.header(KEY)), (vec![], None));
         assert_eq!(sent.json()["model"], "openai/gpt-4o-mini");
     };
+    let says_all = [&SAYS[..], &[(KEY, "0123456789abcdef0123456789abcdef")]].concat();
     for cut in 0..BODY.len() {
-        let stream = attempt(&SAYS, Action::Pause);
+        let stream = attempt(&says_all, Action::Pause);
         let (first, rest) = BODY.as_bytes().split_at(cut);
         stream.request_body(first, false);
         assert_eq!(stream.upstream(), None, "cut at {cut}");

@@ -4,6 +4,7 @@ use std::mem;
 
 use super::calls::{Call, Calls};
 use super::event::Event;
+use super::finish::Finish;
 use super::growth::Growth;
 use super::ids::Ids;
 use super::rounds::Rounds;
@@ -39,6 +40,9 @@ pub(super) struct Seen {
     pub(super) region: Option<String>,
     /// If they are wanted.
     pub ids: Option<Box<Ids>>,
+    /// Why it ended, by its last word on that, if that is wanted.
+    pub keeps_finish: bool,
+    pub finish: Option<Finish>,
     modality: Modality,
     written: CacheWrites,
     rounds: Option<Box<Rounds>>,
@@ -78,6 +82,7 @@ impl Seen {
                     "completed" | "incomplete" | "failed" | "cancelled" | "requires_action" => {
                         self.accepted = false;
                         self.has_reason = true;
+                        self.note_finish(text);
                     }
                     "response.compaction" => self.compacts = true,
                     // An object's kind is longer than any of these words.
@@ -112,6 +117,7 @@ impl Seen {
                 self.has_reason = true;
                 self.finished = true;
                 event.finished = true;
+                self.note_finish(text);
             }
             (Fact::Embedding, Found::Opened(_)) if self.counts.get(Count::Output).is_none() => {
                 self.counts.set(Count::Output, Some(0));
@@ -214,6 +220,12 @@ impl Seen {
                 self.calls.get_or_insert_default().found(&mut self.counts);
             }
             _ => {}
+        }
+    }
+
+    fn note_finish(&mut self, reason: &str) {
+        if self.keeps_finish {
+            self.finish = Finish::of(reason).or(self.finish);
         }
     }
 

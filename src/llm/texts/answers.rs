@@ -41,7 +41,7 @@ const fn end(name: &'static str) -> Field<Text> {
 const KIND: Field<Text> = row("type", Text::Kind, &[]);
 /// Of an event whose kind says whose it is.
 const fn by_kind(name: &'static str) -> Field<Text> {
-    row(name, Text::In { place: None, joins: true, json: false }, &ANY_ASSISTANT)
+    row(name, Text::In { place: None, joins: true, json: false, named: true }, &ANY_ASSISTANT)
 }
 
 static CALL: &[Field<Text>] = texts! { [arguments("arguments", true),] no ["name"] rest REST_CALL };
@@ -135,7 +135,7 @@ static BLOCK: &[Field<Text>] = texts! {
     [
     part("text", Place::Assistant, &[]),
     part("thinking", Place::Reasoning, &[]),
-    row("partial_json", Text::In { place: Some(Place::ToolCall), joins: true, json: true }, &[]),
+    row("partial_json", Text::In { place: Some(Place::ToolCall), joins: true, json: true, named: true }, &[]),
     text("input", Place::ToolCall, &ANY_CALL),
     text("content", Place::ToolResult, RESULT),
     encrypted("data"),]

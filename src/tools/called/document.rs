@@ -9,7 +9,7 @@ use super::Told;
 use super::call::Key;
 use super::open::OpenCalls;
 use super::piece::{Piece, TextFault};
-use crate::json::{Container, Found, Hit, MAX_DEPTH, Number, Scanner};
+use crate::json::{Container, Found, Hit, Number};
 use crate::llm::called::kinds::{self, EventKind};
 use crate::llm::called::{Called, Comes, Of};
 
@@ -69,36 +69,8 @@ impl Document {
         (own || self.call.is_some() || !self.parts.is_empty()).then_some(self.begins)
     }
 
-    /// The next bytes of an event's data.
-    pub(super) fn read(
-        &mut self,
-        scanner: &mut Scanner<Called, MAX_DEPTH>,
-        bytes: &[u8],
-        open: &mut OpenCalls,
-        told: &mut impl FnMut(Told<'_>) -> bool,
-    ) {
-        let at = scanner.offset();
-        // An event that is no document is told of when it ends.
-        let _ = scanner.feed(bytes, &mut |hit| self.hit(&hit, (bytes, at), open, told));
-        self.keep_rest((bytes, at), open);
-    }
-
-    /// The next bytes of a document, and what stands behind it. `None`: it is none.
-    pub(super) fn read_document<'b>(
-        &mut self,
-        scanner: &mut Scanner<Called, MAX_DEPTH>,
-        bytes: &'b [u8],
-        open: &mut OpenCalls,
-        told: &mut impl FnMut(Told<'_>) -> bool,
-    ) -> Option<&'b [u8]> {
-        let at = scanner.offset();
-        let behind = scanner.feed_document(bytes, &mut |hit| self.hit(&hit, (bytes, at), open, told));
-        self.keep_rest((bytes, at), open);
-        behind.ok()
-    }
-
     /// What its scanner found in these bytes, of which the first is the document's `at`th.
-    fn hit(
+    pub(super) fn hit(
         &mut self,
         hit: &Hit<'_, Called>,
         (bytes, at): (&[u8], u64),

@@ -133,10 +133,20 @@ impl Database {
     /// With the rights that it needs, and no more.
     fn shipped_program(&self, name: &str) -> Command {
         let mut command = leashed(shipped(name));
-        let path = std::env::var("PATH").unwrap_or_default();
-        command.env("PATH", format!("{}:{path}", self.bin().display())).env("LD_LIBRARY_PATH", libraries(&self.root));
-        command.stdout(Stdio::null());
+        self.with_psql(&mut command).stdout(Stdio::null());
         command
+    }
+
+    fn with_psql<'c>(&self, command: &'c mut Command) -> &'c mut Command {
+        let path = std::env::var("PATH").unwrap_or_default();
+        command.env("PATH", format!("{}:{path}", self.bin().display())).env("LD_LIBRARY_PATH", libraries(&self.root))
+    }
+
+    /// What the shipped report says of a shadow, as who may read pairs and exchanges.
+    pub fn comparison(&self, shadow: &str) -> String {
+        self.ask("ai_gateway", "grant select on ai_gateway.pairs, ai_gateway.exchanges to shipper");
+        let mut compare = Command::new(shipped("compare"));
+        run(self.with_psql(&mut compare).arg(self.url()).args(["--days", "7", "--shadow", shadow]))
     }
 
     fn url(&self) -> String {

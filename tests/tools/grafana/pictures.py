@@ -115,6 +115,13 @@ class Sources:
     def times(self):
         return range(self.start, self.end + 1, self.step)
 
+    def times_of(self, sql):
+        """Each column of a query over time, with its value at each step: a bucket's holds until the next."""
+        rows = self.rows(sql)
+        for column in list(rows[0])[1:] if rows else []:
+            told = [(float(row["time"]), float(row[column])) for row in rows if row[column]]
+            yield column, [next((value for at, value in reversed(told) if at <= step), math.nan) for step in self.times()]
+
     def rows(self, sql):
         if not self.psql:
             return []
@@ -165,7 +172,7 @@ class Picture:
         self.canvas = Canvas(24 * COLUMN + GAP, HEAD + rows * LINE + GAP)
         self.empty = []
 
-    def draw(self, file):
+    def draw(self):
         self.heading()
         for panel in self.board["panels"]:
             grid = panel["gridPos"]
@@ -178,6 +185,11 @@ class Picture:
             if panel["type"] != "stat":
                 self.canvas.text(x + 10, y + 15, panel["title"], fontsize=9, weight="bold")
             getattr(self, panel["type"].replace("-", ""))(panel, x + 10, y + 30, width - 20, height - 38)
+
+    def is_empty(self):
+        return len(self.empty) >= len([panel for panel in queries.panels(self.board) if panel["type"] != "text"])
+
+    def save(self, file):
         whole = io.BytesIO()
         self.canvas.figure.savefig(whole, format="png")
         # A palette makes it a third of the size. `MAXCOVERAGE` keeps thin lines' colours apart, `kmeans` the large areas'.
@@ -201,6 +213,15 @@ class Picture:
 
     def series(self, panel):
         for target in panel["targets"]:
+            if "rawSql" in target:
+                sql = queries.put_in(target["rawSql"], self.values)
+                if target["format"] == "time_series":
+                    yield from self.sources.times_of(sql)
+                else:
+                    columns = (self.sources.rows(sql) or [{}])[0]
+                    # One has no name, where it says what its panel's title says.
+                    yield from ((name if len(columns) > 1 else "", float(value)) for name, value in columns.items() if value)
+                continue
             ask = self.sources.now if target["instant"] else self.sources.over_time
             for labels, value in ask(queries.put_in(target["expr"], self.values)):
                 yield named(target.get("legendFormat") or "", labels), value
@@ -346,7 +367,7 @@ class Picture:
 
     def table(self, panel, x, y, width, height):
         if "rawSql" in panel["targets"][0]:
-            rows = self.sources.rows(panel["targets"][0]["rawSql"])
+            rows = self.sources.rows(queries.put_in(panel["targets"][0]["rawSql"], self.values))
             columns = list(rows[0]) if rows else []
             rows = [[cell if cell is None or not re.fullmatch(r"-?[\d.]+(e-?\d+)?", cell) else float(cell) for cell in row.values()] for row in rows]
         else:
@@ -422,13 +443,18 @@ def main():
         os.environ["LD_LIBRARY_PATH"] = ":".join(map(str, debian.glob("usr/lib/*-linux-gnu")))
         psql = [str(next(debian.glob("usr/lib/postgresql/*/bin/psql"))), arguments.postgresql]
     sources = Sources(arguments.prometheus, psql, arguments.minutes)
-    usual = queries.USUAL | {"__range": f"{arguments.minutes}m"}
+    span = {"__from": str(1000 * sources.start), "__to": str(1000 * sources.end), "__interval_ms": str(10_000 * sources.step)}
+    usual = queries.USUAL | {"__range": f"{arguments.minutes}m"} | span
     used = sources.now(f'count by (model) (ai_gateway_requests_total{{tenant="{arguments.tenant}"}})')
     mine = usual | {"tenant": arguments.tenant, "model": "|".join(re.escape(labels["model"]) for labels, _ in used).replace("\\", "\\\\")}
     for name in queries.BOARDS:
         picture = Picture(name, sources, mine if name == "developer" else usual)
         file = arguments.into / f"{name}.png"
-        picture.draw(file)
+        picture.draw()
+        if picture.is_empty():
+            print(f"{file.name}: left as it is, for nothing is there to be drawn (a shadow has to have copies)")
+            continue
+        picture.save(file)
         print(f"{file.name}: {file.stat().st_size // 1000} kB" + (f", empty: {', '.join(picture.empty)}" if picture.empty else ""))
 
 

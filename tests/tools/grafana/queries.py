@@ -12,9 +12,11 @@ import sys
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[3]
-BOARDS = ["sre", "finance", "developer"]
+BOARDS = ["sre", "finance", "developer", "compare"]
 # Of one choice, or where Grafana calculates it.
 USUAL = {"tenant": ".*", "model": ".*", "provider": ".*", "__rate_interval": "1m", "__range": "1h", "datasource": "", "records": ""}
+# Of pairs: all there are.
+USUAL |= {"shadow": "cheap", "__from": "0", "__to": "4102444800000", "__interval_ms": "60000"}
 
 
 def board(name):
@@ -34,7 +36,9 @@ def queries(name, values):
     """Of each: where it stands, what it is for, and itself."""
     shown = board(name)
     for variable in shown["templating"]["list"]:
-        if variable["type"] == "query":
+        if variable["type"] == "query" and isinstance(variable["query"], str):
+            yield {"board": name, "panel": f"${variable['name']}", "kind": "postgresql", "query": variable["query"]}
+        elif variable["type"] == "query":
             of, label = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]["query"]).groups()
             query = f"count by ({label}) ({put_in(of, values)})"
             yield {"board": name, "panel": f"${variable['name']}", "kind": "prometheus", "query": query}

@@ -124,7 +124,7 @@ impl Document {
     }
 
     /// The value goes on in the next bytes.
-    pub(super) fn keep_rest(&mut self, (bytes, at): (&[u8], u64), open: &OpenCalls) {
+    pub(in crate::tools::called) fn keep_rest(&mut self, (bytes, at): (&[u8], u64), open: &OpenCalls) {
         if let Some(value) = self.value {
             let to = at.saturating_add(bytes.len() as u64);
             self.keep(value, (bytes, at), to, open);

@@ -89,7 +89,7 @@ proptest! {
         for chunk in body.chunks(size) {
             feed(&mut calls, chunk, false, &mut heard, &mut unread);
             if let Some(from) = calls.open_from() {
-                prop_assert!(from <= calls.at);
+                prop_assert!(from <= calls.documents.at());
             }
         }
         feed(&mut calls, b"", true, &mut heard, &mut unread);
