@@ -50,6 +50,7 @@ mod sent;
 mod shadow;
 mod side;
 mod spending;
+mod sticky;
 mod tools;
 
 pub use admission::Demand;
@@ -59,6 +60,7 @@ use eyes::Eyes;
 use input::Input;
 use opening::too_large;
 use shadow::Copied;
+use sticky::SticksTo;
 
 pub use closing::{Closed, Settlement};
 pub use ending::Ending;
@@ -75,6 +77,7 @@ pub struct Exchange {
     /// As the header says it.
     role: Option<String>,
     sensitivity: Option<Sensitivity>,
+    sticks_to: SticksTo,
     /// As it goes on.
     path: String,
     cut: HeadEdit,
@@ -89,12 +92,14 @@ pub struct Exchange {
 }
 
 /// What the body asks for.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 struct AskedFor {
     /// As the client names it.
     model: String,
     /// What that was taken for, if there was a choice to be made: the model of a role, of an alias, or the cheapest.
     chosen: Option<String>,
+    /// The name that is split among variants, of which that is one.
+    split: Option<Rc<str>>,
     stream: bool,
 }
 

@@ -37,7 +37,7 @@ pub use crate::name::{NONE, OTHER, Pattern};
 use crate::network::Network;
 use crate::price::PriceTable;
 use crate::replicas::Replicas;
-use crate::route::{Models, ProviderIx, Reach, Sensitivity};
+use crate::route::{Models, ProviderIx, Reach, Sensitivity, Sticky};
 use crate::units::{NanoUsd, Tokens};
 
 /// The tenant that unknown ones share.
@@ -54,6 +54,7 @@ pub struct Policy {
     pub roles: Vec<String>,
     pub sensitivity_header: String,
     pub default_sensitivity: Sensitivity,
+    pub sticks: Sticks,
     pub tenants: Vec<Rc<TenantPolicy>>,
     tenant_index: HashMap<Rc<str>, u32>,
     /// Whose limits unknown tenants share; without it they are refused.
@@ -92,6 +93,13 @@ pub struct Policy {
     pub tools: tools::Tools,
     /// Who gets copies of requests, if anybody does. Their accounts stand behind the tenants.
     pub shadows: Option<Box<shadows::Shadows>>,
+}
+
+/// The headers by which a request keeps its variant, where models are split by them.
+#[derive(Debug, Default)]
+pub struct Sticks {
+    pub user: Option<String>,
+    pub session: Option<String>,
 }
 
 /// What input is taken for that no body shows.
@@ -274,6 +282,17 @@ impl Policy {
     /// The model that is sent on for the one that the client wrote.
     pub fn resolve<'a>(&'a self, model: &'a str) -> &'a str {
         self.aliases.get(model).map_or(model, |target| target)
+    }
+}
+
+impl Sticks {
+    fn of(models: &Models, user: &str, session: &str) -> Self {
+        let header = |by: Sticky, name: &str| models.splits().any(|split| split.sticky == by).then(|| name.to_owned());
+        Self { user: header(Sticky::User, user), session: header(Sticky::Session, session) }
+    }
+
+    pub fn headers(&self) -> impl Iterator<Item = &String> {
+        [&self.user, &self.session].into_iter().flatten()
     }
 }
 

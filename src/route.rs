@@ -3,8 +3,12 @@
 //! The chain is chosen here once, before anything is sent; Envoy then walks it, one attempt a provider. So
 //! who may see a request is decided in one place, by plain data, and a retry can only go where the chain already leads.
 
+mod split;
+
 use hashbrown::HashMap;
 use serde::Deserialize;
+
+pub use split::{Split, Sticky, Variant};
 
 use crate::llm::schema::Schema;
 use crate::name::Pattern;
@@ -78,8 +82,27 @@ pub struct ProviderIx(pub u16);
 pub struct Models {
     /// Names before beginnings, long beginnings before short ones: the first that matches is the closest.
     models: Vec<Model>,
-    virtuals: HashMap<String, Vec<String>>,
+    virtuals: HashMap<String, Virtual>,
     roles: HashMap<String, String>,
+}
+
+/// What a name stands for that nobody serves by itself.
+#[derive(Debug)]
+pub enum Virtual {
+    /// The cheapest of these that fits.
+    Cheapest(Vec<String>),
+    /// One of several, by weight.
+    Split(Split),
+}
+
+impl Virtual {
+    /// Whether any of its models is such a one.
+    pub fn any(&self, mut is_such: impl FnMut(&str) -> bool) -> bool {
+        match self {
+            Self::Cheapest(models) => models.iter().any(|model| is_such(model)),
+            Self::Split(split) => split.variants().iter().any(|variant| is_such(&variant.model)),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -150,7 +173,7 @@ impl Models {
         Self { models, ..Self::default() }
     }
 
-    pub fn with(self, virtuals: HashMap<String, Vec<String>>, roles: HashMap<String, String>) -> Self {
+    pub fn with(self, virtuals: HashMap<String, Virtual>, roles: HashMap<String, String>) -> Self {
         Self { models: self.models, virtuals, roles }
     }
 
@@ -171,9 +194,13 @@ impl Models {
         self.models.iter().find(|model| model.model.matches(name))
     }
 
-    /// The models that a virtual name stands for.
-    pub fn candidates(&self, name: &str) -> Option<&[String]> {
-        self.virtuals.get(name).map(Vec::as_slice)
+    /// The models that a virtual name stands for. It comes before a model that has the same name.
+    pub fn stands_for(&self, name: &str) -> Option<&Virtual> {
+        self.virtuals.get(name)
+    }
+
+    pub fn splits(&self) -> impl Iterator<Item = &Split> {
+        self.virtuals.values().filter_map(|it| if let Virtual::Split(split) = it { Some(split) } else { None })
     }
 
     pub fn model_of_role(&self, role: &str) -> Option<&str> {

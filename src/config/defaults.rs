@@ -74,6 +74,8 @@ impl Default for Config {
             providers: Named::default(),
             models: Vec::new(),
             virtual_models: Named::default(),
+            user_header: HeaderName("x-ai-user".to_owned()),
+            session_header: HeaderName("x-ai-session".to_owned()),
             role_models: Named::default(),
             paths: Vec::new(),
             forward: Forward::default(),

@@ -31,8 +31,8 @@ pub fn page(
 /// By name, also of a pattern.
 fn serves(policy: &Policy, tenant: &TenantPolicy, asked: &str, now: UnixNanos) -> bool {
     let name = policy.resolve(asked);
-    if let Some(candidates) = policy.models.candidates(name) {
-        return candidates.iter().any(|name| tenant.allows(name));
+    if let Some(it) = policy.models.stands_for(name) {
+        return it.any(|name| tenant.allows(name));
     }
     let known = if policy.models.are_listed() {
         policy.models.model(name).is_some_and(|model| model.serving.iter().any(|it| has_key(policy, it.provider)))
@@ -55,8 +55,8 @@ fn names<'a>(policy: &'a Policy, tenant: &TenantPolicy) -> Vec<&'a str> {
         policy.prices.prices().iter().map(|price| price.model.as_str()).collect()
     };
     names.extend(policy.aliases.keys().map(String::as_str));
-    let may = |name: &str| match policy.models.candidates(name) {
-        Some(candidates) => candidates.iter().any(|name| tenant.allows(name)),
+    let may = |name: &str| match policy.models.stands_for(name) {
+        Some(it) => it.any(|name| tenant.allows(name)),
         None => tenant.allows(policy.resolve(name)),
     };
     names.retain(|name| !name.contains('*') && may(name));

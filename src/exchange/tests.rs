@@ -2,6 +2,7 @@ mod corpus;
 mod routing;
 mod shadows;
 mod spending;
+mod variants;
 
 use super::*;
 use crate::limit::SwapLost;

@@ -375,6 +375,31 @@ fn routes() -> Vec<Refused> {
             "virtual_models.gpt-4o-mini: `gpt-4o-mini` is a model or an alias already; choose another name",
         ),
         meaning(
+            routed(r#""virtual_models":{"test":{"split":{"gpt-9":1}}}"#),
+            "virtual_models.test.split.gpt-9: `gpt-9` is none of `models`",
+        ),
+        shape(
+            routed(r#""virtual_models":{"test":{"split":{}}}"#),
+            "virtual_models.test.split: an empty map stands for nothing; give some of `models` their weights",
+        ),
+        shape(
+            routed(r#""virtual_models":{"test":{"split":{"gpt-4o-mini":0}}}"#),
+            "virtual_models.test.split.gpt-4o-mini: 0 is out of range: 1 to 10000 is allowed",
+        ),
+        shape(
+            routed(r#""virtual_models":{"test":{"split":{"gpt-4o-mini":1},"sticky":"users"}}"#),
+            "virtual_models.test.sticky: unknown variant `users`, expected one of `tenant`, `user`, `session`, `request`",
+        ),
+        shape(
+            routed(r#""virtual_models":{"test":"gpt-4o-mini"}"#),
+            "virtual_models.test: invalid type: string \"gpt-4o-mini\", expected a list of models, or a map with `split`",
+        ),
+        shape(
+            routed(r#""virtual_models":{"test":{"weights":{}}}"#),
+            "virtual_models.test: unknown field `weights`, expected `split` or `sticky`",
+        ),
+        meaning(with(r#""user_header":"x-ai-role""#), "user_header: `x-ai-role` is the role's header already"),
+        meaning(
             routed(r#""role_models":{"poet":"gpt-4o-mini"}"#),
             "role_models.poet: unknown role `poet`, expected one of `chat`",
         ),

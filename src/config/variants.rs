@@ -1,0 +1,54 @@
+//! Names that stand for other models: the cheapest of some, or each for its share of who asks.
+
+use std::fmt;
+
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+
+use super::keyed::keyed;
+use super::{Name, Named, Weight};
+use crate::route::Sticky;
+
+/// What a name stands for that is served by other names.
+#[derive(Debug)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(untagged))]
+pub enum VirtualModel {
+    /// The cheapest of these that fits.
+    Cheapest(#[cfg_attr(feature = "schema", schemars(length(min = 1)))] Vec<Name>),
+    Split(Split),
+}
+
+/// One of several models, by weight.
+#[derive(Debug, serde::Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Split"))]
+pub struct Split {
+    /// The variants, models of `models`, each with its weight: of all weights together that share of who asks.
+    #[cfg_attr(feature = "schema", schemars(extend("minProperties" = 1)))]
+    pub split: Named<Weight>,
+    /// Who keeps the variant that he has once got: the `tenant`, the end `user`, the `session`, or nobody but the `request`.
+    #[serde(default)]
+    pub sticky: Sticky,
+}
+
+/// Not `untagged`, which would say of every mistake inside only that nothing matches.
+impl<'de> Deserialize<'de> for VirtualModel {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Written;
+        impl<'de> Visitor<'de> for Written {
+            type Value = VirtualModel;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of models, or a map with `split`")
+            }
+            fn visit_seq<S: SeqAccess<'de>>(self, models: S) -> Result<VirtualModel, S::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(models)).map(VirtualModel::Cheapest)
+            }
+            fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<VirtualModel, M::Error> {
+                <Split as Deserialize>::deserialize(MapAccessDeserializer::new(map)).map(VirtualModel::Split)
+            }
+        }
+        deserializer.deserialize_any(Written)
+    }
+}
+
+keyed!(Split);
