@@ -41,8 +41,8 @@ pub use path::LineColumn;
 pub use prices::{Above, Price, ServiceTier, Unpriced, UnpricedPolicy};
 pub use providers::{AnsweredModel, ApiPath, Key, Model, Provider, ReportedCost, Served};
 pub use range::{
-    ContextTokens, HiddenTokens, InRange, LeaseSeconds, OutputTokens, Percent, RefusedBytes, ReplicaCount,
-    RequestBytes, WaitingBodies, WaitingBytes, Weight,
+    ContextTokens, ErrorsPercent, HiddenTokens, InRange, LeaseSeconds, LeastRequests, OutputTokens, Percent,
+    RefusedBytes, ReplicaCount, RequestBytes, WaitingBodies, WaitingBytes, Weight,
 };
 pub use rated::WrittenRates;
 pub use replicas::{Replicas, WithoutService};
@@ -50,7 +50,7 @@ pub use scalar::{Budget, Date, HeaderName, Limit, Name, Usd, UsdPer1m};
 pub use shadows::{Mirror, Shadow, ShadowBudgets, ShadowOf};
 pub use tenants::{Budgets, Expensive, Limits, Overrun, OwnOutput, Tenant, Tier};
 pub use tools::{CalledAction, OfferedAction, Parameters, RegisteredTool, ToolPattern, ToolRules, Tools};
-pub use variants::{Split, VirtualModel};
+pub use variants::{Canary, Split, VirtualModel};
 pub use view::{Metrics, Status, TenantLabel};
 
 use crate::kept::StoredResponses;

@@ -229,6 +229,8 @@ pub struct Around<'a> {
     pub cluster: Option<&'a str>,
     /// Whether a provider's circuit breaker is known to be open.
     pub is_open: &'a dyn Fn(ProviderIx) -> bool,
+    /// Whether a variant of a split, by the names of both, has passed what it may come to.
+    pub is_out: &'a dyn Fn(&str, &str) -> bool,
     /// Whether a tenant, by its name, was given what has this id.
     pub knows: &'a dyn Fn(&str, Id) -> bool,
     /// What a tenant's ids hold in all, by its name, if that is known of each of them.

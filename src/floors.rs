@@ -14,7 +14,7 @@ const FLOORS: [&[&str]; 15] = [
     &["config"],
     &["policy"],
     &["record", "breaker"],
-    &["content", "tools"],
+    &["content", "tools", "canary"],
     &["exchange"],
     &["view", "host"],
     &["filter"],

@@ -8,7 +8,7 @@ mod split;
 use hashbrown::HashMap;
 use serde::Deserialize;
 
-pub use split::{Split, Sticky, Variant};
+pub use split::{Canary, Split, Sticky, Variant};
 
 use crate::llm::schema::Schema;
 use crate::name::Pattern;

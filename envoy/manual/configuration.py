@@ -29,6 +29,7 @@ TABLES = {
     "Model": "`models[]`",
     "Served": "`models[].providers[]`",
     "Split": "`virtual_models.<name>` that is split",
+    "Canary": "`virtual_models.<name>.canaries.<model>`",
     "ApiPath": "`paths[]`",
     "Forward": "`forward`",
     "Content": "`content`",

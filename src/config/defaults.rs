@@ -1,8 +1,8 @@
 //! What holds where nothing is written: all default figures of the configuration.
 
 use super::{
-    Budget, Budgets, Config, Content, Expensive, Forward, HeaderName, HiddenInput, InRange, Limit, Limits, Metrics,
-    Named, OnContention, Output, Percent, Tier, Tools, UnknownTenants, Unpriced, UnpricedPolicy,
+    Budget, Budgets, Config, Content, Expensive, Forward, HeaderName, HiddenInput, InRange, LeastRequests, Limit,
+    Limits, Metrics, Named, OnContention, Output, Percent, Tier, Tools, UnknownTenants, Unpriced, UnpricedPolicy,
 };
 use crate::kept::StoredResponses;
 use crate::llm::stance::Stances;
@@ -42,6 +42,11 @@ const HIDDEN_INPUT: HiddenInput = HiddenInput { default_context_tokens: InRange:
 /// All of it.
 pub const fn in_flight_percent() -> Percent {
     InRange::of::<100>()
+}
+
+/// Of ten requests, one that fails says nothing of the others.
+pub const fn least_requests() -> LeastRequests {
+    InRange::of::<50>()
 }
 
 /// The tiers that need not be written: of each its name, what a request and a day may cost in nano-USD, and its limits.

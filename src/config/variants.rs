@@ -6,7 +6,7 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::keyed::keyed;
-use super::{Name, Named, Weight};
+use super::{Budget, ErrorsPercent, LeastRequests, Name, Named, Weight, defaults, written};
 use crate::route::Sticky;
 
 /// What a name stands for that is served by other names.
@@ -29,6 +29,25 @@ pub struct Split {
     /// Who keeps the variant that he has once got: the `tenant`, the end `user`, the `session`, or nobody but the `request`.
     #[serde(default)]
     pub sticky: Sticky,
+    /// Variants that are watched: one that passes a bound gets nothing more, but what no other can take. At least one is not watched.
+    #[serde(default)]
+    pub canaries: Named<Canary>,
+}
+
+/// What a variant may come to in five minutes.
+#[derive(Debug, serde::Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Canary"))]
+pub struct Canary {
+    /// How many of a hundred of its requests may fail: by the provider's fault, or because it rejects them.
+    #[serde(default, deserialize_with = "written")]
+    pub errors_percent: Option<ErrorsPercent>,
+    /// What a request may cost on average.
+    #[serde(default, deserialize_with = "written")]
+    pub mean_usd: Option<Budget>,
+    /// With fewer requests in five minutes nothing is concluded.
+    #[serde(default = "defaults::least_requests")]
+    pub least_requests: LeastRequests,
 }
 
 /// Not `untagged`, which would say of every mistake inside only that nothing matches.
@@ -51,4 +70,4 @@ impl<'de> Deserialize<'de> for VirtualModel {
     }
 }
 
-keyed!(Split);
+keyed!(Split, Canary);

@@ -94,12 +94,15 @@ impl Wish<'_> {
         best.ok_or_else(|| none_of(name, refusals))
     }
 
-    /// The variant of whoever asks; where that can't take the request, the next that he would get without it.
+    /// The variant of whoever asks; where that can't take the request, the next that he would get without it. Canaries that are out come
+    /// last.
     fn drawn(&self, split: &Split) -> Result<Offer, Rejection> {
         let Self { tenant, request_id, around, .. } = self;
         let mut refused: Option<Offer> = None;
         let mut refusals = Vec::new();
-        for variant in split.ranked(self.sticks_to.key(split.sticky, tenant, request_id, around.now)) {
+        let mut variants = split.ranked(self.sticks_to.key(split.sticky, tenant, request_id, around.now));
+        variants.sort_by_key(|variant| variant.canary.is_some() && (around.is_out)(&split.name, &variant.model));
+        for variant in variants {
             let offer = self.offer(&variant.model);
             // What the client named itself is its own choice.
             let offer = if variant.model == split.name { offer } else { offer.and_then(|offer| self.fits(offer)) };

@@ -35,6 +35,7 @@ pub(super) fn around(cluster: Option<&str>) -> Around<'_> {
         knows: &|_, _| false,
         density: &|_, _| Density::default(),
         sizes: &|_, _| None,
+        is_out: &|_, _| false,
         service_unavailable: false,
         now: NOON,
     }

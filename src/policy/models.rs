@@ -9,7 +9,7 @@ use crate::calendar::END_OF_TIME;
 use crate::config::{self, Named, VirtualModel};
 use crate::name::BY_ROLE;
 use crate::price::{PriceTable, Quote};
-use crate::route::{Model, Models, ProviderIx, Serving, Split, Variant, Virtual};
+use crate::route::{Canary, Model, Models, ProviderIx, Serving, Split, Variant, Virtual};
 use crate::units::Tokens;
 
 /// What the table refers to.
@@ -123,17 +123,39 @@ fn cheapest(candidates: Vec<config::Name>, listed: &Models, path: impl Fn() -> S
 }
 
 fn split(name: &Rc<str>, written: config::Split, listed: &Models, path: impl Fn() -> String) -> Checked<Split> {
-    let config::Split { split: weights, sticky } = written;
-    let path = || format!("{}.split", path());
+    let config::Split { split: weights, sticky, canaries } = written;
+    let of = |key: &str| format!("{}.{key}", path());
     if weights.entries.is_empty() {
-        return flaw(path(), "an empty map stands for nothing; give some of `models` their weights");
+        return flaw(of("split"), "an empty map stands for nothing; give some of `models` their weights");
+    }
+    if let Some(other) = canaries.names().find(|canary| weights.get(canary).is_none()) {
+        let known: Vec<_> = weights.names().map(|model| format!("`{model}`")).collect();
+        let problem = format!("`{other}` is no variant of this split, expected one of {}", known.join(", "));
+        return flaw(under(&of("canaries"), other), problem);
+    }
+    if canaries.entries.len() == weights.entries.len() {
+        let problem = "all variants are watched, and none is sure to be left: leave out the one that has served so far";
+        return flaw(of("canaries"), problem);
     }
     let variant = |(model, weight): (Rc<str>, config::Weight)| {
-        is_one_of(listed, &model, || under(&path(), &model))?;
-        Ok(Variant { model, weight: weight.get() })
+        is_one_of(listed, &model, || under(&of("split"), &model))?;
+        let canary = canaries.get(&model).map(|written| canary(written, || under(&of("canaries"), &model)));
+        Ok(Variant { weight: weight.get(), canary: canary.transpose()?, model })
     };
     let variants = weights.entries.into_iter().map(variant).collect::<Checked<_>>()?;
     Ok(Split::new(Rc::clone(name), sticky, variants))
+}
+
+fn canary(written: &config::Canary, path: impl FnOnce() -> String) -> Checked<Canary> {
+    let config::Canary { errors_percent, mean_usd, least_requests } = written;
+    if errors_percent.is_none() && mean_usd.is_none() {
+        return flaw(path(), "it has no bound: write `errors_percent`, `mean_usd` or both");
+    }
+    Ok(Canary {
+        errors_percent: errors_percent.map(config::ErrorsPercent::get),
+        mean_cost: mean_usd.map(|config::Budget(usd)| usd),
+        least_requests: least_requests.get(),
+    })
 }
 
 fn is_one_of(listed: &Models, model: &str, path: impl FnOnce() -> String) -> Checked<()> {

@@ -5,6 +5,7 @@
 //! leaves one variant for another goes to one whose weight has grown against that of the one he leaves.
 
 use crate::hash::{fnv, mixed};
+use crate::units::NanoUsd;
 use serde::Deserialize;
 use std::rc::Rc;
 
@@ -36,6 +37,17 @@ pub struct Split {
 pub struct Variant {
     pub model: Rc<str>,
     pub weight: u64,
+    /// What it may come to, if it is watched.
+    pub canary: Option<Canary>,
+}
+
+/// What a variant may come to that is watched, in a window of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Canary {
+    pub errors_percent: Option<u64>,
+    pub mean_cost: Option<NanoUsd>,
+    /// With fewer, nothing is concluded.
+    pub least_requests: u64,
 }
 
 impl Split {

@@ -58,6 +58,8 @@ pub(super) struct Asked<'a> {
     pub(super) headers: Vec<(&'a str, &'a str)>,
     pub(super) body: String,
     pub(super) open: Vec<&'a str>,
+    /// Variants that have passed their bounds.
+    pub(super) out: Vec<&'a str>,
 }
 
 impl<'a> Asked<'a> {
@@ -67,6 +69,7 @@ impl<'a> Asked<'a> {
             headers: vec![("x-tenant-id", "acme")],
             body: body.to_string(),
             open: vec![],
+            out: vec![],
         }
     }
 
@@ -119,12 +122,14 @@ impl<'a> Asked<'a> {
         };
         assert_eq!(exchange.body(policy, self.body.as_bytes()), None);
         let is_open = |ix| self.open.contains(&policy.provider_at(ix).unwrap().name.as_str());
+        let is_out = |_: &str, model: &str| self.out.contains(&model);
         let around = Around {
             cluster: None,
             is_open: &is_open,
             knows: &|_, _| false,
             density: &|_, _| Density::default(),
             sizes: &|_, _| None,
+            is_out: &is_out,
             service_unavailable: false,
             now: NOON,
         };

@@ -141,3 +141,17 @@ fn a_split_may_have_the_name_of_a_model() {
     tools["tools"] = json!([{"type": "function", "function": {"name": "f"}}]);
     assert_eq!(count(&tools), 0);
 }
+
+/// It gets what no other can take, and is back where it belongs when it is in again.
+#[test]
+fn a_canary_that_is_out_comes_last() {
+    let policy = configured(
+        json!({"split": {"gpt-4o": 1, "llama3.2": 9_999}, "sticky": "user", "canaries": {"llama3.2": {"errors_percent": 5}}}),
+        |_| {},
+    );
+    let asked = || Asked::chat(&hello("test")).with("x-ai-user", "somebody");
+    let out = || Asked { out: vec!["gpt-4o", "llama3.2"], ..asked() };
+    assert_eq!(chosen(&policy, &asked()), "llama3.2");
+    assert_eq!(chosen(&policy, &out()), "gpt-4o");
+    assert_eq!(chosen(&policy, &out().with("x-ai-sensitivity", "restricted")), "llama3.2");
+}

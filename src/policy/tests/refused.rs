@@ -396,7 +396,26 @@ fn routes() -> Vec<Refused> {
         ),
         shape(
             routed(r#""virtual_models":{"test":{"weights":{}}}"#),
-            "virtual_models.test: unknown field `weights`, expected `split` or `sticky`",
+            "virtual_models.test: unknown field `weights`, expected one of `split`, `sticky`, `canaries`",
+        ),
+        meaning(
+            routed(
+                r#""virtual_models":{"test":{"split":{"gpt-4o-mini":1},"canaries":{"gpt-9":{"errors_percent":5}}}}"#,
+            ),
+            "virtual_models.test.canaries.gpt-9: `gpt-9` is no variant of this split, expected one of `gpt-4o-mini`",
+        ),
+        meaning(
+            routed(
+                r#""virtual_models":{"test":{"split":{"gpt-4o-mini":1},"canaries":{"gpt-4o-mini":{"errors_percent":5}}}}"#,
+            ),
+            "virtual_models.test.canaries: all variants are watched, and none is sure to be left: leave out the one that has served \
+             so far",
+        ),
+        shape(
+            routed(
+                r#""virtual_models":{"test":{"split":{"gpt-4o-mini":1},"canaries":{"gpt-4o-mini":{"errors_percent":100}}}}"#,
+            ),
+            "virtual_models.test.canaries.gpt-4o-mini.errors_percent: 100 is out of range: 0 to 99 is allowed",
         ),
         meaning(with(r#""user_header":"x-ai-role""#), "user_header: `x-ai-role` is the role's header already"),
         meaning(

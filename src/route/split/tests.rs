@@ -4,7 +4,8 @@ use proptest::prelude::*;
 const KEYS: u64 = 100_000;
 
 fn split(weights: &[(&str, u64)]) -> Split {
-    let variants = weights.iter().map(|(model, weight)| Variant { model: (*model).into(), weight: *weight });
+    let variants =
+        weights.iter().map(|(model, weight)| Variant { model: (*model).into(), weight: *weight, canary: None });
     Split::new("chat".into(), Sticky::User, variants.collect())
 }
 
