@@ -14,6 +14,7 @@ mod prices;
 mod providers;
 mod replicas;
 mod rules;
+mod serving;
 pub mod shadows;
 mod tenants;
 pub mod tools;
@@ -133,11 +134,13 @@ pub struct StatusPages {
 }
 
 /// What holds for a tenant's requests: its rules, and what is not counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Terms {
     rules: Rules,
     /// No request is less sensitive.
     pub sensitivity: Option<Sensitivity>,
+    /// Who may serve it, in the order in which they are asked. `None`: all, as each model lists them.
+    pub providers: Option<Rc<[ProviderIx]>>,
     /// The bound of a request that brings none.
     pub default_max_tokens: Option<Tokens>,
     pub stances: Stances,
@@ -320,6 +323,13 @@ impl ProviderPolicy {
     /// Where a path is here that costs nothing.
     pub fn free_path(&self, called: &str) -> Option<String> {
         path::rebased(&self.base_path, called, None)
+    }
+}
+
+impl Terms {
+    /// Whether a provider may serve it; whoever is none of the providers may if all may.
+    pub fn lets_serve(&self, provider: Option<ProviderIx>) -> bool {
+        self.providers.as_ref().is_none_or(|listed| provider.is_some_and(|ix| listed.contains(&ix)))
     }
 }
 

@@ -130,9 +130,11 @@ pub struct Hop {
 
 /// What decides who may serve a request, beside its model.
 #[derive(Clone, Copy, Debug)]
-pub struct Bounds {
+pub struct Bounds<'a> {
     pub schema: &'static Schema,
     pub sensitivity: Sensitivity,
+    /// The tenant's providers, in the order in which they are asked, if it has a list of them.
+    pub listed: Option<&'a [ProviderIx]>,
 }
 
 /// What a provider takes.
@@ -156,10 +158,12 @@ impl Reach {
 }
 
 /// Why nobody may serve a model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Unserved {
     /// No provider has it at all.
     Unknown,
+    /// Those that have it may not serve the tenant.
+    Unlisted,
     /// Those that have it don't speak the API.
     Api,
     /// Those that have it may not see data that is so sensitive.
@@ -211,7 +215,7 @@ impl Models {
     pub fn chain<'a>(
         &self,
         model: &str,
-        bounds: &Bounds,
+        bounds: &Bounds<'_>,
         reach: impl Fn(ProviderIx) -> Option<&'a Reach>,
     ) -> Result<Vec<Hop>, Unserved> {
         let Some(known) = self.model(model) else { return Err(Unserved::Unknown) };
@@ -219,13 +223,18 @@ impl Models {
         let mut chain = Vec::with_capacity(known.serving.len());
         for Serving { provider, name } in &known.serving {
             let Some(reach) = reach(*provider).filter(|reach| reach.has_key) else { continue };
-            if !reach.serves(bounds.schema) {
-                why = if why == Unserved::Unknown { Unserved::Api } else { why };
+            if bounds.listed.is_some_and(|listed| !listed.contains(provider)) {
+                why = why.max(Unserved::Unlisted);
+            } else if !reach.serves(bounds.schema) {
+                why = why.max(Unserved::Api);
             } else if !reach.may_see(bounds.sensitivity) {
                 why = Unserved::TooSensitive;
             } else {
                 chain.push(Hop { provider: *provider, model: name.replace('*', model) });
             }
+        }
+        if let Some(listed) = bounds.listed {
+            chain.sort_by_key(|hop| listed.iter().position(|provider| *provider == hop.provider));
         }
         if chain.is_empty() { Err(why) } else { Ok(chain) }
     }

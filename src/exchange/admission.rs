@@ -147,6 +147,8 @@ impl Exchange {
             role: self.role.as_deref(),
             sensitivity: self.sensitivity(policy, tenant),
             instead: shadow.as_ref().map(|shadow| &*shadow.model),
+            // Of a copy, who may serve the tenant whose request it is.
+            listed: policy.tenant_policy(judged_as).and_then(|tenant| tenant.rules.providers.as_deref()),
             sticks_to: self.sticks_to,
             request_id: &self.request_id,
             around,

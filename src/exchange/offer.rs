@@ -35,6 +35,8 @@ pub(super) struct Wish<'a> {
     pub(super) sensitivity: Sensitivity,
     /// The model that it goes to, whatever it asks for: a shadow's.
     pub(super) instead: Option<&'a str>,
+    /// Who may serve it, in the order in which they are asked, if its tenant says so.
+    pub(super) listed: Option<&'a [ProviderIx]>,
     pub(super) sticks_to: SticksTo,
     pub(super) request_id: &'a str,
     pub(super) around: Around<'a>,
@@ -262,7 +264,7 @@ impl Wish<'_> {
 
     /// The providers that may serve it; those whose breakers are open come last, for what is known of them is a second old.
     fn chosen(&self, model: &str) -> Result<Vec<Leg>, Rejection> {
-        let bounds = Bounds { schema: self.schema, sensitivity: self.sensitivity };
+        let bounds = Bounds { schema: self.schema, sensitivity: self.sensitivity, listed: self.listed };
         let reach = |ix| self.policy.provider_at(ix).map(|provider| &provider.reach);
         let mut hops = self.policy.models.chain(model, &bounds, reach).map_err(|why| self.unserved(model, why))?;
         let is_open = |leg: &Leg| leg.provider.is_some_and(self.around.is_open);
@@ -323,6 +325,10 @@ impl Wish<'_> {
         let model = shown(model);
         let (outcome, message) = match why {
             Unserved::Unknown => (Outcome::ModelNotFound, format!("No provider here serves the model `{model}`.")),
+            Unserved::Unlisted => {
+                let message = format!("No provider that may serve this tenant serves the model `{model}`.");
+                (Outcome::ModelNotAllowed, message)
+            }
             Unserved::Api => {
                 (Outcome::ModelNotFound, format!("No provider here serves the model `{model}` by this API."))
             }

@@ -1,4 +1,5 @@
 mod corpus;
+mod listed;
 mod routing;
 mod shadows;
 mod spending;

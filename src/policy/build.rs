@@ -9,6 +9,7 @@ use hashbrown::HashMap;
 use super::content::{self, Contents};
 use super::flaw::{Checked, flaw, not_reserved, under};
 use super::models::{self, References};
+use super::serving::Serving;
 use super::shadows::{self, Shadows};
 use super::tenants::{self, Tenants};
 use super::tools::Tools;
@@ -111,11 +112,19 @@ impl Resolved {
         let allowed = forward::read(take(&mut config.forward), callers, &sticks)?;
         let min_tokens = config.output.min_tokens.get();
         let mut tools = Tools::begin(take(&mut config.tools));
-        let tiers = tenants::tiers(&config.limits, &config.tiers, stances(config), min_tokens, &mut tools)?;
+        let serving = Serving { providers: &catalog.providers, models: &catalog.models };
+        let tiers = tenants::tiers(&config.limits, &config.tiers, stances(config), min_tokens, serving, &mut tools)?;
         let mut contents = content::Reading::begin(take(&mut config.content), &roles, &tiers, &catalog.providers)?;
         let unknown = config.unknown_tenants;
-        let mut tenants =
-            tenants::read(take(&mut config.tenants), unknown, &tiers, &roles, min_tokens, (&mut contents, &mut tools))?;
+        let mut tenants = tenants::read(
+            take(&mut config.tenants),
+            unknown,
+            &tiers,
+            &roles,
+            min_tokens,
+            serving,
+            (&mut contents, &mut tools),
+        )?;
         let tenant_labels = tenant_labels(take(&mut config.metrics), &tenants.index)?;
         let status = config.status.take().map(providers::status).transpose()?;
         let contents = contents.end();

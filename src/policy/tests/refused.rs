@@ -419,6 +419,30 @@ fn routes() -> Vec<Refused> {
         ),
         meaning(with(r#""user_header":"x-ai-role""#), "user_header: `x-ai-role` is the role's header already"),
         meaning(
+            format!(
+                r#"{{{PRICES},{PROVIDERS},"tenants":{{"acme":{{"models":["gpt-4o-m*"],"providers":["b"]}}}},"models":[
+                {{"model":"gpt-4o-mini","providers":[{{"provider":"a"}}]}}]}}"#
+            ),
+            "tenants.acme.providers: nothing is left: no model that may be asked for is served by `b`, only by `a`",
+        ),
+        meaning(
+            with(r#""tiers":{"low":{"providers":["a"]}}"#),
+            "tiers.low.providers: without `models` Envoy's routes choose the provider: list `models`, or leave `providers` out",
+        ),
+        shape(
+            routed(r#""tiers":{"low":{"providers":[]}}"#),
+            "tiers.low.providers: an empty list lets nobody serve; leave it out to let all",
+        ),
+        meaning(
+            routed(r#""tiers":{"low":{"providers":["a","x"]}}"#),
+            "tiers.low.providers[1]: unknown provider `x`, expected one of `a`, `b`",
+        ),
+        meaning(routed(r#""tiers":{"low":{"providers":["a","a"]}}"#), "tiers.low.providers[1]: `a` is written twice"),
+        meaning(
+            routed(r#""tiers":{"low":{"providers":["b"]}}"#),
+            "tiers.low.providers: nothing is left: no model that may be asked for is served by `b`, only by `a`",
+        ),
+        meaning(
             routed(r#""role_models":{"poet":"gpt-4o-mini"}"#),
             "role_models.poet: unknown role `poet`, expected one of `chat`",
         ),
