@@ -68,7 +68,8 @@ impl Watched {
     pub fn add(&mut self, counts: Counts, bounds: &Canary, now: UnixNanos) {
         let seconds = now.0 / 1_000_000_000;
         let number = seconds / SLICE_SECONDS;
-        let place = usize::try_from(number % SLICES as u64).ok().and_then(|at| self.slices.get_mut(at));
+        let place = number.checked_rem(SLICES as u64).and_then(|at| usize::try_from(at).ok());
+        let place = place.and_then(|at| self.slices.get_mut(at));
         if let Some((of, known)) = place {
             if *of != number {
                 (*of, *known) = (number, Counts::default());

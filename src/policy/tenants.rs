@@ -133,7 +133,7 @@ pub(super) fn read(
     // The tiers' own names, so that a hundred thousand tenants share three of them.
     let tiers: Tiers<'_> = tiers.entries.iter().map(|(name, terms)| (&**name, (name, terms))).collect();
     let tenant = |((name, tenant), ix)| {
-        one(TenantIx(ix), name, tenant, &tiers, roles, min_tokens, serving, (contents, tools)).map(Rc::new)
+        one((TenantIx(ix), name), tenant, &tiers, roles, min_tokens, serving, (contents, tools)).map(Rc::new)
     };
     let tenants = written.entries.into_iter().zip(0..).map(tenant).collect::<Checked<_>>()?;
     Ok(Tenants { tenants, index: written.index, default })
@@ -158,8 +158,7 @@ fn default_tenant(written: &mut Named<config::Tenant>, unknown: UnknownTenants) 
 type Tiers<'a> = HashMap<&'a str, (&'a Rc<str>, &'a Rc<Terms>)>;
 
 fn one(
-    ix: TenantIx,
-    name: Rc<str>,
+    (ix, name): (TenantIx, Rc<str>),
     tenant: config::Tenant,
     tiers: &Tiers<'_>,
     roles: &[String],
