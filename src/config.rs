@@ -23,6 +23,7 @@ mod shadows;
 pub mod structure;
 mod tenants;
 mod tools;
+mod variants;
 mod view;
 
 use std::rc::Rc;
@@ -40,8 +41,8 @@ pub use path::LineColumn;
 pub use prices::{Above, Price, ServiceTier, Unpriced, UnpricedPolicy};
 pub use providers::{AnsweredModel, ApiPath, Key, Model, Provider, ReportedCost, Served};
 pub use range::{
-    ContextTokens, HiddenTokens, InRange, LeaseSeconds, OutputTokens, Percent, RefusedBytes, ReplicaCount,
-    RequestBytes, WaitingBodies, WaitingBytes,
+    ContextTokens, ErrorsPercent, HiddenTokens, InRange, LeaseSeconds, LeastRequests, OutputTokens, Percent,
+    RefusedBytes, ReplicaCount, RequestBytes, WaitingBodies, WaitingBytes, Weight,
 };
 pub use rated::WrittenRates;
 pub use replicas::{Replicas, WithoutService};
@@ -49,6 +50,7 @@ pub use scalar::{Budget, Date, HeaderName, Limit, Name, Usd, UsdPer1m};
 pub use shadows::{Mirror, Shadow, ShadowBudgets, ShadowOf};
 pub use tenants::{Budgets, Expensive, Limits, Overrun, OwnOutput, Tenant, Tier};
 pub use tools::{CalledAction, OfferedAction, Parameters, RegisteredTool, ToolPattern, ToolRules, Tools};
+pub use variants::{Canary, Split, VirtualModel};
 pub use view::{Metrics, Status, TenantLabel};
 
 use crate::kept::StoredResponses;
@@ -75,9 +77,12 @@ pub struct Config {
     pub providers: Named<Provider>,
     /// Who serves which model. Without any, Envoy's routes choose the provider.
     pub models: Vec<Model>,
-    /// A name that stands for a list of models: each request gets the cheapest of them that fits.
-    #[cfg_attr(feature = "schema", schemars(schema_with = "schema::candidates"))]
-    pub virtual_models: Named<Vec<Name>>,
+    /// A name that stands for other models: of a list, each request gets the cheapest that fits; of a `split`, each gets one by weight.
+    pub virtual_models: Named<VirtualModel>,
+    /// The header that says which end user a request is for, where a `split` is sticky by `user`.
+    pub user_header: HeaderName,
+    /// The header that says which session a request belongs to, where a `split` is sticky by `session`.
+    pub session_header: HeaderName,
     /// Role → the model of a request that names none.
     pub role_models: Named<Name>,
     /// Paths of your own, looked up before the built-in ones.

@@ -49,6 +49,7 @@ mod sent;
 mod shadow;
 mod side;
 mod spending;
+mod sticky;
 mod tools;
 
 pub use admission::Demand;
@@ -58,6 +59,7 @@ use eyes::Eyes;
 use input::Input;
 use opening::too_large;
 use shadow::{Copied, CopiedFor};
+use sticky::SticksTo;
 
 pub use closing::{Closed, Settlement};
 pub use ending::Ending;
@@ -74,6 +76,7 @@ pub struct Exchange {
     /// As the header says it.
     role: Option<String>,
     sensitivity: Option<Sensitivity>,
+    sticks_to: SticksTo,
     /// As it goes on.
     path: String,
     cut: HeadEdit,
@@ -88,12 +91,14 @@ pub struct Exchange {
 }
 
 /// What the body asks for.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 struct AskedFor {
     /// As the client names it.
     model: String,
     /// What that was taken for, if there was a choice to be made: the model of a role, of an alias, or the cheapest.
     chosen: Option<String>,
+    /// The name that is split among variants, of which that is one.
+    split: Option<Rc<str>>,
     stream: bool,
 }
 
@@ -223,6 +228,8 @@ pub struct Around<'a> {
     pub cluster: Option<&'a str>,
     /// Whether a provider's circuit breaker is known to be open.
     pub is_open: &'a dyn Fn(ProviderIx) -> bool,
+    /// Whether a variant of a split, by the names of both, has passed what it may come to.
+    pub is_out: &'a dyn Fn(&str, &str) -> bool,
     /// Whether a tenant, by its name, was given what has this id.
     pub knows: &'a dyn Fn(&str, Id) -> bool,
     /// What a tenant's ids hold in all, by its name, if that is known of each of them.

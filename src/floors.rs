@@ -14,7 +14,7 @@ const FLOORS: [&[&str]; 16] = [
     &["config"],
     &["policy"],
     &["record", "breaker"],
-    &["content", "tools"],
+    &["content", "tools", "canary"],
     &["likeness"],
     &["exchange"],
     &["view", "host"],

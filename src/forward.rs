@@ -22,6 +22,8 @@ use query::Does;
 pub struct Allowed {
     /// Read on the way, and taken out by the routes: tenant, role, sensitivity.
     pub own: Vec<String>,
+    /// Read here and taken out, if they are not let pass: whose variant a request gets.
+    pub read: Vec<String>,
     pub headers: Vec<String>,
     pub query: Vec<String>,
     pub betas: Vec<Pattern>,
@@ -202,7 +204,9 @@ impl Allowed {
             };
             if !cut.remove.iter().any(|removed| removed == name) {
                 cut.remove.push(name.to_owned());
-                cut.left_out.drop(kind, name.as_bytes());
+                if !self.read.iter().any(|read| read == name) {
+                    cut.left_out.drop(kind, name.as_bytes());
+                }
             }
         }
         if flagged {

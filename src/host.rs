@@ -8,6 +8,7 @@ pub mod admin;
 pub mod attributes;
 pub mod blame;
 pub mod breakers;
+pub mod canaries;
 pub mod cells;
 pub mod chain;
 pub mod chance;

@@ -28,6 +28,7 @@ pub mod attempt;
 mod base64;
 mod breaker;
 mod calendar;
+mod canary;
 pub mod config;
 pub mod content;
 pub mod detect;

@@ -14,6 +14,7 @@ mod prices;
 mod providers;
 mod replicas;
 mod rules;
+mod serving;
 pub mod shadows;
 mod tenants;
 pub mod tools;
@@ -37,7 +38,7 @@ pub use crate::name::{NONE, OTHER, Pattern};
 use crate::network::Network;
 use crate::price::PriceTable;
 use crate::replicas::Replicas;
-use crate::route::{Models, ProviderIx, Reach, Sensitivity};
+use crate::route::{Models, ProviderIx, Reach, Sensitivity, Sticky};
 use crate::units::{NanoUsd, Tokens};
 
 /// The tenant that unknown ones share.
@@ -54,6 +55,7 @@ pub struct Policy {
     pub roles: Vec<String>,
     pub sensitivity_header: String,
     pub default_sensitivity: Sensitivity,
+    pub sticks: Sticks,
     pub tenants: Vec<Rc<TenantPolicy>>,
     tenant_index: HashMap<Rc<str>, u32>,
     /// Whose limits unknown tenants share; without it they are refused.
@@ -94,6 +96,13 @@ pub struct Policy {
     pub shadows: Option<Box<shadows::Shadows>>,
 }
 
+/// The headers by which a request keeps its variant, where models are split by them.
+#[derive(Debug, Default)]
+pub struct Sticks {
+    pub user: Option<String>,
+    pub session: Option<String>,
+}
+
 /// What input is taken for that no body shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HiddenInput {
@@ -125,11 +134,13 @@ pub struct StatusPages {
 }
 
 /// What holds for a tenant's requests: its rules, and what is not counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Terms {
     rules: Rules,
     /// No request is less sensitive.
     pub sensitivity: Option<Sensitivity>,
+    /// Who may serve it, in the order in which they are asked. `None`: all, as each model lists them.
+    pub providers: Option<Rc<[ProviderIx]>>,
     /// The bound of a request that brings none.
     pub default_max_tokens: Option<Tokens>,
     pub stances: Stances,
@@ -277,6 +288,17 @@ impl Policy {
     }
 }
 
+impl Sticks {
+    fn of(models: &Models, user: &str, session: &str) -> Self {
+        let header = |by: Sticky, name: &str| models.splits().any(|split| split.sticky == by).then(|| name.to_owned());
+        Self { user: header(Sticky::User, user), session: header(Sticky::Session, session) }
+    }
+
+    pub fn headers(&self) -> impl Iterator<Item = &String> {
+        [&self.user, &self.session].into_iter().flatten()
+    }
+}
+
 impl ProviderPolicy {
     /// The path of an API here, for a client's; `renamed` as in [`path::rebased`].
     pub fn path(&self, schema: &Schema, called: &str, model: &str, renamed: Option<(&str, &str)>) -> Option<String> {
@@ -301,6 +323,13 @@ impl ProviderPolicy {
     /// Where a path is here that costs nothing.
     pub fn free_path(&self, called: &str) -> Option<String> {
         path::rebased(&self.base_path, called, None)
+    }
+}
+
+impl Terms {
+    /// Whether a provider may serve it; whoever is none of the providers may if all may.
+    pub fn lets_serve(&self, provider: Option<ProviderIx>) -> bool {
+        self.providers.as_ref().is_none_or(|listed| provider.is_some_and(|ix| listed.contains(&ix)))
     }
 }
 

@@ -45,6 +45,8 @@ pub struct Record {
     pub model_asked: String,
     /// What that was taken for: an alias's or a role's model, or the cheapest of several.
     pub model_chosen: String,
+    /// The name that is split among variants, of which that is one.
+    pub split: Option<Rc<str>>,
     pub stream: bool,
     pub status: u64,
     pub attempts: u64,
@@ -184,6 +186,10 @@ impl Record {
         line.text(name!("model"), &self.labels.model);
         line.text(name!("model_asked"), &self.model_asked);
         line.text(name!("model_chosen"), &self.model_chosen);
+        if let Some(split) = &self.split {
+            line.text(name!("split"), split);
+            line.text(name!("variant"), &self.model_chosen);
+        }
         line.text(name!("model_answered"), &self.bill.model);
         line.flag(name!("stream"), self.stream);
         line.text(name!("outcome"), self.outcome.code());

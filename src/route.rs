@@ -3,8 +3,12 @@
 //! The chain is chosen here once, before anything is sent; Envoy then walks it, one attempt a provider. So
 //! who may see a request is decided in one place, by plain data, and a retry can only go where the chain already leads.
 
+mod split;
+
 use hashbrown::HashMap;
 use serde::Deserialize;
+
+pub use split::{Canary, Split, Sticky, Variant};
 
 use crate::llm::schema::Schema;
 use crate::name::Pattern;
@@ -78,8 +82,27 @@ pub struct ProviderIx(pub u16);
 pub struct Models {
     /// Names before beginnings, long beginnings before short ones: the first that matches is the closest.
     models: Vec<Model>,
-    virtuals: HashMap<String, Vec<String>>,
+    virtuals: HashMap<String, Virtual>,
     roles: HashMap<String, String>,
+}
+
+/// What a name stands for that nobody serves by itself.
+#[derive(Debug)]
+pub enum Virtual {
+    /// The cheapest of these that fits.
+    Cheapest(Vec<String>),
+    /// One of several, by weight.
+    Split(Split),
+}
+
+impl Virtual {
+    /// Whether any of its models is such a one.
+    pub fn any(&self, mut is_such: impl FnMut(&str) -> bool) -> bool {
+        match self {
+            Self::Cheapest(models) => models.iter().any(|model| is_such(model)),
+            Self::Split(split) => split.variants().iter().any(|variant| is_such(&variant.model)),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -107,9 +130,11 @@ pub struct Hop {
 
 /// What decides who may serve a request, beside its model.
 #[derive(Clone, Copy, Debug)]
-pub struct Bounds {
+pub struct Bounds<'a> {
     pub schema: &'static Schema,
     pub sensitivity: Sensitivity,
+    /// The tenant's providers, in the order in which they are asked, if it has a list of them.
+    pub listed: Option<&'a [ProviderIx]>,
 }
 
 /// What a provider takes.
@@ -133,10 +158,12 @@ impl Reach {
 }
 
 /// Why nobody may serve a model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Unserved {
     /// No provider has it at all.
     Unknown,
+    /// Those that have it may not serve the tenant.
+    Unlisted,
     /// Those that have it don't speak the API.
     Api,
     /// Those that have it may not see data that is so sensitive.
@@ -150,7 +177,7 @@ impl Models {
         Self { models, ..Self::default() }
     }
 
-    pub fn with(self, virtuals: HashMap<String, Vec<String>>, roles: HashMap<String, String>) -> Self {
+    pub fn with(self, virtuals: HashMap<String, Virtual>, roles: HashMap<String, String>) -> Self {
         Self { models: self.models, virtuals, roles }
     }
 
@@ -171,9 +198,13 @@ impl Models {
         self.models.iter().find(|model| model.model.matches(name))
     }
 
-    /// The models that a virtual name stands for.
-    pub fn candidates(&self, name: &str) -> Option<&[String]> {
-        self.virtuals.get(name).map(Vec::as_slice)
+    /// The models that a virtual name stands for. It comes before a model that has the same name.
+    pub fn stands_for(&self, name: &str) -> Option<&Virtual> {
+        self.virtuals.get(name)
+    }
+
+    pub fn splits(&self) -> impl Iterator<Item = &Split> {
+        self.virtuals.values().filter_map(|it| if let Virtual::Split(split) = it { Some(split) } else { None })
     }
 
     pub fn model_of_role(&self, role: &str) -> Option<&str> {
@@ -184,7 +215,7 @@ impl Models {
     pub fn chain<'a>(
         &self,
         model: &str,
-        bounds: &Bounds,
+        bounds: &Bounds<'_>,
         reach: impl Fn(ProviderIx) -> Option<&'a Reach>,
     ) -> Result<Vec<Hop>, Unserved> {
         let Some(known) = self.model(model) else { return Err(Unserved::Unknown) };
@@ -192,13 +223,18 @@ impl Models {
         let mut chain = Vec::with_capacity(known.serving.len());
         for Serving { provider, name } in &known.serving {
             let Some(reach) = reach(*provider).filter(|reach| reach.has_key) else { continue };
-            if !reach.serves(bounds.schema) {
-                why = if why == Unserved::Unknown { Unserved::Api } else { why };
+            if bounds.listed.is_some_and(|listed| !listed.contains(provider)) {
+                why = why.max(Unserved::Unlisted);
+            } else if !reach.serves(bounds.schema) {
+                why = why.max(Unserved::Api);
             } else if !reach.may_see(bounds.sensitivity) {
                 why = Unserved::TooSensitive;
             } else {
                 chain.push(Hop { provider: *provider, model: name.replace('*', model) });
             }
+        }
+        if let Some(listed) = bounds.listed {
+            chain.sort_by_key(|hop| listed.iter().position(|provider| *provider == hop.provider));
         }
         if chain.is_empty() { Err(why) } else { Ok(chain) }
     }

@@ -45,6 +45,9 @@ fn with_defaults(schema: &mut Value) {
         ("Config", "role_header", json!("x-ai-role")),
         ("Config", "sensitivity_header", json!("x-ai-sensitivity")),
         ("Config", "default_sensitivity", json!("internal")),
+        ("Config", "user_header", json!("x-ai-user")),
+        ("Config", "session_header", json!("x-ai-session")),
+        ("Split", "sticky", json!("request")),
         ("Config", "unpriced", json!({"policy": "deny"})),
         ("Config", "on_contention", json!("deny")),
         (

@@ -28,6 +28,8 @@ TABLES = {
     "Provider": "`providers.<label>`",
     "Model": "`models[]`",
     "Served": "`models[].providers[]`",
+    "Split": "`virtual_models.<name>` that is split",
+    "Canary": "`virtual_models.<name>.canaries.<model>`",
     "ApiPath": "`paths[]`",
     "Forward": "`forward`",
     "Content": "`content`",
@@ -94,6 +96,8 @@ class Reference:
             if name in TABLES:
                 return f"[table](#{anchor(name)})"
             return self.value(self.definitions[name])
+        if "anyOf" in about:
+            return " or ".join(self.value(choice) for choice in about["anyOf"])
         if choices := self.choices(about):
             return ", ".join(f"`{word}`" for word in choices)
         match about["type"]:

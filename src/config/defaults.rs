@@ -1,8 +1,8 @@
 //! What holds where nothing is written: all default figures of the configuration.
 
 use super::{
-    Budget, Budgets, Config, Content, Expensive, Forward, HeaderName, HiddenInput, InRange, Limit, Limits, Metrics,
-    Named, OnContention, Output, Percent, Tier, Tools, UnknownTenants, Unpriced, UnpricedPolicy,
+    Budget, Budgets, Config, Content, Expensive, Forward, HeaderName, HiddenInput, InRange, LeastRequests, Limit,
+    Limits, Metrics, Named, OnContention, Output, Percent, Tier, Tools, UnknownTenants, Unpriced, UnpricedPolicy,
 };
 use crate::kept::StoredResponses;
 use crate::llm::stance::Stances;
@@ -44,6 +44,11 @@ pub const fn in_flight_percent() -> Percent {
     InRange::of::<100>()
 }
 
+/// Of ten requests, one that fails says nothing of the others.
+pub const fn least_requests() -> LeastRequests {
+    InRange::of::<50>()
+}
+
 /// The tiers that need not be written: of each its name, what a request and a day may cost in nano-USD, and its limits.
 const TIERS: [(&str, u64, u64, Limits); 4] = [
     ("low", 2_000_000, 100_000_000, NO_LIMITS),
@@ -74,6 +79,8 @@ impl Default for Config {
             providers: Named::default(),
             models: Vec::new(),
             virtual_models: Named::default(),
+            user_header: HeaderName("x-ai-user".to_owned()),
+            session_header: HeaderName("x-ai-session".to_owned()),
             role_models: Named::default(),
             paths: Vec::new(),
             forward: Forward::default(),

@@ -27,6 +27,11 @@ pub type RefusedBytes = InRange<0, 1_073_741_824>;
 pub type LeaseSeconds = InRange<60, LONGEST_SECONDS>;
 pub type ReplicaCount = InRange<1, 10_000>;
 pub type Percent = InRange<1, 100>;
+/// With 100 nothing ever passes it.
+pub type ErrorsPercent = InRange<0, 99>;
+pub type LeastRequests = InRange<1, 1_000_000>;
+/// Nothing is no share: what is to get nothing is left out.
+pub type Weight = InRange<1, 10_000>;
 
 impl<const LEAST: u64, const MOST: u64> InRange<LEAST, MOST> {
     /// A default of ours: one that is out of its range does not compile.

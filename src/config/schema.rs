@@ -127,10 +127,3 @@ pub(super) fn path_of_each_api(schemas: &mut SchemaGenerator) -> Schema {
 pub(super) fn path_pattern(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "string", "maxLength": 128, "pattern": PATH_PATTERN})
 }
-
-pub(super) fn candidates(schemas: &mut SchemaGenerator) -> Schema {
-    let name = schemas.subschema_for::<Name>();
-    json_schema!({
-        "type": "object", "propertyNames": name, "additionalProperties": {"type": "array", "minItems": 1, "items": name}
-    })
-}

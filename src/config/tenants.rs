@@ -38,6 +38,10 @@ pub struct Tier {
     pub unpriced_levers: Option<Stance>,
     /// The output bound of requests that bring none.
     pub output: OwnOutput,
+    /// The providers that may serve these tenants, in the order in which they are asked. Left out: all, as each model lists them.
+    #[serde(deserialize_with = "written")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
+    pub providers: Option<Vec<Name>>,
     /// Which tools these tenants may use. Left out: nobody looks.
     #[serde(deserialize_with = "written")]
     pub tools: Option<ToolRules>,
@@ -101,6 +105,10 @@ pub struct Tenant {
     /// The output bound of its requests that bring none.
     #[serde(deserialize_with = "written")]
     pub output: Option<Box<OwnOutput>>,
+    /// The providers that may serve it, in the order in which they are asked, in the place of what its tier says.
+    #[serde(deserialize_with = "written")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
+    pub providers: Option<Box<[Name]>>,
     /// Which tools it may use, in the place of what its tier says.
     #[serde(deserialize_with = "written")]
     pub tools: Option<Box<ToolRules>>,

@@ -38,6 +38,13 @@ struct Plan {
     hidden: Tokens,
 }
 
+/// The model that a request was taken for.
+struct Taken {
+    model: String,
+    /// The name of which that is a variant.
+    split: Option<Rc<str>>,
+}
+
 /// A provider that a request may go to, and what it is called and costs there.
 pub(super) struct Leg {
     pub(super) provider: Option<ProviderIx>,
@@ -89,17 +96,17 @@ impl Exchange {
             let message = format!("The request can't be read: {invalid}.{cut}");
             self.refuse(Rejection::plain(Outcome::InvalidRequest, message))
         })?;
-        let mut asked = AskedFor { model: request.model.clone(), chosen: None, stream: request.stream };
+        let mut asked = AskedFor { model: request.model.clone(), chosen: None, split: None, stream: request.stream };
         match self.plan(policy, tenant, request, (prompt, offers), around) {
-            Ok((plan, tenant, ask, chosen)) => {
-                asked.chosen = Some(chosen);
+            Ok((plan, tenant, ask, Taken { model, split })) => {
+                (asked.chosen, asked.split) = (Some(model), split);
                 Ok(Demand { tenant, ask, asked, plan: Box::new(plan) })
             }
             Err(rejection) => Err(self.refuse_asked(rejection, Some(asked), Guards::default())),
         }
     }
 
-    /// Where it may go, what that may cost at most, and the model it was taken for.
+    /// Where it may go, what that may cost at most, and what it was taken for.
     fn plan(
         &mut self,
         policy: &Policy,
@@ -107,7 +114,7 @@ impl Exchange {
         mut request: Request,
         (prompt, offers): (Option<Box<Prompt>>, Option<Box<Offers>>),
         around: Around<'_>,
-    ) -> Result<(Plan, Rc<TenantPolicy>, Ask, String), Rejection> {
+    ) -> Result<(Plan, Rc<TenantPolicy>, Ask, Taken), Rejection> {
         self.hear(policy, &request)?;
         let Some(tenant) = policy.tenant_policy(tenant) else {
             return Err(Rejection::plain(Outcome::InternalError, "The tenant is gone."));
@@ -140,10 +147,14 @@ impl Exchange {
             role: self.role.as_deref(),
             sensitivity: self.sensitivity(policy, tenant),
             instead: shadow.as_ref().map(|shadow| &*shadow.model),
+            // Of a copy, who may serve the tenant whose request it is.
+            listed: policy.tenant_policy(judged_as).and_then(|tenant| tenant.rules.providers.as_deref()),
+            sticks_to: self.sticks_to,
+            request_id: &self.request_id,
             around,
         };
         let fields = wish.unknown_fields()?;
-        let Offer { model, legs, sight, noted, input, reckoned, hidden, ceiling, bound, .. } = wish.best()?;
+        let Offer { model, split, legs, sight, noted, input, reckoned, hidden, ceiling, bound, .. } = wish.best()?;
         noted.iter().chain(fields).for_each(|name| self.cut.left_out.unknown_field(name));
         if let Some(leg) = legs.first() {
             self.labels.model = leg.label.clone().into();
@@ -183,7 +194,7 @@ impl Exchange {
             input: reckoned,
             hidden,
         };
-        Ok((plan, Rc::clone(tenant), ask, model))
+        Ok((plan, Rc::clone(tenant), ask, Taken { model, split }))
     }
 
     /// The cell has answered, or the swap lost every race.

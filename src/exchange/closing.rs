@@ -117,8 +117,7 @@ impl Exchange {
                 Phase::Reading(_) | Phase::Deciding => Came::of(ending::unread(ending)),
                 Phase::Open(open) => open.close(policy, ending, started, now),
             };
-        let AskedFor { model: model_asked, chosen, stream } =
-            asked.unwrap_or(AskedFor { model: String::new(), chosen: None, stream: false });
+        let AskedFor { model: model_asked, chosen, split, stream } = asked.unwrap_or_default();
         if let Some(provider) = provider {
             labels.provider = provider.into();
         }
@@ -139,6 +138,7 @@ impl Exchange {
             api: schema.name,
             model_asked,
             model_chosen: chosen.unwrap_or_default(),
+            split,
             stream,
             status: status.unwrap_or(ending.status),
             attempts: ending.attempts,

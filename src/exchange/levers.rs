@@ -173,7 +173,7 @@ impl Wish<'_> {
         [text, bare].into_iter().any(|name| {
             let priced = policy.prices.find(name, self.around.now).is_some_and(|price| price.model.as_str() != "*");
             let routed = policy.models.model(name).is_some_and(|model| model.model.as_str() != "*");
-            priced || routed || policy.aliases.contains_key(name) || policy.models.candidates(name).is_some()
+            priced || routed || policy.aliases.contains_key(name) || policy.models.stands_for(name).is_some()
         })
     }
 }

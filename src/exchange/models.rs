@@ -6,6 +6,7 @@
 use crate::llm::schema::Dialect;
 use crate::policy::{Policy, TenantPolicy};
 use crate::price::Quote;
+use crate::route::{Model, ProviderIx};
 use crate::units::UnixNanos;
 use serde_json::{Value, json};
 
@@ -30,36 +31,35 @@ pub fn page(
 
 /// By name, also of a pattern.
 fn serves(policy: &Policy, tenant: &TenantPolicy, asked: &str, now: UnixNanos) -> bool {
-    let name = policy.resolve(asked);
-    if let Some(candidates) = policy.models.candidates(name) {
-        return candidates.iter().any(|name| tenant.allows(name));
-    }
-    let known = if policy.models.are_listed() {
-        policy.models.model(name).is_some_and(|model| model.serving.iter().any(|it| has_key(policy, it.provider)))
-    } else {
-        policy.prices.quote(None, name, now) != Quote::Denied
-    };
-    known && tenant.allows(name)
+    let known = policy.models.are_listed() || policy.prices.quote(None, policy.resolve(asked), now) != Quote::Denied;
+    known && may_have(policy, tenant, asked)
 }
 
-fn has_key(policy: &Policy, provider: crate::route::ProviderIx) -> bool {
-    policy.provider_at(provider).is_some_and(|provider| provider.reach.has_key)
+/// Whether the tenant may ask for it, and somebody serves it.
+fn may_have(policy: &Policy, tenant: &TenantPolicy, asked: &str) -> bool {
+    let is_there = |name: &str| {
+        let model = || policy.models.model(name).is_some_and(|model| is_served(policy, tenant, model));
+        tenant.allows(name) && (!policy.models.are_listed() || model())
+    };
+    let name = policy.resolve(asked);
+    policy.models.stands_for(name).map_or_else(|| is_there(name), |it| it.any(is_there))
+}
+
+/// Whether somebody has it who may serve the tenant.
+fn is_served(policy: &Policy, tenant: &TenantPolicy, model: &Model) -> bool {
+    let has_key = |ix: ProviderIx| policy.provider_at(ix).is_some_and(|provider| provider.reach.has_key);
+    model.serving.iter().any(|it| has_key(it.provider) && tenant.rules.lets_serve(Some(it.provider)))
 }
 
 fn names<'a>(policy: &'a Policy, tenant: &TenantPolicy) -> Vec<&'a str> {
     let mut names: Vec<&str> = if policy.models.are_listed() {
-        let served = policy.models.models().iter();
-        let served = served.filter(|model| model.serving.iter().any(|it| has_key(policy, it.provider)));
-        served.map(|model| model.model.as_str()).chain(policy.models.virtual_names()).collect()
+        let served = policy.models.models().iter().map(|model| model.model.as_str());
+        served.chain(policy.models.virtual_names()).collect()
     } else {
         policy.prices.prices().iter().map(|price| price.model.as_str()).collect()
     };
     names.extend(policy.aliases.keys().map(String::as_str));
-    let may = |name: &str| match policy.models.candidates(name) {
-        Some(candidates) => candidates.iter().any(|name| tenant.allows(name)),
-        None => tenant.allows(policy.resolve(name)),
-    };
-    names.retain(|name| !name.contains('*') && may(name));
+    names.retain(|name| !name.contains('*') && may_have(policy, tenant, name));
     names.sort_unstable();
     names.dedup();
     names

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use super::input::Input;
 use super::sent::Sent;
+use super::sticky::SticksTo;
 use super::{Around, Leg};
 use crate::attempt::{self, Chain, blame::Who};
 use crate::limit::Bound;
@@ -17,7 +18,7 @@ use crate::name::BY_ROLE;
 use crate::outcome::{Outcome, Rejection, shown};
 use crate::policy::{Policy, ProviderPolicy, TenantPolicy};
 use crate::price::{Ceiling, Quote, Tariff};
-use crate::route::{Bounds, BySight, ProviderIx, Sensitivity, Unserved};
+use crate::route::{Bounds, BySight, ProviderIx, Sensitivity, Split, Unserved, Virtual};
 use crate::units::{NanoUsd, Tokens};
 
 /// A request and all that decides where it may go.
@@ -34,12 +35,18 @@ pub(super) struct Wish<'a> {
     pub(super) sensitivity: Sensitivity,
     /// The model that it goes to, whatever it asks for: a shadow's.
     pub(super) instead: Option<&'a str>,
+    /// Who may serve it, in the order in which they are asked, if its tenant says so.
+    pub(super) listed: Option<&'a [ProviderIx]>,
+    pub(super) sticks_to: SticksTo,
+    pub(super) request_id: &'a str,
     pub(super) around: Around<'a>,
 }
 
 /// A model that can take it.
 pub(super) struct Offer {
     pub(super) model: String,
+    /// The name of which that is a variant.
+    pub(super) split: Option<Rc<str>>,
     /// Never empty.
     pub(super) legs: Vec<Leg>,
     /// What each of them may see.
@@ -60,27 +67,59 @@ pub(super) struct Offer {
 const UNAVAILABLE_SECONDS: u64 = 1;
 
 impl Wish<'_> {
-    /// The cheapest offer for the model that was asked for; of two equal ones the first in the configuration. One that a rule about
-    /// texts refuses is taken where there is no other.
+    /// The offer for the model that was asked for, or of what that stands for. One that a rule about texts refuses is taken where there
+    /// is no other.
     pub(super) fn best(&self) -> Result<Offer, Rejection> {
         if let Some(model) = self.instead {
             return self.offer(model).and_then(|offer| self.fits(offer));
         }
         let name = self.name()?;
-        let Some(candidates) = self.policy.models.candidates(name) else {
-            return self.offer(name);
-        };
+        match self.policy.models.stands_for(name) {
+            None => self.offer(name),
+            Some(Virtual::Cheapest(candidates)) => self.cheapest(name, candidates),
+            Some(Virtual::Split(split)) => self.drawn(split),
+        }
+    }
+
+    /// Of two equal ones, the first in the configuration.
+    fn cheapest(&self, name: &str, candidates: &[String]) -> Result<Offer, Rejection> {
         let mut best: Option<Offer> = None;
         let mut refusals = Vec::new();
-        let rank = |offer: &Offer| (self.sent.at(offer.sight).refused.is_some(), offer.worst);
+        let rank = |offer: &Offer| (self.is_refused(offer), offer.worst);
         for candidate in candidates {
             match self.offer(candidate).and_then(|offer| self.fits(offer)) {
                 Ok(offer) if best.as_ref().is_none_or(|best| rank(&offer) < rank(best)) => best = Some(offer),
                 Ok(_) => {}
-                Err(rejection) => refusals.push((candidate, rejection)),
+                Err(rejection) => refusals.push((candidate.as_str(), rejection)),
             }
         }
         best.ok_or_else(|| none_of(name, refusals))
+    }
+
+    /// The variant of whoever asks; where that can't take the request, the next that he would get without it. Canaries that are out come
+    /// last.
+    fn drawn(&self, split: &Split) -> Result<Offer, Rejection> {
+        let Self { tenant, request_id, around, .. } = self;
+        let mut refused: Option<Offer> = None;
+        let mut refusals = Vec::new();
+        let mut variants = split.ranked(self.sticks_to.key(split.sticky, tenant, request_id, around.now));
+        variants.sort_by_key(|variant| variant.canary.is_some() && (around.is_out)(&split.name, &variant.model));
+        for variant in variants {
+            let offer = self.offer(&variant.model);
+            // What the client named itself is its own choice.
+            let offer = if variant.model == split.name { offer } else { offer.and_then(|offer| self.fits(offer)) };
+            match offer.map(|offer| Offer { split: Some(Rc::clone(&split.name)), ..offer }) {
+                Ok(offer) if !self.is_refused(&offer) => return Ok(offer),
+                Ok(offer) => refused = refused.or(Some(offer)),
+                Err(rejection) => refusals.push((&*variant.model, rejection)),
+            }
+        }
+        refused.ok_or_else(|| none_of(&split.name, refusals))
+    }
+
+    /// Whether a rule about texts refuses it for those who would serve it.
+    fn is_refused(&self, offer: &Offer) -> bool {
+        self.sent.at(offer.sight).refused.is_some()
     }
 
     /// What the client wrote, or the model of its role, with aliases followed.
@@ -150,7 +189,19 @@ impl Wish<'_> {
         let bound = self.bound(model, &legs, shown);
         let (Bound::Client(output) | Bound::Open { at_most: output, .. }) = bound;
         let worst = ceiling.worst_case(input, output.times(request.choices));
-        Ok(Offer { model: model.to_owned(), legs, sight, noted, input, reckoned, hidden, ceiling, bound, worst })
+        Ok(Offer {
+            model: model.to_owned(),
+            split: None,
+            legs,
+            sight,
+            noted,
+            input,
+            reckoned,
+            hidden,
+            ceiling,
+            bound,
+            worst,
+        })
     }
 
     /// What is not known to be one of the providers may see what everybody may.
@@ -213,7 +264,7 @@ impl Wish<'_> {
 
     /// The providers that may serve it; those whose breakers are open come last, for what is known of them is a second old.
     fn chosen(&self, model: &str) -> Result<Vec<Leg>, Rejection> {
-        let bounds = Bounds { schema: self.schema, sensitivity: self.sensitivity };
+        let bounds = Bounds { schema: self.schema, sensitivity: self.sensitivity, listed: self.listed };
         let reach = |ix| self.policy.provider_at(ix).map(|provider| &provider.reach);
         let mut hops = self.policy.models.chain(model, &bounds, reach).map_err(|why| self.unserved(model, why))?;
         let is_open = |leg: &Leg| leg.provider.is_some_and(self.around.is_open);
@@ -274,6 +325,10 @@ impl Wish<'_> {
         let model = shown(model);
         let (outcome, message) = match why {
             Unserved::Unknown => (Outcome::ModelNotFound, format!("No provider here serves the model `{model}`.")),
+            Unserved::Unlisted => {
+                let message = format!("No provider that may serve this tenant serves the model `{model}`.");
+                (Outcome::ModelNotAllowed, message)
+            }
             Unserved::Api => {
                 (Outcome::ModelNotFound, format!("No provider here serves the model `{model}` by this API."))
             }
@@ -293,7 +348,7 @@ fn unpriced(model: &str) -> Rejection {
 }
 
 /// Says of each candidate why not, under the outcome that most likely passes.
-fn none_of(name: &str, refusals: Vec<(&String, Rejection)>) -> Rejection {
+fn none_of(name: &str, refusals: Vec<(&str, Rejection)>) -> Rejection {
     let mut message = format!("No model that `{}` stands for can take this request.", shown(name));
     for (candidate, rejection) in &refusals {
         message.push_str(&format!(" {candidate}: {}", rejection.message));

@@ -1,6 +1,7 @@
 //! A request's head: whether it is for us, whose it is, and what is known of it before its body.
 
 use super::shadow::Sender;
+use super::sticky::SticksTo;
 use super::{Exchange, Incoming, Opening, Phase, tools};
 use crate::content::Prompt;
 use crate::forward::{HeadEdit, LeftOut};
@@ -46,6 +47,7 @@ impl Exchange {
             labels: Labels { tenant: NONE.into(), role: label, model: OTHER.into(), provider: NONE.into() },
             role,
             sensitivity: None,
+            sticks_to: SticksTo::of(policy, headers),
             path: text(path),
             cut: HeadEdit::default(),
             request_id: headers

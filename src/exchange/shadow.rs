@@ -159,7 +159,8 @@ impl Exchange {
         }
         let (role, request_id) = (self.role.as_deref(), self.request_id.as_str());
         let candidate = Candidate { tenant: tenant.ix, model, role, request_id, now };
-        let bounds = Bounds { schema: self.schema, sensitivity: self.sensitivity(policy, tenant) };
+        let listed = tenant.rules.providers.as_deref();
+        let bounds = Bounds { schema: self.schema, sensitivity: self.sensitivity(policy, tenant), listed };
         let reach = |ix| policy.provider_at(ix).map(|provider| &provider.reach);
         let serves = |shadow: &Shadow| policy.models.chain(&shadow.model, &bounds, reach).is_ok();
         let shadow = shadows.iter().find(|shadow| shadow.wants(&candidate) && serves(shadow))?;

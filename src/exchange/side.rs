@@ -168,11 +168,14 @@ impl Side {
             .map_err(|unclear| Rejection::plain(Outcome::InvalidRequest, unclear.message()))?;
         cut.read_as_json(headers);
         let path = cut.set.iter().find(|(name, _)| name == ":path").map_or(path, |(_, path)| path.clone());
-        let Some(provider) = policy.provider(cluster) else { return Ok(Onward { cut, plan: None }) };
-        let floor = policy
-            .tenant_policy(self.tenant)
-            .and_then(|tenant| tenant.rules.sensitivity)
-            .unwrap_or(Sensitivity::Public);
+        let tenant = policy.tenant_policy(self.tenant);
+        let at = cluster.and_then(|cluster| policy.provider_of(cluster));
+        if tenant.is_some_and(|tenant| !tenant.rules.lets_serve(at)) {
+            let message = "The provider of this path may not serve this tenant.";
+            return Err(Rejection::plain(Outcome::ModelNotAllowed, message));
+        }
+        let Some(provider) = at.and_then(|ix| policy.provider_at(ix)) else { return Ok(Onward { cut, plan: None }) };
+        let floor = tenant.and_then(|tenant| tenant.rules.sensitivity).unwrap_or(Sensitivity::Public);
         let sensitivity = stated_sensitivity(policy, headers)?.unwrap_or(policy.default_sensitivity).max(floor);
         if !provider.reach.may_see(sensitivity) {
             let message = format!("The provider of this path may not see {} data.", sensitivity.name());
@@ -185,7 +188,7 @@ impl Side {
             length: headers.number("content-length").unwrap_or(0),
             edits: Vec::new(),
         });
-        let who = policy.tenant_policy(self.tenant).map_or_else(Who::default, |tenant| Who::of(&tenant.name));
+        let who = tenant.map_or_else(Who::default, |tenant| Who::of(&tenant.name));
         let plan = schema.zip(leg).map(|(schema, leg)| attempt::plan(schema, &cut.kept, &[leg], who));
         Ok(Onward { cut, plan })
     }
@@ -255,7 +258,7 @@ mod tests {
 
     fn policy() -> Policy {
         let configuration = json!({
-            "tenants": {"acme": {"tier": "premium"}},
+            "tenants": {"acme": {"tier": "premium"}, "close": {"providers": ["openai"]}},
             "providers": {
                 "openai": {"cluster": "openai", "sensitivity": "internal", "base_path": "/api/v1"},
                 "anthropic": {"cluster": "anthropic", "sensitivity": "restricted", "apis": ["anthropic_messages"]},
@@ -267,7 +270,17 @@ mod tests {
     }
 
     fn onward(method: &str, path: &str, cluster: &str, more: &[(&str, &str)]) -> Result<Onward, (u32, Outcome)> {
-        let head = [(":method", method), (":path", path), ("x-tenant-id", "acme")];
+        onward_of("acme", method, path, cluster, more)
+    }
+
+    fn onward_of(
+        tenant: &str,
+        method: &str,
+        path: &str,
+        cluster: &str,
+        more: &[(&str, &str)],
+    ) -> Result<Onward, (u32, Outcome)> {
+        let head = [(":method", method), (":path", path), ("x-tenant-id", tenant)];
         let headers = Headers::of(&[&head[..], more].concat());
         let policy = policy();
         let side = Side::of(&policy, &headers).expect("one of these");
@@ -295,6 +308,21 @@ mod tests {
         assert_eq!(counted("anthropic", "restricted"), Ok(()));
         assert_eq!(counted("anthropic", "secret"), Err((400, Outcome::InvalidRequest)));
         assert_eq!(counted("anthropic", ""), Err((400, Outcome::InvalidRequest)));
+    }
+
+    #[test]
+    fn nobody_answers_a_tenant_beside_its_requests_who_may_not_serve_it() {
+        for (tenant, cluster, may) in [
+            ("acme", "anthropic", true),
+            ("acme", "nobody", true),
+            ("close", "openai", true),
+            ("close", "anthropic", false),
+            ("close", "nobody", false),
+        ] {
+            let counted = onward_of(tenant, "POST", "/v1/messages/count_tokens", cluster, &[]).map(|_| ());
+            let expected = if may { Ok(()) } else { Err((403, Outcome::ModelNotAllowed)) };
+            assert_eq!(counted, expected, "{tenant} {cluster}");
+        }
     }
 
     #[test]

@@ -1,7 +1,9 @@
 mod corpus;
+mod listed;
 mod routing;
 mod shadows;
 mod spending;
+mod variants;
 
 use super::*;
 use crate::limit::SwapLost;
@@ -34,6 +36,7 @@ pub(super) fn around(cluster: Option<&str>) -> Around<'_> {
         knows: &|_, _| false,
         density: &|_, _| Density::default(),
         sizes: &|_, _| None,
+        is_out: &|_, _| false,
         service_unavailable: false,
         now: NOON,
     }

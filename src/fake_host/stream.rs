@@ -126,6 +126,13 @@ impl Gateway {
         gateway
     }
 
+    /// Another worker of the same Envoy, with this configuration.
+    pub fn beside(configuration: &serde_json::Value) -> Self {
+        let gateway = Self { roots: RefCell::default() };
+        assert!(gateway.configure(configuration.to_string().as_bytes()), "{:?}", with(|host| host.log.clone()));
+        gateway
+    }
+
     /// Whether the filter accepted it. Then new streams begin with it, and the ones before keep theirs.
     pub fn configure(&self, configuration: &[u8]) -> bool {
         let root = new_context();

@@ -136,6 +136,7 @@ impl Downstream {
         let around = Around {
             cluster: self.cluster.as_deref(),
             is_open: &|ProviderIx(at)| plugin.breakers.is_open(at.into(), now),
+            is_out: &|split, model| plugin.canaries.is_out(split, model),
             knows: &kept::knows,
             sizes: &kept::sizes,
             density: &|model, tenant| plugin.densities.of(model, tenant),
@@ -347,6 +348,7 @@ impl HttpContext for Downstream {
         if let Some(experience) = &closed.experience {
             plugin.densities.learn(&closed.record.labels, experience);
         }
+        plugin.canaries.note(&closed.record);
         books::record(&plugin, &closed.record);
     }
 }

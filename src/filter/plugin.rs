@@ -5,6 +5,7 @@ use super::levels::LevelGauges;
 use super::waiting::Waiting;
 use crate::host::blame::LastServed;
 use crate::host::breakers::Breakers;
+use crate::host::canaries::Canaries;
 use crate::host::densities::Densities;
 use crate::host::stats::Stats;
 use crate::policy::{Policy, TenantIx};
@@ -22,6 +23,7 @@ pub struct Plugin {
     pub levels: LevelGauges,
     pub densities: Densities,
     pub breakers: Breakers,
+    pub canaries: Canaries,
     pub waiting: Rc<Waiting>,
     pub late: Rc<Waits>,
     pub served: LastServed,
@@ -36,6 +38,7 @@ impl Plugin {
         let seen = if policy.replicas.is_some() { vec![Cell::new(false); policy.tenants.len()] } else { Vec::new() };
         Self {
             waiting: Rc::new(Waiting::new(&policy)),
+            canaries: Canaries::of(&policy),
             late: Rc::default(),
             policy,
             seen,

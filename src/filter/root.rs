@@ -97,6 +97,7 @@ impl RootContext for Root {
             plugin.stats.memory();
             plugin.served.publish();
             let now = clock::now();
+            plugin.canaries.merge(&plugin.stats, now);
             plugin.levels.publish(&plugin.policy, &plugin.stats, now);
             if let Some(status) = &plugin.policy.status
                 && plugin.breakers.take_turn_to_ask(&plugin.policy, now)

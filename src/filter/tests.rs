@@ -3,6 +3,7 @@
 mod answer_heads;
 mod answers;
 mod attempts;
+mod canaries;
 mod configuration;
 mod content;
 mod ends;

@@ -11,6 +11,7 @@ use crate::llm::estimate::experience::Compared;
 use crate::record::Record;
 use crate::record::metric::Metric;
 use crate::record::series::{self as counted, Sink};
+use crate::units::UnixNanos;
 use proxy_wasm::hostcalls;
 use series::{LabelValue, Series};
 use std::cell::{Cell, RefCell};
@@ -133,6 +134,14 @@ impl Stats {
         self.with(|series| {
             let provider = series.value(provider);
             series.record(Metric::BreakerState, &[provider], u64::from(open));
+        });
+    }
+
+    /// When it was last so, not that it is: a gauge would stand for good once the canary is out of the configuration, too.
+    pub fn canary_out(&self, split: &str, variant: &str, now: UnixNanos) {
+        self.with(|series| {
+            let labels = [series.value(split), series.value(variant)];
+            series.record(Metric::CanaryOut, &labels, now.0 / 1_000_000_000);
         });
     }
 

@@ -9,12 +9,13 @@ use hashbrown::HashMap;
 use super::content::{self, Contents};
 use super::flaw::{Checked, flaw, not_reserved, under};
 use super::models::{self, References};
+use super::serving::Serving;
 use super::shadows::{self, Shadows};
 use super::tenants::{self, Tenants};
 use super::tools::Tools;
 use super::{
-    Expensive, HiddenInput, NONE, OTHER, Policy, ProviderPolicy, StatusPages, TenantLabels, Terms, forward, prices,
-    providers, replicas,
+    Expensive, HiddenInput, NONE, OTHER, Policy, ProviderPolicy, StatusPages, Sticks, TenantLabels, Terms, forward,
+    prices, providers, replicas,
 };
 use crate::calendar::END_OF_TIME;
 use crate::config::{self, Config, Named, TenantLabel};
@@ -44,12 +45,16 @@ fn check_output(output: &config::Output) -> Checked<()> {
 
 /// One header can't say two things.
 fn check_headers(config: &Config) -> Checked<()> {
-    if config.tenant_header == config.role_header {
-        return flaw("role_header", format!("`{}` is the tenant's header already", config.role_header.0));
-    }
-    for (header, whose) in [(&config.tenant_header, "tenant"), (&config.role_header, "role")] {
-        if config.sensitivity_header == *header {
-            return flaw("sensitivity_header", format!("`{}` is the {whose}'s header already", header.0));
+    let headers = [
+        ("tenant", &config.tenant_header),
+        ("role", &config.role_header),
+        ("sensitivity", &config.sensitivity_header),
+        ("user", &config.user_header),
+        ("session", &config.session_header),
+    ];
+    for (at, (what, header)) in headers.iter().enumerate() {
+        if let Some((whose, _)) = headers.iter().take(at).find(|(_, known)| known == header) {
+            return flaw(format!("{what}_header"), format!("`{}` is the {whose}'s header already", header.0));
         }
     }
     Ok(())
@@ -77,6 +82,7 @@ struct Resolved {
     catalog: Catalog,
     routes: Vec<Route>,
     allowed: Allowed,
+    sticks: Sticks,
     tiers: Named<Rc<Terms>>,
     tenants: Tenants,
     contents: Contents,
@@ -101,15 +107,24 @@ impl Resolved {
         let roles = roles(take(&mut config.roles))?;
         let catalog = Catalog::of(config, &roles)?;
         let routes = providers::paths(&config.paths)?;
+        let sticks = Sticks::of(&catalog.models, &config.user_header.0, &config.session_header.0);
         let callers = [&config.tenant_header, &config.role_header, &config.sensitivity_header];
-        let allowed = forward::read(take(&mut config.forward), callers)?;
+        let allowed = forward::read(take(&mut config.forward), callers, &sticks)?;
         let min_tokens = config.output.min_tokens.get();
         let mut tools = Tools::begin(take(&mut config.tools));
-        let tiers = tenants::tiers(&config.limits, &config.tiers, stances(config), min_tokens, &mut tools)?;
+        let serving = Serving { providers: &catalog.providers, models: &catalog.models };
+        let tiers = tenants::tiers(&config.limits, &config.tiers, stances(config), min_tokens, serving, &mut tools)?;
         let mut contents = content::Reading::begin(take(&mut config.content), &roles, &tiers, &catalog.providers)?;
         let unknown = config.unknown_tenants;
-        let mut tenants =
-            tenants::read(take(&mut config.tenants), unknown, &tiers, &roles, min_tokens, (&mut contents, &mut tools))?;
+        let mut tenants = tenants::read(
+            take(&mut config.tenants),
+            unknown,
+            &tiers,
+            &roles,
+            min_tokens,
+            serving,
+            (&mut contents, &mut tools),
+        )?;
         let tenant_labels = tenant_labels(take(&mut config.metrics), &tenants.index)?;
         let status = config.status.take().map(providers::status).transpose()?;
         let contents = contents.end();
@@ -120,6 +135,7 @@ impl Resolved {
             catalog,
             routes,
             allowed,
+            sticks,
             tiers,
             tenants,
             contents,
@@ -148,6 +164,7 @@ impl Resolved {
             routes: self.routes,
             free_routes: path::free_routes(),
             allowed: self.allowed,
+            sticks: self.sticks,
             prices,
             expensive: Expensive { models: config.expensive.models, over: config.expensive.over_usd.map(|usd| usd.0) },
             aliases,
@@ -259,7 +276,7 @@ fn aliases(
             );
         }
         if models.are_listed() {
-            if models.model(model).is_none() && models.candidates(model).is_none() {
+            if models.model(model).is_none() && models.stands_for(model).is_none() {
                 return flaw(path(), format!("`{model}` is neither one of `models` nor of `virtual_models`"));
             }
             continue;

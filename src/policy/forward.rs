@@ -1,10 +1,11 @@
 //! What the operator lets pass to providers: names that the tables don't have, each once.
 
+use super::Sticks;
 use super::flaw::{Checked, flaw};
 use crate::config::{self, HeaderName};
 use crate::forward::{Allowed, answers};
 
-pub(super) fn read(written: config::Forward, own: [&HeaderName; 3]) -> Checked<Allowed> {
+pub(super) fn read(written: config::Forward, own: [&HeaderName; 3], sticks: &Sticks) -> Checked<Allowed> {
     let config::Forward { headers, query, betas, unknown_betas, answers: more } = written;
     let own: Vec<String> = own.into_iter().map(|HeaderName(name)| name.clone()).collect();
     for (at, HeaderName(name)) in headers.iter().enumerate() {
@@ -39,6 +40,7 @@ pub(super) fn read(written: config::Forward, own: [&HeaderName; 3]) -> Checked<A
     }
     Ok(Allowed {
         own,
+        read: sticks.headers().cloned().collect(),
         headers: headers.into_iter().map(|HeaderName(name)| name).collect(),
         query: query.into_iter().map(|config::Name(name)| name.to_string()).collect(),
         betas,

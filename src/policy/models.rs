@@ -1,14 +1,15 @@
 //! The table of models and who serves them: every name in it is known, and whatever it sends on has a price.
 
 use hashbrown::HashMap;
+use std::rc::Rc;
 
 use super::flaw::{Checked, flaw, under};
 use super::{OTHER, ProviderPolicy};
 use crate::calendar::END_OF_TIME;
-use crate::config::{self, Named};
+use crate::config::{self, Named, VirtualModel};
 use crate::name::BY_ROLE;
 use crate::price::{PriceTable, Quote};
-use crate::route::{Model, Models, ProviderIx, Serving};
+use crate::route::{Canary, Model, Models, ProviderIx, Serving, Split, Variant, Virtual};
 use crate::units::Tokens;
 
 /// What the table refers to.
@@ -21,7 +22,7 @@ pub(super) struct References<'a> {
 
 pub(super) fn read(
     models: Vec<config::Model>,
-    virtuals: Named<Vec<config::Name>>,
+    virtuals: Named<VirtualModel>,
     roles: Named<config::Name>,
     known: &References<'_>,
 ) -> Checked<Models> {
@@ -90,34 +91,84 @@ fn model(written: config::Model, path: &str, known: &References<'_>) -> Checked<
 }
 
 fn virtuals(
-    written: Named<Vec<config::Name>>,
+    written: Named<VirtualModel>,
     listed: &Models,
     known: &References<'_>,
-) -> Checked<HashMap<String, Vec<String>>> {
+) -> Checked<HashMap<String, Virtual>> {
     let mut virtuals = HashMap::with_capacity(written.entries.len());
-    for (name, candidates) in written.entries {
+    for (name, written) in written.entries {
         let path = || under("virtual_models", &name);
-        if *name == *BY_ROLE || listed.model(&name).is_some() || known.aliases.get(&name).is_some() {
+        // A split may take the name that clients have written so far: the model itself is one of its variants.
+        let is_listed = matches!(written, VirtualModel::Cheapest(_)) && listed.model(&name).is_some();
+        if *name == *BY_ROLE || is_listed || known.aliases.get(&name).is_some() {
             return flaw(path(), format!("`{name}` is a model or an alias already; choose another name"));
         }
-        if candidates.is_empty() {
-            return flaw(path(), "an empty list stands for nothing; name some of `models`");
-        }
-        for (at, config::Name(candidate)) in candidates.iter().enumerate() {
-            if candidate.contains('*') || listed.model(candidate).is_none() {
-                return flaw(format!("{}[{at}]", path()), format!("`{candidate}` is none of `models`"));
-            }
-        }
-        let candidates = candidates.into_iter().map(|config::Name(candidate)| candidate.to_string()).collect();
-        virtuals.insert(name.to_string(), candidates);
+        let stands_for = match written {
+            VirtualModel::Cheapest(candidates) => Virtual::Cheapest(cheapest(candidates, listed, path)?),
+            VirtualModel::Split(written) => Virtual::Split(split(&name, written, listed, path)?),
+        };
+        virtuals.insert(name.to_string(), stands_for);
     }
     Ok(virtuals)
+}
+
+fn cheapest(candidates: Vec<config::Name>, listed: &Models, path: impl Fn() -> String) -> Checked<Vec<String>> {
+    if candidates.is_empty() {
+        return flaw(path(), "an empty list stands for nothing; name some of `models`");
+    }
+    for (at, config::Name(candidate)) in candidates.iter().enumerate() {
+        is_one_of(listed, candidate, || format!("{}[{at}]", path()))?;
+    }
+    Ok(candidates.into_iter().map(|config::Name(candidate)| candidate.to_string()).collect())
+}
+
+fn split(name: &Rc<str>, written: config::Split, listed: &Models, path: impl Fn() -> String) -> Checked<Split> {
+    let config::Split { split: weights, sticky, canaries } = written;
+    let of = |key: &str| format!("{}.{key}", path());
+    if weights.entries.is_empty() {
+        return flaw(of("split"), "an empty map stands for nothing; give some of `models` their weights");
+    }
+    if let Some(other) = canaries.names().find(|canary| weights.get(canary).is_none()) {
+        let known: Vec<_> = weights.names().map(|model| format!("`{model}`")).collect();
+        let problem = format!("`{other}` is no variant of this split, expected one of {}", known.join(", "));
+        return flaw(under(&of("canaries"), other), problem);
+    }
+    if canaries.entries.len() == weights.entries.len() {
+        let problem = "all variants are watched, and none is sure to be left: leave out the one that has served so far";
+        return flaw(of("canaries"), problem);
+    }
+    let variant = |(model, weight): (Rc<str>, config::Weight)| {
+        is_one_of(listed, &model, || under(&of("split"), &model))?;
+        let canary = canaries.get(&model).map(|written| canary(written, || under(&of("canaries"), &model)));
+        Ok(Variant { weight: weight.get(), canary: canary.transpose()?, model })
+    };
+    let variants = weights.entries.into_iter().map(variant).collect::<Checked<_>>()?;
+    Ok(Split::new(Rc::clone(name), sticky, variants))
+}
+
+fn canary(written: &config::Canary, path: impl FnOnce() -> String) -> Checked<Canary> {
+    let config::Canary { errors_percent, mean_usd, least_requests } = written;
+    if errors_percent.is_none() && mean_usd.is_none() {
+        return flaw(path(), "it has no bound: write `errors_percent`, `mean_usd` or both");
+    }
+    Ok(Canary {
+        errors_percent: errors_percent.map(config::ErrorsPercent::get),
+        mean_cost: mean_usd.map(|config::Budget(usd)| usd),
+        least_requests: least_requests.get(),
+    })
+}
+
+fn is_one_of(listed: &Models, model: &str, path: impl FnOnce() -> String) -> Checked<()> {
+    if model.contains('*') || listed.model(model).is_none() {
+        return flaw(path(), format!("`{model}` is none of `models`"));
+    }
+    Ok(())
 }
 
 fn roles(
     written: Named<config::Name>,
     listed: &Models,
-    virtuals: &HashMap<String, Vec<String>>,
+    virtuals: &HashMap<String, Virtual>,
     known: &References<'_>,
 ) -> Checked<HashMap<String, String>> {
     for (role, config::Name(model)) in &written.entries {

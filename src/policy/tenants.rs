@@ -8,6 +8,7 @@ use super::content::Reading;
 use super::flaw::{Checked, flaw, not_reserved, under};
 use super::models;
 use super::rules::Layer;
+use super::serving::Serving;
 use super::tools::Tools;
 use super::{DEFAULT_TENANT, NONE, OTHER, Overrun, TenantIx, TenantPolicy, Terms};
 use crate::config::{self, Named, UnknownTenants, defaults};
@@ -24,6 +25,7 @@ pub(super) fn tiers(
     written: &Named<config::Tier>,
     stances: Stances,
     min_tokens: u64,
+    serving: Serving<'_>,
     tools: &mut Tools,
 ) -> Checked<Named<Rc<Terms>>> {
     let builtin = defaults::tiers();
@@ -39,6 +41,12 @@ pub(super) fn tiers(
             Layer::from(tier).apply(&mut terms.rules, path)?;
             terms.add(tier.sensitivity, Some(&tier.output), min_tokens, path)?;
             terms.stand([tier.unknown_fields, tier.unknown_tools, tier.unpriced_levers]);
+            if let Some(providers) = &tier.providers {
+                let path = || format!("{}.providers", path());
+                let listed = serving.read(providers, path)?;
+                serving.leaves_some(&listed, None, path)?;
+                terms.providers = Some(listed);
+            }
             if let Some(rules) = &tier.tools {
                 terms.tools = Some(tools.add(rules, path)?);
             }
@@ -115,6 +123,7 @@ pub(super) fn read(
     tiers: &Named<Rc<Terms>>,
     roles: &[String],
     min_tokens: u64,
+    serving: Serving<'_>,
     (contents, tools): (&mut Reading, &mut Tools),
 ) -> Checked<Tenants> {
     if written.entries.is_empty() {
@@ -124,7 +133,7 @@ pub(super) fn read(
     // The tiers' own names, so that a hundred thousand tenants share three of them.
     let tiers: Tiers<'_> = tiers.entries.iter().map(|(name, terms)| (&**name, (name, terms))).collect();
     let tenant = |((name, tenant), ix)| {
-        one(TenantIx(ix), name, tenant, &tiers, roles, min_tokens, (contents, tools)).map(Rc::new)
+        one((TenantIx(ix), name), tenant, &tiers, roles, min_tokens, serving, (contents, tools)).map(Rc::new)
     };
     let tenants = written.entries.into_iter().zip(0..).map(tenant).collect::<Checked<_>>()?;
     Ok(Tenants { tenants, index: written.index, default })
@@ -149,12 +158,12 @@ fn default_tenant(written: &mut Named<config::Tenant>, unknown: UnknownTenants) 
 type Tiers<'a> = HashMap<&'a str, (&'a Rc<str>, &'a Rc<Terms>)>;
 
 fn one(
-    ix: TenantIx,
-    name: Rc<str>,
+    (ix, name): (TenantIx, Rc<str>),
     tenant: config::Tenant,
     tiers: &Tiers<'_>,
     roles: &[String],
     min_tokens: u64,
+    serving: Serving<'_>,
     (contents, tools): (&mut Reading, &mut Tools),
 ) -> Checked<TenantPolicy> {
     let path = || under("tenants", &name);
@@ -163,7 +172,7 @@ fn one(
     if tenant.models.as_ref().is_some_and(|models| models.is_empty()) {
         return flaw(format!("{}.models", path()), "an empty list allows no model; leave it out to allow all");
     }
-    let rules = own_terms(&tenant, shared, min_tokens, tools, path)?;
+    let rules = own_terms(&tenant, shared, min_tokens, serving, tools, path)?;
     let role_models = tenant.role_models.map(|models| models.entries);
     let unknown = |(role, _): &&(Rc<str>, config::Name)| !roles.iter().any(|known| **known == **role);
     if let Some((role, _)) = role_models.iter().flatten().find(unknown) {
@@ -196,6 +205,7 @@ fn own_terms(
     tenant: &config::Tenant,
     shared: &Rc<Terms>,
     min_tokens: u64,
+    serving: Serving<'_>,
     tools: &mut Tools,
     path: impl Fn() -> String + Copy,
 ) -> Checked<Rc<Terms>> {
@@ -211,6 +221,13 @@ fn own_terms(
     let stances = [tenant.unknown_fields, tenant.unknown_tools, tenant.unpriced_levers];
     if stances.iter().any(Option::is_some) {
         Rc::make_mut(&mut terms).stand(stances);
+    }
+    if let Some(providers) = &tenant.providers {
+        Rc::make_mut(&mut terms).providers = Some(serving.read(providers, || format!("{}.providers", path()))?);
+    }
+    let own = if tenant.providers.is_some() { Some("providers") } else { tenant.models.as_ref().map(|_| "models") };
+    if let Some((key, listed)) = own.zip(terms.providers.as_deref()) {
+        serving.leaves_some(listed, tenant.models.as_deref(), || format!("{}.{key}", path()))?;
     }
     if let Some(rules) = &tenant.tools {
         Rc::make_mut(&mut terms).tools = Some(tools.add(rules, path)?);

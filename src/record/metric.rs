@@ -45,6 +45,12 @@ metrics! {
         "Parts of the tokens of input and output.";
     Cost: Counter "ai_gateway_cost_nanousd_total" ["provider", "model", "tenant"]
         "What was charged.";
+    VariantRequests: Counter "ai_gateway_variant_requests_total" ["split", "variant", "status"]
+        "Requests of names that are split among models, by whose variant they got.";
+    VariantCost: Counter "ai_gateway_variant_cost_nanousd_total" ["split", "variant"]
+        "What was charged for those requests, failed attempts included.";
+    CanaryOut: Gauge "ai_gateway_canary_out_seconds" ["split", "variant"]
+        "When a canary was last out of its split, in seconds since 1970.";
     Duration: Histogram "ai_gateway_request_duration_ms" ["provider", "model", "status"]
         "From the first header to the end of the answer.";
     TimeToFirstToken: Histogram "ai_gateway_time_to_first_token_ms" ["provider", "model"]

@@ -38,6 +38,9 @@ pub fn count<S: Sink>(record: &Record, tenant: &str, sink: &mut S) {
         let labels = [sink.label(&status.to_string()), sink.label(provider)];
         sink.add(Metric::AccountRefusals, &labels, 1);
     }
+    if let Some(split) = &record.split {
+        variant(sink, record, split, status);
+    }
     refused(sink, record, tenant);
     left_out(sink, &record.left_out);
     if let Some(looked) = &record.content {
@@ -82,6 +85,14 @@ fn charged<S: Sink>(sink: &mut S, record: &Record, of: [S::Label; 2], tenant: S:
         sink.add(Metric::ProviderCost, &of, cost.0);
         sink.add(Metric::ProviderCostDiffers, &of, u64::from(record.bill.provider_cost_differs));
     }
+}
+
+/// By variant, whatever price and provider it has. Those are models of the configuration.
+#[cold]
+fn variant<S: Sink>(sink: &mut S, record: &Record, split: &str, status: S::Label) {
+    let [split, variant] = [split, &record.model_chosen].map(|text| sink.label(text));
+    sink.add(Metric::VariantRequests, &[split, variant, status], 1);
+    sink.add(Metric::VariantCost, &[split, variant], record.bill.charged().0);
 }
 
 /// Whoever billed it, before another answered.
@@ -244,6 +255,7 @@ mod tests {
             api: "openai_chat",
             model_asked: String::new(),
             model_chosen: String::new(),
+            split: None,
             stream: false,
             status: 200,
             attempts: 1,

@@ -81,6 +81,7 @@ fn exchange(policy: &Policy, tenant: &str, model: &str, cell: &mut Cell) {
         knows: &|_, _| false,
         density: &|_, _| Density::default(),
         sizes: &|_, _| None,
+        is_out: &|_, _| false,
         service_unavailable: false,
         now: NOW,
     };

@@ -105,6 +105,7 @@ fuzz_target!(|input: &[u8]| {
             knows: &|_, _| false,
             density: &|_, _| Density::default(),
             sizes: &|_, _| None,
+            is_out: &|_, _| false,
             service_unavailable: false,
             now: NOW,
         };

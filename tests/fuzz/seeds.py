@@ -168,7 +168,7 @@ def configurations():
             {"model": "gpt-4o-*", "providers": served},
         ],
         "unpriced": {"policy": "allow"},
-        "virtual_models": {"cheap": ["gpt-4o-mini"]},
+        "virtual_models": {"cheap": ["gpt-4o-mini"], "test": {"split": {"gpt-4o-mini": 1}, "sticky": "user"}},
         "role_models": {"chat": "cheap"},
         "status": {"cluster": "admin", "allow": ["10.0.0.0/8", "::1"]},
     }

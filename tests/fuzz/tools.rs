@@ -76,6 +76,7 @@ fn pass(policy: &Policy, path: &str, stream: bool, request: &[&[u8]], answer: &[
         knows: &|_, _| false,
         density: &|_, _| Density::default(),
         sizes: &|_, _| None,
+        is_out: &|_, _| false,
         service_unavailable: false,
         now: NOW,
     };

@@ -60,6 +60,8 @@ pub(super) struct Asked<'a> {
     pub(super) headers: Vec<(&'a str, &'a str)>,
     pub(super) body: String,
     pub(super) open: Vec<&'a str>,
+    /// Variants that have passed their bounds.
+    pub(super) out: Vec<&'a str>,
 }
 
 impl<'a> Asked<'a> {
@@ -69,6 +71,7 @@ impl<'a> Asked<'a> {
             headers: vec![("x-tenant-id", "acme")],
             body: body.to_string(),
             open: vec![],
+            out: vec![],
         }
     }
 
@@ -124,12 +127,14 @@ impl<'a> Asked<'a> {
         };
         assert_eq!(exchange.body(policy, self.body.as_bytes()), None);
         let is_open = |ix| self.open.contains(&policy.provider_at(ix).unwrap().name.as_str());
+        let is_out = |_: &str, model: &str| self.out.contains(&model);
         let around = Around {
             cluster: None,
             is_open: &is_open,
             knows: &|_, _| false,
             density: &|_, _| Density::default(),
             sizes: &|_, _| None,
+            is_out: &is_out,
             service_unavailable: false,
             now: NOON,
         };
@@ -578,14 +583,15 @@ fn level() -> impl Strategy<Value = Sensitivity> {
 
 proptest! {
     /// Over every way to ask: no provider that may not see the data is in the chain, none gets a plan, and a retry
-    /// has nowhere else to go. So it is with the copy that a shadow gets.
+    /// has nowhere else to go. So it is with the copy that a shadow gets, and with each variant of a split.
     #[test]
     fn no_data_reaches_a_provider_that_may_not_see_it(
         reach in prop::collection::vec((level(), any::<bool>()), 4),
         header in prop::option::of(level()),
         field in prop::option::of(level()),
         default in level(),
-        model in prop::sample::select(vec!["gpt-4o-mini", "gpt-4o", "claude-4", "llama3.2", "auto", "cheap", "fast", "role", "gpt-9"]),
+        model in prop::sample::select(vec!["gpt-4o-mini", "gpt-4o", "claude-4", "llama3.2", "auto", "cheap", "fast", "role", "gpt-9", "split", "claude-5"]),
+        user in 0..20_u8,
         role in prop::option::of(prop::sample::select(vec!["chat", "code", "agent", "poet"])),
         by_header in any::<bool>(),
         tenant in prop::sample::select(vec!["acme", "picky"]),
@@ -601,6 +607,9 @@ proptest! {
         let names = ["openai", "openrouter", "anthropic", "local"];
         let mut config = config();
         config["default_sensitivity"] = json!(default.name());
+        config["virtual_models"]["split"] =
+            json!({"split": {"gpt-4o-mini": 2, "gpt-4o": 3, "claude-4": 1, "llama3.2": 4}, "sticky": "user"});
+        config["virtual_models"]["claude-5"] = json!({"split": {"claude-5": 1, "llama3.2": 1}, "sticky": "user"});
         for (name, (level, has_key)) in names.iter().zip(&reach) {
             config["providers"][name]["sensitivity"] = json!(level.name());
             config["providers"][name]["key"] = json!(if *has_key { "present" } else { "absent" });
@@ -620,7 +629,8 @@ proptest! {
         let policy = Policy::read(config.to_string().as_bytes()).unwrap();
         let mut body = json!({"model": model, "stream": stream, "input": "x", "max_tokens": 9, "messages": [], "contents": [],
             "documents": []});
-        let mut asked = Asked { path, open, ..Asked::chat(&body) }.by(tenant);
+        let user = user.to_string();
+        let mut asked = Asked { path, open, ..Asked::chat(&body) }.by(tenant).with("x-ai-user", &user);
         if let Some(header) = header {
             asked = asked.with("x-ai-sensitivity", header.name());
         }

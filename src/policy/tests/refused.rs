@@ -375,6 +375,74 @@ fn routes() -> Vec<Refused> {
             "virtual_models.gpt-4o-mini: `gpt-4o-mini` is a model or an alias already; choose another name",
         ),
         meaning(
+            routed(r#""virtual_models":{"test":{"split":{"gpt-9":1}}}"#),
+            "virtual_models.test.split.gpt-9: `gpt-9` is none of `models`",
+        ),
+        shape(
+            routed(r#""virtual_models":{"test":{"split":{}}}"#),
+            "virtual_models.test.split: an empty map stands for nothing; give some of `models` their weights",
+        ),
+        shape(
+            routed(r#""virtual_models":{"test":{"split":{"gpt-4o-mini":0}}}"#),
+            "virtual_models.test.split.gpt-4o-mini: 0 is out of range: 1 to 10000 is allowed",
+        ),
+        shape(
+            routed(r#""virtual_models":{"test":{"split":{"gpt-4o-mini":1},"sticky":"users"}}"#),
+            "virtual_models.test.sticky: unknown variant `users`, expected one of `tenant`, `user`, `session`, `request`",
+        ),
+        shape(
+            routed(r#""virtual_models":{"test":"gpt-4o-mini"}"#),
+            "virtual_models.test: invalid type: string \"gpt-4o-mini\", expected a list of models, or a map with `split`",
+        ),
+        shape(
+            routed(r#""virtual_models":{"test":{"weights":{}}}"#),
+            "virtual_models.test: unknown field `weights`, expected one of `split`, `sticky`, `canaries`",
+        ),
+        meaning(
+            routed(
+                r#""virtual_models":{"test":{"split":{"gpt-4o-mini":1},"canaries":{"gpt-9":{"errors_percent":5}}}}"#,
+            ),
+            "virtual_models.test.canaries.gpt-9: `gpt-9` is no variant of this split, expected one of `gpt-4o-mini`",
+        ),
+        meaning(
+            routed(
+                r#""virtual_models":{"test":{"split":{"gpt-4o-mini":1},"canaries":{"gpt-4o-mini":{"errors_percent":5}}}}"#,
+            ),
+            "virtual_models.test.canaries: all variants are watched, and none is sure to be left: leave out the one that has served \
+             so far",
+        ),
+        shape(
+            routed(
+                r#""virtual_models":{"test":{"split":{"gpt-4o-mini":1},"canaries":{"gpt-4o-mini":{"errors_percent":100}}}}"#,
+            ),
+            "virtual_models.test.canaries.gpt-4o-mini.errors_percent: 100 is out of range: 0 to 99 is allowed",
+        ),
+        meaning(with(r#""user_header":"x-ai-role""#), "user_header: `x-ai-role` is the role's header already"),
+        meaning(
+            format!(
+                r#"{{{PRICES},{PROVIDERS},"tenants":{{"acme":{{"models":["gpt-4o-m*"],"providers":["b"]}}}},"models":[
+                {{"model":"gpt-4o-mini","providers":[{{"provider":"a"}}]}}]}}"#
+            ),
+            "tenants.acme.providers: nothing is left: no model that may be asked for is served by `b`, only by `a`",
+        ),
+        meaning(
+            with(r#""tiers":{"low":{"providers":["a"]}}"#),
+            "tiers.low.providers: without `models` Envoy's routes choose the provider: list `models`, or leave `providers` out",
+        ),
+        shape(
+            routed(r#""tiers":{"low":{"providers":[]}}"#),
+            "tiers.low.providers: an empty list lets nobody serve; leave it out to let all",
+        ),
+        meaning(
+            routed(r#""tiers":{"low":{"providers":["a","x"]}}"#),
+            "tiers.low.providers[1]: unknown provider `x`, expected one of `a`, `b`",
+        ),
+        meaning(routed(r#""tiers":{"low":{"providers":["a","a"]}}"#), "tiers.low.providers[1]: `a` is written twice"),
+        meaning(
+            routed(r#""tiers":{"low":{"providers":["b"]}}"#),
+            "tiers.low.providers: nothing is left: no model that may be asked for is served by `b`, only by `a`",
+        ),
+        meaning(
             routed(r#""role_models":{"poet":"gpt-4o-mini"}"#),
             "role_models.poet: unknown role `poet`, expected one of `chat`",
         ),
