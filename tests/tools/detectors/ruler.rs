@@ -30,20 +30,16 @@ impl Together {
         watched.end(&self.automaton, &mut |stretch| stretches.push(stretch));
         let mut work = Work::START;
         work.read(text.len());
-        for stretch in &stretches {
-            self.automaton.findings(
-                stretch.stretch(),
-                stretch.text.len(),
-                &mut work,
-                (|_| true, |_: &Range<usize>| true),
-                |finding| {
-                    let spans = stretch.spans(finding.range);
-                    if let (Some(first), Some(last)) = (spans.first(), spans.last()) {
-                        let place = |at: u64| usize::try_from(at).expect("a text is shorter");
-                        found.push((self.detectors[finding.pattern].name, place(first.from)..place(last.to)));
-                    }
-                },
-            );
+        for stretch in &mut stretches {
+            stretch.look(&self.automaton, stretch.text.len(), &mut work);
+            let everywhere = (|_| true, |_: &Range<usize>| true);
+            stretch.candidates.findings(stretch.text.len(), everywhere, |finding| {
+                let spans = stretch.spans(finding.range);
+                if let (Some(first), Some(last)) = (spans.first(), spans.last()) {
+                    let place = |at: u64| usize::try_from(at).expect("a text is shorter");
+                    found.push((self.detectors[finding.pattern].name, place(first.from)..place(last.to)));
+                }
+            });
         }
         found
     }
