@@ -51,6 +51,7 @@ mod streams;
 mod tool_caller;
 mod tools;
 mod translated;
+mod variants;
 mod wire;
 
 /// The top of the repository.
