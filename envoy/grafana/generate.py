@@ -16,6 +16,7 @@ sys.dont_write_bytecode = True  # nothing is left beside the sources
 import compare
 import developer
 import finance
+import models
 import sre
 
 
@@ -25,10 +26,10 @@ def written(board):
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--into", type=Path, required=True, help="folder for sre.json, finance.json, developer.json and compare.json")
+    arguments.add_argument("--into", type=Path, required=True, help="folder for sre.json, finance.json, developer.json, compare.json and models.json")
     into = arguments.parse_args().into
     register_default_plugins()
-    boards = {"sre": sre.BOARD, "finance": finance.BOARD, "developer": developer.BOARD, "compare": compare.BOARD}
+    boards = {"sre": sre.BOARD, "finance": finance.BOARD, "developer": developer.BOARD, "compare": compare.BOARD, "models": models.BOARD}
     for name, board in boards.items():
         text = written(board)
         if written(Dashboard.from_json(json.loads(text))) != text:

@@ -76,7 +76,7 @@ dashboards: $(GRAFANA_VENV)/grafana.stamp ## Write Grafana's dashboards
 check-grafana: $(GRAFANA_VENV)/grafana.stamp $(PROMTOOL) ## The dashboards are what their code says, and promtool accepts each query
 	@mkdir -p $(GRAFANA)
 	@$(GRAFANA_VENV)/bin/python envoy/grafana/generate.py --into $(GRAFANA)
-	@for board in sre finance developer compare; do \
+	@for board in sre finance developer compare models; do \
 		diff -u envoy/grafana/$$board.json $(GRAFANA)/$$board.json || { echo "envoy/grafana/$$board.json is not what make dashboards writes" >&2; exit 1; }; \
 	done
 	@python3 tests/tools/grafana/queries.py --rules $(GRAFANA)/queries.yml

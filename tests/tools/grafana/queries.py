@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[3]
-BOARDS = ["sre", "finance", "developer", "compare"]
+BOARDS = ["sre", "finance", "developer", "compare", "models"]
 # Of one choice, or where Grafana calculates it.
 USUAL = {"tenant": ".*", "model": ".*", "provider": ".*", "__rate_interval": "1m", "__range": "1h", "datasource": "", "records": ""}
 # Of pairs: all there are.
