@@ -46,10 +46,6 @@ pub struct Closed {
 }
 
 impl Closed {
-    pub fn stretch(&self) -> Stretch<'_> {
-        Stretch { before: self.before, text: &self.text, after: self.after }
-    }
-
     /// Looks at what begins before `until`.
     pub fn look(&mut self, automaton: &Automaton, until: usize, work: &mut Work) {
         let stretch = Stretch { before: self.before, text: &self.text, after: self.after };

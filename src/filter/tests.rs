@@ -46,6 +46,24 @@ fn configuration() -> Value {
     })
 }
 
+/// Two models have a cluster each.
+fn two_models() -> Value {
+    let mut configuration = configuration();
+    configuration["providers"] = json!({
+        "simulated": {"cluster": "provider", "sensitivity": "restricted"},
+        "second": {"cluster": "second", "sensitivity": "restricted"},
+    });
+    configuration["models"] = json!([
+        {"model": "gpt-4o-mini", "providers": [{"provider": "simulated"}]},
+        {"model": "small", "providers": [{"provider": "second"}]},
+    ]);
+    configuration["prices"] = json!([
+        {"model": "gpt-4o-mini", "input_usd_per_1m_tokens": "1", "output_usd_per_1m_tokens": "2"},
+        {"model": "small", "input_usd_per_1m_tokens": "10", "output_usd_per_1m_tokens": "20"},
+    ]);
+    configuration
+}
+
 /// The configuration with one more key.
 fn with_key(key: &str, value: Value) -> Value {
     let mut configuration = configuration();

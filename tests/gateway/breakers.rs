@@ -10,7 +10,7 @@ use serde_json::json;
 use simulated_provider::Provider;
 
 use crate::client::{Answer, Body, Chat, Connection, ask, chat, eventually, next_piece};
-use crate::envoy::Gateway;
+use crate::envoy::{Gateway, boundless_tenant};
 
 const KEYS: [(&str, &str); 2] = [("OPENAI_API_KEY", "dummy-of-openai"), ("OPENROUTER_API_KEY", "dummy-of-openrouter")];
 /// Of the tenants, at the gateway.
@@ -38,11 +38,7 @@ impl House {
             ("OPENROUTER_BASE_URL", format!("{}/api/v1", openrouter.url())),
             ("CLIENT_KEYS", clients),
         ]);
-        let tenant = json!({
-            "tier": "premium", "unlimited": ["request_usd", "day_usd"],
-            "limits": {"requests_per_minute": 1_000_000, "requests_per_hour": 1_000_000, "requests_per_day": 1_000_000,
-                "expensive_per_minute": 1_000_000},
-        });
+        let tenant = boundless_tenant();
         let acme = format!("acme: {tenant}\n                      friend: {tenant}");
         let other = format!("test-tenant: {tenant}");
         let mut all = vec![

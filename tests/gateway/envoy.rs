@@ -95,6 +95,13 @@ pub fn free_tenant() -> Value {
     json!({"unlimited": ["request_usd", "day_usd"]})
 }
 
+/// The same in a configuration that has limits of its own.
+pub fn boundless_tenant() -> Value {
+    let many = 1_000_000;
+    json!({"tier": "premium", "unlimited": ["request_usd", "day_usd"], "limits": {"requests_per_minute": many,
+        "requests_per_hour": many, "requests_per_day": many, "expensive_per_minute": many}})
+}
+
 pub struct Gateway {
     pub addr: SocketAddr,
     pub admin: SocketAddr,

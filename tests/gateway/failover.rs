@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use simulated_provider::{Entry, Provider};
 
 use crate::client::{Answer, Body, Chat, PATIENCE, ask, chat, eventually, get};
-use crate::envoy::Gateway;
+use crate::envoy::{Gateway, boundless_tenant};
 use crate::top;
 
 const KEYS: [(&str, &str); 3] = [
@@ -47,11 +47,7 @@ impl House {
             ("LOCAL_OPENAI_URL", format!("{}/v1", local.url())),
             ("CLIENT_KEYS", format!("acme={CLIENT}")),
         ]);
-        let tenant = json!({
-            "tier": "premium", "unlimited": ["request_usd", "day_usd"],
-            "limits": {"requests_per_minute": 1_000_000, "requests_per_hour": 1_000_000, "requests_per_day": 1_000_000,
-                "expensive_per_minute": 1_000_000},
-        });
+        let tenant = boundless_tenant();
         let tenant = format!("acme: {tenant}");
         let mut all = vec![
             ("acme: {tier: premium}", tenant.as_str()),

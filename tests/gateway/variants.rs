@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use simulated_provider::Provider;
 
 use crate::client::{Answer, Body, Connection, PATIENCE, chat, eventually};
-use crate::envoy::Gateway;
+use crate::envoy::{Gateway, boundless_tenant};
 
 const USERS: usize = 300;
 const STABLE: &str = "gpt-4o";
@@ -26,10 +26,7 @@ async fn split(name: &str, watched: Value) -> (Gateway, Provider) {
     if !watched.is_null() {
         which["canaries"] = json!({CANARY: watched});
     }
-    let many = 1_000_000;
-    let free = json!({"unlimited": ["request_usd", "day_usd"], "limits": {"requests_per_minute": many,
-        "requests_per_hour": many, "requests_per_day": many, "expensive_per_minute": many}});
-    let (free, which) = (format!("acme: {free}"), format!("auto: {which}"));
+    let (free, which) = (format!("acme: {}", boundless_tenant()), format!("auto: {which}"));
     let swaps = [("acme: {tier: premium}", &*free), ("auto: [gpt-4o, gpt-4o-mini]", &*which)];
     (Gateway::production(name, &environment, &swaps).await, openai)
 }

@@ -8,19 +8,7 @@ const OUT: &str = "split=.=test;.;variant=.=small;.;ai_gateway_canary_out_second
 const ASKED: &str = r#"{"model":"test","messages":[{"role":"user","content":"hi"}],"max_tokens":50}"#;
 
 fn configuration(canary: Value) -> Value {
-    let mut configuration = super::configuration();
-    configuration["providers"] = json!({
-        "simulated": {"cluster": "provider", "sensitivity": "restricted"},
-        "second": {"cluster": "second", "sensitivity": "restricted"},
-    });
-    configuration["models"] = json!([
-        {"model": "gpt-4o-mini", "providers": [{"provider": "simulated"}]},
-        {"model": "small", "providers": [{"provider": "second"}]},
-    ]);
-    configuration["prices"] = json!([
-        {"model": "gpt-4o-mini", "input_usd_per_1m_tokens": "1", "output_usd_per_1m_tokens": "2"},
-        {"model": "small", "input_usd_per_1m_tokens": "10", "output_usd_per_1m_tokens": "20"},
-    ]);
+    let mut configuration = two_models();
     configuration["virtual_models"] =
         json!({"test": {"split": {"gpt-4o-mini": 1, "small": 9_999}, "sticky": "user", "canaries": {"small": canary}}});
     configuration

@@ -4,19 +4,7 @@ use super::*;
 
 /// Shadow and original have a cluster each; a token of either costs as much as in the other tests.
 fn configuration() -> Value {
-    let mut configuration = super::configuration();
-    configuration["providers"] = json!({
-        "simulated": {"cluster": "provider", "sensitivity": "restricted"},
-        "second": {"cluster": "second", "sensitivity": "restricted"},
-    });
-    configuration["models"] = json!([
-        {"model": "gpt-4o-mini", "providers": [{"provider": "simulated"}]},
-        {"model": "small", "providers": [{"provider": "second"}]},
-    ]);
-    configuration["prices"] = json!([
-        {"model": "gpt-4o-mini", "input_usd_per_1m_tokens": "1", "output_usd_per_1m_tokens": "2"},
-        {"model": "small", "input_usd_per_1m_tokens": "10", "output_usd_per_1m_tokens": "20"},
-    ]);
+    let mut configuration = two_models();
     configuration["mirror"] = json!({"cluster": "shadow_entry", "filter_chain": "shadow"});
     configuration["shadows"] = json!({"cheap": {"model": "small", "percent": 100,
         "budgets": {"request_usd": "0.5", "day_usd": "0.01", "month_usd": "0.5"}}});
