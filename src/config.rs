@@ -46,7 +46,7 @@ pub use range::{
 };
 pub use rated::WrittenRates;
 pub use replicas::{Replicas, WithoutService};
-pub use scalar::{Budget, Date, HeaderName, Limit, Name, Usd, UsdPer1m};
+pub use scalar::{Budget, Date, HeaderName, Limit, Name, Percentage, Usd, UsdPer1m};
 pub use shadows::{Mirror, Shadow, ShadowBudgets, ShadowOf};
 pub use tenants::{Budgets, Expensive, Limits, Overrun, OwnOutput, Tenant, Tier};
 pub use tools::{CalledAction, OfferedAction, Parameters, RegisteredTool, ToolPattern, ToolRules, Tools};

@@ -17,6 +17,10 @@ pub struct NanoUsd(pub u64);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PicoUsdPerToken(pub u64);
 
+/// A part of a whole, in millionths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Share(u32);
+
 /// A moment: nanoseconds since 1970-01-01T00:00:00Z, as the host tells them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixNanos(pub u64);
@@ -125,6 +129,24 @@ impl PicoUsdPerToken {
     }
 }
 
+impl Share {
+    const WHOLE: u32 = 1_000_000;
+    /// A hundredth of a percent.
+    pub const BASIS_POINT: Self = Self(100);
+
+    /// Reads an exact decimal from `"0"` to `"100"`; at most four digits behind the point.
+    pub fn from_percent(text: &str) -> Result<Self, NotAnAmount> {
+        let millionths = u32::try_from(decimal(text, 4)?).ok().filter(|millionths| *millionths <= Self::WHOLE);
+        millionths.map(Self).ok_or(NotAnAmount::TooLarge)
+    }
+
+    /// Whether `hash` falls into the share. Of all hashes exactly so many do, rounded up; those of a smaller share are among them.
+    pub fn has(self, hash: u64) -> bool {
+        let (part, whole) = (u128::from(self.0) << 64, u128::from(Self::WHOLE));
+        u128::from(hash).saturating_mul(whole) < part
+    }
+}
+
 impl UnixNanos {
     pub const fn seconds(self) -> u64 {
         self.0.wrapping_div(1_000_000_000)
@@ -138,6 +160,7 @@ impl UnixNanos {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn decimals_are_read_exactly_or_refused() {
@@ -159,6 +182,23 @@ mod tests {
         for (a, b) in factors.clone().flat_map(|a| factors.clone().map(move |b| (a, b))) {
             assert_eq!(product(a, b), u128::from(a) * u128::from(b), "{a} times {b}");
             assert_eq!(Tokens(a).times(b), Tokens(a.saturating_mul(b)), "{a} times {b}");
+        }
+    }
+
+    proptest! {
+        /// The bounds in the hashes themselves: the last that is in, and the first that is not.
+        #[test]
+        fn a_share_is_exact_to_the_hash(millionths in 0_u32..=1_000_000, smaller in 0_u32..=1_000_000, hash: u64) {
+            let written = |millionths: u32| Share::from_percent(&format!("{}.{:04}", millionths / 10_000, millionths % 10_000));
+            let share = written(millionths).unwrap();
+            let hashes = ((u128::from(millionths) << 64).div_ceil(1_000_000)) as u64;
+            match millionths {
+                1_000_000 => prop_assert!(share.has(u64::MAX)),
+                0 => prop_assert!(!share.has(0)),
+                _ => prop_assert!(share.has(hashes - 1) && !share.has(hashes)),
+            }
+            let part = written(smaller.min(millionths)).unwrap();
+            prop_assert!(share.has(hash) || !part.has(hash));
         }
     }
 

@@ -57,6 +57,7 @@ VALUES = {
     "Budget": "budget amount",
     "UsdPer1m": "price",
     "Limit": "limit",
+    "Percentage": "percentage",
     "Date": "date",
     "Guard": "limit name",
     "Expression": "expression",

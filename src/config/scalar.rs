@@ -13,7 +13,7 @@ use crate::detect::{self, Flaw};
 use crate::llm::tools;
 use crate::name;
 use crate::name::Pattern;
-use crate::units::{NanoUsd, PicoUsdPerToken, UnixNanos};
+use crate::units::{NanoUsd, NotAnAmount, PicoUsdPerToken, Share, UnixNanos};
 
 /// A name that becomes a label, a header value or a part of a key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -34,6 +34,10 @@ pub struct Usd(pub NanoUsd);
 /// What a million tokens cost; zero for a model that is free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UsdPer1m(pub PicoUsdPerToken);
+
+/// So many of a hundred, if they are not next to none; exact to four digits behind the point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Percentage(pub Share);
 
 /// The beginning of a day, in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +76,9 @@ trait Scalar: Sized {
     fn from_number(number: Option<u64>) -> Result<Self, String> {
         let number = number.map_or_else(|| "a number".to_owned(), |number| format!("the number {number}"));
         Err(format!("{number} stands here, expected {}", Self::EXPECTED))
+    }
+    fn from_fraction(_: f64) -> Result<Self, String> {
+        Self::from_number(None)
     }
 }
 
@@ -150,6 +157,26 @@ impl Scalar for UsdPer1m {
     }
     fn from_number(_: Option<u64>) -> Result<Self, String> {
         Err(QUOTE_IT.to_owned())
+    }
+}
+
+impl Scalar for Percentage {
+    const EXPECTED: &'static str = "how many of a hundred: a number from 0.01 to 100";
+    fn from_text(text: &str) -> Result<Self, String> {
+        match Share::from_percent(text) {
+            Ok(share) if share >= Share::BASIS_POINT => Ok(Self(share)),
+            Ok(_) | Err(NotAnAmount::TooLarge) => Err(format!("{text} is out of range: 0.01 to 100 is allowed")),
+            Err(problem @ NotAnAmount::TooFine { .. }) => Err(format!("{text} is too fine: {problem}")),
+            Err(NotAnAmount::Form) => Err(format!("{text:?} stands here, expected {}", Self::EXPECTED)),
+        }
+    }
+    fn from_number(number: Option<u64>) -> Result<Self, String> {
+        let negative = || Err(format!("a negative number stands here, expected {}", Self::EXPECTED));
+        number.map_or_else(negative, |number| Self::from_text(&number.to_string()))
+    }
+    /// Its shortest decimal is what was written: no two of four digits behind the point are the same float.
+    fn from_fraction(number: f64) -> Result<Self, String> {
+        Self::from_text(&number.to_string())
     }
 }
 
@@ -258,8 +285,8 @@ impl<T: Scalar> Visitor<'_> for Reader<T> {
     fn visit_i64<E: Error>(self, _: i64) -> Result<T, E> {
         T::from_number(None).map_err(E::custom)
     }
-    fn visit_f64<E: Error>(self, _: f64) -> Result<T, E> {
-        T::from_number(None).map_err(E::custom)
+    fn visit_f64<E: Error>(self, number: f64) -> Result<T, E> {
+        T::from_fraction(number).map_err(E::custom)
     }
 }
 
@@ -280,6 +307,7 @@ deserialize!(
     Usd,
     Budget,
     UsdPer1m,
+    Percentage,
     Date,
     Limit,
     Detected,

@@ -10,7 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use super::content::{Detected, Expression, Label, Secret, Word};
 use super::named::Named;
 use super::range::InRange;
-use super::scalar::{Budget, Date, HeaderName, Limit, Name, Usd, UsdPer1m};
+use super::scalar::{Budget, Date, HeaderName, Limit, Name, Percentage, Usd, UsdPer1m};
 use super::tools::{Parameters, ToolPattern};
 use crate::detect;
 use crate::llm::schema;
@@ -24,6 +24,7 @@ const HEADER: &str = r"^[a-z0-9!#$%&'*+.^_`|~-]+$";
 const USD: &str = r"^[0-9]+(?:\.[0-9]{1,9}0*)?$";
 const BUDGET: &str = r"^(?=.*[1-9])[0-9]+(?:\.[0-9]{1,9}0*)?$";
 const USD_PER_1M: &str = r"^[0-9]+(?:\.[0-9]{1,6}0*)?$";
+const PERCENTAGE: &str = r"^[0-9]+(?:\.[0-9]{1,4}0*)?$";
 const DATE: &str = r"^(?:19[7-9][0-9]|[2-9][0-9]{3})-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])$";
 /// Of a provider, and of a client: there a segment may be any, or the model's name.
 const PATH: &str = r"^/[!-\x22$-~]*$";
@@ -61,6 +62,10 @@ described! {
         "description": "A tool's name, the beginning of one and a `*`, or `kind:` and a kind of tools.", "type": "string", "minLength": 1, "maxLength": 128
     }
     Parameters: {"description": "A JSON Schema, of draft 2020-12 or 7.", "type": "object"}
+    Percentage: {
+        "description": "How many of a hundred, with up to four digits behind the point; as a string, too.",
+        "anyOf": [{"type": "number", "minimum": 0.01, "maximum": 100}, {"type": "string", "pattern": PERCENTAGE}]
+    }
     Limit: {"description": "How many; list it under `unlimited` to lift it.", "type": "integer", "minimum": 1}
 }
 

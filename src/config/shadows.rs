@@ -1,7 +1,7 @@
 //! Copies of requests that go to other models, while nobody waits for them.
 
 use super::keyed::keyed;
-use super::{Budget, Date, Name, Percent, written};
+use super::{Budget, Date, Name, Percentage, written};
 use crate::name::Pattern;
 use serde::Deserialize;
 
@@ -26,8 +26,8 @@ pub struct Shadow {
     pub of: ShadowOf,
     /// The model that the copies go to: one of `models`.
     pub model: Name,
-    /// How many of a hundred of these requests are copied.
-    pub percent: Percent,
+    /// How many of a hundred of these requests are copied: 0.01 to 100, with up to four digits behind the point.
+    pub percent: Percentage,
     /// What its copies may cost. It is an account of its own.
     pub budgets: ShadowBudgets,
     /// The last day (UTC) on which requests are copied. Left out: there is none.

@@ -147,6 +147,7 @@ impl Exchange {
             role: self.role.as_deref(),
             sensitivity: self.sensitivity(policy, tenant),
             instead: shadow.as_ref().map(|shadow| &*shadow.model),
+            as_long_as: self.bound_of_original(),
             // Of a copy, who may serve the tenant whose request it is.
             listed: policy.tenant_policy(judged_as).and_then(|tenant| tenant.rules.providers.as_deref()),
             sticks_to: self.sticks_to,
@@ -230,10 +231,11 @@ impl Exchange {
                 (Admitted { reservation, per_choice }, Standing::default(), Guards::default())
             }
         };
-        let Plan { request, edits: of_rules, placeholders, callable, legs, routed, input, .. } = *plan;
+        let Plan { request, edits: of_rules, placeholders, callable, legs, bound, routed, input, .. } = *plan;
         let open_bound = request.bound().is_none();
+        let most_of = |leg: &Leg| leg.max_output.map_or(admitted.per_choice, |most| admitted.per_choice.min(most));
         let edits = |leg: &Leg| {
-            let most = leg.max_output.map_or(admitted.per_choice, |most| admitted.per_choice.min(most));
+            let most = most_of(leg);
             let writes = open_bound || request.is_bound_elsewhere(leg.bound_field);
             let bound = writes.then_some((leg.bound_field, most));
             let name = request.needs_name(&leg.model).then_some(leg.model.as_str());
@@ -248,7 +250,8 @@ impl Exchange {
         };
         let stored = self.stored(policy);
         let model = asked.chosen.as_deref().unwrap_or_default();
-        let copied_for = self.copied_for(policy, &tenant, &request, model, now);
+        let given = legs.first().filter(|_| matches!(bound, Bound::Open { .. })).map(most_of);
+        let copied_for = self.copied_for(policy, &tenant, &request, (model, given), now);
         self.phase = Phase::Open(Box::new(Open {
             tenant,
             schema: self.schema,

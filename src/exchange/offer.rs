@@ -35,6 +35,8 @@ pub(super) struct Wish<'a> {
     pub(super) sensitivity: Sensitivity,
     /// The model that it goes to, whatever it asks for: a shadow's.
     pub(super) instead: Option<&'a str>,
+    /// What its original may say at most, if it is a copy, and its client wrote no bound.
+    pub(super) as_long_as: Option<Tokens>,
     /// Who may serve it, in the order in which they are asked, if its tenant says so.
     pub(super) listed: Option<&'a [ProviderIx]>,
     pub(super) sticks_to: SticksTo,
@@ -227,12 +229,12 @@ impl Wish<'_> {
         }
     }
 
-    /// The bound of a request that brings none. Of these, the first that is written: the tenant's or its tier's; what the
-    /// model writes at most; that of all. It is never more than the model writes, nor than its context has room for beside the
+    /// The bound of a request that brings none. Of these, the first that is written: its original's, if it is a copy; the tenant's or
+    /// its tier's; what the model writes at most; that of all. It is never more than the model writes, nor than its context has room for beside the
     /// input: a provider would refuse it.
     fn most_output(&self, model: &str, legs: &[Leg], input: Tokens) -> Tokens {
         let Policy { default_max_tokens, min_tokens, models, .. } = self.policy;
-        let own = self.tenant.rules.default_max_tokens;
+        let own = self.as_long_as.or(self.tenant.rules.default_max_tokens);
         let of = |leg: &Leg| {
             let most = own.or(leg.max_output).unwrap_or(*default_max_tokens);
             leg.max_output.map_or(most, |max| most.min(max))

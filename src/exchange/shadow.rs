@@ -16,7 +16,7 @@ use crate::policy::{OTHER, Policy, TenantIx, TenantPolicy};
 use crate::record::{Leg, Pair};
 use crate::route::{Bounds, Sensitivity};
 use crate::tenant::Identity;
-use crate::units::UnixNanos;
+use crate::units::{Tokens, UnixNanos};
 use std::rc::Rc;
 
 /// To this cluster Envoy's mirror sends a copy. Whoever could write it would have copies sent anywhere.
@@ -26,6 +26,8 @@ pub const NAME: &str = "x-nexus-shadow-name";
 const TENANT: &str = "x-nexus-shadow-tenant";
 const ROLE: &str = "x-nexus-shadow-role";
 const SENSITIVITY: &str = "x-nexus-shadow-sensitivity";
+/// The output bound that the original was given here, whose client wrote none.
+const BOUND: &str = "x-nexus-shadow-bound";
 /// What both answers are compared by.
 const KEY: &str = "x-nexus-shadow-key";
 
@@ -49,12 +51,16 @@ pub(super) struct Copied {
     pub(super) shadow: Rc<Shadow>,
     /// Whose request it is.
     pub(super) of: TenantIx,
+    /// The output bound that its original was given, if its client wrote none.
+    bound: Option<Tokens>,
     pub(super) key: Option<PairKey>,
 }
 
 /// The shadow that is to have a copy of a request.
 pub(super) struct CopiedFor {
     pub(super) shadow: Rc<Shadow>,
+    /// The output bound that the request was given, if its client wrote none.
+    bound: Option<Tokens>,
     /// Once Envoy is told to copy it.
     pub(super) key: Option<PairKey>,
 }
@@ -89,6 +95,11 @@ fn is_self_contained(request: &Request) -> bool {
     request.hosted.is_empty() && request.refers.is_empty() && request.hidden.is_nothing() && !request.background
 }
 
+/// Of nothing there is none.
+fn bound(headers: &Headers) -> Option<Tokens> {
+    headers.number(BOUND).filter(|most| *most > 0).map(Tokens)
+}
+
 fn pair_key(headers: &Headers) -> Option<PairKey> {
     match Identity::of(headers, KEY) {
         Identity::One(written) => PairKey::read(written),
@@ -116,7 +127,8 @@ impl Exchange {
         headers: &Headers,
     ) -> Result<&'a Rc<TenantPolicy>, Rejection> {
         let Some(shadow) = shadow else { return Ok(tenant) };
-        self.copied = Some(Copied { shadow: Rc::clone(shadow), of: tenant.ix, key: pair_key(headers) });
+        let (shadow_has, of) = (Rc::clone(shadow), tenant.ix);
+        self.copied = Some(Copied { shadow: shadow_has, of, bound: bound(headers), key: pair_key(headers) });
         policy.tenant_policy(shadow.account).ok_or_else(|| {
             self.labels.tenant = OTHER.into();
             Rejection::plain(Outcome::InternalError, "The shadow has no account.")
@@ -133,6 +145,11 @@ impl Exchange {
         self.copied.as_ref().map(|copied| Rc::clone(&copied.shadow))
     }
 
+    /// The output bound of a copy whose client wrote none: that of its original, so that both may say as much.
+    pub(super) fn bound_of_original(&self) -> Option<Tokens> {
+        self.copied.as_ref()?.bound
+    }
+
     /// What becomes of what a provider would keep: of a copy nobody asks for it again.
     pub(super) fn stored(&self, policy: &Policy) -> StoredResponses {
         if self.copied.is_some() { StoredResponses::Refuse } else { policy.stored_responses }
@@ -144,13 +161,14 @@ impl Exchange {
         self.sensitivity.unwrap_or(policy.default_sensitivity).max(floor)
     }
 
-    /// The first shadow that is to have a copy of this request, which goes on to `model`.
+    /// The first shadow that is to have a copy of this request, which goes on to `model` and, if its client wrote none, was given
+    /// this output bound.
     pub(super) fn copied_for(
         &self,
         policy: &Policy,
         tenant: &TenantPolicy,
         request: &Request,
-        model: &str,
+        (model, bound): (&str, Option<Tokens>),
         now: UnixNanos,
     ) -> Option<CopiedFor> {
         let shadows = policy.shadows.as_ref()?;
@@ -164,7 +182,7 @@ impl Exchange {
         let reach = |ix| policy.provider_at(ix).map(|provider| &provider.reach);
         let serves = |shadow: &Shadow| policy.models.chain(&shadow.model, &bounds, reach).is_ok();
         let shadow = shadows.iter().find(|shadow| shadow.wants(&candidate) && serves(shadow))?;
-        Some(CopiedFor { shadow: Rc::clone(shadow), key: None })
+        Some(CopiedFor { shadow: Rc::clone(shadow), bound, key: None })
     }
 
     /// Who would pay for the copy that a shadow is to have of it, now that it goes on.
@@ -185,6 +203,7 @@ impl Exchange {
             (TENANT, open.tenant.name.to_string()),
             (KEY, key.written()),
         ];
+        headers.extend(copied_for.bound.map(|Tokens(most)| (BOUND, most.to_string())));
         let tenant = Rc::clone(&open.tenant);
         headers.push((SENSITIVITY, self.sensitivity(policy, &tenant).name().to_owned()));
         headers.extend(self.role.clone().map(|role| (ROLE, role)));

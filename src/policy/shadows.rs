@@ -15,7 +15,7 @@ use crate::limit::{Guard, Rule, Rules};
 use crate::name::Pattern;
 use crate::price::{PriceTable, Quote};
 use crate::route::{Models, ProviderIx};
-use crate::units::UnixNanos;
+use crate::units::{Share, UnixNanos};
 
 /// All shadows, by name: whoever reads the configuration has them in one order.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub struct Shadow {
     roles: Option<Box<[Rc<str>]>>,
     /// In order.
     tenants: Option<Box<[TenantIx]>>,
-    percent: u64,
+    pub share: Share,
     /// The last day, counted from 1970.
     last_day: u64,
 }
@@ -78,7 +78,7 @@ impl Shadow {
     /// requests of its own. Without an id nothing would say which two belong together.
     fn draws(&self, request_id: &str) -> bool {
         let hash = mixed(fnv(self.name.bytes().chain([0]).chain(request_id.bytes())));
-        !request_id.is_empty() && u128::from(hash).saturating_mul(100) >> 64 < u128::from(self.percent)
+        !request_id.is_empty() && self.share.has(hash)
     }
 }
 
@@ -163,7 +163,7 @@ fn one(name: Rc<str>, written: config::Shadow, known: &References<'_>, tenants: 
         models: models.map(Vec::into_boxed_slice),
         roles: roles.map(|roles| roles.into_iter().map(|config::Name(role)| role).collect()),
         tenants: whose.map(|_| places.into()),
-        percent: percent.get(),
+        share: percent.0,
         last_day: until.map_or(u64::MAX, |config::Date(day)| Calendar::Day.number(day)),
         name,
     })

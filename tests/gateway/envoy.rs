@@ -250,6 +250,12 @@ impl Gateway {
         kib * 1024
     }
 
+    /// What Envoy's allocator has handed out just now; its stat of that, `server.memory_allocated`, is five seconds old.
+    pub async fn allocated_bytes(&self) -> u64 {
+        let told = ask(self.admin, get("/memory")).await.json();
+        told["allocated"].as_str().expect("`allocated` of /memory").parse().unwrap()
+    }
+
     /// What all threads of the process have spent on a processor, for themselves and in the kernel.
     pub fn cpu_time(&self) -> Duration {
         let threads = fs::read_dir(self.process().join("task")).unwrap();

@@ -193,12 +193,7 @@ async fn a_few_bytes_that_claim_a_large_window_hold_no_memory() {
     let tenants = policy(json!({"acme": free_tenant(), "beta": free_tenant()}));
     let gateway = Gateway::start(Setup::new("inflated-window", tenants)).await;
     assert_eq!(gateway.ask(chat("beta").request()).await.status, 200);
-    // Envoy's own stat of it, `server.memory_allocated`, is five seconds old.
-    let allocated = async || -> u64 {
-        let told = ask(gateway.admin, get("/memory")).await.json();
-        told["allocated"].as_str().expect("`allocated` of /memory").parse().unwrap()
-    };
-    let before = allocated().await;
+    let before = gateway.allocated_bytes().await;
     let mut held = JoinSet::new();
     for _ in 0..8 {
         let mut socket = TcpStream::connect(gateway.addr).await.unwrap();
@@ -214,7 +209,7 @@ async fn a_few_bytes_that_claim_a_large_window_hold_no_memory() {
     eventually("eight bodies", async || gateway.open_requests().await, |open| *open >= 8).await;
     let mut peak = 0;
     while !held.is_empty() {
-        peak = peak.max(allocated().await.saturating_sub(before));
+        peak = peak.max(gateway.allocated_bytes().await.saturating_sub(before));
         assert!(peak < 64 << 20, "{peak} bytes more than {before}");
         assert_eq!(gateway.ask(chat("beta").request()).await.status, 200, "another tenant");
         if let Some(answer) = held.try_join_next() {

@@ -9,6 +9,7 @@ use std::process::{Child, Command};
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
 use crate::client::{Answer, ask, chat, eventually, get, next_piece};
 use crate::envoy::{Gateway, Setup, free_ports, free_tenant, leashed, policy, started};
@@ -38,7 +39,13 @@ async fn serve(name: &str, command: impl FnOnce(&Path, u16) -> Command) -> Serve
     Server { addr, _leash: leash }
 }
 
-async fn llama() -> Server {
+/// One for all tests: it takes seconds to start.
+pub async fn llama() -> SocketAddr {
+    static LLAMA: OnceCell<Server> = OnceCell::const_new();
+    LLAMA.get_or_init(start_llama).await.addr
+}
+
+async fn start_llama() -> Server {
     let command = |dir: &Path, port: u16| {
         let mut command = leashed(python());
         command.arg(script("llama_serve.py")).arg(dir).arg(port.to_string()).env("PYTHONDONTWRITEBYTECODE", "1");
@@ -85,7 +92,7 @@ async fn llama_cpp_counts_and_so_do_we() {
     let llama = llama().await;
     let tenants =
         json!({"json": free_tenant(), "stream": free_tenant(), "left": free_tenant(), "error": free_tenant()});
-    let setup = Setup { provider: Some(llama.addr), ..Setup::new("real-llama", policy(tenants)) };
+    let setup = Setup { provider: Some(llama), ..Setup::new("real-llama", policy(tenants)) };
     let gateway = Gateway::start(setup).await;
     let says = |tenant: &str, text: &str, most: u64| {
         let asked = chat(tenant).model("tiny").saying(text).field("temperature", 0);

@@ -46,6 +46,10 @@ fn received(policy: &Policy, asked: &Asked<'_>, provider: &str) -> Value {
     let (_, chain) = asked.copied(policy).expect("a copy").unwrap_or_else(|reply| {
         panic!("{}", String::from_utf8_lossy(&reply.body));
     });
+    edited(&chain, asked, provider)
+}
+
+fn edited(chain: &Chain, asked: &Asked<'_>, provider: &str) -> Value {
     let attempt = Attempt::of(&chain.plan, provider).unwrap_or_else(|| panic!("no leg for {provider}"));
     let body = spliced(asked.body.as_bytes(), &attempt.leg.edits);
     assert_eq!(body.len() as u64, attempt.leg.length, "content-length");
@@ -57,7 +61,8 @@ fn a_share_of_the_requests_is_copied_and_of_those_always_the_same() {
     const REQUESTS: u32 = 20_000;
     let ids: [fn(u32) -> String; 2] =
         [|nth| format!("req-{nth}"), |nth| format!("{:032x}", u128::from(nth).wrapping_mul(0x9e37_79b9_7f4a_7c15))];
-    for percent in [1_u32, 5, 25, 50, 99, 100] {
+    for millionths in [1_000_u32, 10_000, 50_000, 250_000, 333_333, 500_000, 999_999, 1_000_000] {
+        let percent = f64::from(millionths) / 10_000.0;
         let policy = configured(
             json!({"one": shadow(&json!({"percent": percent})), "two": shadow(&json!({"percent": percent}))}),
             |_| {},
@@ -78,16 +83,70 @@ fn a_share_of_the_requests_is_copied_and_of_those_always_the_same() {
                 of_one += u32::from(both[0]);
                 of_both += u32::from(both == [true; 2]);
             }
-            // Five standard deviations of as many throws, squared: by chance once in two million.
-            let within = |found: u32, share: u32, of: u32| {
-                let [found, share, of, count] = [found, share, of, REQUESTS].map(i64::from);
-                (found * of - count * share).pow(2) <= 25 * count * share * (of - share)
+            // Five standard deviations of as many throws: by chance once in two million.
+            let within = |found: u32, share: f64| {
+                let (found, count) = (f64::from(found), f64::from(REQUESTS));
+                (found - count * share).powi(2) <= 25.0 * count * share * (1.0 - share)
             };
-            assert!(within(of_one, percent, 100), "{percent} %: {of_one} of {REQUESTS}");
-            assert!(within(of_both, percent * percent, 10_000), "{percent} % of each of two: {of_both} in both");
+            let share = f64::from(millionths) / 1e6;
+            assert!(within(of_one, share), "{percent} %: {of_one} of {REQUESTS}");
+            assert!(within(of_both, share * share), "{percent} % of each of two: {of_both} in both");
         }
         let nameless = Candidate { tenant: TenantIx(0), model: "gpt-4o", role: None, request_id: "", now: NOON };
         assert!(!shadows[0].wants(&nameless), "two without an id are no pair");
+    }
+}
+
+/// As a number, however Envoy hands that on, and as a string.
+#[test]
+fn a_share_is_the_same_however_it_is_written() {
+    for spellings in [
+        &[json!(0.1), json!("0.1"), json!("0.1000"), json!(0.1000)][..],
+        &[json!(25), json!(25.0), json!("25"), json!("25.0")],
+        &[json!(100), json!("100.00"), json!(1e2)],
+        &[json!(33.3333), json!("33.3333")],
+        &[json!(0.01), json!("0.01"), json!(1e-2)],
+    ] {
+        let shares = spellings.iter().map(|percent| {
+            let policy = policy(&json!({"percent": percent}));
+            policy.shadows.as_ref().unwrap().iter().next().unwrap().share
+        });
+        let shares: Vec<_> = shares.collect();
+        assert!(shares.iter().all(|share| *share == shares[0]), "{spellings:?}: {shares:?}");
+    }
+}
+
+/// Or a longer answer would look like a worse or a dearer model.
+#[test]
+fn a_copy_may_say_as_much_as_its_original() {
+    const TENANT: &str = "/tenants/acme/output";
+    const ORIGINAL: &str = "/prices/2/max_output_tokens";
+    const SHADOW: &str = "/prices/5/max_output_tokens";
+    let own = |most: u64| json!({"default_max_tokens": most});
+    let saying = |text: &str| json!({"model": "gpt-4o", "messages": [{"role": "user", "content": text}]});
+    let open = || saying("hi");
+    let mut bounded = open();
+    bounded["max_completion_tokens"] = json!(50);
+    // What its original may say at most, and what it may.
+    for (name, written, body, expected) in [
+        ("the tenant's own", &[(TENANT, own(300))][..], open(), [300, 300]),
+        ("the original's model's", &[(ORIGINAL, json!(700))], open(), [700, 700]),
+        ("the shadow's model writes less", &[(TENANT, own(300)), (SHADOW, json!(200))], open(), [300, 200]),
+        ("the client's own", &[(TENANT, own(300))], bounded, [50, 50]),
+        ("less may be spent", &[("/tenants/acme", json!({"budgets": {"request_usd": "0.002"}}))], open(), [190, 190]),
+        ("the shadow's context has no room", &[(TENANT, own(1_900))], saying(&"word ".repeat(200)), [1_900, 1_630]),
+    ] {
+        let policy = configured(json!({"cheap": shadow(&json!({}))}), |config| {
+            for (place, value) in written {
+                let (parent, key) = place.rsplit_once('/').unwrap();
+                config.pointer_mut(parent).unwrap()[key] = value.clone();
+            }
+        });
+        let asked = Asked::chat(&body);
+        let (_, chain) = asked.sent(&policy).unwrap_or_else(|reply| panic!("{}", String::from_utf8_lossy(&reply.body)));
+        let sent = edited(&chain, &asked, "openai")["max_completion_tokens"].take();
+        let copy = received(&policy, &asked, "local")["max_completion_tokens"].take();
+        assert_eq!([sent, copy], expected, "{name}");
     }
 }
 

@@ -558,6 +558,7 @@ fn shadows() -> Vec<Refused> {
     let budgets = r#""budgets":{"request_usd":"1","day_usd":"1","month_usd":"1"}"#;
     let written = |more: &str| around(more, &format!("{MIRROR},"));
     let with = |more: &str| written(&format!(r#""model":"gpt-4o","percent":10,{budgets},{more}"#));
+    let percent = |percent: &str| written(&format!(r#""model":"gpt-4o","percent":{percent},{budgets}"#));
     vec![
         meaning(
             self::with(&format!(r#""shadows":{{"cheap":{{"model":"gpt-4o","percent":10,{budgets}}}}},{MIRROR}"#)),
@@ -573,13 +574,22 @@ fn shadows() -> Vec<Refused> {
             written(&format!(r#""model":"gpt-9","percent":10,{budgets}"#)),
             "shadows.cheap.model: `gpt-9` is none of `models`: write one of their names, no alias and no `virtual_models`",
         ),
-        shape(
-            written(&format!(r#""model":"gpt-4o","percent":0,{budgets}"#)),
-            "shadows.cheap.percent: 0 is out of range: 1 to 100 is allowed",
+        shape(percent("0"), "shadows.cheap.percent: 0 is out of range: 0.01 to 100 is allowed"),
+        shape(percent("0.0099"), "shadows.cheap.percent: 0.0099 is out of range: 0.01 to 100 is allowed"),
+        shape(percent("101"), "shadows.cheap.percent: 101 is out of range: 0.01 to 100 is allowed"),
+        shape(percent("100.0001"), "shadows.cheap.percent: 100.0001 is out of range: 0.01 to 100 is allowed"),
+        meaning(percent("\"0\""), "shadows.cheap.percent: 0 is out of range: 0.01 to 100 is allowed"),
+        meaning(
+            percent("0.01001"),
+            "shadows.cheap.percent: 0.01001 is too fine: at most 4 digits may stand behind the point",
         ),
         shape(
-            written(&format!(r#""model":"gpt-4o","percent":101,{budgets}"#)),
-            "shadows.cheap.percent: 101 is out of range: 1 to 100 is allowed",
+            percent("-1"),
+            "shadows.cheap.percent: a negative number stands here, expected how many of a hundred: a number from 0.01 to 100",
+        ),
+        shape(
+            percent("\"1 %\""),
+            "shadows.cheap.percent: \"1 %\" stands here, expected how many of a hundred: a number from 0.01 to 100",
         ),
         shape(written(r#""model":"gpt-4o","percent":10"#), "shadows.cheap: missing field `budgets`"),
         shape(
