@@ -117,6 +117,10 @@ e2e: $(PARTS) empty provider checker | need-rust ## End to end: func-e, real Env
 crowd: ## 20,000 requests of all APIs and levers, one of ten leaving, against the ledger of the simulated provider (CROWD=… for another number)
 	@CROWD=$(or $(CROWD),20000) $(MAKE) e2e TESTS="-- --nocapture crowd::"
 
+.PHONY: crowd-shadowed
+crowd-shadowed: ## 20,000 requests, a quarter copied, one of ten leaving, against both ledgers; and a shadow's provider that hangs for a minute (CROWD=… for another number)
+	@SHADOWED=$(or $(CROWD),20000) SHADOW_HANGS=60 $(MAKE) e2e TESTS="-- --nocapture shadows::"
+
 # Twice as many busy loops as there are processors, so that each waits for the other two thirds of its time.
 STRESS := 2
 .PHONY: test-stress

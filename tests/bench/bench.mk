@@ -1,7 +1,7 @@
 ##@ Measuring
 
 # What stands beside the gateway on the same processors is to take as little of them as it can.
-bench bench-scale bench-crowd: PROVIDER := $(CARGO_TARGET_DIR)/release/simulated-provider
+bench bench-scale bench-crowd bench-shadows: PROVIDER := $(CARGO_TARGET_DIR)/release/simulated-provider
 .PHONY: fast-provider
 fast-provider: | need-rust
 	@cargo build $(LOCKED) --quiet --release --package simulated-provider
@@ -20,6 +20,10 @@ bench-scale: $(WASM) fast-provider $(ENVOY_PATH) $(H2LOAD) | need-python ## The 
 .PHONY: bench-crowd
 bench-crowd: $(WASM) empty fast-provider $(ENVOY_PATH) $(H2LOAD) | need-python ## What 5,000 open streams cost, and one tenant on all workers
 	@$(with_envoy) EMPTY=$(EMPTY) H2LOAD=$(H2LOAD) python3 tests/bench/crowd.py
+
+.PHONY: bench-shadows
+bench-shadows: $(WASM) fast-provider $(ENVOY_PATH) $(H2LOAD) | need-python ## What requests notice of their copies: processor time and latency, beside a gateway without shadows
+	@$(with_envoy) H2LOAD=$(H2LOAD) python3 tests/bench/shadows.py
 
 # The load generator, with the libraries that few machines have.
 H2LOAD_PACKAGES := nghttp2-client libnghttp2-14 libev4 libjemalloc2

@@ -96,8 +96,9 @@ def with_tenants(text, crowd=0):
     return cut(text, "                    tenants:\n", "                    role_header:", f"{' ' * 20}tenants: {json.dumps(tenants)}\n")
 
 
-def routed(ports, log, files):
-    """production.yaml: keys of clients, a chain of providers, and the same module once more in the provider's cluster."""
+def routed(ports, log, files, more=None):
+    """production.yaml: keys of clients, a chain of providers, and the same module once more in the provider's cluster. `more` of its
+    environment."""
     gateway, admin, provider = ports
     environment = {
         **{name: value for name, value in os.environ.items() if not name.endswith(("_API_KEY", "_BASE_URL"))},
@@ -108,6 +109,7 @@ def routed(ports, log, files):
         "ADMIN_PORT": str(admin),
         "EJECTED_PORT": str(files.spare_port),
         "WASM": str(files.wasm),
+        **(more or {}),
     }
     target = log.with_suffix(".rendered")
     subprocess.run([TOP / "envoy" / "start" / "production", "--render", target], env=environment, check=True)
