@@ -9,11 +9,11 @@ round. The processor time is that of the whole Envoy, so that of the copies is i
 """
 
 import functools
+import http.server
 import json
 import os
 import re
 import signal
-import socket
 import sys
 import threading
 import time
@@ -35,33 +35,41 @@ SHADOWS = {
 PLENTY = {"request_usd": "1000", "day_usd": "1000000", "month_usd": "1000000"}
 
 
-class Silence:
-    """A provider that takes whatever comes, and says nothing."""
+class Silence(http.server.BaseHTTPRequestHandler):
+    """A provider that is healthy, takes whatever comes, and never answers."""
 
-    def __init__(self):
-        self.listening = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listening.getsockname()[1]
-        self.taken = []
-        threading.Thread(target=self.take, daemon=True).start()
+    protocol_version = "HTTP/1.1"
 
-    def take(self):
-        while True:
-            taken, _ = self.listening.accept()
-            self.taken.append(taken)
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def do_POST(self):
+        threading.Event().wait()
+
+    def log_message(self, *_):
+        pass
+
+    @classmethod
+    def port(cls):
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), cls)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return server.server_port
 
 
-def configuration(provider, silence, name, *arguments):
+def configuration(provider, silent, name, *arguments):
     tenant, percent, hangs = SHADOWS.get(name) or ("", 0, False)
-    more = {"LOCAL_OPENAI_URL": f"http://127.0.0.1:{silence.port if hangs else provider}/v1"}
+    more = {"LOCAL_OPENAI_URL": f"http://127.0.0.1:{silent if hangs else provider}/v1"}
     if tenant:
         of = {"models": ["gpt-4o-mini"], "tenants": [tenant]}
         more["SHADOWS"] = json.dumps({"cheap": {"of": of, "model": "llama3.2", "percent": percent, "budgets": PLENTY}})
     return gateways.routed(*arguments, more)
 
 
-def started(name, provider, silence, children):
+def started(name, provider, silent, children):
     gateway_port, admin, spare = bench.free_ports(3)
-    written = functools.partial(configuration, provider, silence, name)
+    written = functools.partial(configuration, provider, silent, name)
     gateway = bench.Gateway(f"shadows-{name.replace(' ', '-')}", written, (gateway_port, admin, provider), children, bench.files_named(spare))
     children.wait_for(f"Envoy, {name}", gateway.is_ready)
     return gateway
@@ -122,11 +130,12 @@ def main():
     bench.OUT.mkdir(parents=True, exist_ok=True)
     case = next(case for case in bench.CASES if case.name == "chat")
     bench.write_body(case)
-    children, silence = Children(bench.OUT), Silence()
+    children = Children(bench.OUT)
     try:
+        silent = Silence.port()
         provider, = bench.free_ports(1)
         bench.start_provider(provider, children)
-        running = {name: started(name, provider, silence, children) for name in (WITHOUT, *SHADOWS)}
+        running = {name: started(name, provider, silent, children) for name in (WITHOUT, *SHADOWS)}
         busy, paced = measured(running, case)
     finally:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 
-use crate::client::{Answer, PATIENCE, ask, ask_h2, chat, eventually, get};
+use crate::client::{Answer, PATIENCE, ask, ask_h2, chat, eventually};
 use crate::envoy::{Gateway, Setup, free_tenant, policy};
 use crate::heads::Wire;
 use crate::top;
