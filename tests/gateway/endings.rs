@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use simulated_provider::Ending;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
 use tokio::time::timeout;
 
 use crate::client::{Answer, Chat, Connection, Frames, PATIENCE, ask_h2, chat, eventually, next_piece, open_h2, whole};
@@ -32,11 +33,32 @@ const fn unused(outcome: &'static str) -> Told {
     Told { outcome, source: "none", exact: true }
 }
 
+const ERRORS: [&str; 3] = ["error-json", "error-stream", "error-late"];
+const ABSURD: [&str; 3] = ["huge", "float", "huge-stream"];
+const RESETS: [&str; 2] = ["h2-json", "h2-stream"];
+const LEAVING: [&str; 7] =
+    ["upload", "waiting-json", "waiting-stream", "mid-json", "mid-stream", "after-done", "after-end"];
+const WAYS: [&str; 3] = ["left-close", "left-rst", "left-h2"];
+const TRAILERS: [&str; 4] = ["plain", "trailers", "trailers-stream", "refused"];
+
 /// A gateway with one tenant per case, whose cases are run one after the other.
 async fn gateway(name: &'static str, timeout: &'static str, cases: &[&str]) -> Gateway {
     let tenants: serde_json::Map<String, Value> =
         cases.iter().map(|case| ((*case).to_owned(), free_tenant())).collect();
     Gateway::start(Setup { timeout, ..Setup::new(name, policy(Value::Object(tenants))) }).await
+}
+
+/// The gateway of the tests whose cases the provider ends, or whose client leaves. They take turns, so that what is open and counted is
+/// a test's own.
+async fn in_turn() -> MutexGuard<'static, Gateway> {
+    static GATEWAY: OnceCell<Mutex<Gateway>> = OnceCell::const_new();
+    let start = async || {
+        let by_provider = by_the_provider();
+        let others = [&ERRORS[..], &ABSURD, &RESETS, &LEAVING, &WAYS, &TRAILERS, &["half"]].concat();
+        let cases: Vec<&str> = by_provider.iter().map(|(case, ..)| *case).chain(others).collect();
+        Mutex::new(gateway("endings", "900s", &cases).await)
+    };
+    GATEWAY.get_or_init(start).await.lock().await
 }
 
 /// The case is over: checks its record, the gauges and the cost.
@@ -61,11 +83,9 @@ async fn check(gateway: &Gateway, case: &str, told: &Told) -> Value {
     record
 }
 
-/// Endings that the provider brings about, while the client reads on.
-#[tokio::test(flavor = "multi_thread")]
-async fn endings_by_the_provider() {
+fn by_the_provider() -> Vec<(&'static str, Chat, u16, Told)> {
     let stream = |case: &str| chat(case).stream();
-    let cases: Vec<(&str, Chat, u16, Told)> = vec![
+    vec![
         ("json", chat("json"), 200, reported("success")),
         ("json-chunked", chat("json-chunked").sim("chunked; bytes=9"), 200, reported("success")),
         ("stream", stream("stream"), 200, reported("success")),
@@ -93,10 +113,14 @@ async fn endings_by_the_provider() {
         ("negative", chat("negative").sim("wrong_usage=negative"), 200, estimated("success")),
         ("string", chat("string").sim("wrong_usage=string"), 200, estimated("success")),
         ("null", stream("null").sim("wrong_usage=null"), 200, estimated("success")),
-    ];
-    let names: Vec<&str> = cases.iter().map(|(case, ..)| *case).collect();
-    let gateway = gateway("endings-provider", "900s", &names).await;
-    for (case, asked, status, told) in cases {
+    ]
+}
+
+/// Endings that the provider brings about, while the client reads on.
+#[tokio::test(flavor = "multi_thread")]
+async fn endings_by_the_provider() {
+    let gateway = in_turn().await;
+    for (case, asked, status, told) in by_the_provider() {
         let answer = gateway.ask(asked.request()).await;
         assert_eq!(answer.status, status, "{case}: {answer:?}");
         let record = check(&gateway, case, &told).await;
@@ -116,14 +140,11 @@ async fn endings_by_the_provider() {
 /// An error object under status 200 ends as the provider's error.
 #[tokio::test(flavor = "multi_thread")]
 async fn errors_under_status_200() {
-    let cases = ["json", "stream", "stream-late"];
-    let gateway = gateway("endings-errors", "900s", &cases).await;
-    let asked = [
-        chat("json").sim("error_in_200"),
-        chat("stream").stream().sim("error_in_200"),
-        chat("stream-late").stream().sim("error_at=3"),
-    ];
-    for (case, asked) in cases.into_iter().zip(asked) {
+    let gateway = in_turn().await;
+    let asked = ERRORS.map(chat);
+    let [json, stream, late] = asked;
+    let asked = [json.sim("error_in_200"), stream.stream().sim("error_in_200"), late.stream().sim("error_at=3")];
+    for (case, asked) in ERRORS.into_iter().zip(asked) {
         let answer = gateway.ask(asked.request()).await;
         assert_eq!(answer.status, 200, "{case}");
         let record = gateway.wait_records_of(case, 1).await.remove(0);
@@ -135,14 +156,13 @@ async fn errors_under_status_200() {
 /// Nonsense is no usage: it is estimated within the bound.
 #[tokio::test(flavor = "multi_thread")]
 async fn absurd_usage() {
-    let cases = ["huge", "float", "huge-stream"];
-    let gateway = gateway("endings-absurd", "900s", &cases).await;
+    let gateway = in_turn().await;
     let asked = [
         chat("huge").sim("wrong_usage=huge"),
         chat("float").sim("wrong_usage=float"),
         chat("huge-stream").stream().sim("wrong_usage=huge"),
     ];
-    for (case, asked) in cases.into_iter().zip(asked) {
+    for (case, asked) in ABSURD.into_iter().zip(asked) {
         assert_eq!(gateway.ask(asked.request()).await.status, 200, "{case}");
         let record = gateway.wait_records_of(case, 1).await.remove(0);
         assert_eq!(record["outcome"], "success", "{case}: {record}");
@@ -162,28 +182,28 @@ async fn arrived(gateway: &Gateway) {
 /// The same by HTTP/2, where a client resets its stream, and its connection stays.
 #[tokio::test(flavor = "multi_thread")]
 async fn endings_by_a_reset() {
-    let gateway = gateway("endings-reset", "900s", &["reset-json", "reset-stream"]).await;
+    let gateway = in_turn().await;
+    let [json, stream] = RESETS;
     let (mut sender, _connection) = open_h2(gateway.addr).await;
     let request = |asked: &Chat| asked.request_h2(Full::from(asked.body()).boxed());
     gateway.provider().clear();
     tokio::select! {
-        _ = sender.send_request(request(&chat("reset-json").sim("hang"))) => panic!("an answer"),
+        _ = sender.send_request(request(&chat(json).sim("hang"))) => panic!("an answer"),
         () = arrived(&gateway) => {}
     }
-    check(&gateway, "reset-json", &estimated("client_closed")).await;
-    let asked = chat("reset-stream").stream().sim("hang_after=5");
+    check(&gateway, json, &estimated("client_closed")).await;
+    let asked = chat(stream).stream().sim("hang_after=5");
     let mut body = sender.send_request(request(&asked)).await.unwrap().into_body();
     assert!(next_piece(&mut body).await.is_some());
     drop(body);
-    let record = check(&gateway, "reset-stream", &estimated("client_closed")).await;
+    let record = check(&gateway, stream, &estimated("client_closed")).await;
     assert!(record["output_tokens"].as_u64() >= Some(1), "what was seen: {record}");
 }
 
 /// Endings by a client that leaves: before anything was sent on, before, during and after the answer.
 #[tokio::test(flavor = "multi_thread")]
 async fn endings_by_the_client() {
-    let cases = ["upload", "waiting-json", "waiting-stream", "mid-json", "mid-stream", "after-done", "after-end"];
-    let gateway = gateway("endings-client", "900s", &cases).await;
+    let gateway = in_turn().await;
     let leave = async |case: &str, asked: Chat, pieces: usize| {
         gateway.provider().clear();
         let mut connection = Connection::open(gateway.addr).await;
@@ -251,9 +271,8 @@ async fn endings_by_the_client() {
 async fn who_leaves_a_stream_stops_its_provider_and_pays_for_what_was_sent() {
     const ALL: u64 = 30_000;
     const READ: usize = 20;
-    let ways = ["left-close", "left-rst", "left-h2"];
-    let gateway = gateway("endings-left", "900s", &ways).await;
-    for way in ways {
+    let gateway = in_turn().await;
+    for way in WAYS {
         let asked = chat(way).stream().field("max_completion_tokens", ALL).sim(&format!("tokens={ALL}; gap_ms=10"));
         if way == "left-h2" {
             let (mut sender, _connection) = open_h2(gateway.addr).await;
@@ -297,7 +316,8 @@ async fn who_leaves_a_stream_stops_its_provider_and_pays_for_what_was_sent() {
 /// costs what there was time for, whatever bound they name.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_closes_its_writing_half_has_left_and_pays_for_the_time_it_took() {
-    let gateway = gateway("endings-half", "900s", &["half"]).await;
+    let gateway = in_turn().await;
+    gateway.provider().clear();
     let asked = chat("half").field("max_completion_tokens", 16_000).sim("hang");
     let body = asked.body();
     let mut socket = TcpStream::connect(gateway.addr).await.unwrap();
@@ -368,8 +388,7 @@ async fn endings_by_timeout() {
 /// HTTP/2 requests that end by trailers have no last byte of a body.
 #[tokio::test(flavor = "multi_thread")]
 async fn request_trailers_are_an_end_like_any_other() {
-    let cases = ["plain", "trailers", "trailers-stream", "refused"];
-    let gateway = gateway("endings-trailers", "900s", &cases).await;
+    let gateway = in_turn().await;
     let trailers = |chat: &Chat| {
         let trailer = [("x-checksum".parse().unwrap(), "1".parse().unwrap())].into_iter().collect();
         Frames::ending([Frame::data(Bytes::from(chat.body())), Frame::trailers(trailer)])
