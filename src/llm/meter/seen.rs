@@ -225,7 +225,8 @@ impl Seen {
         }
     }
 
-    /// Whether it is as usual.
+    /// Whether it is as usual. An answer says it once, and [`Self::hit`] is for what each event says.
+    #[inline(never)]
     fn note_finish(&mut self, reason: &str) -> bool {
         let usual = Finish::usual(reason);
         self.finish = usual.or_else(|| Finish::of(reason)).or(self.finish);
