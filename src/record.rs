@@ -4,6 +4,7 @@
 pub mod answered;
 pub mod content;
 pub mod metric;
+pub mod performance;
 pub mod series;
 pub mod tools;
 
@@ -11,6 +12,7 @@ use crate::calendar::rfc3339;
 use crate::forward::LeftOut;
 use crate::json::object::{Object, name, quoted};
 use crate::limit::{Guard, Guards};
+use crate::llm::meter::Finish;
 use crate::llm::usage::{Usage, UsageSource};
 use crate::outcome::Outcome;
 use crate::units::{NanoUsd, Tokens, UnixNanos};
@@ -65,6 +67,8 @@ pub struct Record {
     pub tools: Option<Box<tools::Seen>>,
     /// What is compared of the answers of a pair.
     pub answered: Option<answered::Answered>,
+    /// Why the answer ended, if it said so. Not in the line: it is counted.
+    pub finish: Option<Finish>,
     pub duration_ms: u64,
     /// Until the answer's first body byte reached the filter.
     pub first_byte_ms: Option<u64>,

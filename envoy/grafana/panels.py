@@ -44,6 +44,7 @@ COLOURS = {
     "direction": {"input": "#5794F2", "output": "#B877D9"},
     "source": {"reported": "#73BF69", "estimated": "#FF9830"},
     "ending": {"succeeded": "#73BF69", "failed": "#E02F44", "refused by the gateway": "#F2CC0C", "rejected by the provider": "#FF9830", "client left": "#8E8E8E"},
+    "finish": {"stop": "#73BF69", "tool_calls": "#5794F2", "length": "#FF9830", "content_filter": "#E02F44", "other": "#8E8E8E"},
     "leg": {"original": "#5794F2", "shadow": "#FF9830"},
     "quantile": {"p50": "#73BF69", "p95": "#FF9830", "p99": "#F2495C"},
 }  # fmt: skip

@@ -157,10 +157,7 @@ impl Exchange {
         let spending = overrun.map(|overrun| open.spending(overrun, leg));
         let callable = open.callable.take().filter(|_| is_answer);
         let calling = callable.and_then(|callable| Calling::new(*callable, open.schema, form));
-        let likeness = pair_key.filter(|_| is_answer).map(|key| {
-            meter.keep_finish();
-            Likeness::new(key, open.schema, form)
-        });
+        let likeness = pair_key.filter(|_| is_answer).map(|key| Likeness::new(key, open.schema, form));
         let mut eyes = Eyes { texts, calling, spending, likeness, ..Eyes::default() };
         let refuses = eyes.may_refuse();
         if overrun == Some(Overrun::End) || refuses {

@@ -92,10 +92,14 @@ impl Exchange {
         let pair = self.pair();
         let Self { started, schema, mut labels, cut, request_id, phase, mut looked, mut tools, .. } = self;
         let mut answered = None;
+        let finish = match &phase {
+            Phase::Open(open) => open.answer.as_ref().and_then(|answer| answer.meter.finish()),
+            _ => None,
+        };
         if let Phase::Open(open) = &phase
-            && let Some(Answer { meter, eyes: Some(eyes), .. }) = &open.answer
+            && let Some(Answer { eyes: Some(eyes), .. }) = &open.answer
         {
-            answered = eyes.likeness.as_ref().map(|likeness| likeness.answered(meter.finish()));
+            answered = eyes.likeness.as_ref().map(|likeness| likeness.answered(finish));
             if let Some(texts) = &eyes.texts {
                 looked.get_or_insert_default().answer = texts.seen();
             }
@@ -151,6 +155,7 @@ impl Exchange {
             content: looked,
             tools,
             answered,
+            finish,
             duration_ms: now.since(started) / 1_000_000,
             first_byte_ms,
             first_token_ms,

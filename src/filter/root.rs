@@ -55,6 +55,14 @@ impl Root {
 }
 
 impl Context for Root {
+    /// This configuration is gone, and so is its last stream: no further tick comes.
+    fn on_done(&mut self) -> bool {
+        if let Mode::Downstream(plugin) = &self.mode {
+            plugin.stats.performance();
+        }
+        true
+    }
+
     /// The admin has said how the providers are, or its time is up.
     fn on_http_call_response(&mut self, _call: u32, headers: usize, size: usize, _trailers: usize) {
         let Mode::Downstream(plugin) = &self.mode else { return };
@@ -96,6 +104,7 @@ impl RootContext for Root {
         if let Mode::Downstream(plugin) = &self.mode {
             plugin.densities.merge(&plugin.stats);
             plugin.stats.memory();
+            plugin.stats.performance();
             plugin.served.publish();
             let now = clock::now();
             plugin.canaries.merge(&plugin.stats, now);

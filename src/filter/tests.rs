@@ -12,6 +12,7 @@ mod forwarded;
 mod heads;
 mod late;
 mod pages;
+mod performance;
 mod requests;
 mod shadows;
 mod sharing;

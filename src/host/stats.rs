@@ -10,8 +10,10 @@ use crate::limit::Levels;
 use crate::llm::estimate::experience::Compared;
 use crate::record::Record;
 use crate::record::metric::Metric;
+use crate::record::performance::{Alike, Sums};
 use crate::record::series::{self as counted, Sink};
 use crate::units::UnixNanos;
+use hashbrown::HashMap;
 use proxy_wasm::hostcalls;
 use series::{LabelValue, Series};
 use std::cell::{Cell, RefCell};
@@ -31,8 +33,49 @@ const fn linear_memory() -> u64 {
 #[derive(Default)]
 pub struct Stats {
     series: RefCell<Series>,
+    /// Since the last tick.
+    performance: RefCell<Performance>,
     /// As last published.
     memory: Cell<u64>,
+}
+
+/// How models did, until the worker publishes it.
+#[derive(Default)]
+struct Performance(HashMap<Performing, Sums>);
+
+#[derive(PartialEq, Eq, Hash)]
+struct Performing {
+    /// The provider, and the model.
+    of: [LabelValue; 2],
+    leg: Option<LabelValue>,
+    alike: Alike,
+}
+
+/// Where a record counts: in Envoy's series, but for what waits for the tick.
+struct Counted<'s> {
+    series: &'s mut Series,
+    performance: &'s mut Performance,
+}
+
+impl Sink for Counted<'_> {
+    type Label = LabelValue;
+
+    fn label(&mut self, text: &str) -> LabelValue {
+        self.series.label(text)
+    }
+
+    fn add(&mut self, metric: Metric, labels: &[LabelValue], amount: u64) {
+        self.series.add(metric, labels, amount);
+    }
+
+    fn record(&mut self, metric: Metric, labels: &[LabelValue], value: u64) {
+        self.series.record(metric, labels, value);
+    }
+
+    fn perform(&mut self, of: [LabelValue; 2], leg: Option<LabelValue>, alike: Alike, sums: &Sums) {
+        let Performance(waiting) = &mut self.performance;
+        waiting.entry(Performing { of, leg, alike }).or_default().add(sums);
+    }
 }
 
 impl Sink for Series {
@@ -175,6 +218,18 @@ impl Stats {
 
     /// `tenant` is what the configuration has the stats call the tenant.
     pub fn count(&self, record: &Record, tenant: &str) {
-        self.with(|series| counted::count(record, tenant, series));
+        let Ok(mut performance) = self.performance.try_borrow_mut() else { return };
+        self.with(|series| counted::count(record, tenant, &mut Counted { series, performance: &mut performance }));
+    }
+
+    /// At each tick, and when no more comes: how models did since the last.
+    pub fn performance(&self) {
+        let Ok(mut performance) = self.performance.try_borrow_mut() else { return };
+        let Performance(waiting) = &mut *performance;
+        self.with(|series| {
+            for (Performing { of, leg, alike }, sums) in waiting.drain() {
+                series.perform(of, leg, alike, &sums);
+            }
+        });
     }
 }

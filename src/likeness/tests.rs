@@ -123,7 +123,6 @@ fn answers(pieces: &[String]) -> Vec<(&'static str, Form, Vec<u8>)> {
 fn read(key: PairKey, api: &str, form: Form, body: &[u8], cuts: &[usize]) -> Answered {
     let schema = schema::named(api).unwrap();
     let mut meter = crate::llm::meter::Meter::new(schema, form, false);
-    meter.keep_finish();
     let mut likeness = Likeness::new(key, schema, form);
     let mut cuts: Vec<_> = cuts.iter().map(|cut| cut % (body.len() + 1)).chain([body.len()]).collect();
     cuts.sort_unstable();
@@ -301,4 +300,53 @@ fn why_an_answer_ended_is_one_of_few_words() {
     assert_eq!(response("incomplete", Some("content_filter")), Some("content_filter"));
     assert_eq!((response("incomplete", None), response("in_progress", None)), (None, None));
     assert_eq!(ended("openai_chat", json!({"choices": [{"finish_reason": null}]})), None);
+}
+
+/// Where an API has a place of its own for that, it says that the answer is complete.
+#[test]
+fn a_model_that_declines_has_not_just_stopped() {
+    let chat = |refusal: Value, reason: &str| {
+        let message = json!({"role": "assistant", "content": null, "refusal": refusal});
+        json!({"choices": [{"index": 0, "message": message, "finish_reason": reason}]})
+    };
+    let piece =
+        |delta: Value, reason: Value| json!({"choices": [{"index": 0, "delta": delta, "finish_reason": reason}]});
+    let pieces = |refusal: &str| {
+        events(&[
+            piece(json!({"role": "assistant", "content": "", "refusal": null}), Value::Null),
+            piece(json!({"refusal": refusal}), Value::Null),
+            piece(json!({"refusal": refusal}), Value::Null),
+            piece(json!({}), json!("stop")),
+        ])
+    };
+    let part = |part: Value| json!({"status": "completed", "output": [{"type": "message", "content": [part]}]});
+    let response = |event: &str| {
+        events(&[
+            json!({"type": event, "item_id": "m", "output_index": 0, "content_index": 0, "delta": "No."}),
+            json!({"type": "response.completed", "response": {"status": "completed"}}),
+        ])
+    };
+    let json = |body: Value| body.to_string().into_bytes();
+    for (api, form, body, known) in [
+        ("openai_chat", Form::Json, json(chat(json!("I can't help with that."), "stop")), "content_filter"),
+        ("openai_chat", Form::Json, json(chat(Value::Null, "stop")), "stop"),
+        ("openai_chat", Form::Json, json(chat(json!(""), "stop")), "stop"),
+        ("openai_chat", Form::Json, json(chat(json!("I can't"), "length")), "length"),
+        ("openai_chat", Form::Sse, pieces("No."), "content_filter"),
+        ("openai_chat", Form::Sse, pieces(""), "stop"),
+        (
+            "openai_responses",
+            Form::Json,
+            json(part(json!({"type": "refusal", "refusal": "I can't help with that."}))),
+            "content_filter",
+        ),
+        ("openai_responses", Form::Json, json(part(json!({"type": "output_text", "text": "Well."}))), "stop"),
+        ("openai_responses", Form::Sse, response("response.refusal.delta"), "content_filter"),
+        ("openai_responses", Form::Sse, response("response.output_text.delta"), "stop"),
+    ] {
+        for cut in (0..body.len()).step_by(7) {
+            let finish = read(KEY, api, form, &body, &[cut]).finish.map(Finish::name);
+            assert_eq!(finish, Some(known), "{api} {}", String::from_utf8_lossy(&body));
+        }
+    }
 }

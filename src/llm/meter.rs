@@ -122,14 +122,9 @@ impl Meter {
         self.seen.ids = Some(Box::<Ids>::default());
     }
 
-    /// Has it kept why the answer ended, for [`Self::finish`].
-    pub const fn keep_finish(&mut self) {
-        self.seen.keeps_finish = true;
-    }
-
     /// Why the answer ended, as far as it has said so.
     pub const fn finish(&self) -> Option<Finish> {
-        self.seen.finish
+        self.seen.finish()
     }
 
     /// Those that came since this was asked last.

@@ -2,8 +2,9 @@
 
 use super::content::{Found, Looked};
 use super::metric::Metric;
+use super::performance::{self, Alike, Sums};
 use super::tools::{self, Denied};
-use super::{FailedAttempt, Record};
+use super::{FailedAttempt, Leg, Pair, Record};
 use crate::forward::{Dropped, LeftOut};
 use crate::llm::kind::kinds;
 use crate::llm::usage::Usage;
@@ -20,10 +21,48 @@ pub trait Sink {
 
     /// Sets a gauge, or takes a histogram's sample.
     fn record(&mut self, metric: Metric, labels: &[Self::Label], value: u64);
+
+    /// Adds to what is known of a model at a provider, now or later.
+    fn perform(&mut self, of: [Self::Label; 2], leg: Option<Self::Label>, alike: Alike, sums: &Sums)
+    where
+        Self: Sized,
+    {
+        performance::count(&mut Counting { sink: self, leg }, of, alike, sums);
+    }
+}
+
+/// A sink, for exchanges of one leg. A shadow's account is its tenant; where there is no tenant among the labels, its copies have one
+/// label more, so that they don't pass for their model's own traffic.
+pub struct Counting<'s, S: Sink> {
+    pub sink: &'s mut S,
+    /// Of a shadow's copy.
+    pub leg: Option<S::Label>,
+}
+
+impl<S: Sink> Counting<'_, S> {
+    pub(super) fn label(&mut self, text: &str) -> S::Label {
+        self.sink.label(text)
+    }
+
+    pub(super) fn add(&mut self, metric: Metric, labels: &[S::Label], amount: u64) {
+        match self.leg.filter(|_| !metric.is_by_tenant()) {
+            None => self.sink.add(metric, labels, amount),
+            Some(leg) => self.sink.add(metric, &[labels, &[leg]].concat(), amount),
+        }
+    }
+
+    fn record(&mut self, metric: Metric, labels: &[S::Label], value: u64) {
+        match self.leg.filter(|_| !metric.is_by_tenant()) {
+            None => self.sink.record(metric, labels, value),
+            Some(leg) => self.sink.record(metric, &[labels, &[leg]].concat(), value),
+        }
+    }
 }
 
 /// `tenant` is what the configuration has the stats call the tenant.
 pub fn count<S: Sink>(record: &Record, tenant: &str, sink: &mut S) {
+    let leg = matches!(record.pair, Some(Pair { leg: Leg::Shadow, .. })).then(|| sink.label("shadow"));
+    let sink = &mut Counting { sink, leg };
     let labels = &record.labels;
     let [provider, model, role, tenant, status] =
         [&labels.provider, &labels.model, &labels.role, tenant, record.outcome.code()].map(|text| sink.label(text));
@@ -52,16 +91,19 @@ pub fn count<S: Sink>(record: &Record, tenant: &str, sink: &mut S) {
     kinds(sink, record, of);
     pace(sink, record, of);
     sink.record(Metric::Duration, &[provider, model, status], record.duration_ms);
+    if let Some((alike, sums)) = performance::shown(record) {
+        sink.sink.perform(of, sink.leg, alike, &sums);
+    }
 }
 
-fn tokens<S: Sink>(sink: &mut S, usage: &Usage, [provider, model]: [S::Label; 2], tenant: S::Label) {
+fn tokens<S: Sink>(sink: &mut Counting<'_, S>, usage: &Usage, [provider, model]: [S::Label; 2], tenant: S::Label) {
     for (direction, tokens) in [("input", usage.input_tokens), ("output", usage.output_tokens)] {
         let direction = sink.label(direction);
         sink.add(Metric::Tokens, &[direction, provider, model, tenant], tokens.0);
     }
 }
 
-fn charged<S: Sink>(sink: &mut S, record: &Record, of: [S::Label; 2], tenant: S::Label) {
+fn charged<S: Sink>(sink: &mut Counting<'_, S>, record: &Record, of: [S::Label; 2], tenant: S::Label) {
     let [provider, model] = of;
     tokens(sink, &record.bill.usage, of, tenant);
     sink.add(Metric::Cost, &[provider, model, tenant], record.bill.cost.0);
@@ -89,14 +131,14 @@ fn charged<S: Sink>(sink: &mut S, record: &Record, of: [S::Label; 2], tenant: S:
 
 /// By variant, whatever price and provider it has. Those are models of the configuration.
 #[cold]
-fn variant<S: Sink>(sink: &mut S, record: &Record, split: &str, status: S::Label) {
+fn variant<S: Sink>(sink: &mut Counting<'_, S>, record: &Record, split: &str, status: S::Label) {
     let [split, variant] = [split, &record.model_chosen].map(|text| sink.label(text));
     sink.add(Metric::VariantRequests, &[split, variant, status], 1);
     sink.add(Metric::VariantCost, &[split, variant], record.bill.charged().0);
 }
 
 /// Whoever billed it, before another answered.
-fn failed<S: Sink>(sink: &mut S, failed: &FailedAttempt, tenant: S::Label) {
+fn failed<S: Sink>(sink: &mut Counting<'_, S>, failed: &FailedAttempt, tenant: S::Label) {
     let FailedAttempt { provider, model, usage, source, cost } = failed;
     let of = [sink.label(provider), sink.label(model)];
     let [provider, model] = of;
@@ -106,7 +148,7 @@ fn failed<S: Sink>(sink: &mut S, failed: &FailedAttempt, tenant: S::Label) {
     sink.add(Metric::Spend, &[source, provider, model], cost.0);
 }
 
-fn refused<S: Sink>(sink: &mut S, record: &Record, tenant: S::Label) {
+fn refused<S: Sink>(sink: &mut Counting<'_, S>, record: &Record, tenant: S::Label) {
     if let Some(limit) = record.refused_by {
         let limit = sink.label(limit);
         sink.add(Metric::LimitRefusals, &[limit, tenant], 1);
@@ -123,7 +165,7 @@ fn refused<S: Sink>(sink: &mut S, record: &Record, tenant: S::Label) {
 }
 
 /// Parts of a head that no provider gets.
-fn left_out<S: Sink>(sink: &mut S, left_out: &LeftOut) {
+fn left_out<S: Sink>(sink: &mut Counting<'_, S>, left_out: &LeftOut) {
     if left_out == &LeftOut::default() {
         return;
     }
@@ -137,7 +179,7 @@ fn left_out<S: Sink>(sink: &mut S, left_out: &LeftOut) {
 
 /// What rules about texts have seen.
 #[cold]
-fn content<S: Sink>(sink: &mut S, looked: &Looked, tenant: S::Label) {
+fn content<S: Sink>(sink: &mut Counting<'_, S>, looked: &Looked, tenant: S::Label) {
     for (direction, seen) in [("request", &looked.request), ("answer", &looked.answer)] {
         let direction = sink.label(direction);
         sink.add(Metric::ContentTexts, &[direction, tenant], seen.texts);
@@ -155,7 +197,7 @@ fn content<S: Sink>(sink: &mut S, looked: &Looked, tenant: S::Label) {
 
 /// What rules about tools did not let through.
 #[cold]
-fn tools<S: Sink>(sink: &mut S, seen: &tools::Seen, tenant: S::Label) {
+fn tools<S: Sink>(sink: &mut Counting<'_, S>, seen: &tools::Seen, tenant: S::Label) {
     for (direction, times) in [("request", seen.offered), ("answer", seen.called)] {
         let direction = sink.label(direction);
         sink.add(Metric::Tools, &[direction, tenant], times);
@@ -168,7 +210,7 @@ fn tools<S: Sink>(sink: &mut S, seen: &tools::Seen, tenant: S::Label) {
 }
 
 /// How a stream came: when it began, how long it went on, and what each token took.
-fn pace<S: Sink>(sink: &mut S, record: &Record, of: [S::Label; 2]) {
+fn pace<S: Sink>(sink: &mut Counting<'_, S>, record: &Record, of: [S::Label; 2]) {
     let Some(first) = record.first_token_ms.filter(|_| record.stream) else { return };
     sink.record(Metric::TimeToFirstToken, &of, first);
     let streamed = record.duration_ms.saturating_sub(first);
@@ -195,7 +237,7 @@ macro_rules! parts {
 kinds!(parts());
 
 /// Parts of the input and the output that have names of their own.
-fn kinds<S: Sink>(sink: &mut S, record: &Record, [provider, model]: [S::Label; 2]) {
+fn kinds<S: Sink>(sink: &mut Counting<'_, S>, record: &Record, [provider, model]: [S::Label; 2]) {
     parts(&record.bill.usage, |name, tokens| {
         let kind = sink.label(name.strip_suffix("_tokens").unwrap_or(name));
         sink.add(Metric::TokensByKind, &[kind, provider, model], tokens);
@@ -206,6 +248,7 @@ fn kinds<S: Sink>(sink: &mut S, record: &Record, [provider, model]: [S::Label; 2
 mod tests {
     use super::*;
     use crate::limit::{Guard, Guards};
+    use crate::llm::meter::Finish;
     use crate::outcome::Outcome;
     use crate::record::{Bill, Labels, UsageSource};
     use crate::units::{NanoUsd, Tokens, UnixNanos};
@@ -220,8 +263,9 @@ mod tests {
     impl Lines {
         fn write(&mut self, metric: Metric, labels: &[usize], amount: u64) {
             let (_, name, names) = metric.spec();
-            assert_eq!(names.len(), labels.len(), "{name}");
             let labels: Vec<_> = labels.iter().map(|at| self.texts[*at].as_str()).collect();
+            let leg = labels.get(names.len()..).unwrap();
+            assert!(leg.is_empty() || (leg == ["shadow"] && !metric.is_by_tenant()), "{name}: {leg:?}");
             self.lines.push(format!("{} {} {amount}", name.trim_start_matches("ai_gateway_"), labels.join(",")));
         }
     }
@@ -268,6 +312,7 @@ mod tests {
             content: None,
             tools: None,
             answered: None,
+            finish: None,
             duration_ms: 70,
             first_byte_ms: None,
             first_token_ms: None,
@@ -355,6 +400,7 @@ mod tests {
             },
             first_byte_ms: Some(4),
             first_token_ms: Some(20),
+            finish: Some(Finish::Length),
             admitted: true,
             ..record()
         };
@@ -377,8 +423,106 @@ mod tests {
                 "stream_duration_ms p,m 50",
                 "time_per_output_token_us p,m 5000",
                 "request_duration_ms p,m,success 70",
+                "answers_total length,p,m 1",
+                "prompt_answers_total under_1k,p,m 1",
+                "prompt_duration_ms_total under_1k,p,m 70",
+                "prompt_streams_total under_1k,p,m 1",
+                "prompt_first_token_ms_total under_1k,p,m 20",
             ]
         );
+    }
+
+    /// An answer, not streamed, whose prompt had so many tokens.
+    fn answered(input: u64) -> Record {
+        let usage = Usage { input_tokens: Tokens(input), ..Usage::default() };
+        let bill = Bill { usage, usage_source: UsageSource::Reported, ..Bill::default() };
+        Record { bill, first_token_ms: Some(20), admitted: true, ..record() }
+    }
+
+    fn of_models(record: &Record) -> Vec<String> {
+        let is = |line: &String| ["answers", "prompt", "tool_arguments"].iter().any(|name| line.starts_with(name));
+        counted(record).into_iter().filter(is).collect()
+    }
+
+    #[test]
+    fn an_answer_counts_by_why_it_ended_and_by_the_size_of_its_prompt() {
+        for (tokens, prompt) in [
+            (0, "under_1k"),
+            (999, "under_1k"),
+            (1_000, "under_8k"),
+            (7_999, "under_8k"),
+            (8_000, "under_32k"),
+            (32_000, "under_128k"),
+            (127_999, "under_128k"),
+            (128_000, "over_128k"),
+            (u64::MAX, "over_128k"),
+        ] {
+            let none = [
+                "answers_total none,p,m 1".to_owned(),
+                format!("prompt_answers_total {prompt},p,m 1"),
+                format!("prompt_duration_ms_total {prompt},p,m 70"),
+            ];
+            assert_eq!(of_models(&answered(tokens)), none, "{tokens}");
+        }
+        for finish in [Finish::Stop, Finish::Length, Finish::ToolCalls, Finish::ContentFilter, Finish::Other] {
+            let record = Record { finish: Some(finish), ..answered(1) };
+            assert_eq!(of_models(&record)[0], format!("answers_total {},p,m 1", finish.name()));
+        }
+    }
+
+    #[test]
+    fn what_is_no_whole_answer_says_nothing_of_its_model() {
+        let still_to_come = Record { bill: Bill::default(), ..answered(1) };
+        for record in
+            [still_to_come, Record { outcome: Outcome::ClientClosed, finish: Some(Finish::Stop), ..answered(1) }]
+        {
+            assert_eq!(of_models(&record), [""; 0], "{:?}", record.outcome);
+        }
+    }
+
+    #[test]
+    fn arguments_of_calls_count_by_whether_they_hold_and_whatever_became_of_the_answer() {
+        let arguments = tools::Arguments { valid: 2, invalid: 1 };
+        let seen = tools::Seen { called: 4, arguments, ..tools::Seen::default() };
+        let refused = Record { outcome: Outcome::ToolNotAllowed, tools: Some(Box::new(seen)), ..answered(1) };
+        assert_eq!(of_models(&refused), ["tool_arguments_total valid,p,m 2", "tool_arguments_total invalid,p,m 1"]);
+    }
+
+    /// By the tenant, which is the shadow's account, or else by one label more.
+    #[test]
+    fn no_series_of_a_shadows_copy_is_one_of_its_models_own() {
+        let arguments = tools::Arguments { valid: 1, invalid: 0 };
+        let seen = tools::Seen { called: 1, arguments, ..tools::Seen::default() };
+        let stream = Record {
+            stream: true,
+            finish: Some(Finish::Stop),
+            tools: Some(Box::new(seen)),
+            attempts: 2,
+            ..answered(2_000)
+        };
+        let of = |record: &Record, tenant: &str| {
+            let mut lines = Lines::default();
+            count(record, tenant, &mut lines);
+            lines.lines
+        };
+        let own = of(&stream, "ACME");
+        for leg in [Leg::Original, Leg::Shadow] {
+            let pair = Some(Pair { shadow: "cheap".into(), leg });
+            let with_leg = of(&Record { pair, ..stream.clone() }, "shadow:cheap");
+            let expected: Vec<_> = own
+                .iter()
+                .map(|line| match (line.split_once("ACME"), leg) {
+                    (Some((before, behind)), _) => format!("{before}shadow:cheap{behind}"),
+                    (None, Leg::Original) => line.clone(),
+                    (None, Leg::Shadow) => {
+                        let (labels, amount) = line.rsplit_once(' ').unwrap();
+                        format!("{labels},shadow {amount}")
+                    }
+                })
+                .collect();
+            assert_eq!(with_leg, expected);
+        }
+        assert!(own.len() > 12, "{own:#?}");
     }
 
     #[test]

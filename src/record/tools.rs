@@ -7,7 +7,15 @@ use crate::policy::tools::Why;
 pub struct Seen {
     pub offered: u64,
     pub called: u64,
+    pub arguments: Arguments,
     pub denied: Vec<Denied>,
+}
+
+/// Calls whose arguments were held against a schema. Not in the line: they are counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Arguments {
+    pub valid: u64,
+    pub invalid: u64,
 }
 
 /// What was not let through, or would not have been.
@@ -60,6 +68,8 @@ impl Seen {
     pub fn add(&mut self, other: &Self) {
         self.offered = self.offered.saturating_add(other.offered);
         self.called = self.called.saturating_add(other.called);
+        self.arguments.valid = self.arguments.valid.saturating_add(other.arguments.valid);
+        self.arguments.invalid = self.arguments.invalid.saturating_add(other.arguments.invalid);
         other.denied.iter().for_each(|denied| self.deny(denied.clone()));
     }
 

@@ -11,7 +11,7 @@ use crate::llm::passing::Passing;
 use crate::llm::schema;
 use crate::llm::tools::kind_label;
 use crate::policy::tools::{Called, ToolRules, Why};
-use crate::record::tools::{Denied, On, Seen};
+use crate::record::tools::{self, Denied, On, Seen};
 use serde_json::{Map, Value};
 use std::rc::Rc;
 
@@ -51,6 +51,8 @@ struct Judge {
     refused: Option<Refused>,
     /// The last call that was counted: one may go by several names.
     counted: Option<CallId>,
+    /// The last call whose arguments were looked at, and whether they were as they should be: of some, both of two ends are told.
+    looked: Option<(CallId, bool)>,
 }
 
 /// More than this waits for no call; a whole answer waits for its end.
@@ -68,7 +70,7 @@ impl Calling {
     pub fn new(callable: Callable, schema: &schema::Schema, form: Form) -> Option<Box<Self>> {
         let calls = Calls::new(schema, form)?;
         let passing = callable.refuses().then(Passing::default);
-        let judge = Judge { callable, seen: Seen::default(), refused: None, counted: None };
+        let judge = Judge { callable, seen: Seen::default(), refused: None, counted: None, looked: None };
         Some(Box::new(Self { calls, judge, passing }))
     }
 
@@ -129,8 +131,12 @@ impl Judge {
                 }
                 self.schemas(tool).next().is_some()
             }
-            Told::Ended { tool, arguments, from, .. } => {
-                if let Some((fault, action)) = self.fault(tool, arguments) {
+            Told::Ended { call, tool, arguments, from } => {
+                let fault = self.fault(tool, arguments);
+                if arguments != Arguments::None && self.schemas(tool).next().is_some() {
+                    self.look(call, fault.is_none());
+                }
+                if let Some((fault, action)) = fault {
                     self.refuse((tool.kind, tool.name), Why::Arguments, fault, action, from);
                 }
                 false
@@ -163,6 +169,20 @@ impl Judge {
         let own = strict.iter().find(|(name, _)| name == tool.name).map(|(_, schema)| (schema, rules.strict));
         let looks = tool.kind == "function";
         registered.into_iter().chain(own).filter(move |(_, action)| looks && *action != Called::Pass)
+    }
+
+    /// Counts a call once, as invalid if anything of it is.
+    fn look(&mut self, call: CallId, valid: bool) {
+        let before = self.looked.filter(|(before, _)| *before == call).map(|(_, valid)| valid);
+        let tools::Arguments { valid: good, invalid: bad } = &mut self.seen.arguments;
+        match (before, valid) {
+            (Some(false), _) | (Some(true), true) => return,
+            (Some(true), false) => *good = good.saturating_sub(1),
+            (None, _) => {}
+        }
+        let count = if valid { good } else { bad };
+        *count = count.saturating_add(1);
+        self.looked = Some((call, valid));
     }
 
     /// The fault that is to be refused before one that is to be counted.

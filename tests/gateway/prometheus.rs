@@ -187,8 +187,14 @@ async fn prometheus_tells_what_the_provider_billed() {
     }
     // What is in a bucket is exact, where it stands in there isn't told.
     let mut durations = Vec::new();
+    let [mut streams, mut first_tokens] = [0, 0];
     for answer in acme.iter().chain(&spent) {
-        durations.push(gateway.record_of(answer).await["duration_ms"].as_u64().unwrap());
+        let record = gateway.record_of(answer).await;
+        durations.push(record["duration_ms"].as_u64().unwrap());
+        if record["stream"] == true {
+            let first = record.get("first_token_ms").unwrap_or(&record["first_byte_ms"]);
+            (streams, first_tokens) = (streams + 1, first_tokens + first.as_u64().unwrap());
+        }
     }
     let took = |what: &str, more: &str| {
         let labels = format!(r#"{FROM}, provider="simulated", model="gpt-4o-mini", status="success"{more}"#);
@@ -202,6 +208,15 @@ async fn prometheus_tells_what_the_provider_billed() {
     // Envoy keeps no more of a sum than two digits.
     let sum = durations.iter().sum::<u64>();
     prometheus.tells(&took("sum", ""), seconds(sum), seconds(sum / 5)).await;
+
+    // Of models: why answers ended, and what they took by the size of their prompts, to the millisecond.
+    let of = format!(r#"{FROM}, provider="simulated", model="gpt-4o-mini""#);
+    prometheus.tells(&format!(r#"ai_gateway_answers_total{{{of}, finish="stop"}}"#), all, 0.0).await;
+    let by_prompt = |what: &str| format!(r#"ai_gateway_prompt_{what}_total{{{of}, prompt="under_1k"}}"#);
+    prometheus.tells(&by_prompt("answers"), all, 0.0).await;
+    prometheus.tells(&(by_prompt("duration_seconds") + " * 1e3"), sum as f64, 1e-3).await;
+    prometheus.tells(&by_prompt("streams"), streams as f64, 0.0).await;
+    prometheus.tells(&(by_prompt("first_token_seconds") + " * 1e3"), first_tokens as f64, 1e-3).await;
 
     // The rules hold in a real Prometheus: half of the requests for gpt-4o failed, and one budget is nearly spent.
     let half = r#"provider_model:ai_gateway_requests_success:ratio_rate5m{provider="simulated", model="gpt-4o"}"#;
@@ -275,6 +290,8 @@ async fn everything_once(gateway: &Gateway) {
     gateway.ask(acme().field("messages", json!([{"role": "user", "content": picture}])).request()).await;
     let tool = json!([{"type": "function", "function": {"name": "delete_user"}}]);
     gateway.ask(acme().field("tools", tool).request()).await;
+    // A call has arguments that are not as its schema says.
+    gateway.ask(acme().sim("case=openai_chat/openai_json_tool_calls").request()).await;
     let answer = gateway.ask(acme().saying("I am jo.doe@example.com.").sim("tokens=[EMAIL_1]").request()).await;
     assert!(String::from_utf8_lossy(&answer.body).contains("jo.doe@example.com"), "{answer:?}");
     // It leaves.
@@ -299,6 +316,8 @@ async fn each_panel_of_the_dashboards_finds_series() {
     });
     let mut policy = policy(tenants);
     let rule = |name: &str, find: &str, action: &str, on: Value| json!({"name": name, "find": [find], "action": action, "on": on});
+    let book = json!({"type": "object", "properties": {"total_tokens": {"type": "string"}}});
+    policy["tools"] = json!({"registry": {"book": {"parameters": book}}});
     policy["content"] = json!({"rules": [
         rule("mails", "email", "restore", json!(["request"])),
         rule("cards", "card", "count", json!(["request", "answer"])),
@@ -314,7 +333,7 @@ async fn each_panel_of_the_dashboards_finds_series() {
     for panel in panels.iter().filter(amiss) {
         prometheus.query(panel["query"].as_str().unwrap()).await;
     }
-    assert_eq!(panels.iter().filter(amiss).count(), 11);
+    assert_eq!(panels.iter().filter(amiss).count(), 15);
     let found = async |panel: &Value| {
         // What would be zero otherwise has to be there.
         let series = prometheus.query(&panel["query"].as_str().unwrap().replace(" or vector(0)", "")).await;

@@ -197,6 +197,16 @@ async fn a_quarter_of_a_crowd_is_copied_and_each_pays_what_its_own_provider_bill
     assert_eq!(stats.sum("ai_gateway_cost_nanousd_total", &[("tenant", ACCOUNT)]), total);
     assert_eq!(total, billed(&copies));
     assert!(total > 0);
+    // In series without a tenant, too, none of them is the model's own.
+    for name in ["ai_gateway_answers_total", "ai_gateway_prompt_answers_total", "ai_gateway_request_duration_ms_count"]
+    {
+        let counted = async || {
+            let stats = stage.gateway.stats().await;
+            [&[("leg", "shadow")][..], &[("provider", "local")]].map(|labels| stats.sum(name, labels))
+        };
+        let all = copies.len() as u64;
+        eventually(&format!("{name} of copies"), counted, |counted| *counted == [all, all]).await;
+    }
     assert_eq!(stage.gateway.plain_stat("cluster.shadow_entry.upstream_rq_active_overflow").await, 0);
     println!(
         "{requests} requests, {} left early: {} copies for {total} nano-USD; the whole answers cost {charged}, as without shadows",

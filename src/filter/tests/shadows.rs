@@ -103,6 +103,31 @@ fn a_client_that_writes_these_headers_is_not_heard() {
     }
 }
 
+/// Where there is no tenant among the labels, either.
+#[test]
+fn a_copy_has_series_of_its_own() {
+    let gateway = Gateway::configured(&configuration());
+    answered_by_second(&copy(&gateway, "shadow", &SAYS));
+    gateway.tick();
+    let of = "provider=.=second;.;model=.=small;.;";
+    for (label, name) in [("finish=.=none;.;", "answers"), ("source=.=reported;.;", "usage")] {
+        let [own, copies] =
+            ["", "leg=.=shadow;.;"].map(|leg| metric(&format!("{label}{of}{leg}ai_gateway_{name}_total")));
+        assert_eq!((own, copies), (0, 1), "{name}");
+    }
+    let durations = |leg: &str| {
+        let name = format!("{of}status=.=success;.;{leg}ai_gateway_request_duration_ms");
+        with(|host| host.samples(&name).len())
+    };
+    assert_eq!([durations(""), durations("leg=.=shadow;.;")], [0, 1]);
+    with(|host| {
+        // By how much an estimate is off depends on the text, and not on whose it is.
+        for name in host.metrics().into_keys().filter(|name| name.contains("model=.=") && !name.contains("estimate")) {
+            assert!(name.contains("tenant=.=shadow:cheap;.;") || name.contains("leg=.=shadow;.;"), "{name}");
+        }
+    });
+}
+
 /// By a key that both know, and that is in no record.
 #[test]
 fn the_answers_of_a_pair_are_compared() {

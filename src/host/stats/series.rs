@@ -5,7 +5,7 @@
 //! so that finding an id neither builds a name nor hashes one. Values come from the configuration, which bounds both maps.
 
 use crate::json::words::same;
-use crate::record::metric::{LABELS, Metric, StatKind};
+use crate::record::metric::{LABELS, LEG, Metric, StatKind};
 use hashbrown::{Equivalent, HashMap};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::MetricType;
@@ -57,7 +57,7 @@ impl Series {
         }
         let (form, name, labels) = metric.spec();
         let mut full = String::with_capacity(160);
-        for (label, LabelValue(place)) in labels.iter().zip(values) {
+        for (label, LabelValue(place)) in labels.iter().chain(&[LEG]).zip(values) {
             let text = self.texts.get(usize::try_from(place.checked_sub(1)?).ok()?)?;
             for part in [label, "=.=", text, ";.;"] {
                 full.push_str(part);

@@ -89,7 +89,7 @@ impl Alike {
     /// What the event says: the same once more changes nothing, or the size of a text is all that counts.
     pub fn hit(&mut self, hit: &Hit<'_, Fact>) {
         match (hit.key, hit.found) {
-            (Fact::Output, Found::Size(_)) => {
+            (Fact::Output | Fact::Refusal, Found::Size(_)) => {
                 self.said = self.said.saturating_add(1);
                 self.gap(hit, Varies::GeneratedText);
             }

@@ -1,6 +1,6 @@
 //! Why an answer ended, in one word for all APIs.
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Finish {
     /// It has said all.
     Stop,
@@ -22,6 +22,15 @@ impl Finish {
             Self::ToolCalls => "tool_calls",
             Self::ContentFilter => "content_filter",
             Self::Other => "other",
+        }
+    }
+
+    /// Why nearly all answers end, in the words of nearly all APIs.
+    pub(super) fn usual(reason: &str) -> Option<Self> {
+        match reason {
+            "stop" | "end_turn" | "STOP" | "COMPLETE" | "completed" => Some(Self::Stop),
+            "tool_calls" | "tool_use" => Some(Self::ToolCalls),
+            _ => None,
         }
     }
 

@@ -9,7 +9,7 @@ use super::growth::Growth;
 use super::ids::Ids;
 use super::rounds::Rounds;
 use super::value::{
-    CacheWrites, Modality, ModalityKind, cost, is_bound, is_failure, is_to_come, is_unfinished, is_usual, whole_units,
+    CacheWrites, Modality, ModalityKind, cost, is_bound, is_failure, is_to_come, is_unfinished, whole_units,
     written_seconds,
 };
 use crate::json::{Container, Found, Hit, Number};
@@ -40,9 +40,10 @@ pub(super) struct Seen {
     pub(super) region: Option<String>,
     /// If they are wanted.
     pub ids: Option<Box<Ids>>,
-    /// Why it ended, by its last word on that, if that is wanted.
-    pub keeps_finish: bool,
-    pub finish: Option<Finish>,
+    /// By its last word on that.
+    finish: Option<Finish>,
+    /// Text came in the place that an API has for a model that declines.
+    refuses: bool,
     modality: Modality,
     written: CacheWrites,
     rounds: Option<Box<Rounds>>,
@@ -84,6 +85,7 @@ impl Seen {
                         self.has_reason = true;
                         self.note_finish(text);
                     }
+                    "response.refusal.delta" | "response.refusal.done" => self.refuses = true,
                     "response.compaction" => self.compacts = true,
                     // An object's kind is longer than any of these words.
                     _ if text.len() > 11 => {}
@@ -96,7 +98,8 @@ impl Seen {
             }
             (Fact::Choices, Found::Closed { container: Container::Array, empty }) => event.choices_empty = empty,
             (Fact::Usage, Found::Opened(Container::Object)) => event.usage = true,
-            (Fact::Output, Found::Size(size)) => {
+            (Fact::Output | Fact::Refusal, Found::Size(size)) => {
+                self.refuses |= hit.key == Fact::Refusal && size > 0;
                 let [texts, _] = &mut self.growth;
                 texts.more(size);
                 self.text(event, size);
@@ -110,14 +113,13 @@ impl Seen {
             (Fact::Arguments, Found::Closed { .. }) => self.text(event, hit.to.saturating_sub(hit.from)),
             (Fact::Count(count), Found::Number(number)) => self.count(event, count, number),
             (Fact::Finish, Found::Text { text, .. }) if !is_unfinished(text) => {
-                if !is_usual(text) {
-                    self.error |= is_failure(text);
-                    self.exhausted |= is_bound(text);
-                }
                 self.has_reason = true;
                 self.finished = true;
                 event.finished = true;
-                self.note_finish(text);
+                if !self.note_finish(text) {
+                    self.error |= is_failure(text);
+                    self.exhausted |= is_bound(text);
+                }
             }
             (Fact::Embedding, Found::Opened(_)) if self.counts.get(Count::Output).is_none() => {
                 self.counts.set(Count::Output, Some(0));
@@ -223,9 +225,19 @@ impl Seen {
         }
     }
 
-    fn note_finish(&mut self, reason: &str) {
-        if self.keeps_finish {
-            self.finish = Finish::of(reason).or(self.finish);
+    /// Whether it is as usual. An answer says it once, and [`Self::hit`] is for what each event says.
+    #[inline(never)]
+    fn note_finish(&mut self, reason: &str) -> bool {
+        let usual = Finish::usual(reason);
+        self.finish = usual.or_else(|| Finish::of(reason)).or(self.finish);
+        usual.is_some()
+    }
+
+    /// Why it ended, as far as it has said so. A model that declines has said all, as its API sees it.
+    pub(super) const fn finish(&self) -> Option<Finish> {
+        match self.finish {
+            Some(Finish::Stop) if self.refuses => Some(Finish::ContentFilter),
+            finish => finish,
         }
     }
 

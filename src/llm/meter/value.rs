@@ -37,11 +37,6 @@ pub(super) fn is_to_come(status: &str) -> bool {
     WORDS.iter().any(|word| word.eq_ignore_ascii_case(status))
 }
 
-/// Why nearly all answers end.
-pub(super) fn is_usual(reason: &str) -> bool {
-    matches!(reason, "stop" | "tool_calls" | "end_turn" | "tool_use" | "STOP" | "COMPLETE")
-}
-
 /// The answer was as long as it might be.
 pub(super) fn is_bound(reason: &str) -> bool {
     matches!(reason, "length" | "max_tokens" | "MAX_TOKENS" | "max_output_tokens")

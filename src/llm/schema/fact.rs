@@ -10,7 +10,9 @@ pub enum Fact {
     Choices,
     /// Generated text, by its size.
     Output,
-    /// The same, which may stand there under other names as well: by which.
+    /// The same, where a model says that it declines.
+    Refusal,
+    /// Generated text, which may stand there under other names as well: by which.
     Reasoned(u8),
     /// A string that no table knows: it may be text.
     Stray,

@@ -134,6 +134,10 @@ pub(super) const fn text(name: &'static str) -> Field<Fact> {
     Field { name, key: Some(Fact::Output), want: Want::Size, inside: &[] }
 }
 
+/// Text in the place where a model declines.
+pub(super) const REFUSAL: Field<Fact> =
+    Field { name: "refusal", key: Some(Fact::Refusal), want: Want::Size, inside: &[] };
+
 /// Text that some repeat under other names in the same event, by its way: the longest counts.
 pub(super) const fn reasoned(name: &'static str, way: u8) -> Field<Fact> {
     Field { name, key: Some(Fact::Reasoned(way)), want: Want::Size, inside: &[] }

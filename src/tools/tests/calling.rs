@@ -133,6 +133,34 @@ fn what_is_only_counted_passes_untouched() {
     }
 }
 
+/// Of each API, also where its arguments are told again at the end.
+#[test]
+fn a_call_counts_once_by_whether_its_arguments_are_as_its_schema_says() {
+    let counted = |stream: &Stream, body: &str| {
+        let mut calling = calling(&json!({"arguments": "count"}), stream.api, Form::Sse);
+        passed(&mut calling, &[stream.before.as_bytes(), body.as_bytes()]);
+        assert_eq!(calling.seen().called, 1, "{} {body}", stream.api);
+        (calling.seen().arguments.valid, calling.seen().arguments.invalid)
+    };
+    for stream in &STREAMS {
+        for (name, arguments, expected) in [
+            ("get_weather", good(), (1, 0)),
+            ("get_weather", json!({"city": 5}), (0, 1)),
+            ("get_weather", json!({}), (0, 1)),
+            // Nobody has said what these are to be.
+            ("get_time", json!({"city": 5}), (0, 0)),
+        ] {
+            let body = stream.call(name, &arguments);
+            assert_eq!(counted(stream, &body), expected, "{} {name} {arguments}", stream.api);
+        }
+    }
+    // Of two ends the worse is believed, and what can't be read is wrong.
+    let [chat, responses, ..] = &STREAMS;
+    let call = responses.call("get_weather", &good());
+    assert_eq!(counted(responses, &call.replacen("city", "town", 1)), (0, 1));
+    assert_eq!(counted(chat, &chat.call("get_weather", &good()).replace("\\\"}", "")), (0, 1));
+}
+
 /// Anthropic's own tools come as functions do.
 #[test]
 fn a_tool_that_the_client_runs_is_judged_by_the_kind_that_it_was_offered_as() {

@@ -14,7 +14,7 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[3]
 BOARDS = ["sre", "finance", "developer", "compare", "models"]
 # Of one choice, or where Grafana calculates it.
-USUAL = {"tenant": ".*", "model": ".*", "provider": ".*", "__rate_interval": "1m", "__range": "1h", "datasource": "", "records": ""}
+USUAL = {"tenant": ".*", "model": ".*", "provider": ".*", "prompt": ".*", "__rate_interval": "1m", "__range": "1h", "datasource": "", "records": ""}
 # Of pairs: all there are.
 USUAL |= {"shadow": "cheap", "__from": "0", "__to": "4102444800000", "__interval_ms": "60000"}
 

@@ -5,8 +5,8 @@ use super::{
     OTHERS_SERVE, PARTS, PLUGINS, QWEN_SEARCH, SEARCH, SPOKEN_BEFORE, STORE, STREAM_OPTIONS,
 };
 use crate::llm::schema::field::{
-    REST, ROLE, SENSITIVITY, STRAYS, TOOLS, UNKNOWN, asked, count, error, fields, known, media, never, object, path,
-    reasoned, text, value, varying,
+    REFUSAL, REST, ROLE, SENSITIVITY, STRAYS, TOOLS, UNKNOWN, asked, count, error, fields, known, media, never, object,
+    path, reasoned, text, value, varying,
 };
 use crate::llm::schema::{Asked, Dialect, Fact, Field, OutputBound, Schema, Slot, Small, Want};
 use crate::llm::usage::{Contract, Count};
@@ -111,7 +111,7 @@ pub(in crate::llm::schema) static MESSAGE: [Field<Fact>; 20] = [
             REST,
         ],
     ),
-    text("refusal"),
+    REFUSAL,
     path("audio", &[text("transcript"), media("data"), value("id", Fact::Id), known("expires_at"), REST]),
     path("tool_calls", &TOOL_CALL),
     path("function_call", &CALL),

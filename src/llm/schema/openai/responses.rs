@@ -3,8 +3,8 @@
 use super::chat::{INPUT_DETAILS, OUTPUT_DETAILS, OWN_KEY, SERVER_TOOLS, UPSTREAM, XAI_TOOLS};
 use super::{FALLBACKS, OTHER_MODELS, PICTURE, PLUGINS, SOUND, STORE, linked};
 use crate::llm::schema::field::{
-    REST, ROLE, SENSITIVITY, STRAYS, TOOL, address, asked, count, error, fields, hidden, inline, known, media, object,
-    part, part_id, parts, path, text, value, varying,
+    REFUSAL, REST, ROLE, SENSITIVITY, STRAYS, TOOL, address, asked, count, error, fields, hidden, inline, known, media,
+    object, part, part_id, parts, path, text, value, varying,
 };
 use crate::llm::schema::{Asked, Dialect, Fact, Field, Medium, OutputBound, Schema, Slot, Small, Want};
 use crate::llm::usage::{Contract, Count};
@@ -185,10 +185,7 @@ static RESPONSES_ANSWER: [Field<Fact>; 10] = [
         "output",
         Fact::Call,
         &[
-            path(
-                "content",
-                &[text("text"), text("refusal"), known("type"), known("annotations"), known("logprobs"), REST],
-            ),
+            path("content", &[text("text"), REFUSAL, known("type"), known("annotations"), known("logprobs"), REST]),
             text("arguments"),
             path("summary", &[text("text"), known("type"), REST]),
             CALL_ID,
