@@ -183,7 +183,9 @@ proptest! {
     #[test]
     fn wherever_a_body_is_cut_it_begins_the_same(pieces in 1..40_usize, text in "\\PC{0,40}", nth in 0..10_usize) {
         let (api, first, _) = turns().swap_remove(nth);
-        let body = first.to_string().replace("Hello", &json!(text).to_string()[1..].trim_end_matches('"').to_owned());
+        let written = json!(text).to_string();
+        let inner = written.strip_prefix('"').and_then(|written| written.strip_suffix('"')).unwrap();
+        let body = first.to_string().replace("Hello", inner);
         prop_assert_eq!(read_in(api, &body, pieces), read_in(api, &body, usize::MAX));
     }
 }
