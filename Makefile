@@ -128,7 +128,7 @@ cluster-outages: $(PARTS) provider checker | need-rust ## Two Envoys that share 
 	@$(with_parts) cargo test $(LOCKED) --profile dev $(BESIDE) --test gateway -- --ignored --nocapture cluster::outages
 
 .PHONY: clients
-clients: $(PARTS) $(SLOWER_PARTS) provider | need-rust ## opencode, Gemini CLI, aider and LangChain: a task, and every refusal (minutes, and a gigabyte once)
+clients: $(PARTS) $(SLOWER_PARTS) provider | need-rust ## opencode, Gemini CLI, aider, LangChain and OpenAI's SDK for Go: a task, and every refusal (minutes, and a gigabyte once)
 	@$(with_parts) $(with_slower_parts) cargo test $(LOCKED) --profile dev $(BESIDE) --test gateway -- --ignored $(or $(TESTS),agents::slower)
 
 .PHONY: matrix

@@ -229,6 +229,8 @@ pub enum Step {
 pub struct Around<'a> {
     /// Where Envoy's route leads.
     pub cluster: Option<&'a str>,
+    /// Whether the filter runs in a provider's cluster, too, and makes of a request there what may be sent.
+    pub is_attended: &'a dyn Fn(ProviderIx) -> bool,
     /// Whether a provider's circuit breaker is known to be open.
     pub is_open: &'a dyn Fn(ProviderIx) -> bool,
     /// Whether a variant of a split, by the names of both, has passed what it may come to.

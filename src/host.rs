@@ -5,6 +5,7 @@
 //! any other status the SDK itself panics, so what matters is to call nothing outside its phase.
 
 pub mod admin;
+pub mod attempts;
 pub mod attributes;
 pub mod blame;
 pub mod breakers;

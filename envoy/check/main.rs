@@ -4,6 +4,7 @@
 //! Trade-off: it checks nothing by itself. The filter's own reader says what is wrong, so the two can't disagree; what is
 //! here finds the configurations in a file, and the place in the file that the reader means.
 
+mod attempts;
 mod plugins;
 mod ratelimit;
 mod reading;

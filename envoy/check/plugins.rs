@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use nexus_ai_gateway::policy::{ConfigError, Configured, Policy};
 
+use crate::attempts;
 use crate::reading::{Reading, Told};
 use crate::yaml::{At, Content, Node, documents};
 
@@ -68,6 +69,11 @@ pub fn check(text: &str, is_json: bool) -> Vec<Finding> {
             findings.push(refused(TOP, "no configuration of the plugin is in this file".to_owned()));
         }
         _ => {}
+    }
+    for finding in &mut findings {
+        if let Some(missing) = finding.policy.as_deref().and_then(|policy| attempts::missing(&documents, policy)) {
+            *finding = refused(finding.at, missing);
+        }
     }
     findings
 }

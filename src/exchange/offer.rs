@@ -306,6 +306,11 @@ impl Wish<'_> {
             let path = policy.path(self.schema, self.path, &hop.model, renamed)?;
             self.leg(Some(hop.provider), Some(policy), hop.model, path)
         };
+        hops.retain(|hop| (self.around.is_attended)(hop.provider));
+        if hops.is_empty() {
+            let message = "The gateway is not set up to send this to a provider. Envoy's log says why.";
+            return Err(Rejection::plain(Outcome::InternalError, message));
+        }
         if self.request.insists_on_another() {
             hops.retain(|hop| {
                 self.policy.provider_at(hop.provider).is_some_and(|provider| provider.path_names_model(self.schema))

@@ -33,6 +33,7 @@ fn policy() -> Policy {
 pub(super) fn around(cluster: Option<&str>) -> Around<'_> {
     Around {
         cluster,
+        is_attended: &|_| true,
         is_open: &|_| false,
         knows: &|_, _| false,
         density: &|_, _| Density::default(),

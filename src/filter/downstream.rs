@@ -135,6 +135,7 @@ impl Downstream {
         self.cluster = if routed { None } else { attributes::cluster() };
         let around = Around {
             cluster: self.cluster.as_deref(),
+            is_attended: &|provider| plugin.attended.is(&plugin.policy, provider),
             is_open: &|ProviderIx(at)| plugin.breakers.is_open(at.into(), now),
             is_out: &|split, model| plugin.canaries.is_out(split, model),
             knows: &kept::knows,

@@ -3,6 +3,7 @@
 use super::late::Waits;
 use super::levels::LevelGauges;
 use super::waiting::Waiting;
+use crate::host::attempts::Attended;
 use crate::host::blame::LastServed;
 use crate::host::breakers::Breakers;
 use crate::host::canaries::Canaries;
@@ -22,6 +23,7 @@ pub struct Plugin {
     pub stats: Stats,
     pub levels: LevelGauges,
     pub densities: Densities,
+    pub attended: Attended,
     pub breakers: Breakers,
     pub canaries: Canaries,
     pub waiting: Rc<Waiting>,
@@ -38,6 +40,7 @@ impl Plugin {
         let seen = if policy.replicas.is_some() { vec![Cell::new(false); policy.tenants.len()] } else { Vec::new() };
         Self {
             waiting: Rc::new(Waiting::new(&policy)),
+            attended: Attended::of(&policy),
             canaries: Canaries::of(&policy),
             late: Rc::default(),
             policy,

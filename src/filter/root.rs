@@ -5,7 +5,7 @@ use super::plugin::Plugin;
 use super::upstream::Upstream;
 use super::watched::Watched;
 use crate::breaker;
-use crate::host::{admin, clock};
+use crate::host::{admin, attempts, clock};
 use crate::policy::{ConfigError, Configured};
 use crate::view;
 use proxy_wasm::hostcalls;
@@ -38,6 +38,7 @@ impl Root {
         let policy = match Configured::read(configuration)? {
             Configured::Gateway(policy) => policy,
             Configured::AttemptsOf(provider) => {
+                attempts::attend(&provider);
                 self.mode = Mode::Upstream(provider);
                 return Ok(());
             }

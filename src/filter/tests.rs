@@ -64,6 +64,14 @@ fn two_models() -> Value {
     configuration
 }
 
+/// A worker of an Envoy in which the filter runs in the providers' clusters, too.
+fn with_clusters(configuration: &Value) -> Gateway {
+    let gateway = Gateway::configured(configuration);
+    let providers = configuration["providers"].as_object().unwrap().keys();
+    providers.for_each(|provider| drop(Gateway::beside(&json!({"attempt_of": provider}))));
+    gateway
+}
+
 /// The configuration with one more key.
 fn with_key(key: &str, value: Value) -> Value {
     let mut configuration = configuration();

@@ -131,15 +131,3 @@ async fn vercels_ai_sdk_does_a_task_and_says_why_not() {
         refused(&cases, &format!("{api} "));
     }
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn openais_sdk_for_go_does_a_task_and_says_why_not() {
-    let Some(program) = installed("GO_CLIENT") else { return };
-    let stage = Stage::start("go").await;
-    let url = format!("http://{}", stage.gateway.addr);
-    let said = stage.run("all", &program, &[&url], &keys()).await;
-    let cases = cases(&said);
-    assert_eq!(cases["tool"], json!({"text": COMMAND}).to_string(), "{cases:#}");
-    assert_eq!(cases["answer"], WORDS, "{cases:#}");
-    refused(&cases, "");
-}

@@ -63,16 +63,16 @@ DEBIAN_STAMP := $(DEBIAN)/stamp-$(firstword $(shell echo $(DEBIAN_PACKAGES) | ck
 
 # What the end-to-end tests run against, and where each finds it.
 PARTS := $(WASM) $(IMAGE)/index.json $(REGISTRY) $(RATELIMIT) $(FUNC_E) $(ENVOY_PATH) $(PROMLINT) $(DEBIAN_STAMP) $(PROMETHEUS) \
-	$(VENV)/tests.stamp $(CLIENTS)/stamp $(GO_CLIENT)
+	$(VENV)/tests.stamp $(CLIENTS)/stamp
 with_parts = $(with_envoy) CHECK=$(CHECK) EMPTY=$(EMPTY) RATELIMIT=$(RATELIMIT) IMAGE=$(IMAGE):$(VERSION) ORAS=$(ORAS) REGISTRY=$(REGISTRY) \
-	PYTHON=$(VENV)/bin/python CLIENTS=$(CLIENTS) GO_CLIENT=$(GO_CLIENT) PROMLINT=$(PROMLINT) DEBIAN=$(DEBIAN) PROMETHEUS=$(PROMETHEUS)
-SLOWER_PARTS := $(SLOWER_CLIENTS)/stamp $(AIDER)/stamp $(LANGCHAIN)/stamp
-with_slower_parts = SLOWER_CLIENTS=$(SLOWER_CLIENTS) AIDER=$(AIDER) LANGCHAIN=$(LANGCHAIN)
+	PYTHON=$(VENV)/bin/python CLIENTS=$(CLIENTS) PROMLINT=$(PROMLINT) DEBIAN=$(DEBIAN) PROMETHEUS=$(PROMETHEUS)
+SLOWER_PARTS := $(SLOWER_CLIENTS)/stamp $(AIDER)/stamp $(LANGCHAIN)/stamp $(GO_CLIENT)
+with_slower_parts = GO_CLIENT=$(GO_CLIENT) SLOWER_CLIENTS=$(SLOWER_CLIENTS) AIDER=$(AIDER) LANGCHAIN=$(LANGCHAIN)
 
 # What older Envoys can't run, by parts of the tests' names.
 # `native` compares with `ai_protocol_manager`, and all others run by `production.yaml`, which chooses providers by `priority_group`:
 # both came with 1.40.
-SINCE_1_40 := failover:: production demo:: native:: agents:: breakers:: shadows:: a_lying_provider_keeps a_key_in_whatever_header \
+SINCE_1_40 := failover:: production demo:: native:: agents:: breakers:: shadows:: variants:: a_lying_provider_keeps a_key_in_whatever_header \
 	no_key_of_somebody_elses stored_responses_are_their_tenants where_nothing_is_kept
 # CVE-2026-26330: Envoy itself crashes when a call of its `ratelimit` filter at a stream's end fails.
 CRASHES_1.36.4 := cluster::outages

@@ -39,6 +39,18 @@ fn however_it_is_written_the_filters_own_words_are_said() {
 }
 
 #[test]
+fn a_listed_provider_whose_cluster_has_no_plugin_is_told() {
+    let shipped = include_str!("../../production.yaml");
+    let verdicts = |text: &str| check(text, false).into_iter().map(|finding| finding.verdict).collect::<Vec<_>>();
+    assert!(verdicts(shipped).iter().all(|verdict| *verdict == Verdict::Accepted));
+    for (wrong, line) in [("attempt_of: openai}", "attempt_of: anthropic}"), ("attempt_of: openai}", "tenants: {}}")] {
+        let told = verdicts(&shipped.replacen(wrong, line, 1));
+        let of = |verdict: &Verdict| matches!(verdict, Verdict::Refused(why) if why.contains("the provider `openai` is sent nothing"));
+        assert!(told.iter().any(of), "{line}: {told:?}");
+    }
+}
+
+#[test]
 fn a_place_is_that_of_the_file() {
     let tree =
         format!("{PRICES}\ntenants:\n  acme:\n    tier: low\n    limits:\n      burts: 1\n  beta: {{tier: gold}}\n");

@@ -133,6 +133,7 @@ impl<'a> Asked<'a> {
         let is_out = |_: &str, model: &str| self.out.contains(&model);
         let around = Around {
             cluster: None,
+            is_attended: &|_| true,
             is_open: &is_open,
             knows: &|_, _| false,
             density: &|_, _| Density::default(),

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::attempt::Failed;
+use proxy_wasm::types::LogLevel;
 
 const PLAN: &str = "1\topenai_chat\nopenai\t/v1/chat/completions\t88\nopenrouter\t/api/v1/chat/completions\t95\t9-22=\"openai/gpt-4o-mini\"";
 const TOLD: &str =
@@ -24,6 +25,28 @@ fn attempt(gateway: &Gateway, number: u64) -> Stream {
 fn failed(stream: &Stream, number: u64, headers: &[(&str, &str)], end: bool) -> Action {
     stream.number("upstream.request_attempt_count", number);
     stream.answer_headers(headers, end)
+}
+
+/// What rules mask, and the name that only the gateway knows, would go to the provider as the client wrote them.
+#[test]
+fn nothing_is_sent_to_a_cluster_without_the_filter() {
+    let mut configuration = two_models();
+    configuration["virtual_models"] = json!({"either": ["gpt-4o-mini", "small"]});
+    let gateway = Gateway::configured(&configuration);
+    let asked = |model: &str| {
+        let stream = sent(&gateway, &BODY.replace("gpt-4o-mini", model));
+        stream.reply().is_some().then(|| refusal(&stream))
+    };
+    let refused = Some(("500".to_owned(), "internal_error".to_owned()));
+    for model in ["gpt-4o-mini", "small", "either"] {
+        assert_eq!(asked(model), refused, "{model}");
+    }
+    assert_eq!(reserved(), NanoUsd::ZERO);
+    let said = with(|host| host.logged(LogLevel::Error).join("\n"));
+    assert!(said.contains("no plugin with `attempt_of: simulated`"), "{said}");
+    // A cluster that comes later counts from then on, and the other provider's model is still refused.
+    let _second = Gateway::beside(&json!({"attempt_of": "second"}));
+    assert_eq!([asked("small"), asked("either"), asked("gpt-4o-mini")], [None, None, refused]);
 }
 
 #[test]

@@ -36,7 +36,7 @@ fn variant(gateway: &Gateway, status: &str) -> String {
 #[test]
 fn a_canary_that_passes_its_bounds_is_out_on_every_worker_within_two_seconds() {
     let canary = json!({"errors_percent": 20, "least_requests": 10});
-    let one = Gateway::configured(&configuration(canary.clone()));
+    let one = with_clusters(&configuration(canary.clone()));
     let other = Gateway::beside(&configuration(canary.clone()));
     for status in ["200"; 8].into_iter().chain(["400", "503"]) {
         assert_eq!(variant(&one, status), "small");
@@ -67,7 +67,7 @@ fn a_canary_that_passes_its_bounds_is_out_on_every_worker_within_two_seconds() {
 fn a_canary_that_is_dear_is_out_and_what_clients_leave_says_nothing() {
     // An answer costs 200,000 nano-dollars there.
     for (mean_usd, is_out) in [("0.0002", false), ("0.000199999", true)] {
-        let gateway = Gateway::configured(&configuration(json!({"mean_usd": mean_usd, "least_requests": 1})));
+        let gateway = with_clusters(&configuration(json!({"mean_usd": mean_usd, "least_requests": 1})));
         let left = asked(&gateway);
         left.number("response.flags", 1 << 14);
         left.end();

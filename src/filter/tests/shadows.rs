@@ -52,7 +52,7 @@ fn answered_by_second(stream: &Stream) {
 
 #[test]
 fn a_request_goes_on_with_what_its_copy_is_to_be() {
-    let gateway = Gateway::configured(&configuration());
+    let gateway = with_clusters(&configuration());
     let stream = gateway.stream();
     stream.request_headers(&head(&[("x-ai-role", "chat")]), false);
     stream.request_body(BODY.as_bytes(), true);
@@ -68,7 +68,7 @@ fn a_request_goes_on_with_what_its_copy_is_to_be() {
 
     let mut none = configuration();
     none["shadows"] = json!({});
-    let gateway = Gateway::configured(&none);
+    let gateway = with_clusters(&none);
     assert_eq!(says(&admitted(&gateway, BODY).upstream().unwrap()), []);
 }
 
@@ -82,7 +82,7 @@ fn a_client_that_writes_these_headers_is_not_heard() {
         if !shadows {
             configuration["shadows"] = json!({});
         }
-        let gateway = Gateway::configured(&configuration);
+        let gateway = with_clusters(&configuration);
         for (method, path) in [("POST", "/v1/chat/completions"), ("POST", "/v1/messages/count_tokens"), ("GET", "/any")]
         {
             let stream = gateway.stream();
@@ -106,7 +106,7 @@ fn a_client_that_writes_these_headers_is_not_heard() {
 /// By a key that both know, and that is in no record.
 #[test]
 fn the_answers_of_a_pair_are_compared() {
-    let gateway = Gateway::configured(&configuration());
+    let gateway = with_clusters(&configuration());
     let original = admitted(&gateway, BODY);
     let key = original.upstream().unwrap().header(KEY).unwrap().to_owned();
     answered(&original);
@@ -122,7 +122,7 @@ fn the_answers_of_a_pair_are_compared() {
 
 #[test]
 fn a_copy_is_charged_to_its_shadow_and_to_nobody_else() {
-    let gateway = Gateway::configured(&configuration());
+    let gateway = with_clusters(&configuration());
     let stream = copy(&gateway, "shadow", &SAYS);
     let sent = stream.upstream().expect("sent on");
     assert_eq!(says(&sent), [], "{sent:?}");
@@ -149,7 +149,7 @@ fn a_shadow_has_series_of_its_own_whatever_tenants_are_called() {
     for label in ["name", "tier", "none"] {
         let mut configuration = configuration();
         configuration["metrics"] = json!({"tenant_label": label});
-        let gateway = Gateway::configured(&configuration);
+        let gateway = with_clusters(&configuration);
         answered_by_second(&copy(&gateway, "shadow", &SAYS));
         gateway.tick();
         for series in [
@@ -163,7 +163,7 @@ fn a_shadow_has_series_of_its_own_whatever_tenants_are_called() {
 
 #[test]
 fn a_shadow_without_money_gets_nothing_and_no_request_notices() {
-    let gateway = Gateway::configured(&configuration());
+    let gateway = with_clusters(&configuration());
     // What a request of 50 tokens and their price comes to, until no more fits.
     let mut copies = 0_u64;
     loop {

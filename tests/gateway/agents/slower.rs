@@ -153,3 +153,17 @@ async fn langchain_does_a_task_and_says_why_not() {
         assert_eq!(figures, [[&json!("reported"), &json!(INPUT), &json!(OUTPUT)]; 3], "{api}: {:#?}", said.posts);
     }
 }
+
+/// Its compiler takes minutes of a processor for OpenAI's SDK.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "some minutes: make clients"]
+async fn openais_sdk_for_go_does_a_task_and_says_why_not() {
+    let Some(program) = installed("GO_CLIENT") else { return };
+    let stage = Stage::start("go").await;
+    let url = format!("http://{}", stage.gateway.addr);
+    let said = stage.run("all", &program, &[&url], &keys()).await;
+    let cases = cases(&said);
+    assert_eq!(cases["tool"], json!({"text": COMMAND}).to_string(), "{cases:#}");
+    assert_eq!(cases["answer"], WORDS, "{cases:#}");
+    refused(&cases, "");
+}
