@@ -246,6 +246,23 @@ fn a_conversation_keeps_what_was_the_cheapest_for_its_beginning() {
     assert_eq!(chosen(&kept, &Asked::chat(&none)), chosen(&each, &Asked::chat(&none)));
 }
 
+/// Who goes on from what a provider keeps sends nothing of the beginning again: the first turn and all others are judged alike.
+#[test]
+fn what_goes_on_from_a_kept_answer_keeps_its_model_too() {
+    let mut kept = grows_apart("conversation");
+    kept.stored_responses = crate::kept::StoredResponses::Any;
+    let turn = |input: String, goes_on: bool| {
+        let mut body = json!({"model": "grows", "input": input, "max_output_tokens": 300});
+        if goes_on {
+            body["previous_response_id"] = json!("resp_1");
+        }
+        chosen(&kept, &Asked { path: "/v1/responses", ..Asked::chat(&body) })
+    };
+    let first = turn("x".repeat(9_000), false);
+    assert_eq!(first, "gpt-4o-mini");
+    assert_eq!([turn("x".to_owned(), true), turn("x".repeat(9_000), true)], [first.clone(), first]);
+}
+
 /// It leaves only what can't take it any more: by its context, its breaker, or what a single request may cost.
 #[test]
 fn a_conversation_goes_on_elsewhere_where_it_must_and_stays_there() {
