@@ -50,7 +50,7 @@ pub use scalar::{Budget, Date, HeaderName, Limit, Name, Percentage, Usd, UsdPer1
 pub use shadows::{Mirror, Shadow, ShadowBudgets, ShadowOf};
 pub use tenants::{Budgets, Expensive, Limits, Overrun, OwnOutput, Tenant, Tier};
 pub use tools::{CalledAction, OfferedAction, Parameters, RegisteredTool, ToolPattern, ToolRules, Tools};
-pub use variants::{Canary, Split, VirtualModel};
+pub use variants::{Canary, Cheapest, Split, VirtualModel};
 pub use view::{Metrics, Status, TenantLabel};
 
 use crate::kept::StoredResponses;
@@ -77,11 +77,11 @@ pub struct Config {
     pub providers: Named<Provider>,
     /// Who serves which model. Without any, Envoy's routes choose the provider.
     pub models: Vec<Model>,
-    /// A name that stands for other models: of a list, each request gets the cheapest that fits; of a `split`, each gets one by weight.
+    /// A name that stands for other models: of a list or of `cheapest`, each request gets the cheapest that fits; of a `split`, each gets one by weight.
     pub virtual_models: Named<VirtualModel>,
-    /// The header that says which end user a request is for, where a `split` is sticky by `user`.
+    /// The header that says which end user a request is for, where something is sticky by `user`.
     pub user_header: HeaderName,
-    /// The header that says which session a request belongs to, where a `split` is sticky by `session`.
+    /// The header that says which session a request belongs to, where something is sticky by `session` or `conversation`.
     pub session_header: HeaderName,
     /// Role → the model of a request that names none.
     pub role_models: Named<Name>,

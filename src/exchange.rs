@@ -19,6 +19,7 @@ use crate::headers::Headers;
 use crate::kept::Id;
 use crate::limit::{Guards, Reservation, Standing};
 use crate::llm::brings::Items;
+use crate::llm::conversation::ConversationReader;
 use crate::llm::estimate::density::Density;
 use crate::llm::meter::Meter;
 use crate::llm::offered::Offers;
@@ -122,6 +123,8 @@ struct Incoming {
     prompt: Option<Box<Prompt>>,
     /// Where tools are.
     offers: Option<Box<Offers>>,
+    /// Where turns of one conversation are known for that.
+    conversation: Option<Box<ConversationReader>>,
     received: u64,
     /// Envoy inflates the body before it comes here.
     inflated: bool,
@@ -281,6 +284,9 @@ impl Exchange {
         }
         if let Some(offers) = &mut reading.offers {
             offers.feed(bytes);
+        }
+        if let Some(conversation) = &mut reading.conversation {
+            conversation.feed(bytes);
         }
         None
     }

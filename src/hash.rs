@@ -2,7 +2,15 @@
 
 /// FNV-1a.
 pub fn fnv(bytes: impl IntoIterator<Item = u8>) -> u64 {
-    bytes.into_iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    fnv_on(FNV, bytes)
+}
+
+/// Of no bytes.
+pub const FNV: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// Goes on where a piece has ended.
+pub fn fnv_on(hash: u64, bytes: impl IntoIterator<Item = u8>) -> u64 {
+    bytes.into_iter().fold(hash, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// The last steps of MurmurHash3: by itself, FNV leaves texts alike that differ at their ends.

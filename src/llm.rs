@@ -4,6 +4,7 @@
 pub mod aws_stream;
 pub mod brings;
 pub mod called;
+pub mod conversation;
 pub mod documents;
 pub mod estimate;
 pub mod event_data;

@@ -96,11 +96,14 @@ pub struct Policy {
     pub shadows: Option<Box<shadows::Shadows>>,
 }
 
-/// The headers by which a request keeps its variant, where models are split by them.
+/// By what a request keeps its variant or its provider, as far as anything is sticky by that.
 #[derive(Debug, Default)]
 pub struct Sticks {
+    /// Headers.
     pub user: Option<String>,
     pub session: Option<String>,
+    /// Bodies are read for how they begin.
+    pub conversations: bool,
 }
 
 /// What input is taken for that no body shows.
@@ -290,8 +293,12 @@ impl Policy {
 
 impl Sticks {
     fn of(models: &Models, user: &str, session: &str) -> Self {
-        let header = |by: Sticky, name: &str| models.splits().any(|split| split.sticky == by).then(|| name.to_owned());
-        Self { user: header(Sticky::User, user), session: header(Sticky::Session, session) }
+        let conversations = models.sticks_by(Sticky::Conversation);
+        Self {
+            user: models.sticks_by(Sticky::User).then(|| user.to_owned()),
+            session: (conversations || models.sticks_by(Sticky::Session)).then(|| session.to_owned()),
+            conversations,
+        }
     }
 
     pub fn headers(&self) -> impl Iterator<Item = &String> {

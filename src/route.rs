@@ -3,12 +3,16 @@
 //! The chain is chosen here once, before anything is sent; Envoy then walks it, one attempt a provider. So
 //! who may see a request is decided in one place, by plain data, and a retry can only go where the chain already leads.
 
+mod draw;
 mod split;
+mod weights;
 
 use hashbrown::HashMap;
 use serde::Deserialize;
 
-pub use split::{Canary, Split, Sticky, Variant};
+pub use draw::Sticky;
+pub use split::{Canary, Split, Variant};
+pub use weights::{Weighted, Weights};
 
 use crate::llm::schema::Schema;
 use crate::name::Pattern;
@@ -89,8 +93,8 @@ pub struct Models {
 /// What a name stands for that nobody serves by itself.
 #[derive(Debug)]
 pub enum Virtual {
-    /// The cheapest of these that fits.
-    Cheapest(Vec<String>),
+    /// The cheapest of several that fits.
+    Cheapest(Cheapest),
     /// One of several, by weight.
     Split(Split),
 }
@@ -99,10 +103,28 @@ impl Virtual {
     /// Whether any of its models is such a one.
     pub fn any(&self, mut is_such: impl FnMut(&str) -> bool) -> bool {
         match self {
-            Self::Cheapest(models) => models.iter().any(|model| is_such(model)),
+            Self::Cheapest(cheapest) => cheapest.models.iter().any(|model| is_such(model)),
             Self::Split(split) => split.variants().iter().any(|variant| is_such(&variant.model)),
         }
     }
+}
+
+#[derive(Debug)]
+pub struct Cheapest {
+    pub models: Vec<String>,
+    pub of: CheapestOf,
+}
+
+/// By what the cheapest is judged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum CheapestOf {
+    /// Each request by what it may cost itself.
+    #[default]
+    Request,
+    /// All turns of a conversation by what its beginning may cost, so that they stay with one model.
+    Conversation,
 }
 
 #[derive(Debug)]
@@ -110,6 +132,8 @@ pub struct Model {
     pub model: Pattern,
     /// In the order of preference.
     pub serving: Vec<Serving>,
+    /// In whose place their order is drawn, where they have weights.
+    pub weights: Option<Weights>,
     pub context: Option<Tokens>,
     pub tools: bool,
 }
@@ -207,16 +231,27 @@ impl Models {
         self.virtuals.values().filter_map(|it| if let Virtual::Split(split) = it { Some(split) } else { None })
     }
 
+    /// By what somebody keeps something: a variant, a provider, what was the cheapest.
+    pub fn sticks_by(&self, by: Sticky) -> bool {
+        let keeps = |it: &Virtual| match it {
+            Virtual::Split(split) => split.sticky == by,
+            Virtual::Cheapest(cheapest) => cheapest.of == CheapestOf::Conversation && by == Sticky::Conversation,
+        };
+        let mut weights = self.models.iter().filter_map(|model| model.weights.as_ref());
+        self.virtuals.values().any(keeps) || weights.any(|weights| weights.sticky == by)
+    }
+
     pub fn model_of_role(&self, role: &str) -> Option<&str> {
         self.roles.get(role).map(String::as_str)
     }
 
-    /// Who may serve `model` within `bounds`, in the order of preference.
+    /// Who may serve `model` within `bounds`, in the order of preference: the tenant's own, else as drawn by `key`, else as written.
     pub fn chain<'a>(
         &self,
         model: &str,
         bounds: &Bounds<'_>,
         reach: impl Fn(ProviderIx) -> Option<&'a Reach>,
+        key: impl FnOnce(Sticky) -> u64,
     ) -> Result<Vec<Hop>, Unserved> {
         let Some(known) = self.model(model) else { return Err(Unserved::Unknown) };
         let mut why = Unserved::Unknown;
@@ -235,6 +270,8 @@ impl Models {
         }
         if let Some(listed) = bounds.listed {
             chain.sort_by_key(|hop| listed.iter().position(|provider| *provider == hop.provider));
+        } else if let Some(weights) = &known.weights {
+            weights.order(&mut chain, key(weights.sticky));
         }
         if chain.is_empty() { Err(why) } else { Ok(chain) }
     }

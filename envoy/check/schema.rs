@@ -48,6 +48,7 @@ fn with_defaults(schema: &mut Value) {
         ("Config", "user_header", json!("x-ai-user")),
         ("Config", "session_header", json!("x-ai-session")),
         ("Split", "sticky", json!("request")),
+        ("Cheapest", "sticky", json!("request")),
         ("Config", "unpriced", json!({"policy": "deny"})),
         ("Config", "on_contention", json!("deny")),
         (

@@ -28,6 +28,7 @@ TABLES = {
     "Provider": "`providers.<label>`",
     "Model": "`models[]`",
     "Served": "`models[].providers[]`",
+    "Cheapest": "`virtual_models.<name>` that is the cheapest of several",
     "Split": "`virtual_models.<name>` that is split",
     "Canary": "`virtual_models.<name>.canaries.<model>`",
     "ApiPath": "`paths[]`",

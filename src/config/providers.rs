@@ -3,9 +3,9 @@
 use super::keyed::keyed;
 #[cfg(feature = "schema")]
 use super::schema;
-use super::{Name, Named, written, yes};
+use super::{Name, Named, Weight, written, yes};
 use crate::name::Pattern;
-use crate::route::Sensitivity;
+use crate::route::{Sensitivity, Sticky};
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
@@ -67,9 +67,12 @@ pub enum Key {
 pub struct Model {
     /// The model's name, or a pattern.
     pub model: Pattern,
-    /// Who serves it: the first is asked first, the others are its fallbacks.
+    /// Who serves it: the first is asked first, the others are its fallbacks. Where they have weights, each is the first for its share.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub providers: Vec<Served>,
+    /// Of providers with weights: who keeps the one that he has once got. Left out: each `request` draws for itself.
+    #[serde(default, deserialize_with = "written")]
+    pub sticky: Option<Sticky>,
     /// The most tokens of input and output together. A virtual model skips candidates whose context is too small.
     #[serde(default, deserialize_with = "written")]
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
@@ -85,6 +88,9 @@ pub struct Model {
 pub struct Served {
     /// A label under `providers`.
     pub provider: Name,
+    /// Of all weights of the model together, the share for which it is asked first. All of a model's providers have one, or none.
+    #[serde(default, deserialize_with = "written")]
+    pub weight: Option<Weight>,
     /// What this provider calls the model; `*` in it stands for the gateway's own name. Left out: the same.
     #[serde(default, deserialize_with = "written")]
     pub model: Option<Name>,

@@ -85,7 +85,10 @@ impl Exchange {
     }
 
     fn demand(&mut self, policy: &Policy, reading: Incoming, around: Around<'_>) -> Result<Demand, Reply> {
-        let Incoming { tenant, reader, prompt, offers, received, inflated } = reading;
+        let Incoming { tenant, reader, prompt, offers, conversation, received, inflated } = reading;
+        if let Some(conversation) = conversation {
+            self.sticks_to.conversation = conversation.end();
+        }
         let request = reader.finish(received).map_err(|invalid| {
             // Envoy says nothing of what it could not inflate, and leaves it out.
             let cut = if inflated {
@@ -151,6 +154,7 @@ impl Exchange {
             // Of a copy, who may serve the tenant whose request it is.
             listed: policy.tenant_policy(judged_as).and_then(|tenant| tenant.rules.providers.as_deref()),
             sticks_to: self.sticks_to,
+            leans: kept::leans(self.stored(policy), self.schema, &request),
             request_id: &self.request_id,
             around,
         };

@@ -78,6 +78,11 @@ pub(super) fn may_be_gone_on_from(stored: StoredResponses, schema: &Schema, requ
     stored != StoredResponses::Refuse && schema.keeps && request.store != Some(false)
 }
 
+/// Whether it is one of several requests that only one provider can serve: what one has kept, the others don't have.
+pub(super) fn leans(stored: StoredResponses, schema: &Schema, request: &Request) -> bool {
+    !request.refers.is_empty() || may_be_gone_on_from(stored, schema, request)
+}
+
 /// Whether somebody may ask for the answer by its ids.
 pub(super) fn may_be_kept(stored: StoredResponses, schema: &Schema, request: &Request) -> bool {
     stored == StoredResponses::Own && (schema.keeps && request.store != Some(false) || request.speaks)

@@ -10,15 +10,17 @@ use super::sent::Sent;
 use super::sticky::SticksTo;
 use super::{Around, Leg};
 use crate::attempt::{self, Chain, blame::Who};
-use crate::limit::Bound;
-use crate::llm::brings::Brings;
+use crate::limit::{Bound, Guard};
+use crate::llm::brings::{Brings, Items};
+use crate::llm::estimate::Sizes;
+use crate::llm::estimate::density::Density;
 use crate::llm::request::{Edit, Request};
 use crate::llm::schema::{BoundField, OutputBound, Schema, is_anthropics};
 use crate::name::BY_ROLE;
 use crate::outcome::{Outcome, Rejection, shown};
 use crate::policy::{Policy, ProviderPolicy, TenantPolicy};
 use crate::price::{Ceiling, Quote, Tariff};
-use crate::route::{Bounds, BySight, ProviderIx, Sensitivity, Split, Unserved, Virtual};
+use crate::route::{Bounds, BySight, Cheapest, CheapestOf, ProviderIx, Sensitivity, Split, Sticky, Unserved, Virtual};
 use crate::units::{NanoUsd, Tokens};
 
 /// A request and all that decides where it may go.
@@ -40,6 +42,8 @@ pub(super) struct Wish<'a> {
     /// Who may serve it, in the order in which they are asked, if its tenant says so.
     pub(super) listed: Option<&'a [ProviderIx]>,
     pub(super) sticks_to: SticksTo,
+    /// It needs what only one provider has, or makes what later ones may need.
+    pub(super) leans: bool,
     pub(super) request_id: &'a str,
     pub(super) around: Around<'a>,
 }
@@ -78,17 +82,21 @@ impl Wish<'_> {
         let name = self.name()?;
         match self.policy.models.stands_for(name) {
             None => self.offer(name),
-            Some(Virtual::Cheapest(candidates)) => self.cheapest(name, candidates),
+            Some(Virtual::Cheapest(cheapest)) => self.cheapest(name, cheapest),
             Some(Virtual::Split(split)) => self.drawn(split),
         }
     }
 
     /// Of two equal ones, the first in the configuration.
-    fn cheapest(&self, name: &str, candidates: &[String]) -> Result<Offer, Rejection> {
+    fn cheapest(&self, name: &str, Cheapest { models, of }: &Cheapest) -> Result<Offer, Rejection> {
         let mut best: Option<Offer> = None;
         let mut refusals = Vec::new();
-        let rank = |offer: &Offer| (self.is_refused(offer), offer.worst);
-        for candidate in candidates {
+        let beginning = if *of == CheapestOf::Conversation { self.beginning() } else { None };
+        let rank = |offer: &Offer| match beginning {
+            None => (self.is_refused(offer), false, offer.worst),
+            Some(bytes) => (self.is_refused(offer), self.is_too_expensive(offer), self.worst_of(bytes, offer)),
+        };
+        for candidate in models {
             match self.offer(candidate).and_then(|offer| self.fits(offer)) {
                 Ok(offer) if best.as_ref().is_none_or(|best| rank(&offer) < rank(best)) => best = Some(offer),
                 Ok(_) => {}
@@ -96,6 +104,35 @@ impl Wish<'_> {
             }
         }
         best.ok_or_else(|| none_of(name, refusals))
+    }
+
+    /// How long the conversation's beginning is, if it has one. Of what goes on from a provider's own, it isn't there any more.
+    fn beginning(&self) -> Option<u64> {
+        if self.leans { Some(0) } else { self.sticks_to.conversation.begins }
+    }
+
+    /// What so long a request may come to there. It is the same in each turn of a conversation, whatever has been learned meanwhile.
+    fn worst_of(&self, bytes: u64, offer: &Offer) -> NanoUsd {
+        let input = Sizes { body_bytes: bytes, ..Sizes::default() }.text_at_most(Density::PRIOR);
+        let (Bound::Client(output) | Bound::Open { at_most: output, .. }) =
+            self.bound(&offer.model, &offer.legs, input);
+        let ceiling = self.ceiling(&offer.legs, input, false, Items::default());
+        ceiling.worst_case(input, output.times(self.request.choices))
+    }
+
+    /// Whether it is more than a single request may cost, however short its answer.
+    fn is_too_expensive(&self, offer: &Offer) -> bool {
+        let (Bound::Client(output) | Bound::Open { at_least: output, .. }) = offer.bound;
+        let least = offer.ceiling.worst_case(offer.input, output.times(self.request.choices));
+        self.tenant.rules.enforced(Guard::RequestUsd).is_some_and(|most| least > NanoUsd(most))
+    }
+
+    /// Of the dearest of these.
+    fn ceiling(&self, legs: &[Leg], input: Tokens, attachments: bool, items: Items) -> Ceiling {
+        let tier = self.request.rates.name();
+        let brings = |leg: &Leg| Brings { attachments, writes: self.request.writes(&leg.model), items };
+        let ceilings = legs.iter().map(|leg| leg.tariff.ceiling(input, tier.as_deref(), brings(leg)));
+        ceilings.fold(Ceiling::default(), Ceiling::max)
     }
 
     /// The variant of whoever asks; where that can't take the request, the next that he would get without it. Canaries that are out come
@@ -180,13 +217,7 @@ impl Wish<'_> {
         let hidden = legs.iter().map(|leg| reckoned.hidden(leg, reckoned.shown(leg)));
         let hidden = if request.hidden.is_nothing() { Tokens(0) } else { hidden.max().unwrap_or_default() };
         let input = shown.plus(hidden);
-        let (tier, attachments) = (request.rates.name(), !reckoned.is_plain());
-        let items = request.items(&reckoned.sizes);
-        let brings = |leg: &Leg| Brings { attachments, writes: request.writes(&leg.model), items };
-        let ceiling = legs
-            .iter()
-            .map(|leg| leg.tariff.ceiling(input, tier.as_deref(), brings(leg)))
-            .fold(Ceiling::default(), Ceiling::max);
+        let ceiling = self.ceiling(&legs, input, !reckoned.is_plain(), request.items(&reckoned.sizes));
         // A context that may turn out empty leaves all its room to the output.
         let bound = self.bound(model, &legs, shown);
         let (Bound::Client(output) | Bound::Open { at_most: output, .. }) = bound;
@@ -268,7 +299,8 @@ impl Wish<'_> {
     fn chosen(&self, model: &str) -> Result<Vec<Leg>, Rejection> {
         let bounds = Bounds { schema: self.schema, sensitivity: self.sensitivity, listed: self.listed };
         let reach = |ix| self.policy.provider_at(ix).map(|provider| &provider.reach);
-        let mut hops = self.policy.models.chain(model, &bounds, reach).map_err(|why| self.unserved(model, why))?;
+        let chain = self.policy.models.chain(model, &bounds, reach, |sticky| self.key_of_provider(sticky));
+        let mut hops = chain.map_err(|why| self.unserved(model, why))?;
         let is_open = |leg: &Leg| leg.provider.is_some_and(self.around.is_open);
         let leg = |hop: crate::route::Hop| {
             let policy = self.policy.provider_at(hop.provider)?;
@@ -304,6 +336,15 @@ impl Wish<'_> {
         }
         legs.sort_by_key(is_open);
         Ok(legs)
+    }
+
+    fn key_of_provider(&self, sticky: Sticky) -> u64 {
+        let Self { sticks_to, tenant, request_id, around, .. } = self;
+        if self.leans {
+            sticks_to.key_of_kept(sticky, tenant)
+        } else {
+            sticks_to.key(sticky, tenant, request_id, around.now)
+        }
     }
 
     /// `None` if the model has no price there.

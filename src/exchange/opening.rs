@@ -6,6 +6,7 @@ use super::{Exchange, Incoming, Opening, Phase, tools};
 use crate::content::Prompt;
 use crate::forward::{HeadEdit, LeftOut};
 use crate::headers::Headers;
+use crate::llm::conversation::ConversationReader;
 use crate::llm::offered::Offers;
 use crate::llm::path;
 use crate::llm::request::{Request, RequestReader};
@@ -70,8 +71,17 @@ impl Exchange {
                 let content = policy.contents.of(judged_as);
                 let prompt = content.and_then(|content| Prompt::new(content, exchange.schema, reader.is_of_a_form()));
                 let offers = tools::rules(policy, judged_as).and_then(|_| Offers::new(exchange.schema));
-                exchange.phase =
-                    Phase::Reading(Incoming { tenant, reader, prompt, offers, received: 0, inflated: false });
+                let reads = policy.sticks.conversations && !reader.is_of_a_form();
+                let conversation = if reads { ConversationReader::new(exchange.schema) } else { None };
+                exchange.phase = Phase::Reading(Incoming {
+                    tenant,
+                    reader,
+                    prompt,
+                    offers,
+                    conversation,
+                    received: 0,
+                    inflated: false,
+                });
                 Opening::Read(exchange)
             }
             Err(rejection) => {

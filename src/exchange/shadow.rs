@@ -180,7 +180,7 @@ impl Exchange {
         let listed = tenant.rules.providers.as_deref();
         let bounds = Bounds { schema: self.schema, sensitivity: self.sensitivity(policy, tenant), listed };
         let reach = |ix| policy.provider_at(ix).map(|provider| &provider.reach);
-        let serves = |shadow: &Shadow| policy.models.chain(&shadow.model, &bounds, reach).is_ok();
+        let serves = |shadow: &Shadow| policy.models.chain(&shadow.model, &bounds, reach, |_| 0).is_ok();
         let shadow = shadows.iter().find(|shadow| shadow.wants(&candidate) && serves(shadow))?;
         Some(CopiedFor { shadow: Rc::clone(shadow), bound, key: None })
     }

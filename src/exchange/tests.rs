@@ -1,3 +1,4 @@
+mod affinity;
 mod corpus;
 mod listed;
 mod routing;

@@ -115,7 +115,7 @@ impl Rules {
     }
 
     /// The limit that really refuses: none where there is no limit or it is only audited.
-    pub(super) fn enforced(&self, guard: Guard) -> Option<u64> {
+    pub fn enforced(&self, guard: Guard) -> Option<u64> {
         let rule = self.get(guard);
         rule.limit.filter(|_| !rule.audit)
     }

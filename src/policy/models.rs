@@ -9,7 +9,10 @@ use crate::calendar::END_OF_TIME;
 use crate::config::{self, Named, VirtualModel};
 use crate::name::BY_ROLE;
 use crate::price::{PriceTable, Quote};
-use crate::route::{Canary, Model, Models, ProviderIx, Serving, Split, Variant, Virtual};
+use crate::route::{
+    Canary, Cheapest, CheapestOf, Model, Models, ProviderIx, Serving, Split, Sticky, Variant, Virtual, Weighted,
+    Weights,
+};
 use crate::units::Tokens;
 
 /// What the table refers to.
@@ -51,7 +54,7 @@ pub(super) fn read(
 }
 
 fn model(written: config::Model, path: &str, known: &References<'_>) -> Checked<Model> {
-    let config::Model { model, providers, context_tokens, tools } = written;
+    let config::Model { model, providers, sticky, context_tokens, tools } = written;
     if providers.is_empty() {
         return flaw(format!("{path}.providers"), "an empty list serves nobody; leave the model out");
     }
@@ -59,7 +62,10 @@ fn model(written: config::Model, path: &str, known: &References<'_>) -> Checked<
         return flaw(format!("{path}.context_tokens"), "0 holds nothing; leave it out where it is not known");
     }
     let mut serving: Vec<Serving> = Vec::with_capacity(providers.len());
-    for (at, config::Served { provider: config::Name(provider), model: name }) in providers.into_iter().enumerate() {
+    let mut weighted: Vec<Weighted> = Vec::new();
+    for (at, config::Served { provider: config::Name(provider), model: name, weight }) in
+        providers.into_iter().enumerate()
+    {
         let path = format!("{path}.providers[{at}]");
         let Some(ix) = known.providers.iter().position(|known| *known.name == *provider) else {
             let names: Vec<_> = known.providers.iter().map(|known| format!("`{}`", known.name)).collect();
@@ -85,9 +91,26 @@ fn model(written: config::Model, path: &str, known: &References<'_>) -> Checked<
                 return flaw(path, problem);
             }
         }
+        if !serving.is_empty() && weight.is_some() == weighted.is_empty() {
+            let problem =
+                "of one model either all providers have a `weight`, or none: an order and a share don't go together";
+            return flaw(path, problem);
+        }
+        weighted.extend(weight.map(|weight| Weighted { provider: provider_ix, name: provider, weight: weight.get() }));
         serving.push(Serving { provider: provider_ix, name });
     }
-    Ok(Model { model, serving, context: context_tokens.map(Tokens), tools })
+    let weights = weights(weighted, sticky, || format!("{path}.sticky"))?;
+    Ok(Model { model, serving, weights, context: context_tokens.map(Tokens), tools })
+}
+
+fn weights(of: Vec<Weighted>, sticky: Option<Sticky>, path: impl FnOnce() -> String) -> Checked<Option<Weights>> {
+    match (of.is_empty(), sticky) {
+        (true, None) => Ok(None),
+        (true, Some(_)) => {
+            flaw(path(), "nothing is drawn where no provider has a `weight`: give all of them one, or leave it out")
+        }
+        (false, sticky) => Ok(Some(Weights { sticky: sticky.unwrap_or_default(), of: of.into() })),
+    }
 }
 
 fn virtuals(
@@ -99,12 +122,16 @@ fn virtuals(
     for (name, written) in written.entries {
         let path = || under("virtual_models", &name);
         // A split may take the name that clients have written so far: the model itself is one of its variants.
-        let is_listed = matches!(written, VirtualModel::Cheapest(_)) && listed.model(&name).is_some();
+        let is_listed = !matches!(written, VirtualModel::Split(_)) && listed.model(&name).is_some();
         if *name == *BY_ROLE || is_listed || known.aliases.get(&name).is_some() {
             return flaw(path(), format!("`{name}` is a model or an alias already; choose another name"));
         }
         let stands_for = match written {
-            VirtualModel::Cheapest(candidates) => Virtual::Cheapest(cheapest(candidates, listed, path)?),
+            VirtualModel::List(models) => Virtual::Cheapest(cheapest(models, CheapestOf::Request, listed, path)?),
+            VirtualModel::Cheapest(config::Cheapest { cheapest: models, sticky }) => {
+                let path = || format!("{}.cheapest", path());
+                Virtual::Cheapest(cheapest(models, sticky, listed, path)?)
+            }
             VirtualModel::Split(written) => Virtual::Split(split(&name, written, listed, path)?),
         };
         virtuals.insert(name.to_string(), stands_for);
@@ -112,14 +139,20 @@ fn virtuals(
     Ok(virtuals)
 }
 
-fn cheapest(candidates: Vec<config::Name>, listed: &Models, path: impl Fn() -> String) -> Checked<Vec<String>> {
+fn cheapest(
+    candidates: Vec<config::Name>,
+    of: CheapestOf,
+    listed: &Models,
+    path: impl Fn() -> String,
+) -> Checked<Cheapest> {
     if candidates.is_empty() {
         return flaw(path(), "an empty list stands for nothing; name some of `models`");
     }
     for (at, config::Name(candidate)) in candidates.iter().enumerate() {
         is_one_of(listed, candidate, || format!("{}[{at}]", path()))?;
     }
-    Ok(candidates.into_iter().map(|config::Name(candidate)| candidate.to_string()).collect())
+    let models = candidates.into_iter().map(|config::Name(candidate)| candidate.to_string()).collect();
+    Ok(Cheapest { models, of })
 }
 
 fn split(name: &Rc<str>, written: config::Split, listed: &Models, path: impl Fn() -> String) -> Checked<Split> {

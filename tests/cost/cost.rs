@@ -169,6 +169,18 @@ fn ruled() -> Value {
     json!({"tier": "premium", "tools": {"allow": ["get_*"], "offered": "refuse", "called": "refuse", "strict": "refuse"}})
 }
 
+/// A configuration whose conversations stay with one of several providers.
+fn sharing() -> Value {
+    let mut configuration = shipped("production.yaml");
+    for model in configuration["models"].as_array_mut().expect("models") {
+        model["sticky"] = json!("conversation");
+        for served in model["providers"].as_array_mut().expect("providers") {
+            served["weight"] = json!(1);
+        }
+    }
+    configuration
+}
+
 /// A configuration that looks for everything.
 fn screening() -> Value {
     let mut configuration = shipped("envoy.yaml");
@@ -224,6 +236,14 @@ fn main() -> ExitCode {
     let listener = vm.plugin(&shipped("production.yaml"));
     let cluster = Some(vm.plugin(&json!({"attempt_of": "openai"})));
     report.row("routed", &counted(&mut vm, Way { listener, cluster }, &small, WARM, 15));
+
+    // With providers by weight, of whom each conversation keeps one: its beginning is read, of a body as long as another is here.
+    for (name, exchange) in [("conversation", small.clone()), ("conversation-32kB", Exchange::long_prompt(32 * 1024))] {
+        let mut vm = Vm::start(&code);
+        let listener = vm.plugin(&sharing());
+        let cluster = Some(vm.plugin(&json!({"attempt_of": "openai"})));
+        report.row(name, &counted(&mut vm, Way { listener, cluster }, &exchange, WARM, 15));
+    }
 
     // With every built-in kind looked for, and masked, in requests and answers. To read it takes more instructions than all exchanges
     // here, so it is read once.

@@ -26,7 +26,7 @@ thread_local! {
         "tenants": {"acme": {"unlimited": ["request_usd", "day_usd"]}, "poor": {"tier": "low"}},
         "roles": ["chat"], "role_models": {"chat": "auto-1"}, "sensitivity_header": "x-ai-sensitivity",
         "providers": {"one": {"cluster": "one", "base_path": "/v1", "sensitivity": "restricted"}, "two": {"cluster": "two", "base_path": "/api/v1", "sensitivity": "internal"}},
-        "models": [{"model": "auto-1", "providers": [{"provider": "one"}]}, {"model": "*", "providers": [{"provider": "one"}, {"provider": "two", "model": "there/*"}]}],
+        "models": [{"model": "auto-1", "providers": [{"provider": "one"}]}, {"model": "*", "sticky": "conversation", "providers": [{"provider": "one", "weight": 2}, {"provider": "two", "model": "there/*", "weight": 1}]}],
         "prices": [{"model": "*", "input_usd_per_1m_tokens": "1", "output_usd_per_1m_tokens": "2"}]
     }"#).unwrap();
 }

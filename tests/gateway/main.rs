@@ -5,6 +5,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "only the filter is told the time by its host")]
 
+mod affinity;
 mod agents;
 mod answer_heads;
 mod apis;

@@ -117,7 +117,10 @@ impl<'a> Asked<'a> {
         more: &[(&str, &str)],
         open: fn(&Policy, &Headers, UnixNanos) -> Opening,
     ) -> Result<(Exchange, Chain), Reply> {
-        let mut headers = vec![(":method", "POST"), (":path", self.path), ("x-request-id", "id-1")];
+        let mut headers = vec![(":method", "POST"), (":path", self.path)];
+        if more.iter().all(|(name, _)| *name != "x-request-id") {
+            headers.push(("x-request-id", "id-1"));
+        }
         headers.extend(more);
         let headers = Headers::of(&headers);
         let mut exchange = match open(policy, &headers, NOON) {
@@ -604,6 +607,7 @@ proptest! {
         open in prop::sample::subsequence(vec!["openai", "openrouter", "anthropic", "local"], 0..=4),
         stream in any::<bool>(),
         shadow in prop::sample::select(vec!["gpt-4o-mini", "gpt-4o", "claude-4", "llama3.2"]),
+        weights in prop::option::of((prop::array::uniform4(1..=10_000_u64), any::<bool>())),
     ) {
         let names = ["openai", "openrouter", "anthropic", "local"];
         let mut config = config();
@@ -611,6 +615,16 @@ proptest! {
         config["virtual_models"]["split"] =
             json!({"split": {"gpt-4o-mini": 2, "gpt-4o": 3, "claude-4": 1, "llama3.2": 4}, "sticky": "user"});
         config["virtual_models"]["claude-5"] = json!({"split": {"claude-5": 1, "llama3.2": 1}, "sticky": "user"});
+        if let Some((weights, by_conversation)) = weights {
+            let sticky = if by_conversation { "conversation" } else { "user" };
+            config["virtual_models"]["auto"] = json!({"cheapest": ["gpt-4o", "gpt-4o-mini"], "sticky": "conversation"});
+            for model in config["models"].as_array_mut().unwrap() {
+                model["sticky"] = json!(sticky);
+                for (served, weight) in model["providers"].as_array_mut().unwrap().iter_mut().zip(weights) {
+                    served["weight"] = json!(weight);
+                }
+            }
+        }
         for (name, (level, has_key)) in names.iter().zip(&reach) {
             config["providers"][name]["sensitivity"] = json!(level.name());
             config["providers"][name]["key"] = json!(if *has_key { "present" } else { "absent" });

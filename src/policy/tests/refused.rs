@@ -320,6 +320,12 @@ fn models(models: &str) -> String {
     with(&format!(r#"{PROVIDERS},"models":[{models}]"#))
 }
 
+/// One model, served by these; of the providers `c` is like `a`.
+fn by_weight(by: &str) -> String {
+    let c = PROVIDERS.replacen('{', r#"{"c":{"cluster":"cc","sensitivity":"public"},"#, 1);
+    with(&format!(r#"{c},"models":[{{"model":"gpt-4o-mini","providers":[{by}]}}]"#))
+}
+
 fn routes() -> Vec<Refused> {
     let served = r#""providers":[{"provider":"a"}]"#;
     let unheld = models(&format!(r#"{{"model":"gpt-4o",{served}}}"#)).replacen('{', r#"{"hold_headers":false,"#, 1);
@@ -388,15 +394,55 @@ fn routes() -> Vec<Refused> {
         ),
         shape(
             routed(r#""virtual_models":{"test":{"split":{"gpt-4o-mini":1},"sticky":"users"}}"#),
-            "virtual_models.test.sticky: unknown variant `users`, expected one of `tenant`, `user`, `session`, `request`",
+            "virtual_models.test.sticky: unknown variant `users`, expected one of `tenant`, `user`, `session`, \
+             `conversation`, `request`",
         ),
         shape(
             routed(r#""virtual_models":{"test":"gpt-4o-mini"}"#),
-            "virtual_models.test: invalid type: string \"gpt-4o-mini\", expected a list of models, or a map with `split`",
+            "virtual_models.test: invalid type: string \"gpt-4o-mini\", expected a list of models, or a map with `split` \
+             or `cheapest`",
         ),
         shape(
             routed(r#""virtual_models":{"test":{"weights":{}}}"#),
-            "virtual_models.test: unknown field `weights`, expected one of `split`, `sticky`, `canaries`",
+            "virtual_models.test: unknown field `weights`, expected one of `split`, `cheapest`, `sticky`, `canaries`",
+        ),
+        shape(
+            routed(r#""virtual_models":{"test":{"sticky":"conversation"}}"#),
+            "virtual_models.test: write `split` with its weights, or `cheapest` with its candidates",
+        ),
+        shape(
+            routed(r#""virtual_models":{"test":{"cheapest":["gpt-4o-mini"],"split":{"gpt-4o-mini":1}}}"#),
+            "virtual_models.test: `cheapest` stands without `split` and `canaries`",
+        ),
+        shape(
+            routed(r#""virtual_models":{"test":{"cheapest":["gpt-4o-mini"],"sticky":"user"}}"#),
+            "virtual_models.test: what was the cheapest is kept by a `conversation`, or by nobody but the `request`",
+        ),
+        meaning(
+            routed(r#""virtual_models":{"test":{"cheapest":["gpt-9"]}}"#),
+            "virtual_models.test.cheapest[0]: `gpt-9` is none of `models`",
+        ),
+        shape(
+            routed(r#""virtual_models":{"test":{"cheapest":[]}}"#),
+            "virtual_models.test.cheapest: an empty list stands for nothing; name some of `models`",
+        ),
+        meaning(
+            models(r#"{"model":"gpt-4o-mini","sticky":"user","providers":[{"provider":"a"}]}"#),
+            "models[0].sticky: nothing is drawn where no provider has a `weight`: give all of them one, or leave it out",
+        ),
+        meaning(
+            by_weight(r#"{"provider":"a","weight":1},{"provider":"c"}"#),
+            "models[0].providers[1]: of one model either all providers have a `weight`, or none: an order and a share don't go \
+             together",
+        ),
+        meaning(
+            by_weight(r#"{"provider":"a"},{"provider":"c","weight":1}"#),
+            "models[0].providers[1]: of one model either all providers have a `weight`, or none: an order and a share don't go \
+             together",
+        ),
+        shape(
+            by_weight(r#"{"provider":"a","weight":0}"#),
+            "models[0].providers[0].weight: 0 is out of range: 1 to 10000 is allowed",
         ),
         meaning(
             routed(

@@ -14,6 +14,7 @@ use crate::event::Event;
 use crate::framing::Framing;
 use crate::knobs::{Knobs, WrongUsage};
 use crate::ledger::Entry;
+use crate::prompts::beginnings;
 use crate::refusal::Refusal;
 use crate::request::Asked;
 use crate::sold::{Basket, Sold};
@@ -44,6 +45,8 @@ pub struct Answer {
     pub items: u64,
     pub size: Option<u64>,
     pub prompt_tokens: u64,
+    /// Of the prompt, where that is kept.
+    pub beginnings: Vec<u64>,
     pub seed: u64,
 }
 
@@ -67,6 +70,7 @@ impl Answer {
             basket: Basket::of(api, asked, &knobs),
             items: wording.items,
             size: wording.size,
+            beginnings: if knobs.prompt_cache { beginnings(model, &wording.texts) } else { Vec::new() },
             prompt_tokens: if wording.metered { knobs.prompt.unwrap_or(counted) } else { 0 },
             seed: wording.texts.iter().fold(FNV_BASIS, |hash, text| fnv(hash, text.as_bytes())),
             knobs,
@@ -314,8 +318,8 @@ impl Answer {
     }
 }
 
-const FNV_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+pub const FNV_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 
-fn fnv(hash: u64, bytes: &[u8]) -> u64 {
+pub fn fnv(hash: u64, bytes: &[u8]) -> u64 {
     bytes.iter().fold(hash, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }

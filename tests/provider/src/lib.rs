@@ -1,9 +1,10 @@
 //! A provider that needs no key, no network and no model: what the gateway is run and tested against. It speaks
 //! the APIs of [`Api`] over HTTP/1.1 and HTTP/2 with prior knowledge, writes down what it bills (`GET /ledger`),
-//! fails in any way a request asks for (`GET /knobs`), and plays back the answers of real servers.
+//! fails in any way a request asks for (`GET /knobs`), keeps prompts where it is told to, and plays back the answers of real servers.
 //!
 //! Real servers are tested elsewhere; this one exists because none of them says what it billed, and none of them
-//! hangs up on demand. The answer depends on the request alone, so that bytes can be compared.
+//! hangs up on demand. The answer depends on the request alone, so that bytes can be compared; with `prompt_cache` its usage
+//! depends on the requests before it, too.
 
 mod answer;
 pub mod api;
@@ -18,6 +19,7 @@ pub mod ledger;
 mod playback;
 mod port;
 pub mod prices;
+mod prompts;
 pub mod refusal;
 mod request;
 mod script;

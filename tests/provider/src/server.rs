@@ -24,6 +24,7 @@ use crate::corpus::Case;
 use crate::knobs::{self, Gzip, Knobs};
 use crate::ledger::{Ending, Entry, Ledger};
 use crate::playback::Playback;
+use crate::prompts::Prompts;
 use crate::refusal::Refusal;
 use crate::request::Asked;
 use crate::shelf::Shelf;
@@ -45,6 +46,8 @@ pub struct Setup {
     pub books: Books,
     /// What requests may point at.
     pub shelf: Shelf,
+    /// What it has read.
+    pub prompts: Prompts,
     /// Where the cases are that `case` can play.
     pub cases: Option<PathBuf>,
     /// Knobs of every request that doesn't turn them itself.
@@ -75,6 +78,7 @@ impl Default for Setup {
         Self {
             books: Books::default(),
             shelf: Shelf::default(),
+            prompts: Prompts::default(),
             cases: std::env::var_os(CASES).map(PathBuf::from),
             manners: Manners::default(),
             released: Arc::default(),
@@ -139,7 +143,7 @@ async fn respond(request: Request<Incoming>, setup: Setup, rst: Arc<AtomicBool>)
         // The client broke off; the bill ends as abandoned.
         Err(error) => return Err(io::Error::other(error)),
     };
-    let work = match Work::read(api, path, query, &body, &sims, &setup) {
+    let mut work = match Work::read(api, path, query, &body, &sims, &setup) {
         Ok(work) => work,
         Err(refusal) => return Ok(refuse(bill, &refusal, api)),
     };
@@ -162,7 +166,11 @@ async fn respond(request: Request<Incoming>, setup: Setup, rst: Arc<AtomicBool>)
         let refusal = Refusal::new(status, format!("the simulated provider answers {status}, as it was asked to"));
         return Ok(refuse(bill, &Refusal { retry_after: knobs.retry_after, ..refusal }, api));
     }
-    if let Work::Generate(answer) = &work {
+    if let Work::Generate(answer) = &mut work {
+        if answer.knobs.prompt_cache {
+            let met = setup.prompts.meet(&answer.beginnings);
+            Arc::make_mut(answer).knobs.cached = met;
+        }
         setup.shelf.keep(answer.id("resp_"), answer.prompt_tokens.saturating_add(answer.completion_tokens()));
     }
     let mut response = work.respond(bill, rst, &head.headers);

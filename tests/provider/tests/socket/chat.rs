@@ -34,6 +34,28 @@ fn arrived(provider: &Provider, so_far: impl Fn(&Entry) -> bool) {
     assert!(come, "no request arrived");
 }
 
+/// A conversation that goes on is billed as read from the cache, as far as this provider has read it; another has not.
+#[test]
+fn a_prompt_that_was_read_before_is_billed_as_cached() {
+    let [one, other] = [(); 2].map(|()| Provider::start());
+    let turn = |provider: &Provider, said: &str| {
+        let begins = "A contract of many words. ".repeat(200);
+        let body = format!(
+            r#"{{"model":"gpt-4o-mini","messages":[{{"role":"system","content":"{begins}"}},{{"role":"user","content":"{said}"}}]}}"#
+        );
+        let (answer, _) = ask(provider, "prompt_cache; tokens=1", &body);
+        let json: Value = serde_json::from_str(answer.split_once("\r\n\r\n").expect("a head").1).expect("JSON");
+        let entry = provider.ledger().requests.pop().expect("an entry");
+        let told = &json["usage"]["prompt_tokens_details"]["cached_tokens"];
+        assert_eq!(told, &Value::from(entry.cached_tokens));
+        let (plain, cached) = (entry.prompt_tokens - entry.cached_tokens, entry.cached_tokens);
+        assert_eq!(entry.cost_nanousd, (plain * 150_000 + cached * 75_000 + 600_000).div_ceil(1_000));
+        cached
+    };
+    assert_eq!([turn(&one, "Sum it up."), turn(&one, "And then?")], [0, 5_200 / 512 * 128]);
+    assert_eq!(turn(&other, "And then?"), 0);
+}
+
 #[test]
 fn a_json_answer_is_billed_as_it_reports() {
     let provider = Provider::start();
