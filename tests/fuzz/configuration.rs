@@ -77,6 +77,7 @@ fn exchange(policy: &Policy, tenant: &str, model: &str, cell: &mut Cell) {
     let cluster = policy.providers.first().map(|provider| provider.cluster.clone());
     let around = Around {
         cluster: cluster.as_deref(),
+        is_attended: &|_| true,
         is_open: &|_| false,
         knows: &|_, _| false,
         density: &|_, _| Density::default(),

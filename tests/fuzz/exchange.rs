@@ -101,6 +101,7 @@ fuzz_target!(|input: &[u8]| {
         }
         let around = Around {
             cluster: None,
+            is_attended: &|_| true,
             is_open: &|_| false,
             knows: &|_, _| false,
             density: &|_, _| Density::default(),

@@ -72,6 +72,7 @@ fn pass(policy: &Policy, path: &str, stream: bool, request: &[&[u8]], answer: &[
     }
     let around = Around {
         cluster: None,
+        is_attended: &|_| true,
         is_open: &|_| false,
         knows: &|_, _| false,
         density: &|_, _| Density::default(),

@@ -32,7 +32,7 @@ fn ended_so(gateway: &Gateway, reason: &str, tokens: u64) {
 
 #[test]
 fn answers_are_known_by_why_they_ended_and_by_their_prompts_at_the_next_tick() {
-    let gateway = Gateway::configured(&configuration());
+    let gateway = with_clusters(&configuration());
     for (reason, tokens) in [("stop", 10), ("length", 2_000), ("stop", 2_001)] {
         ended_so(&gateway, reason, tokens);
     }
@@ -53,7 +53,7 @@ fn answers_are_known_by_why_they_ended_and_by_their_prompts_at_the_next_tick() {
 
 #[test]
 fn a_stream_is_known_by_its_first_token_too() {
-    let gateway = Gateway::configured(&configuration());
+    let gateway = with_clusters(&configuration());
     let stream = admitted(&gateway, &BODY.replacen('{', r#"{"stream":true,"#, 1));
     stream.answer_headers(&[(":status", "200"), ("content-type", "text/event-stream")], false);
     stream.answer_body(b"data: {\"choices\":[{\"delta\":{\"role\":\"assistant\"}}]}\n\n", false);
@@ -74,7 +74,7 @@ fn a_stream_is_known_by_its_first_token_too() {
 
 #[test]
 fn no_request_makes_a_host_call_for_what_is_known_of_its_model() {
-    let gateway = Gateway::configured(&configuration());
+    let gateway = with_clusters(&configuration());
     let calls = || {
         with(|host| {
             [Call::IncrementMetric, Call::RecordMetric, Call::DefineMetric]
@@ -94,7 +94,7 @@ fn no_request_makes_a_host_call_for_what_is_known_of_its_model() {
 
 #[test]
 fn what_a_worker_still_knows_is_counted_when_its_configuration_goes() {
-    let gateway = Gateway::configured(&configuration());
+    let gateway = with_clusters(&configuration());
     let stream = admitted(&gateway, BODY);
     assert!(gateway.configure(configuration().to_string().as_bytes()));
     answered(&stream);
@@ -125,7 +125,7 @@ fn a_models_calls_are_known_by_whether_their_arguments_hold() {
         if !tools.is_null() {
             configuration["tenants"]["acme"]["tools"] = tools.clone();
         }
-        let gateway = Gateway::configured(&configuration);
+        let gateway = with_clusters(&configuration);
         for arguments in [json!({"city": "Oslo"}), json!({}), json!({"city": 5})] {
             let stream = admitted(&gateway, BODY);
             stream.answer_headers(&[(":status", "200"), ("content-type", "application/json")], false);

@@ -106,7 +106,7 @@ fn a_client_that_writes_these_headers_is_not_heard() {
 /// Where there is no tenant among the labels, either.
 #[test]
 fn a_copy_has_series_of_its_own() {
-    let gateway = Gateway::configured(&configuration());
+    let gateway = with_clusters(&configuration());
     answered_by_second(&copy(&gateway, "shadow", &SAYS));
     gateway.tick();
     let of = "provider=.=second;.;model=.=small;.;";
