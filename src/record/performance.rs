@@ -4,8 +4,6 @@
 //! Trade-off: nobody needs these at once, so a worker may add them up for a while; an exchange then costs no host call for them.
 
 use super::Record;
-use super::metric::Metric;
-use super::series::{Counting, Sink};
 use crate::llm::meter::Finish;
 use crate::llm::usage::UsageSource;
 use crate::outcome::Outcome;
@@ -32,7 +30,7 @@ impl PromptSize {
         }
     }
 
-    const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Under1k => "under_1k",
             Self::Under8k => "under_8k",
@@ -46,20 +44,20 @@ impl PromptSize {
 /// Exchanges that count together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Alike {
-    finish: Option<Finish>,
-    prompt: PromptSize,
+    pub(super) finish: Option<Finish>,
+    pub(super) prompt: PromptSize,
 }
 
 /// What they came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sums {
-    answers: u64,
-    duration_ms: u64,
-    streams: u64,
-    first_token_ms: u64,
+    pub(super) answers: u64,
+    pub(super) duration_ms: u64,
+    pub(super) streams: u64,
+    pub(super) first_token_ms: u64,
     /// Calls of tools whose arguments were held against a schema.
-    valid: u64,
-    invalid: u64,
+    pub(super) valid: u64,
+    pub(super) invalid: u64,
 }
 
 impl Sums {
@@ -93,27 +91,4 @@ pub(super) fn shown(record: &Record) -> Option<(Alike, Sums)> {
         (sums.streams, sums.first_token_ms) = (1, first);
     }
     Some((Alike { finish: record.finish, prompt: PromptSize::of(record.bill.usage.input_tokens) }, sums))
-}
-
-pub fn count<S: Sink>(counting: &mut Counting<'_, S>, of: [S::Label; 2], alike: Alike, sums: &Sums) {
-    let [provider, model] = of;
-    if sums.answers > 0 {
-        let finish = counting.label(alike.finish.map_or("none", Finish::name));
-        counting.add(Metric::Answers, &[finish, provider, model], sums.answers);
-        let prompt = counting.label(alike.prompt.name());
-        for (metric, amount) in [
-            (Metric::PromptAnswers, sums.answers),
-            (Metric::PromptDuration, sums.duration_ms),
-            (Metric::PromptStreams, sums.streams),
-            (Metric::PromptFirstToken, sums.first_token_ms),
-        ] {
-            counting.add(metric, &[prompt, provider, model], amount);
-        }
-    }
-    for (kind, calls) in [("valid", sums.valid), ("invalid", sums.invalid)] {
-        if calls > 0 {
-            let kind = counting.label(kind);
-            counting.add(Metric::ToolArguments, &[kind, provider, model], calls);
-        }
-    }
 }

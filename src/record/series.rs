@@ -7,6 +7,7 @@ use super::tools::{self, Denied};
 use super::{FailedAttempt, Leg, Pair, Record};
 use crate::forward::{Dropped, LeftOut};
 use crate::llm::kind::kinds;
+use crate::llm::meter::Finish;
 use crate::llm::usage::Usage;
 use crate::outcome::Outcome;
 
@@ -27,24 +28,24 @@ pub trait Sink {
     where
         Self: Sized,
     {
-        performance::count(&mut Counting { sink: self, leg }, of, alike, sums);
+        performed(&mut Counting { sink: self, leg }, of, alike, sums);
     }
 }
 
 /// A sink, for exchanges of one leg. A shadow's account is its tenant; where there is no tenant among the labels, its copies have one
 /// label more, so that they don't pass for their model's own traffic.
-pub struct Counting<'s, S: Sink> {
-    pub sink: &'s mut S,
+struct Counting<'s, S: Sink> {
+    sink: &'s mut S,
     /// Of a shadow's copy.
-    pub leg: Option<S::Label>,
+    leg: Option<S::Label>,
 }
 
 impl<S: Sink> Counting<'_, S> {
-    pub(super) fn label(&mut self, text: &str) -> S::Label {
+    fn label(&mut self, text: &str) -> S::Label {
         self.sink.label(text)
     }
 
-    pub(super) fn add(&mut self, metric: Metric, labels: &[S::Label], amount: u64) {
+    fn add(&mut self, metric: Metric, labels: &[S::Label], amount: u64) {
         match self.leg.filter(|_| !metric.is_by_tenant()) {
             None => self.sink.add(metric, labels, amount),
             Some(leg) => self.sink.add(metric, &[labels, &[leg]].concat(), amount),
@@ -93,6 +94,30 @@ pub fn count<S: Sink>(record: &Record, tenant: &str, sink: &mut S) {
     sink.record(Metric::Duration, &[provider, model, status], record.duration_ms);
     if let Some((alike, sums)) = performance::shown(record) {
         sink.sink.perform(of, sink.leg, alike, &sums);
+    }
+}
+
+/// How a model did at a provider.
+fn performed<S: Sink>(counting: &mut Counting<'_, S>, of: [S::Label; 2], alike: Alike, sums: &Sums) {
+    let [provider, model] = of;
+    if sums.answers > 0 {
+        let finish = counting.label(alike.finish.map_or("none", Finish::name));
+        counting.add(Metric::Answers, &[finish, provider, model], sums.answers);
+        let prompt = counting.label(alike.prompt.name());
+        for (metric, amount) in [
+            (Metric::PromptAnswers, sums.answers),
+            (Metric::PromptDuration, sums.duration_ms),
+            (Metric::PromptStreams, sums.streams),
+            (Metric::PromptFirstToken, sums.first_token_ms),
+        ] {
+            counting.add(metric, &[prompt, provider, model], amount);
+        }
+    }
+    for (kind, calls) in [("valid", sums.valid), ("invalid", sums.invalid)] {
+        if calls > 0 {
+            let kind = counting.label(kind);
+            counting.add(Metric::ToolArguments, &[kind, provider, model], calls);
+        }
     }
 }
 
@@ -248,7 +273,6 @@ fn kinds<S: Sink>(sink: &mut Counting<'_, S>, record: &Record, [provider, model]
 mod tests {
     use super::*;
     use crate::limit::{Guard, Guards};
-    use crate::llm::meter::Finish;
     use crate::outcome::Outcome;
     use crate::record::{Bill, Labels, UsageSource};
     use crate::units::{NanoUsd, Tokens, UnixNanos};
