@@ -41,9 +41,8 @@ run-cluster: $(WASM) provider checker $(FUNC_E) $(ENVOY_PATH) $(RATELIMIT) $(DEB
 
 .PHONY: test
 test: ## lint, check-prometheus, check-grafana, unit, check-shapes, cost, e2e and a short run of the fuzz targets
-	@# The .wasm is linked by one processor: clippy and what is fetched come beside. The end-to-end tests need both.
-	@$(MAKE) -j4 TOGETHER=1 lint $(PARTS)
-	@$(MAKE) -j2 TOGETHER=1 unit check-prometheus check-grafana check-shapes cost
+	@# The .wasm is linked by one processor, and some of these wait for each other's builds. The end-to-end tests need both.
+	@$(MAKE) -j6 TOGETHER=1 lint unit check-prometheus check-grafana check-shapes cost $(PARTS)
 	@$(MAKE) TOGETHER=1 e2e
 	@$(MAKE) fuzz-short
 

@@ -181,6 +181,15 @@ fn sharing() -> Value {
     configuration
 }
 
+/// By the clusters of all its providers, of whom the first is asked.
+fn routed(vm: &mut Vm, configuration: &Value) -> Way {
+    let listener = vm.plugin(configuration);
+    for provider in configuration["providers"].as_object().expect("providers").keys() {
+        vm.plugin(&json!({"attempt_of": provider}));
+    }
+    Way { listener, cluster: Some(vm.plugin(&json!({"attempt_of": "openai"}))) }
+}
+
 /// A configuration that looks for everything.
 fn screening() -> Value {
     let mut configuration = shipped("envoy.yaml");
@@ -233,16 +242,14 @@ fn main() -> ExitCode {
     report.row("refused-429", &counted(&mut vm, way, &rated.clone().ends("rate_limited"), WARM, 0));
 
     let mut vm = Vm::start(&code);
-    let listener = vm.plugin(&shipped("production.yaml"));
-    let cluster = Some(vm.plugin(&json!({"attempt_of": "openai"})));
-    report.row("routed", &counted(&mut vm, Way { listener, cluster }, &small, WARM, 15));
+    let way = routed(&mut vm, &shipped("production.yaml"));
+    report.row("routed", &counted(&mut vm, way, &small, WARM, 15));
 
     // With providers by weight, of whom each conversation keeps one: its beginning is read, of a body as long as another is here.
     for (name, exchange) in [("conversation", small.clone()), ("conversation-32kB", Exchange::long_prompt(32 * 1024))] {
         let mut vm = Vm::start(&code);
-        let listener = vm.plugin(&sharing());
-        let cluster = Some(vm.plugin(&json!({"attempt_of": "openai"})));
-        report.row(name, &counted(&mut vm, Way { listener, cluster }, &exchange, WARM, 15));
+        let way = routed(&mut vm, &sharing());
+        report.row(name, &counted(&mut vm, way, &exchange, WARM, 15));
     }
 
     // With every built-in kind looked for, and masked, in requests and answers. To read it takes more instructions than all exchanges
