@@ -106,8 +106,8 @@ unit: | need-rust need-python ## Unit and property tests of the core and the ada
 # Asked for together, so that what they all need is built once. The gateway's own tests are not among them: they run with what its
 # .wasm is built with.
 BESIDE := --package simulated-provider --package check-config --package gateway-tests
-# Half of a test is waiting: two more than processors at once.
-TEST_THREADS ?= $(shell expr $$(nproc) + 2)
+# Most of a test is waiting: one more than processors at once.
+TEST_THREADS ?= $(shell expr $$(nproc) + 1)
 .PHONY: e2e
 e2e: $(PARTS) empty provider checker | need-rust ## End to end: func-e, real Envoy, the official SDKs, real servers
 	@$(with_parts) RUST_TEST_THREADS=$(TEST_THREADS) cargo test $(LOCKED) --profile dev $(BESIDE) --test gateway $(TESTS)
