@@ -41,7 +41,7 @@ run-cluster: $(WASM) provider checker $(FUNC_E) $(ENVOY_PATH) $(RATELIMIT) $(DEB
 
 .PHONY: test
 test: ## lint, check-prometheus, check-grafana, unit, check-shapes, cost, e2e and a short run of the fuzz targets
-	@# The .wasm is linked by one processor, and some of these wait for each other's builds. The end-to-end tests need both.
+	@# The .wasm is linked by one processor, and builds wait for each other: so all of these come together. The end-to-end tests need both processors.
 	@$(MAKE) -j6 TOGETHER=1 lint unit check-prometheus check-grafana check-shapes cost $(PARTS)
 	@$(MAKE) TOGETHER=1 e2e
 	@$(MAKE) fuzz-short

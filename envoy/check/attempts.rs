@@ -5,20 +5,21 @@
 use std::rc::Rc;
 
 use nexus_ai_gateway::policy::Policy;
+use nexus_ai_gateway::route::ProviderIx;
 
 use crate::yaml::Node;
 
 /// What is wrong with the file's clusters for this gateway.
 pub fn missing(documents: &[Rc<Node>], policy: &Policy) -> Option<String> {
     let clusters: Vec<_> = documents.iter().flat_map(|document| clusters(document)).collect();
-    let sent_to = |ix| policy.models.models().iter().flat_map(|model| &model.serving).any(|it| it.provider == ix);
-    let providers =
-        policy.providers.iter().zip(0..).filter(|(_, ix)| sent_to(nexus_ai_gateway::route::ProviderIx(*ix)));
-    let lacks = providers.filter_map(|(provider, _)| {
+    let is_sent_to = |ix| policy.models.models().iter().flat_map(|model| &model.serving).any(|it| it.provider == ix);
+    let providers = policy.providers.iter().zip((0..).map(ProviderIx));
+    let sent_to = providers.filter(|(provider, ix)| provider.reach.has_key && is_sent_to(*ix));
+    let mut lacking = sent_to.filter_map(|(provider, _)| {
         let cluster = clusters.iter().find(|cluster| is(cluster.get("name"), &provider.cluster))?;
         (!holds(cluster, &provider.name)).then_some((provider, cluster))
     });
-    let (provider, cluster) = lacks.into_iter().next()?;
+    let (provider, cluster) = lacking.next()?;
     Some(format!(
         "models: the provider `{name}` is sent nothing: its cluster `{of}` (line {line}) has no plugin with `attempt_of: {name}`",
         name = provider.name,

@@ -91,14 +91,10 @@ impl Exchange {
     pub fn close(self, policy: &Policy, ending: &Ending, now: UnixNanos) -> Closed {
         let pair = self.pair();
         let Self { started, schema, mut labels, cut, request_id, phase, mut looked, mut tools, .. } = self;
+        let answer = if let Phase::Open(open) = &phase { open.answer.as_ref() } else { None };
+        let finish = answer.and_then(|answer| answer.meter.finish());
         let mut answered = None;
-        let finish = match &phase {
-            Phase::Open(open) => open.answer.as_ref().and_then(|answer| answer.meter.finish()),
-            _ => None,
-        };
-        if let Phase::Open(open) = &phase
-            && let Some(Answer { eyes: Some(eyes), .. }) = &open.answer
-        {
+        if let Some(eyes) = answer.and_then(|answer| answer.eyes.as_ref()) {
             answered = eyes.likeness.as_ref().map(|likeness| likeness.answered(finish));
             if let Some(texts) = &eyes.texts {
                 looked.get_or_insert_default().answer = texts.seen();

@@ -261,8 +261,8 @@ impl Wish<'_> {
     }
 
     /// The bound of a request that brings none. Of these, the first that is written: its original's, if it is a copy; the tenant's or
-    /// its tier's; what the model writes at most; that of all. It is never more than the model writes, nor than its context has room for beside the
-    /// input: a provider would refuse it.
+    /// its tier's; what the model writes at most; that of all. It is never more than the model writes, nor than its context has room
+    /// for beside the input: a provider would refuse it.
     fn most_output(&self, model: &str, legs: &[Leg], input: Tokens) -> Tokens {
         let Policy { default_max_tokens, min_tokens, models, .. } = self.policy;
         let own = self.as_long_as.or(self.tenant.rules.default_max_tokens);

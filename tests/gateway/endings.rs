@@ -141,8 +141,7 @@ async fn endings_by_the_provider() {
 #[tokio::test(flavor = "multi_thread")]
 async fn errors_under_status_200() {
     let gateway = in_turn().await;
-    let asked = ERRORS.map(chat);
-    let [json, stream, late] = asked;
+    let [json, stream, late] = ERRORS.map(chat);
     let asked = [json.sim("error_in_200"), stream.stream().sim("error_in_200"), late.stream().sim("error_at=3")];
     for (case, asked) in ERRORS.into_iter().zip(asked) {
         let answer = gateway.ask(asked.request()).await;
@@ -157,11 +156,8 @@ async fn errors_under_status_200() {
 #[tokio::test(flavor = "multi_thread")]
 async fn absurd_usage() {
     let gateway = in_turn().await;
-    let asked = [
-        chat("huge").sim("wrong_usage=huge"),
-        chat("float").sim("wrong_usage=float"),
-        chat("huge-stream").stream().sim("wrong_usage=huge"),
-    ];
+    let [huge, float, stream] = ABSURD.map(chat);
+    let asked = [huge.sim("wrong_usage=huge"), float.sim("wrong_usage=float"), stream.stream().sim("wrong_usage=huge")];
     for (case, asked) in ABSURD.into_iter().zip(asked) {
         assert_eq!(gateway.ask(asked.request()).await.status, 200, "{case}");
         let record = gateway.wait_records_of(case, 1).await.remove(0);

@@ -47,6 +47,13 @@ fn a_listed_provider_whose_cluster_has_no_plugin_is_told() {
         let told = verdicts(&shipped.replacen(wrong, line, 1));
         let of = |verdict: &Verdict| matches!(verdict, Verdict::Refused(why) if why.contains("the provider `openai` is sent nothing"));
         assert!(told.iter().any(of), "{line}: {told:?}");
+        // Without a key nothing is sent to it, whatever its cluster has.
+        let keyless = shipped.replacen(wrong, line, 1).replacen(
+            "openai: {cluster: openai,",
+            "openai: {cluster: openai, key: absent,",
+            1,
+        );
+        assert!(!verdicts(&keyless).iter().any(of), "{line}");
     }
 }
 
