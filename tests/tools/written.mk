@@ -16,6 +16,12 @@ check-prometheus: $(PROMTOOL) ## Scrape configuration, rules and alerts through 
 		holds "^    alertname: $$alert$$" "$(ALERT_TESTS)" "no case where it fires"; \
 		holds "alertname: $$alert, exp_alerts: \[\]" "$(ALERT_TESTS)" "no case where it doesn't fire"; \
 	done
+	@# promtool evaluates a group that the order doesn't name before the others.
+	@for group in $$(sed -n 's/^- name: //p' envoy/prometheus/rules.yml envoy/prometheus/alerts.yml); do \
+		for file in $(ALERT_TESTS); do \
+			grep -qE "^group_eval_order: .*[[ ]$$group[],]" $$file || { echo "$$file: group_eval_order doesn't name $$group" >&2; exit 1; }; \
+		done; \
+	done
 	@[ ! -x $(PROMTOOL) ] || $(PROMTOOL) check config envoy/prometheus/prometheus.yml
 	@[ ! -x $(PROMTOOL) ] || $(PROMTOOL) test rules $(ALERT_TESTS)
 
