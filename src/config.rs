@@ -8,6 +8,7 @@ mod content;
 pub mod defaults;
 mod error;
 mod forward;
+mod groups;
 mod keyed;
 mod named;
 mod path;
@@ -36,6 +37,7 @@ use keyed::keyed;
 pub use content::{Content, ContentAction, ContentRule, Detected, Direction, Expression, Word};
 pub use error::ConfigError;
 pub use forward::Forward;
+pub use groups::Group;
 pub use named::Named;
 pub use path::LineColumn;
 pub use prices::{Above, Price, ServiceTier, Unpriced, UnpricedPolicy};
@@ -100,6 +102,8 @@ pub struct Config {
     /// Who may call.
     #[cfg_attr(feature = "schema", schemars(extend("minProperties" = 1)))]
     pub tenants: Named<Tenant>,
+    /// Who is above the tenants: what several of them, or all, may spend and ask for together.
+    pub groups: Named<Group>,
     /// The limits that every tier starts from.
     pub limits: Limits,
     pub expensive: Expensive,

@@ -17,7 +17,7 @@ use crate::content::{Placeholders, Prompt};
 use crate::forward::HeadEdit;
 use crate::headers::Headers;
 use crate::kept::Id;
-use crate::limit::{Guards, Reservation, Standing};
+use crate::limit::{Audited, Reservation, Standing};
 use crate::llm::brings::Items;
 use crate::llm::conversation::ConversationReader;
 use crate::llm::estimate::density::Density;
@@ -25,7 +25,7 @@ use crate::llm::meter::Meter;
 use crate::llm::offered::Offers;
 use crate::llm::request::{Edit, RequestReader};
 use crate::llm::schema::Schema;
-use crate::outcome::{Crowd, Outcome, Rejection, Reply};
+use crate::outcome::{Crowd, Outcome, RefusedBy, Rejection, Reply};
 use crate::policy::{Policy, TenantIx, TenantPolicy};
 use crate::record::content::Looked;
 use crate::record::{self, Labels};
@@ -132,11 +132,11 @@ struct Incoming {
 
 struct Refused {
     outcome: Outcome,
-    /// Which of the tenant's limits was full.
-    limit: Option<&'static str>,
+    /// Which limit was full.
+    limit: Option<RefusedBy>,
     /// If the body was read.
     asked: Option<AskedFor>,
-    audit: Guards,
+    audit: Audited,
 }
 
 struct Open {
@@ -144,7 +144,7 @@ struct Open {
     schema: &'static Schema,
     asked: AskedFor,
     /// Limits that would have refused it, were they not audited only.
-    audit: Guards,
+    audit: Audited,
     reservation: Reservation,
     legs: Vec<Leg>,
     routed: bool,
@@ -170,7 +170,7 @@ struct Open {
     /// The shadow that is to have a copy of it.
     copied_for: Option<CopiedFor>,
     /// The service that several Envoys share had no room, or was unavailable; by which limit.
-    withdrawn: Option<(Outcome, Option<&'static str>)>,
+    withdrawn: Option<(Outcome, Option<RefusedBy>)>,
 }
 
 /// The provider's answer, once its head is there.
@@ -327,12 +327,12 @@ impl Exchange {
     }
 
     fn refuse(&mut self, rejection: Rejection) -> Reply {
-        self.refuse_asked(rejection, None, Guards::default())
+        self.refuse_asked(rejection, None, Audited::default())
     }
 
     /// What was asked for is known.
-    fn refuse_asked(&mut self, rejection: Rejection, asked: Option<AskedFor>, audit: Guards) -> Reply {
-        let (outcome, limit) = (rejection.outcome, rejection.limit_name());
+    fn refuse_asked(&mut self, rejection: Rejection, asked: Option<AskedFor>, audit: Audited) -> Reply {
+        let (outcome, limit) = (rejection.outcome, rejection.refused_by());
         self.phase = Phase::Refused(Box::new(Refused { outcome, limit, asked, audit }));
         rejection.in_dialect(self.schema.dialect, &self.request_id)
     }

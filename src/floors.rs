@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// From the bottom. A part names only parts of the floors below its own; those of one floor don't know each other.
-const FLOORS: [&[&str]; 16] = [
-    &["units", "json", "json_schema", "hash", "digest", "base64", "protobuf"],
+const FLOORS: [&[&str]; 17] = [
+    &["order", "units", "hash", "digest", "base64", "protobuf"],
+    &["json", "json_schema"],
     &["name", "calendar", "network", "headers", "kept", "detect"],
     &["llm"],
     &["forward", "price", "tenant"],

@@ -47,6 +47,7 @@ pub mod limit;
 pub mod llm;
 pub mod name;
 mod network;
+mod order;
 pub mod outcome;
 pub mod policy;
 pub mod price;

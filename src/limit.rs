@@ -1,8 +1,9 @@
-//! A tenant's limits: what may be admitted, and what an admission did to the books.
+//! Limits of a tenant and of the groups above it: what may be admitted, and what an admission did to the books.
 //!
 //! Trade-off: all windows, budgets and reservations of a tenant live in one [`cell::Cell`], so one swap
 //! admits or refuses against every limit at once. Separate keys would contend less, and charge half a decision.
 
+pub mod accounts;
 pub mod budget;
 mod bytes;
 pub mod cell;
@@ -13,7 +14,8 @@ pub mod window;
 use crate::price::Ceiling;
 use crate::units::{NanoUsd, Tokens, UnixNanos};
 use guard::Kind;
-pub use guard::{Guard, Guards, Rule, Rules};
+pub use guard::{Audited, Guard, Guards, Rule, Rules};
+use std::ops::{Deref, DerefMut};
 
 /// How many tokens one choice of the answer may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,16 +122,38 @@ impl Ask {
     }
 }
 
-/// What was set aside for one admitted request. It has no copy, and its settlement consumes it: it is settled once.
-#[derive(Debug, PartialEq, Eq)]
-#[must_use = "a reservation that is not settled holds the tenant's budget until its lease lapses"]
-pub struct Reservation {
+/// What one cell has set aside for a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
     pub at: UnixNanos,
     /// When its money was set aside: with the rest, or later, where it did not suffice. The cost lands in that day and month.
     pub money_at: UnixNanos,
     pub cost: NanoUsd,
     pub tokens: Tokens,
     pub expensive: bool,
+}
+
+/// What was set aside for one admitted request. It has no copy, and its settlement consumes it: it is settled once.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "a reservation that is not settled holds the tenant's budget until its lease lapses"]
+pub struct Reservation {
+    /// In the tenant's cell.
+    pub own: Held,
+    /// In the accounts above, the nearest first.
+    pub above: Vec<Held>,
+}
+
+impl Deref for Reservation {
+    type Target = Held;
+    fn deref(&self) -> &Held {
+        &self.own
+    }
+}
+
+impl DerefMut for Reservation {
+    fn deref_mut(&mut self) -> &mut Held {
+        &mut self.own
+    }
 }
 
 /// What the cell says where an answer costs more than is reserved for it.
@@ -141,10 +165,26 @@ pub struct Extension {
     pub audit: Guards,
 }
 
-impl Reservation {
+impl Held {
+    /// Of a request that goes on unasked: its cost is charged all the same when it is over.
+    pub const fn nothing(now: UnixNanos) -> Self {
+        Self { at: now, money_at: now, cost: NanoUsd::ZERO, tokens: Tokens(0), expensive: false }
+    }
+
     /// Its money was set aside anew, at `at`, and is this from now on.
     pub const fn extend(&mut self, to: NanoUsd, at: UnixNanos) {
         (self.cost, self.money_at) = (to, at);
+    }
+}
+
+impl Reservation {
+    pub const fn of(own: Held) -> Self {
+        Self { own, above: Vec::new() }
+    }
+
+    /// What every account has set aside at least: an answer that costs more has to ask.
+    pub fn least(&self) -> NanoUsd {
+        self.above.iter().fold(self.own.cost, |least, held| least.min(held.cost))
     }
 }
 
@@ -171,6 +211,16 @@ pub struct Standing {
     pub tokens: Option<Level>,
 }
 
+impl Standing {
+    /// Of each pair of windows the one that has less left.
+    #[must_use]
+    pub fn tighter(self, other: Self) -> Self {
+        let tighter =
+            |one: Option<Level>, other: Option<Level>| one.into_iter().chain(other).min_by_key(|level| level.remaining);
+        Self { requests: tighter(self.requests, other.requests), tokens: tighter(self.tokens, other.tokens) }
+    }
+}
+
 /// The guard that refused, in its own unit (requests, tokens or nano-USD).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -184,6 +234,8 @@ pub struct Refusal {
     pub needed: u64,
     /// Milliseconds until it may be worth trying again; `None` when this same request can never pass.
     pub retry_ms: Option<u64>,
+    /// Which account above the tenant it was, by its level; `None`: the tenant's own.
+    pub above: Option<usize>,
     /// The budget has room. What this Envoy may have under way of it has none, until an answer ends.
     pub in_flight: bool,
 }
@@ -201,6 +253,8 @@ pub struct Decision {
     pub standing: Standing,
     /// Guards in audit mode that would have refused.
     pub audit: Guards,
+    /// Those of the accounts above, by their level.
+    pub audit_above: Vec<(usize, Guard)>,
 }
 
 #[derive(Debug, PartialEq, Eq)]

@@ -8,7 +8,8 @@ use crate::calendar::Calendar;
 use crate::limit::Guard;
 use crate::limit::guard::{Counted, Kind};
 pub use rejection::{
-    Crowd, Detail, LONGEST_SLEEP_MS, LastEvent, Rejection, Reply, never_again, rate_limit_headers, shown,
+    Crowd, Detail, LONGEST_SLEEP_MS, LastEvent, OfGroup, RefusedBy, Rejection, Reply, never_again, rate_limit_headers,
+    shown,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

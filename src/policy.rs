@@ -9,6 +9,7 @@ mod configured;
 pub mod content;
 mod flaw;
 mod forward;
+pub mod groups;
 mod models;
 mod prices;
 mod providers;
@@ -22,6 +23,7 @@ pub mod tools;
 use std::borrow::Cow;
 use std::rc::Rc;
 
+use groups::Group;
 use hashbrown::{HashMap, HashSet};
 
 pub use configured::Configured;
@@ -30,12 +32,14 @@ use crate::attempt;
 pub use crate::config::{AnsweredModel, ConfigError, OnContention, ReportedCost};
 use crate::forward::Allowed;
 use crate::kept::StoredResponses;
-use crate::limit::Rules;
+use crate::limit::accounts::{Account, Whose};
+use crate::limit::{Audited, Guard, Guards, Refusal, Rules};
 use crate::llm::path::{self, Route};
 use crate::llm::schema::Schema;
 use crate::llm::stance::Stances;
 pub use crate::name::{NONE, OTHER, Pattern};
 use crate::network::Network;
+use crate::outcome::OfGroup;
 use crate::price::PriceTable;
 use crate::replicas::Replicas;
 use crate::route::{Models, ProviderIx, Reach, Sensitivity, Sticky};
@@ -57,6 +61,8 @@ pub struct Policy {
     pub default_sensitivity: Sensitivity,
     pub sticks: Sticks,
     pub tenants: Vec<Rc<TenantPolicy>>,
+    /// Who is above them, by name.
+    pub groups: Vec<Rc<Group>>,
     tenant_index: HashMap<Rc<str>, u32>,
     /// Whose limits unknown tenants share; without it they are refused.
     pub default_tenant: Option<TenantIx>,
@@ -140,6 +146,8 @@ pub struct StatusPages {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Terms {
     rules: Rules,
+    /// The nearest above it, if there is one.
+    pub group: Option<Rc<Group>>,
     /// No request is less sensitive.
     pub sensitivity: Option<Sensitivity>,
     /// Who may serve it, in the order in which they are asked. `None`: all, as each model lists them.
@@ -174,7 +182,7 @@ pub struct TenantPolicy {
     pub ix: TenantIx,
     pub name: Rc<str>,
     pub tier: Rc<str>,
-    /// The tier's own, if the tenant overrides nothing.
+    /// The tier's own, or those of all of the tier in one group, if the tenant overrides nothing.
     pub rules: Rc<Terms>,
     /// `None` allows every model.
     pub models: Option<Box<[Pattern]>>,
@@ -341,6 +349,38 @@ impl Terms {
 }
 
 impl TenantPolicy {
+    /// The groups above it, the nearest first.
+    pub fn groups(&self) -> impl Iterator<Item = &Rc<Group>> + Clone {
+        self.rules.group.iter().flat_map(Group::chain)
+    }
+
+    /// Whose limit it was that refused.
+    pub fn group_of(&self, refusal: &Refusal) -> Option<OfGroup<'_>> {
+        self.groups().nth(refusal.above?).map(|group| group.told())
+    }
+
+    /// Adds what audited guards would have refused, with the names of whose they are.
+    pub fn audited(&self, audited: &mut Audited, own: Guards, above: &[(usize, Guard)]) {
+        own.iter().for_each(|guard| audited.own.insert(guard));
+        let named = |(level, guard): &(usize, Guard)| Some((Rc::clone(&self.groups().nth(*level)?.name), *guard));
+        for entry in above.iter().filter_map(named) {
+            if !audited.groups.contains(&entry) {
+                audited.groups.push(entry);
+            }
+        }
+    }
+
+    /// The accounts above its own.
+    pub fn above(&self) -> impl Iterator<Item = Account<'_>> + Clone {
+        self.groups().map(|group| group.account())
+    }
+
+    /// Its own account, and those above.
+    pub fn accounts(&self) -> impl Iterator<Item = Account<'_>> {
+        let own = Account { whose: Whose::Tenant(&self.name), rules: &self.rules, shows_figures: true };
+        std::iter::once(own).chain(self.above())
+    }
+
     pub fn allows(&self, model: &str) -> bool {
         self.models.as_ref().is_none_or(|models| models.iter().any(|pattern| pattern.matches(model)))
     }

@@ -11,10 +11,10 @@ pub mod tools;
 use crate::calendar::rfc3339;
 use crate::forward::LeftOut;
 use crate::json::object::{Object, name, quoted};
-use crate::limit::{Guard, Guards};
+use crate::limit::Audited;
 use crate::llm::meter::Finish;
 use crate::llm::usage::{Usage, UsageSource};
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, RefusedBy};
 use crate::units::{NanoUsd, Tokens, UnixNanos};
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -42,6 +42,8 @@ pub struct Record {
     pub request_id: String,
     /// If there is a copy of it, or it is one; both have one id.
     pub pair: Option<Pair>,
+    /// The groups above its tenant, the nearest first.
+    pub groups: Vec<Rc<str>>,
     /// The API that was called.
     pub api: &'static str,
     pub model_asked: String,
@@ -55,10 +57,10 @@ pub struct Record {
     pub bill: Bill,
     pub reserved: NanoUsd,
     /// The limit or budget that had no room.
-    pub refused_by: Option<&'static str>,
-    pub audit: Guards,
+    pub refused_by: Option<RefusedBy>,
+    pub audit: Audited,
     /// The budget that had no more for a stream that passed what was reserved for it. The outcome says whether it was ended.
-    pub overrun: Option<Guard>,
+    pub overrun: Option<RefusedBy>,
     /// What of its head did not go on, and what went on unknown.
     pub left_out: LeftOut,
     /// What rules about texts have seen, where there are any.
@@ -185,6 +187,9 @@ impl Record {
         }
         line.text(name!("api"), self.api);
         line.text(name!("tenant"), &self.labels.tenant);
+        if !self.groups.is_empty() {
+            line.list(name!("groups"), self.groups.iter(), |out, group| quoted(out, group));
+        }
         line.text(name!("role"), &self.labels.role);
         line.text(name!("provider"), &self.labels.provider);
         line.text(name!("model"), &self.labels.model);
@@ -217,10 +222,24 @@ impl Record {
         }
         line.maybe_number(name!("provider_cost_nanousd"), self.bill.provider_cost.map(|cost| cost.0));
         line.number(name!("reserved_nanousd"), self.reserved.0);
-        line.maybe_text(name!("refused_by"), self.refused_by);
-        line.list(name!("audit"), self.audit.iter(), |out, guard| quoted(out, guard.name()));
-        if let Some(guard) = self.overrun {
-            line.text(name!("overrun"), guard.name());
+        line.maybe_text(name!("refused_by"), self.refused_by.as_ref().map(|by| by.guard));
+        if let Some(group) = self.refused_by.as_ref().and_then(|by| by.group.as_ref()) {
+            line.text(name!("refused_group"), group);
+        }
+        line.list(name!("audit"), self.audit.own.iter(), |out, guard| quoted(out, guard.name()));
+        if !self.audit.groups.is_empty() {
+            line.list(name!("group_audit"), self.audit.groups.iter(), |out, (group, guard)| {
+                let mut line = Object::begin(out);
+                line.text(name!("group"), group);
+                line.text(name!("limit"), guard.name());
+                line.end();
+            });
+        }
+        if let Some(RefusedBy { guard, group }) = &self.overrun {
+            line.text(name!("overrun"), guard);
+            if let Some(group) = group {
+                line.text(name!("overrun_group"), group);
+            }
         }
         let LeftOut { dropped_names, unknown_betas, unknown_fields, .. } = &self.left_out;
         for (name, texts) in [

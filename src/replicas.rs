@@ -134,13 +134,11 @@ fn tightest(rules: &Rules, headers: &Headers) -> Option<(Guard, Counted, Level)>
 
 /// Where the windows of all Envoys stand, in the place of this one's where they are tighter.
 pub fn standing(rules: &Rules, headers: &Headers, own: Standing) -> Standing {
-    let tighter =
-        |own: Option<Level>, level: Level| Some(own.filter(|own| own.remaining < level.remaining).unwrap_or(level));
     match tightest(rules, headers) {
         None => own,
-        Some((_, Counted::Tokens, level)) => Standing { tokens: tighter(own.tokens, level), ..own },
+        Some((_, Counted::Tokens, level)) => Standing { tokens: Some(level), requests: None }.tighter(own),
         Some((_, Counted::Expensive, _)) => own,
-        Some((_, Counted::Requests, level)) => Standing { requests: tighter(own.requests, level), ..own },
+        Some((_, Counted::Requests, level)) => Standing { requests: Some(level), tokens: None }.tighter(own),
     }
 }
 
@@ -159,7 +157,7 @@ pub fn refusal(rules: &Rules, headers: &Headers, reservation: &Reservation, now:
     };
     // Envoy has rounded it up, and a client that waits for less than a minute only should.
     let retry_ms = Some(retry.saturating_mul(1_000).saturating_sub(1));
-    Some(Refusal { guard, limit, used: limit, reserved: 0, left: 0, needed, retry_ms, in_flight: false })
+    Some(Refusal { guard, limit, used: limit, reserved: 0, left: 0, needed, retry_ms, above: None, in_flight: false })
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod draw;
 mod split;
 mod weights;
 
+use crate::order;
 use hashbrown::HashMap;
 use serde::Deserialize;
 
@@ -197,7 +198,7 @@ pub enum Unserved {
 impl Models {
     pub fn of(mut models: Vec<Model>) -> Self {
         let exact = |model: &Model| !model.model.as_str().ends_with('*');
-        models.sort_by_key(|model| std::cmp::Reverse((exact(model), model.model.as_str().len())));
+        order::sort_by_key(&mut models, |model| std::cmp::Reverse((exact(model), model.model.as_str().len())));
         Self { models, ..Self::default() }
     }
 
@@ -269,7 +270,7 @@ impl Models {
             }
         }
         if let Some(listed) = bounds.listed {
-            chain.sort_by_key(|hop| listed.iter().position(|provider| *provider == hop.provider));
+            order::sort_by_key(&mut chain, |hop| listed.iter().position(|provider| *provider == hop.provider));
         } else if let Some(weights) = &known.weights {
             weights.order(&mut chain, key(weights.sticky));
         }

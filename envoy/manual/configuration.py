@@ -13,6 +13,7 @@ BEGIN, END = "<!-- written by make configuration-reference -->\n", "<!-- end of 
 # What is a table of keys, in the order of reading, and where it is written.
 TABLES = {
     "Config": "Top level",
+    "Group": "`groups.<name>`",
     "Tenant": "`tenants.<name>`",
     "Tier": "`tiers.<name>`",
     "Limits": "`limits`",

@@ -88,6 +88,7 @@ impl Default for Config {
             unpriced: Unpriced { policy: UnpricedPolicy::Deny, model: None },
             aliases: Named::default(),
             tiers: Named::default(),
+            groups: Named::default(),
             tenants: Named::default(),
             limits: LIMITS,
             expensive: Expensive::default(),

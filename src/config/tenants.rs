@@ -69,6 +69,9 @@ pub struct Tenant {
     /// Its tier: one of `tiers`, or a built-in one.
     #[serde(deserialize_with = "written")]
     pub tier: Option<Name>,
+    /// The group that it is in: one of `groups`.
+    #[serde(deserialize_with = "written")]
+    pub group: Option<Box<Name>>,
     /// Limits that differ from the tier's.
     #[serde(deserialize_with = "written")]
     pub limits: Option<Box<Limits>>,

@@ -8,6 +8,7 @@ use crate::llm::estimate::Swapped;
 use crate::llm::request::{Edit, Place as Written, in_order};
 use crate::llm::stance::Stance;
 use crate::llm::texts::{Opaque, Place};
+use crate::order;
 use crate::policy::content::{Action, Case, Class, Content, Looked};
 use crate::record::content::Seen;
 use std::ops::Range;
@@ -136,7 +137,7 @@ impl Taken {
     fn of(hits: &[Hit<'_>]) -> Self {
         let in_body = hits.iter().filter(|hit| hit.unit.is_none());
         let mut spans: Vec<_> = in_body.flat_map(|hit| hit.spans.iter().copied()).collect();
-        spans.sort_by_key(|span| span.from);
+        order::sort_by_key(&mut spans, |span| span.from);
         Self { spans, reach: 0 }
     }
 
@@ -180,7 +181,7 @@ impl Screened {
             for stretch in stretches.iter().filter(|stretch| stretch.is_across()) {
                 stretch.hits((content, looked), (class, case), &mut taken, &mut hits);
             }
-            hits.sort_by_key(Hit::begins);
+            order::sort_by_key(&mut hits, Hit::begins);
             screened.apply(content, looked, &hits, spoken);
         }
         // Each provider's plan has all of them.

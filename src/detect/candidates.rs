@@ -5,6 +5,7 @@
 
 use super::automaton::{Automaton, Work};
 use super::stretch::Stretch;
+use crate::order;
 use regex_automata::util::primitives::StateID;
 use std::ops::Range;
 
@@ -233,6 +234,6 @@ impl Automaton {
             let Some((older, at)) = older else { break };
             (of, from) = (older, at);
         }
-        longest.sort_unstable();
+        order::sort(longest);
     }
 }

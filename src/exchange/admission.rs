@@ -9,7 +9,7 @@ use super::sent::Sent;
 use super::{Around, AskedFor, Exchange, Incoming, Open, Phase, Step, content, kept, tools};
 use crate::attempt::blame::Who;
 use crate::content::{Placeholders, Prompt};
-use crate::limit::{Admitted, Ask, Bound, Decision, Guards, Reservation, Shares, Standing, SwapLost};
+use crate::limit::{Admitted, Ask, Audited, Bound, Decision, Held, Reservation, Shares, Standing, SwapLost};
 use crate::llm::estimate::density::Density;
 use crate::llm::offered::Offers;
 use crate::llm::request::{Edit, Request, merged};
@@ -19,7 +19,7 @@ use crate::policy::{OnContention, Policy, TenantIx, TenantPolicy};
 use crate::price::Tariff;
 use crate::route::{BySight, ProviderIx};
 use crate::tools::{Callable, Judged};
-use crate::units::{NanoUsd, Tokens, UnixNanos};
+use crate::units::{Tokens, UnixNanos};
 
 /// A request that may be sent on, if the cell has room.
 struct Plan {
@@ -105,7 +105,7 @@ impl Exchange {
                 (asked.chosen, asked.split) = (Some(model), split);
                 Ok(Demand { tenant, ask, asked, plan: Box::new(plan) })
             }
-            Err(rejection) => Err(self.refuse_asked(rejection, Some(asked), Guards::default())),
+            Err(rejection) => Err(self.refuse_asked(rejection, Some(asked), Audited::default())),
         }
     }
 
@@ -212,27 +212,33 @@ impl Exchange {
     ) -> Step {
         let Demand { tenant, asked, plan, .. } = demand;
         let (admitted, standing, audit) = match (decision, policy.on_contention) {
-            (Ok(Decision { verdict: Ok(admitted), standing, audit }), _) => (admitted, standing, audit),
-            (Ok(Decision { verdict: Err(refusal), standing, audit }), _) => {
-                let mut rejection = Rejection::limit(&refusal, &standing);
+            (Ok(Decision { verdict: Ok(admitted), standing, audit, audit_above }), _) => {
+                let mut audited = Audited::default();
+                tenant.audited(&mut audited, audit, &audit_above);
+                (admitted, standing, audited)
+            }
+            (Ok(Decision { verdict: Err(refusal), standing, audit, audit_above }), _) => {
+                let mut audited = Audited::default();
+                tenant.audited(&mut audited, audit, &audit_above);
+                let mut rejection = Rejection::limit(&refusal, &standing, tenant.group_of(&refusal));
                 if let Some(field) = plan.request.hidden.field() {
                     rejection.blame_hidden(field, plan.hidden);
                 }
-                return Step::Refuse(self.refuse_asked(rejection, Some(asked), audit));
+                return Step::Refuse(self.refuse_asked(rejection, Some(asked), audited));
             }
             (Err(SwapLost), OnContention::Deny) => {
                 let message = "The tenant's limits could not be checked just now; try again.";
                 let rejection = Rejection::plain(Outcome::InternalError, message);
-                return Step::Refuse(self.refuse_asked(rejection, Some(asked), Guards::default()));
+                return Step::Refuse(self.refuse_asked(rejection, Some(asked), Audited::default()));
             }
             // Sent on without a reservation; its cost is charged all the same when it is over.
             (Err(SwapLost), OnContention::Allow) => {
-                let reservation =
-                    Reservation { at: now, money_at: now, cost: NanoUsd::ZERO, tokens: Tokens(0), expensive: false };
+                let nothing = Held::nothing(now);
+                let reservation = Reservation { own: nothing, above: vec![nothing; tenant.groups().count()] };
                 let per_choice = match plan.bound {
                     Bound::Client(tokens) | Bound::Open { at_most: tokens, .. } => tokens,
                 };
-                (Admitted { reservation, per_choice }, Standing::default(), Guards::default())
+                (Admitted { reservation, per_choice }, Standing::default(), Audited::default())
             }
         };
         let Plan { request, edits: of_rules, placeholders, callable, legs, bound, routed, input, .. } = *plan;

@@ -204,13 +204,13 @@ impl Exchange {
         let (rules, headers) = (&*open.tenant.rules, head.headers);
         let refusal = if away { None } else { replicas::refusal(rules, headers, &open.reservation, now) };
         let rejection = match refusal {
-            Some(refusal) => Rejection::limit(&refusal, &replicas::standing(rules, headers, open.standing)),
+            Some(refusal) => Rejection::limit(&refusal, &replicas::standing(rules, headers, open.standing), None),
             None => {
                 let message = "The tenant's limits could not be checked just now; try again.";
                 Rejection::plain(Outcome::InternalError, message)
             }
         };
-        open.withdrawn = Some((rejection.outcome, rejection.limit_name()));
+        open.withdrawn = Some((rejection.outcome, rejection.refused_by()));
         let reply = rejection.in_dialect(self.schema.dialect, &self.request_id);
         let mut passed = Passed::default();
         passed.replace(reply, head.end_of_stream);

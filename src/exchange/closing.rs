@@ -8,15 +8,15 @@ use std::rc::Rc;
 use super::charge::{Charge, Evidence, Foreseen};
 use super::ending::{self, Ending, unanswered};
 use super::{Answer, AskedFor, Exchange, Leg, Open, Phase, Refused, offer};
-use crate::limit::{Guard, Guards, Reservation};
+use crate::limit::{Audited, Reservation, accounts};
 use crate::llm::estimate::experience::Experience;
 use crate::llm::schema::{Dialect, Item};
 use crate::llm::usage::UsageSource;
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, RefusedBy};
 use crate::policy::{AnsweredModel, OTHER, Policy, ReportedCost, TenantPolicy};
 use crate::price::Tariff;
 use crate::record::{Bill, Record};
-use crate::units::{NanoUsd, Tokens, UnixNanos};
+use crate::units::{NanoUsd, UnixNanos};
 use attempts::began;
 use weighed::{Read, Weighed, is_near};
 
@@ -25,10 +25,7 @@ use weighed::{Read, Weighed, is_near};
 pub struct Settlement {
     pub tenant: Rc<TenantPolicy>,
     pub reservation: Reservation,
-    pub cost: NanoUsd,
-    pub tokens: Tokens,
-    /// The request was never sent on: the windows forget it, too.
-    pub withdrawn: bool,
+    pub came: accounts::Came,
 }
 
 /// What a phase came to, for the record and the books.
@@ -37,11 +34,11 @@ pub(super) struct Came {
     /// If the body was read.
     pub asked: Option<AskedFor>,
     /// Limits that would have refused it, were they not audited only.
-    pub audit: Guards,
+    pub audit: Audited,
     /// The limit or budget that had no room.
-    pub refused_by: Option<&'static str>,
+    pub refused_by: Option<RefusedBy>,
     /// The budget that had no more for a stream.
-    pub overrun: Option<Guard>,
+    pub overrun: Option<RefusedBy>,
     /// Where the client got another than Envoy says.
     pub status: Option<u64>,
     /// The label of whoever was asked, if anybody was.
@@ -67,7 +64,7 @@ impl Came {
         Self {
             outcome,
             asked: None,
-            audit: Guards::default(),
+            audit: Audited::default(),
             refused_by: None,
             overrun: None,
             status: None,
@@ -90,6 +87,9 @@ impl Exchange {
     /// The stream is over, however it ended.
     pub fn close(self, policy: &Policy, ending: &Ending, now: UnixNanos) -> Closed {
         let pair = self.pair();
+        let tenant = self.tenant.and_then(|ix| policy.tenant_policy(ix));
+        let groups =
+            tenant.map_or_else(Vec::new, |tenant| tenant.groups().map(|group| Rc::clone(&group.name)).collect());
         let Self { started, schema, mut labels, cut, request_id, phase, mut looked, mut tools, .. } = self;
         let answer = if let Phase::Open(open) = &phase { open.answer.as_ref() } else { None };
         let finish = answer.and_then(|answer| answer.meter.finish());
@@ -135,6 +135,7 @@ impl Exchange {
             started,
             request_id,
             pair,
+            groups,
             api: schema.name,
             model_asked,
             model_chosen: chosen.unwrap_or_default(),
@@ -165,13 +166,13 @@ impl Open {
     /// What was reserved for a request that was never sent on is given back, with its places in the windows.
     fn given_back(self, outcome: Outcome) -> Came {
         let Self { tenant, reservation, asked, audit, .. } = self;
-        let settlement = Settlement { tenant, reservation, cost: NanoUsd::ZERO, tokens: Tokens(0), withdrawn: true };
+        let settlement = Settlement { tenant, reservation, came: accounts::Came::NOTHING };
         Came { asked: Some(asked), audit, settlement: Some(settlement), ..Came::of(outcome) }
     }
 
     /// What the exchange came to: the last thing that happens to a reservation.
-    pub(super) fn close(self, policy: &Policy, ending: &Ending, started: UnixNanos, now: UnixNanos) -> Came {
-        if let Some((outcome, refused_by)) = self.withdrawn {
+    pub(super) fn close(mut self, policy: &Policy, ending: &Ending, started: UnixNanos, now: UnixNanos) -> Came {
+        if let Some((outcome, refused_by)) = self.withdrawn.take() {
             let status = Some(outcome.status().into());
             return Came { refused_by, status, ..self.given_back(outcome) };
         }
@@ -253,9 +254,7 @@ impl Open {
         let settlement = Settlement {
             tenant: self.tenant,
             reservation: self.reservation,
-            cost: bill.charged(),
-            tokens: bill.tokens(),
-            withdrawn: false,
+            came: accounts::Came { cost: bill.charged(), tokens: bill.tokens(), withdrawn: false },
         };
         Came {
             asked: Some(self.asked),

@@ -4,6 +4,7 @@
 //! other tenants' models. Names that only a pattern knows can't be listed; asked for by name, they are there.
 
 use crate::llm::schema::Dialect;
+use crate::order;
 use crate::policy::{Policy, TenantPolicy};
 use crate::price::Quote;
 use crate::route::{Model, ProviderIx};
@@ -60,7 +61,7 @@ fn names<'a>(policy: &'a Policy, tenant: &TenantPolicy) -> Vec<&'a str> {
     };
     names.extend(policy.aliases.keys().map(String::as_str));
     names.retain(|name| !name.contains('*') && may_have(policy, tenant, name));
-    names.sort_unstable();
+    order::sort(&mut names);
     names.dedup();
     names
 }

@@ -3,6 +3,7 @@
 //! The worst case of each candidate is computed as the reservation would be, over every provider of its chain.
 //! So the choice needs no second notion of "cheap", and what was chosen is what is reserved.
 
+use crate::order;
 use std::rc::Rc;
 
 use super::input::Input;
@@ -142,7 +143,9 @@ impl Wish<'_> {
         let mut refused: Option<Offer> = None;
         let mut refusals = Vec::new();
         let mut variants = split.ranked(self.sticks_to.key(split.sticky, tenant, request_id, around.now));
-        variants.sort_by_key(|variant| variant.canary.is_some() && (around.is_out)(&split.name, &variant.model));
+        order::sort_by_key(&mut variants, |variant| {
+            variant.canary.is_some() && (around.is_out)(&split.name, &variant.model)
+        });
         for variant in variants {
             let offer = self.offer(&variant.model);
             // What the client named itself is its own choice.
@@ -334,7 +337,7 @@ impl Wish<'_> {
             rejection.headers.push(("retry-after", UNAVAILABLE_SECONDS.to_string()));
             return Err(rejection);
         }
-        legs.sort_by_key(is_open);
+        order::sort_by_key(&mut legs, is_open);
         Ok(legs)
     }
 

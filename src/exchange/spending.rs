@@ -8,15 +8,16 @@ use std::rc::Rc;
 
 use super::charge::Foreseen;
 use super::{Answer, Exchange, Leg, Open, Phase};
-use crate::limit::{Extension, Guard, Reservation, SwapLost};
+use crate::limit::accounts::Extended;
+use crate::limit::{Reservation, SwapLost};
 use crate::llm::brings::Brings;
 use crate::llm::estimate::density::{certain, certain_bytes};
 use crate::llm::meter::{Meter, Progress};
 use crate::llm::whole_events::are_events;
-use crate::outcome::{Outcome, Rejection};
+use crate::outcome::{Outcome, RefusedBy, Rejection};
 use crate::policy::{Overrun, TenantPolicy};
 use crate::price::{Ceiling, Tariff};
-use crate::units::{NanoUsd, Tokens, UnixNanos};
+use crate::units::{NanoUsd, Tokens};
 
 /// What a stream's answer costs so far.
 pub(super) struct Spending {
@@ -31,14 +32,15 @@ pub(super) struct Spending {
     looked: Option<Progress>,
     enough: u64,
     /// Where there was no more, nobody looks any longer.
-    over: Option<Guard>,
+    over: Option<RefusedBy>,
 }
 
-/// A question to the tenant's cell, in the middle of an answer: [`crate::limit::cell::Cell::extend`] answers it.
+/// A question to the cells of the tenant and of those above it, in the middle of an answer: [`crate::limit::cell::Cell::extend`]
+/// answers it.
 pub struct More<'a> {
     pub tenant: &'a TenantPolicy,
-    pub reservation: &'a Reservation,
-    /// What the answer costs so far, which is more than is reserved.
+    pub reservation: &'a mut Reservation,
+    /// What the answer costs so far, which is more than one of them has reserved.
     pub seen: NanoUsd,
 }
 
@@ -108,34 +110,29 @@ impl Exchange {
         let goes_on =
             !*complete && eyes.ended.is_none() && !meter.is_finished() && are_events(meter.form(), schema.dialect);
         let spending = eyes.spending.as_mut().filter(|_| goes_on)?;
-        let seen = spending.beyond(meter, reservation.cost)?;
+        let seen = spending.beyond(meter, reservation.least())?;
         Some(More { tenant, reservation, seen })
     }
 
-    /// The cell has answered. A rejection is for [`Self::end_answer`].
-    pub fn extended(&mut self, extension: Result<Extension, SwapLost>, now: UnixNanos) -> Option<Rejection> {
+    /// The cells have answered. A rejection is for [`Self::end_answer`].
+    pub fn extended(&mut self, extended: Result<Extended, SwapLost>) -> Option<Rejection> {
         let Phase::Open(open) = &mut self.phase else { return None };
         // Whoever lost every race asks again with the next chunk.
-        let Ok(Extension { verdict, audit }) = extension else { return None };
-        audit.iter().for_each(|guard| open.audit.insert(guard));
-        match verdict {
-            Ok(cost) => {
-                open.reservation.extend(cost, now);
-                None
-            }
-            Err(refusal) => {
-                let spending = open.answer.as_mut()?.eyes.as_mut()?.spending.as_mut()?;
-                spending.over = Some(refusal.guard);
-                (spending.overrun == Overrun::End).then(|| Rejection::exhausted(&refusal))
-            }
-        }
+        let Ok(Extended { refusal, audit, audit_above }) = extended else { return None };
+        open.tenant.audited(&mut open.audit, audit, &audit_above);
+        let refusal = refusal?;
+        let group = open.tenant.group_of(&refusal);
+        let spending = open.answer.as_mut()?.eyes.as_mut()?.spending.as_mut()?;
+        spending.over =
+            Some(RefusedBy { guard: refusal.guard.name(), group: group.map(|group| group.name.to_owned()) });
+        (spending.overrun == Overrun::End).then(|| Rejection::exhausted(&refusal, group))
     }
 }
 
 impl Answer {
     /// The budget that had no more for it.
-    pub(super) fn overrun(&self) -> Option<Guard> {
-        self.eyes.as_ref()?.spending.as_ref()?.over
+    pub(super) fn overrun(&self) -> Option<RefusedBy> {
+        self.eyes.as_ref()?.spending.as_ref()?.over.clone()
     }
 
     /// As what the gateway has ended it.

@@ -253,9 +253,9 @@ fn every_ending_is_settled_once_and_called_by_its_name() {
         let tolerance = if source == Estimated { 700 } else { 0 };
         assert!(record.bill.cost.0.abs_diff(cost) <= tolerance, "{name}: {} instead of {cost}", record.bill.cost.0);
         assert_eq!(record.labels.provider, "openai", "{name}");
-        let Settlement { reservation, cost, tokens, .. } = settlement.unwrap();
+        let Settlement { reservation, came, .. } = settlement.unwrap();
         assert_eq!((cell.levels(NOON, 900).reserved, record.reserved), (reservation.cost, reservation.cost), "{name}");
-        cell.settle(&reservation, cost, tokens, 900, NOON);
+        came.settle(&mut cell, &reservation, 900, NOON);
         let levels = cell.levels(NOON, 900);
         assert_eq!((levels.reserved, levels.spent_today), (NanoUsd(0), record.bill.cost), "{name}");
     }
@@ -286,10 +286,9 @@ fn what_envoy_answers_by_itself_takes_no_place_and_blames_no_provider() {
         let Closed { settlement, record, .. } = exchange.close(&policy, &ending, NOON);
         assert_eq!((record.outcome, record.status, record.bill.cost), (outcome, status, NanoUsd::ZERO));
         assert_eq!((&*record.labels.provider, record.admitted), ("none", false), "{status}");
-        let Settlement { reservation, cost, tokens, withdrawn, .. } = settlement.unwrap();
-        assert!(withdrawn, "{status}");
-        cell.settle(&reservation, cost, tokens, 900, NOON);
-        cell.withdraw(&reservation);
+        let Settlement { reservation, came, .. } = settlement.unwrap();
+        assert!(came.withdrawn, "{status}");
+        came.settle(&mut cell, &reservation, 900, NOON);
         let mut untouched = Cell::default();
         assert_eq!(cell.levels(NOON, 900), untouched.levels(NOON, 900), "{status}");
     }
@@ -299,7 +298,7 @@ fn what_envoy_answers_by_itself_takes_no_place_and_blames_no_provider() {
         let ending = Ending { status, sent: sent_on, attempts, flags: 1 << 2, ..Ending::default() };
         let closed = exchange.close(&policy, &ending, NOON);
         assert_eq!(closed.record.outcome, Outcome::ProviderUnavailable);
-        assert!(!closed.settlement.unwrap().withdrawn);
+        assert!(!closed.settlement.unwrap().came.withdrawn);
     }
 }
 
@@ -313,7 +312,7 @@ fn a_starved_swap_is_refused_or_sent_on_without_a_reservation() {
         assert_eq!(matches!(step, Step::Refuse(_)), refuses);
         answer(&policy, &mut exchange, 200, "application/json", USAGE);
         let closed = exchange.close(&policy, &Ending { status: 200, ..Ending::default() }, NOON);
-        let charged = closed.settlement.map(|settlement| (settlement.reservation.cost, settlement.cost));
+        let charged = closed.settlement.map(|settlement| (settlement.reservation.cost, settlement.came.cost));
         assert_eq!(charged, (!refuses).then_some((NanoUsd(0), NanoUsd(4_500))));
     }
 }

@@ -3,6 +3,7 @@
 use super::Exchange;
 use crate::llm::offered::Offers;
 use crate::llm::request::{Cut, Edit, Place, Request, in_order};
+use crate::order;
 use crate::outcome::{Outcome, Rejection, shown};
 use crate::policy::tools::{ToolRules, Why};
 use crate::policy::{Policy, TenantIx};
@@ -49,7 +50,7 @@ fn take_out(request: &mut Request, edits: &[Edit], members: &[Cut]) {
     if gone.is_empty() {
         return;
     }
-    gone.sort_by_key(|place| place.to);
+    order::sort_by_key(&mut gone, |place| place.to);
     request.take_tools_out(|at| {
         let next = gone.get(gone.partition_point(|place| place.to <= at));
         next.is_some_and(|place| place.from <= at)

@@ -1,10 +1,12 @@
-//! The order of the money: what a tenant's cell is asked before a request goes on, what it gets at the end, and what the
-//! record says to everybody else.
+//! The order of the money: what the cells of a tenant and its groups are asked before a request goes on, what they get at the end,
+//! and what the record says to everybody else.
 
 use super::plugin::Plugin;
 use crate::exchange::{Demand, Exchange, More, Settlement};
 use crate::host::{cells, clock, filter_state, kept, lines};
-use crate::limit::{Decision, Guard, Levels, Shares, SwapLost};
+use crate::limit::accounts::{self, Cells, Effort, Whose};
+use crate::limit::cell::Cell;
+use crate::limit::{Decision, Guard, Levels, Reservation, Shares, SwapLost};
 use crate::outcome::Rejection;
 use crate::policy::TenantPolicy;
 use crate::record::Record;
@@ -12,11 +14,37 @@ use crate::replicas;
 use crate::units::{NanoUsd, UnixNanos};
 use log::Level;
 
-/// Asks the tenant's cell. A refusal changes nothing, so it writes nothing.
+/// The cells as this worker changes them: what is lost and begun anew is counted.
+struct Counting<'a>(&'a Plugin);
+
+impl Cells for Counting<'_> {
+    fn change<T>(
+        &self,
+        whose: Whose<'_>,
+        effort: Effort,
+        change: impl FnMut(&mut Cell) -> (T, bool),
+    ) -> Result<T, SwapLost> {
+        let attempts = match effort {
+            Effort::Admit => cells::ADMIT_ATTEMPTS,
+            Effort::Settle => cells::SETTLE_ATTEMPTS,
+        };
+        let swap = cells::swap(whose, attempts, change);
+        self.0.stats.swapped(&swap);
+        swap.outcome
+    }
+}
+
+/// Their gauges are to be brought up to date.
+fn touch(plugin: &Plugin, tenant: &TenantPolicy) {
+    plugin.levels.touch(tenant.ix);
+    tenant.groups().for_each(|group| plugin.levels.touch_group(group.ix));
+}
+
+/// Asks the tenant's cell, and those above it. A refusal changes nothing, so it writes nothing.
 pub(super) fn ask(plugin: &Plugin, demand: &Demand, now: UnixNanos) -> Result<Decision, SwapLost> {
     let Demand { tenant, ask, .. } = demand;
     let mut charged = NanoUsd::ZERO;
-    let swap = cells::swap(&tenant.name, cells::ADMIT_ATTEMPTS, |cell| {
+    let swap = cells::swap(Whose::Tenant(&tenant.name), cells::ADMIT_ATTEMPTS, |cell| {
         charged = cell.lifetime();
         let decision = cell.admit(&tenant.rules, ask, now);
         let store = decision.verdict.is_ok();
@@ -26,8 +54,11 @@ pub(super) fn ask(plugin: &Plugin, demand: &Demand, now: UnixNanos) -> Result<De
     if plugin.mark_seen(tenant.ix) || (swap.forgot && plugin.policy.replicas.is_some()) {
         cells::begin_to_publish(&tenant.name, charged, swap.forgot);
     }
-    plugin.levels.touch(tenant.ix);
-    swap.outcome
+    touch(plugin, tenant);
+    if tenant.rules.group.is_none() {
+        return swap.outcome;
+    }
+    accounts::admit(&Counting(plugin), &tenant.name, tenant.above(), ask, swap.outcome?, now)
 }
 
 /// Before the client has them, on whichever worker it comes with them.
@@ -50,25 +81,21 @@ pub(super) fn follow(plugin: &Plugin, exchange: &mut Exchange) -> Option<Rejecti
     extend(plugin, exchange).or_else(|| exchange.refused_answer())
 }
 
-/// Asks the tenant's cell for more, where an answer costs more by now than was reserved for it. Returns why it is to be ended.
+/// Asks the cells for more, where an answer costs more by now than was reserved for it. Returns why it is to be ended.
 fn extend(plugin: &Plugin, exchange: &mut Exchange) -> Option<Rejection> {
     let More { tenant, reservation, seen } = exchange.wants_more()?;
     let now = clock::now();
     let lease = plugin.policy.lease_seconds;
     let shares = plugin.policy.replicas.as_ref();
     let shares = shares.map_or(Shares::WHOLE, |shared| shared.shares(plugin.service_unavailable(now)));
-    let swap = cells::swap(&tenant.name, cells::ADMIT_ATTEMPTS, |cell| {
-        let extension = cell.extend(&tenant.rules, reservation, seen, shares, lease, now);
-        (extension, extension.verdict.is_ok())
-    });
-    plugin.stats.swapped(&swap);
-    plugin.levels.touch(tenant.ix);
-    exchange.extended(swap.outcome, now)
+    let extended = accounts::extend(&Counting(plugin), tenant.accounts(), reservation, seen, (shares, lease), now);
+    touch(plugin, tenant);
+    exchange.extended(extended)
 }
 
 /// Whether an account may have anything left: one that has spent it all asks in vain. It is only looked at.
 pub(super) fn may_have_money(plugin: &Plugin, tenant: &TenantPolicy, now: UnixNanos) -> bool {
-    let Some(mut cell) = cells::read(&tenant.name) else { return true };
+    let Some(mut cell) = cells::read(Whose::Tenant(&tenant.name)) else { return true };
     let Levels { spent_today, spent_this_month, reserved } = cell.levels(now, plugin.policy.lease_seconds);
     let has = |guard, spent: NanoUsd| tenant.rules.get(guard).limit.is_none_or(|limit| spent.plus(reserved).0 < limit);
     has(Guard::DayUsd, spent_today) && has(Guard::MonthUsd, spent_this_month)
@@ -76,35 +103,39 @@ pub(super) fn may_have_money(plugin: &Plugin, tenant: &TenantPolicy, now: UnixNa
 
 /// The last of a reservation: it is consumed by its settlement, however often the swap is repeated.
 pub(super) fn settle(plugin: &Plugin, settlement: Settlement, now: UnixNanos) {
-    let Settlement { tenant, reservation, cost, tokens, withdrawn } = settlement;
+    let Settlement { tenant, reservation, came } = settlement;
+    let Reservation { own, above: held } = reservation;
     let lease = plugin.policy.lease_seconds;
-    let publishes = plugin.policy.replicas.is_some() && !withdrawn && !plugin.service_unavailable(now);
-    let swap = cells::swap(&tenant.name, cells::SETTLE_ATTEMPTS, |cell| {
-        cell.settle(&reservation, cost, tokens, lease, now);
-        if withdrawn {
-            cell.withdraw(&reservation);
-        }
-        (publishes.then(|| cell.charged(reservation.money_at)), true)
+    let publishes = plugin.policy.replicas.is_some() && !came.withdrawn && !plugin.service_unavailable(now);
+    let swap = cells::swap(Whose::Tenant(&tenant.name), cells::SETTLE_ATTEMPTS, |cell| {
+        came.settle(cell, &own, lease, now);
+        (publishes.then(|| cell.charged(own.money_at)), true)
     });
     if let Ok(Some(charged)) = swap.outcome {
         let before = cells::publish(&tenant.name, charged.ever);
-        filter_state::share(&replicas::published(&tenant.rules, before, charged, tokens));
+        filter_state::share(&replicas::published(&tenant.rules, before, charged, came.tokens));
     }
     plugin.stats.swapped(&swap);
-    plugin.levels.touch(tenant.ix);
-    if swap.outcome.is_err() {
-        plugin.stats.lost_settlement();
-        lines::say(
-            Level::Error,
-            "settlement_lost",
-            format_args!(
-                "{cost} USD of tenant {} are in its record and not in its books: its cell changed {} times under our hands, or \
-                 Envoy refuses to write it. See the runbook, AiGatewaySettlementsLost",
-                tenant.name,
-                cells::SETTLE_ATTEMPTS
-            ),
-        );
+    let own_lost = swap.outcome.is_err().then_some(Whose::Tenant(&tenant.name));
+    let lost_above = accounts::settle(&Counting(plugin), tenant.above(), held, came, lease, now);
+    touch(plugin, &tenant);
+    for whose in own_lost.into_iter().chain(lost_above) {
+        lost(plugin, whose, came.cost);
     }
+}
+
+#[cold]
+fn lost(plugin: &Plugin, whose: Whose<'_>, cost: NanoUsd) {
+    plugin.stats.lost_settlement();
+    lines::say(
+        Level::Error,
+        "settlement_lost",
+        format_args!(
+            "{cost} USD of {whose} are in a record and not in its books: its cell changed {} times under our hands, or Envoy refuses \
+             to write it. See the runbook, AiGatewaySettlementsLost",
+            cells::SETTLE_ATTEMPTS
+        ),
+    );
 }
 
 /// Counts a record, and leaves it for the access log.

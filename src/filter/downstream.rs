@@ -20,6 +20,8 @@ use crate::attempt::blame::Who;
 use crate::exchange::{Around, CountBody, Exchange, Opening, Step};
 use crate::headers::Headers;
 use crate::host::{attributes, cells, chain, clock, ending, filter_state, http, kept};
+use crate::limit::Standing;
+use crate::limit::accounts::Account;
 use crate::llm::schema::Dialect;
 use crate::outcome::{Outcome, Reply, rate_limit_headers};
 use crate::policy::TenantIx;
@@ -116,8 +118,13 @@ impl Downstream {
         let Plugin { policy, .. } = &*self.plugin;
         let tenant = self.exchange.as_ref().and_then(Exchange::tenant).and_then(|ix| policy.tenant_policy(ix));
         tenant.map_or_else(Vec::new, |tenant| {
-            let mut cell = cells::read(&tenant.name).unwrap_or_default();
-            rate_limit_headers(&cell.standing_at(&tenant.rules, policy.lease_seconds, clock::now()))
+            let now = clock::now();
+            let standing = |account: Account<'_>| {
+                let mut cell = cells::read(account.whose).unwrap_or_default();
+                cell.standing_at(account.rules, policy.lease_seconds, now)
+            };
+            let shown = tenant.accounts().filter(|account| account.shows_figures);
+            rate_limit_headers(&shown.map(standing).reduce(Standing::tighter).unwrap_or_default())
         })
     }
 

@@ -1,4 +1,4 @@
-//! The tenants' gauges (spent, reserved), brought up to date once a second from the cells.
+//! The gauges of tenants and groups (spent, reserved), brought up to date once a second from the cells.
 //!
 //! Trade-off: setting them at each request would cost as much as the decision, and the last of two racing workers
 //! would leave its older figure standing. Here the tenants that were busy are read at each tick, and some of all the
@@ -6,7 +6,9 @@
 
 use crate::host::cells;
 use crate::host::stats::Stats;
-use crate::limit::{Guard, Levels};
+use crate::limit::accounts::Whose;
+use crate::limit::{Guard, Levels, Rules};
+use crate::policy::groups::GroupIx;
 use crate::policy::{Policy, TenantIx};
 use crate::units::UnixNanos;
 use hashbrown::HashSet;
@@ -14,7 +16,14 @@ use std::cell::{Cell, RefCell};
 
 #[derive(Default)]
 pub struct LevelGauges {
-    busy: RefCell<HashSet<TenantIx>>,
+    tenants: Turns,
+    groups: Turns,
+}
+
+/// Whose turn it is, of many.
+#[derive(Default)]
+struct Turns {
+    busy: RefCell<HashSet<u32>>,
     /// Where the turn of the others has come to.
     turn: Cell<usize>,
 }
@@ -24,24 +33,47 @@ const PER_TICK: usize = 256;
 /// Another worker may write between the reading and the setting; then the reading is repeated.
 const ROUNDS: usize = 4;
 
-impl LevelGauges {
-    pub fn touch(&self, tenant: TenantIx) {
+impl Turns {
+    fn touch(&self, ix: u32) {
         if let Ok(mut busy) = self.busy.try_borrow_mut() {
-            busy.insert(tenant);
+            busy.insert(ix);
         }
     }
 
-    pub fn publish(&self, policy: &Policy, stats: &Stats, now: UnixNanos) {
-        let Ok(mut busy) = self.busy.try_borrow_mut() else { return };
+    /// The busy ones since the last time, and some of the others, of so many.
+    fn take(&self, of: usize) -> Vec<u32> {
+        let Ok(mut busy) = self.busy.try_borrow_mut() else { return Vec::new() };
         let turn = self.turn.get();
         let next = turn.saturating_add(PER_TICK);
-        self.turn.set(if next >= policy.tenants.len() { 0 } else { next });
-        let others = (turn..next.min(policy.tenants.len())).filter_map(|ix| u32::try_from(ix).ok()).map(TenantIx);
-        for tenant in busy.drain().chain(others) {
-            if let Some(tenant) = policy.tenant_policy(tenant).filter(|tenant| policy.has_gauges(&tenant.name)) {
-                let levels = || Some(cells::read(&tenant.name)?.levels(now, policy.lease_seconds));
-                let budgets = [Guard::DayUsd, Guard::MonthUsd].map(|guard| tenant.rules.get(guard).limit);
-                settle_on(levels, |levels| stats.levels(&tenant.name, levels, budgets));
+        self.turn.set(if next >= of { 0 } else { next });
+        busy.drain().chain((turn..next.min(of)).filter_map(|ix| u32::try_from(ix).ok())).collect()
+    }
+}
+
+impl LevelGauges {
+    pub fn touch(&self, TenantIx(ix): TenantIx) {
+        self.tenants.touch(ix);
+    }
+
+    pub fn touch_group(&self, GroupIx(ix): GroupIx) {
+        self.groups.touch(ix);
+    }
+
+    pub fn publish(&self, policy: &Policy, stats: &Stats, now: UnixNanos) {
+        let publish = |whose: Whose<'_>, rules: &Rules| {
+            let levels = || Some(cells::read(whose)?.levels(now, policy.lease_seconds));
+            let budgets = [Guard::DayUsd, Guard::MonthUsd].map(|guard| rules.get(guard).limit);
+            settle_on(levels, |levels| stats.levels(whose, levels, budgets));
+        };
+        for ix in self.tenants.take(policy.tenants.len()) {
+            let tenant = policy.tenant_policy(TenantIx(ix)).filter(|tenant| policy.has_gauges(&tenant.name));
+            if let Some(tenant) = tenant {
+                publish(Whose::Tenant(&tenant.name), &tenant.rules);
+            }
+        }
+        for ix in self.groups.take(policy.groups.len()) {
+            if let Some(group) = usize::try_from(ix).ok().and_then(|ix| policy.groups.get(ix)) {
+                publish(Whose::Group(&group.name), &group.rules);
             }
         }
     }

@@ -9,6 +9,7 @@ mod content;
 mod ends;
 mod failures;
 mod forwarded;
+mod groups;
 mod heads;
 mod late;
 mod pages;

@@ -1,11 +1,12 @@
-//! Tenants' cells in Envoy's shared data, changed by a bounded compare-and-swap.
+//! The cells of tenants and groups in Envoy's shared data, changed by a bounded compare-and-swap.
 //!
-//! Trade-off: shared data has one mutex for the process and no delete; keys are therefore one per configured tenant,
-//! and values under 1 kB. The decision is a closure, because a lost race must decide again on what the winner left.
+//! Trade-off: shared data has one mutex for the process and no delete; keys are therefore one per configured tenant
+//! and group, and values under 1 kB. The decision is a closure, because a lost race must decide again on what the winner left.
 
 use super::lines;
 use super::shared_data::{self, Change, Swapped};
 use crate::limit::SwapLost;
+use crate::limit::accounts::Whose;
 use crate::limit::cell::Cell;
 use crate::units::NanoUsd;
 use log::Level;
@@ -23,21 +24,38 @@ pub struct Swap<T> {
     pub forgot: bool,
 }
 
-fn key(tenant: &str) -> String {
-    ["nexus:cell2:", tenant].concat()
+fn key(whose: Whose<'_>) -> String {
+    match whose {
+        Whose::Tenant(tenant) => ["nexus:cell2:", tenant].concat(),
+        Whose::Group(group) => ["nexus:group2:", group].concat(),
+    }
 }
 
 /// Where the first version of a cell lay. While Envoy takes up new code, exchanges of the old one still end: it would not know
 /// the bytes of a newer cell, begin it anew and forget a month. So it keeps its own, which is the beginning of ours.
-fn first_key(tenant: &str) -> String {
-    ["nexus:cell:", tenant].concat()
+fn of_first_version(whose: Whose<'_>) -> Option<Vec<u8>> {
+    match whose {
+        Whose::Tenant(tenant) => shared_data::read(&["nexus:cell:", tenant].concat()),
+        Whose::Group(_) => None,
+    }
 }
 
-/// Applies `change` to the tenant's cell. It says what it found, and whether the changed cell is to be stored.
-pub fn swap<T>(tenant: &str, attempts: u32, mut change: impl FnMut(&mut Cell) -> (T, bool)) -> Swap<T> {
+/// Applies `change` to an account's cell. It says what it found, and whether the changed cell is to be stored.
+pub fn swap<T>(whose: Whose<'_>, attempts: u32, mut change: impl FnMut(&mut Cell) -> (T, bool)) -> Swap<T> {
+    let mut found = None;
+    let Swap { outcome, lost, forgot } = swapped(whose, attempts, &mut |cell| {
+        let (value, store) = change(cell);
+        found = Some(value);
+        store
+    });
+    Swap { outcome: outcome.and(found.ok_or(SwapLost)), lost, forgot }
+}
+
+/// The same for every change: there are several, and much code in this.
+fn swapped(whose: Whose<'_>, attempts: u32, change: &mut dyn FnMut(&mut Cell) -> bool) -> Swap<()> {
     let mut forgot = false;
-    let Swapped { value, lost } = shared_data::swap(&key(tenant), attempts, |bytes| {
-        let bytes = bytes.or_else(|| shared_data::read(&first_key(tenant)));
+    let Swapped { value, lost } = shared_data::swap(&key(whose), attempts, |bytes| {
+        let bytes = bytes.or_else(|| of_first_version(whose));
         let mut cell = match bytes.as_deref().map(Cell::decode) {
             None => Cell::default(),
             Some(Ok(cell)) => cell,
@@ -47,8 +65,8 @@ pub fn swap<T>(tenant: &str, attempts: u32, mut change: impl FnMut(&mut Cell) ->
                         Level::Warn,
                         "unknown_cell_version",
                         format_args!(
-                            "the books of tenant {tenant} were written by another version of this filter and begin anew: \
-                             what it spent in this period is in the records. Load the newer version again to go on with them"
+                            "the books of {whose} were written by another version of this filter and begin anew: what it spent in \
+                             this period is in the records. Load the newer version again to go on with them"
                         ),
                     );
                 }
@@ -56,8 +74,7 @@ pub fn swap<T>(tenant: &str, attempts: u32, mut change: impl FnMut(&mut Cell) ->
                 Cell::default()
             }
         };
-        let (value, store) = change(&mut cell);
-        if store { Change::Store(value, cell.encode()) } else { Change::Keep(value) }
+        if change(&mut cell) { Change::Store((), cell.encode()) } else { Change::Keep(()) }
     });
     Swap { outcome: value.ok_or(SwapLost), lost, forgot }
 }
@@ -84,8 +101,8 @@ pub fn publish(tenant: &str, now: NanoUsd) -> NanoUsd {
     swapped.value.unwrap_or(now)
 }
 
-/// The tenant's cell as it is, if it has one.
-pub fn read(tenant: &str) -> Option<Cell> {
-    let bytes = shared_data::read(&key(tenant)).or_else(|| shared_data::read(&first_key(tenant)))?;
+/// An account's cell as it is, if it has one.
+pub fn read(whose: Whose<'_>) -> Option<Cell> {
+    let bytes = shared_data::read(&key(whose)).or_else(|| of_first_version(whose))?;
     Cell::decode(&bytes).ok()
 }

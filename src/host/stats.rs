@@ -7,6 +7,7 @@ mod series;
 
 use super::cells::Swap;
 use crate::limit::Levels;
+use crate::limit::accounts::Whose;
 use crate::llm::estimate::experience::Compared;
 use crate::record::Record;
 use crate::record::metric::Metric;
@@ -29,6 +30,17 @@ fn linear_memory() -> u64 {
 const fn linear_memory() -> u64 {
     0
 }
+
+/// Where an account's money stands: spent of the day and of the month, reserved, and the budgets of both.
+const OF_A_TENANT: [Metric; 5] =
+    [Metric::SpentToday, Metric::SpentThisMonth, Metric::Reserved, Metric::BudgetToday, Metric::BudgetThisMonth];
+const OF_A_GROUP: [Metric; 5] = [
+    Metric::GroupSpentToday,
+    Metric::GroupSpentThisMonth,
+    Metric::GroupReserved,
+    Metric::GroupBudgetToday,
+    Metric::GroupBudgetThisMonth,
+];
 
 #[derive(Default)]
 pub struct Stats {
@@ -133,20 +145,19 @@ impl Stats {
     }
 
     /// `budgets`: of the day and of the month, where there are any.
-    pub fn levels(&self, tenant: &str, levels: Levels, budgets: [Option<u64>; 2]) {
+    pub fn levels(&self, whose: Whose<'_>, levels: Levels, budgets: [Option<u64>; 2]) {
         let Levels { spent_today, spent_this_month, reserved } = levels;
         let [today, this_month] = budgets;
+        let (name, gauges) = match whose {
+            Whose::Tenant(name) => (name, &OF_A_TENANT),
+            Whose::Group(name) => (name, &OF_A_GROUP),
+        };
+        let amounts = [Some(spent_today.0), Some(spent_this_month.0), Some(reserved.0), today, this_month];
         self.with(|series| {
-            let tenant = series.value(tenant);
-            for (metric, amount) in [
-                (Metric::SpentToday, Some(spent_today.0)),
-                (Metric::SpentThisMonth, Some(spent_this_month.0)),
-                (Metric::Reserved, Some(reserved.0)),
-                (Metric::BudgetToday, today),
-                (Metric::BudgetThisMonth, this_month),
-            ] {
+            let name = series.value(name);
+            for (metric, amount) in gauges.iter().zip(amounts) {
                 if let Some(amount) = amount {
-                    series.record(metric, &[tenant], amount);
+                    series.record(*metric, &[name], amount);
                 }
             }
         });

@@ -117,7 +117,7 @@ pub fn weight(value: &Value, depth: usize, steps: &mut Steps) -> Result<usize, H
 
 pub fn in_order(items: &[Value]) -> Vec<&Value> {
     let mut sorted: Vec<_> = items.iter().collect();
-    sorted.sort_unstable_by(|a, b| order(a, b));
+    crate::order::sort_by(&mut sorted, |a, b| order(a, b));
     sorted
 }
 

@@ -12,7 +12,8 @@ use super::guard::{Counted, Kind, WINDOWS};
 use super::lease::{self, Leases};
 use super::window::{self, Span, Window};
 use super::{
-    Admitted, Ask, Bound, Charged, Decision, Guard, Guards, Level, Levels, Refusal, Reservation, Rules, Share, Standing,
+    Admitted, Ask, Bound, Charged, Decision, Guard, Guards, Held, Level, Levels, Refusal, Reservation, Rules, Share,
+    Standing,
 };
 use crate::calendar::Calendar;
 use crate::units::{NanoUsd, Tokens, UnixNanos};
@@ -149,7 +150,12 @@ impl Cell {
                 audit.insert(guard);
                 continue;
             }
-            return Decision { verdict: Err(refusal), standing: self.standing(rules, now), audit };
+            return Decision {
+                verdict: Err(refusal),
+                standing: self.standing(rules, now),
+                audit,
+                audit_above: Vec::new(),
+            };
         }
 
         self.each_window(|counted, span, window| match counted {
@@ -159,9 +165,9 @@ impl Cell {
             Counted::Tokens => window.reserve(span, now, tokens.0),
         });
         self.leases.add(now, cost);
-        let reservation = Reservation { at: now, money_at: now, cost, tokens, expensive };
+        let reservation = Reservation::of(Held { at: now, money_at: now, cost, tokens, expensive });
         let verdict = Ok(Admitted { reservation, per_choice });
-        Decision { verdict, standing: self.standing(rules, now), audit }
+        Decision { verdict, standing: self.standing(rules, now), audit, audit_above: Vec::new() }
     }
 
     /// The output per choice that every enforced rule still has room for.
@@ -222,7 +228,7 @@ impl Cell {
                 self.window(guard)?.wait(span, now, limit, needed).map(|nanos| milliseconds(nanos).max(1))
             }
         };
-        Some(Refusal { guard, limit, used, reserved, left, needed, retry_ms, in_flight })
+        Some(Refusal { guard, limit, used, reserved, left, needed, retry_ms, above: None, in_flight })
     }
 
     /// Where the windows stand, for an answer that asked nothing of them.
@@ -243,14 +249,7 @@ impl Cell {
 
     /// Replaces a reservation by what the request came to. Debt is kept: a dearer answer is charged in full. The reservation is only
     /// lent, for a swap that lost its race settles once more on what the winner left.
-    pub fn settle(
-        &mut self,
-        reservation: &Reservation,
-        cost: NanoUsd,
-        tokens: Tokens,
-        lease_seconds: u64,
-        now: UnixNanos,
-    ) {
+    pub fn settle(&mut self, reservation: &Held, cost: NanoUsd, tokens: Tokens, lease_seconds: u64, now: UnixNanos) {
         self.roll(now, lease_seconds);
         self.leases.release(reservation.money_at, reservation.cost);
         self.each_window(|counted, span, window| {
@@ -266,8 +265,21 @@ impl Cell {
         self.lifetime = self.lifetime.plus(cost);
     }
 
+    /// Another account has room for less of a request than was reserved for it here: the rest is given back.
+    pub fn shrink(&mut self, held: &mut Held, cost: NanoUsd, tokens: Tokens, lease_seconds: u64, now: UnixNanos) {
+        self.roll(now, lease_seconds);
+        self.leases.release(held.money_at, held.cost);
+        self.leases.add(held.money_at, cost);
+        self.each_window(|counted, span, window| {
+            if counted == Counted::Tokens {
+                window.settle(span, held.at, held.tokens.0, tokens.0, now);
+            }
+        });
+        (held.cost, held.tokens) = (cost, tokens);
+    }
+
     /// Takes a request out of its windows, after it was settled: it was never sent on.
-    pub fn withdraw(&mut self, reservation: &Reservation) {
+    pub fn withdraw(&mut self, reservation: &Held) {
         self.each_window(|counted, span, window| match counted {
             Counted::Expensive if !reservation.expensive => {}
             Counted::Requests | Counted::Expensive => window.settle(span, reservation.at, 1, 0, reservation.at),

@@ -6,6 +6,7 @@
 use super::window::Span;
 use crate::calendar::Calendar;
 use serde::Deserialize;
+use std::rc::Rc;
 
 /// What a guard bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,6 +136,15 @@ impl Guards {
     pub fn iter(self) -> impl Iterator<Item = Guard> {
         Guard::ALL.into_iter().zip(self.0).filter(|(_, is_in)| *is_in).map(|(guard, _)| guard)
     }
+}
+
+/// What audited guards would have refused, by whose they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Audited {
+    /// The tenant's.
+    pub own: Guards,
+    /// Of the groups above it, each with the group's name.
+    pub groups: Vec<(Rc<str>, Guard)>,
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use hashbrown::HashMap;
 
 use super::content::{self, Contents};
 use super::flaw::{Checked, flaw, not_reserved, under};
+use super::groups::{self, Group};
 use super::models::{self, References};
 use super::serving::Serving;
 use super::shadows::{self, Shadows};
@@ -31,6 +32,7 @@ pub(super) fn policy(mut config: Config) -> Checked<Policy> {
     check_output(&config.output)?;
     check_headers(&config)?;
     check_held_headers(&config)?;
+    check_groups(&config)?;
     let resolved = Resolved::of(&mut config)?;
     Ok(resolved.policy(config))
 }
@@ -60,6 +62,16 @@ fn check_headers(config: &Config) -> Checked<()> {
     Ok(())
 }
 
+/// The service that several Envoys share knows tenants only.
+fn check_groups(config: &Config) -> Checked<()> {
+    if config.replicas.is_some() && !config.groups.entries.is_empty() {
+        let problem = "groups have no limits that several Envoys share, and each would let all of them pass: leave `groups` out, or \
+                       `replicas`";
+        return flaw("groups", problem);
+    }
+    Ok(())
+}
+
 /// What Envoy does by a request's headers must wait until the filter has read the body.
 fn check_held_headers(config: &Config) -> Checked<()> {
     if !config.hold_headers && config.replicas.is_some() {
@@ -84,6 +96,7 @@ struct Resolved {
     allowed: Allowed,
     sticks: Sticks,
     tiers: Named<Rc<Terms>>,
+    groups: Vec<Rc<Group>>,
     tenants: Tenants,
     contents: Contents,
     tools: Tools,
@@ -116,10 +129,11 @@ impl Resolved {
         let tiers = tenants::tiers(&config.limits, &config.tiers, stances(config), min_tokens, serving, &mut tools)?;
         let mut contents = content::Reading::begin(take(&mut config.content), &roles, &tiers, &catalog.providers)?;
         let unknown = config.unknown_tenants;
+        let groups = groups::read(take(&mut config.groups))?;
         let mut tenants = tenants::read(
             take(&mut config.tenants),
             unknown,
-            &tiers,
+            (&tiers, &mut tenants::Groups::of(&groups)),
             &roles,
             min_tokens,
             serving,
@@ -137,6 +151,7 @@ impl Resolved {
             allowed,
             sticks,
             tiers,
+            groups,
             tenants,
             contents,
             tools,
@@ -157,6 +172,7 @@ impl Resolved {
             default_sensitivity: config.default_sensitivity,
             tenant_labels: self.tenant_labels,
             tenants: tenants.tenants,
+            groups: self.groups,
             tenant_index: tenants.index,
             default_tenant: tenants.default,
             providers,

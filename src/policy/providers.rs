@@ -6,11 +6,12 @@ use crate::config::{self, Named};
 use crate::llm::path::{self, PathPattern, Route};
 use crate::llm::schema::{self, Schema};
 use crate::network::{Network, loopback};
+use crate::order;
 use crate::route::Reach;
 
 pub(super) fn read(mut written: Named<config::Provider>) -> Checked<Vec<ProviderPolicy>> {
     // Envoy hands a map over in no order, and not every worker need get the same.
-    written.entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+    order::sort_by(&mut written.entries, |(a, _), (b, _)| a.cmp(b));
     let mut providers: Vec<ProviderPolicy> = Vec::with_capacity(written.entries.len());
     for (name, provider) in written.entries {
         let path = || under("providers", &name);

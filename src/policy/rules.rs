@@ -1,6 +1,7 @@
-//! Rules in layers: the base limits, then the tier, then the tenant. A layer overrides what it writes, field by field.
+//! Rules in layers: the base limits, then the tier, then the tenant. A layer overrides what it writes, field by field. A group's
+//! stand alone.
 
-use crate::config::{Budgets, ConfigError, Limits, Tenant, Tier};
+use crate::config::{Budgets, ConfigError, Group, Limits, Tenant, Tier};
 use crate::limit::{Guard, Rule, Rules};
 
 #[derive(Clone, Copy, Default)]
@@ -24,6 +25,17 @@ impl<'a> From<&'a Tier> for Layer<'a> {
             budgets: Some(&tier.budgets),
             audit: tier.audit.as_deref(),
             unlimited: &tier.unlimited,
+        }
+    }
+}
+
+impl<'a> From<&'a Group> for Layer<'a> {
+    fn from(group: &'a Group) -> Self {
+        Self {
+            limits: Some(&group.limits),
+            budgets: Some(&group.budgets),
+            audit: group.audit.as_deref(),
+            unlimited: &[],
         }
     }
 }

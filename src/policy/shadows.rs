@@ -2,6 +2,7 @@
 //!
 //! A shadow's account is a tenant that nobody can be: it stands behind all others in their list, and in no index of names.
 
+use crate::order;
 use std::rc::Rc;
 
 use super::flaw::{Checked, flaw, under};
@@ -114,7 +115,7 @@ pub(super) fn read(
     for (name, shadow) in written.entries {
         shadows.push(Rc::new(one(name, shadow, known, tenants)?));
     }
-    shadows.sort_by(|one, other| one.name.cmp(&other.name));
+    order::sort_by(&mut shadows, |one, other| Rc::cmp(&one.name, &other.name));
     let [cluster, filter_chain] = [cluster, filter_chain].map(|config::Name(name)| (*name).into());
     Ok(Some(Shadows { cluster, filter_chain, shadows: shadows.into() }))
 }
@@ -155,7 +156,7 @@ fn one(name: Rc<str>, written: config::Shadow, known: &References<'_>, tenants: 
         };
         places.push(TenantIx(*ix));
     }
-    places.sort_unstable();
+    order::sort(&mut places);
     let account = account(&name, &model, &budgets, tenants)?;
     Ok(Shadow {
         account,

@@ -1,11 +1,13 @@
 //! The tiers, and the tenants in them: what each may spend, ask for and send.
 
+use crate::order;
 use std::rc::Rc;
 
 use hashbrown::HashMap;
 
 use super::content::Reading;
 use super::flaw::{Checked, flaw, not_reserved, under};
+use super::groups::{self, Group, GroupIx};
 use super::models;
 use super::rules::Layer;
 use super::serving::Serving;
@@ -117,10 +119,36 @@ pub(super) struct Tenants {
     pub(super) default: Option<TenantIx>,
 }
 
+/// The groups that a tenant may be in, and what holds for tenants of a tier in each: they share it.
+pub(super) struct Groups<'a> {
+    /// By name.
+    groups: &'a [Rc<Group>],
+    terms: HashMap<(Rc<str>, GroupIx), Rc<Terms>>,
+}
+
+impl<'a> Groups<'a> {
+    pub(super) fn of(groups: &'a [Rc<Group>]) -> Self {
+        Self { groups, terms: HashMap::new() }
+    }
+
+    /// What holds for a tenant of this tier before it says anything else.
+    fn terms(
+        &mut self,
+        tenant: &config::Tenant,
+        (tier, terms): (&Rc<str>, &Rc<Terms>),
+        path: impl Fn() -> String,
+    ) -> Checked<Rc<Terms>> {
+        let Some(config::Name(name)) = tenant.group.as_deref() else { return Ok(Rc::clone(terms)) };
+        let group = groups::named(self.groups, name, || format!("{}.group", path()))?;
+        let in_it = || Rc::new(Terms { group: Some(Rc::clone(group)), ..Terms::clone(terms) });
+        Ok(Rc::clone(self.terms.entry((Rc::clone(tier), group.ix)).or_insert_with(in_it)))
+    }
+}
+
 pub(super) fn read(
     mut written: Named<config::Tenant>,
     unknown: UnknownTenants,
-    tiers: &Named<Rc<Terms>>,
+    (tiers, groups): (&Named<Rc<Terms>>, &mut Groups<'_>),
     roles: &[String],
     min_tokens: u64,
     serving: Serving<'_>,
@@ -133,7 +161,8 @@ pub(super) fn read(
     // The tiers' own names, so that a hundred thousand tenants share three of them.
     let tiers: Tiers<'_> = tiers.entries.iter().map(|(name, terms)| (&**name, (name, terms))).collect();
     let tenant = |((name, tenant), ix)| {
-        one((TenantIx(ix), name), tenant, &tiers, roles, min_tokens, serving, (contents, tools)).map(Rc::new)
+        one((TenantIx(ix), name), tenant, (&tiers, &mut *groups), roles, min_tokens, serving, (contents, tools))
+            .map(Rc::new)
     };
     let tenants = written.entries.into_iter().zip(0..).map(tenant).collect::<Checked<_>>()?;
     Ok(Tenants { tenants, index: written.index, default })
@@ -160,7 +189,7 @@ type Tiers<'a> = HashMap<&'a str, (&'a Rc<str>, &'a Rc<Terms>)>;
 fn one(
     (ix, name): (TenantIx, Rc<str>),
     tenant: config::Tenant,
-    tiers: &Tiers<'_>,
+    (tiers, groups): (&Tiers<'_>, &mut Groups<'_>),
     roles: &[String],
     min_tokens: u64,
     serving: Serving<'_>,
@@ -169,6 +198,7 @@ fn one(
     let path = || under("tenants", &name);
     not_reserved(path, &name, &[OTHER, NONE])?;
     let (tier, shared) = tier_of(&tenant, tiers, path)?;
+    let shared = groups.terms(&tenant, (tier, shared), path)?;
     if tenant.models.as_ref().is_some_and(|models| models.is_empty()) {
         return flaw(format!("{}.models", path()), "an empty list allows no model; leave it out to allow all");
     }
@@ -195,22 +225,21 @@ fn tier_of<'a>(
         return Ok(*tier);
     }
     let mut known: Vec<_> = tiers.keys().map(|name| format!("`{name}`")).collect();
-    known.sort_unstable();
+    order::sort(&mut known);
     let problem = format!("unknown tier `{wanted}`, expected one of {}", known.join(", "));
     flaw(format!("{}.tier", path()), problem)
 }
 
-/// What holds for a tenant: its tier's terms, of which it has a copy only where it writes its own.
+/// What holds for a tenant: the terms of its tier and group, of which it has a copy only where it writes its own.
 fn own_terms(
     tenant: &config::Tenant,
-    shared: &Rc<Terms>,
+    mut terms: Rc<Terms>,
     min_tokens: u64,
     serving: Serving<'_>,
     tools: &mut Tools,
     path: impl Fn() -> String + Copy,
 ) -> Checked<Rc<Terms>> {
     let layer = Layer::from(tenant);
-    let mut terms = Rc::clone(shared);
     if !layer.is_empty() {
         layer.apply(&mut Rc::make_mut(&mut terms).rules, path)?;
         layer.check_audit(&terms, path)?;

@@ -388,3 +388,32 @@ fn what_becomes_of_an_overrun_is_the_tiers_word_unless_the_tenant_has_one() {
     let all = ["usual", "low", "ended", "passed", "premium"].map(overrun);
     assert_eq!(all, [None, audit, end, None, end]);
 }
+
+#[test]
+fn a_tenant_has_the_groups_above_it_the_nearest_first() {
+    let policy = read(&format!(
+        r#"{{{PRICES},"groups":{{
+            "team":{{"parent":"org","limits":{{"requests_per_minute":5}}}},
+            "holding":{{"budgets":{{"month_usd":"9"}},"audit":["month_usd"],"show_figures":true}},
+            "org":{{"parent":"holding"}}
+        }},"tenants":{{"acme":{{"group":"team"}},"zenith":{{"group":"holding"}},"alone":{{}}}}}}"#
+    ));
+    let above = |tenant: &str| {
+        let tenant = policy.tenant_policy(policy.tenant(tenant).unwrap()).unwrap();
+        tenant.groups().map(|group| group.name.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (above("acme"), above("zenith"), above("alone")),
+        (vec!["team".to_owned(), "org".to_owned(), "holding".to_owned()], vec!["holding".to_owned()], vec![],)
+    );
+    for (at, group) in policy.groups.iter().enumerate() {
+        assert_eq!(group.ix.0 as usize, at);
+    }
+    let holding = &policy.groups[0];
+    assert_eq!((&*holding.name, holding.shows_figures, policy.groups[1].shows_figures), ("holding", true, false));
+    // No tier's limits hold for a group: what is not written is not limited.
+    let limited =
+        |group: &groups::Group| Guard::ALL.into_iter().filter(|guard| group.rules.get(*guard).limit.is_some()).count();
+    assert_eq!(policy.groups.iter().map(|group| limited(group)).collect::<Vec<_>>(), [1, 0, 1]);
+    assert_eq!(holding.rules.get(Guard::MonthUsd), Rule { limit: Some(9_000_000_000), audit: true });
+}

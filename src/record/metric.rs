@@ -85,6 +85,16 @@ metrics! {
         "What the day's budget is.";
     BudgetThisMonth: Gauge "ai_gateway_budget_this_month_nanousd" ["tenant"]
         "What the month's budget is.";
+    GroupSpentToday: Gauge "ai_gateway_group_spent_today_nanousd" ["group"]
+        "Spent by a group's members since midnight, UTC.";
+    GroupSpentThisMonth: Gauge "ai_gateway_group_spent_this_month_nanousd" ["group"]
+        "Spent by a group's members since the first of the month, UTC.";
+    GroupReserved: Gauge "ai_gateway_group_reserved_nanousd" ["group"]
+        "Reserved for a group's requests under way.";
+    GroupBudgetToday: Gauge "ai_gateway_group_budget_today_nanousd" ["group"]
+        "What a group's budget of the day is.";
+    GroupBudgetThisMonth: Gauge "ai_gateway_group_budget_this_month_nanousd" ["group"]
+        "What a group's budget of the month is.";
     Usage: Counter "ai_gateway_usage_total" ["source", "provider", "model"]
         "Answers, by where their usage comes from.";
     Spend: Counter "ai_gateway_spend_nanousd_total" ["source", "provider", "model"]
@@ -97,6 +107,10 @@ metrics! {
         "Refused requests, by the limit or budget that had no room.";
     AuditRefusals: Counter "ai_gateway_audit_refusals_total" ["code", "tenant"]
         "What audited limits would have refused.";
+    GroupRefusals: Counter "ai_gateway_group_refusals_total" ["code", "group"]
+        "Refused requests, by the limit or budget of a group that had no room.";
+    GroupAuditRefusals: Counter "ai_gateway_group_audit_refusals_total" ["code", "group"]
+        "What audited limits of groups would have refused.";
     Overruns: Counter "ai_gateway_overruns_total" ["kind", "code", "tenant"]
         "Streams that passed what was reserved for them and found no more: ended, or passed in audit.";
     Dropped: Counter "ai_gateway_dropped_total" ["kind"]

@@ -9,7 +9,7 @@ use crate::forward::{Dropped, LeftOut};
 use crate::llm::kind::kinds;
 use crate::llm::meter::Finish;
 use crate::llm::usage::Usage;
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, RefusedBy};
 
 /// What takes the counts: Envoy's stats, or the list of a test. A label's text is looked up once for all series of a record.
 pub trait Sink {
@@ -174,17 +174,25 @@ fn failed<S: Sink>(sink: &mut Counting<'_, S>, failed: &FailedAttempt, tenant: S
 }
 
 fn refused<S: Sink>(sink: &mut Counting<'_, S>, record: &Record, tenant: S::Label) {
-    if let Some(limit) = record.refused_by {
-        let limit = sink.label(limit);
+    if let Some(RefusedBy { guard, group }) = &record.refused_by {
+        let limit = sink.label(guard);
         sink.add(Metric::LimitRefusals, &[limit, tenant], 1);
+        if let Some(group) = group {
+            let group = sink.label(group);
+            sink.add(Metric::GroupRefusals, &[limit, group], 1);
+        }
     }
-    for guard in record.audit.iter() {
+    for guard in record.audit.own.iter() {
         let limit = sink.label(guard.name());
         sink.add(Metric::AuditRefusals, &[limit, tenant], 1);
     }
-    if let Some(guard) = record.overrun {
+    for (group, guard) in &record.audit.groups {
+        let labels = [guard.name(), group].map(|text| sink.label(text));
+        sink.add(Metric::GroupAuditRefusals, &labels, 1);
+    }
+    if let Some(over) = &record.overrun {
         let ended = record.outcome == Outcome::BudgetExhausted;
-        let labels = [sink.label(if ended { "ended" } else { "audit" }), sink.label(guard.name()), tenant];
+        let labels = [sink.label(if ended { "ended" } else { "audit" }), sink.label(over.guard), tenant];
         sink.add(Metric::Overruns, &labels, 1);
     }
 }
@@ -272,8 +280,7 @@ fn kinds<S: Sink>(sink: &mut Counting<'_, S>, record: &Record, [provider, model]
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limit::{Guard, Guards};
-    use crate::outcome::Outcome;
+    use crate::limit::{Audited, Guard};
     use crate::record::{Bill, Labels, UsageSource};
     use crate::units::{NanoUsd, Tokens, UnixNanos};
 
@@ -320,6 +327,7 @@ mod tests {
             started: UnixNanos(0),
             request_id: String::new(),
             pair: None,
+            groups: Vec::new(),
             api: "openai_chat",
             model_asked: String::new(),
             model_chosen: String::new(),
@@ -330,7 +338,7 @@ mod tests {
             bill: Bill::default(),
             reserved: NanoUsd(0),
             refused_by: None,
-            audit: Guards::default(),
+            audit: Audited::default(),
             overrun: None,
             left_out: LeftOut::default(),
             content: None,
@@ -377,7 +385,8 @@ mod tests {
     #[test]
     fn a_stream_that_found_no_more_money_counts_by_the_budget_and_by_what_became_of_it() {
         for (outcome, kind) in [(Outcome::BudgetExhausted, "ended"), (Outcome::Success, "audit")] {
-            let counted = counted(&Record { outcome, overrun: Some(Guard::DayUsd), ..record() });
+            let counted =
+                counted(&Record { outcome, overrun: Some(RefusedBy { guard: "day_usd", group: None }), ..record() });
             let overruns: Vec<_> = counted.iter().filter(|line| line.starts_with("overruns")).collect();
             assert_eq!(overruns, [&format!("overruns_total {kind},day_usd,ACME 1")]);
         }
@@ -385,10 +394,14 @@ mod tests {
 
     #[test]
     fn a_refusal_counts_by_its_code_and_its_limit_and_costs_nothing() {
-        let mut audit = Guards::default();
-        audit.insert(Guard::DayUsd);
-        let refused =
-            Record { outcome: Outcome::RateLimited, refused_by: Some("requests_per_minute"), audit, ..record() };
+        let mut audit = Audited::default();
+        audit.own.insert(Guard::DayUsd);
+        let refused = Record {
+            outcome: Outcome::RateLimited,
+            refused_by: Some(RefusedBy { guard: "requests_per_minute", group: None }),
+            audit,
+            ..record()
+        };
         assert_eq!(
             counted(&refused),
             [

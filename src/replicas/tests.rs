@@ -1,5 +1,5 @@
 use super::*;
-use crate::limit::Rule;
+use crate::limit::{Held, Rule};
 use proptest::prelude::*;
 
 fn rules(limits: &[(Guard, u64)]) -> Rules {
@@ -59,7 +59,7 @@ fn said_by_envoy(limit: &str, remaining: &str, reset: &str, by: &str) -> Headers
 
 const NOW: UnixNanos = UnixNanos(1_800_000_000_000_000_000);
 const RESERVED: Reservation =
-    Reservation { at: NOW, money_at: NOW, cost: NanoUsd(70), tokens: Tokens(9), expensive: false };
+    Reservation::of(Held { at: NOW, money_at: NOW, cost: NanoUsd(70), tokens: Tokens(9), expensive: false });
 
 #[test]
 fn a_refusal_reads_as_the_cell_would_say_it() {

@@ -6,6 +6,7 @@
 //! next in their order, and nobody else notices.
 
 use crate::hash::{fnv, mixed};
+use crate::order;
 use serde::Deserialize;
 
 /// Who keeps what he has once got.
@@ -33,7 +34,7 @@ pub(super) fn drawn<'a, T>(them: &'a [T], under: &str, key: u64, of: impl Fn(&T)
         waiting(mixed(fnv(named.chain(key.to_le_bytes()))))
     };
     let mut drawn: Vec<_> = them.iter().map(|it| (waits(of(it).0), it)).collect();
-    drawn.sort_by(|(one, it), (other, that)| {
+    order::sort_by(&mut drawn, |(one, it), (other, that)| {
         let ((name, weight), (of_that, weight_of_that)) = (of(it), of(that));
         // By how long each waits, divided by its weight.
         let first = one.saturating_mul(weight_of_that).cmp(&other.saturating_mul(weight));

@@ -1,6 +1,7 @@
 //! A name that stands for one of several models, each for its share of those who ask.
 
 use super::draw::{Sticky, drawn};
+use crate::order;
 use crate::units::NanoUsd;
 use std::rc::Rc;
 
@@ -31,7 +32,7 @@ pub struct Canary {
 
 impl Split {
     pub fn new(name: Rc<str>, sticky: Sticky, mut variants: Vec<Variant>) -> Self {
-        variants.sort_by(|one, other| one.model.cmp(&other.model));
+        order::sort_by(&mut variants, |one, other| one.model.cmp(&other.model));
         Self { name, sticky, variants: variants.into() }
     }
 

@@ -2,6 +2,7 @@
 
 use super::draw::{Sticky, drawn};
 use super::{Hop, ProviderIx};
+use crate::order;
 use std::rc::Rc;
 
 /// All the providers of a model, each with its weight.
@@ -26,7 +27,7 @@ impl Weights {
     /// Puts them in the order in which they serve whoever has this key.
     pub(super) fn order(&self, chain: &mut [Hop], key: u64) {
         let drawn = drawn(&self.of, UNDER, key, |it| (&it.name, it.weight));
-        chain.sort_by_key(|hop| drawn.iter().position(|it| it.provider == hop.provider));
+        order::sort_by_key(chain, |hop| drawn.iter().position(|it| it.provider == hop.provider));
     }
 }
 

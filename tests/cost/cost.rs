@@ -164,6 +164,18 @@ fn crowded(tenants: usize) -> Value {
     configuration
 }
 
+/// So many groups, each in the next, with a budget and a limit of its own.
+fn above(groups: usize) -> Value {
+    let group = |nth: usize| {
+        let mut group = json!({"budgets": {"day_usd": "1000"}, "limits": {"requests_per_minute": 100_000}});
+        if nth < groups {
+            group["parent"] = json!(format!("group-{}", nth + 1));
+        }
+        (format!("group-{nth}"), group)
+    };
+    Value::Object((1..=groups).map(group).collect())
+}
+
 /// One function may be used, and its calls must be as they should.
 fn ruled() -> Value {
     json!({"tier": "premium", "tools": {"allow": ["get_*"], "offered": "refuse", "called": "refuse", "strict": "refuse"}})
@@ -288,6 +300,16 @@ fn main() -> ExitCode {
         if let Some(stream) = name.strip_suffix("-stream-500") {
             report.event(&format!("{stream}-event"), &told.told);
         }
+    }
+
+    // With one group above its tenant, and with four.
+    for (name, groups) in [("group-chat", 1), ("groups-4-chat", 4)] {
+        let mut configuration = shipped("envoy.yaml");
+        configuration["groups"] = above(groups);
+        configuration["tenants"]["acme"]["group"] = json!("group-1");
+        let mut vm = Vm::start(&code);
+        let listener = vm.plugin(&configuration);
+        report.row(name, &counted(&mut vm, Way { listener, cluster: None }, &small, WARM, 15));
     }
 
     for (name, exchange) in [("empty-chat", small.clone()), ("empty-stream-500", Exchange::stream(500, true))] {

@@ -109,8 +109,8 @@ fn exchange(policy: &Policy, tenant: &str, model: &str, cell: &mut Cell) {
     serde_json::from_str::<Value>(&closed.record.to_json()).unwrap();
     let settlement = closed.settlement.unwrap();
     let spent = cell.levels(NOW, policy.lease_seconds).spent_today;
-    cell.settle(&settlement.reservation, settlement.cost, settlement.tokens, policy.lease_seconds, NOW);
-    assert_eq!(cell.levels(NOW, policy.lease_seconds).spent_today, spent.plus(settlement.cost));
+    settlement.came.settle(&mut cell, &settlement.reservation, policy.lease_seconds, NOW);
+    assert_eq!(cell.levels(NOW, policy.lease_seconds).spent_today, spent.plus(settlement.came.cost));
 }
 
 fn asked(policy: &Policy) {

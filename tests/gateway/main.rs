@@ -25,6 +25,7 @@ mod envoy;
 mod envoy_gateway;
 mod failover;
 mod forwarded;
+mod groups;
 mod heads;
 mod hidden;
 mod hostile;

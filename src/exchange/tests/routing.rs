@@ -3,6 +3,7 @@
 use crate::attempt::{self, Attempt, Failed};
 use crate::exchange::*;
 use crate::likeness::PairKey;
+use crate::limit::accounts::Came;
 use crate::limit::cell::Cell;
 use crate::llm::request::spliced;
 use crate::llm::usage::Usage;
@@ -395,7 +396,7 @@ fn failed_attempts_that_reported_usage_are_charged_once() {
         let ending = Ending { status: 200, cluster, sent: true, attempts, failed, ..Ending::default() };
         let Closed { settlement, record, .. } = exchange.close(&policy, &ending, NOON);
         let line: Value = serde_json::from_str(&record.to_json()).unwrap();
-        let Settlement { cost, tokens, .. } = settlement.unwrap();
+        let Came { cost, tokens, .. } = settlement.unwrap().came;
         assert_eq!(line["cost_nanousd"], cost.0);
         (cost.0, tokens.0, line)
     };
@@ -456,7 +457,7 @@ fn leaving_between_two_attempts_costs_nothing() {
         let (exchange, _) = Asked::chat(&hello("gpt-4o-mini")).sent(&policy).unwrap();
         let failed = vec![Failed::of(1, "openai", 500, None)];
         let ending = Ending { flags: CLIENT_GONE, sent: true, attempts, failed, ..Ending::default() };
-        exchange.close(&policy, &ending, NOON).settlement.unwrap().cost
+        exchange.close(&policy, &ending, NOON).settlement.unwrap().came.cost
     };
     assert_eq!(cost(1), NanoUsd::ZERO);
     assert!(cost(2) > NanoUsd::ZERO);

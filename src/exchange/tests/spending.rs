@@ -1,12 +1,38 @@
 //! Streams that go on beyond their bound, held against the money that there is for them.
 
 use super::*;
-use crate::limit::{Guard, Shares};
+use crate::limit::Shares;
+use crate::limit::accounts::{self, Cells, Effort, Whose};
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use std::cell::RefCell;
 
 /// What the cell reserves for the stream below: 62 tokens of input at 150 nano-USD, and 50 of output at 600.
 const RESERVED: u64 = 39_300;
+
+/// The books of a tenant without groups.
+struct Own<'a>(RefCell<&'a mut Cell>);
+
+impl Cells for Own<'_> {
+    fn change<T>(
+        &self,
+        _: Whose<'_>,
+        _: Effort,
+        mut change: impl FnMut(&mut Cell) -> (T, bool),
+    ) -> Result<T, SwapLost> {
+        let mut changed = self.0.borrow().clone();
+        let (value, store) = change(&mut changed);
+        if store {
+            **self.0.borrow_mut() = changed;
+        }
+        Ok(value)
+    }
+}
+
+/// A limit of the tenant's own.
+fn by(guard: &'static str) -> crate::outcome::RefusedBy {
+    crate::outcome::RefusedBy { guard, group: None }
+}
 
 /// With a day's budget of so many nano-USD.
 fn house(overrun: &str, day: u64) -> Policy {
@@ -42,12 +68,9 @@ fn passed(exchange: &mut Exchange, cell: &mut Cell, chunk: &[u8]) -> (Vec<u8>, b
     assert!(exchange.interest().unwrap().follows);
     let Some(More { tenant, reservation, seen }) = exchange.wants_more() else { return (out, false) };
     assert!(seen > reservation.cost);
-    let mut changed = cell.clone();
-    let extension = changed.extend(&tenant.rules, reservation, seen, Shares::WHOLE, 900, NOON);
-    if extension.verdict.is_ok() {
-        *cell = changed;
-    }
-    let Some(rejection) = exchange.extended(Ok(extension), NOON) else { return (out, false) };
+    let own = Own(RefCell::new(cell));
+    let extended = accounts::extend(&own, tenant.accounts(), reservation, seen, (Shares::WHOLE, 900), NOON);
+    let Some(rejection) = exchange.extended(extended) else { return (out, false) };
     out.extend(exchange.end_answer(&rejection));
     assert!(exchange.is_ended());
     assert_eq!(exchange.answer_body(b"data: more\n\n", false, || NOON), Passage::Replaced(Vec::new()));
@@ -72,9 +95,9 @@ fn closed(policy: &Policy, exchange: Exchange, cell: &mut Cell) -> crate::record
     let ending = Ending { status: 200, flags: Ending::RESET, sent: true, attempts: 1, ..Ending::default() };
     let Closed { settlement, record, experience } = exchange.close(policy, &ending, NOON);
     assert!(experience.is_none(), "nothing is learned of what was not reported to its end");
-    let Settlement { reservation, cost, tokens, .. } = settlement.unwrap();
+    let Settlement { reservation, came, .. } = settlement.unwrap();
     assert_eq!(reservation.cost, record.reserved);
-    cell.settle(&reservation, cost, tokens, 900, NOON);
+    came.settle(cell, &reservation, 900, NOON);
     record
 }
 
@@ -110,7 +133,7 @@ fn a_stream_without_money_is_ended_between_two_events_however_it_is_cut() {
         let events = sent.len() / event().len();
         assert!((57..=58 + size.div_ceil(event().len())).contains(&events), "{events} in chunks of {size}");
         let record = closed(&policy, exchange, &mut cell);
-        assert_eq!((record.outcome, record.overrun), (Outcome::BudgetExhausted, Some(Guard::DayUsd)));
+        assert_eq!((record.outcome, record.overrun), (Outcome::BudgetExhausted, Some(by("day_usd"))));
         assert_eq!(record.bill.usage_source, UsageSource::Estimated);
         // What was seen, an unfinished event included, by what usually makes a token.
         let output = record.bill.usage.output_tokens.0;
@@ -148,7 +171,7 @@ fn an_audit_changes_no_byte_and_says_what_would_have_been() {
             assert_eq!(passed(&mut exchange, &mut cell, chunk), (chunk.to_vec(), false));
         }
         let record = closed(&policy, exchange, &mut cell);
-        assert_eq!((record.outcome, record.overrun), (Outcome::ClientClosed, Some(Guard::DayUsd)));
+        assert_eq!((record.outcome, record.overrun), (Outcome::ClientClosed, Some(by("day_usd"))));
     }
     // Where nobody asked for it, nobody looks.
     let policy = house("pass", 40_000);
@@ -273,7 +296,7 @@ fn a_stream_without_a_reservation_gets_one() {
     assert!(cell.levels(NOON, 900).reserved > NanoUsd(0));
     // A race that was lost ends nothing.
     exchange.answer_body(event().repeat(200).as_bytes(), false, || NOON);
-    assert!(exchange.wants_more().is_some() && exchange.extended(Err(SwapLost), NOON).is_none());
+    assert!(exchange.wants_more().is_some() && exchange.extended(Err(SwapLost)).is_none());
     assert!(!exchange.is_ended() && exchange.wants_more().is_some());
     let record = closed(&policy, exchange, &mut cell);
     assert_eq!(cell.levels(NOON, 900).reserved, NanoUsd(0));

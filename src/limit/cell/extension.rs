@@ -2,7 +2,7 @@
 
 use super::Cell;
 use crate::limit::guard::Kind;
-use crate::limit::{Extension, Guard, Guards, Reservation, Rules, Share, Shares};
+use crate::limit::{Extension, Guard, Guards, Held, Rules, Share, Shares};
 use crate::units::{NanoUsd, Tokens, UnixNanos};
 
 impl Cell {
@@ -12,7 +12,7 @@ impl Cell {
     pub fn extend(
         &mut self,
         rules: &Rules,
-        reservation: &Reservation,
+        reservation: &Held,
         seen: NanoUsd,
         shares: Shares,
         lease_seconds: u64,

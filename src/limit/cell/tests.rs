@@ -255,7 +255,7 @@ fn books_of_the_first_version_go_on() {
     let limits = rules(&[(Guard::RequestsPerMinute, 3)]);
     let wait = cell.admit(&limits, &ask(1, client(1)), now).verdict.unwrap_err().retry_ms.unwrap();
     assert!((10_000..=13_000).contains(&wait), "{wait}");
-    let open = Reservation {
+    let open = Held {
         at: after(NOON, 2_678_401),
         money_at: after(NOON, 2_678_401),
         cost: NanoUsd(1_500),

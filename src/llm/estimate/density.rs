@@ -8,6 +8,7 @@
 
 use super::pace::{self, Pace};
 use crate::hash::fnv;
+use crate::order;
 use crate::units::Tokens;
 
 /// In thousandths of a byte.
@@ -264,7 +265,7 @@ fn middle(opinions: impl Iterator<Item = u64>, prior: u64) -> u64 {
     }
     let voices = voices.clamp(3, BUCKETS);
     let voices = all.get_mut(..voices).unwrap_or_default();
-    voices.sort_unstable();
+    order::sort(voices);
     voices.get(voices.len().saturating_sub(1) >> 1).copied().unwrap_or(prior)
 }
 

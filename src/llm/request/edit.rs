@@ -3,6 +3,7 @@
 use super::{Behind, Cut, Nest, Place, Request, STREAM_OPTIONS, Said};
 use crate::llm::estimate::{Sizes, Swapped};
 use crate::llm::schema::{BoundField, Slot};
+use crate::order;
 use crate::units::Tokens;
 
 /// One splice: the bytes of `place` are replaced by `text`.
@@ -74,7 +75,7 @@ impl Request {
     /// These members don't go on, either.
     pub fn leave_out(&mut self, members: impl IntoIterator<Item = Cut>) {
         self.cut.extend(members);
-        self.cut.sort_by_key(|cut| cut.from);
+        order::sort_by_key(&mut self.cut, |cut| cut.from);
     }
 
     /// Cuts out what the provider is not to see; `written` is the slot that is written over instead. Whether nothing is left.
@@ -122,7 +123,7 @@ impl Request {
 
 /// Sorts them by their places: once in the code, for sorting is a large piece of it.
 pub fn in_order(edits: &mut [Edit]) {
-    edits.sort_by_key(|edit| (edit.place.from, edit.place.to));
+    order::sort_by_key(edits, |edit| (edit.place.from, edit.place.to));
 }
 
 /// Those that stand in no place of these edits: what is cut out or written over as a whole needs no edit inside. Both are in the

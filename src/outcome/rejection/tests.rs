@@ -11,6 +11,7 @@ fn refusal(guard: Guard, retry_ms: Option<u64>) -> Refusal {
         left: 9_999_994,
         needed: 10_000_000,
         retry_ms,
+        above: None,
         in_flight: false,
     }
 }
@@ -21,7 +22,7 @@ fn header<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
 
 #[test]
 fn a_budget_refusal_is_never_slept_on_and_shows_its_figures() {
-    let rejection = Rejection::limit(&refusal(Guard::DayUsd, Some(3_600_000)), &Standing::default());
+    let rejection = Rejection::limit(&refusal(Guard::DayUsd, Some(3_600_000)), &Standing::default(), None);
     let reply = rejection.in_dialect(Dialect::OpenAi, "id-1");
     assert_eq!((reply.status, header(&reply, "retry-after")), (402, None));
     let body: Value = serde_json::from_slice(&reply.body).unwrap();
@@ -40,7 +41,8 @@ fn a_rate_refusal_always_says_when_and_long_waits_are_not_for_sleeping() {
             (Some(60_001), ("61", "60001"), Some("false")),
             (None, ("60", "60000"), Some("false")),
         ] {
-            let reply = Rejection::limit(&refusal(guard, wait), &Standing::default()).in_dialect(Dialect::OpenAi, "");
+            let reply =
+                Rejection::limit(&refusal(guard, wait), &Standing::default(), None).in_dialect(Dialect::OpenAi, "");
             let said = (header(&reply, "retry-after"), header(&reply, "retry-after-ms"));
             assert_eq!((reply.status, said), (429, (Some(retry.0), Some(retry.1))));
             assert_eq!(header(&reply, "x-should-retry"), should);

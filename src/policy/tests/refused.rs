@@ -43,10 +43,68 @@ pub fn all() -> Vec<Refused> {
         sharing(),
         forward(),
         shadows(),
+        groups(),
     ]
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// Groups, and a tenant in one.
+fn grouped(groups: &str, tenant: &str) -> String {
+    format!(r#"{{{PRICES},"groups":{{{groups}}},"tenants":{{"acme":{{{tenant}}}}}}}"#)
+}
+
+fn groups() -> Vec<Refused> {
+    let chain = |length: usize| {
+        let group = |at: usize| format!(r#""g{at}":{{"parent":"g{}"}},"#, at + 1);
+        format!(r#"{}"g{length}":{{}}"#, (1..length).map(group).collect::<String>())
+    };
+    let too_many = "more than 4 groups would stand above a tenant of this one: leave out one `parent`";
+    vec![
+        shape(
+            grouped(r#""org":{"parents":"x"}"#, ""),
+            "groups.org: unknown field `parents`, expected one of `parent`, `limits`, `budgets`, `audit`, `show_figures`",
+        ),
+        shape(grouped(r#""org":[]"#, ""), "groups.org: invalid type: sequence, expected a map"),
+        meaning(grouped("", r#""group":"org""#), "tenants.acme.group: unknown group `org`: write it under `groups`"),
+        meaning(
+            grouped(r#""a":{},"b":{}"#, r#""group":"c""#),
+            "tenants.acme.group: unknown group `c`, expected one of `a`, `b`",
+        ),
+        meaning(grouped(r#""a":{"parent":"b"}"#, ""), "groups.a.parent: unknown group `b`, expected one of `a`"),
+        meaning(
+            grouped(r#""a":{"parent":"a"}"#, ""),
+            "groups.a.parent: `a`, `a` stand above each other in a circle: leave out one `parent`",
+        ),
+        meaning(
+            grouped(r#""a":{"parent":"b"},"b":{"parent":"c"},"c":{"parent":"b"}"#, ""),
+            "groups.b.parent: `b`, `c`, `b` stand above each other in a circle: leave out one `parent`",
+        ),
+        meaning(grouped(&chain(5), ""), format!("groups.g1.parent: {too_many}")),
+        meaning(grouped(&chain(9), ""), format!("groups.g1.parent: {too_many}")),
+        // Whichever of a chain is written first.
+        meaning(
+            grouped(
+                r#""g3":{"parent":"g4"},"g4":{"parent":"g5"},"g5":{},"g1":{"parent":"g2"},"g2":{"parent":"g3"}"#,
+                "",
+            ),
+            format!("groups.g1.parent: {too_many}"),
+        ),
+        meaning(
+            grouped(r#""other":{}"#, ""),
+            "groups.other: `other` is a label of the gateway's own; choose another name",
+        ),
+        meaning(
+            grouped(r#""a":{"audit":["day_usd"]}"#, ""),
+            "groups.a.audit: `day_usd` has no limit to audit here: write one, or leave it out",
+        ),
+        meaning(
+            with(r#""groups":{"a":{}},"replicas":{"count":2,"cluster":"limits"}"#),
+            "groups: groups have no limits that several Envoys share, and each would let all of them pass: leave `groups` out, or \
+             `replicas`",
+        ),
+    ]
 }
 
 fn unknown_and_missing() -> Vec<Refused> {
