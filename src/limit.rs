@@ -62,8 +62,8 @@ impl Shares {
 
     pub(crate) fn of(&self, guard: Guard, limit: u64) -> u64 {
         match guard.kind() {
-            // A single request's is no sum.
-            Kind::Request => limit,
+            // A single request's is no sum, and what is in flight is counted by each Envoy for itself.
+            Kind::Request | Kind::InFlight => limit,
             Kind::Budget(_) => self.budgets.of(limit),
             Kind::Window(..) => self.requests.of(limit),
         }
@@ -131,6 +131,8 @@ pub struct Held {
     pub cost: NanoUsd,
     pub tokens: Tokens,
     pub expensive: bool,
+    /// It has a place among those in flight, where these are counted.
+    pub counted: bool,
 }
 
 /// What was set aside for one admitted request. It has no copy, and its settlement consumes it: it is settled once.
@@ -168,7 +170,7 @@ pub struct Extension {
 impl Held {
     /// Of a request that goes on unasked: its cost is charged all the same when it is over.
     pub const fn nothing(now: UnixNanos) -> Self {
-        Self { at: now, money_at: now, cost: NanoUsd::ZERO, tokens: Tokens(0), expensive: false }
+        Self { at: now, money_at: now, cost: NanoUsd::ZERO, tokens: Tokens(0), expensive: false, counted: false }
     }
 
     /// Its money was set aside anew, at `at`, and is this from now on.
@@ -264,10 +266,12 @@ pub struct Admitted {
     pub per_choice: Tokens,
 }
 
-/// Where a tenant's money stands, for the gauges.
+/// Where an account stands, for the gauges.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Levels {
     pub spent_today: NanoUsd,
     pub spent_this_month: NanoUsd,
     pub reserved: NanoUsd,
+    /// As far as they are counted.
+    pub in_flight: u64,
 }

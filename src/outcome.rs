@@ -36,7 +36,7 @@ pub enum Outcome {
     RateLimited,
     ExpensiveRateLimited,
     TokenRateLimited,
-    /// Too much of the tenant's is under way at once.
+    /// Too much of an account's is in flight at once.
     InFlightLimited,
     InternalError,
     // Sent on, and ended otherwise than by a good answer.
@@ -115,6 +115,7 @@ impl Outcome {
             Kind::Window(Counted::Requests, _) => Self::RateLimited,
             Kind::Window(Counted::Expensive, _) => Self::ExpensiveRateLimited,
             Kind::Window(Counted::Tokens, _) => Self::TokenRateLimited,
+            Kind::InFlight => Self::InFlightLimited,
             Kind::Request => Self::RequestBudgetExceeded,
             Kind::Budget(Calendar::Day) => Self::DailyBudgetExceeded,
             Kind::Budget(Calendar::Month) => Self::MonthlyBudgetExceeded,

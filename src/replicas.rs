@@ -107,7 +107,7 @@ pub fn figure(guard: Guard, limit: u64) -> u32 {
     let figure = match guard.kind() {
         Kind::Budget(_) => limit.checked_div(unit(limit)).unwrap_or(0).saturating_sub(1),
         Kind::Window(Counted::Tokens, _) => limit.saturating_sub(1),
-        Kind::Request | Kind::Window(..) => limit,
+        Kind::Request | Kind::Window(..) | Kind::InFlight => limit,
     };
     u32::try_from(figure).unwrap_or(u32::MAX)
 }
@@ -153,7 +153,7 @@ pub fn refusal(rules: &Rules, headers: &Headers, reservation: &Reservation, now:
     let needed = match guard.kind() {
         Kind::Budget(_) | Kind::Request => reservation.cost.0,
         Kind::Window(Counted::Tokens, _) => reservation.tokens.0,
-        Kind::Window(..) => 1,
+        Kind::Window(..) | Kind::InFlight => 1,
     };
     // Envoy has rounded it up, and a client that waits for less than a minute only should.
     let retry_ms = Some(retry.saturating_mul(1_000).saturating_sub(1));

@@ -16,6 +16,7 @@ pub const LIMITS: Limits = Limits {
     requests_per_day: Some(Limit(10_000)),
     tokens_per_minute: None,
     expensive_per_minute: Some(Limit(10)),
+    in_flight: None,
 };
 
 /// A turn of a coding agent has a context of up to 200,000 tokens, all of it written into a cache, and a bound of 32,000 or
@@ -26,6 +27,7 @@ const AGENT: Limits = Limits {
     requests_per_day: Some(Limit(20_000)),
     tokens_per_minute: None,
     expensive_per_minute: Some(Limit(60)),
+    in_flight: None,
 };
 
 const NO_LIMITS: Limits = Limits {
@@ -34,6 +36,7 @@ const NO_LIMITS: Limits = Limits {
     requests_per_day: None,
     tokens_per_minute: None,
     expensive_per_minute: None,
+    in_flight: None,
 };
 
 const OUTPUT: Output = Output { default_max_tokens: InRange::of::<4_096>(), min_tokens: InRange::of::<16>() };

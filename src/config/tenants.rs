@@ -136,6 +136,9 @@ pub struct Limits {
     /// Expensive requests (see `expensive`) in any rolling minute.
     #[serde(deserialize_with = "written")]
     pub expensive_per_minute: Option<Limit>,
+    /// Requests in flight at once.
+    #[serde(deserialize_with = "written")]
+    pub in_flight: Option<Limit>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -96,7 +96,7 @@ fn extend(plugin: &Plugin, exchange: &mut Exchange) -> Option<Rejection> {
 /// Whether an account may have anything left: one that has spent it all asks in vain. It is only looked at.
 pub(super) fn may_have_money(plugin: &Plugin, tenant: &TenantPolicy, now: UnixNanos) -> bool {
     let Some(mut cell) = cells::read(Whose::Tenant(&tenant.name)) else { return true };
-    let Levels { spent_today, spent_this_month, reserved } = cell.levels(now, plugin.policy.lease_seconds);
+    let Levels { spent_today, spent_this_month, reserved, .. } = cell.levels(now, plugin.policy.lease_seconds);
     let has = |guard, spent: NanoUsd| tenant.rules.get(guard).limit.is_none_or(|limit| spent.plus(reserved).0 < limit);
     has(Guard::DayUsd, spent_today) && has(Guard::MonthUsd, spent_this_month)
 }

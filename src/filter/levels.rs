@@ -63,7 +63,8 @@ impl LevelGauges {
         let publish = |whose: Whose<'_>, rules: &Rules| {
             let levels = || Some(cells::read(whose)?.levels(now, policy.lease_seconds));
             let budgets = [Guard::DayUsd, Guard::MonthUsd].map(|guard| rules.get(guard).limit);
-            settle_on(levels, |levels| stats.levels(whose, levels, budgets));
+            let counted = rules.get(Guard::InFlight).limit.is_some();
+            settle_on(levels, |levels| stats.levels(whose, levels, budgets, counted));
         };
         for ix in self.tenants.take(policy.tenants.len()) {
             let tenant = policy.tenant_policy(TenantIx(ix)).filter(|tenant| policy.has_gauges(&tenant.name));

@@ -31,15 +31,22 @@ const fn linear_memory() -> u64 {
     0
 }
 
-/// Where an account's money stands: spent of the day and of the month, reserved, and the budgets of both.
-const OF_A_TENANT: [Metric; 5] =
-    [Metric::SpentToday, Metric::SpentThisMonth, Metric::Reserved, Metric::BudgetToday, Metric::BudgetThisMonth];
-const OF_A_GROUP: [Metric; 5] = [
+/// Where an account stands: spent of the day and of the month, reserved, the budgets of both, and what is in flight.
+const OF_A_TENANT: [Metric; 6] = [
+    Metric::SpentToday,
+    Metric::SpentThisMonth,
+    Metric::Reserved,
+    Metric::BudgetToday,
+    Metric::BudgetThisMonth,
+    Metric::InFlight,
+];
+const OF_A_GROUP: [Metric; 6] = [
     Metric::GroupSpentToday,
     Metric::GroupSpentThisMonth,
     Metric::GroupReserved,
     Metric::GroupBudgetToday,
     Metric::GroupBudgetThisMonth,
+    Metric::GroupInFlight,
 ];
 
 #[derive(Default)]
@@ -144,15 +151,16 @@ impl Stats {
         });
     }
 
-    /// `budgets`: of the day and of the month, where there are any.
-    pub fn levels(&self, whose: Whose<'_>, levels: Levels, budgets: [Option<u64>; 2]) {
-        let Levels { spent_today, spent_this_month, reserved } = levels;
+    /// `budgets`: of the day and of the month, where there are any; `counted`: whether what is in flight is limited.
+    pub fn levels(&self, whose: Whose<'_>, levels: Levels, budgets: [Option<u64>; 2], counted: bool) {
+        let Levels { spent_today, spent_this_month, reserved, in_flight } = levels;
         let [today, this_month] = budgets;
         let (name, gauges) = match whose {
             Whose::Tenant(name) => (name, &OF_A_TENANT),
             Whose::Group(name) => (name, &OF_A_GROUP),
         };
-        let amounts = [Some(spent_today.0), Some(spent_this_month.0), Some(reserved.0), today, this_month];
+        let in_flight = counted.then_some(in_flight);
+        let amounts = [Some(spent_today.0), Some(spent_this_month.0), Some(reserved.0), today, this_month, in_flight];
         self.with(|series| {
             let name = series.value(name);
             for (metric, amount) in gauges.iter().zip(amounts) {

@@ -22,8 +22,11 @@ use crate::units::{NanoUsd, Tokens, UnixNanos};
 const VERSION: [u8; 4] = *b"NXC\x02";
 /// It had windows that did not know when within a slot the latest came.
 const FIRST_VERSION: [u8; 4] = *b"NXC\x01";
-/// Bytes of an encoded cell.
+/// Bytes of an encoded cell that counts nothing in flight.
 pub const ENCODED: usize = 4 + WINDOWS.len() * window::ENCODED + MONEY;
+/// What is in flight stands where one window more would: code that knows nothing of it, or that knows a further window, reads the cell
+/// all the same, and the money is whole.
+const _: () = assert!(lease::ENCODED_COUNTS == window::ENCODED);
 /// Bytes of what follows the windows.
 const MONEY: usize = 2 * budget::ENCODED + lease::ENCODED + 8;
 
@@ -48,13 +51,38 @@ const fn ceil_seconds(nanos: u64) -> u64 {
     nanos.div_ceil(1_000_000_000)
 }
 
+/// The bytes of a cell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encoded {
+    bytes: [u8; ENCODED + lease::ENCODED_COUNTS],
+    length: usize,
+}
+
+impl std::ops::Deref for Encoded {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+}
+
+impl AsRef<[u8]> for Encoded {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
 impl Cell {
-    pub fn encode(&self) -> [u8; ENCODED] {
-        let mut out = [0; ENCODED];
-        let mut rest = out.as_mut_slice();
+    pub fn encode(&self) -> Encoded {
+        let counts = self.leases.in_flight() > 0;
+        let length = if counts { ENCODED.saturating_add(lease::ENCODED_COUNTS) } else { ENCODED };
+        let mut out = Encoded { bytes: [0; ENCODED + lease::ENCODED_COUNTS], length };
+        let mut rest = out.bytes.as_mut_slice();
         let rest = &mut rest;
         put(rest, VERSION);
         self.windows.iter().for_each(|window| window.encode(rest));
+        if counts {
+            self.leases.encode_counts(rest);
+        }
         self.day_spend.encode(rest);
         self.month_spend.encode(rest);
         self.leases.encode(rest);
@@ -88,6 +116,7 @@ impl Cell {
         cell.day_spend = Spend::decode(rest)?;
         cell.month_spend = Spend::decode(rest)?;
         cell.leases = Leases::decode(rest)?;
+        cell.leases.decode_counts(windows);
         cell.lifetime = NanoUsd(take_u64(rest)?);
         Some(cell)
     }
@@ -165,7 +194,11 @@ impl Cell {
             Counted::Tokens => window.reserve(span, now, tokens.0),
         });
         self.leases.add(now, cost);
-        let reservation = Reservation::of(Held { at: now, money_at: now, cost, tokens, expensive });
+        let counted = rules.get(Guard::InFlight).limit.is_some();
+        if counted {
+            self.leases.open(now);
+        }
+        let reservation = Reservation::of(Held { at: now, money_at: now, cost, tokens, expensive, counted });
         let verdict = Ok(Admitted { reservation, per_choice });
         Decision { verdict, standing: self.standing(rules, now), audit, audit_above: Vec::new() }
     }
@@ -185,7 +218,7 @@ impl Cell {
                     let left = limit.saturating_sub(self.window(guard)?.used());
                     Some(ask.per_choice(Tokens(left).less(ask.input)))
                 }
-                Kind::Window(..) => None,
+                Kind::Window(..) | Kind::InFlight => None,
             }
         };
         Guard::ALL.into_iter().filter_map(room).min().unwrap_or(Tokens(u64::MAX))
@@ -204,6 +237,7 @@ impl Cell {
             Kind::Window(counted, _) => {
                 (self.window(guard)?.used(), 0, if counted == Counted::Tokens { tokens.0 } else { 1 })
             }
+            Kind::InFlight => (self.leases.in_flight(), 0, 1),
             Kind::Request => (0, 0, cost.0),
             Kind::Budget(calendar) => {
                 let (spent, reserved) = self.spend(calendar);
@@ -218,6 +252,8 @@ impl Cell {
         let in_flight = guard.is_money() && needed <= limit.saturating_sub(used).saturating_sub(reserved);
         let retry_ms = match guard.kind() {
             _ if in_flight => Some(1_000),
+            // Nobody knows when one of them ends.
+            Kind::InFlight => Some(1_000),
             Kind::Request => None,
             Kind::Budget(calendar) => Some(calendar.ends_in(now).saturating_mul(1_000)),
             Kind::Window(_, span) => {
@@ -252,6 +288,9 @@ impl Cell {
     pub fn settle(&mut self, reservation: &Held, cost: NanoUsd, tokens: Tokens, lease_seconds: u64, now: UnixNanos) {
         self.roll(now, lease_seconds);
         self.leases.release(reservation.money_at, reservation.cost);
+        if reservation.counted {
+            self.leases.close(reservation.money_at);
+        }
         self.each_window(|counted, span, window| {
             if counted == Counted::Tokens {
                 window.settle(span, reservation.at, reservation.tokens.0, tokens.0, now);
@@ -295,6 +334,7 @@ impl Cell {
             spent_today: self.day_spend.current(),
             spent_this_month: self.month_spend.current(),
             reserved: self.leases.since(0),
+            in_flight: self.leases.in_flight(),
         }
     }
 

@@ -13,6 +13,8 @@ use std::rc::Rc;
 pub enum Kind {
     /// How many come in any interval of that length.
     Window(Counted, Span),
+    /// How many are in flight at once.
+    InFlight,
     /// What one request may cost.
     Request,
     /// What the requests of a day, or of a month, may cost together.
@@ -28,31 +30,31 @@ pub enum Counted {
 }
 
 macro_rules! guards {
-    (windows: [$($window:ident $window_name:literal $counted:ident $span:ident,)*] money: [$($money:ident $money_name:literal $kind:expr,)*]) => {
+    (windows: [$($window:ident $window_name:literal $counted:ident $span:ident,)*] others: [$($other:ident $other_name:literal $kind:expr,)*]) => {
         /// A limit or budget a tenant can have. The name is what the operator writes under `audit` and `unlimited`.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
         #[serde(rename_all = "snake_case")]
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         pub enum Guard {
             $($window,)*
-            $($money,)*
+            $($other,)*
         }
 
         impl Guard {
             /// In the order they are checked: the cheapest fact for a client to act on is named first.
-            pub const ALL: [Self; GUARDS] = [$(Self::$window,)* $(Self::$money,)*];
+            pub const ALL: [Self; GUARDS] = [$(Self::$window,)* $(Self::$other,)*];
 
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Self::$window => $window_name,)*
-                    $(Self::$money => $money_name,)*
+                    $(Self::$other => $other_name,)*
                 }
             }
 
             pub const fn kind(self) -> Kind {
                 match self {
                     $(Self::$window => Kind::Window(Counted::$counted, Span::$span),)*
-                    $(Self::$money => $kind,)*
+                    $(Self::$other => $kind,)*
                 }
             }
         }
@@ -72,7 +74,8 @@ guards! {
         ExpensivePerMinute "expensive_per_minute" Expensive Minute,
         TokensPerMinute "tokens_per_minute" Tokens Minute,
     ]
-    money: [
+    others: [
+        InFlight "in_flight" Kind::InFlight,
         RequestUsd "request_usd" Kind::Request,
         DayUsd "day_usd" Kind::Budget(Calendar::Day),
         MonthUsd "month_usd" Kind::Budget(Calendar::Month),
@@ -165,6 +168,6 @@ mod tests {
         for ((guard, counted, span), place) in WINDOWS.into_iter().zip(0..) {
             assert_eq!((guard.index(), guard.kind()), (place, Kind::Window(counted, span)));
         }
-        assert!(Guard::ALL.into_iter().skip(WINDOWS.len()).all(Guard::is_money));
+        assert!(Guard::ALL.into_iter().skip(WINDOWS.len()).all(|guard| guard.is_money() != (guard == Guard::InFlight)));
     }
 }

@@ -1,4 +1,4 @@
-//! Money set aside for requests under way, by the minute it was set aside in.
+//! Requests in flight, and the money that is set aside for them, by the minute it was set aside in.
 //!
 //! Trade-off: a list of reservations would be exact and as long as clients make it. Sums per minute are of fixed
 //! size, and let the reservations of a VM that died lapse by themselves, a lease (to the minute) after they were made.
@@ -11,6 +11,9 @@ const SLOT_SECONDS: u64 = 60;
 const SLOTS: usize = 32;
 const RING: u64 = 32;
 pub const ENCODED: usize = 8 + SLOTS * 8;
+/// The counts, and what tells them from a window.
+pub const ENCODED_COUNTS: usize = COUNTS.len() + SLOTS * 4;
+const COUNTS: [u8; 6] = *b"flight";
 /// The longest lease the ring can hold.
 pub const LONGEST_SECONDS: u64 = 30 * SLOT_SECONDS;
 
@@ -18,6 +21,10 @@ pub const LONGEST_SECONDS: u64 = 30 * SLOT_SECONDS;
 pub struct Leases {
     head: u64,
     sums: [NanoUsd; SLOTS],
+    /// Those that are counted: what nobody limits is not.
+    counts: [u32; SLOTS],
+    /// All of these.
+    in_flight: u32,
 }
 
 fn slot_of(at: UnixNanos) -> u64 {
@@ -36,8 +43,9 @@ impl Leases {
         // What the ring holds is of the old head and the 31 minutes before it.
         let lapsed = slot.saturating_sub(keep).min(self.head.saturating_add(1));
         for number in self.head.saturating_sub(RING - 1)..lapsed {
-            if let Some(sum) = self.sums.get_mut(index(number)) {
-                *sum = NanoUsd::ZERO;
+            if let (Some(sum), Some(count)) = (self.sums.get_mut(index(number)), self.counts.get_mut(index(number))) {
+                self.in_flight = self.in_flight.saturating_sub(*count);
+                (*sum, *count) = (NanoUsd::ZERO, 0);
             }
         }
         self.head = slot;
@@ -50,10 +58,35 @@ impl Leases {
         }
     }
 
-    fn slot(&mut self, at: UnixNanos) -> Option<&mut NanoUsd> {
+    fn place(&self, at: UnixNanos) -> Option<usize> {
         let slot = slot_of(at);
-        let held = slot <= self.head && number_at(self.head, index(slot)) == slot;
-        self.sums.get_mut(index(slot)).filter(|_| held)
+        (slot <= self.head && number_at(self.head, index(slot)) == slot).then(|| index(slot))
+    }
+
+    fn slot(&mut self, at: UnixNanos) -> Option<&mut NanoUsd> {
+        let place = self.place(at)?;
+        self.sums.get_mut(place)
+    }
+
+    /// One more is in flight, from `at` on.
+    pub fn open(&mut self, at: UnixNanos) {
+        if let Some(count) = self.place(at).and_then(|place| self.counts.get_mut(place)) {
+            *count = count.saturating_add(1);
+            self.in_flight = self.in_flight.saturating_add(1);
+        }
+    }
+
+    /// One that was opened at `at` is over; if its lease has run out, it was so before.
+    pub fn close(&mut self, at: UnixNanos) {
+        if let Some(count) = self.place(at).and_then(|place| self.counts.get_mut(place)) {
+            self.in_flight = self.in_flight.saturating_sub(u32::from(*count > 0));
+            *count = count.saturating_sub(1);
+        }
+    }
+
+    /// How many are in flight, of those that are counted.
+    pub fn in_flight(&self) -> u64 {
+        self.in_flight.into()
     }
 
     /// Gives back what was added at `at`; nothing if its lease has run out.
@@ -81,7 +114,23 @@ impl Leases {
     }
 
     pub fn decode(bytes: &mut &[u8]) -> Option<Self> {
-        Some(Self { head: take_u64(bytes)?, sums: take(bytes, |bytes| NanoUsd(u64::from_le_bytes(bytes)))? })
+        let (head, sums) = (take_u64(bytes)?, take(bytes, |bytes| NanoUsd(u64::from_le_bytes(bytes)))?);
+        Some(Self { head, sums, counts: [0; SLOTS], in_flight: 0 })
+    }
+
+    /// What is counted, apart: a cell that counts nothing has none of it.
+    pub fn encode_counts(&self, out: &mut &mut [u8]) {
+        put(out, COUNTS);
+        self.counts.iter().for_each(|count| put(out, count.to_le_bytes()));
+    }
+
+    /// Nothing, of bytes that are no counts.
+    pub fn decode_counts(&mut self, bytes: &[u8]) {
+        let counts = bytes.split_first_chunk().filter(|(mark, _)| **mark == COUNTS);
+        if let Some(counts) = counts.and_then(|(_, mut counts)| take(&mut counts, u32::from_le_bytes)) {
+            self.counts = counts;
+            self.in_flight = counts.iter().fold(0, |sum: u32, count| sum.saturating_add(*count));
+        }
     }
 }
 
@@ -117,6 +166,24 @@ mod tests {
             leases.release(at(0), NanoUsd(70));
             leases.release(at(lived), NanoUsd(5));
             assert_eq!(leases.since(0), NanoUsd::ZERO);
+        }
+    }
+
+    #[test]
+    fn what_is_opened_is_closed_or_lapses_never_both() {
+        for lived in 0..200u64 {
+            let mut leases = Leases::default();
+            leases.roll(at(0), 900);
+            leases.open(at(0));
+            for minute in 1..=lived {
+                leases.roll(at(minute), 900);
+            }
+            assert_eq!(leases.in_flight(), u64::from(lived <= 15), "after {lived} minutes");
+            leases.open(at(lived));
+            leases.close(at(0));
+            assert_eq!(leases.in_flight(), 1);
+            leases.close(at(lived));
+            assert_eq!(leases.in_flight(), 0);
         }
     }
 

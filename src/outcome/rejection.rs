@@ -148,7 +148,7 @@ impl Rejection {
         let what = match guard.kind() {
             Kind::Budget(Calendar::Day) => "the daily budget",
             Kind::Budget(Calendar::Month) => "the monthly budget",
-            Kind::Request | Kind::Window(..) => "what a single request may cost",
+            Kind::Request | Kind::Window(..) | Kind::InFlight => "what a single request may cost",
         };
         let whose = group.map_or_else(String::new, of);
         let left = if group.is_none_or(|group| group.shows_figures) {
@@ -275,6 +275,7 @@ fn without_figures(refusal: &Refusal, group: OfGroup<'_>) -> String {
             };
             format!("Rate limit{of} reached: {what} per {}.{}", span.name(), wait("Try again"))
         }
+        Kind::InFlight => format!("As many requests{of} are in flight as may be. Try again when one has ended."),
         Kind::Request => format!(
             "This request may cost up to ${usd}, more than a single request{of} may cost. Shorten it, lower its output bound or choose \
              a cheaper model."
@@ -322,6 +323,9 @@ fn message(refusal: &Refusal, group: Option<OfGroup<'_>>) -> String {
         ),
         Kind::Window(Counted::Tokens, span) => {
             format!("{} This request may use up to {needed}.", rate(&format!("tokens per {}", span.name())))
+        }
+        Kind::InFlight => {
+            format!("{used} requests{of} are in flight, and {limit} may be at once. Try again when one has ended.")
         }
         Kind::Request => format!(
             "This request may cost up to {}, more than the {} a single request{of} may cost. Shorten it, lower its \

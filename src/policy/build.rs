@@ -21,6 +21,7 @@ use super::{
 use crate::calendar::END_OF_TIME;
 use crate::config::{self, Config, Named, TenantLabel};
 use crate::forward::Allowed;
+use crate::limit::Guard;
 use crate::llm::path::{self, Route};
 use crate::llm::stance::Stances;
 use crate::price::{PriceTable, Quote};
@@ -60,6 +61,20 @@ fn check_headers(config: &Config) -> Checked<()> {
         }
     }
     Ok(())
+}
+
+/// The service counts what comes, and nothing of what ends.
+fn check_in_flight(tiers: &Named<Rc<Terms>>, tenants: &Tenants) -> Checked<()> {
+    let limits = |terms: &Terms| terms.get(Guard::InFlight).limit.is_some();
+    let tier = tiers.entries.iter().find(|(_, terms)| limits(terms)).map(|(name, _)| under("tiers", name));
+    let tenant = || tenants.tenants.iter().find(|tenant| limits(&tenant.rules));
+    match tier.or_else(|| Some(under("tenants", &tenant()?.name))) {
+        None => Ok(()),
+        Some(path) => flaw(
+            format!("{path}.limits.in_flight"),
+            "several Envoys share no count of what is in flight, and each would let as many pass: leave it out, or `replicas`",
+        ),
+    }
 }
 
 /// The service that several Envoys share knows tenants only.
@@ -139,6 +154,9 @@ impl Resolved {
             serving,
             (&mut contents, &mut tools),
         )?;
+        if replicas.is_some() {
+            check_in_flight(&tiers, &tenants)?;
+        }
         let tenant_labels = tenant_labels(take(&mut config.metrics), &tenants.index)?;
         let status = config.status.take().map(providers::status).transpose()?;
         let contents = contents.end();

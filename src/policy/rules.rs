@@ -66,6 +66,7 @@ impl Layer<'_> {
             Guard::RequestsPerDay => limit(|limits| limits.requests_per_day),
             Guard::TokensPerMinute => limit(|limits| limits.tokens_per_minute),
             Guard::ExpensivePerMinute => limit(|limits| limits.expensive_per_minute),
+            Guard::InFlight => limit(|limits| limits.in_flight),
             Guard::RequestUsd => budget(|budgets| budgets.request_usd),
             Guard::DayUsd => budget(|budgets| budgets.day_usd),
             Guard::MonthUsd => budget(|budgets| budgets.month_usd),

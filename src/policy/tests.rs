@@ -213,7 +213,7 @@ fn a_refusal_names_path_line_and_column() {
     assert_eq!(
         refusal(json),
         "tenants.acme.limits: unknown field `burts`, expected one of `requests_per_minute`, `requests_per_hour`, \
-         `requests_per_day`, `tokens_per_minute`, `expensive_per_minute` (line 3, column 11)"
+         `requests_per_day`, `tokens_per_minute`, `expensive_per_minute`, `in_flight` (line 3, column 11)"
     );
     assert_eq!(
         refusal(&tenants("{\n \"acme\": {\"tier\": \"gold\"}}")),

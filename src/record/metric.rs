@@ -95,6 +95,10 @@ metrics! {
         "What a group's budget of the day is.";
     GroupBudgetThisMonth: Gauge "ai_gateway_group_budget_this_month_nanousd" ["group"]
         "What a group's budget of the month is.";
+    InFlight: Gauge "ai_gateway_in_flight" ["tenant"]
+        "A tenant's requests in flight, where they are limited.";
+    GroupInFlight: Gauge "ai_gateway_group_in_flight" ["group"]
+        "A group's requests in flight, where they are limited.";
     Usage: Counter "ai_gateway_usage_total" ["source", "provider", "model"]
         "Answers, by where their usage comes from.";
     Spend: Counter "ai_gateway_spend_nanousd_total" ["source", "provider", "model"]

@@ -58,8 +58,14 @@ fn said_by_envoy(limit: &str, remaining: &str, reset: &str, by: &str) -> Headers
 }
 
 const NOW: UnixNanos = UnixNanos(1_800_000_000_000_000_000);
-const RESERVED: Reservation =
-    Reservation::of(Held { at: NOW, money_at: NOW, cost: NanoUsd(70), tokens: Tokens(9), expensive: false });
+const RESERVED: Reservation = Reservation::of(Held {
+    at: NOW,
+    money_at: NOW,
+    cost: NanoUsd(70),
+    tokens: Tokens(9),
+    expensive: false,
+    counted: false,
+});
 
 #[test]
 fn a_refusal_reads_as_the_cell_would_say_it() {

@@ -121,3 +121,56 @@ async fn a_flood_of_one_tenants_refused_requests_costs_its_siblings_not_one_refu
     let stats = gateway.stats().await;
     assert_eq!(stats.sum("ai_gateway_group_refusals_total", &[]), 0);
 }
+
+/// 32 callers of each of four tenants at once, whose answers take a while.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_are_in_flight_than_a_group_and_a_tenant_may_have() {
+    const MOST: usize = 12;
+    let mut policy = house(json!({"limits": {"in_flight": MOST}}), json!({}));
+    for tenant in TENANTS {
+        policy["tenants"][tenant]["budgets"] = json!({"day_usd": "1"});
+    }
+    policy["tenants"]["red"]["limits"] = json!({"in_flight": 3});
+    let gateway = Gateway::start(Setup::new("group-in-flight", policy)).await;
+    let callers = TENANTS.into_iter().flat_map(|tenant| (0..CALLERS).map(move |caller| (tenant, caller))).map(
+        |(tenant, caller)| {
+            let addr = gateway.addr;
+            tokio::spawn(async move {
+                let mut connection = Connection::open(addr).await;
+                let mut refused = [0, 0];
+                for round in 0..ROUNDS {
+                    let asked = chat(tenant).sim("tokens=8; delay_ms=20; gap_ms=5");
+                    let asked = if (caller + round).is_multiple_of(2) { asked.stream() } else { asked };
+                    let answer = connection.ask(asked.request()).await;
+                    if answer.status != 200 {
+                        assert_eq!((answer.status, answer.code().as_str()), (429, "in_flight_limited"));
+                        assert_eq!(answer.header("retry-after"), Some("1"));
+                        refused[usize::from(answer.json()["error"]["detail"]["group"] == "org")] += 1;
+                    }
+                }
+                refused
+            })
+        },
+    );
+    let callers: Vec<_> = callers.collect();
+    let watched = async {
+        let mut most = 0;
+        while callers.iter().any(|caller| !caller.is_finished()) {
+            most = most.max(gateway.provider().ledger().open());
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
+        most
+    };
+    let most = watched.await;
+    let mut refused = [0, 0];
+    for caller in callers {
+        let counts = caller.await.expect("a caller");
+        refused = [refused[0] + counts[0], refused[1] + counts[1]];
+    }
+    assert!(most <= MOST && most > MOST / 2, "{most} in flight");
+    let [own, of_org] = refused;
+    assert!(own > 0 && of_org > 0, "{own} by the tenant, {of_org} by the group");
+    // All of it is over: as many go on as may.
+    let levels = async || gateway.stats().await.sum("ai_gateway_group_in_flight", &[("group", "org")]);
+    eventually("nothing in flight", levels, |in_flight| *in_flight == 0).await;
+}

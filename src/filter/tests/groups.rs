@@ -195,3 +195,33 @@ fn races_for_a_groups_cell_are_run_again_and_a_lost_one_leaves_nothing() {
     assert_eq!(levels("org"), (COST, 0));
     assert_eq!(metric("ai_gateway_cell_races_total"), 3);
 }
+
+#[test]
+fn as_many_are_in_flight_as_may_be_and_every_end_makes_room() {
+    let gateway = team(json!({"limits": {"in_flight": 2}, "show_figures": true}), json!({}));
+    let (one, other) = (of(&gateway, "acme"), of(&gateway, "zenith"));
+    let refused = of(&gateway, "acme");
+    assert_eq!(refusal(&refused), ("429".into(), "in_flight_limited".into()));
+    let reply = refused.reply().unwrap();
+    assert_eq!((reply.header("retry-after"), reply.header("x-should-retry")), (Some("1"), None));
+    let message = reply.json()["error"]["message"].as_str().unwrap().to_owned();
+    assert_eq!(
+        message,
+        "2 requests of the group `team` are in flight, and 2 may be at once. Try again when one has ended."
+    );
+    refused.end();
+    assert_eq!(refused.record().unwrap()["refused_by"], "in_flight");
+    gateway.tick();
+    assert_eq!(metric("group=.=team;.;ai_gateway_group_in_flight"), 2);
+    // One is answered, the other's client leaves.
+    answered(&one);
+    let third = of(&gateway, "acme");
+    assert!(third.upstream().is_some());
+    other.end();
+    answered(&of(&gateway, "zenith"));
+    third.end();
+    gateway.tick();
+    assert_eq!(metric("group=.=team;.;ai_gateway_group_in_flight"), 0);
+    // Who limits nothing has no such gauge.
+    assert!(with(|host| host.metrics().keys().all(|name| !name.ends_with("tenant=.=acme;.;ai_gateway_in_flight"))));
+}

@@ -50,6 +50,11 @@ impl Memory {
         (levels.spent_today.0, levels.reserved.0)
     }
 
+    fn in_flight(&self, whose: &str) -> u64 {
+        let mut cells = self.cells.borrow_mut();
+        cells.entry(whose.to_owned()).or_default().levels(NOON, LEASE).in_flight
+    }
+
     /// But for cells that hold nothing.
     fn snapshot(&self) -> BTreeMap<String, Cell> {
         let mut cells = self.cells.borrow().clone();
@@ -257,14 +262,20 @@ fn happens() -> impl Strategy<Value = Happens> {
 
 proptest! {
     /// Whatever comes, grows, is refused and ends, in whatever order: each account has reserved what its requests hold there, and has
-    /// spent what they came to; and no budget is passed but by what an answer cost beyond its reservation.
+    /// spent what they came to; no budget is passed but by what an answer cost beyond its reservation, and no number in flight at all.
     #[test]
     fn every_account_holds_what_is_open_and_has_spent_what_ended(
         steps in prop::collection::vec(happens(), 1..100),
         budgets in prop::collection::vec(prop_oneof![Just(None), (20..300_u64).prop_map(Some)], 8),
+        most in prop::collection::vec(prop_oneof![Just(None), (1..6_u64).prop_map(Some)], 8),
     ) {
         let names = ["a", "b", "c", "d", "team", "org", "holding", "all"];
-        let limits: Vec<_> = budgets.iter().map(|budget| budget.map_or_else(Vec::new, |usd| vec![(Guard::DayUsd, usd)])).collect();
+        let limits: Vec<Vec<_>> = (budgets.iter().zip(&most))
+            .map(|(usd, most)| {
+                let limits = [(Guard::DayUsd, *usd), (Guard::InFlight, *most)];
+                limits.into_iter().filter_map(|(guard, limit)| Some((guard, limit?))).collect()
+            })
+            .collect();
         let house = House::of(&names.iter().zip(&limits).map(|(name, limits)| (*name, &limits[..])).collect::<Vec<_>>());
         let memory = Memory::default();
         let mut open: Vec<(usize, Reservation)> = Vec::new();
@@ -317,6 +328,11 @@ proptest! {
                 let (spent, beyond) = [&spent, &beyond].map(|sums| sums.get(name).copied().unwrap_or_default()).into();
                 let held: u64 = held.sum();
                 prop_assert_eq!(memory.levels(&whose(name).to_string()), (spent, held), "{}", name);
+                if let Some(most) = most[at] {
+                    let open = open.iter().filter(|(path, _)| PATHS[*path].contains(&name)).count() as u64;
+                    prop_assert_eq!(memory.in_flight(&whose(name).to_string()), open, "{}", name);
+                    prop_assert!(open <= most, "{}: {} of {} in flight", name, open, most);
+                }
                 if let Some(budget) = budgets[at] {
                     prop_assert!(spent + held <= budget + beyond, "{}: {} and {} of {}", name, spent, held, budget);
                 }
@@ -326,7 +342,8 @@ proptest! {
             house.settle(&memory, path, reservation, Came::NOTHING);
         }
         for name in names {
-            prop_assert_eq!(memory.levels(&whose(name).to_string()).1, 0);
+            let whose = whose(name).to_string();
+            prop_assert_eq!((memory.levels(&whose).1, memory.in_flight(&whose)), (0, 0));
         }
     }
 }

@@ -33,6 +33,10 @@ impl Cell {
             }
         }
         self.leases.add(now, most);
+        if reservation.counted {
+            self.leases.close(reservation.money_at);
+            self.leases.open(now);
+        }
         Extension { verdict: Ok(most), audit }
     }
 
@@ -40,7 +44,7 @@ impl Cell {
     fn money_left(&self, guard: Guard, limit: u64, in_flight: Share) -> NanoUsd {
         let (spent, reserved) = match guard.kind() {
             Kind::Budget(calendar) => self.spend(calendar),
-            Kind::Request | Kind::Window(..) => (NanoUsd::ZERO, NanoUsd::ZERO),
+            Kind::Request | Kind::Window(..) | Kind::InFlight => (NanoUsd::ZERO, NanoUsd::ZERO),
         };
         in_flight.left(limit, spent, reserved)
     }

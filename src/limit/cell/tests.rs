@@ -261,6 +261,7 @@ fn books_of_the_first_version_go_on() {
         cost: NanoUsd(1_500),
         tokens: Tokens(1_500),
         expensive: true,
+        counted: false,
     };
     cell.settle(&open, NanoUsd(1_000), Tokens(1_000), 900, now);
     assert_eq!((cell.levels(now, 900).reserved, cell.lifetime()), (NanoUsd(12), NanoUsd(123_457_866)));
@@ -393,4 +394,58 @@ proptest! {
             prop_assert!(held + settled <= BUDGET + over, "{} and {} of {}, {} over", held, settled, BUDGET, over);
         }
     }
+}
+
+#[test]
+fn what_is_in_flight_is_counted_where_it_is_limited_and_released_by_every_end() {
+    let rules = rules(&[(Guard::InFlight, 3)]);
+    let mut cell = Cell::default();
+    let admit = |cell: &mut Cell, now| cell.admit(&rules, &ask(1, client(9)), now).verdict;
+    let mut open: Vec<_> = (0..3).map(|_| admit(&mut cell, NOON).unwrap().reservation).collect();
+    let refusal = admit(&mut cell, NOON).unwrap_err();
+    assert_eq!((refusal.guard, refusal.limit, refusal.used, refusal.left), (Guard::InFlight, 3, 3, 0));
+    assert_eq!((refusal.needed, refusal.retry_ms, refusal.in_flight), (1, Some(1_000), false));
+    // Settled, or given back: either is an end.
+    cell.settle(&open.pop().unwrap(), NanoUsd(5), Tokens(5), 900, after(NOON, 70));
+    let given_back = open.pop().unwrap();
+    cell.settle(&given_back, NanoUsd::ZERO, Tokens(0), 900, after(NOON, 70));
+    cell.withdraw(&given_back);
+    assert_eq!(cell.levels(after(NOON, 70), 900).in_flight, 1);
+    for _ in 0..2 {
+        open.push(admit(&mut cell, after(NOON, 130)).unwrap().reservation);
+    }
+    assert!(admit(&mut cell, after(NOON, 130)).is_err());
+    // Those that grow keep their places past their leases; whoever died has none.
+    let mut grown = open.pop().unwrap();
+    let cost = cell.extend(&rules, &grown, NanoUsd(40), Shares::WHOLE, 900, after(NOON, 800)).verdict.unwrap();
+    grown.extend(cost, after(NOON, 800));
+    assert_eq!(cell.levels(after(NOON, 1_200), 900).in_flight, 1);
+    cell.settle(&grown, NanoUsd(40), Tokens(40), 900, after(NOON, 1_200));
+    for late in open {
+        cell.settle(&late, NanoUsd(1), Tokens(1), 900, after(NOON, 1_200));
+    }
+    assert_eq!(cell.levels(after(NOON, 1_200), 900).in_flight, 0);
+}
+
+/// Code that knows nothing of the counts takes them for a window that it doesn't know; and one that has a window more takes them for
+/// one that ended long ago.
+#[test]
+fn a_cell_with_counts_is_read_by_who_knows_nothing_of_them_and_has_none_where_none_are() {
+    let mut cell = Cell::default();
+    let plain = cell.admit(&Rules::default(), &ask(7, client(9)), NOON).verdict.unwrap().reservation;
+    assert!(!plain.counted && cell.encode().len() == ENCODED);
+    let limited = rules(&[(Guard::InFlight, 3)]);
+    let counted = cell.admit(&limited, &ask(7, client(9)), NOON).verdict.unwrap().reservation;
+    let bytes = cell.encode();
+    assert_eq!((bytes.len(), Cell::decode(&bytes).as_ref()), (ENCODED + window::ENCODED, Ok(&cell)));
+    let mut unknown = Window::decode(&mut &bytes[bytes.len() - MONEY - window::ENCODED..]).unwrap();
+    unknown.roll(Span::Minute, NOON);
+    assert_eq!(unknown.used(), 0);
+    // Written by somebody who left them out: what ends counts no further down than nothing.
+    let (windows, money) = bytes.split_at(bytes.len() - MONEY);
+    let without = [&windows[..windows.len() - window::ENCODED], money].concat();
+    let mut cell = Cell::decode(&without).unwrap();
+    cell.settle(&counted, NanoUsd(5), Tokens(5), 900, NOON);
+    cell.settle(&plain, NanoUsd(5), Tokens(5), 900, NOON);
+    assert_eq!((cell.levels(NOON, 900).in_flight, cell.encode().len()), (0, ENCODED));
 }

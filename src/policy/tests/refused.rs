@@ -92,6 +92,13 @@ fn groups() -> Vec<Refused> {
             format!("groups.g1.parent: {too_many}"),
         ),
         meaning(
+            format!(
+                r#"{{{PRICES},"tenants":{{"acme":{{"limits":{{"in_flight":5}}}}}},"status":{{"cluster":"admin"}},"replicas":{{"count":2,"cluster":"limits"}}}}"#
+            ),
+            "tenants.acme.limits.in_flight: several Envoys share no count of what is in flight, and each would let as many pass: leave it \
+             out, or `replicas`",
+        ),
+        meaning(
             grouped(r#""other":{}"#, ""),
             "groups.other: `other` is a label of the gateway's own; choose another name",
         ),
@@ -112,7 +119,7 @@ fn unknown_and_missing() -> Vec<Refused> {
         shape(
             own(r#""limits":{"burts":1}"#),
             "tenants.acme.limits: unknown field `burts`, expected one of `requests_per_minute`, `requests_per_hour`, \
-             `requests_per_day`, `tokens_per_minute`, `expensive_per_minute`",
+             `requests_per_day`, `tokens_per_minute`, `expensive_per_minute`, `in_flight`",
         ),
         shape(format!(r#"{{{TENANTS},"prices":[{{}}]}}"#), "prices[0]: missing field `model`"),
         shape(with(r#""limits":[5]"#), "limits: invalid type: sequence, expected a map"),
@@ -202,7 +209,7 @@ fn amounts_and_limits() -> Vec<Refused> {
         shape(
             own(r#""audit":["day"]"#),
             "tenants.acme.audit[0]: unknown variant `day`, expected one of `requests_per_minute`, `requests_per_hour`, \
-             `requests_per_day`, `expensive_per_minute`, `tokens_per_minute`, `request_usd`, `day_usd`, `month_usd`",
+             `requests_per_day`, `expensive_per_minute`, `tokens_per_minute`, `in_flight`, `request_usd`, `day_usd`, `month_usd`",
         ),
     ]
 }
