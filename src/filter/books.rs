@@ -117,10 +117,11 @@ pub(super) fn settle(plugin: &Plugin, settlement: Settlement, now: UnixNanos) {
     }
     plugin.stats.swapped(&swap);
     let own_lost = swap.outcome.is_err().then_some(Whose::Tenant(&tenant.name));
-    let lost_above = accounts::settle(&Counting(plugin), tenant.above(), held, came, lease, now);
     touch(plugin, &tenant);
-    for whose in own_lost.into_iter().chain(lost_above) {
-        lost(plugin, whose, came.cost);
+    own_lost.into_iter().for_each(|whose| lost(plugin, whose, came.cost));
+    if !held.is_empty() {
+        let lost_above = accounts::settle(&Counting(plugin), tenant.above(), held, came, lease, now);
+        lost_above.into_iter().for_each(|whose| lost(plugin, whose, came.cost));
     }
 }
 

@@ -21,10 +21,15 @@ pub const LONGEST_SECONDS: u64 = 30 * SLOT_SECONDS;
 pub struct Leases {
     head: u64,
     sums: [NanoUsd; SLOTS],
-    /// Those that are counted: what nobody limits is not.
-    counts: [u32; SLOTS],
-    /// All of these.
-    in_flight: u32,
+    /// Those that are counted, once there is one: what nobody limits is not.
+    counted: Option<Box<Counted>>,
+}
+
+/// Requests in flight.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Counted {
+    by_minute: [u32; SLOTS],
+    all: u32,
 }
 
 fn slot_of(at: UnixNanos) -> u64 {
@@ -43,11 +48,14 @@ impl Leases {
         // What the ring holds is of the old head and the 31 minutes before it.
         let lapsed = slot.saturating_sub(keep).min(self.head.saturating_add(1));
         for number in self.head.saturating_sub(RING - 1)..lapsed {
-            if let (Some(sum), Some(count)) = (self.sums.get_mut(index(number)), self.counts.get_mut(index(number))) {
-                self.in_flight = self.in_flight.saturating_sub(*count);
-                (*sum, *count) = (NanoUsd::ZERO, 0);
+            if let Some(sum) = self.sums.get_mut(index(number)) {
+                *sum = NanoUsd::ZERO;
+            }
+            if let Some(counted) = &mut self.counted {
+                counted.lapse(index(number));
             }
         }
+        self.counted = self.counted.take().filter(|counted| counted.all > 0);
         self.head = slot;
     }
 
@@ -70,23 +78,27 @@ impl Leases {
 
     /// One more is in flight, from `at` on.
     pub fn open(&mut self, at: UnixNanos) {
-        if let Some(count) = self.place(at).and_then(|place| self.counts.get_mut(place)) {
+        let Some(place) = self.place(at) else { return };
+        let counted = self.counted.get_or_insert_default();
+        if let Some(count) = counted.by_minute.get_mut(place) {
             *count = count.saturating_add(1);
-            self.in_flight = self.in_flight.saturating_add(1);
+            counted.all = counted.all.saturating_add(1);
         }
     }
 
     /// One that was opened at `at` is over; if its lease has run out, it was so before.
     pub fn close(&mut self, at: UnixNanos) {
-        if let Some(count) = self.place(at).and_then(|place| self.counts.get_mut(place)) {
-            self.in_flight = self.in_flight.saturating_sub(u32::from(*count > 0));
+        let Some((place, counted)) = self.place(at).zip(self.counted.as_mut()) else { return };
+        if let Some(count) = counted.by_minute.get_mut(place).filter(|count| **count > 0) {
             *count = count.saturating_sub(1);
+            counted.all = counted.all.saturating_sub(1);
         }
+        self.counted = self.counted.take().filter(|counted| counted.all > 0);
     }
 
     /// How many are in flight, of those that are counted.
     pub fn in_flight(&self) -> u64 {
-        self.in_flight.into()
+        self.counted.as_ref().map_or(0, |counted| counted.all.into())
     }
 
     /// Gives back what was added at `at`; nothing if its lease has run out.
@@ -115,21 +127,29 @@ impl Leases {
 
     pub fn decode(bytes: &mut &[u8]) -> Option<Self> {
         let (head, sums) = (take_u64(bytes)?, take(bytes, |bytes| NanoUsd(u64::from_le_bytes(bytes)))?);
-        Some(Self { head, sums, counts: [0; SLOTS], in_flight: 0 })
+        Some(Self { head, sums, counted: None })
     }
 
     /// What is counted, apart: a cell that counts nothing has none of it.
     pub fn encode_counts(&self, out: &mut &mut [u8]) {
+        let Some(counted) = &self.counted else { return };
         put(out, COUNTS);
-        self.counts.iter().for_each(|count| put(out, count.to_le_bytes()));
+        counted.by_minute.iter().for_each(|count| put(out, count.to_le_bytes()));
     }
 
     /// Nothing, of bytes that are no counts.
     pub fn decode_counts(&mut self, bytes: &[u8]) {
-        let counts = bytes.split_first_chunk().filter(|(mark, _)| **mark == COUNTS);
-        if let Some(counts) = counts.and_then(|(_, mut counts)| take(&mut counts, u32::from_le_bytes)) {
-            self.counts = counts;
-            self.in_flight = counts.iter().fold(0, |sum: u32, count| sum.saturating_add(*count));
+        let Some((&COUNTS, mut counts)) = bytes.split_first_chunk() else { return };
+        let Some(by_minute) = take(&mut counts, u32::from_le_bytes) else { return };
+        let all = by_minute.iter().fold(0, |sum: u32, count| sum.saturating_add(*count));
+        self.counted = (all > 0).then(|| Box::new(Counted { by_minute, all }));
+    }
+}
+
+impl Counted {
+    fn lapse(&mut self, place: usize) {
+        if let Some(count) = self.by_minute.get_mut(place) {
+            self.all = self.all.saturating_sub(std::mem::take(count));
         }
     }
 }
