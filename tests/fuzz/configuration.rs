@@ -109,7 +109,7 @@ fn exchange(policy: &Policy, tenant: &str, model: &str, cell: &mut Cell) {
     serde_json::from_str::<Value>(&closed.record.to_json()).unwrap();
     let settlement = closed.settlement.unwrap();
     let spent = cell.levels(NOW, policy.lease_seconds).spent_today;
-    settlement.came.settle(&mut cell, &settlement.reservation, policy.lease_seconds, NOW);
+    settlement.came.settle(cell, &settlement.reservation, policy.lease_seconds, NOW);
     assert_eq!(cell.levels(NOW, policy.lease_seconds).spent_today, spent.plus(settlement.came.cost));
 }
 
