@@ -266,6 +266,26 @@ pub struct Admitted {
     pub per_choice: Tokens,
 }
 
+/// Where a limit or budget stands, in its own unit (requests, tokens or nano-USD).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Use {
+    pub guard: Guard,
+    pub limit: u64,
+    /// It refuses nothing.
+    pub audit: bool,
+    pub used: u64,
+    /// Of money, what requests in flight have set aside.
+    pub reserved: u64,
+    /// Until all that is counted now counts no more; `None` where it is no matter of time.
+    pub reset_seconds: Option<u64>,
+}
+
+impl Use {
+    pub const fn left(&self) -> u64 {
+        self.limit.saturating_sub(self.used).saturating_sub(self.reserved)
+    }
+}
+
 /// Where an account stands, for the gauges.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Levels {

@@ -1,10 +1,12 @@
-//! What operators ask the gateway itself, made of what Envoy's admin answers: health and metrics.
+//! What operators ask the gateway itself, made of what Envoy's admin answers: health and metrics. And what a caller asks of its own
+//! accounts: usage.
 //!
 //! Envoy knows the state of each endpoint and holds all counters; nothing of that is kept twice. What is here
 //! only reads its answers, and tells them in the gateway's own names and units. No call is made from here.
 
 pub mod health;
 pub mod metrics;
+pub mod usage;
 
 /// A page of the gateway's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use super::lease::{self, Leases};
 use super::window::{self, Span, Window};
 use super::{
     Admitted, Ask, Bound, Charged, Decision, Guard, Guards, Held, Level, Levels, Refusal, Reservation, Rules, Share,
-    Standing,
+    Standing, Use,
 };
 use crate::calendar::Calendar;
 use crate::units::{NanoUsd, Tokens, UnixNanos};
@@ -265,6 +265,27 @@ impl Cell {
             }
         };
         Some(Refusal { guard, limit, used, reserved, left, needed, retry_ms, above: None, in_flight })
+    }
+
+    /// Where each limit and budget stands, as of the last [`Self::levels`].
+    pub fn uses(&self, rules: &Rules, now: UnixNanos) -> Vec<Use> {
+        let of = |guard: Guard| {
+            let rule = rules.get(guard);
+            let (used, reserved, reset_seconds) = match guard.kind() {
+                Kind::Window(_, span) => {
+                    let window = self.window(guard)?;
+                    (window.used(), 0, Some(ceil_seconds(window.clears_in(span, now))))
+                }
+                Kind::InFlight => (self.leases.in_flight(), 0, None),
+                Kind::Request => (0, 0, None),
+                Kind::Budget(calendar) => {
+                    let (spent, reserved) = self.spend(calendar);
+                    (spent.0, reserved.0, Some(calendar.ends_in(now)))
+                }
+            };
+            Some(Use { guard, limit: rule.limit?, audit: rule.audit, used, reserved, reset_seconds })
+        };
+        Guard::ALL.into_iter().filter_map(of).collect()
     }
 
     /// Where the windows stand, for an answer that asked nothing of them.

@@ -62,7 +62,7 @@ async fn crowd(gateway: &Gateway, tenant: &str, rounds: usize) -> [usize; 2] {
 }
 
 /// What the detail of a 402 calls this, in nano-USD.
-fn nano_usd(figure: &Value) -> u64 {
+pub fn nano_usd(figure: &Value) -> u64 {
     let figure = figure.as_str().expect("USD as a string");
     let (whole, fraction) = figure.split_once('.').unwrap_or((figure, ""));
     whole.parse::<u64>().unwrap() * 1_000_000_000 + format!("{fraction:0<9}").parse::<u64>().unwrap()

@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use crate::budgets::away_from_midnight;
-use crate::client::{Connection, PATIENCE, chat, eventually};
+use crate::budgets::{away_from_midnight, nano_usd};
+use crate::client::{Connection, PATIENCE, chat, eventually, get};
 use crate::envoy::{Gateway, Setup, policy};
 
 const TENANTS: [&str; 4] = ["red", "green", "blue", "black"];
@@ -101,6 +101,17 @@ async fn four_tenants_never_pass_their_groups_budget_and_its_books_are_theirs() 
     let refused = stats.sum("ai_gateway_group_refusals_total", &[("group", "org")]);
     assert!(refused == by_org && by_org > 0, "{refused} {by_org}");
     assert_eq!(stats.sum("ai_gateway_settlements_lost_total", &[]), 0);
+    // What a member is told of what is left is the same, to the nano-dollar.
+    let mut asked = get("/api/ai/usage");
+    asked.headers_mut().insert("x-tenant-id", "red".parse().unwrap());
+    let page = gateway.ask(asked).await.json();
+    let (org, day) = (&page["accounts"][2], &page["accounts"][2]["limits"][0]);
+    assert_eq!((&org["name"], &day["guard"], &day["reserved"]), (&json!("org"), &json!("day_usd"), &json!("0.00")));
+    assert_eq!(
+        [&org["spent_today_usd"], &day["used"], &day["remaining"]].map(nano_usd),
+        [billed, billed, BUDGET - billed]
+    );
+    assert_eq!(page["accounts"][1], json!({"kind": "group", "name": "one"}), "what it keeps to itself");
     let detail = gateway.ask(chat("red").field("max_completion_tokens", 100_000).request()).await.json();
     assert_eq!(detail["error"]["detail"]["reserved"], "0.00", "{detail}");
 }

@@ -3,8 +3,9 @@
 use super::{Coming, Downstream, PIECE, shadow, status};
 use crate::exchange::{Onward, Side};
 use crate::headers::Headers;
-use crate::host::{attributes, clock, filter_state, http, kept};
+use crate::host::{attributes, cells, clock, filter_state, http, kept};
 use crate::llm::path::Free;
+use crate::view::usage;
 use proxy_wasm::types::{Action, BufferType};
 use std::rc::Rc;
 
@@ -27,6 +28,12 @@ impl Downstream {
             return match side.models(policy, headers, clock::now()) {
                 Ok(page) => status::page(page),
                 Err(reply) => self.reply_after(coming, reply, tenant),
+            };
+        }
+        if side.what == Free::Usage {
+            return match policy.tenant_policy(side.tenant) {
+                Some(tenant) => status::page(usage::page(policy, tenant, cells::read, clock::now())),
+                None => Action::Continue,
             };
         }
         // No window counts these: what bounds them is how many of a tenant's may be open at once.

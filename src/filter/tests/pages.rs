@@ -250,3 +250,74 @@ fn the_pages_are_shown_where_the_operator_says_and_nowhere_else() {
         assert_eq!(became, expected, "{status} by `{chain}`");
     }
 }
+
+const USAGE: &str = "/api/ai/usage";
+
+fn usage(gateway: &Gateway, tenant: &str) -> Stream {
+    let stream = gateway.stream();
+    let head = [(":method", "GET"), (":path", USAGE), ("x-tenant-id", tenant), ("x-request-id", "id-1")];
+    assert_eq!(stream.request_headers(&head, true), Action::Pause);
+    stream
+}
+
+#[test]
+fn a_caller_sees_its_own_accounts_and_what_its_groups_show() {
+    let mut configuration = configuration();
+    configuration["groups"] = json!({
+        "team": {"parent": "org", "limits": {"in_flight": 9, "requests_per_minute": 70}, "show_figures": true},
+        "org": {"budgets": {"month_usd": "100"}},
+    });
+    configuration["tenants"] = json!({
+        "acme": {"group": "team", "budgets": {"request_usd": "0.5", "day_usd": "20"}, "audit": ["requests_per_hour"]},
+        "zenith": {"group": "org"},
+    });
+    let gateway = Gateway::configured(&configuration);
+    answered(&admitted(&gateway, BODY));
+    let open = admitted(&gateway, BODY);
+    let before = with(|host| host.shared(KEY).map(<[u8]>::to_vec));
+    let stream = usage(&gateway, "acme");
+    let (status, page) = said(&stream);
+    assert_eq!((status.as_str(), &page["version"], &page["view"]), ("200", &json!(1), &json!("this_envoy")));
+    let accounts = page["accounts"].as_array().unwrap();
+    let names: Vec<_> = accounts.iter().map(|account| (&account["kind"], &account["name"])).collect();
+    assert_eq!(
+        names,
+        [(&json!("tenant"), &json!("acme")), (&json!("group"), &json!("team")), (&json!("group"), &json!("org"))]
+    );
+    assert_eq!(accounts[2].as_object().unwrap().len(), 2, "what it keeps to itself: {}", accounts[2]);
+    let limit = |account: usize, guard: &str| {
+        let limits = accounts[account]["limits"].as_array().unwrap();
+        limits.iter().find(|limit| limit["guard"] == guard).unwrap_or_else(|| panic!("{guard}: {limits:?}")).clone()
+    };
+    let held = NanoUsd(reserved().0);
+    let day = limit(0, "day_usd");
+    assert_eq!((&day["limit"], &day["used"]), (&json!("20.00"), &json!(NanoUsd(COST).to_string())));
+    assert_eq!(day["reserved"], json!(held.to_string()));
+    assert_eq!(day["remaining"], json!(NanoUsd(20_000_000_000 - COST - held.0).to_string()));
+    assert!((1..=86_400).contains(&day["reset_seconds"].as_u64().unwrap()));
+    assert_eq!(limit(0, "request_usd"), json!({"guard": "request_usd", "limit": "0.50"}));
+    let hour = limit(0, "requests_per_hour");
+    assert_eq!((&hour["used"], &hour["remaining"], &hour["audit"]), (&json!(2), &json!(49_998), &json!(true)));
+    let minute = limit(1, "requests_per_minute");
+    assert_eq!((&minute["limit"], &minute["used"], &minute["remaining"]), (&json!(70), &json!(2), &json!(68)));
+    assert!((1..=60).contains(&minute["reset_seconds"].as_u64().unwrap()));
+    let flight = limit(1, "in_flight");
+    assert_eq!((&flight["used"], &flight["remaining"], flight.get("reset_seconds")), (&json!(1), &json!(8), None));
+    assert_eq!(accounts[1]["spent_today_usd"], json!(NanoUsd(COST).to_string()));
+    stream.end();
+    assert_eq!(stream.record(), None, "a page is no exchange");
+    assert_eq!(with(|host| host.shared(KEY).map(<[u8]>::to_vec)), before, "to look changes nothing");
+    open.end();
+    // Another sees nothing of it, and whoever is nobody sees nothing.
+    let (_, page) = said(&usage(&gateway, "zenith"));
+    assert!(!page.to_string().contains("acme") && !page.to_string().contains("team"), "{page}");
+    assert_eq!(page["accounts"][0]["spent_today_usd"], "0.00");
+    for (tenant, status) in [("nobody", "403"), ("", "401")] {
+        let reply = usage(&gateway, tenant).reply().unwrap();
+        assert_eq!(reply.header(":status"), Some(status), "{tenant}");
+    }
+    // As a client asks by anything else, it is no page.
+    let stream = gateway.stream();
+    stream.request_headers(&[(":method", "DELETE"), (":path", USAGE), ("x-tenant-id", "acme")], true);
+    assert_eq!(stream.reply().unwrap().header(":status"), Some("405"));
+}

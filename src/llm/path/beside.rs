@@ -13,6 +13,8 @@ pub enum Free {
     Counts,
     /// Which models there are.
     Models,
+    /// What the caller has left.
+    Usage,
 }
 
 #[derive(Clone, Debug)]
@@ -33,7 +35,7 @@ pub struct FreePath {
     pub name: Option<String>,
 }
 
-pub(super) const FREE: [(&str, &str, Free, Dialect); 20] = [
+pub(super) const FREE: [(&str, &str, Free, Dialect); 21] = [
     // The more exact first: `{model}` is an id here, and takes what is behind it.
     ("GET", "**/v1/responses/{model}/input_items", Free::Stored, Dialect::OpenAi),
     ("GET, DELETE", "**/v1/responses/{model}", Free::Stored, Dialect::OpenAi),
@@ -56,6 +58,7 @@ pub(super) const FREE: [(&str, &str, Free, Dialect); 20] = [
     ("GET", "**/v1beta/models/{model}", Free::Models, Dialect::Gemini),
     ("GET", "**/v1beta/openai/models", Free::Models, Dialect::OpenAi),
     ("GET", "**/api/tags", Free::Models, Dialect::Ollama),
+    ("GET", "/api/ai/usage", Free::Usage, Dialect::OpenAi),
 ];
 
 pub fn free_routes() -> Vec<FreeRoute> {
