@@ -29,7 +29,7 @@ pub struct Leases {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Counted {
     by_minute: [u32; SLOTS],
-    all: u32,
+    all: u64,
 }
 
 fn slot_of(at: UnixNanos) -> u64 {
@@ -80,8 +80,10 @@ impl Leases {
     pub fn open(&mut self, at: UnixNanos) {
         let Some(place) = self.place(at) else { return };
         let counted = self.counted.get_or_insert_default();
-        if let Some(count) = counted.by_minute.get_mut(place) {
-            *count = count.saturating_add(1);
+        if let Some(count) = counted.by_minute.get_mut(place)
+            && let Some(more) = count.checked_add(1)
+        {
+            *count = more;
             counted.all = counted.all.saturating_add(1);
         }
     }
@@ -98,7 +100,7 @@ impl Leases {
 
     /// How many are in flight, of those that are counted.
     pub fn in_flight(&self) -> u64 {
-        self.counted.as_ref().map_or(0, |counted| counted.all.into())
+        self.counted.as_ref().map_or(0, |counted| counted.all)
     }
 
     /// Gives back what was added at `at`; nothing if its lease has run out.
@@ -141,7 +143,7 @@ impl Leases {
     pub fn decode_counts(&mut self, bytes: &[u8]) {
         let Some((&COUNTS, mut counts)) = bytes.split_first_chunk() else { return };
         let Some(by_minute) = take(&mut counts, u32::from_le_bytes) else { return };
-        let all = by_minute.iter().fold(0, |sum: u32, count| sum.saturating_add(*count));
+        let all = by_minute.iter().fold(0, |sum: u64, count| sum.saturating_add(u64::from(*count)));
         self.counted = (all > 0).then(|| Box::new(Counted { by_minute, all }));
     }
 }
@@ -149,7 +151,7 @@ impl Leases {
 impl Counted {
     fn lapse(&mut self, place: usize) {
         if let Some(count) = self.by_minute.get_mut(place) {
-            self.all = self.all.saturating_sub(std::mem::take(count));
+            self.all = self.all.saturating_sub(std::mem::take(count).into());
         }
     }
 }

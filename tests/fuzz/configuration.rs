@@ -217,7 +217,7 @@ fn stored(input: &[u8]) {
         // A cell of the first version, or of more or fewer windows, is written as one of these, which reads the same.
         let written = cell.encode();
         assert!(Cell::decode(&written).is_ok_and(|again| again.encode() == written));
-        assert!(input.starts_with(b"NXC\x01") || input.len() != cell::ENCODED || written == input);
+        assert!(input.starts_with(b"NXC\x01") || input.len() != cell::ENCODED || *written == *input);
         let random = u64::from_le_bytes(*input.last_chunk::<8>().unwrap());
         for now in [NOW, UnixNanos(0), END_OF_TIME, UnixNanos(random), UnixNanos(NOW.0 + random % 4_000_000_000_000)] {
             for (limit, bound) in [
