@@ -98,21 +98,19 @@ fn a_group_without_room_refuses_by_its_name_and_shows_its_figures_to_whom_it_may
 
 #[test]
 fn a_window_of_a_group_is_shown_beside_the_tenants_own_if_it_may_be() {
-    for (shows, remaining) in [(true, "2"), (false, "4998")] {
+    for (shows, left) in [(true, "2"), (false, "4999")] {
         let gateway = team(json!({"limits": {"requests_per_minute": 4}, "show_figures": shows}), json!({}));
         answered(&of(&gateway, "zenith"));
         let stream = of(&gateway, "acme");
         answered(&stream);
         let client = stream.client().unwrap();
-        // One more has come of acme's own than of the group's.
-        let own = if shows { remaining } else { "4999" };
-        assert_eq!(client.header("x-ratelimit-remaining-requests"), Some(own));
+        assert_eq!(client.header("x-ratelimit-remaining-requests"), Some(left));
         // Of a request that never came to the cells, too.
         let stream = gateway.stream();
         stream.request_headers(&head(&[]), false);
         stream.request_body(b"no json", true);
         let reply = stream.reply().unwrap();
-        assert_eq!(reply.header("x-ratelimit-remaining-requests"), Some(own));
+        assert_eq!(reply.header("x-ratelimit-remaining-requests"), Some(left));
         answered(&of(&gateway, "zenith"));
         answered(&of(&gateway, "zenith"));
         let stream = of(&gateway, "acme");
@@ -146,9 +144,8 @@ fn an_audited_group_refuses_nothing_and_says_what_it_would_have() {
 }
 
 #[test]
-fn whoever_leaves_or_is_never_sent_gives_every_group_its_share_back() {
+fn a_client_that_leaves_gives_every_group_its_share_back() {
     let gateway = team(json!({"limits": {"requests_per_minute": 100}}), json!({}));
-    // The client leaves before an answer: nothing was under way.
     let stream = of(&gateway, "acme");
     stream.end();
     assert_eq!((levels("team").1, levels("org").1, reserved().0), (0, 0, 0));
@@ -186,9 +183,9 @@ fn a_stream_beyond_its_reservation_is_ended_by_the_group_that_has_no_more() {
 }
 
 #[test]
-fn races_for_a_groups_cell_are_run_again_and_a_lost_one_leaves_nothing() {
+fn races_for_the_cells_of_a_tenant_and_its_groups_are_run_again() {
     let gateway = team(json!({}), json!({}));
-    // Faster than ours, at whichever cell: each has its own counts.
+    // Faster than ours, at whichever cell is changed first.
     rivals(3, 7);
     let stream = of(&gateway, "acme");
     answered(&stream);
