@@ -40,11 +40,10 @@ run-cluster: $(WASM) provider checker $(FUNC_E) $(ENVOY_PATH) $(RATELIMIT) $(DEB
 	@$(with_envoy) DEBIAN=$(DEBIAN) CHECK=$(CHECK) RATELIMIT=$(RATELIMIT) envoy/start/cluster
 
 .PHONY: test
-test: ## lint, check-prometheus, check-grafana, unit, check-shapes, cost, e2e and a short run of the fuzz targets
+test: ## lint, check-prometheus, check-grafana, unit, check-shapes, cost and e2e
 	@# The .wasm is linked by one processor, and builds wait for each other: so all of these come together. The end-to-end tests need both processors.
 	@$(MAKE) -j6 TOGETHER=1 lint unit check-prometheus check-grafana check-shapes cost $(PARTS)
 	@$(MAKE) TOGETHER=1 e2e
-	@$(MAKE) fuzz-short
 
 ##@ The parts
 
@@ -91,7 +90,6 @@ lint: $(WASM) clippy checker $(FUNC_E) $(ENVOY_PATH) | need-rust need-python ## 
 .PHONY: clippy
 clippy: | need-rust
 	@cargo fmt --all --check
-	@cargo fmt --manifest-path tests/fuzz/Cargo.toml --check
 	@cargo fmt --manifest-path tests/cost/Cargo.toml --all --check
 	@cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
 	@cargo clippy $(LOCKED) --lib --target wasm32-wasip1 -- -D warnings
@@ -101,11 +99,11 @@ clippy: | need-rust
 unit: | need-rust need-python ## Unit and property tests of the core and the adapter, the corpus, the checker's and the simulated provider's own
 	@python3 tests/fixtures/expected.py
 	@cargo test $(LOCKED) --lib
-	@cargo test $(LOCKED) --profile dev $(BESIDE) --lib --bins --test socket
+	@cargo test $(LOCKED) --profile dev $(BESIDE) --lib --bins --test socket --test seeds
 
 # Asked for together, so that what they all need is built once. The gateway's own tests are not among them: they run with what its
 # .wasm is built with.
-BESIDE := --package simulated-provider --package check-config --package gateway-tests
+BESIDE := --package simulated-provider --package check-config --package gateway-tests --package nexus-fuzz
 # Most of a test is waiting: one more than processors at once.
 TEST_THREADS ?= $(shell expr $$(nproc) + 1)
 .PHONY: e2e
@@ -175,7 +173,7 @@ $(WASM): $(shell find src -name '*.rs') Cargo.toml $(wildcard Cargo.lock) .cargo
 	@mkdir -p $(@D) && cp $(CARGO_TARGET_DIR)/wasm32-wasip1/release/nexus_ai_gateway.wasm $@
 
 # Cargo builds a crate anew for other company, which may want more of it: `make test` asks for the same wherever it asks.
-built = cargo build $(LOCKED) --quiet $(if $(TOGETHER),$(BESIDE) --bins --test socket --test gateway,--package $(1))
+built = cargo build $(LOCKED) --quiet $(if $(TOGETHER),$(BESIDE) --bins --test socket --test seeds --test gateway,--package $(1))
 
 # Always asked, because cargo knows better than make what the provider is built from. As the tests build it: what is hot in it is
 # optimised there, too.

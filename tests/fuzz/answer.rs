@@ -1,11 +1,5 @@
 //! An answer is read the same however it is cut, reaches the client less whole events, and can be priced.
 
-#![no_main]
-
-mod cuts;
-
-use cuts::{chunkings, head};
-use libfuzzer_sys::fuzz_target;
 use nexus_ai_gateway::llm::estimate::{self, density::Density};
 use nexus_ai_gateway::llm::meter::{Form, Generated, Meter, Passage, Reading};
 use nexus_ai_gateway::llm::schema::{self, Schema};
@@ -14,6 +8,8 @@ use nexus_ai_gateway::policy::Policy;
 use nexus_ai_gateway::price::{RateCard, Tariff};
 use nexus_ai_gateway::units::{NanoUsd, PicoUsdPerToken, Tokens, UnixNanos};
 use serde_json::Value;
+
+use crate::cuts::{chunkings, head};
 
 thread_local! {
     static POLICY: Policy = {
@@ -283,7 +279,7 @@ fn priced(reading: &Reading, usage: &Usage) {
     });
 }
 
-fuzz_target!(|input: &[u8]| {
+pub fn holds(input: &[u8]) {
     let Some(([api, form, seed @ ..], body)) = head::<4>(input) else { return };
     let schema = schema::ALL[usize::from(api) % schema::ALL.len()];
     let withhold = form & 8 != 0;
@@ -373,4 +369,4 @@ fuzz_target!(|input: &[u8]| {
         priced(&reading, &usage);
     }
     let _ = reported.mismatch;
-});
+}

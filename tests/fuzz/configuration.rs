@@ -1,8 +1,5 @@
 //! Whatever stands in a configuration or in shared data is refused or can be worked with.
 
-#![no_main]
-
-use libfuzzer_sys::fuzz_target;
 use nexus_ai_gateway::config::structure;
 use nexus_ai_gateway::exchange::{AnswerHead, Around, Ending, Exchange, Opening, Step};
 use nexus_ai_gateway::headers::Headers;
@@ -260,7 +257,7 @@ fn stored(input: &[u8]) {
     }
 }
 
-fuzz_target!(|input: &[u8]| {
+pub fn holds(input: &[u8]) {
     configuration(input);
     stored(input);
-});
+}

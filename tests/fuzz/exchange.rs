@@ -1,12 +1,6 @@
 //! Whatever a client writes and a provider answers: each reply is whole, each header that the gateway writes stays in its
 //! place, and each attempt is told what was planned for it.
 
-#![no_main]
-
-mod cuts;
-
-use cuts::{chunkings, head};
-use libfuzzer_sys::fuzz_target;
 use nexus_ai_gateway::attempt::Attempt;
 use nexus_ai_gateway::exchange::{AnswerHead, Around, Ending, Exchange, Opening, Step};
 use nexus_ai_gateway::headers::{Headers, LONGEST_VALUE, is_value};
@@ -17,6 +11,8 @@ use nexus_ai_gateway::outcome::Reply;
 use nexus_ai_gateway::policy::Policy;
 use nexus_ai_gateway::units::UnixNanos;
 use serde_json::Value;
+
+use crate::cuts::{chunkings, head};
 
 const NOW: UnixNanos = UnixNanos(1_800_000_000_000_000_000);
 
@@ -66,7 +62,7 @@ fn told(exchange: Exchange, policy: &Policy) {
     assert!(serde_json::from_str::<Value>(&line).is_ok_and(|line| line.is_object()), "{line}");
 }
 
-fuzz_target!(|input: &[u8]| {
+pub fn holds(input: &[u8]) {
     let Some(([api, of_path, of_names, of_answer, seed @ ..], rest)) = head::<6>(input) else { return };
     let take = |rest: &mut &[u8], length: u8| {
         let (taken, after) = rest.split_at(usize::from(length).min(rest.len()));
@@ -147,4 +143,4 @@ fuzz_target!(|input: &[u8]| {
         }
         told(exchange, policy);
     });
-});
+}

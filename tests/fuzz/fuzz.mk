@@ -2,6 +2,8 @@
 
 FUZZ_TARGETS := scanner request form answer exchange content tools configuration
 FUZZ_SECONDS ?= 600
+# `make test` holds the same promises against the seeds and what is near them (seeds.rs): building these takes minutes.
+
 # Inputs of each target in `fuzz-short`, beside its seeds: a number of seconds would make a slow machine try others than a fast one.
 SHORT_RUNS = $(strip $(patsubst $(1)=%,%,$(filter $(1)=%,\
 	scanner=50000 request=20000 form=80000 answer=8000 exchange=40000 content=8000 tools=10000 configuration=50000)))
@@ -28,11 +30,6 @@ check-texts: | need-rust ## 100,000 generated requests and as many answers under
 	@CONVERSATIONS=$(or $(CONVERSATIONS),100000) cargo test $(LOCKED) --lib content::tests::oracle
 	@cargo test $(LOCKED) --lib content::tests::hostile -- --ignored --nocapture
 
-.PHONY: fuzz-lint
-fuzz-lint: | need-rust need-c++ ## Formatting and clippy of the fuzz targets
-	@cargo fmt --manifest-path tests/fuzz/Cargo.toml --check
-	@$(fuzz_cargo) clippy $(fuzz_arguments) -- -D warnings
-
 # What cargo-fuzz would pass: all of it stable, so neither that nor a nightly toolchain is needed. Without --target, build
 # scripts would get these flags too.
 FUZZ := $(CURDIR)/target/fuzz
@@ -40,21 +37,21 @@ FUZZ_FLAGS := -Cpasses=sancov-module $(addprefix -Cllvm-args=, \
 	-sanitizer-coverage-level=4 -sanitizer-coverage-inline-8bit-counters -sanitizer-coverage-pc-table \
 	-sanitizer-coverage-trace-compares -simplifycfg-branch-fold-threshold=0)
 fuzz_cargo = env RUSTFLAGS="$(FUZZ_FLAGS)" CARGO_TARGET_DIR=$(FUZZ)/build cargo
-fuzz_arguments = $(LOCKED) --release --manifest-path tests/fuzz/Cargo.toml --target "$$(rustc --print host-tuple)"
+fuzz_arguments = $(LOCKED) --profile fuzz --package nexus-fuzz --features guided --bin guided --target "$$(rustc --print host-tuple)"
 # $(1) target, $(2) where the inputs go that found something new, $(3) seconds, $(4) the seed of chance (0: another each time).
 # What broke a promise stays in findings.
 fuzz_one = mkdir -p $(2) $(FUZZ)/findings/$(1); log=$(FUZZ)/$(1).log; \
-	if $(FUZZ)/bin/$(1) -max_total_time=$(3) -seed=$(4) -max_len=32768 -timeout=10 -dict=$(FUZZ)/seeds/words.dict \
+	if TARGET=$(1) $(FUZZ)/guided -max_total_time=$(3) -seed=$(4) -max_len=32768 -timeout=10 -dict=$(FUZZ)/seeds/words.dict \
 		-artifact_prefix=$(FUZZ)/findings/$(1)/ -print_final_stats=1 $(2) $(FUZZ)/seeds/$(1) >$$log 2>&1; then \
 		echo "fuzz $(1): $$(sed -n 's/^Done //p' $$log), $$(sed -n 's/^.[0-9]*[[:space:]]DONE *//p' $$log)"; \
 	else \
 		grep -a -A3 'panicked at' $$log | cut -c -400 >&2 || tail -n 20 $$log >&2; \
-		echo "fuzz $(1): a promise is broken. Again: $(FUZZ:$(CURDIR)/%=%)/bin/$(1) $$(sed -n 's|.*written to $(CURDIR)/||p' $$log)" >&2; \
+		echo "fuzz $(1): a promise is broken. Again: TARGET=$(1) $(FUZZ:$(CURDIR)/%=%)/guided $$(sed -n 's|.*written to $(CURDIR)/||p' $$log)" >&2; \
 		exit 1; \
 	fi
 
 .PHONY: fuzz-build
 fuzz-build: | need-rust need-python need-c++
 	@$(fuzz_cargo) build --quiet $(fuzz_arguments)
-	@mkdir -p $(FUZZ)/bin && cd $(FUZZ)/build/$$(rustc --print host-tuple)/release && cp $(FUZZ_TARGETS) $(FUZZ)/bin
+	@cp $(FUZZ)/build/$$(rustc --print host-tuple)/fuzz/guided $(FUZZ)/guided
 	@rm -rf $(FUZZ)/seeds && python3 tests/fuzz/seeds.py $(FUZZ)/seeds

@@ -1,13 +1,7 @@
 //! A request is the same however it is cut, and edits change what they name and nothing else.
 
-#![no_main]
-
-mod cuts;
-
 use std::fmt;
 
-use cuts::{chunkings, head};
-use libfuzzer_sys::fuzz_target;
 use nexus_ai_gateway::llm::estimate::Swapped;
 use nexus_ai_gateway::llm::estimate::density::Density;
 use nexus_ai_gateway::llm::path::Called;
@@ -16,6 +10,8 @@ use nexus_ai_gateway::llm::schema::{self, Asked, BoundField, OutputBound, Schema
 use nexus_ai_gateway::units::Tokens;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
+
+use crate::cuts::{chunkings, head};
 
 /// What is read here and refused by `serde_json`: lone surrogates, numbers beyond a float, the 128th level.
 const READ_HERE: [&str; 4] = ["surrogate", "end of hex escape", "out of range", "recursion limit"];
@@ -90,7 +86,7 @@ fn untouched(schema: &Schema, mut value: Value) -> Value {
     value
 }
 
-fuzz_target!(|input: &[u8]| {
+pub fn holds(input: &[u8]) {
     let Some(([api, flags, how_long, ask, seed @ ..], body)) = head::<6>(input) else { return };
     let schema = schema::ALL[usize::from(api) % schema::ALL.len()];
     let called = Called {
@@ -183,4 +179,4 @@ fuzz_target!(|input: &[u8]| {
         assert_eq!(request.sizes_with(&[], Swapped::default()).body_bytes, again.sizes.body_bytes);
     }
     assert_eq!(again.rates.service_tier, request.rates.service_tier);
-});
+}
