@@ -196,7 +196,7 @@ $(VENV)/bin/pip: | need-python
 
 $(VENV)/tests.stamp: tests/requirements.txt | $(VENV)/bin/pip
 	@echo "installing the SDKs and the servers of the end-to-end tests"
-	@$(VENV)/bin/pip install --quiet --requirement $<
+	@$(VENV)/bin/pip install --quiet --no-compile --requirement $<
 	@touch $@
 
 # Half a gigabyte of programs. Where npm or its registry can't be had, their tests are left out, and say so.
@@ -230,7 +230,7 @@ $(PRICES_VENV)/bin/pip: | need-python
 
 $(PRICES_VENV)/prices.stamp: envoy/prices/requirements.txt | $(PRICES_VENV)/bin/pip
 	@echo "installing genai-prices and litellm"
-	@$(PRICES_VENV)/bin/pip install --quiet --requirement $<
+	@$(PRICES_VENV)/bin/pip install --quiet --no-compile --requirement $<
 	@touch $@
 
 $(DETECTORS_VENV)/bin/pip: | need-python
@@ -238,7 +238,7 @@ $(DETECTORS_VENV)/bin/pip: | need-python
 
 $(DETECTORS_VENV)/detectors.stamp: tests/tools/detectors/requirements.txt | $(DETECTORS_VENV)/bin/pip
 	@echo "installing presidio's recognisers and Faker"
-	@$(DETECTORS_VENV)/bin/pip install --quiet --requirement $<
+	@$(DETECTORS_VENV)/bin/pip install --quiet --no-compile --requirement $<
 	@touch $@
 
 $(DETECTORS)/texts.jsonl: tests/tools/detectors/generate.py $(DETECTORS_VENV)/detectors.stamp
@@ -251,12 +251,12 @@ $(GRAFANA_VENV)/bin/pip: | need-python
 
 $(GRAFANA_VENV)/grafana.stamp: envoy/grafana/requirements.txt | $(GRAFANA_VENV)/bin/pip
 	@echo "installing grafana-foundation-sdk"
-	@$(GRAFANA_VENV)/bin/pip install --quiet --requirement $<
+	@$(GRAFANA_VENV)/bin/pip install --quiet --no-compile --requirement $<
 	@touch $@
 
 $(GRAFANA_VENV)/pictures.stamp: tests/tools/grafana/requirements.txt | $(GRAFANA_VENV)/bin/pip
 	@echo "installing matplotlib"
-	@$(GRAFANA_VENV)/bin/pip install --quiet --requirement $<
+	@$(GRAFANA_VENV)/bin/pip install --quiet --no-compile --requirement $<
 	@touch $@
 
 .PHONY: need-rust need-go need-python need-c++ need-debian
