@@ -157,36 +157,36 @@ async fn metrics_are_envoys_own_in_dollars_and_seconds() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_who_is_meant_to_sees_the_pages() {
-    let strangers = setup("status-strangers", json!({"cluster": "admin", "allow": ["10.0.0.0/8"]}));
-    let gateway = Gateway::start(strangers).await;
+    let mut strangers = setup("status-strangers", json!({"cluster": "admin", "allow": ["10.0.0.0/8"]}));
+    strangers.policy["providers"] = json!({"strangers_alone": {"cluster": "provider"}});
+    let proxied = setup("status-proxied", json!({"cluster": "admin"}));
+    let mut adding = setup("status-adding", json!({"cluster": "admin"}));
+    adding.swaps = vec![("skip_xff_append: true", "skip_xff_append: false")];
+    let mut without = setup("status-none", json!(null));
+    without.policy.as_object_mut().unwrap().remove("status");
+    let [gateway, local, adding, without] = Gateway::together([strangers, proxied, adding, without]).await;
     for path in [HEALTH, METRICS] {
         let answer = gateway.ask(get(path)).await;
         assert_eq!((answer.status, answer.code().as_str()), (403, "not_allowed"), "{path}");
         assert_eq!(answer.json()["error"]["type"], "permission_error");
     }
     // The gateway itself knows all the same.
-    let gauge = async || gateway.stats().await.one("ai_gateway_circuit_breaker_state", &[("provider", "simulated")]);
+    let of = [("provider", "strangers_alone")];
+    let gauge = async || gateway.stats().await.one("ai_gateway_circuit_breaker_state", &of);
     eventually("the gauge", gauge, |gauge| *gauge == Some(0)).await;
 
     // Whoever comes through a proxy on this machine is not this machine.
-    let local = Gateway::start(setup("status-proxied", json!({"cluster": "admin"}))).await;
     let mut proxied = get(HEALTH);
     proxied.headers_mut().insert("x-forwarded-for", "192.0.2.7".parse().unwrap());
     assert_eq!(local.ask(proxied).await.status, 403);
     assert_eq!(local.ask(get(HEALTH)).await.status, 200);
 
     // An Envoy that adds the header by itself makes everybody one who comes through a proxy.
-    let mut adding = setup("status-adding", json!({"cluster": "admin"}));
-    adding.swaps = vec![("skip_xff_append: true", "skip_xff_append: false")];
-    let gateway = Gateway::start(adding).await;
-    assert_eq!(gateway.ask(get(HEALTH)).await.status, 403);
-    assert_eq!(gateway.ask(chat("acme").request()).await.status, 200);
+    assert_eq!(adding.ask(get(HEALTH)).await.status, 403);
+    assert_eq!(adding.ask(chat("acme").request()).await.status, 200);
 
-    let mut without = setup("status-none", json!(null));
-    without.policy.as_object_mut().unwrap().remove("status");
-    let gateway = Gateway::start(without).await;
     for path in [HEALTH, METRICS] {
-        let answer = gateway.ask(get(path)).await;
+        let answer = without.ask(get(path)).await;
         assert_eq!((answer.status, answer.code().as_str()), (404, "not_found"), "{path}");
     }
 }
