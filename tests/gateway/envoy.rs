@@ -605,6 +605,7 @@ impl Yaml {
 
     fn by_its_own_names(&self, block: String) -> String {
         let name = self.setup.name;
+        assert!(block.starts_with(CLUSTER) || block.contains("vm_id: nexus "), "a listener without a `vm_id`");
         let names = [
             (LISTENER, format!("  - name: {name}\n")),
             (CLUSTER, format!("  - name: {name}\n")),

@@ -3,14 +3,14 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
-use std::sync::{Arc, Mutex};
+use std::sync::{self, Arc};
 use std::thread;
 
 use hyper::body::{Bytes, Frame};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 use crate::client::{CHAT, Connection, Frames, PATIENCE, ask_h2, chat, eventually};
 use crate::envoy::{Gateway, Setup, free_tenant, policy};
@@ -25,12 +25,7 @@ fn setup(name: &'static str, tenants: Value) -> Setup {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_are_charged_as_billed_and_refusals_cost_nothing() {
-    let mut tenants = json!({"crowd": {"limits": {"requests_per_hour": 50}, "unlimited": ["request_usd", "day_usd"]}});
-    for tenant in ["plain", "edited", "stream", "guessed", "chunked", "trailers", "large", "refused", "gone"] {
-        tenants[tenant] = free_tenant();
-    }
-    tenants["refused"] = json!({"budgets": {"request_usd": "0.001"}});
-    let gateway = Gateway::start(setup("heads", tenants)).await;
+    let gateway = &in_turn().await.usual;
 
     // Refusals come late, in the same words, and are none of the provider's failures: its breaker stays closed.
     let ask = || chat("refused");
@@ -99,7 +94,7 @@ async fn answers_are_charged_as_billed_and_refusals_cost_nothing() {
     assert_eq!((&record["outcome"], &record["cost_nanousd"]), (&json!("client_closed"), &json!(0)));
 
     gateway.provider().clear();
-    let [passed, refused] = crowd(&gateway, "crowd", 500).await;
+    let [passed, refused] = crowd(gateway, "crowd", 500).await;
     assert_eq!((passed, refused), (50, 450));
     let billed = gateway.provider().settled_ledger(PATIENCE).sum();
     assert_eq!(billed.billed_requests, 50, "what reached the provider");
@@ -114,7 +109,7 @@ fn trailer((name, value): &(&'static str, &'static str)) -> (hyper::header::Head
 /// A provider that keeps what comes, and says what it is told to as soon as there is a head.
 pub struct Wire {
     pub addr: SocketAddr,
-    came: Arc<Mutex<Vec<u8>>>,
+    came: Arc<sync::Mutex<Vec<u8>>>,
 }
 
 impl Wire {
@@ -162,27 +157,42 @@ struct Front {
 }
 
 /// Of one Envoy.
-struct Fronts {
+struct Gateways {
+    usual: Gateway,
     silent: Front,
     early_error: Front,
     early_answer: Front,
 }
 
-async fn fronts() -> &'static Fronts {
-    static FRONTS: OnceCell<Fronts> = OnceCell::const_new();
+/// Tests take turns, so that what is open is a test's own.
+async fn in_turn() -> MutexGuard<'static, Gateways> {
+    static GATEWAYS: OnceCell<Mutex<Gateways>> = OnceCell::const_new();
     let start = async || {
+        let mut tenants =
+            json!({"crowd": {"limits": {"requests_per_hour": 50}, "unlimited": ["request_usd", "day_usd"]}});
+        for tenant in ["plain", "edited", "stream", "guessed", "chunked", "trailers", "large", "refused", "gone"] {
+            tenants[tenant] = free_tenant();
+        }
+        tenants["refused"] = json!({"budgets": {"request_usd": "0.001"}});
+        let usual = setup("heads", tenants);
         let error = "HTTP/1.1 401 Unauthorized\r\ncontent-type: application/json\r\ncontent-length: 15\r\n\r\n{\"error\":\"key\"}";
         let answer = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
-        let wires = ["", error, answer].map(Wire::start);
-        let names = ["heads-silent", "heads-early-error", "heads-early-answer"];
-        let setups = [0, 1, 2]
-            .map(|nth| Setup { provider: Some(wires[nth].addr), ..setup(names[nth], json!({"acme": free_tenant()})) });
-        let [one, two, three] = Gateway::together(setups).await;
-        let [of_one, of_two, of_three] = wires;
-        let front = |gateway, wire| Front { gateway, wire };
-        Fronts { silent: front(one, of_one), early_error: front(two, of_two), early_answer: front(three, of_three) }
+        let [silent, early_error, early_answer] = ["", error, answer].map(Wire::start);
+        let behind =
+            |name, wire: &Wire| Setup { provider: Some(wire.addr), ..setup(name, json!({"acme": free_tenant()})) };
+        let setups = [
+            usual,
+            behind("heads-silent", &silent),
+            behind("heads-early-error", &early_error),
+            behind("heads-early-answer", &early_answer),
+        ];
+        let [usual, one, two, three] = Gateway::together(setups).await;
+        let silent = Front { gateway: one, wire: silent };
+        let early_error = Front { gateway: two, wire: early_error };
+        let early_answer = Front { gateway: three, wire: early_answer };
+        Mutex::new(Gateways { usual, silent, early_error, early_answer })
     };
-    FRONTS.get_or_init(start).await
+    GATEWAYS.get_or_init(start).await.lock().await
 }
 
 /// Sends a head and the first half of a body, and the rest once the provider has what it gets of that.
@@ -225,7 +235,7 @@ async fn outcome(front: &Front) -> (Value, Value) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_byte_of_a_refused_body_reaches_the_provider() {
-    let front = &fronts().await.silent;
+    let front = &in_turn().await.silent;
     let answer = in_halves(front, "unknown").await;
     assert!(answer.starts_with("HTTP/1.1 404") && answer.contains("model_unpriced"), "{answer}");
     assert_eq!(outcome(front).await, (json!("model_unpriced"), json!(0)));
@@ -234,7 +244,7 @@ async fn no_byte_of_a_refused_body_reaches_the_provider() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_error_before_the_body_is_the_clients_and_another_answer_is_none() {
-    let Fronts { early_error, early_answer, .. } = fronts().await;
+    let Gateways { early_error, early_answer, .. } = &*in_turn().await;
     let answer = in_halves(early_error, "gpt-4o-mini").await;
     assert!(answer.starts_with("HTTP/1.1 401") && answer.ends_with("{\"error\":\"key\"}"), "{answer}");
     assert_eq!(outcome(early_error).await, (json!("provider_rejected"), json!(0)));
