@@ -2,6 +2,7 @@
 //! shows the account.
 
 use serde_json::json;
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 use crate::client::CHAT;
 use crate::envoy::{Gateway, Setup, free_tenant, policy};
@@ -41,12 +42,22 @@ fn beside() -> String {
     BESIDE.map(twice).concat() + honest
 }
 
+/// A provider, and what stands in front of it. Tests take turns, so that it says what a test tells it to.
+async fn in_turn() -> MutexGuard<'static, (Listening, Gateway)> {
+    static GATEWAY: OnceCell<Mutex<(Listening, Gateway)>> = OnceCell::const_new();
+    let start = async || {
+        let provider = Listening::saying(200, &beside(), &chat_answer());
+        let policy = policy(json!({"acme": free_tenant()}));
+        let setup = Setup { provider: Some(provider.addr), ..Setup::new("answer-heads", policy) };
+        let gateway = Gateway::start(setup).await;
+        Mutex::new((provider, gateway))
+    };
+    GATEWAY.get_or_init(start).await.lock().await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lying_providers_headers_reach_nobody() {
-    let provider = Listening::saying(200, &beside(), &chat_answer());
-    let policy = policy(json!({"acme": free_tenant()}));
-    let setup = Setup { provider: Some(provider.addr), ..Setup::new("answer-heads", policy) };
-    let gateway = Gateway::start(setup).await;
+    let (provider, gateway) = &*in_turn().await;
     for status in [200, 400, 500] {
         provider.say(status, &beside(), &chat_answer());
         for path in [CHAT, "/v1/responses/input_tokens"] {
@@ -68,10 +79,7 @@ async fn a_lying_providers_headers_reach_nobody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redirect_ends_here_and_is_the_providers_error() {
     let elsewhere = "location: http://127.0.0.1:1/v1/chat/completions\r\n";
-    let provider = Listening::saying(301, elsewhere, &json!({"moved": true}));
-    let policy = policy(json!({"acme": free_tenant()}));
-    let setup = Setup { provider: Some(provider.addr), ..Setup::new("answer-redirects", policy) };
-    let gateway = Gateway::start(setup).await;
+    let (provider, gateway) = &*in_turn().await;
     for status in [301, 302, 303, 307, 308] {
         provider.say(status, elsewhere, &json!({"moved": true}));
         for path in [CHAT, "/v1/responses/input_tokens"] {

@@ -17,12 +17,13 @@ use crate::client::{CHAT, Chat, Connection, PATIENCE, ask, chat, next_piece};
 use crate::envoy::{Gateway, Setup, free_tenant, policy};
 use crate::top;
 
-/// Of one provider, which has these cases to play: the one that is shipped, and those that might be.
+/// Of one Envoy and one provider, which has these cases to play: the one that is shipped, and those that might be.
 struct Gateways {
     provider: Provider,
     cases: PathBuf,
     shipped: Gateway,
     decompressing: Gateway,
+    compressing: Gateway,
 }
 
 async fn gateways() -> &'static Gateways {
@@ -30,19 +31,23 @@ async fn gateways() -> &'static Gateways {
     let start = async || {
         let cases = cases();
         let provider = Provider::playing(&cases);
-        let shipped = gateway("compressed", &provider, Vec::new()).await;
-        let decompressing = gateway("compressed-decompressor", &provider, vec![decompressor()]).await;
-        Gateways { provider, cases, shipped, decompressing }
+        let setups = [
+            setup("compressed", &provider, Vec::new()),
+            setup("compressed-decompressor", &provider, vec![decompressor()]),
+            setup("compressed-compressor", &provider, vec![compressor()]),
+        ];
+        let [shipped, decompressing, compressing] = Gateway::together(setups).await;
+        Gateways { provider, cases, shipped, decompressing, compressing }
     };
     GATEWAYS.get_or_init(start).await
 }
 
-async fn gateway(name: &'static str, provider: &Provider, mut insertions: Vec<(&'static str, String)>) -> Gateway {
+fn setup(name: &'static str, provider: &Provider, mut insertions: Vec<(&'static str, String)>) -> Setup {
     let embeddings = json!({"match": {"path": "/v1/embeddings"}, "route": {"cluster": "provider"}});
     insertions.push(("              - name: chat_completions", format!("              - {embeddings}\n")));
     let tenants = ["plain", "encoded", "size"].map(|tenant| (tenant.to_owned(), free_tenant()));
     let policy = policy(Value::Object(tenants.into_iter().collect()));
-    Gateway::start(Setup { provider: Some(provider.addr), insertions, ..Setup::new(name, policy) }).await
+    Setup { provider: Some(provider.addr), insertions, ..Setup::new(name, policy) }
 }
 
 /// On the provider's side of the filter.
@@ -222,7 +227,7 @@ async fn envoys_decompressor_would_serve() {
 /// whole. Compressed, the client would have noticed.
 #[tokio::test(flavor = "multi_thread")]
 async fn but_envoys_decompressor_leaves_out_what_it_cannot_read() {
-    let Gateways { provider, cases, shipped, decompressing } = gateways().await;
+    let Gateways { provider, cases, shipped, decompressing, .. } = gateways().await;
     let whole = ask(provider.addr, long("plain", "gzip=always; case=made/60k").request()).await.body;
     let plain = chat_answer(&text(57_000));
     let mut corrupt = whole.clone();
@@ -250,8 +255,7 @@ async fn but_envoys_decompressor_leaves_out_what_it_cannot_read() {
 /// In front of the filter an answer has been read already. Envoy leaves streams as they are.
 #[tokio::test(flavor = "multi_thread")]
 async fn envoys_compressor_in_front_changes_no_count() {
-    let Gateways { provider, .. } = gateways().await;
-    let compressing = gateway("compressed-compressor", provider, vec![compressor()]).await;
+    let Gateways { compressing, .. } = gateways().await;
     let asked = long("plain", "gzip=asked; case=made/60k").header("accept-encoding", "gzip");
     let answer = compressing.ask(asked.request()).await;
     assert_eq!(answer.header("content-encoding"), Some("gzip"));
@@ -302,10 +306,10 @@ const ROUNDS: usize = 11;
 async fn what_compression_costs() {
     let provider = Provider::playing(cases());
     let gateways = [
-        ("as shipped", gateway("cost", &provider, Vec::new()).await),
-        ("compressor", gateway("cost-compressor", &provider, vec![compressor()]).await),
-        ("decompressor", gateway("cost-decompressor", &provider, vec![decompressor()]).await),
-        ("both", gateway("cost-both", &provider, vec![decompressor(), compressor()]).await),
+        ("as shipped", Gateway::start(setup("cost", &provider, Vec::new())).await),
+        ("compressor", Gateway::start(setup("cost-compressor", &provider, vec![compressor()])).await),
+        ("decompressor", Gateway::start(setup("cost-decompressor", &provider, vec![decompressor()])).await),
+        ("both", Gateway::start(setup("cost-both", &provider, vec![decompressor(), compressor()])).await),
     ];
     println!("{:<20} {:<14} {:>16} {:>16} {:>16}", "", "", "B from provider", "B to client", "CPU us");
     for Shape { name, path, body, sim, times } in shapes() {

@@ -40,25 +40,40 @@ const LEAVING: [&str; 7] =
     ["upload", "waiting-json", "waiting-stream", "mid-json", "mid-stream", "after-done", "after-end"];
 const WAYS: [&str; 3] = ["left-close", "left-rst", "left-h2"];
 const TRAILERS: [&str; 4] = ["plain", "trailers", "trailers-stream", "refused"];
+const TIMEOUTS: [&str; 3] = ["timeout-json", "timeout-stream", "timeout-middle"];
 
-/// A gateway with one tenant per case, whose cases are run one after the other.
-async fn gateway(name: &'static str, timeout: &'static str, cases: &[&str]) -> Gateway {
+/// With one tenant per case.
+fn setup(name: &'static str, cases: &[&str]) -> Setup {
     let tenants: serde_json::Map<String, Value> =
         cases.iter().map(|case| ((*case).to_owned(), free_tenant())).collect();
-    Gateway::start(Setup { timeout, ..Setup::new(name, policy(Value::Object(tenants))) }).await
+    Setup::new(name, policy(Value::Object(tenants)))
 }
 
-/// The gateway of the tests whose cases the provider ends, or whose client leaves. They take turns, so that what is open and counted is
-/// a test's own.
-async fn in_turn() -> MutexGuard<'static, Gateway> {
-    static GATEWAY: OnceCell<Mutex<Gateway>> = OnceCell::const_new();
+/// Of one Envoy, with a provider each.
+struct Gateways {
+    usual: Gateway,
+    /// Heads go to its provider before the decision.
+    sent_heads: Gateway,
+    impatient: Gateway,
+    with_breaker: Gateway,
+}
+
+/// Tests take turns, so that what is open and counted is a test's own.
+async fn in_turn() -> MutexGuard<'static, Gateways> {
+    static GATEWAYS: OnceCell<Mutex<Gateways>> = OnceCell::const_new();
     let start = async || {
         let by_provider = by_the_provider();
-        let others = [&ERRORS[..], &ABSURD, &RESETS, &LEAVING, &WAYS, &TRAILERS, &["half"]].concat();
+        let others = [&ERRORS[..], &ABSURD, &RESETS, &LEAVING, &WAYS, &TRAILERS, &["half", "expects"]].concat();
         let cases: Vec<&str> = by_provider.iter().map(|(case, ..)| *case).chain(others).collect();
-        Mutex::new(gateway("endings", "900s", &cases).await)
+        let mut sent_heads = setup("endings-sent-heads", &["expects"]);
+        sent_heads.policy["hold_headers"] = json!(false);
+        let impatient = Setup { timeout: "4s", ..setup("endings-timeout", &TIMEOUTS) };
+        let with_breaker = Setup { breaker: true, ..setup("endings-breaker", &["failing", "after"]) };
+        let setups = [setup("endings", &cases), sent_heads, impatient, with_breaker];
+        let [usual, sent_heads, impatient, with_breaker] = Gateway::together(setups).await;
+        Mutex::new(Gateways { usual, sent_heads, impatient, with_breaker })
     };
-    GATEWAY.get_or_init(start).await.lock().await
+    GATEWAYS.get_or_init(start).await.lock().await
 }
 
 /// The case is over: checks its record, the gauges and the cost.
@@ -119,11 +134,11 @@ fn by_the_provider() -> Vec<(&'static str, Chat, u16, Told)> {
 /// Endings that the provider brings about, while the client reads on.
 #[tokio::test(flavor = "multi_thread")]
 async fn endings_by_the_provider() {
-    let gateway = in_turn().await;
+    let gateway = &in_turn().await.usual;
     for (case, asked, status, told) in by_the_provider() {
         let answer = gateway.ask(asked.request()).await;
         assert_eq!(answer.status, status, "{case}: {answer:?}");
-        let record = check(&gateway, case, &told).await;
+        let record = check(gateway, case, &told).await;
         assert_eq!(record["status"], status, "{case}: {record}");
         let broken = ["cut-json", "cut-json-first", "cut-stream", "cut-stream-rst", "done-then-hangup"].contains(&case);
         assert_eq!(answer.broken, broken, "{case}: what broke off does so for the client too");
@@ -140,7 +155,7 @@ async fn endings_by_the_provider() {
 /// An error object under status 200 ends as the provider's error.
 #[tokio::test(flavor = "multi_thread")]
 async fn errors_under_status_200() {
-    let gateway = in_turn().await;
+    let gateway = &in_turn().await.usual;
     let [json, stream, late] = ERRORS.map(chat);
     let asked = [json.sim("error_in_200"), stream.stream().sim("error_in_200"), late.stream().sim("error_at=3")];
     for (case, asked) in ERRORS.into_iter().zip(asked) {
@@ -155,7 +170,7 @@ async fn errors_under_status_200() {
 /// Nonsense is no usage: it is estimated within the bound.
 #[tokio::test(flavor = "multi_thread")]
 async fn absurd_usage() {
-    let gateway = in_turn().await;
+    let gateway = &in_turn().await.usual;
     let [huge, float, stream] = ABSURD.map(chat);
     let asked = [huge.sim("wrong_usage=huge"), float.sim("wrong_usage=float"), stream.stream().sim("wrong_usage=huge")];
     for (case, asked) in ABSURD.into_iter().zip(asked) {
@@ -178,28 +193,28 @@ async fn arrived(gateway: &Gateway) {
 /// The same by HTTP/2, where a client resets its stream, and its connection stays.
 #[tokio::test(flavor = "multi_thread")]
 async fn endings_by_a_reset() {
-    let gateway = in_turn().await;
+    let gateway = &in_turn().await.usual;
     let [json, stream] = RESETS;
     let (mut sender, _connection) = open_h2(gateway.addr).await;
     let request = |asked: &Chat| asked.request_h2(Full::from(asked.body()).boxed());
     gateway.provider().clear();
     tokio::select! {
         _ = sender.send_request(request(&chat(json).sim("hang"))) => panic!("an answer"),
-        () = arrived(&gateway) => {}
+        () = arrived(gateway) => {}
     }
-    check(&gateway, json, &estimated("client_closed")).await;
+    check(gateway, json, &estimated("client_closed")).await;
     let asked = chat(stream).stream().sim("hang_after=5");
     let mut body = sender.send_request(request(&asked)).await.unwrap().into_body();
     assert!(next_piece(&mut body).await.is_some());
     drop(body);
-    let record = check(&gateway, stream, &estimated("client_closed")).await;
+    let record = check(gateway, stream, &estimated("client_closed")).await;
     assert!(record["output_tokens"].as_u64() >= Some(1), "what was seen: {record}");
 }
 
 /// Endings by a client that leaves: before anything was sent on, before, during and after the answer.
 #[tokio::test(flavor = "multi_thread")]
 async fn endings_by_the_client() {
-    let gateway = in_turn().await;
+    let gateway = &in_turn().await.usual;
     let leave = async |case: &str, asked: Chat, pieces: usize| {
         gateway.provider().clear();
         let mut connection = Connection::open(gateway.addr).await;
@@ -207,7 +222,7 @@ async fn endings_by_the_client() {
         if pieces == 0 {
             tokio::select! {
                 _ = sent => panic!("{case}: an answer"),
-                () = arrived(&gateway) => {}
+                () = arrived(gateway) => {}
             }
             drop(connection);
             return Vec::new();
@@ -232,34 +247,34 @@ async fn endings_by_the_client() {
         _ = eventually("an open request", async || gateway.open_requests().await, |open| *open == 1) => {}
     }
     drop(connection);
-    check(&gateway, "upload", &unused("client_closed")).await;
+    check(gateway, "upload", &unused("client_closed")).await;
 
     leave("waiting-json", chat("waiting-json").sim("hang"), 0).await;
-    check(&gateway, "waiting-json", &estimated("client_closed")).await;
+    check(gateway, "waiting-json", &estimated("client_closed")).await;
     leave("waiting-stream", chat("waiting-stream").stream().sim("hang"), 0).await;
-    check(&gateway, "waiting-stream", &estimated("client_closed")).await;
+    check(gateway, "waiting-stream", &estimated("client_closed")).await;
     let mut connection = Connection::open(gateway.addr).await;
     let asked = chat("mid-json").sim("hang_after=50");
     let mut body = connection.send(asked.request()).await.unwrap().into_body();
     assert!(next_piece(&mut body).await.is_some());
     drop((body, connection));
-    check(&gateway, "mid-json", &estimated("client_closed")).await;
+    check(gateway, "mid-json", &estimated("client_closed")).await;
     let seen = leave("mid-stream", chat("mid-stream").stream().sim("hang_after=5"), 5).await;
     assert_eq!(seen.windows(6).filter(|six| six == b"data: ").count(), 5);
-    let record = check(&gateway, "mid-stream", &estimated("client_closed")).await;
+    let record = check(gateway, "mid-stream", &estimated("client_closed")).await;
     assert!((1..=16).contains(&record["output_tokens"].as_u64().unwrap()), "what was seen: {record}");
 
     // An SDK hangs up on `[DONE]`, and doesn't wait for the end of the body.
     let asked = chat("after-done").stream().sim("tokens=2; hang_after=5");
     let seen = leave("after-done", asked, 4).await;
     assert!(seen.ends_with(b"data: [DONE]\n\n"), "{:?}", String::from_utf8_lossy(&seen));
-    check(&gateway, "after-done", &reported("success")).await;
+    check(gateway, "after-done", &reported("success")).await;
 
     let mut connection = Connection::open(gateway.addr).await;
     let answer: Answer = connection.ask(chat("after-end").stream().request()).await;
     drop(connection);
     assert!(!answer.broken);
-    check(&gateway, "after-end", &reported("success")).await;
+    check(gateway, "after-end", &reported("success")).await;
 }
 
 /// Whichever way a client leaves a long stream, its provider is stopped, and what is charged is what was sent until then.
@@ -267,7 +282,7 @@ async fn endings_by_the_client() {
 async fn who_leaves_a_stream_stops_its_provider_and_pays_for_what_was_sent() {
     const ALL: u64 = 30_000;
     const READ: usize = 20;
-    let gateway = in_turn().await;
+    let gateway = &in_turn().await.usual;
     for way in WAYS {
         let asked = chat(way).stream().field("max_completion_tokens", ALL).sim(&format!("tokens={ALL}; gap_ms=10"));
         if way == "left-h2" {
@@ -312,13 +327,13 @@ async fn who_leaves_a_stream_stops_its_provider_and_pays_for_what_was_sent() {
 /// costs what there was time for, whatever bound they name.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_closes_its_writing_half_has_left_and_pays_for_the_time_it_took() {
-    let gateway = in_turn().await;
+    let gateway = &in_turn().await.usual;
     gateway.provider().clear();
     let asked = chat("half").field("max_completion_tokens", 16_000).sim("hang");
     let body = asked.body();
     let mut socket = TcpStream::connect(gateway.addr).await.unwrap();
     socket.write_all(&[asked.head_text(body.len()).as_bytes(), &body].concat()).await.unwrap();
-    arrived(&gateway).await;
+    arrived(gateway).await;
     socket.shutdown().await.unwrap();
     let mut answer = Vec::new();
     timeout(PATIENCE, socket.read_to_end(&mut answer)).await.unwrap().unwrap();
@@ -331,10 +346,8 @@ async fn a_client_that_closes_its_writing_half_has_left_and_pays_for_the_time_it
 /// As .NET's client sends a body: not before it was told to go on.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_waits_to_be_told_to_send_the_body_is_told() {
-    let mut policies = [policy(json!({"expects": free_tenant()})), policy(json!({"expects": free_tenant()}))];
-    policies[1]["hold_headers"] = json!(false);
-    for (name, policy) in ["expect-held", "expect-sent"].into_iter().zip(policies) {
-        let gateway = Gateway::start(Setup::new(name, policy)).await;
+    let gateways = in_turn().await;
+    for (name, gateway) in [("held", &gateways.usual), ("sent", &gateways.sent_heads)] {
         let text = "word ".repeat(600_000);
         let asked = chat("expects").saying(&text).header("expect", "100-continue").sim("tokens=2");
         let body = asked.body();
@@ -361,30 +374,29 @@ async fn who_waits_to_be_told_to_send_the_body_is_told() {
 /// Envoy gives up waiting: before the answer (504), and in its middle.
 #[tokio::test(flavor = "multi_thread")]
 async fn endings_by_timeout() {
-    let cases = ["waiting", "waiting-stream", "middle"];
-    let gateway = gateway("endings-timeout", "4s", &cases).await;
-    let asked = [chat("waiting"), chat("waiting-stream").stream()].map(|asked| asked.sim("hang").request());
+    let gateway = &in_turn().await.impatient;
+    let asked = [chat(TIMEOUTS[0]), chat(TIMEOUTS[1]).stream()].map(|asked| asked.sim("hang").request());
     let [waiting, streaming] = asked.map(|asked| gateway.ask(asked));
     let mut connection = Connection::open(gateway.addr).await;
     let middle = async {
-        let asked = chat("middle").stream().sim("hang_after=3");
+        let asked = chat(TIMEOUTS[2]).stream().sim("hang_after=3");
         whole(connection.send(asked.request()).await.unwrap()).await
     };
     let (waiting, streaming, middle) = tokio::join!(waiting, streaming, middle);
-    for (case, answer) in [("waiting", waiting), ("waiting-stream", streaming)] {
+    for (case, answer) in [(TIMEOUTS[0], waiting), (TIMEOUTS[1], streaming)] {
         assert_eq!((answer.status, answer.code().as_str()), (504, "provider_unavailable"), "{case}");
         let told = Told { outcome: "provider_unavailable", source: "estimated", exact: false };
-        let record = check(&gateway, case, &told).await;
+        let record = check(gateway, case, &told).await;
         assert_eq!(record["status"], 504, "{case}: {record}");
     }
     assert_eq!((middle.status, middle.broken), (200, true));
-    check(&gateway, "middle", &estimated("provider_aborted")).await;
+    check(gateway, TIMEOUTS[2], &estimated("provider_aborted")).await;
 }
 
 /// HTTP/2 requests that end by trailers have no last byte of a body.
 #[tokio::test(flavor = "multi_thread")]
 async fn request_trailers_are_an_end_like_any_other() {
-    let gateway = in_turn().await;
+    let gateway = &in_turn().await.usual;
     let trailers = |chat: &Chat| {
         let trailer = [("x-checksum".parse().unwrap(), "1".parse().unwrap())].into_iter().collect();
         Frames::ending([Frame::data(Bytes::from(chat.body())), Frame::trailers(trailer)])
@@ -392,35 +404,34 @@ async fn request_trailers_are_an_end_like_any_other() {
     let asked = chat("plain");
     let answer = ask_h2(gateway.addr, asked.request_h2(Full::from(asked.body()).boxed())).await;
     assert_eq!(answer.status, 200);
-    check(&gateway, "plain", &reported("success")).await;
+    check(gateway, "plain", &reported("success")).await;
     let asked = chat("trailers").without("max_completion_tokens");
     let answer = ask_h2(gateway.addr, asked.request_h2(trailers(&asked))).await;
     assert_eq!(answer.status, 200, "{answer:?}");
-    let record = check(&gateway, "trailers", &reported("success")).await;
+    let record = check(gateway, "trailers", &reported("success")).await;
     assert!(gateway.entry_of(&record).expect("an entry").output_bound.is_some(), "it was edited");
     let asked = chat("trailers-stream").stream();
     let answer = ask_h2(gateway.addr, asked.request_h2(trailers(&asked))).await;
     assert!(answer.text().ends_with("data: [DONE]\n\n") && !answer.text().contains(r#""usage":{"#));
-    check(&gateway, "trailers-stream", &reported("success")).await;
+    check(gateway, "trailers-stream", &reported("success")).await;
     let asked = chat("refused").model("gpt-5");
     let answer = ask_h2(gateway.addr, asked.request_h2(trailers(&asked))).await;
     assert_eq!((answer.status, answer.code().as_str()), (404, "model_unpriced"));
-    let record = check(&gateway, "refused", &unused("model_unpriced")).await;
+    let record = check(gateway, "refused", &unused("model_unpriced")).await;
     assert!(gateway.entry_of(&record).is_none(), "it was not sent on");
 }
 
 /// As shipped: five failures in a row open the circuit, and then nobody waits for a provider that is down.
 #[tokio::test(flavor = "multi_thread")]
 async fn five_failures_open_the_circuit() {
-    let tenants = json!({"failing": free_tenant(), "after": free_tenant()});
-    let gateway = Gateway::start(Setup { breaker: true, ..Setup::new("endings-breaker", policy(tenants)) }).await;
+    let gateway = &in_turn().await.with_breaker;
     for _ in 0..5 {
         assert_eq!(gateway.ask(chat("failing").sim("status=500").request()).await.status, 500);
     }
-    let ejected = async || gateway.plain_stat("cluster.provider.outlier_detection.ejections_active").await;
+    let ejected = async || gateway.plain_stat("cluster.endings-breaker.outlier_detection.ejections_active").await;
     eventually("an open circuit", ejected, |ejected| *ejected == 1).await;
     let answer = gateway.ask(chat("after").request()).await;
     assert_eq!((answer.status, answer.code().as_str()), (503, "provider_unavailable"));
-    let record = check(&gateway, "after", &unused("provider_unavailable")).await;
+    let record = check(gateway, "after", &unused("provider_unavailable")).await;
     assert!(gateway.entry_of(&record).is_none(), "it was not sent on: {record}");
 }

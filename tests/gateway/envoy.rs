@@ -8,8 +8,8 @@ use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use hyper::Request;
@@ -108,29 +108,49 @@ pub struct Gateway {
     /// The listener for probes and scrapers, where the configuration has one.
     pub probe: SocketAddr,
     pub provider: Option<Provider>,
+    /// Envoy's.
     dir: PathBuf,
+    access_log: PathBuf,
     yaml: Option<Yaml>,
-    _leash: Child,
+    leash: Arc<Child>,
 }
 
 impl Gateway {
     pub async fn start(setup: Setup) -> Self {
-        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(setup.name);
+        let [gateway] = Self::together([setup]).await;
+        gateway
+    }
+
+    /// In one Envoy, for which V8 compiles the plugin once: most of what a start costs. Each has its own listener, VMs, shared data,
+    /// provider (a cluster of its name, but for the first) and records; they share the process, its log and its stats, which don't
+    /// tell one's tenants and providers from another's of the same name. What is inserted among the clusters is the first one's to say.
+    pub async fn together<const COUNT: usize>(setups: [Setup; COUNT]) -> [Self; COUNT] {
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(setups[0].name);
         let _ = fs::remove_dir_all(&dir);
         fs::create_dir_all(&dir).unwrap();
 
-        let (provider, upstream) = match setup.provider {
-            Some(addr) => (None, addr),
-            None => {
-                let provider = Provider::playing(fixtures());
-                let addr = provider.addr;
-                (Some(provider), addr)
-            }
-        };
         let [admin] = free_ports();
-        let yaml = Yaml { dir: dir.clone(), upstream, admin, setup };
+        let mut parts = setups.into_iter().map(|setup| {
+            let provider = setup.provider.is_none().then(|| Provider::playing(fixtures()));
+            let upstream = setup.provider.or(provider.as_ref().map(|provider| provider.addr)).unwrap();
+            let access_log = dir.join(format!("{}.access.log", setup.name));
+            (Yaml { dir: dir.clone(), access_log, upstream, admin, setup, beside: Vec::new() }, provider)
+        });
+        let (mut yaml, provider) = parts.next().expect("a gateway");
+        yaml.access_log = dir.join("access.log");
+        let (beside, providers): (Vec<_>, Vec<_>) = parts.unzip();
+        yaml.beside = beside;
         let config = yaml.write();
-        Self::launch(dir, &config, provider, Some(yaml), &[]).await
+        let mut gateways = vec![Self::launch(dir, &config, provider, Some(yaml), &[]).await];
+        for (nth, provider) in providers.into_iter().enumerate() {
+            let Self { admin, probe, ref dir, ref yaml, ref leash, .. } = gateways[0];
+            let yaml = &yaml.as_ref().unwrap().beside[nth];
+            let listening = async || address(&listeners(admin).await, yaml.setup.name);
+            let addr = eventually(yaml.setup.name, listening, Option::is_some).await.unwrap();
+            let (dir, access_log, leash) = (dir.clone(), yaml.access_log.clone(), Arc::clone(leash));
+            gateways.push(Self { addr, admin, probe, provider, dir, access_log, yaml: None, leash });
+        }
+        gateways.try_into().unwrap_or_else(|_| unreachable!("as many as setups"))
     }
 
     /// production.yaml as `envoy/start/production` renders it in this environment, with these texts in the place of others.
@@ -200,18 +220,14 @@ impl Gateway {
         })
         .await;
         let listening = async || {
-            let listeners = ask(admin, get("/listeners?format=json")).await.json();
-            let address = |name: &str| {
-                let ours = listeners["listener_statuses"].as_array()?.iter().find(|status| status["name"] == name)?;
-                let port = u16::try_from(ours["local_address"]["socket_address"]["port_value"].as_u64()?).ok()?;
-                Some(SocketAddr::from(([127, 0, 0, 1], port)))
-            };
-            let gateway = address("gateway")?;
+            let listeners = listeners(admin).await;
+            let gateway = address(&listeners, "gateway")?;
             let live = ask(admin, get("/ready")).await.status == 200;
-            live.then(|| (gateway, address("probe").unwrap_or(gateway)))
+            live.then(|| (gateway, address(&listeners, "probe").unwrap_or(gateway)))
         };
         let (addr, probe) = eventually("Envoy's port", listening, Option::is_some).await.unwrap();
-        Self { addr, admin, probe, provider, dir, yaml, _leash: leash }
+        let access_log = dir.join("access.log");
+        Self { addr, admin, probe, provider, dir, access_log, yaml, leash: Arc::new(leash) }
     }
 
     pub fn provider(&self) -> &Provider {
@@ -275,12 +291,12 @@ impl Gateway {
     }
 
     pub fn access_log(&self) -> PathBuf {
-        self.dir.join("access.log")
+        self.access_log.clone()
     }
 
     /// Every line of the access log.
     pub fn lines(&self) -> Vec<Value> {
-        let text = fs::read_to_string(self.dir.join("access.log")).unwrap_or_default();
+        let text = fs::read_to_string(&self.access_log).unwrap_or_default();
         // The last line may be half written.
         let whole = text.rfind('\n').map_or("", |end| text.get(..end).unwrap_or(""));
         whole.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("a log line: {line}"))).collect()
@@ -301,7 +317,7 @@ impl Gateway {
         let path = format!("/later-{}", NTH.fetch_add(1, Ordering::Relaxed));
         self.ask(get(&path)).await;
         let line = format!("\"{path}\"");
-        let look = async || fs::read_to_string(self.access_log()).unwrap_or_default().contains(&line);
+        let look = async || fs::read_to_string(&self.access_log).unwrap_or_default().contains(&line);
         eventually("the line of a later request", look, |written| *written).await;
     }
 
@@ -401,6 +417,17 @@ impl Gateway {
     pub fn use_code(&mut self, wasm: PathBuf) {
         self.yaml.as_mut().expect("the shipped envoy.yaml").setup.wasm = Some(wasm);
     }
+}
+
+async fn listeners(admin: SocketAddr) -> Value {
+    ask(admin, get("/listeners?format=json")).await.json()
+}
+
+/// Of the listener of this name, once it listens.
+fn address(listeners: &Value, name: &str) -> Option<SocketAddr> {
+    let ours = listeners["listener_statuses"].as_array()?.iter().find(|status| status["name"] == name)?;
+    let port = u16::try_from(ours["local_address"]["socket_address"]["port_value"].as_u64()?).ok()?;
+    Some(SocketAddr::from(([127, 0, 0, 1], port)))
 }
 
 /// Ports that nobody else is given until this process ends, for servers that can't tell which one they have taken.
@@ -521,15 +548,21 @@ pub fn wasm() -> PathBuf {
 /// The shipped configuration as text. Its marks `#= NAME` say where something else may stand.
 struct Yaml {
     dir: PathBuf,
+    access_log: PathBuf,
     upstream: SocketAddr,
     admin: u16,
     setup: Setup,
+    /// Those whose listeners and providers' clusters stand in this one, too.
+    beside: Vec<Yaml>,
 }
+
+const LISTENER: &str = "  - name: gateway\n";
+const CLUSTER: &str = "  - name: provider\n";
 
 impl Yaml {
     /// Writes the configuration, and the listener's own file where it has one.
     fn write(&self) -> PathBuf {
-        let text = self.substituted();
+        let text = self.with_those_beside();
         let path = self.dir.join("envoy.yaml");
         if !self.setup.dynamic {
             fs::write(&path, text).unwrap();
@@ -558,10 +591,35 @@ impl Yaml {
         path
     }
 
+    fn with_those_beside(&self) -> String {
+        self.beside.iter().fold(self.substituted(), |text, other| {
+            assert!(!other.setup.dynamic && other.setup.wasm.is_none(), "the code and the file are the first one's");
+            let theirs = other.substituted();
+            // In front of the first one's: what is behind it in the file refers to the last anchors of a name.
+            [LISTENER, CLUSTER].into_iter().fold(text, |text, begins| {
+                let own = other.by_its_own_names(block(&theirs, begins));
+                text.replacen(begins, &format!("{own}{begins}"), 1)
+            })
+        })
+    }
+
+    fn by_its_own_names(&self, block: String) -> String {
+        let name = self.setup.name;
+        assert!(block.starts_with(CLUSTER) || block.contains("vm_id: nexus "), "a listener without a `vm_id`");
+        let names = [
+            (LISTENER, format!("  - name: {name}\n")),
+            (CLUSTER, format!("  - name: {name}\n")),
+            ("vm_id: nexus ", format!("vm_id: {name} ")),
+            ("cluster_name: provider\n", format!("cluster_name: {name}\n")),
+            ("{cluster: provider", format!("{{cluster: {name}")),
+            (r#""cluster":"provider""#, format!(r#""cluster":"{name}""#)),
+        ];
+        names.iter().fold(block, |block, (shipped, own)| block.replace(shipped, own))
+    }
+
     fn substituted(&self) -> String {
         let shipped = top().join("envoy/envoy.yaml");
         let shipped = fs::read_to_string(shipped).unwrap();
-        let log = self.dir.join("access.log");
         let provider_port = format!("port_value: {}", self.upstream.port());
         let wasm = format!("filename: {}", self.setup.wasm.clone().unwrap_or_else(wasm).display());
         let marks = [
@@ -570,7 +628,7 @@ impl Yaml {
             ("PROBE_PORT", "port_value: 10010", "port_value: 0".to_owned(), 1),
             ("PROVIDER_PORT", "port_value: 18080", provider_port, 1),
             ("WASM", "filename: target/nexus_ai_gateway.wasm", wasm, 1),
-            ("ACCESS_LOG", "path: /dev/stdout", format!("path: {}", log.display()), 2),
+            ("ACCESS_LOG", "path: /dev/stdout", format!("path: {}", self.access_log.display()), 2),
         ];
         let mut text: String = shipped.lines().fold(String::new(), |text, line| {
             let mark = marks.iter().find(|(mark, ..)| line.ends_with(&format!("#= {mark}")));
@@ -615,4 +673,11 @@ impl Yaml {
         }
         format!("{before}                  value: {}\n{after}", self.setup.policy)
     }
+}
+
+/// An entry of a list, from its first line to the next entry's or a comment before that.
+fn block(text: &str, begins: &str) -> String {
+    let (_, rest) = text.split_once(begins).unwrap_or_else(|| panic!("envoy.yaml has no `{begins}`"));
+    let lines = rest.split_inclusive('\n').take_while(|line| line.trim().is_empty() || line.starts_with("    "));
+    begins.to_owned() + &lines.collect::<String>()
 }

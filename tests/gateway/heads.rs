@@ -1,13 +1,16 @@
 //! `hold_headers: false` in an Envoy without `allow_on_headers_stop_iteration`, as a bare WasmPlugin of Istio's has it: the
 //! head of a request is at the provider before the decision, its body never is.
 
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::{self, Arc};
+use std::thread;
 
 use hyper::body::{Bytes, Frame};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 use crate::client::{CHAT, Connection, Frames, PATIENCE, ask_h2, chat, eventually};
 use crate::envoy::{Gateway, Setup, free_tenant, policy};
@@ -22,12 +25,7 @@ fn setup(name: &'static str, tenants: Value) -> Setup {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_are_charged_as_billed_and_refusals_cost_nothing() {
-    let mut tenants = json!({"crowd": {"limits": {"requests_per_hour": 50}, "unlimited": ["request_usd", "day_usd"]}});
-    for tenant in ["plain", "edited", "stream", "guessed", "chunked", "trailers", "large", "refused", "gone"] {
-        tenants[tenant] = free_tenant();
-    }
-    tenants["refused"] = json!({"budgets": {"request_usd": "0.001"}});
-    let gateway = Gateway::start(setup("heads", tenants)).await;
+    let gateway = &in_turn().await.usual;
 
     // Refusals come late, in the same words, and are none of the provider's failures: its breaker stays closed.
     let ask = || chat("refused");
@@ -96,7 +94,7 @@ async fn answers_are_charged_as_billed_and_refusals_cost_nothing() {
     assert_eq!((&record["outcome"], &record["cost_nanousd"]), (&json!("client_closed"), &json!(0)));
 
     gateway.provider().clear();
-    let [passed, refused] = crowd(&gateway, "crowd", 500).await;
+    let [passed, refused] = crowd(gateway, "crowd", 500).await;
     assert_eq!((passed, refused), (50, 450));
     let billed = gateway.provider().settled_ledger(PATIENCE).sum();
     assert_eq!(billed.billed_requests, 50, "what reached the provider");
@@ -111,21 +109,21 @@ fn trailer((name, value): &(&'static str, &'static str)) -> (hyper::header::Head
 /// A provider that keeps what comes, and says what it is told to as soon as there is a head.
 pub struct Wire {
     pub addr: SocketAddr,
-    came: Arc<Mutex<Vec<u8>>>,
+    came: Arc<sync::Mutex<Vec<u8>>>,
 }
 
 impl Wire {
-    pub async fn start(says: &'static str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    pub fn start(says: &'static str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let wire = Self { addr: listener.local_addr().unwrap(), came: Arc::default() };
         let came = Arc::clone(&wire.came);
-        tokio::spawn(async move {
-            while let Ok((mut socket, _)) = listener.accept().await {
+        thread::spawn(move || {
+            for mut socket in listener.incoming().flatten() {
                 let came = Arc::clone(&came);
-                tokio::spawn(async move {
+                thread::spawn(move || {
                     let mut piece = [0; 4096];
                     let mut said = false;
-                    while let Ok(size @ 1..) = socket.read(&mut piece).await {
+                    while let Ok(size @ 1..) = socket.read(&mut piece) {
                         let whole = {
                             let mut came = came.lock().unwrap();
                             came.extend(&piece[..size]);
@@ -133,7 +131,7 @@ impl Wire {
                         };
                         if whole && !said {
                             said = true;
-                            let _ = socket.write_all(says.as_bytes()).await;
+                            let _ = socket.write_all(says.as_bytes());
                         }
                     }
                 });
@@ -152,11 +150,53 @@ impl Wire {
     }
 }
 
+/// A gateway in front of a provider that says one thing, for one exchange.
+struct Front {
+    gateway: Gateway,
+    wire: Wire,
+}
+
+/// Of one Envoy.
+struct Gateways {
+    usual: Gateway,
+    silent: Front,
+    early_error: Front,
+    early_answer: Front,
+}
+
+/// Tests take turns, so that what is open is a test's own.
+async fn in_turn() -> MutexGuard<'static, Gateways> {
+    static GATEWAYS: OnceCell<Mutex<Gateways>> = OnceCell::const_new();
+    let start = async || {
+        let mut tenants =
+            json!({"crowd": {"limits": {"requests_per_hour": 50}, "unlimited": ["request_usd", "day_usd"]}});
+        for tenant in ["plain", "edited", "stream", "guessed", "chunked", "trailers", "large", "refused", "gone"] {
+            tenants[tenant] = free_tenant();
+        }
+        tenants["refused"] = json!({"budgets": {"request_usd": "0.001"}});
+        let usual = setup("heads", tenants);
+        let error = "HTTP/1.1 401 Unauthorized\r\ncontent-type: application/json\r\ncontent-length: 15\r\n\r\n{\"error\":\"key\"}";
+        let answer = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+        let [silent, early_error, early_answer] = ["", error, answer].map(Wire::start);
+        let behind =
+            |name, wire: &Wire| Setup { provider: Some(wire.addr), ..setup(name, json!({"acme": free_tenant()})) };
+        let setups = [
+            usual,
+            behind("heads-silent", &silent),
+            behind("heads-early-error", &early_error),
+            behind("heads-early-answer", &early_answer),
+        ];
+        let [usual, one, two, three] = Gateway::together(setups).await;
+        let silent = Front { gateway: one, wire: silent };
+        let early_error = Front { gateway: two, wire: early_error };
+        let early_answer = Front { gateway: three, wire: early_answer };
+        Mutex::new(Gateways { usual, silent, early_error, early_answer })
+    };
+    GATEWAYS.get_or_init(start).await.lock().await
+}
+
 /// Sends a head and the first half of a body, and the rest once the provider has what it gets of that.
-async fn in_halves(name: &'static str, says: &'static str, model: &str) -> (Gateway, Wire, String) {
-    let wire = Wire::start(says).await;
-    let setup = Setup { provider: Some(wire.addr), ..setup(name, json!({"acme": free_tenant()})) };
-    let gateway = Gateway::start(setup).await;
+async fn in_halves(Front { gateway, wire }: &Front, model: &str) -> String {
     let body = chat("acme").model(model).body();
     let (front, back) = body.split_at(30);
     let mut client = TcpStream::connect(gateway.addr).await.unwrap();
@@ -177,7 +217,7 @@ async fn in_halves(name: &'static str, says: &'static str, model: &str) -> (Gate
             _ => break,
         }
     }
-    (gateway, wire, String::from_utf8(answer).unwrap())
+    String::from_utf8(answer).unwrap()
 }
 
 /// Whether all is there that the head promises.
@@ -188,31 +228,30 @@ fn is_whole(answer: &[u8]) -> bool {
     length.is_some_and(|length| body.len() >= length.parse::<usize>().unwrap())
 }
 
-async fn outcome(gateway: &Gateway) -> (Value, Value) {
-    let record = gateway.wait_records_of("acme", 1).await.remove(0);
+async fn outcome(front: &Front) -> (Value, Value) {
+    let record = front.gateway.wait_records_of("acme", 1).await.remove(0);
     (record["outcome"].clone(), record["cost_nanousd"].clone())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_byte_of_a_refused_body_reaches_the_provider() {
-    let (gateway, wire, answer) = in_halves("heads-refused", "", "unknown").await;
+    let front = &in_turn().await.silent;
+    let answer = in_halves(front, "unknown").await;
     assert!(answer.starts_with("HTTP/1.1 404") && answer.contains("model_unpriced"), "{answer}");
-    assert_eq!(outcome(&gateway).await, (json!("model_unpriced"), json!(0)));
-    assert_eq!(wire.seen().await.1, "");
+    assert_eq!(outcome(front).await, (json!("model_unpriced"), json!(0)));
+    assert_eq!(front.wire.seen().await.1, "");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_error_before_the_body_is_the_clients_and_another_answer_is_none() {
-    let error =
-        "HTTP/1.1 401 Unauthorized\r\ncontent-type: application/json\r\ncontent-length: 15\r\n\r\n{\"error\":\"key\"}";
-    let (gateway, wire, answer) = in_halves("heads-early-error", error, "gpt-4o-mini").await;
+    let Gateways { early_error, early_answer, .. } = &*in_turn().await;
+    let answer = in_halves(early_error, "gpt-4o-mini").await;
     assert!(answer.starts_with("HTTP/1.1 401") && answer.ends_with("{\"error\":\"key\"}"), "{answer}");
-    assert_eq!(outcome(&gateway).await, (json!("provider_rejected"), json!(0)));
-    assert_eq!(wire.seen().await.1, "");
+    assert_eq!(outcome(early_error).await, (json!("provider_rejected"), json!(0)));
+    assert_eq!(early_error.wire.seen().await.1, "");
 
-    let early = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
-    let (gateway, wire, answer) = in_halves("heads-early-answer", early, "gpt-4o-mini").await;
+    let answer = in_halves(early_answer, "gpt-4o-mini").await;
     assert!(answer.starts_with("HTTP/1.1 502") && answer.contains("provider_error"), "{answer}");
-    assert_eq!(outcome(&gateway).await, (json!("provider_error"), json!(0)));
-    assert_eq!(wire.seen().await.1, "");
+    assert_eq!(outcome(early_answer).await, (json!("provider_error"), json!(0)));
+    assert_eq!(early_answer.wire.seen().await.1, "");
 }

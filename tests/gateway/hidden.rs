@@ -5,6 +5,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use serde_json::{Value, json};
 use simulated_provider::Ending;
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 use crate::budgets::away_from_midnight;
 use crate::client::{Body, Connection, PATIENCE, ask, next_piece};
@@ -89,16 +90,39 @@ fn levers() -> Vec<(&'static str, &'static str, Value)> {
     ]
 }
 
+/// Of one Envoy, with a provider each.
+struct Gateways {
+    levers: Gateway,
+    chain: Gateway,
+    left: Gateway,
+}
+
+const BUDGET: u64 = 1_000_000_000;
+
+/// Tests take turns, so that what is open is a test's own.
+async fn in_turn() -> MutexGuard<'static, Gateways> {
+    static GATEWAYS: OnceCell<Mutex<Gateways>> = OnceCell::const_new();
+    let start = async || {
+        let budget = json!({"budgets": {"day_usd": "1"}, "unlimited": ["request_usd"]});
+        let names = levers().into_iter().map(|(tenant, ..)| tenant).chain(["previous"]);
+        let tenants = names.map(|name| (name.to_owned(), budget.clone())).collect();
+        let mut levers = Setup { any_path: true, ..Setup::new("hidden", policy(Value::Object(tenants))) };
+        levers.policy["stored_responses"] = json!("any");
+        let chain = Setup::new("hidden-chain", policy(json!({"chain": {"tier": "standard"}})));
+        let free = json!({"unlimited": ["request_usd", "day_usd"]});
+        let tenants = json!({"earlier": free, "picture": free, "document": free, "file": free});
+        let mut left = Setup::new("hidden-left", policy(tenants));
+        left.policy["stored_responses"] = json!("any");
+        let [levers, chain, left] = Gateway::together([levers, chain, left]).await;
+        Mutex::new(Gateways { levers, chain, left })
+    };
+    GATEWAYS.get_or_init(start).await.lock().await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn sixty_at_once_of_each_lever_never_cost_more_than_the_budget() {
     away_from_midnight().await;
-    const BUDGET: u64 = 1_000_000_000;
-    let budget = json!({"budgets": {"day_usd": "1"}, "unlimited": ["request_usd"]});
-    let names = levers().into_iter().map(|(tenant, ..)| tenant).chain(["previous"]);
-    let tenants: serde_json::Map<String, Value> = names.map(|name| (name.to_owned(), budget.clone())).collect();
-    let mut policy = policy(Value::Object(tenants));
-    policy["stored_responses"] = json!("any");
-    let gateway = Gateway::start(Setup { any_path: true, ..Setup::new("hidden", policy) }).await;
+    let gateway = &in_turn().await.levers;
 
     // One whose size is known: it was made here, from a file.
     let file = json!([{"role": "user", "content": [{"type": "input_file", "file_id": "file-tokens-120000"}]}]);
@@ -141,7 +165,7 @@ async fn sixty_at_once_of_each_lever_never_cost_more_than_the_budget() {
 /// A response that was made here is reserved as what it holds, link by link, and charged to the nano-dollar.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_chain_of_responses_is_reserved_as_what_it_holds() {
-    let gateway = Gateway::start(Setup::new("hidden-chain", policy(json!({"chain": {"tier": "standard"}})))).await;
+    let gateway = &in_turn().await.chain;
     let mut previous = json!({});
     for (link, stream) in [false, true, false, true].into_iter().enumerate() {
         let text = "word ".repeat(40 * (link + 1));
@@ -173,12 +197,8 @@ async fn a_chain_of_responses_is_reserved_as_what_it_holds() {
 /// Where the size is known, whoever leaves pays between half and one and a half of what was billed, in sum and for each lever.
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_leaves_pays_for_the_input_that_was_read() {
-    let free = json!({"unlimited": ["request_usd", "day_usd"]});
-    let tenants = json!({"previous": free, "picture": free, "document": free, "file": free});
-    let mut policy = policy(tenants);
-    policy["stored_responses"] = json!("any");
-    let gateway = Gateway::start(Setup::new("hidden-left", policy)).await;
-    let first = post(RESPONSES, "previous", "prompt=120000; tokens=16", &responses(json!({})));
+    let gateway = &in_turn().await.left;
+    let first = post(RESPONSES, "earlier", "prompt=120000; tokens=16", &responses(json!({})));
     let first = gateway.ask(first).await;
     gateway.record_of(&first).await;
     let first = first.json()["id"].as_str().unwrap().to_owned();
@@ -188,7 +208,7 @@ async fn whoever_leaves_pays_for_the_input_that_was_read() {
     let file = json!({"type": "document", "source": {"type": "file", "file_id": "file-tokens-150000"}});
     let (mut charged_in_sum, mut billed_in_sum) = (0, 0);
     for (tenant, path, sim, mut body) in [
-        ("previous", RESPONSES, "", responses(json!({"previous_response_id": first}))),
+        ("earlier", RESPONSES, "", responses(json!({"previous_response_id": first}))),
         ("picture", CHAT, "", part(CHAT, picture)),
         ("document", MESSAGES, "prompt=20000", part(MESSAGES, document)),
         ("file", MESSAGES, "", part(MESSAGES, file)),

@@ -16,11 +16,31 @@ use crate::envoy::{Gateway, Setup, free_tenant, policy};
 use crate::heads::Wire;
 use crate::top;
 
+/// Of one Envoy.
+struct Gateways {
+    usual: Gateway,
+    /// In front of a provider that keeps what comes, for one exchange.
+    overheard: Gateway,
+    wire: Wire,
+}
+
+async fn gateways() -> &'static Gateways {
+    static GATEWAYS: OnceCell<Gateways> = OnceCell::const_new();
+    let start = async || {
+        let tenants = ["served", "odd", "broken", "large", "bomb", "plain"];
+        let tenants = tenants.map(|name| (name.to_owned(), free_tenant())).into_iter().collect();
+        let wire = Wire::start("HTTP/1.1 400 Bad Request\r\ncontent-length: 2\r\n\r\n{}");
+        let overheard = Setup::new("inflated-length", policy(json!({"acme": free_tenant()})));
+        let overheard = Setup { provider: Some(wire.addr), ..overheard };
+        let usual = Setup::new("inflated", policy(Value::Object(tenants)));
+        let [usual, overheard] = Gateway::together([usual, overheard]).await;
+        Gateways { usual, overheard, wire }
+    };
+    GATEWAYS.get_or_init(start).await
+}
+
 async fn gateway() -> &'static Gateway {
-    static GATEWAY: OnceCell<Gateway> = OnceCell::const_new();
-    let tenants = ["served", "odd", "broken", "large", "bomb", "plain"].map(|name| (name.to_owned(), free_tenant()));
-    let start = || Gateway::start(Setup::new("inflated", policy(Value::Object(tenants.into_iter().collect()))));
-    GATEWAY.get_or_init(start).await
+    &gateways().await.usual
 }
 
 pub fn gzip(body: &[u8]) -> Vec<u8> {
@@ -80,10 +100,7 @@ async fn a_compressed_body_is_served_and_charged_as_what_it_holds() {
 /// Not every provider reads chunks, and none is told of an encoding that is gone.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_provider_gets_plain_text_and_its_length() {
-    let answer = "HTTP/1.1 400 Bad Request\r\ncontent-length: 2\r\n\r\n{}";
-    let wire = Wire::start(answer).await;
-    let policy = policy(json!({"acme": free_tenant()}));
-    let gateway = Gateway::start(Setup { provider: Some(wire.addr), ..Setup::new("inflated-length", policy) }).await;
+    let Gateways { overheard: gateway, wire, .. } = gateways().await;
     // Its bound is written in: the body that goes on is another one than came.
     let asked = chat("acme").without("max_completion_tokens").header("content-encoding", "gzip");
     ask(gateway.addr, asked.request_with(gzip(&asked.body()))).await;

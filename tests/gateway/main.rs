@@ -1,7 +1,8 @@
 //! End to end: the shipped `envoy.yaml` in a real Envoy with two workers, in front of the simulated provider.
 //!
-//! Trade-off: an Envoy takes a second to start, so each module has one for all its tests, and tests keep apart by
-//! tenant. What the gateway says (stats, records) is checked against what the provider billed, never against itself.
+//! Trade-off: an Envoy takes six seconds of a processor to start, nearly all of it to compile the plugin, so each module has one
+//! for all its tests (several gateways may be one Envoy's: `Gateway::together`), and tests keep apart by tenant or take turns.
+//! What the gateway says (stats, records) is checked against what the provider billed, never against itself.
 
 #![expect(clippy::disallowed_methods, reason = "only the filter is told the time by its host")]
 

@@ -7,6 +7,7 @@ mod processor;
 
 use hyper::body::{Bytes, Frame};
 use serde_json::{Value, json};
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 use crate::client::{Chat, Frames, ask_h2, chat};
 use crate::envoy::{Gateway, Setup, fixtures, free_tenant, policy};
@@ -58,9 +59,15 @@ fn filter(kind: &str) -> Value {
     }
 }
 
+/// Tests take turns, so that the provider is idle when one of them looks at what it got.
+async fn in_turn() -> MutexGuard<'static, Gateway> {
+    static GATEWAY: OnceCell<Mutex<Gateway>> = OnceCell::const_new();
+    GATEWAY.get_or_init(async || Mutex::new(Gateway::start(setup()).await)).await.lock().await
+}
+
 /// All of them, in both places, none of which does anything but on the route that names it.
-async fn gateway(name: &'static str) -> Gateway {
-    let processor = processor::start().await;
+fn setup() -> Setup {
+    let processor = processor::start();
     let kinds = || KINDS.into_iter().chain([ANSWERS_HEAD]);
     let chain = |place: &str| {
         let filters = kinds()
@@ -85,7 +92,7 @@ async fn gateway(name: &'static str) -> Gateway {
         "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": http2},
         "load_assignment": {"cluster_name": "processor", "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}]},
     });
-    let setup = Setup {
+    Setup {
         insertions: vec![
             ("          - name: nexus", chain("before")),
             ("          - name: envoy.filters.http.router", chain("behind")),
@@ -95,9 +102,8 @@ async fn gateway(name: &'static str) -> Gateway {
                 format!("  - {cluster}\n"),
             ),
         ],
-        ..Setup::new(name, policy(json!({"acme": free_tenant()})))
-    };
-    Gateway::start(setup).await
+        ..Setup::new("neighbours", policy(json!({"acme": free_tenant()})))
+    }
 }
 
 /// In pieces of 16 KiB, each ready when the one before it has gone.
@@ -138,7 +144,7 @@ async fn lost(gateway: &Gateway, asked: &Chat, by_http2: bool) -> Option<String>
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_byte_comes_through_filters_that_hold_it_too() {
-    let gateway = gateway("neighbours").await;
+    let gateway = in_turn().await;
     let mut harmed = Vec::new();
     for place in PLACES {
         // What this Envoy refuses without any neighbour, it refuses with one as well.
@@ -171,7 +177,7 @@ async fn every_byte_comes_through_filters_that_hold_it_too() {
 /// nothing else.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_in_one_frame_comes_through_a_filter_that_holds_the_answers_head() {
-    let gateway = gateway("neighbours-heads").await;
+    let gateway = in_turn().await;
     let sent = fixtures().join("openai_chat/openai_sse_usage_chunk/answer.sse");
     let sent = std::fs::read_to_string(sent).unwrap();
     let events = sent.split_inclusive("\n\n").filter(|event| !event.contains("\"usage\":{"));

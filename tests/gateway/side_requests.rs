@@ -11,6 +11,7 @@ use hyper::Request;
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 use crate::client::{Body, CHAT, chat, eventually};
 use crate::envoy::{Gateway, Setup, free_tenant, policy};
@@ -21,16 +22,40 @@ fn request(method: &str, path: &str, content_type: &str, body: &str) -> Request<
     head.header("content-type", content_type).body(Full::from(body.to_owned()).boxed()).unwrap()
 }
 
+/// Of one Envoy: one in front of a provider that keeps what comes, by its own routes or by all paths, and one with few places.
+struct Gateways {
+    provider: Listening,
+    shipped: Gateway,
+    any_path: Gateway,
+    narrow: Gateway,
+    /// Whether the provider of the narrow one says anything.
+    speaks: Arc<AtomicBool>,
+}
+
+/// Tests take turns, so that what came to the provider and the processors' time are a test's own.
+async fn in_turn() -> MutexGuard<'static, Gateways> {
+    static GATEWAYS: OnceCell<Mutex<Gateways>> = OnceCell::const_new();
+    let start = async || {
+        let (provider, speaks) = (Listening::start(200, &chat_answer()), Arc::new(AtomicBool::new(false)));
+        let setup = |name| {
+            let policy = policy(json!({"acme": free_tenant(), "beta": free_tenant()}));
+            Setup { provider: Some(provider.addr), ..Setup::new(name, policy) }
+        };
+        let any_path = Setup { any_path: true, ..setup("side-requests-any") };
+        let mut narrow = Setup { provider: Some(silent(&speaks)), ..setup("side-requests-narrow") };
+        narrow.policy["max_waiting_bodies"] = json!(2);
+        let [shipped, any_path, narrow] = Gateway::together([setup("side-requests"), any_path, narrow]).await;
+        Mutex::new(Gateways { provider, shipped, any_path, narrow, speaks })
+    };
+    let gateways = GATEWAYS.get_or_init(start).await.lock().await;
+    gateways.provider.all();
+    gateways
+}
+
 /// OpenAI lists by `GET` what was kept of all tenants, and deletes models by `DELETE`.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_known_path_is_called_by_its_own_methods_only() {
-    let provider = Listening::start(200, &chat_answer());
-    let setup = Setup {
-        provider: Some(provider.addr),
-        any_path: true,
-        ..Setup::new("methods", policy(json!({"acme": free_tenant()})))
-    };
-    let gateway = Gateway::start(setup).await;
+    let Gateways { provider, any_path: gateway, .. } = &*in_turn().await;
     for (path, allow) in [
         (CHAT, "POST"),
         ("/v1/responses", "POST"),
@@ -59,9 +84,7 @@ async fn a_known_path_is_called_by_its_own_methods_only() {
 /// Envoy's router counts failures of gRPC by its own rules, and the words are the client's.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_of_json_is_no_grpc_to_anybody() {
-    let provider = Listening::start(200, &chat_answer());
-    let setup = Setup { provider: Some(provider.addr), ..Setup::new("grpc", policy(json!({"acme": free_tenant()}))) };
-    let gateway = Gateway::start(setup).await;
+    let Gateways { provider, shipped: gateway, .. } = &*in_turn().await;
     for content_type in
         ["application/grpc", "application/grpc+json", "application/grpc-web-text", "application/grpc; x=1"]
     {
@@ -77,13 +100,7 @@ async fn a_body_of_json_is_no_grpc_to_anybody() {
 /// As long as Envoy lets a head be: no worker goes over it again and again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_path_of_thousands_of_segments_keeps_nobody_waiting() {
-    let provider = Listening::start(200, &chat_answer());
-    let setup = Setup {
-        provider: Some(provider.addr),
-        any_path: true,
-        ..Setup::new("long-paths", policy(json!({"acme": free_tenant()})))
-    };
-    let gateway = Gateway::start(setup).await;
+    let gateway = &in_turn().await.any_path;
     let took = async |bytes: usize| {
         let before = gateway.cpu_time();
         for segment in ["/a", "/models", "/v1/responses", "/deployments", "/%61", "/."] {
@@ -127,11 +144,7 @@ fn silent(speaks: &Arc<AtomicBool>) -> SocketAddr {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_costs_nothing_takes_no_more_places_than_a_tenant_has() {
-    let speaks = Arc::new(AtomicBool::new(false));
-    let mut policy = policy(json!({"acme": free_tenant(), "beta": free_tenant()}));
-    policy["max_waiting_bodies"] = json!(2);
-    let setup = Setup { provider: Some(silent(&speaks)), ..Setup::new("side-places", policy) };
-    let gateway = Gateway::start(setup).await;
+    let Gateways { narrow: gateway, speaks, .. } = &*in_turn().await;
     let path = "/v1/responses/input_tokens";
     let head = format!(
         "POST {path} HTTP/1.1\r\nhost: gateway\r\nx-tenant-id: acme\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{{}}"

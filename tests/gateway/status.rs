@@ -157,36 +157,36 @@ async fn metrics_are_envoys_own_in_dollars_and_seconds() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_who_is_meant_to_sees_the_pages() {
-    let strangers = setup("status-strangers", json!({"cluster": "admin", "allow": ["10.0.0.0/8"]}));
-    let gateway = Gateway::start(strangers).await;
+    let mut strangers = setup("status-strangers", json!({"cluster": "admin", "allow": ["10.0.0.0/8"]}));
+    strangers.policy["providers"] = json!({"strangers_alone": {"cluster": "provider"}});
+    let proxied = setup("status-proxied", json!({"cluster": "admin"}));
+    let mut adding = setup("status-adding", json!({"cluster": "admin"}));
+    adding.swaps = vec![("skip_xff_append: true", "skip_xff_append: false")];
+    let mut without = setup("status-none", json!(null));
+    without.policy.as_object_mut().unwrap().remove("status");
+    let [gateway, local, adding, without] = Gateway::together([strangers, proxied, adding, without]).await;
     for path in [HEALTH, METRICS] {
         let answer = gateway.ask(get(path)).await;
         assert_eq!((answer.status, answer.code().as_str()), (403, "not_allowed"), "{path}");
         assert_eq!(answer.json()["error"]["type"], "permission_error");
     }
     // The gateway itself knows all the same.
-    let gauge = async || gateway.stats().await.one("ai_gateway_circuit_breaker_state", &[("provider", "simulated")]);
+    let of = [("provider", "strangers_alone")];
+    let gauge = async || gateway.stats().await.one("ai_gateway_circuit_breaker_state", &of);
     eventually("the gauge", gauge, |gauge| *gauge == Some(0)).await;
 
     // Whoever comes through a proxy on this machine is not this machine.
-    let local = Gateway::start(setup("status-proxied", json!({"cluster": "admin"}))).await;
     let mut proxied = get(HEALTH);
     proxied.headers_mut().insert("x-forwarded-for", "192.0.2.7".parse().unwrap());
     assert_eq!(local.ask(proxied).await.status, 403);
     assert_eq!(local.ask(get(HEALTH)).await.status, 200);
 
     // An Envoy that adds the header by itself makes everybody one who comes through a proxy.
-    let mut adding = setup("status-adding", json!({"cluster": "admin"}));
-    adding.swaps = vec![("skip_xff_append: true", "skip_xff_append: false")];
-    let gateway = Gateway::start(adding).await;
-    assert_eq!(gateway.ask(get(HEALTH)).await.status, 403);
-    assert_eq!(gateway.ask(chat("acme").request()).await.status, 200);
+    assert_eq!(adding.ask(get(HEALTH)).await.status, 403);
+    assert_eq!(adding.ask(chat("acme").request()).await.status, 200);
 
-    let mut without = setup("status-none", json!(null));
-    without.policy.as_object_mut().unwrap().remove("status");
-    let gateway = Gateway::start(without).await;
     for path in [HEALTH, METRICS] {
-        let answer = gateway.ask(get(path)).await;
+        let answer = without.ask(get(path)).await;
         assert_eq!((answer.status, answer.code().as_str()), (404, "not_found"), "{path}");
     }
 }
@@ -198,6 +198,17 @@ fn leads_to(name: &str, port: u16) -> String {
     let cluster = json!({"name": name, "connect_timeout": "1s",
         "load_assignment": {"cluster_name": name, "endpoints": [endpoint]}});
     format!("  - {cluster}\n")
+}
+
+/// Waits until the listeners have changed so many times, and nobody asks any more as those before did.
+async fn only_the_last_one(gateway: &Gateway, changes: u64) {
+    let listeners = async || {
+        let stat = async |name: &str| gateway.plain_stat(&format!("listener_manager.{name}")).await;
+        let [modified, warming] = [stat("listener_modified").await, stat("total_listeners_warming").await];
+        (modified, warming + stat("total_listeners_draining").await)
+    };
+    // The gateway and the probe.
+    eventually("the last listeners alone", listeners, |seen| *seen == (2 * changes, 0)).await;
 }
 
 /// An admin that is missing, accepts and never answers, or dies amid its answer: a clear 503 in a moment, and everything
@@ -223,16 +234,18 @@ async fn without_envoys_admin_the_pages_say_so_and_requests_pass() {
     });
     let nowhere = json!({"name": "nowhere_to_go", "connect_timeout": "1s"});
     let clusters = leads_to("silent", port) + &leads_to("breaking", breaking_port) + &format!("  - {nowhere}\n");
-    for (name, cluster_name) in [
-        ("status-missing", "no_such_cluster"),
-        // Known to Envoy, without endpoints: it refuses the call at once.
-        ("status-nowhere", "nowhere_to_go"),
-        ("status-silent", "silent"),
-        ("status-breaking", "breaking"),
-    ] {
-        let mut setup = setup(name, json!({"cluster": cluster_name}));
-        setup.insertions = vec![("  #= PROVIDER begins", clusters.clone())];
-        let gateway = Gateway::start(setup).await;
+    // The second is known to Envoy, without endpoints: it refuses the call at once.
+    let names = ["no_such_cluster", "nowhere_to_go", "silent", "breaking"];
+    let asking = |name: &str| setup("status-without", json!({"cluster": name}));
+    let insertions = vec![("  #= PROVIDER begins", clusters)];
+    let mut gateway = Gateway::start(Setup { dynamic: true, insertions, ..asking(names[0]) }).await;
+    for (changes, name) in names.into_iter().enumerate() {
+        if changes > 0 {
+            gateway.update(asking(name).policy);
+            only_the_last_one(&gateway, changes as u64).await;
+        }
+        let failed = async || gateway.stats().await.sum("ai_gateway_status_polls_failed_total", &[]);
+        let failed_before = failed().await;
         for path in [HEALTH, METRICS] {
             let answer = gateway.ask(get(path)).await;
             assert_eq!((answer.status, answer.code().as_str()), (503, "status_unknown"), "{name} {path}");
@@ -254,8 +267,7 @@ async fn without_envoys_admin_the_pages_say_so_and_requests_pass() {
         }
         eventually("no open request", async || gateway.open_requests().await, |open| *open == 0).await;
         assert_eq!(gateway.ask(chat("acme").request()).await.status, 200);
-        let failed = async || gateway.stats().await.sum("ai_gateway_status_polls_failed_total", &[]);
-        eventually("failed questions", failed, |failed| *failed > 0).await;
+        eventually("failed questions", failed, |failed| *failed > failed_before).await;
         assert_eq!(gateway.dead_vms().await, 0);
     }
     keeping.abort();

@@ -16,17 +16,23 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-pub async fn start() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+/// On a thread of its own: it outlives the test that starts it.
+pub fn start() -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
     let addr = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((socket, _)) = listener.accept().await {
-            let service = service_fn(async |request| Ok::<_, Infallible>(process(request)));
-            let serving = http2::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(socket), service);
-            tokio::spawn(async move {
-                let _ = serving.await;
-            });
-        }
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async move {
+            let listener = TcpListener::from_std(listener).unwrap();
+            while let Ok((socket, _)) = listener.accept().await {
+                let service = service_fn(async |request| Ok::<_, Infallible>(process(request)));
+                let serving = http2::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(socket), service);
+                tokio::spawn(async move {
+                    let _ = serving.await;
+                });
+            }
+        });
     });
     addr
 }
