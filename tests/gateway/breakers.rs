@@ -8,6 +8,7 @@ use std::time::Duration;
 use hyper::Request;
 use serde_json::json;
 use simulated_provider::Provider;
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 use crate::client::{Answer, Body, Chat, Connection, ask, chat, eventually, next_piece};
 use crate::envoy::{Gateway, boundless_tenant};
@@ -53,6 +54,16 @@ impl House {
         ];
         all.extend(swaps);
         Self { gateway: Gateway::production(name, &environment, &all).await, openai, openrouter }
+    }
+
+    /// The one of the tests in which no breaker opens. They take turns, so that the providers' manners are a test's own.
+    async fn in_turn() -> MutexGuard<'static, Self> {
+        static HOUSE: OnceCell<Mutex<House>> = OnceCell::const_new();
+        let house = HOUSE.get_or_init(async || Mutex::new(Self::build("breakers", &[]).await)).await.lock().await;
+        for provider in [&house.openai, &house.openrouter] {
+            provider.behave("");
+        }
+        house
     }
 
     async fn of(&self, tenant: &str, asked: &Chat) -> Answer {
@@ -169,24 +180,23 @@ async fn a_provider_that_cannot_be_reached_is_taken_out_by_its_checks() {
 /// Where each tenant has a quota of its own at the provider, or nobody shares one, an operator may have it count.
 #[tokio::test(flavor = "multi_thread")]
 async fn rate_limits_open_a_breaker_only_where_the_operator_says_so() {
-    for (name, swap, ejections) in [
-        ("breakers-429-no", &[][..], 0),
-        ("breakers-429-yes", &[("safe_regex: {regex: '5\\d\\d'}", "safe_regex: {regex: '5\\d\\d|429'}")], 1),
-    ] {
-        let house = House::build(name, swap).await;
+    let ejections = async |house: &House| {
         house.openai.behave("status=429");
         for _ in 0..6 {
             assert_eq!(house.of("acme", &hello()).await.header("x-ai-provider"), Some("openrouter"));
         }
-        assert_eq!(house.ejections("openai").await, ejections, "{name}");
-    }
+        house.ejections("openai").await
+    };
+    assert_eq!(ejections(&*House::in_turn().await).await, 0);
+    let counted = [("safe_regex: {regex: '5\\d\\d'}", "safe_regex: {regex: '5\\d\\d|429'}")];
+    assert_eq!(ejections(&House::build("breakers-429-yes", &counted).await).await, 1);
 }
 
 /// The operator's own account is refused: the next provider answers, the operator learns of it, and no client is told of a
 /// budget or a key that isn't its own.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_account_goes_on_to_the_next_provider_and_is_never_the_clients() {
-    let house = House::build("breakers-account", &[]).await;
+    let house = House::in_turn().await;
     let refusals = async |provider: &str, code: &str| {
         let labels = [("provider", provider), ("code", code)];
         house.gateway.stats().await.sum("ai_gateway_provider_account_refusals_total", &labels)
@@ -223,7 +233,7 @@ async fn a_refused_account_goes_on_to_the_next_provider_and_is_never_the_clients
 /// Whatever path a client makes up, it is the client's mistake: nothing of its windows is used, no provider failed.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_path_that_no_route_serves_takes_no_window_and_blames_no_provider() {
-    let house = House::build("breakers-paths", &[]).await;
+    let house = House::in_turn().await;
     let paths = [
         "/v1/chat/completions/",
         "//v1//chat/completions/",
@@ -243,6 +253,11 @@ async fn a_path_that_no_route_serves_takes_no_window_and_blames_no_provider() {
         let left: u64 = answer.header("x-ratelimit-remaining-requests").unwrap().parse().unwrap();
         left
     };
+    let counted = async |labels: &[(&str, &str)]| house.gateway.stats().await.sum("ai_gateway_requests_total", labels);
+    let blamed =
+        async || [counted(&[("status", "provider_unavailable")]).await, counted(&[("status", "provider_error")]).await];
+    let refused = [("status", "invalid_request"), ("provider", "none")];
+    let (blamed_before, refused_before) = (blamed().await, counted(&refused).await);
     let before = left().await;
     let (mut served, mut judged) = (1, 0);
     for path in paths {
@@ -272,10 +287,7 @@ async fn a_path_that_no_route_serves_takes_no_window_and_blames_no_provider() {
     assert!(judged >= 4, "{judged} of them were read as API calls");
     let used = before.saturating_sub(left().await);
     assert!(used <= served, "{used} places are taken in the window, and {served} requests were sent on");
-    let stats = house.gateway.stats().await;
-    for status in ["provider_unavailable", "provider_error"] {
-        assert_eq!(stats.sum("ai_gateway_requests_total", &[("status", status)]), 0);
-    }
-    assert!(stats.sum("ai_gateway_requests_total", &[("status", "invalid_request"), ("provider", "none")]) > 0);
-    assert_eq!(stats.sum("ai_gateway_reserved_nanousd", &[]), 0);
+    assert_eq!(blamed().await, blamed_before);
+    assert!(counted(&refused).await > refused_before);
+    assert_eq!(house.gateway.stats().await.sum("ai_gateway_reserved_nanousd", &[]), 0);
 }

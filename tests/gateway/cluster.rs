@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use simulated_provider::Provider;
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 use lane::Lane;
 
@@ -22,6 +23,21 @@ use crate::top;
 /// On each of the two.
 const CALLERS: usize = 64;
 const TRIES: usize = 4;
+
+/// The cluster of the tests that want nothing but tenants of their own. They take turns, so that the ledger and what is open are a
+/// test's own.
+async fn in_turn() -> Option<MutexGuard<'static, Cluster>> {
+    static CLUSTER: OnceCell<Option<Mutex<Cluster>>> = OnceCell::const_new();
+    let start = async || {
+        let mut tenants =
+            for_each_try(&[("crowd", crowd()), ("talker", talker()), ("monthly", monthly()), ("dear", dear())]);
+        tenants["spender"] = spender();
+        Some(Mutex::new(Cluster::start(["cluster-1", "cluster-2"], tenants, shared(100)).await?))
+    };
+    let cluster = CLUSTER.get_or_init(start).await.as_ref()?.lock().await;
+    cluster.provider.clear();
+    Some(cluster)
+}
 
 /// The service with its Redis, and two Envoys in front of one provider.
 struct Cluster {
@@ -319,14 +335,15 @@ fn shared(in_flight_percent: u64) -> Value {
     json!({"count": 2, "cluster": "ratelimit", "in_flight_percent": in_flight_percent})
 }
 
+const LIMIT: usize = 500;
+
+fn crowd() -> Value {
+    json!({"limits": {"requests_per_hour": LIMIT}, "unlimited": ["request_usd", "day_usd"]})
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_envoys_admit_together_exactly_the_limit() {
-    const LIMIT: usize = 500;
-    let tenant = json!({"limits": {"requests_per_hour": LIMIT}, "unlimited": ["request_usd", "day_usd"]});
-    let tenants = for_each_try(&[("crowd", tenant)]);
-    let Some(cluster) = Cluster::start(["cluster-requests-1", "cluster-requests-2"], tenants, shared(100)).await else {
-        return;
-    };
+    let Some(cluster) = in_turn().await else { return };
     away_from_midnight().await;
     let ([passed, refused], tenant) = in_one_window(3_600, async |nth| {
         cluster.provider.clear();
@@ -342,43 +359,57 @@ async fn two_envoys_admit_together_exactly_the_limit() {
     assert!((LIMIT as u64..LIMIT as u64 + 64).contains(&day), "{day} in the day");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn two_envoys_share_a_budget_within_the_bound_and_count_it_to_the_unit() {
-    away_from_midnight().await;
-    const BUDGET: u64 = 1_000_000;
-    let budget = json!({"budgets": {"day_usd": "0.001"}, "unlimited": ["request_usd"]});
-    for (percent, names) in
-        [(100, ["cluster-budget-1", "cluster-budget-2"]), (10, ["cluster-share-1", "cluster-share-2"])]
-    {
-        let tenants = json!({"spender": budget});
-        let Some(cluster) = Cluster::start(names, tenants, shared(percent)).await else { return };
+fn spender() -> Value {
+    json!({"budgets": {"day_usd": "0.001"}, "unlimited": ["request_usd"]})
+}
+
+impl Cluster {
+    async fn spends_within_the_bound(&self, percent: u64) {
+        const BUDGET: u64 = 1_000_000;
+        away_from_midnight().await;
         let nth = |nth: usize| {
             let asked = chat("spender").sim(&format!("tokens={}", 1 + nth * 7 % 40));
             if nth.is_multiple_of(2) { asked } else { asked.stream() }
         };
-        let [passed, refused] = cluster.crowd(12, (402, "daily_budget_exceeded"), nth).await;
-        let billed = cluster.provider.settled_ledger(PATIENCE).sum().cost_nanousd;
+        let [passed, refused] = self.crowd(12, (402, "daily_budget_exceeded"), nth).await;
+        let billed = self.provider.settled_ledger(PATIENCE).sum().cost_nanousd;
         println!(
             "in_flight_percent {percent}: {passed} passed, {refused} refused, {billed} nano-USD billed of {BUDGET}"
         );
         assert!(passed > 0 && refused > 0, "{passed} passed, {refused} were refused");
-        assert_eq!(cluster.settled("day_usd", "spender", billed).await, billed, "Redis counts what was billed");
+        assert_eq!(self.settled("day_usd", "spender", billed).await, billed, "Redis counts what was billed");
         let bound = BUDGET + BUDGET * percent / 100;
         assert!(billed > BUDGET * 3 / 4 && billed <= bound, "{billed} nano-USD billed, at most {bound}");
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn two_envoys_share_a_budget_within_the_bound_and_count_it_to_the_unit() {
+    let Some(cluster) = in_turn().await else { return };
+    cluster.spends_within_the_bound(100).await;
+    drop(cluster);
+    let names = ["cluster-share-1", "cluster-share-2"];
+    let Some(cluster) = Cluster::start(names, json!({"spender": spender()}), shared(10)).await else { return };
+    cluster.spends_within_the_bound(10).await;
+}
+
+fn talker() -> Value {
+    json!({"limits": {"tokens_per_minute": 400}, "unlimited": ["request_usd", "day_usd"]})
+}
+
+fn monthly() -> Value {
+    json!({"budgets": {"month_usd": "0.0005"}, "unlimited": ["request_usd", "day_usd"]})
+}
+
+fn dear() -> Value {
+    json!({"limits": {"expensive_per_minute": 1}, "unlimited": ["request_usd", "day_usd"]})
+}
+
 /// What the first Envoy has let pass, the second refuses.
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens_months_and_expensive_requests_are_shared_too() {
+    let Some(cluster) = in_turn().await else { return };
     away_from_midnight().await;
-    let tenants = for_each_try(&[
-        ("talker", json!({"limits": {"tokens_per_minute": 400}, "unlimited": ["request_usd", "day_usd"]})),
-        ("monthly", json!({"budgets": {"month_usd": "0.0005"}, "unlimited": ["request_usd", "day_usd"]})),
-        ("dear", json!({"limits": {"expensive_per_minute": 1}, "unlimited": ["request_usd", "day_usd"]})),
-    ]);
-    let names = ["cluster-kinds-1", "cluster-kinds-2"];
-    let Some(cluster) = Cluster::start(names, tenants, shared(100)).await else { return };
     let few = |tenant: &str| chat(tenant).field("max_completion_tokens", 20);
     for (tenant, model, sim, limit, counted, refusal) in [
         ("talker", "gpt-4o-mini", "tokens=10; usage_factor=50", "tokens_per_minute", 400, (429, "token_rate_limited")),

@@ -7,10 +7,11 @@ mod wire;
 
 use std::net::SocketAddr;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use simulated_provider::Provider;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::OnceCell;
 
 use crate::client::{Answer, CHAT, Chat, PATIENCE, ask, ask_h2, chat, eventually, get};
 use crate::envoy::{Gateway, Setup, free_tenant, policy};
@@ -27,9 +28,8 @@ struct House {
 }
 
 impl House {
-    async fn demo(name: &'static str, more: Value, swaps: &[(&'static str, &'static str)]) -> Self {
-        let mut policy = policy(json!({"acme": free_tenant(), "beta": free_tenant()}));
-        policy.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    async fn demo(name: &'static str, swaps: &[(&'static str, &'static str)]) -> Self {
+        let policy = policy(json!({"acme": free_tenant()}));
         let gateway = Gateway::start(Setup { swaps: swaps.to_vec(), ..Setup::new(name, policy) }).await;
         Self { gateway, _provider: None, identity: ("x-tenant-id", "acme".to_owned()), cluster: "provider" }
     }
@@ -75,34 +75,48 @@ impl House {
     }
 }
 
-/// The buffers of connections are small, and requests need not be.
-async fn takes_the_largest_request(house: &House) {
-    let asked = house.chat().saying(&"word ".repeat(800_000)).sim("tokens=1");
-    assert_eq!(house.ask(&asked).await.status, 200);
+/// The demo's gateway of the tests that keep apart by tenant.
+async fn demo() -> &'static Gateway {
+    static GATEWAY: OnceCell<Gateway> = OnceCell::const_new();
+    let start = || {
+        let tenants = ["large", "large-h2", "probed", "waiting", "beta"];
+        let tenants: Map<String, Value> =
+            tenants.map(|tenant| (tenant.to_owned(), free_tenant())).into_iter().collect();
+        let mut policy = policy(Value::Object(tenants));
+        policy["max_waiting_bodies"] = json!(2);
+        Gateway::start(Setup::new("crowding", policy))
+    };
+    GATEWAY.get_or_init(start).await
 }
 
-async fn takes_the_largest_request_by_http_2(house: &House) {
-    let asked = house.chat().saying(&"word ".repeat(800_000)).sim("tokens=1");
+/// The buffers of connections are small, and requests need not be.
+async fn takes_the_largest_request(gateway: &Gateway, asked: Chat) {
+    let asked = asked.saying(&"word ".repeat(800_000)).sim("tokens=1");
+    assert_eq!(gateway.ask(asked.request()).await.status, 200);
+}
+
+async fn takes_the_largest_request_by_http_2(gateway: &Gateway, asked: Chat) {
+    let asked = asked.saying(&"word ".repeat(800_000)).sim("tokens=1");
     let body = http_body_util::Full::from(asked.body());
     let request = asked.request_h2(http_body_util::BodyExt::boxed(body));
-    assert_eq!(ask_h2(house.gateway.addr, request).await.status, 200);
+    assert_eq!(ask_h2(gateway.addr, request).await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_largest_request_passes() {
-    takes_the_largest_request(&House::demo("crowding-large", json!({}), &[]).await).await;
+    takes_the_largest_request(demo().await, chat("large")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_largest_request_passes_by_http_2() {
-    takes_the_largest_request_by_http_2(&House::demo("crowding-large-h2", json!({}), &[]).await).await;
+    takes_the_largest_request_by_http_2(demo().await, chat("large-h2")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_largest_request_passes_in_production() {
     let house = House::production("crowding-large-production", &[]).await.serving().await;
-    takes_the_largest_request(&house).await;
-    takes_the_largest_request_by_http_2(&house).await;
+    takes_the_largest_request(&house.gateway, house.chat()).await;
+    takes_the_largest_request_by_http_2(&house.gateway, house.chat()).await;
 }
 
 /// Nobody needs a key to open a connection and say nothing. Those that do make room before all are taken, and whoever asks for
@@ -147,7 +161,7 @@ const FEW: [(&str, &str); 2] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn silent_connections_make_room_and_never_keep_a_probe_out() {
-    silent_connections_let_others_in(&House::demo("crowding-silent", json!({}), &FEW).await).await;
+    silent_connections_let_others_in(&House::demo("crowding-silent", &FEW).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -158,17 +172,24 @@ async fn silent_connections_make_room_and_never_keep_a_probe_out_in_production()
 /// Nothing but health and metrics, and nothing in the name of a tenant.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_listener_for_probes_serves_nothing_else() {
-    let house = House::demo("crowding-probe", json!({}), &[]).await;
-    let probe = house.gateway.probe;
-    assert_ne!(probe, house.gateway.addr);
+    let gateway = demo().await;
+    let probe = gateway.probe;
+    assert_ne!(probe, gateway.addr);
     for (path, status) in [("/api/ai/health", 200), ("/api/ai/metrics", 200), ("/v1/models", 404), ("/", 404)] {
         assert_eq!(ask(probe, get(path)).await.status, status, "{path}");
     }
-    let answer = ask(probe, house.chat().request()).await;
+    // Known by its bound, of which a provider hears.
+    let asked = chat("probed").field("max_completion_tokens", 7);
+    let reached = || {
+        let ledger = gateway.provider().settled_ledger(PATIENCE);
+        ledger.requests.into_iter().filter(|entry| entry.output_bound == Some(7)).count()
+    };
+    let answer = ask(probe, asked.request()).await;
     assert_eq!((answer.status, answer.code().as_str()), (404, "not_found"));
-    assert_eq!(house.gateway.provider().settled_ledger(crate::client::PATIENCE).requests.len(), 0);
-    assert_eq!(house.ask(&house.chat()).await.status, 200);
-    assert_eq!(house.gateway.wait_records_of("acme", 1).await[0]["outcome"], "success");
+    assert_eq!(reached(), 0);
+    assert_eq!(gateway.ask(asked.request()).await.status, 200);
+    assert_eq!(gateway.wait_records_of("probed", 1).await[0]["outcome"], "success");
+    assert_eq!(reached(), 1);
 }
 
 /// So small that it is full at once.
@@ -197,7 +218,7 @@ async fn tells_of_a_full_heap(house: House) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_heap_is_shown_as_the_gateways_own_trouble() {
-    tells_of_a_full_heap(House::demo("crowding-heap", json!({}), &FULL).await).await;
+    tells_of_a_full_heap(House::demo("crowding-heap", &FULL).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -208,28 +229,29 @@ async fn a_full_heap_is_shown_as_the_gateways_own_trouble_in_production() {
 /// Bodies that are still coming, over the wire: who begins too many is told so, and each that ends makes room.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tenant_with_too_many_unfinished_bodies_is_refused_and_no_other() {
-    let house = House::demo("crowding-waiting", json!({"max_waiting_bodies": 2}), &[]).await;
-    let addr = house.gateway.addr;
+    let gateway = demo().await;
+    let addr = gateway.addr;
     // A place is one on a worker: with three times as many as there are places on both, each is full.
-    let head = format!("POST {CHAT} HTTP/1.1\r\nhost: gateway\r\nx-tenant-id: acme\r\ncontent-length: 100\r\n\r\n{{");
+    let head =
+        format!("POST {CHAT} HTTP/1.1\r\nhost: gateway\r\nx-tenant-id: waiting\r\ncontent-length: 100\r\n\r\n{{");
     let mut waiting = Vec::new();
     let begun = async || {
         let mut socket = TcpStream::connect(addr).await.unwrap();
         socket.write_all(head.as_bytes()).await.unwrap();
         waiting.push(socket);
-        house.gateway.records_of("acme").iter().filter(|record| record["outcome"] == "in_flight_limited").count()
+        gateway.records_of("waiting").iter().filter(|record| record["outcome"] == "in_flight_limited").count()
     };
     eventually("refusals", begun, |refused| *refused >= 2).await;
-    let refused = async || house.ask(&house.chat()).await;
+    let refused = async || gateway.ask(chat("waiting").request()).await;
     let answer = eventually("a refusal", refused, |answer| answer.status != 200).await;
     assert_eq!(
         (answer.status, answer.code().as_str(), answer.header("retry-after")),
         (429, "in_flight_limited", Some("1"))
     );
-    let record = house.gateway.record_of(&answer).await;
+    let record = gateway.record_of(&answer).await;
     assert_eq!((&record["refused_by"], &record["cost_nanousd"]), (&json!("max_waiting_bodies"), &json!(0)));
-    assert_eq!(house.gateway.ask(chat("beta").request()).await.status, 200);
+    assert_eq!(gateway.ask(chat("beta").request()).await.status, 200);
     drop(waiting);
-    let served = async || house.ask(&house.chat()).await.status;
+    let served = async || gateway.ask(chat("waiting").request()).await.status;
     eventually("room again", served, |status| *status == 200).await;
 }

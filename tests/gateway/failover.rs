@@ -4,12 +4,13 @@
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use hyper::Request;
 use serde_json::{Value, json};
 use simulated_provider::{Entry, Provider};
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 use crate::client::{Answer, Body, Chat, PATIENCE, ask, chat, eventually, get};
 use crate::envoy::{Gateway, boundless_tenant};
@@ -20,8 +21,12 @@ const KEYS: [(&str, &str); 3] = [
     ("OPENROUTER_API_KEY", "dummy-of-openrouter"),
     ("ANTHROPIC_API_KEY", "dummy-of-anthropic"),
 ];
-/// Of the tenant `acme`, at the gateway.
-const CLIENT: &str = "0123456789abcdef-acme";
+/// Each has a key at the gateway, and its own books: `acme` where a test has a gateway to itself.
+const TENANTS: [&str; 5] = ["acme", "attempts", "clients", "billed", "table"];
+
+fn key(tenant: &str) -> String {
+    format!("0123456789abcdef-{tenant}")
+}
 
 /// One gateway, and the providers behind it.
 struct House {
@@ -45,12 +50,12 @@ impl House {
             ("OPENROUTER_BASE_URL", format!("{}/api/v1", openrouter.url())),
             ("ANTHROPIC_BASE_URL", format!("{}/v1", anthropic.url())),
             ("LOCAL_OPENAI_URL", format!("{}/v1", local.url())),
-            ("CLIENT_KEYS", format!("acme={CLIENT}")),
+            ("CLIENT_KEYS", TENANTS.map(|tenant| format!("{tenant}={}", key(tenant))).join(",")),
         ]);
-        let tenant = boundless_tenant();
-        let tenant = format!("acme: {tenant}");
+        let tenants = TENANTS.map(|tenant| format!("{tenant}: {}", boundless_tenant()));
+        let tenants = tenants.join("\n                      ");
         let mut all = vec![
-            ("acme: {tier: premium}", tenant.as_str()),
+            ("acme: {tier: premium}", tenants.as_str()),
             // Minutes as seconds: the same order of things, in the time of a test.
             ("base_ejection_time: 30s", "base_ejection_time: 2s"),
             ("max_ejection_time: 300s", "max_ejection_time: 2s"),
@@ -59,6 +64,23 @@ impl House {
         all.extend(swaps);
         let gateway = Gateway::production(name, &environment, &all).await;
         Self { gateway, openai, openrouter, anthropic, local }
+    }
+
+    /// The one of the tests that stop no provider, and open no breaker. They take turns, so that manners and ledgers are a test's own.
+    async fn in_turn() -> MutexGuard<'static, Self> {
+        static HOUSE: OnceCell<Mutex<House>> = OnceCell::const_new();
+        let house = HOUSE.get_or_init(async || Mutex::new(Self::build("failover").await)).await.lock().await;
+        for provider in house.providers() {
+            provider.behave("");
+        }
+        // An answer ends a row of failures, whoever had those; five would open a breaker.
+        for (asked, provider) in [(chat("acme"), "openai"), (restricted("acme"), "local")] {
+            assert_eq!(told(&house.ask(&asked).await), (200, Some(provider), Some("gpt-4o-mini")));
+        }
+        for provider in house.providers() {
+            provider.clear();
+        }
+        house
     }
 
     fn providers(&self) -> [&Provider; 4] {
@@ -89,8 +111,11 @@ impl House {
     }
 }
 
+/// With the key of the tenant that it names.
 fn request(asked: &Chat) -> Request<Body> {
-    let mut request = asked.clone().anonymous().header("authorization", &format!("Bearer {CLIENT}")).request();
+    let mut request = asked.request();
+    let tenant = request.headers()["x-tenant-id"].to_str().unwrap().to_owned();
+    request.headers_mut().insert("authorization", format!("Bearer {}", key(&tenant)).parse().unwrap());
     // What a client says of itself counts for nothing.
     request.headers_mut().insert("x-tenant-id", "test-tenant".parse().unwrap());
     request.headers_mut().insert("x-nexus-route", "MiIKDyoN".parse().unwrap());
@@ -101,8 +126,8 @@ fn hello() -> Chat {
     chat("acme")
 }
 
-fn restricted() -> Chat {
-    hello().header("x-ai-sensitivity", "restricted")
+fn restricted(tenant: &str) -> Chat {
+    chat(tenant).header("x-ai-sensitivity", "restricted")
 }
 
 /// Who answered, and how many were asked.
@@ -112,9 +137,9 @@ fn told(answer: &Answer) -> (u16, Option<&str>, Option<&str>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_attempt_has_its_own_key_path_and_name() {
-    let house = House::build("failover-attempts").await;
+    let house = House::in_turn().await;
     let bearer = |provider: &str| vec![("authorization", format!("Bearer dummy-of-{provider}"))];
-    let asked = hello().stream();
+    let asked = chat("attempts").stream();
 
     let answer = house.ask(&asked).await;
     assert_eq!(told(&answer), (200, Some("openai"), Some("gpt-4o-mini")), "{}", answer.text());
@@ -135,7 +160,7 @@ async fn each_attempt_has_its_own_key_path_and_name() {
     house.openrouter.behave("status=503");
     // Larger than what one read brings: the whole body goes along each time.
     let long = "word ".repeat(400_000);
-    let answer = house.ask(&hello().saying(&long)).await;
+    let answer = house.ask(&chat("attempts").saying(&long)).await;
     assert_eq!(told(&answer), (200, Some("local"), Some("gpt-4o-mini")));
     let [_, _, (who, entry)] = &house.asked_of(&answer)[..] else { panic!("three attempts") };
     assert_eq!(
@@ -148,7 +173,7 @@ async fn each_attempt_has_its_own_key_path_and_name() {
     let fields =
         ["tenant", "provider", "model", "model_asked", "attempts", "cost_nanousd"].map(|name| record[name].clone());
     let expected = [
-        json!("acme"),
+        json!("attempts"),
         json!("local"),
         json!("local/llama3.2"),
         json!("gpt-4o-mini"),
@@ -158,28 +183,28 @@ async fn each_attempt_has_its_own_key_path_and_name() {
     assert_eq!(fields, expected);
 
     let mut messages =
-        request(&hello().model("claude-sonnet-4").field("max_tokens", 9).without("max_completion_tokens"));
+        request(&chat("attempts").model("claude-sonnet-4").field("max_tokens", 9).without("max_completion_tokens"));
     *messages.uri_mut() = "/v1/messages".parse().unwrap();
     let answer = house.gateway.ask(messages).await;
     assert_eq!(told(&answer), (200, Some("anthropic"), Some("claude-sonnet-4")), "{}", answer.text());
     let [(_, entry)] = &house.asked_of(&answer)[..] else { panic!("one attempt") };
     assert_eq!(entry.keys, [("x-api-key", "dummy-of-anthropic".to_owned())]);
-    house.gateway.settled("acme", house.billed()).await;
+    house.gateway.settled("attempts", house.billed()).await;
     assert_eq!(house.gateway.dead_vms().await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_calls_is_known_by_a_key_of_the_gateway() {
-    let house = House::build("failover-clients").await;
-    let mut nobody = request(&hello());
+    let house = House::in_turn().await;
+    let mut nobody = request(&chat("clients"));
     nobody.headers_mut().remove("authorization");
     let refused = house.gateway.ask(nobody).await;
     assert_eq!((refused.status, refused.code().as_str()), (401, "tenant_missing"));
     assert_eq!(refused.header("x-should-retry"), Some("false"));
-    let mut stranger = request(&hello());
+    let mut stranger = request(&chat("clients"));
     stranger.headers_mut().insert("authorization", "Bearer of-nobody".parse().unwrap());
     assert_eq!(house.gateway.ask(stranger).await.status, 401);
-    let mut other = request(&hello());
+    let mut other = request(&chat("clients"));
     *other.uri_mut() = "/v1/files".parse().unwrap();
     let elsewhere = house.gateway.ask(other).await;
     assert_eq!((elsewhere.status, elsewhere.header("x-should-retry")), (404, Some("false")));
@@ -189,9 +214,9 @@ async fn who_calls_is_known_by_a_key_of_the_gateway() {
 /// A failed attempt that its provider billed is charged, once, and beside it the answer of the next.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_billed_failure_is_charged_beside_the_answer() {
-    let house = House::build("failover-billed").await;
+    let house = House::in_turn().await;
     house.openai.behave("failed=500; tokens=7");
-    for asked in [hello(), hello().stream()] {
+    for asked in [chat("billed"), chat("billed").stream()] {
         let answer = house.ask(&asked).await;
         assert_eq!(told(&answer), (200, Some("openrouter"), Some("gpt-4o-mini")));
         let record = house.gateway.record_of(&answer).await;
@@ -202,23 +227,26 @@ async fn a_billed_failure_is_charged_beside_the_answer() {
     }
     // The last attempt's failure passes to the client, and is charged as it passes.
     house.local.behave("failed=503; tokens=3");
-    let answer = house.ask(&restricted()).await;
+    let answer = house.ask(&restricted("billed")).await;
     assert_eq!(answer.status, 503);
     let billed: u64 = house.asked_of(&answer).iter().map(|(_, entry)| entry.cost_nanousd).sum();
     let record = house.gateway.record_of(&answer).await;
     assert_eq!((&record["cost_nanousd"], &record["attempts"]), (&json!(billed), &json!(4)));
-    let stats = house.gateway.settled("acme", house.billed()).await;
+    let stats = house.gateway.settled("billed", house.billed()).await;
     for (provider, entries) in [("openai", 2), ("openrouter", 2)] {
         let of = house.entries().into_iter().filter(|(who, _)| *who == provider).map(|(_, entry)| entry.cost_nanousd);
         assert_eq!(of.clone().count(), entries);
-        assert_eq!(stats.sum("ai_gateway_cost_nanousd_total", &[("provider", provider)]), of.sum::<u64>());
+        assert_eq!(
+            stats.sum("ai_gateway_cost_nanousd_total", &[("tenant", "billed"), ("provider", provider)]),
+            of.sum::<u64>()
+        );
     }
 }
 
 /// The table of the manual's page on failover, row by row, but for those that are in other modules.
 #[tokio::test(flavor = "multi_thread")]
 async fn failures_end_as_the_table_says() {
-    let house = House::build("failover-table").await;
+    let house = House::in_turn().await;
     let outcome = async |answer: &Answer| {
         let record = house.gateway.record_of(answer).await;
         (record["outcome"].as_str().unwrap().to_owned(), record["cost_nanousd"].as_u64().unwrap())
@@ -226,13 +254,13 @@ async fn failures_end_as_the_table_says() {
 
     // An answer under 200 has begun, whatever it says.
     house.openai.behave("error_in_200");
-    let answer = house.ask(&hello()).await;
+    let answer = house.ask(&chat("table")).await;
     assert_eq!((answer.status, house.asked_of(&answer).len()), (200, 1));
     assert_eq!(outcome(&answer).await, ("provider_error".to_owned(), 0));
 
     // What has begun can't be begun anew.
     house.openai.behave("cut=3");
-    let answer = house.ask(&hello().stream()).await;
+    let answer = house.ask(&chat("table").stream()).await;
     assert_eq!((answer.status, answer.broken, house.asked_of(&answer).len()), (200, true, 1));
     let (code, cost) = outcome(&answer).await;
     assert_eq!(code, "provider_aborted");
@@ -243,7 +271,7 @@ async fn failures_end_as_the_table_says() {
     let mut quickest = PATIENCE;
     for _ in 0..3 {
         let started = Instant::now();
-        let answer = house.ask(&hello()).await;
+        let answer = house.ask(&chat("table")).await;
         quickest = quickest.min(started.elapsed());
         assert_eq!(told(&answer), (200, Some("openrouter"), Some("gpt-4o-mini")));
     }
@@ -252,7 +280,7 @@ async fn failures_end_as_the_table_says() {
     // Where none can, it is: here for a second each, and then the client hears of it.
     house.local.behave("status=429; retry_after=1");
     let started = Instant::now();
-    let answer = house.ask(&restricted()).await;
+    let answer = house.ask(&restricted("table")).await;
     assert_eq!((answer.status, answer.header("retry-after")), (429, Some("1")), "{answer:?}");
     assert_eq!(house.asked_of(&answer).len(), 4);
     assert!(started.elapsed() >= Duration::from_secs(3));
@@ -261,12 +289,12 @@ async fn failures_end_as_the_table_says() {
 
     // One that accepts and never begins a stream is given up, and another asked. Of an answer in one piece silence says nothing.
     house.openai.behave("hang");
-    let answer = house.ask(&hello().stream()).await;
+    let answer = house.ask(&chat("table").stream()).await;
     assert_eq!(told(&answer), (200, Some("openrouter"), Some("gpt-4o-mini")));
     assert_eq!(house.asked_of(&answer).len(), 2);
 
     house.openai.behave("reset");
-    let answer = house.ask(&hello()).await;
+    let answer = house.ask(&chat("table")).await;
     assert_eq!(told(&answer), (200, Some("openrouter"), Some("gpt-4o-mini")));
     assert_eq!(house.gateway.dead_vms().await, 0);
 }
@@ -275,21 +303,21 @@ async fn failures_end_as_the_table_says() {
 #[tokio::test(flavor = "multi_thread")]
 async fn restricted_data_goes_nowhere_else_when_its_provider_fails() {
     let mut house = House::build("failover-restricted").await;
-    let answer = house.ask(&restricted()).await;
+    let answer = house.ask(&restricted("acme")).await;
     assert_eq!(told(&answer), (200, Some("local"), Some("gpt-4o-mini")));
     // Said in the body it holds as well, and the provider doesn't see it.
     let by_body = house.ask(&hello().field("sensitivity", "restricted").field("role", "chat")).await;
     assert_eq!(told(&by_body), (200, Some("local"), Some("gpt-4o-mini")));
     for manners in ["status=500", "reset", "hang", "status=429", "cut=1"] {
         house.local.behave(manners);
-        house.ask(&if manners == "hang" { restricted().stream() } else { restricted() }).await;
+        house.ask(&if manners == "hang" { restricted("acme").stream() } else { restricted("acme") }).await;
     }
     house.local.stop();
     for _ in 0..8 {
-        let answer = house.ask(&restricted()).await;
+        let answer = house.ask(&restricted("acme")).await;
         assert_eq!((answer.status, answer.code().as_str()), (503, "provider_unavailable"));
     }
-    let refused = house.ask(&restricted().model("gpt-4o")).await;
+    let refused = house.ask(&restricted("acme").model("gpt-4o")).await;
     assert_eq!((refused.status, refused.code().as_str()), (403, "model_not_allowed"));
     let elsewhere = house.entries().into_iter().filter(|(who, _)| *who != "local").count();
     assert_eq!(elsewhere, 0);
@@ -334,45 +362,54 @@ fn certificate(dir: &Path, name: &str) -> [PathBuf; 2] {
     [certificate, key]
 }
 
+/// TLS in front of a provider, with a certificate for this name; and its port.
+fn front(dir: &Path, name: &str, provider: &Provider) -> (Child, PathBuf, u16) {
+    let [certificate, key] = certificate(dir, name);
+    let mut front = Command::new("python3")
+        .arg(top().join("tests/gateway/tls_front.py"))
+        .args([&certificate, &key])
+        .arg(provider.addr.port().to_string())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut port = String::new();
+    BufReader::new(front.stdout.take().unwrap()).read_line(&mut port).unwrap();
+    (front, certificate, port.trim().parse().unwrap())
+}
+
 /// Envoy speaks TLS with the name of the provider, to nobody whose certificate has another, and in plain text to the stand-in.
 #[tokio::test(flavor = "multi_thread")]
 async fn providers_are_known_by_their_certificates() {
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("failover-tls-front");
     std::fs::create_dir_all(&dir).unwrap();
-    for (name, reached) in [("localhost", true), ("elsewhere", false)] {
-        let [openai, openrouter] = [(); 2].map(|()| Provider::start());
-        let [certificate, key] = certificate(&dir, name);
-        let front = top().join("tests/gateway/tls_front.py");
-        let mut front = Command::new("python3")
-            .arg(front)
-            .args([&certificate, &key])
-            .arg(openai.addr.port().to_string())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut port = String::new();
-        BufReader::new(front.stdout.take().unwrap()).read_line(&mut port).unwrap();
-        let mut environment: Vec<(&str, String)> = KEYS.map(|(name, key)| (name, key.to_owned())).to_vec();
-        environment.retain(|(name, _)| *name != "ANTHROPIC_API_KEY");
-        environment.extend([
-            ("OPENAI_BASE_URL", format!("https://localhost:{}/v1", port.trim())),
-            ("OPENROUTER_BASE_URL", format!("{}/api/v1", openrouter.url())),
-            ("SSL_CERT_FILE", certificate.display().to_string()),
-            ("CLIENT_KEYS", format!("acme={CLIENT}")),
-        ]);
-        let gateway = Gateway::production(&format!("failover-tls-{name}"), &environment, &[]).await;
-        let answer = gateway.ask(request(&hello())).await;
-        let expected = if reached { "openai" } else { "openrouter" };
-        assert_eq!(told(&answer), (200, Some(expected), Some("gpt-4o-mini")), "{name}: {}", answer.text());
-        assert_eq!(openai.ledger().requests.len(), usize::from(reached), "{name}");
-        drop(front.stdin.take());
-        front.wait().unwrap();
-        if reached {
-            let look = async || gateway.ask(request(&hello())).await.header("x-ai-provider").map(str::to_owned);
-            eventually("the next provider", look, |provider| provider.as_deref() == Some("openrouter")).await;
-        }
-    }
+    let [openai, openrouter, local] = [(); 3].map(|()| Provider::start());
+    let (mut known, certificate, port) = front(&dir, "localhost", &openai);
+    let (mut other, others, others_port) = front(&dir, "elsewhere", &openrouter);
+    // Both are trusted: what differs is the name.
+    let trusted = dir.join("trusted.pem");
+    let both = [certificate, others].map(|path| std::fs::read_to_string(path).unwrap());
+    std::fs::write(&trusted, both.concat()).unwrap();
+    let mut environment: Vec<(&str, String)> = KEYS.map(|(name, key)| (name, key.to_owned())).to_vec();
+    environment.retain(|(name, _)| *name != "ANTHROPIC_API_KEY");
+    environment.extend([
+        ("OPENAI_BASE_URL", format!("https://localhost:{port}/v1")),
+        ("OPENROUTER_BASE_URL", format!("https://localhost:{others_port}/api/v1")),
+        ("LOCAL_OPENAI_URL", format!("{}/v1", local.url())),
+        ("SSL_CERT_FILE", trusted.display().to_string()),
+        ("CLIENT_KEYS", format!("acme={}", key("acme"))),
+    ]);
+    let gateway = Gateway::production("failover-tls", &environment, &[]).await;
+    let answer = gateway.ask(request(&hello())).await;
+    assert_eq!(told(&answer), (200, Some("openai"), Some("gpt-4o-mini")), "{}", answer.text());
+    assert_eq!(openai.ledger().requests.len(), 1);
+    drop(known.stdin.take());
+    known.wait().unwrap();
+    let look = async || gateway.ask(request(&hello())).await.header("x-ai-provider").map(str::to_owned);
+    eventually("the next provider", look, |provider| provider.as_deref() == Some("local")).await;
+    assert_eq!(openrouter.ledger().requests.len(), 0, "its certificate has another name");
+    drop(other.stdin.take());
+    other.wait().unwrap();
 }
 
 /// Without a request that fails on it, a dead provider is found by its health checks; the chain goes around it.

@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex};
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use serde_json::{Value, json};
+use tokio::sync::{self, MutexGuard, OnceCell};
 
+use crate::check::checked;
 use crate::client::{Answer, Body, CHAT, ask, eventually, get};
 use crate::envoy::{Gateway, Setup, free_tenant, policy};
 use crate::top;
@@ -175,37 +177,72 @@ async fn only_what_an_api_needs_reaches_the_provider() {
 pub const ACME: &str = "0123456789abcdef-of-acme";
 const OTHER: &str = "fedcba9876543210-of-test-tenant";
 
-pub async fn production(name: &str, openai: &Listening, openrouter: &Listening, swaps: &[(&str, &str)]) -> Gateway {
-    let environment = [
+fn environment(openai: &Listening, openrouter: &Listening) -> Vec<(&'static str, String)> {
+    vec![
         ("OPENAI_API_KEY", "dummy-of-openai".to_owned()),
         ("OPENAI_BASE_URL", openai.url("/v1")),
         ("OPENROUTER_API_KEY", "dummy-of-openrouter".to_owned()),
         ("OPENROUTER_BASE_URL", openrouter.url("/api/v1")),
         ("CLIENT_KEYS", format!("acme={ACME},test-tenant={OTHER}")),
-    ];
-    Gateway::production(name, &environment, swaps).await
+    ]
+}
+
+pub async fn production(name: &str, openai: &Listening, openrouter: &Listening, swaps: &[(&str, &str)]) -> Gateway {
+    Gateway::production(name, &environment(openai, openrouter), swaps).await
+}
+
+/// A gateway with three providers, of which the second has its key in a header of its own.
+struct House {
+    gateway: Gateway,
+    openai: Listening,
+    openrouter: Listening,
+    local: Listening,
+}
+
+impl House {
+    /// Those that it serves take turns, so that what the providers say and hear is a test's own.
+    async fn in_turn() -> MutexGuard<'static, Self> {
+        static HOUSE: OnceCell<sync::Mutex<House>> = OnceCell::const_new();
+        let start = async || {
+            let [openai, openrouter, local] = [(); 3].map(|()| Listening::start(200, &chat_answer()));
+            let mut environment = environment(&openai, &openrouter);
+            environment.push(("LOCAL_API_KEY", "dummy-of-local".to_owned()));
+            environment.push(("LOCAL_OPENAI_URL", local.url("/v1")));
+            let injected = (
+                "credential: {name: openrouter_key}\n                header: authorization",
+                "credential: {name: openrouter_key}\n                header: x-portkey-api-key",
+            );
+            let gateway = Gateway::production("forwarded-production", &environment, &[injected]).await;
+            sync::Mutex::new(Self { gateway, openai, openrouter, local })
+        };
+        let house = HOUSE.get_or_init(start).await.lock().await;
+        for provider in [&house.openai, &house.openrouter, &house.local] {
+            provider.say(200, "", &chat_answer());
+            provider.all();
+        }
+        house
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_in_whatever_header_stays_with_its_provider() {
-    let openai = Listening::start(500, &json!({"error": {"message": "overloaded"}}));
-    let openrouter = Listening::start(200, &chat_answer());
-    let injected = (
-        "credential: {name: openai_key}\n                header: authorization",
-        "credential: {name: openai_key}\n                header: x-portkey-api-key",
-    );
-    let gateway = production("forwarded-keys", &openai, &openrouter, &[injected]).await;
+    let house = House::in_turn().await;
+    for provider in [&house.openai, &house.openrouter] {
+        provider.say(500, "", &json!({"error": {"message": "overloaded"}}));
+    }
     let mut headers = FOREIGN.map(|name| (name, "secret")).to_vec();
     headers.retain(|(name, _)| *name != "authorization");
     let bearer = format!("Bearer {ACME}");
     headers.push(("authorization", &bearer));
-    let answer = gateway.ask(asked(CHAT, &headers, &chat_body())).await;
+    let answer = house.gateway.ask(asked(CHAT, &headers, &chat_body())).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
-    let (first, second) = (openai.head(), openrouter.head());
-    assert!(first.contains("x-portkey-api-key: bearer dummy-of-openai"), "{first}");
-    assert!(second.contains("authorization: bearer dummy-of-openrouter"), "{second}");
-    assert!(!second.contains("dummy-of-openai") && !second.contains("portkey"), "{second}");
-    for head in [first, second] {
+    let (first, second, third) = (house.openai.head(), house.openrouter.head(), house.local.head());
+    assert!(first.contains("authorization: bearer dummy-of-openai") && !first.contains("portkey"), "{first}");
+    assert!(second.contains("x-portkey-api-key: bearer dummy-of-openrouter"), "{second}");
+    assert!(!second.contains("dummy-of-openai") && !second.contains("\nauthorization"), "{second}");
+    assert!(third.contains("authorization: bearer dummy-of-local"), "{third}");
+    assert!(!third.contains("dummy-of-open") && !third.contains("portkey"), "{third}");
+    for head in [first, second, third] {
         assert!(!head.contains("secret") && !head.contains(ACME), "{head}");
     }
 }
@@ -217,9 +254,8 @@ fn tenant(record: &Value) -> &str {
 /// Agents that have a login of their own send it beside the gateway's key, in either place.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_key_of_somebody_elses_hides_the_one_that_counts() {
-    let openai = Listening::start(200, &chat_answer());
-    let openrouter = Listening::start(200, &chat_answer());
-    let gateway = production("forwarded-clients", &openai, &openrouter, &[]).await;
+    let house = House::in_turn().await;
+    let House { gateway, openai, .. } = &*house;
     let bearer = format!("Bearer {ACME}");
     let (ours, other) = (bearer.as_str(), format!("Bearer {OTHER}"));
     for (query, headers, whose) in [
@@ -288,13 +324,21 @@ fn every_flag_of_the_official_sdks_is_in_the_table() {
     }
 }
 
-/// By hand, with every provider's key set: Envoy itself says no until somebody has made a key.
+/// By hand, with every provider's key set: Envoy itself says no until somebody has made a key. With the filter that does nothing, for
+/// it isn't what refuses; what the gateway's says, the checker says here.
 #[test]
 fn production_does_not_start_with_a_key_that_everybody_knows() {
-    let shipped = top().join("envoy/production.yaml");
-    let text = std::fs::read_to_string(&shipped).unwrap();
-    let filled = Path::new(env!("CARGO_TARGET_TMPDIR")).join("production-by-hand.yaml");
-    std::fs::write(&filled, text.replace("key: \"\"}", "key: nexus-dummy-of-a-client}")).unwrap();
+    let empty = std::env::var("EMPTY").expect("EMPTY: run `make e2e`");
+    let text = std::fs::read_to_string(top().join("envoy/production.yaml")).unwrap();
+    assert!(text.contains("filename: target/nexus_ai_gateway.wasm"));
+    let text = text.replace("filename: target/nexus_ai_gateway.wasm", &format!("filename: {empty}"));
+    let written = |name: &str, text: String| {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let filled = written("production-by-hand.yaml", text.replace("key: \"\"}", "key: nexus-dummy-of-a-client}"));
+    let shipped = written("production-as-shipped.yaml", text);
     let validated = |config: &Path| {
         let envoy = std::env::var_os("ENVOY_PATH").expect("ENVOY_PATH: run `make e2e`");
         let mut command = Command::new(envoy);
@@ -307,4 +351,5 @@ fn production_does_not_start_with_a_key_that_everybody_knows() {
     assert!(!accepted && said.contains("CredentialValidationError.Key"), "{said}");
     let (accepted, said) = validated(&filled);
     assert!(accepted, "{said}");
+    assert_eq!(checked(&filled), None);
 }

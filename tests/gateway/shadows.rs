@@ -10,17 +10,24 @@ use http_body_util::BodyExt;
 use hyper::Request;
 use serde_json::{Value, json};
 use simulated_provider::{Entry, Provider};
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 use crate::budgets::away_from_midnight;
 use crate::client::{Body, Chat, Connection, PATIENCE, chat, eventually};
 use crate::envoy::{Gateway, boundless_tenant};
 use crate::real_servers::llama;
 
-/// Of the tenant `acme`, at the gateway.
-const CLIENT: &str = "0123456789abcdef-acme";
-/// Of one whose requests are never copied.
-const UNSHADOWED: &str = "0123456789abcdef-unshadowed";
-const ACCOUNT: &str = "shadow:cheap";
+/// Each has a key at the gateway. The requests of the last two are never copied.
+const TENANTS: [&str; 5] = ["acme", "crowd", "spender", "unshadowed", "liar"];
+
+fn key(tenant: &str) -> String {
+    format!("0123456789abcdef-{tenant}")
+}
+
+/// What copies are charged to.
+fn account(shadow: &str) -> String {
+    format!("shadow:{shadow}")
+}
 
 /// A gateway with a provider that answers, and one that gets copies.
 struct Stage {
@@ -29,13 +36,42 @@ struct Stage {
     local: Provider,
 }
 
+/// One that gets copies of this tenant's requests.
+fn shadow(tenant: &str, percent: f64, day_usd: &str) -> Value {
+    json!({"of": {"models": ["gpt-4o-mini"], "tenants": [tenant]}, "model": "llama3.2",
+        "percent": percent, "budgets": {"request_usd": "1", "day_usd": day_usd, "month_usd": "100"}})
+}
+
 impl Stage {
-    async fn build(name: &str, percent: f64, day_usd: &str, tenant: &str) -> Self {
+    async fn build(name: &str, shadows: Value) -> Self {
         let [openai, local] = [(); 2].map(|()| Provider::start());
-        let cheap = json!({"of": {"models": ["gpt-4o-mini"], "tenants": [tenant]}, "model": "llama3.2",
-            "percent": percent, "budgets": {"request_usd": "1", "day_usd": day_usd, "month_usd": "100"}});
-        let gateway = gateway(name, &openai, &local.url(), cheap).await;
+        let gateway = gateway(name, &openai, &local.url(), shadows).await;
         Self { gateway, openai, local }
+    }
+
+    /// The one whose provider of copies does what it should. Its tests take turns, so that both ledgers are a test's own.
+    async fn in_turn() -> MutexGuard<'static, Self> {
+        static STAGE: OnceCell<Mutex<Stage>> = OnceCell::const_new();
+        let start = async || {
+            let shadows = json!({"crowd": shadow("crowd", 25.0, "100"), "spender": shadow("spender", 100.0, "0.001"),
+                "nobody": shadow("test-tenant", 99.9999, "100")});
+            Mutex::new(Self::build("shadows", shadows).await)
+        };
+        let stage = STAGE.get_or_init(start).await.lock().await;
+        eventually("the end of all copies", async || stage.under_way().await, |under_way| *under_way == 0).await;
+        stage.openai.clear();
+        stage.local.clear();
+        stage
+    }
+
+    /// Copies that have not ended.
+    async fn under_way(&self) -> u64 {
+        self.gateway.plain_stat("cluster.shadow_entry.upstream_rq_active").await
+    }
+
+    /// How many copies were dropped, because there were too many at a time.
+    async fn dropped(&self) -> u64 {
+        self.gateway.plain_stat("cluster.shadow_entry.upstream_rq_active_overflow").await
     }
 
     /// So many callers ask this so often each, every other time for a stream, and all of them are answered.
@@ -56,52 +92,49 @@ impl Stage {
         }
     }
 
-    async fn asked(&self, callers: u64, each: u64) {
-        self.asked_for(&hello(), callers, each).await;
-    }
-
-    /// What `acme` is charged is what its own provider billed, of so many requests.
-    async fn acme_pays_its_own(&self, requests: usize) {
-        let records = self.gateway.wait_records_of("acme", requests).await;
+    /// What a tenant is charged is what its own provider billed, of so many requests.
+    async fn pays_its_own(&self, tenant: &str, requests: usize) {
+        let records = self.gateway.wait_records_of(tenant, requests).await;
         assert!(records.iter().all(|record| record["outcome"] == "success" && record.get("leg").is_none()));
         assert_eq!(costs(&records), billed(&self.openai.settled_ledger(PATIENCE).requests));
-        let stats = self.gateway.settled_among_others("acme", costs(&records)).await;
-        assert_eq!(stats.sum("ai_gateway_cost_nanousd_total", &[("tenant", "acme")]), costs(&records));
+        let stats = self.gateway.settled_among_others(tenant, costs(&records)).await;
+        assert_eq!(stats.sum("ai_gateway_cost_nanousd_total", &[("tenant", tenant)]), costs(&records));
     }
 }
 
-/// With one shadow, which is served at `local`.
-async fn gateway(name: &str, openai: &Provider, local: &str, cheap: Value) -> Gateway {
+/// With shadows that are served at `local`.
+async fn gateway(name: &str, openai: &Provider, local: &str, shadows: Value) -> Gateway {
     let environment = [
         ("OPENAI_API_KEY", "dummy-of-openai".to_owned()),
         ("OPENAI_BASE_URL", format!("{}/v1", openai.url())),
         ("LOCAL_OPENAI_URL", format!("{local}/v1")),
-        ("CLIENT_KEYS", format!("acme={CLIENT},unshadowed={UNSHADOWED}")),
-        ("SHADOWS", json!({"cheap": cheap}).to_string()),
+        ("CLIENT_KEYS", TENANTS.map(|tenant| format!("{tenant}={}", key(tenant))).join(",")),
+        ("SHADOWS", shadows.to_string()),
     ];
-    let mut acme = boundless_tenant();
-    acme["output"] = json!({"default_max_tokens": 20});
-    let tenants = format!("acme: {acme}\n                      unshadowed: {}", boundless_tenant());
+    let mut bounded = boundless_tenant();
+    bounded["output"] = json!({"default_max_tokens": 20});
+    let tenants = TENANTS.map(|tenant| {
+        let limits = if tenant == "unshadowed" { boundless_tenant() } else { bounded.clone() };
+        format!("{tenant}: {limits}")
+    });
+    let tenants = tenants.join("\n                      ");
     // No fault of the shadow's provider is kept from it by its circuit breaker.
     let swaps = [("acme: {tier: premium}", &*tenants), ("consecutive_5xx: 5\n", "consecutive_5xx: 1000000\n")];
     Gateway::production(name, &environment, &swaps).await
 }
 
+/// With the key of the tenant that it names.
 fn request(asked: &Chat) -> Request<Body> {
-    by(CLIENT, asked)
-}
-
-fn by(client: &str, asked: &Chat) -> Request<Body> {
-    asked.clone().anonymous().header("authorization", &format!("Bearer {client}")).request()
+    let mut request = asked.request();
+    let tenant = request.headers_mut().remove("x-tenant-id").unwrap();
+    let bearer = format!("Bearer {}", key(tenant.to_str().unwrap()));
+    request.headers_mut().insert("authorization", bearer.parse().unwrap());
+    request
 }
 
 /// A figure that whoever runs the tests may set.
 fn wished(variable: &str, otherwise: u64) -> u64 {
     std::env::var(variable).ok().and_then(|figure| figure.parse().ok()).unwrap_or(otherwise)
-}
-
-fn hello() -> Chat {
-    chat("acme")
 }
 
 fn costs(records: &[Value]) -> u64 {
@@ -114,7 +147,8 @@ fn billed(entries: &[Entry]) -> u64 {
 
 /// Asks, and leaves after the first bytes of the answer. The request's id.
 async fn leave(connection: &mut Connection) -> String {
-    let response = connection.send(request(&hello().stream().sim("tokens=16; gap_ms=5"))).await.expect("a head");
+    let asked = chat("crowd").stream().sim("tokens=16; gap_ms=5");
+    let response = connection.send(request(&asked)).await.expect("a head");
     let id = response.headers()["x-request-id"].to_str().unwrap().to_owned();
     let mut body = response.into_body();
     let _ = body.frame().await;
@@ -125,8 +159,17 @@ async fn leave(connection: &mut Connection) -> String {
 async fn a_quarter_of_a_crowd_is_copied_and_each_pays_what_its_own_provider_billed() {
     const CALLERS: u64 = 16;
     let requests = wished("SHADOWED", 1_600);
+    let stage = Stage::in_turn().await;
     away_from_midnight().await;
-    let stage = Stage::build("shadows-crowd", 25.0, "100", "acme").await;
+    let copy = account("crowd");
+    let series =
+        ["ai_gateway_answers_total", "ai_gateway_prompt_answers_total", "ai_gateway_request_duration_ms_count"];
+    // In all series without a tenant.
+    let counted = async || {
+        let stats = stage.gateway.stats().await;
+        series.map(|name| [&[("leg", "shadow")][..], &[("provider", "local")]].map(|labels| stats.sum(name, labels)))
+    };
+    let (counted_before, dropped_before) = (counted().await, stage.dropped().await);
     let callers = (0..CALLERS).map(|caller| {
         let addr = stage.gateway.addr;
         tokio::spawn(async move {
@@ -137,10 +180,10 @@ async fn a_quarter_of_a_crowd_is_copied_and_each_pays_what_its_own_provider_bill
                     connection = Connection::open(addr).await;
                     continue;
                 }
-                let asked = if number % 2 == 0 { hello() } else { hello().stream() };
-                let asked = asked.saying(&"word ".repeat(number as usize % 50));
-                for client in [CLIENT, UNSHADOWED] {
-                    let answer = connection.ask(by(client, &asked)).await;
+                for tenant in ["crowd", "unshadowed"] {
+                    let asked = if number % 2 == 0 { chat(tenant) } else { chat(tenant).stream() };
+                    let asked = asked.saying(&"word ".repeat(number as usize % 50));
+                    let answer = connection.ask(request(&asked)).await;
                     assert_eq!(answer.status, 200, "{}", answer.text());
                 }
             }
@@ -153,7 +196,7 @@ async fn a_quarter_of_a_crowd_is_copied_and_each_pays_what_its_own_provider_bill
     }
 
     // Of the originals.
-    let originals = stage.gateway.wait_records_of("acme", requests as usize).await;
+    let originals = stage.gateway.wait_records_of("crowd", requests as usize).await;
     let ids: HashMap<&str, &Value> =
         originals.iter().map(|record| (record["request_id"].as_str().unwrap(), record)).collect();
     let unshadowed = stage.gateway.wait_records_of("unshadowed", requests as usize - left.len()).await;
@@ -172,42 +215,35 @@ async fn a_quarter_of_a_crowd_is_copied_and_each_pays_what_its_own_provider_bill
     assert_eq!(charged, owed);
     assert_eq!(charged, costs(&unshadowed), "who has no shadow and asks for the same pays the same");
     assert!(unshadowed.iter().all(|record| record.get("shadowed").is_none()));
-    let acme = stage.gateway.settled_among_others("acme", costs(&originals)).await;
-    assert_eq!(acme.sum("ai_gateway_cost_nanousd_total", &[("tenant", "acme")]), costs(&originals));
+    let stats = stage.gateway.settled_among_others("crowd", costs(&originals)).await;
+    assert_eq!(stats.sum("ai_gateway_cost_nanousd_total", &[("tenant", "crowd")]), costs(&originals));
 
     // Of their copies, whose clients never leave.
     let copies = stage.local.settled_ledger(PATIENCE).requests;
-    let records = stage.gateway.wait_records_of(ACCOUNT, copies.len()).await;
+    let records = stage.gateway.wait_records_of(&copy, copies.len()).await;
     let total = costs(&records);
     for record in &records {
         let id = record["request_id"].as_str().unwrap();
         let entry = copies.iter().find(|entry| entry.request_id.as_deref() == Some(id)).expect("its bill");
         let mine = ids.get(id).unwrap_or_else(|| panic!("a copy of nothing: {record}"));
-        assert_eq!(mine["shadowed"], "cheap", "{mine}");
+        assert_eq!(mine["shadowed"], "crowd", "{mine}");
         assert!(record["answer"]["text_print"].is_string(), "{record}");
         assert!(left.iter().any(|left| left == id) || mine["answer"]["text_print"].is_string(), "{mine}");
         let told =
             [&record["leg"], &record["shadow"], &record["outcome"], &record["usage_source"], &record["provider"]];
-        assert_eq!(told, ["shadow", "cheap", "success", "reported", "local"], "{record}");
+        assert_eq!(told, ["shadow", "crowd", "success", "reported", "local"], "{record}");
         assert_eq!(record["cost_nanousd"], entry.cost_nanousd);
         assert_eq!((entry.model.as_str(), entry.tenant.as_deref(), &entry.keys), ("llama3.2", None, &vec![]));
     }
     assert_eq!(originals.iter().filter(|record| record.get("shadowed").is_some()).count(), records.len());
-    let stats = stage.gateway.settled_among_others(ACCOUNT, total).await;
-    assert_eq!(stats.sum("ai_gateway_cost_nanousd_total", &[("tenant", ACCOUNT)]), total);
+    let stats = stage.gateway.settled_among_others(&copy, total).await;
+    assert_eq!(stats.sum("ai_gateway_cost_nanousd_total", &[("tenant", &copy)]), total);
     assert_eq!(total, billed(&copies));
     assert!(total > 0);
     // In series without a tenant, too, none of them is the model's own.
-    for name in ["ai_gateway_answers_total", "ai_gateway_prompt_answers_total", "ai_gateway_request_duration_ms_count"]
-    {
-        let counted = async || {
-            let stats = stage.gateway.stats().await;
-            [&[("leg", "shadow")][..], &[("provider", "local")]].map(|labels| stats.sum(name, labels))
-        };
-        let all = copies.len() as u64;
-        eventually(&format!("{name} of copies"), counted, |counted| *counted == [all, all]).await;
-    }
-    assert_eq!(stage.gateway.plain_stat("cluster.shadow_entry.upstream_rq_active_overflow").await, 0);
+    let all = counted_before.map(|by_label| by_label.map(|before| before + copies.len() as u64));
+    eventually(&format!("{series:?} of copies"), counted, |counted| *counted == all).await;
+    assert_eq!(stage.dropped().await, dropped_before);
     println!(
         "{requests} requests, {} left early: {} copies for {total} nano-USD; the whole answers cost {charged}, as without shadows",
         left.len(),
@@ -225,14 +261,14 @@ async fn no_request_fails_or_waits_for_a_shadow_that_does() {
     const LARGE: usize = 100_000;
     /// What Envoy and the clients' requests take meanwhile.
     const SLACK: u64 = 8 << 20;
-    let stage = Stage::build("shadows-failing", 100.0, "100", "acme").await;
-    let under_way = async || stage.gateway.plain_stat("cluster.shadow_entry.upstream_rq_active").await;
+    let stage = Stage::build("shadows-failing", json!({"cheap": shadow("acme", 100.0, "100")})).await;
+    let under_way = async || stage.under_way().await;
     let mut asked = 0;
     for knobs in ["", "reset", "status=500", "delay_ms=2000", "unbounded; tokens=1000; usage_factor=1000"] {
         eventually("the end of all copies", under_way, |under_way| *under_way == 0).await;
         stage.local.behave(knobs);
         let before = stage.local.ledger().requests.len();
-        stage.asked(4, EACH).await;
+        stage.asked_for(&chat("acme"), 4, EACH).await;
         asked += 4 * EACH;
         let met = async || stage.local.ledger().requests.len() - before;
         eventually(&format!("copies that meet `{knobs}`"), met, |met| *met >= 4 * EACH as usize).await;
@@ -240,7 +276,7 @@ async fn no_request_fails_or_waits_for_a_shadow_that_does() {
     // Of those that hang, so many are held, with their bodies; the rest is dropped, and counted.
     eventually("the end of all copies", under_way, |under_way| *under_way == 0).await;
     stage.local.behave("hang");
-    let large = hello().saying(&"word ".repeat(LARGE / 5));
+    let large = chat("acme").saying(&"word ".repeat(LARGE / 5));
     let lasts = Duration::from_secs(wished("SHADOW_HANGS", 0));
     let (began, before, mut most) = (Instant::now(), stage.gateway.allocated_bytes().await, 0);
     let already = asked;
@@ -254,42 +290,42 @@ async fn no_request_fails_or_waits_for_a_shadow_that_does() {
     }
     println!("{} requests while copies hang: at most {} MiB more", asked - already, most >> 20);
     assert!(most < 64 * 2 * LARGE as u64 + SLACK, "{most} bytes for what hangs");
-    let dropped = async || stage.gateway.plain_stat("cluster.shadow_entry.upstream_rq_active_overflow").await;
-    eventually("copies that are dropped", dropped, |dropped| *dropped > 0).await;
+    eventually("copies that are dropped", async || stage.dropped().await, |dropped| *dropped > 0).await;
     assert_eq!(under_way().await, 64);
-    stage.acme_pays_its_own(asked as usize).await;
+    stage.pays_its_own("acme", asked as usize).await;
     assert_eq!(stage.gateway.dead_vms().await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sixty_four_callers_never_carry_a_shadow_past_its_budget() {
     const BUDGET: u64 = 1_000_000;
+    let stage = Stage::in_turn().await;
     away_from_midnight().await;
-    let stage = Stage::build("shadows-budget", 100.0, "0.001", "acme").await;
-    stage.asked(64, 6).await;
-    stage.acme_pays_its_own(64 * 6).await;
+    stage.asked_for(&chat("spender"), 64, 6).await;
+    stage.pays_its_own("spender", 64 * 6).await;
     let spent = billed(&stage.local.settled_ledger(PATIENCE).requests);
     assert!(spent <= BUDGET && spent > BUDGET / 2, "{spent} of {BUDGET}");
-    let stats = stage.gateway.settled_among_others(ACCOUNT, spent).await;
-    assert_eq!(stats.sum("ai_gateway_cost_nanousd_total", &[("tenant", ACCOUNT)]), spent);
+    let copies = account("spender");
+    let stats = stage.gateway.settled_among_others(&copies, spent).await;
+    assert_eq!(stats.sum("ai_gateway_cost_nanousd_total", &[("tenant", &copies)]), spent);
 }
 
 /// Whoever could have a copy sent anywhere would call a provider past every limit.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_client_has_a_copy_sent_anywhere() {
-    let stage = Stage::build("shadows-clients", 99.9999, "100", "test-tenant").await;
+    let stage = Stage::in_turn().await;
     for cluster in ["local", "shadow_entry", "openai"] {
-        let says = hello()
+        let says = chat("liar")
             .header("x-nexus-shadow", cluster)
-            .header("x-nexus-shadow-name", "cheap")
-            .header("x-nexus-shadow-tenant", "acme")
+            .header("x-nexus-shadow-name", "nobody")
+            .header("x-nexus-shadow-tenant", "liar")
             .header("x-nexus-shadow-sensitivity", "public");
         assert_eq!(stage.gateway.ask(request(&says)).await.status, 200);
         let mut elsewhere = request(&says);
         *elsewhere.uri_mut() = "/v1/other".parse().unwrap();
         assert_eq!(stage.gateway.ask(elsewhere).await.status, 404);
     }
-    stage.acme_pays_its_own(3).await;
+    stage.pays_its_own("liar", 3).await;
     assert_eq!(stage.openai.settled_ledger(PATIENCE).requests.len(), 3, "one each, and no copy");
     assert_eq!(stage.local.settled_ledger(PATIENCE).requests.len(), 0);
 }
@@ -301,13 +337,14 @@ async fn llama_cpp_answers_copies_of_what_another_provider_answers() {
     let (openai, llama) = (Provider::start(), llama().await);
     let cheap = json!({"of": {"models": ["gpt-4o-mini"]}, "model": "llama3.2", "percent": "100",
         "budgets": {"request_usd": "1", "day_usd": "1", "month_usd": "1"}});
-    let gateway = gateway("shadows-llama", &openai, &format!("http://{llama}"), cheap).await;
-    let asked = hello().without("max_completion_tokens").saying("the budget of a tenant").sim("tokens=40");
+    let gateway = gateway("shadows-llama", &openai, &format!("http://{llama}"), json!({"cheap": cheap})).await;
+    let account = account("cheap");
+    let asked = chat("acme").without("max_completion_tokens").saying("the budget of a tenant").sim("tokens=40");
     for asked in [asked.clone(), asked.stream()] {
         assert_eq!(gateway.ask(request(&asked)).await.status, 200);
     }
     let originals = gateway.wait_records_of("acme", 2).await;
-    let copies = gateway.wait_records_of(ACCOUNT, 2).await;
+    let copies = gateway.wait_records_of(&account, 2).await;
     for original in &originals {
         let of = |copy: &&Value| copy["request_id"] == original["request_id"];
         let copy = copies.iter().find(of).expect("its copy");
@@ -328,7 +365,7 @@ async fn llama_cpp_answers_copies_of_what_another_provider_answers() {
     // The other's ledger has the originals, and nothing else.
     let ledger = openai.settled_ledger(PATIENCE).requests;
     assert_eq!((ledger.len(), billed(&ledger)), (2, costs(&originals)));
-    for (account, records) in [("acme", &originals), (ACCOUNT, &copies)] {
+    for (account, records) in [("acme", &originals), (&*account, &copies)] {
         let stats = gateway.settled_among_others(account, costs(records)).await;
         assert_eq!(stats.sum("ai_gateway_cost_nanousd_total", &[("tenant", account)]), costs(records));
     }

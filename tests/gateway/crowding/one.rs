@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -217,7 +216,7 @@ async fn trickled(socket: &mut TcpStream) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_connection_at_its_worst_holds_little_and_ends() {
-    House::demo("crowding-one", json!({}), &SOON).await.bears_one_connection().await;
+    House::demo("crowding-one", &SOON).await.bears_one_connection().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
