@@ -296,10 +296,16 @@ impl Gateway {
 
     /// Every line of the access log.
     pub fn lines(&self) -> Vec<Value> {
+        self.lines_with("")
+    }
+
+    /// Those in which this stands. Only they are read: there may be thousands, which are looked at again and again.
+    fn lines_with(&self, part: &str) -> Vec<Value> {
         let text = fs::read_to_string(&self.access_log).unwrap_or_default();
         // The last line may be half written.
         let whole = text.rfind('\n').map_or("", |end| text.get(..end).unwrap_or(""));
-        whole.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("a log line: {line}"))).collect()
+        let lines = whole.lines().filter(|line| line.contains(part));
+        lines.map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("a log line: {line}"))).collect()
     }
 
     /// The records of AI exchanges.
@@ -336,7 +342,8 @@ impl Gateway {
     }
 
     pub async fn record_with_id(&self, id: &str) -> Value {
-        let look = async || self.records().into_iter().filter(|record| record["request_id"] == id).collect::<Vec<_>>();
+        let is_it = |line: &Value| line.get("v").is_some() && line["request_id"] == id;
+        let look = async || self.lines_with(id).into_iter().filter(is_it).collect::<Vec<_>>();
         let mut found = eventually(&format!("the record of {id}"), look, |found| !found.is_empty()).await;
         assert_eq!(found.len(), 1, "one exchange, one record: {found:#?}");
         found.remove(0)
