@@ -10,6 +10,7 @@ mod error;
 mod forward;
 mod groups;
 mod keyed;
+mod model_groups;
 mod named;
 mod path;
 mod prices;
@@ -38,6 +39,7 @@ pub use content::{Content, ContentAction, ContentRule, Detected, Direction, Expr
 pub use error::ConfigError;
 pub use forward::Forward;
 pub use groups::Group;
+pub use model_groups::{ModelPatterns, OfModelGroup};
 pub use named::Named;
 pub use path::LineColumn;
 pub use prices::{Above, Price, ServiceTier, Unpriced, UnpricedPolicy};
@@ -104,6 +106,9 @@ pub struct Config {
     pub tenants: Named<Tenant>,
     /// Who is above the tenants: what several of them, or all, may spend and ask for together.
     pub groups: Named<Group>,
+    /// Models that tenants, tiers and groups may have limits and budgets of their own for. Of a model that two of these stand for, the more
+    /// specific one counts.
+    pub model_groups: Named<ModelPatterns>,
     /// The limits that every tier starts from.
     pub limits: Limits,
     pub expensive: Expensive,

@@ -17,7 +17,7 @@ use crate::content::{Placeholders, Prompt};
 use crate::forward::HeadEdit;
 use crate::headers::Headers;
 use crate::kept::Id;
-use crate::limit::{Audited, Reservation, Standing};
+use crate::limit::{Audited, ModelsIx, Reservation, Standing};
 use crate::llm::brings::Items;
 use crate::llm::conversation::ConversationReader;
 use crate::llm::estimate::density::Density;
@@ -147,6 +147,8 @@ struct Open {
     audit: Audited,
     reservation: Reservation,
     legs: Vec<Leg>,
+    /// The model groups of these, as far as anybody has limits for them.
+    models: Vec<ModelsIx>,
     routed: bool,
     /// As the client asked for it; the answer may say otherwise.
     service_tier: Option<String>,

@@ -1,4 +1,4 @@
-//! Limits of a tenant and of the groups above it: what may be admitted, and what an admission did to the books.
+//! Limits of a tenant, of the groups above it, and of both for some models alone: what may be admitted, and what an admission did to the books.
 //!
 //! Trade-off: all windows, budgets and reservations of a tenant live in one [`cell::Cell`], so one swap
 //! admits or refuses against every limit at once. Separate keys would contend less, and charge half a decision.
@@ -11,10 +11,12 @@ pub mod guard;
 pub mod lease;
 pub mod window;
 
+pub use accounts::ModelsIx;
+
 use crate::price::Ceiling;
 use crate::units::{NanoUsd, Tokens, UnixNanos};
 use guard::Kind;
-pub use guard::{Audited, Guard, Guards, Rule, Rules};
+pub use guard::{Audited, AuditedBeside, Guard, Guards, Rule, Rules};
 use std::ops::{Deref, DerefMut};
 
 /// How many tokens one choice of the answer may have.
@@ -141,8 +143,16 @@ pub struct Held {
 pub struct Reservation {
     /// In the tenant's cell.
     pub own: Held,
-    /// In the accounts above, the nearest first.
-    pub above: Vec<Held>,
+    /// In the accounts beside it, in the order in which they were asked.
+    pub beside: Vec<Beside>,
+}
+
+/// What an account beside the tenant's own has set aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Beside {
+    pub held: Held,
+    /// The models that it is about; `None`: all.
+    pub of: Option<ModelsIx>,
 }
 
 impl Deref for Reservation {
@@ -181,12 +191,13 @@ impl Held {
 
 impl Reservation {
     pub const fn of(own: Held) -> Self {
-        Self { own, above: Vec::new() }
+        Self { own, beside: Vec::new() }
     }
 
-    /// What every account has set aside at least: an answer that costs more has to ask.
-    pub fn least(&self) -> NanoUsd {
-        self.above.iter().fold(self.own.cost, |least, held| least.min(held.cost))
+    /// What every account has set aside at least that pays for an answer of these models: one that costs more has to ask.
+    pub fn least(&self, served: Option<ModelsIx>) -> NanoUsd {
+        let pays = |beside: &&Beside| accounts::pays(beside.of, served);
+        self.beside.iter().filter(pays).fold(self.own.cost, |least, beside| least.min(beside.held.cost))
     }
 }
 
@@ -236,8 +247,8 @@ pub struct Refusal {
     pub needed: u64,
     /// Milliseconds until it may be worth trying again; `None` when this same request can never pass.
     pub retry_ms: Option<u64>,
-    /// Which account above the tenant it was, by its level; `None`: the tenant's own.
-    pub above: Option<usize>,
+    /// Which account beside the tenant's own it was, by its place among them; `None`: the tenant's own.
+    pub beside: Option<usize>,
     /// The budget has room. What this Envoy may have under way of it has none, until an answer ends.
     pub in_flight: bool,
 }
@@ -255,8 +266,8 @@ pub struct Decision {
     pub standing: Standing,
     /// Guards in audit mode that would have refused.
     pub audit: Guards,
-    /// Those of the accounts above, by their level.
-    pub audit_above: Vec<(usize, Guard)>,
+    /// Those of the accounts beside the tenant's own, by their place among them.
+    pub audit_beside: Vec<(usize, Guard)>,
 }
 
 #[derive(Debug, PartialEq, Eq)]

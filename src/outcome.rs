@@ -2,14 +2,15 @@
 //! record's field, so dashboards, clients and documents speak the same word.
 
 mod dialect;
+mod no_room;
 mod rejection;
 
 use crate::calendar::Calendar;
 use crate::limit::Guard;
 use crate::limit::guard::{Counted, Kind};
+pub use no_room::{RefusedBy, Refuser};
 pub use rejection::{
-    Crowd, Detail, LONGEST_SLEEP_MS, LastEvent, OfGroup, RefusedBy, Rejection, Reply, never_again, rate_limit_headers,
-    shown,
+    Crowd, Detail, LONGEST_SLEEP_MS, LastEvent, Rejection, Reply, never_again, rate_limit_headers, shown,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

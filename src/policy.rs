@@ -10,6 +10,7 @@ pub mod content;
 mod flaw;
 mod forward;
 pub mod groups;
+pub mod model_groups;
 mod models;
 mod prices;
 mod providers;
@@ -25,6 +26,7 @@ use std::rc::Rc;
 
 use groups::Group;
 use hashbrown::{HashMap, HashSet};
+use model_groups::{ModelGroups, OfModels};
 
 pub use configured::Configured;
 
@@ -32,14 +34,14 @@ use crate::attempt;
 pub use crate::config::{AnsweredModel, ConfigError, OnContention, ReportedCost};
 use crate::forward::Allowed;
 use crate::kept::StoredResponses;
-use crate::limit::accounts::{Account, Whose};
-use crate::limit::{Audited, Guard, Guards, Refusal, Rules};
+use crate::limit::accounts::{Account, Holder, Whose};
+use crate::limit::{Audited, AuditedBeside, Guard, Guards, ModelsIx, Refusal, Rules};
 use crate::llm::path::{self, Route};
 use crate::llm::schema::Schema;
 use crate::llm::stance::Stances;
 pub use crate::name::{NONE, OTHER, Pattern};
 use crate::network::Network;
-use crate::outcome::OfGroup;
+use crate::outcome::Refuser;
 use crate::price::PriceTable;
 use crate::replicas::Replicas;
 use crate::route::{Models, ProviderIx, Reach, Sensitivity, Sticky};
@@ -63,6 +65,7 @@ pub struct Policy {
     pub tenants: Vec<Rc<TenantPolicy>>,
     /// Who is above them, by name.
     pub groups: Vec<Rc<Group>>,
+    pub model_groups: ModelGroups,
     tenant_index: HashMap<Rc<str>, u32>,
     /// Whose limits unknown tenants share; without it they are refused.
     pub default_tenant: Option<TenantIx>,
@@ -146,6 +149,8 @@ pub struct StatusPages {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Terms {
     rules: Rules,
+    /// What a tenant may spend and ask for of some models.
+    pub of_models: Vec<OfModels>,
     /// The nearest above it, if there is one.
     pub group: Option<Rc<Group>>,
     /// No request is less sensitive.
@@ -354,31 +359,42 @@ impl TenantPolicy {
         self.rules.group.iter().flat_map(Group::chain)
     }
 
-    /// Whose limit it was that refused.
-    pub fn group_of(&self, refusal: &Refusal) -> Option<OfGroup<'_>> {
-        self.groups().nth(refusal.above?).map(|group| group.told())
+    /// The accounts in which a request that these models may serve has to have room, the most specific first.
+    pub fn accounts<'a>(&'a self, models: &'a [ModelsIx]) -> impl Iterator<Item = Account<'a>> + Clone {
+        let own = Account { whose: Whose::Tenant(&self.name), of: None, rules: &self.rules, shows_figures: true };
+        let of_models = model_groups::accounts(&self.rules.of_models, models, Holder::Tenant(&self.name), true);
+        of_models.chain(std::iter::once(own)).chain(self.groups().flat_map(move |group| group.accounts(models)))
+    }
+
+    /// These without its own.
+    pub fn beside<'a>(&'a self, models: &'a [ModelsIx]) -> impl Iterator<Item = Account<'a>> + Clone {
+        self.accounts(models).filter(|account| !matches!(account.whose, Whose::Tenant(_)))
+    }
+
+    /// Whether anybody has an account for these models that a request of it meets.
+    pub fn has_account_for(&self, models: ModelsIx) -> bool {
+        let has = |all: &[OfModels]| all.iter().any(|of| of.ix == models);
+        has(&self.rules.of_models) || self.groups().any(|group| has(&group.of_models))
+    }
+
+    /// Whose limit it was that refused, if not its own for all models.
+    pub fn holder_of(&self, refusal: &Refusal, models: &[ModelsIx]) -> Option<Refuser> {
+        self.beside(models).nth(refusal.beside?).as_ref().and_then(Refuser::of_account)
     }
 
     /// Adds what audited guards would have refused, with the names of whose they are.
-    pub fn audited(&self, audited: &mut Audited, own: Guards, above: &[(usize, Guard)]) {
+    pub fn audited(&self, audited: &mut Audited, models: &[ModelsIx], own: Guards, beside: &[(usize, Guard)]) {
         own.iter().for_each(|guard| audited.own.insert(guard));
-        let named = |(level, guard): &(usize, Guard)| Some((Rc::clone(&self.groups().nth(*level)?.name), *guard));
-        for entry in above.iter().filter_map(named) {
-            if !audited.groups.contains(&entry) {
-                audited.groups.push(entry);
+        for (place, guard) in beside {
+            let Some(refuser) = self.beside(models).nth(*place).as_ref().and_then(Refuser::of_account) else {
+                continue;
+            };
+            let Refuser { group, model_group, .. } = refuser;
+            let entry = AuditedBeside { group, model_group, guard: *guard };
+            if !audited.beside.contains(&entry) {
+                audited.beside.push(entry);
             }
         }
-    }
-
-    /// The accounts above its own.
-    pub fn above(&self) -> impl Iterator<Item = Account<'_>> + Clone {
-        self.groups().map(|group| group.account())
-    }
-
-    /// Its own account, and those above.
-    pub fn accounts(&self) -> impl Iterator<Item = Account<'_>> {
-        let own = Account { whose: Whose::Tenant(&self.name), rules: &self.rules, shows_figures: true };
-        std::iter::once(own).chain(self.above())
     }
 
     pub fn allows(&self, model: &str) -> bool {

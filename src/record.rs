@@ -11,7 +11,7 @@ pub mod tools;
 use crate::calendar::rfc3339;
 use crate::forward::LeftOut;
 use crate::json::object::{Object, name, quoted};
-use crate::limit::Audited;
+use crate::limit::{Audited, AuditedBeside};
 use crate::llm::meter::Finish;
 use crate::llm::usage::{Usage, UsageSource};
 use crate::outcome::{Outcome, RefusedBy};
@@ -44,6 +44,8 @@ pub struct Record {
     pub pair: Option<Pair>,
     /// The groups above its tenant, the nearest first.
     pub groups: Vec<Rc<str>>,
+    /// That of the model that served it, or was asked last, if it is in one.
+    pub model_group: Option<Rc<str>>,
     /// The API that was called.
     pub api: &'static str,
     pub model_asked: String,
@@ -199,6 +201,7 @@ impl Record {
             line.text(name!("split"), split);
             line.text(name!("variant"), &self.model_chosen);
         }
+        line.text_if_any(name!("model_group"), self.model_group.as_deref());
         line.text(name!("model_answered"), &self.bill.model);
         line.flag(name!("stream"), self.stream);
         line.text(name!("outcome"), self.outcome.code());
@@ -223,23 +226,28 @@ impl Record {
         line.maybe_number(name!("provider_cost_nanousd"), self.bill.provider_cost.map(|cost| cost.0));
         line.number(name!("reserved_nanousd"), self.reserved.0);
         line.maybe_text(name!("refused_by"), self.refused_by.as_ref().map(|by| by.guard));
-        if let Some(group) = self.refused_by.as_ref().and_then(|by| by.group.as_ref()) {
-            line.text(name!("refused_group"), group);
+        if let Some(RefusedBy { group, model_group, .. }) = &self.refused_by {
+            line.text_if_any(name!("refused_group"), group.as_deref());
+            line.text_if_any(name!("refused_model_group"), model_group.as_deref());
         }
         line.list(name!("audit"), self.audit.own.iter(), |out, guard| quoted(out, guard.name()));
-        if !self.audit.groups.is_empty() {
-            line.list(name!("group_audit"), self.audit.groups.iter(), |out, (group, guard)| {
-                let mut line = Object::begin(out);
-                line.text(name!("group"), group);
-                line.text(name!("limit"), guard.name());
-                line.end();
-            });
+        if !self.audit.beside.is_empty() {
+            line.list(
+                name!("group_audit"),
+                self.audit.beside.iter(),
+                |out, AuditedBeside { group, model_group, guard }| {
+                    let mut line = Object::begin(out);
+                    line.text_if_any(name!("group"), group.as_deref());
+                    line.text_if_any(name!("model_group"), model_group.as_deref());
+                    line.text(name!("limit"), guard.name());
+                    line.end();
+                },
+            );
         }
-        if let Some(RefusedBy { guard, group }) = &self.overrun {
+        if let Some(RefusedBy { guard, group, model_group }) = &self.overrun {
             line.text(name!("overrun"), guard);
-            if let Some(group) = group {
-                line.text(name!("overrun_group"), group);
-            }
+            line.text_if_any(name!("overrun_group"), group.as_deref());
+            line.text_if_any(name!("overrun_model_group"), model_group.as_deref());
         }
         let LeftOut { dropped_names, unknown_betas, unknown_fields, .. } = &self.left_out;
         for (name, texts) in [

@@ -157,7 +157,7 @@ pub fn refusal(rules: &Rules, headers: &Headers, reservation: &Reservation, now:
     };
     // Envoy has rounded it up, and a client that waits for less than a minute only should.
     let retry_ms = Some(retry.saturating_mul(1_000).saturating_sub(1));
-    Some(Refusal { guard, limit, used: limit, reserved: 0, left: 0, needed, retry_ms, above: None, in_flight: false })
+    Some(Refusal { guard, limit, used: limit, reserved: 0, left: 0, needed, retry_ms, beside: None, in_flight: false })
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ BEGIN, END = "<!-- written by make configuration-reference -->\n", "<!-- end of 
 TABLES = {
     "Config": "Top level",
     "Group": "`groups.<name>`",
+    "OfModelGroup": "`model_groups.<name>` of a tenant, tier or group",
     "Tenant": "`tenants.<name>`",
     "Tier": "`tiers.<name>`",
     "Limits": "`limits`",

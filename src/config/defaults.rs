@@ -92,6 +92,7 @@ impl Default for Config {
             aliases: Named::default(),
             tiers: Named::default(),
             groups: Named::default(),
+            model_groups: Named::default(),
             tenants: Named::default(),
             limits: LIMITS,
             expensive: Expensive::default(),

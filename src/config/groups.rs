@@ -1,7 +1,7 @@
 //! Who is above the tenants: teams, organisations.
 
 use super::keyed::keyed;
-use super::{Budgets, Limits, Name, written};
+use super::{Budgets, Limits, Name, Named, OfModelGroup, written};
 use crate::limit::Guard;
 use serde::Deserialize;
 
@@ -17,6 +17,8 @@ pub struct Group {
     pub limits: Limits,
     /// Budgets of all its members together; `request_usd` is of each request. What is left out is not limited.
     pub budgets: Budgets,
+    /// Limits and budgets of all its members together for the models of a group.
+    pub model_groups: Named<OfModelGroup>,
     /// Limits and budgets that only count and never refuse.
     #[serde(deserialize_with = "written")]
     pub audit: Option<Vec<Guard>>,

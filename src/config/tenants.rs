@@ -1,7 +1,7 @@
 //! Who may ask, and for how much.
 
 use super::keyed::keyed;
-use super::{Budget, Limit, Name, Named, OutputTokens, ToolRules, Usd, written};
+use super::{Budget, Limit, Name, Named, OfModelGroup, OutputTokens, ToolRules, Usd, written};
 use crate::limit::Guard;
 use crate::llm::stance::Stance;
 use crate::name::Pattern;
@@ -16,6 +16,8 @@ pub struct Tier {
     pub limits: Limits,
     /// The budgets of each tenant of this tier.
     pub budgets: Budgets,
+    /// Limits and budgets of each tenant of this tier for the models of a group, beside those for all models.
+    pub model_groups: Named<OfModelGroup>,
     /// Limits and budgets that only count and never refuse.
     #[serde(deserialize_with = "written")]
     pub audit: Option<Vec<Guard>>,
@@ -78,6 +80,9 @@ pub struct Tenant {
     /// Budgets that differ from the tier's.
     #[serde(deserialize_with = "written")]
     pub budgets: Option<Box<Budgets>>,
+    /// Limits and budgets for the models of a group, over those of its tier.
+    #[serde(deserialize_with = "written")]
+    pub model_groups: Option<Box<Named<OfModelGroup>>>,
     #[serde(deserialize_with = "written")]
     /// The models that it may ask for. Left out: all.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]

@@ -9,7 +9,8 @@ use super::sent::Sent;
 use super::{Around, AskedFor, Exchange, Incoming, Open, Phase, Step, content, kept, tools};
 use crate::attempt::blame::Who;
 use crate::content::{Placeholders, Prompt};
-use crate::limit::{Admitted, Ask, Audited, Bound, Decision, Held, Reservation, Shares, Standing, SwapLost};
+use crate::limit::{Admitted, Ask, Audited, Beside, Bound, Decision, Held, ModelsIx};
+use crate::limit::{Reservation, Shares, Standing, SwapLost};
 use crate::llm::estimate::density::Density;
 use crate::llm::offered::Offers;
 use crate::llm::request::{Edit, Request, merged};
@@ -50,6 +51,8 @@ pub(super) struct Leg {
     pub(super) provider: Option<ProviderIx>,
     /// The model's name there.
     pub(super) model: String,
+    /// The group that it is in there.
+    pub(super) models: Option<ModelsIx>,
     pub(super) path: String,
     /// The `model` label.
     pub(super) label: String,
@@ -68,6 +71,8 @@ pub(super) struct Leg {
 pub struct Demand {
     pub tenant: Rc<TenantPolicy>,
     pub ask: Ask,
+    /// The groups of the models that may serve it, as far as anybody has limits for them.
+    pub models: Vec<ModelsIx>,
     asked: AskedFor,
     plan: Box<Plan>,
 }
@@ -103,7 +108,8 @@ impl Exchange {
         match self.plan(policy, tenant, request, (prompt, offers), around) {
             Ok((plan, tenant, ask, Taken { model, split })) => {
                 (asked.chosen, asked.split) = (Some(model), split);
-                Ok(Demand { tenant, ask, asked, plan: Box::new(plan) })
+                let models = models_of(&tenant, &plan.legs);
+                Ok(Demand { tenant, ask, models, asked, plan: Box::new(plan) })
             }
             Err(rejection) => Err(self.refuse_asked(rejection, Some(asked), Audited::default())),
         }
@@ -210,17 +216,18 @@ impl Exchange {
         decision: Result<Decision, SwapLost>,
         now: UnixNanos,
     ) -> Step {
-        let Demand { tenant, asked, plan, .. } = demand;
+        let Demand { tenant, models, asked, plan, .. } = demand;
         let (admitted, standing, audit) = match (decision, policy.on_contention) {
-            (Ok(Decision { verdict: Ok(admitted), standing, audit, audit_above }), _) => {
+            (Ok(Decision { verdict: Ok(admitted), standing, audit, audit_beside }), _) => {
                 let mut audited = Audited::default();
-                tenant.audited(&mut audited, audit, &audit_above);
+                tenant.audited(&mut audited, &models, audit, &audit_beside);
                 (admitted, standing, audited)
             }
-            (Ok(Decision { verdict: Err(refusal), standing, audit, audit_above }), _) => {
+            (Ok(Decision { verdict: Err(refusal), standing, audit, audit_beside }), _) => {
                 let mut audited = Audited::default();
-                tenant.audited(&mut audited, audit, &audit_above);
-                let mut rejection = Rejection::limit(&refusal, &standing, tenant.group_of(&refusal));
+                tenant.audited(&mut audited, &models, audit, &audit_beside);
+                let refuser = tenant.holder_of(&refusal, &models);
+                let mut rejection = Rejection::limit(&refusal, &standing, refuser.as_ref());
                 if let Some(field) = plan.request.hidden.field() {
                     rejection.blame_hidden(field, plan.hidden);
                 }
@@ -234,7 +241,8 @@ impl Exchange {
             // Sent on without a reservation; its cost is charged all the same when it is over.
             (Err(SwapLost), OnContention::Allow) => {
                 let nothing = Held::nothing(now);
-                let reservation = Reservation { own: nothing, above: vec![nothing; tenant.groups().count()] };
+                let beside = tenant.beside(&models).map(|account| Beside { held: nothing, of: account.of });
+                let reservation = Reservation { own: nothing, beside: beside.collect() };
                 let per_choice = match plan.bound {
                     Bound::Client(tokens) | Bound::Open { at_most: tokens, .. } => tokens,
                 };
@@ -269,6 +277,7 @@ impl Exchange {
             audit,
             reservation: admitted.reservation,
             legs,
+            models,
             routed,
             items: request.items(&input.sizes),
             most_output: admitted.per_choice.times(request.choices),
@@ -287,4 +296,15 @@ impl Exchange {
         }));
         step
     }
+}
+
+/// The groups of these legs' models for which somebody has limits.
+fn models_of(tenant: &TenantPolicy, legs: &[Leg]) -> Vec<ModelsIx> {
+    let mut models = Vec::new();
+    for of in legs.iter().filter_map(|leg| leg.models) {
+        if !models.contains(&of) && tenant.has_account_for(of) {
+            models.push(of);
+        }
+    }
+    models
 }

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use super::charge::{Charge, Evidence, Foreseen};
 use super::ending::{self, Ending, unanswered};
 use super::{Answer, AskedFor, Exchange, Leg, Open, Phase, Refused, offer};
-use crate::limit::{Audited, Reservation, accounts};
+use crate::limit::{Audited, ModelsIx, Reservation, accounts};
 use crate::llm::estimate::experience::Experience;
 use crate::llm::schema::{Dialect, Item};
 use crate::llm::usage::UsageSource;
@@ -17,15 +17,19 @@ use crate::policy::{AnsweredModel, OTHER, Policy, ReportedCost, TenantPolicy};
 use crate::price::Tariff;
 use crate::record::{Bill, Record};
 use crate::units::{NanoUsd, UnixNanos};
-use attempts::began;
+use attempts::{began, of_models};
 use weighed::{Read, Weighed, is_near};
 
 /// The money of an exchange, to be written to its tenant's cell. It consumed the reservation.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Settlement {
     pub tenant: Rc<TenantPolicy>,
+    /// The model groups whose accounts have something set aside for it.
+    pub models: Vec<ModelsIx>,
     pub reservation: Reservation,
     pub came: accounts::Came,
+    /// What of it is of a model group. The others have theirs back.
+    pub of_models: Vec<(ModelsIx, accounts::Came)>,
 }
 
 /// What a phase came to, for the record and the books.
@@ -57,6 +61,8 @@ pub(super) struct Sent {
     pub first_output: Option<u64>,
     /// The label of the model that was asked last.
     pub model: Option<String>,
+    /// The group that it is in.
+    pub model_group: Option<Rc<str>>,
 }
 
 impl Came {
@@ -123,7 +129,9 @@ impl Exchange {
         }
         let admitted = sent.is_some();
         let (mut reserved, mut first_byte_ms, mut first_token_ms) = (NanoUsd::ZERO, None, None);
-        if let Some(Sent { reserved: held, first_byte, first_output, model }) = sent {
+        let mut model_group = None;
+        if let Some(Sent { reserved: held, first_byte, first_output, model, model_group: served }) = sent {
+            model_group = served;
             reserved = held;
             first_byte_ms = first_byte.map(|nanos| nanos / 1_000_000);
             first_token_ms = first_output.map(|nanos| nanos / 1_000_000);
@@ -136,6 +144,7 @@ impl Exchange {
             request_id,
             pair,
             groups,
+            model_group,
             api: schema.name,
             model_asked,
             model_chosen: chosen.unwrap_or_default(),
@@ -165,8 +174,9 @@ impl Exchange {
 impl Open {
     /// What was reserved for a request that was never sent on is given back, with its places in the windows.
     fn given_back(self, outcome: Outcome) -> Came {
-        let Self { tenant, reservation, asked, audit, .. } = self;
-        let settlement = Settlement { tenant, reservation, came: accounts::Came::NOTHING };
+        let Self { tenant, models, reservation, asked, audit, .. } = self;
+        let of_models = Vec::new();
+        let settlement = Settlement { tenant, models, reservation, came: accounts::Came::NOTHING, of_models };
         Came { asked: Some(asked), audit, settlement: Some(settlement), ..Came::of(outcome) }
     }
 
@@ -183,11 +193,13 @@ impl Open {
         }
         let provider = policy.provider(ending.cluster.as_deref());
         let leg = offer::leg(&self.legs, policy, ending.cluster.as_deref());
+        let served = leg.and_then(|leg| leg.models);
         let sent = Sent {
             reserved: self.reservation.cost,
             first_byte: self.answer.as_ref().and_then(|answer| answer.first_byte).map(|at| at.since(started)),
             first_output: self.answer.as_ref().and_then(|answer| answer.first_output).map(|at| at.since(started)),
             model: leg.map(|leg| leg.label.clone()),
+            model_group: served.and_then(|ix| policy.model_groups.name(ix)).cloned(),
         };
         let provider_name = provider.map_or(OTHER, |provider| &provider.name).to_owned();
         let charged = provider.map_or(ReportedCost::Compare, |provider| provider.reported_cost);
@@ -251,10 +263,13 @@ impl Open {
             provider_cost_differs,
             answered_model_differs: of_answered != of_asked && usage_source != UsageSource::None,
         };
+        let of_models = if self.models.is_empty() { Vec::new() } else { of_models(policy, &self.legs, served, &bill) };
         let settlement = Settlement {
             tenant: self.tenant,
+            models: self.models,
             reservation: self.reservation,
             came: accounts::Came { cost: bill.charged(), tokens: bill.tokens(), withdrawn: false },
+            of_models,
         };
         Came {
             asked: Some(self.asked),

@@ -11,7 +11,7 @@ use super::sent::Sent;
 use super::sticky::SticksTo;
 use super::{Around, Leg};
 use crate::attempt::{self, Chain, blame::Who};
-use crate::limit::{Bound, Guard};
+use crate::limit::{Bound, Guard, ModelsIx};
 use crate::llm::brings::{Brings, Items};
 use crate::llm::estimate::Sizes;
 use crate::llm::estimate::density::Density;
@@ -295,7 +295,7 @@ impl Wish<'_> {
         if policy.is_some_and(|policy| !policy.reach.may_see(self.sensitivity)) {
             return Err(self.unserved(model, Unserved::TooSensitive));
         }
-        self.leg(provider, policy, model.to_owned(), String::new()).ok_or_else(|| unpriced(model))
+        self.leg(provider, policy, model, model.to_owned(), String::new()).ok_or_else(|| unpriced(model))
     }
 
     /// The providers that may serve it; those whose breakers are open come last, for what is known of them is a second old.
@@ -309,7 +309,7 @@ impl Wish<'_> {
             let policy = self.policy.provider_at(hop.provider)?;
             let renamed = (self.request.model_in_path).then_some((self.request.model.as_str(), hop.model.as_str()));
             let path = policy.path(self.schema, self.path, &hop.model, renamed)?;
-            self.leg(Some(hop.provider), Some(policy), hop.model, path)
+            self.leg(Some(hop.provider), Some(policy), model, hop.model, path)
         };
         hops.retain(|hop| (self.around.is_attended)(hop.provider));
         if hops.is_empty() {
@@ -350,11 +350,12 @@ impl Wish<'_> {
         }
     }
 
-    /// `None` if the model has no price there.
+    /// `None` if the model has no price there. `listed`: what it is called here.
     fn leg(
         &self,
         provider: Option<ProviderIx>,
         policy: Option<&ProviderPolicy>,
+        listed: &str,
         model: String,
         path: String,
     ) -> Option<Leg> {
@@ -369,7 +370,18 @@ impl Wish<'_> {
         let label = quote.label().to_owned();
         let density = (self.around.density)(&label, &self.tenant.name);
         let ask_usage = self.schema.usage_option && policy.is_none_or(|policy| policy.stream_usage_option);
-        Some(Leg { provider, model, path, label, tariff, bound_field, max_output, context, density, ask_usage })
+        let models = self.group_of(policy, [&model, &label, listed]);
+        Some(Leg { provider, model, models, path, label, tariff, bound_field, max_output, context, density, ask_usage })
+    }
+
+    /// The group of a model that goes by these names. Before any of them may stand who serves it.
+    fn group_of(&self, provider: Option<&ProviderPolicy>, names: [&str; 3]) -> Option<ModelsIx> {
+        let groups = &self.policy.model_groups;
+        if groups.is_empty() {
+            return None;
+        }
+        let there = provider.map(|provider| names.map(|name| [&provider.name, "/", name].concat()));
+        groups.of(there.iter().flatten().map(String::as_str).chain(names))
     }
 
     fn unserved(&self, model: &str, why: Unserved) -> Rejection {

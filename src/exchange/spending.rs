@@ -9,7 +9,7 @@ use std::rc::Rc;
 use super::charge::Foreseen;
 use super::{Answer, Exchange, Leg, Open, Phase};
 use crate::limit::accounts::Extended;
-use crate::limit::{Reservation, SwapLost};
+use crate::limit::{ModelsIx, Reservation, SwapLost};
 use crate::llm::brings::Brings;
 use crate::llm::estimate::density::{certain, certain_bytes};
 use crate::llm::meter::{Meter, Progress};
@@ -25,6 +25,8 @@ pub(super) struct Spending {
     request: Foreseen,
     /// Of the request, what its text comes to.
     input: Tokens,
+    /// The group of the model that answers.
+    models: Option<ModelsIx>,
     tariff: Rc<Tariff>,
     dearest: Ceiling,
     service_tier: Option<String>,
@@ -39,9 +41,12 @@ pub(super) struct Spending {
 /// answers it.
 pub struct More<'a> {
     pub tenant: &'a TenantPolicy,
+    pub models: &'a [ModelsIx],
     pub reservation: &'a mut Reservation,
     /// What the answer costs so far, which is more than one of them has reserved.
     pub seen: NanoUsd,
+    /// The group of the model that answers.
+    pub served: Option<ModelsIx>,
 }
 
 impl Spending {
@@ -87,6 +92,7 @@ impl Open {
         let dearest = tariff.ceiling(request.most_input, self.service_tier.as_deref(), Brings::default());
         Box::new(Spending {
             overrun,
+            models: leg.and_then(|leg| leg.models),
             input: self.input.sizes.text_likely(request.density),
             dearest: Ceiling { fixed: NanoUsd::ZERO, ..dearest },
             service_tier: self.service_tier.clone(),
@@ -103,29 +109,30 @@ impl Exchange {
     /// Whether what the answer costs by now is more than is reserved for it, and the tenant's cell is to be asked.
     pub fn wants_more(&mut self) -> Option<More<'_>> {
         let Phase::Open(open) = &mut self.phase else { return None };
-        let Open { tenant, schema, reservation, answer, .. } = &mut **open;
+        let Open { tenant, schema, models, reservation, answer, .. } = &mut **open;
         let Answer { meter, eyes, complete, .. } = answer.as_mut()?;
         let eyes = eyes.as_mut()?;
         // What has ended costs no more, whoever says so.
         let goes_on =
             !*complete && eyes.ended.is_none() && !meter.is_finished() && are_events(meter.form(), schema.dialect);
         let spending = eyes.spending.as_mut().filter(|_| goes_on)?;
-        let seen = spending.beyond(meter, reservation.least())?;
-        Some(More { tenant, reservation, seen })
+        let served = spending.models;
+        let seen = spending.beyond(meter, reservation.least(served))?;
+        Some(More { tenant, models, reservation, seen, served })
     }
 
     /// The cells have answered. A rejection is for [`Self::end_answer`].
     pub fn extended(&mut self, extended: Result<Extended, SwapLost>) -> Option<Rejection> {
         let Phase::Open(open) = &mut self.phase else { return None };
         // Whoever lost every race asks again with the next chunk.
-        let Ok(Extended { refusal, audit, audit_above }) = extended else { return None };
-        open.tenant.audited(&mut open.audit, audit, &audit_above);
+        let Ok(Extended { refusal, audit, audit_beside }) = extended else { return None };
+        open.tenant.audited(&mut open.audit, &open.models, audit, &audit_beside);
         let refusal = refusal?;
-        let group = open.tenant.group_of(&refusal);
+        let refuser = open.tenant.holder_of(&refusal, &open.models);
+        let rejection = Rejection::exhausted(&refusal, refuser.as_ref());
         let spending = open.answer.as_mut()?.eyes.as_mut()?.spending.as_mut()?;
-        spending.over =
-            Some(RefusedBy { guard: refusal.guard.name(), group: group.map(|group| group.name.to_owned()) });
-        (spending.overrun == Overrun::End).then(|| Rejection::exhausted(&refusal, group))
+        spending.over = rejection.refused_by();
+        (spending.overrun == Overrun::End).then_some(rejection)
     }
 }
 

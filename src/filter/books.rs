@@ -4,9 +4,9 @@
 use super::plugin::Plugin;
 use crate::exchange::{Demand, Exchange, More, Settlement};
 use crate::host::{cells, clock, filter_state, kept, lines};
-use crate::limit::accounts::{self, Cells, Effort, Whose};
+use crate::limit::accounts::{self, Came, Cells, Effort, Whose};
 use crate::limit::cell::Cell;
-use crate::limit::{Decision, Guard, Levels, Reservation, Shares, SwapLost};
+use crate::limit::{Ask, Decision, Guard, Levels, ModelsIx, Reservation, Shares, SwapLost};
 use crate::outcome::Rejection;
 use crate::policy::TenantPolicy;
 use crate::record::Record;
@@ -40,9 +40,16 @@ fn touch(plugin: &Plugin, tenant: &TenantPolicy) {
     tenant.groups().for_each(|group| plugin.levels.touch_group(group.ix));
 }
 
-/// Asks the tenant's cell, and those above it. A refusal changes nothing, so it writes nothing.
+/// Asks the tenant's cell, and those of its groups and of the models, if there are any. A refusal changes nothing, so it writes nothing.
 pub(super) fn ask(plugin: &Plugin, demand: &Demand, now: UnixNanos) -> Result<Decision, SwapLost> {
-    let Demand { tenant, ask, .. } = demand;
+    let Demand { tenant, ask, models, .. } = demand;
+    if tenant.rules.group.is_none() && models.is_empty() {
+        return ask_own(plugin, tenant, ask, now);
+    }
+    accounts::admit(&Counting(plugin), tenant.accounts(models), |ask| ask_own(plugin, tenant, ask, now), ask, now)
+}
+
+fn ask_own(plugin: &Plugin, tenant: &TenantPolicy, ask: &Ask, now: UnixNanos) -> Result<Decision, SwapLost> {
     let mut charged = NanoUsd::ZERO;
     let swap = cells::swap(Whose::Tenant(&tenant.name), cells::ADMIT_ATTEMPTS, |cell| {
         charged = cell.lifetime();
@@ -55,10 +62,7 @@ pub(super) fn ask(plugin: &Plugin, demand: &Demand, now: UnixNanos) -> Result<De
         cells::begin_to_publish(&tenant.name, charged, swap.forgot);
     }
     touch(plugin, tenant);
-    if tenant.rules.group.is_none() {
-        return swap.outcome;
-    }
-    accounts::admit(&Counting(plugin), &tenant.name, tenant.above(), ask, swap.outcome?, now)
+    swap.outcome
 }
 
 /// Before the client has them, on whichever worker it comes with them.
@@ -83,12 +87,13 @@ pub(super) fn follow(plugin: &Plugin, exchange: &mut Exchange) -> Option<Rejecti
 
 /// Asks the cells for more, where an answer costs more by now than was reserved for it. Returns why it is to be ended.
 fn extend(plugin: &Plugin, exchange: &mut Exchange) -> Option<Rejection> {
-    let More { tenant, reservation, seen } = exchange.wants_more()?;
+    let More { tenant, models, reservation, seen, served } = exchange.wants_more()?;
     let now = clock::now();
     let lease = plugin.policy.lease_seconds;
     let shares = plugin.policy.replicas.as_ref();
     let shares = shares.map_or(Shares::WHOLE, |shared| shared.shares(plugin.service_unavailable(now)));
-    let extended = accounts::extend(&Counting(plugin), tenant.accounts(), reservation, seen, (shares, lease), now);
+    let accounts = tenant.accounts(models);
+    let extended = accounts::extend(&Counting(plugin), accounts, reservation, (seen, served), (shares, lease), now);
     touch(plugin, tenant);
     exchange.extended(extended)
 }
@@ -103,8 +108,8 @@ pub(super) fn may_have_money(plugin: &Plugin, tenant: &TenantPolicy, now: UnixNa
 
 /// The last of a reservation: it is consumed by its settlement, however often the swap is repeated.
 pub(super) fn settle(plugin: &Plugin, settlement: Settlement, now: UnixNanos) {
-    let Settlement { tenant, reservation, came } = settlement;
-    let Reservation { own, above: held } = reservation;
+    let Settlement { tenant, models, reservation, came, of_models } = settlement;
+    let Reservation { own, beside } = reservation;
     let lease = plugin.policy.lease_seconds;
     let publishes = plugin.policy.replicas.is_some() && !came.withdrawn && !plugin.service_unavailable(now);
     let swap = cells::swap(Whose::Tenant(&tenant.name), cells::SETTLE_ATTEMPTS, |cell| {
@@ -116,12 +121,22 @@ pub(super) fn settle(plugin: &Plugin, settlement: Settlement, now: UnixNanos) {
         filter_state::share(&replicas::published(&tenant.rules, before, charged, came.tokens));
     }
     plugin.stats.swapped(&swap);
-    let own_lost = swap.outcome.is_err().then_some(Whose::Tenant(&tenant.name));
     touch(plugin, &tenant);
-    own_lost.into_iter().for_each(|whose| lost(plugin, whose, came.cost));
-    if !held.is_empty() {
-        let lost_above = accounts::settle(&Counting(plugin), tenant.above(), held, came, lease, now);
-        lost_above.into_iter().for_each(|whose| lost(plugin, whose, came.cost));
+    if swap.outcome.is_err() {
+        lost(plugin, Whose::Tenant(&tenant.name), came.cost);
+    }
+    if !beside.is_empty() {
+        let came_to = |models: Option<ModelsIx>| match models {
+            None => came,
+            Some(models) => {
+                let own = of_models.iter().find(|(of, _)| *of == models);
+                own.map_or(Came::NOTHING, |(_, came)| *came)
+            }
+        };
+        let accounts = tenant.beside(&models).zip(beside);
+        for (whose, cost) in accounts::settle(&Counting(plugin), accounts, came_to, lease, now) {
+            lost(plugin, whose, cost);
+        }
     }
 }
 

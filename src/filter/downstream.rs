@@ -123,7 +123,7 @@ impl Downstream {
                 let mut cell = cells::read(account.whose).unwrap_or_default();
                 cell.standing_at(account.rules, policy.lease_seconds, now)
             };
-            let shown = tenant.accounts().filter(|account| account.shows_figures);
+            let shown = tenant.accounts(&[]).filter(|account| account.shows_figures);
             rate_limit_headers(&shown.map(standing).reduce(Standing::tighter).unwrap_or_default())
         })
     }

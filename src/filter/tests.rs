@@ -12,6 +12,7 @@ mod forwarded;
 mod groups;
 mod heads;
 mod late;
+mod model_groups;
 mod pages;
 mod performance;
 mod requests;

@@ -1,12 +1,12 @@
-//! The cells of tenants and groups in Envoy's shared data, changed by a bounded compare-and-swap.
+//! The cells of tenants, groups, and of both for model groups, in Envoy's shared data, changed by a bounded compare-and-swap.
 //!
-//! Trade-off: shared data has one mutex for the process and no delete; keys are therefore one per configured tenant
-//! and group, and values under 1 kB. The decision is a closure, because a lost race must decide again on what the winner left.
+//! Trade-off: shared data has one mutex for the process and no delete; keys are therefore one per configured
+//! account, and values under 1 kB. The decision is a closure, because a lost race must decide again on what the winner left.
 
 use super::lines;
 use super::shared_data::{self, Change, Swapped};
 use crate::limit::SwapLost;
-use crate::limit::accounts::Whose;
+use crate::limit::accounts::{Holder, Whose};
 use crate::limit::cell::Cell;
 use crate::units::NanoUsd;
 use log::Level;
@@ -28,6 +28,9 @@ fn key(whose: Whose<'_>) -> String {
     match whose {
         Whose::Tenant(tenant) => ["nexus:cell2:", tenant].concat(),
         Whose::Group(group) => ["nexus:group2:", group].concat(),
+        // No name has a `;` in it.
+        Whose::Models { of: Holder::Tenant(tenant), models } => ["nexus:models2:", models, ";tenant;", tenant].concat(),
+        Whose::Models { of: Holder::Group(group), models } => ["nexus:models2:", models, ";group;", group].concat(),
     }
 }
 
@@ -36,7 +39,7 @@ fn key(whose: Whose<'_>) -> String {
 fn of_first_version(whose: Whose<'_>) -> Option<Vec<u8>> {
     match whose {
         Whose::Tenant(tenant) => shared_data::read(&["nexus:cell:", tenant].concat()),
-        Whose::Group(_) => None,
+        Whose::Group(_) | Whose::Models { .. } => None,
     }
 }
 

@@ -158,6 +158,7 @@ impl Stats {
         let (name, gauges) = match whose {
             Whose::Tenant(name) => (name, &OF_A_TENANT),
             Whose::Group(name) => (name, &OF_A_GROUP),
+            Whose::Models { .. } => return,
         };
         let in_flight = counted.then_some(in_flight);
         let amounts = [Some(spent_today.0), Some(spent_this_month.0), Some(reserved.0), today, this_month, in_flight];

@@ -71,6 +71,13 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// A member that is left out where there is no text.
+    pub fn text_if_any(&mut self, name: MemberName, text: Option<&str>) {
+        if let Some(text) = text {
+            self.text(name, text);
+        }
+    }
+
     /// Its value is an object of its own.
     pub fn object(&mut self, name: MemberName, write: impl FnOnce(&mut String)) {
         self.name(name);

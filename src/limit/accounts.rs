@@ -1,19 +1,37 @@
-//! The accounts above a tenant: its group, that one's parent, and so on. A request has to have room in each of them.
+//! The accounts of a request: the tenant's own, those of the groups above it, and of each of these one for some models alone, where
+//! these have limits of their own. A request has to have room in each of them.
 //!
-//! Trade-off: one swap over all cells would decide at once, and Envoy has none. So each is asked by a swap of its own, the tenant
-//! first, and a refusal above takes back what those before it have set aside. A flood of requests that their own tenant refuses
+//! Trade-off: one swap over all cells would decide at once, and Envoy has none. So each is asked by a swap of its own, the most
+//! specific first, and a refusal takes back what those before it have set aside. A flood of requests that their own tenant refuses
 //! never touches the cells that it shares. What is taken back was held for a moment: meanwhile another may be refused for want of it,
 //! but never admitted beyond a limit.
 
 use super::cell::Cell;
-use super::{Admitted, Ask, Bound, Decision, Guard, Guards, Held, Refusal, Reservation, Rules, Shares, SwapLost};
+use super::{Admitted, Ask, Beside, Bound, Decision, Guard, Guards, Held, Refusal, Reservation, Rules, Shares};
+use super::{Standing, SwapLost};
 use crate::units::{NanoUsd, Tokens, UnixNanos};
+
+/// The place of a model group among all; means nothing to another configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ModelsIx(pub u16);
+
+/// Who has limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Holder<'a> {
+    Tenant(&'a str),
+    Group(&'a str),
+}
 
 /// Whose a cell is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Whose<'a> {
     Tenant(&'a str),
     Group(&'a str),
+    /// What one of them asks of a model group.
+    Models {
+        of: Holder<'a>,
+        models: &'a str,
+    },
 }
 
 impl std::fmt::Display for Whose<'_> {
@@ -21,6 +39,10 @@ impl std::fmt::Display for Whose<'_> {
         match self {
             Self::Tenant(name) => write!(f, "tenant {name}"),
             Self::Group(name) => write!(f, "group {name}"),
+            Self::Models { of: Holder::Tenant(name), models } => {
+                write!(f, "tenant {name} for the model group {models}")
+            }
+            Self::Models { of: Holder::Group(name), models } => write!(f, "group {name} for the model group {models}"),
         }
     }
 }
@@ -29,9 +51,22 @@ impl std::fmt::Display for Whose<'_> {
 #[derive(Clone, Copy, Debug)]
 pub struct Account<'a> {
     pub whose: Whose<'a>,
+    /// The models that it is about; `None`: all.
+    pub of: Option<ModelsIx>,
     pub rules: &'a Rules,
     /// Whether whoever is refused learns its figures.
     pub shows_figures: bool,
+}
+
+impl Account<'_> {
+    const fn is_the_tenants_own(&self) -> bool {
+        matches!(self.whose, Whose::Tenant(_))
+    }
+}
+
+/// Whether an account of these models pays for what was served by those.
+pub(super) fn pays(of: Option<ModelsIx>, served: Option<ModelsIx>) -> bool {
+    of.is_none() || of == served
 }
 
 /// How often a swap is repeated that another worker won.
@@ -76,68 +111,109 @@ impl Came {
     }
 }
 
-/// Asks each account for what the tenant's own cell has admitted. If one refuses, or can't be reached, then the tenant and those
+/// Asks each account for room, the most specific first; the tenant's own by `own`. If one refuses, or can't be reached, then those
 /// that had room before it have theirs back.
 pub fn admit<'a>(
     cells: &impl Cells,
-    tenant: &str,
-    above: impl Iterator<Item = Account<'a>> + Clone,
+    accounts: impl Iterator<Item = Account<'a>> + Clone,
+    mut own: impl FnMut(&Ask) -> Result<Decision, SwapLost>,
     ask: &Ask,
-    own: Decision,
     now: UnixNanos,
 ) -> Result<Decision, SwapLost> {
-    let Decision { verdict: Ok(mut admitted), mut standing, audit, mut audit_above } = own else { return Ok(own) };
-    for (level, account) in above.clone().enumerate() {
-        let ask = Ask { bound: ask.bound.up_to(admitted.per_choice), ..*ask };
-        let asked = cells.change(account.whose, Effort::Admit, |cell| {
-            let decision = cell.admit(account.rules, &ask, now);
-            let store = decision.verdict.is_ok();
-            (decision, store)
-        });
-        let refused = match asked {
-            Ok(decision) => {
-                audit_above.extend(decision.audit.iter().map(|guard| (level, guard)));
-                if account.shows_figures {
-                    standing = standing.tighter(decision.standing);
-                }
-                match decision.verdict {
-                    Ok(theirs) => {
-                        admitted.per_choice = theirs.per_choice;
-                        admitted.reservation.above.push(theirs.reservation.own);
-                        continue;
-                    }
-                    Err(refusal) => Ok(Refusal { above: Some(level), ..refusal }),
-                }
-            }
+    let mut asked = Asked::default();
+    for account in accounts.clone() {
+        let ask = Ask { bound: asked.per_choice.map_or(ask.bound, |most| ask.bound.up_to(most)), ..*ask };
+        let decision = if account.is_the_tenants_own() {
+            own(&ask)
+        } else {
+            cells.change(account.whose, Effort::Admit, |cell| {
+                let decision = cell.admit(account.rules, &ask, now);
+                let store = decision.verdict.is_ok();
+                (decision, store)
+            })
+        };
+        let refused = match decision.map(|decision| asked.hear(&account, decision)) {
+            Ok(None) => continue,
+            Ok(Some(refusal)) => Ok(refusal),
             Err(SwapLost) => Err(SwapLost),
         };
-        let Reservation { own, above: held } = admitted.reservation;
-        settle(cells, above, held, Came::NOTHING, ask.lease_seconds, now);
-        // Where it can't be written, it lapses with its lease.
-        let _ = cells.change(Whose::Tenant(tenant), Effort::Settle, |cell| {
-            Came::NOTHING.settle(cell, &own, ask.lease_seconds, now);
-            ((), true)
-        });
-        return refused.map(|refusal| Decision { verdict: Err(refusal), standing, audit, audit_above });
+        for (account, held) in accounts.zip(&asked.held) {
+            // Where it can't be written, it lapses with its lease.
+            let _ = cells.change(account.whose, Effort::Settle, |cell| {
+                Came::NOTHING.settle(cell, held, ask.lease_seconds, now);
+                ((), true)
+            });
+        }
+        return refused.map(|refusal| asked.decided(Err(refusal)));
     }
-    fit(cells, tenant, above, ask, &mut admitted, now);
-    Ok(Decision { verdict: Ok(admitted), standing, audit, audit_above })
+    let per_choice = asked.per_choice.unwrap_or_default();
+    fit(cells, accounts.clone(), &mut asked.held, ask, per_choice, now);
+    let mut reservation = Reservation::of(Held::nothing(now));
+    for (account, held) in accounts.zip(&asked.held) {
+        if account.is_the_tenants_own() {
+            reservation.own = *held;
+        } else {
+            reservation.beside.push(Beside { held: *held, of: account.of });
+        }
+    }
+    Ok(asked.decided(Ok(Admitted { reservation, per_choice })))
+}
+
+/// What accounts have said so far, one after another.
+#[derive(Default)]
+struct Asked {
+    held: Vec<Held>,
+    /// What the tightest has room for.
+    per_choice: Option<Tokens>,
+    standing: Standing,
+    audit: Guards,
+    audit_beside: Vec<(usize, Guard)>,
+    /// The place of the next that is not the tenant's own.
+    beside: usize,
+}
+
+impl Asked {
+    fn hear(&mut self, account: &Account<'_>, decision: Decision) -> Option<Refusal> {
+        let place = if account.is_the_tenants_own() {
+            self.audit = decision.audit;
+            None
+        } else {
+            let place = self.beside;
+            self.beside = place.saturating_add(1);
+            self.audit_beside.extend(decision.audit.iter().map(|guard| (place, guard)));
+            Some(place)
+        };
+        if account.shows_figures {
+            self.standing = self.standing.tighter(decision.standing);
+        }
+        match decision.verdict {
+            Ok(admitted) => {
+                self.per_choice = Some(admitted.per_choice);
+                self.held.push(admitted.reservation.own);
+                None
+            }
+            Err(refusal) => Some(Refusal { beside: place, ..refusal }),
+        }
+    }
+
+    fn decided(self, verdict: Result<Admitted, Refusal>) -> Decision {
+        let Self { standing, audit, audit_beside, .. } = self;
+        Decision { verdict, standing, audit, audit_beside }
+    }
 }
 
 /// Those who had room for more than the tightest keep no more than that needs.
 fn fit<'a>(
     cells: &impl Cells,
-    tenant: &str,
-    above: impl Iterator<Item = Account<'a>>,
+    accounts: impl Iterator<Item = Account<'a>>,
+    held: &mut [Held],
     ask: &Ask,
-    admitted: &mut Admitted,
+    per_choice: Tokens,
     now: UnixNanos,
 ) {
-    let Reservation { own, above: held } = &mut admitted.reservation;
-    let (cost, tokens) = (ask.worst_case(admitted.per_choice), ask.input.plus(ask.output(admitted.per_choice)));
-    let whose = std::iter::once(Whose::Tenant(tenant)).chain(above.map(|account| account.whose));
-    for (whose, held) in whose.zip(std::iter::once(own).chain(held)).filter(|(_, held)| held.tokens > tokens) {
-        let shrunk = cells.change(whose, Effort::Admit, |cell| {
+    let (cost, tokens) = (ask.worst_case(per_choice), ask.input.plus(ask.output(per_choice)));
+    for (account, held) in accounts.zip(held).filter(|(_, held)| held.tokens > tokens) {
+        let shrunk = cells.change(account.whose, Effort::Admit, |cell| {
             let mut shrunk = *held;
             cell.shrink(&mut shrunk, cost, tokens, ask.lease_seconds, now);
             (shrunk, true)
@@ -149,35 +225,40 @@ fn fit<'a>(
     }
 }
 
-/// Sets aside more for an answer that costs more than one of its accounts has reserved for it, as [`Cell::extend`] does it. Those
-/// before one that has no more keep what they got: the request's end gives it back.
+/// Sets aside more for an answer of the models `served` that costs more than one of its accounts has reserved for it, as
+/// [`Cell::extend`] does it. Those before one that has no more keep what they got: the request's end gives it back.
 pub fn extend<'a>(
     cells: &impl Cells,
     accounts: impl Iterator<Item = Account<'a>>,
     reservation: &mut Reservation,
-    seen: NanoUsd,
+    (seen, served): (NanoUsd, Option<ModelsIx>),
     (shares, lease_seconds): (Shares, u64),
     now: UnixNanos,
 ) -> Result<Extended, SwapLost> {
     let mut extended = Extended::default();
-    let Reservation { own, above } = reservation;
-    for (place, (account, held)) in accounts.zip(std::iter::once(own).chain(above)).enumerate() {
-        if held.cost >= seen {
+    let Reservation { own, beside } = reservation;
+    let (mut own, mut beside) = (Some(own), beside.iter_mut().enumerate());
+    for account in accounts {
+        let held = if account.is_the_tenants_own() {
+            own.take().map(|held| (None, held))
+        } else {
+            beside.next().map(|(place, Beside { held, .. })| (Some(place), held))
+        };
+        let Some((place, held)) = held.filter(|(_, held)| held.cost < seen && pays(account.of, served)) else {
             continue;
-        }
+        };
         let extension = cells.change(account.whose, Effort::Admit, |cell| {
             let extension = cell.extend(account.rules, held, seen, shares, lease_seconds, now);
             (extension, extension.verdict.is_ok())
         })?;
-        let level = place.checked_sub(1);
-        match level {
+        match place {
             None => extended.audit = extension.audit,
-            Some(level) => extended.audit_above.extend(extension.audit.iter().map(|guard| (level, guard))),
+            Some(place) => extended.audit_beside.extend(extension.audit.iter().map(|guard| (place, guard))),
         }
         match extension.verdict {
             Ok(cost) => held.extend(cost, now),
             Err(refusal) => {
-                extended.refusal = Some(Refusal { above: level, ..refusal });
+                extended.refusal = Some(Refusal { beside: place, ..refusal });
                 break;
             }
         }
@@ -192,27 +273,28 @@ pub struct Extended {
     pub refusal: Option<Refusal>,
     /// Guards in audit mode that would have refused.
     pub audit: Guards,
-    /// Those of the accounts above, by their level.
-    pub audit_above: Vec<(usize, Guard)>,
+    /// Those of the accounts beside the tenant's own, by their place among them.
+    pub audit_beside: Vec<(usize, Guard)>,
 }
 
-/// Replaces what the first accounts hold for a request by what it came to. Returns those whose cells could not be written.
+/// Replaces what the accounts beside the tenant's own hold for a request by what it came to for each. Returns those whose cells could
+/// not be written, and what is not in them.
 pub fn settle<'a>(
     cells: &impl Cells,
-    above: impl Iterator<Item = Account<'a>>,
-    held: Vec<Held>,
-    came: Came,
+    beside: impl Iterator<Item = (Account<'a>, Beside)>,
+    came: impl Fn(Option<ModelsIx>) -> Came,
     lease_seconds: u64,
     now: UnixNanos,
-) -> Vec<Whose<'a>> {
-    let settled = |(account, held): (Account<'a>, Held)| {
+) -> Vec<(Whose<'a>, NanoUsd)> {
+    let settled = |(account, Beside { held, of }): (Account<'a>, Beside)| {
+        let came = came(of);
         let swapped = cells.change(account.whose, Effort::Settle, |cell| {
             came.settle(cell, &held, lease_seconds, now);
             ((), true)
         });
-        swapped.is_err().then_some(account.whose)
+        swapped.is_err().then_some((account.whose, came.cost))
     };
-    above.zip(held).filter_map(settled).collect()
+    beside.filter_map(settled).collect()
 }
 
 impl Bound {

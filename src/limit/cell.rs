@@ -183,7 +183,7 @@ impl Cell {
                 verdict: Err(refusal),
                 standing: self.standing(rules, now),
                 audit,
-                audit_above: Vec::new(),
+                audit_beside: Vec::new(),
             };
         }
 
@@ -200,7 +200,7 @@ impl Cell {
         }
         let reservation = Reservation::of(Held { at: now, money_at: now, cost, tokens, expensive, counted });
         let verdict = Ok(Admitted { reservation, per_choice });
-        Decision { verdict, standing: self.standing(rules, now), audit, audit_above: Vec::new() }
+        Decision { verdict, standing: self.standing(rules, now), audit, audit_beside: Vec::new() }
     }
 
     /// The output per choice that every enforced rule still has room for.
@@ -264,7 +264,7 @@ impl Cell {
                 self.window(guard)?.wait(span, now, limit, needed).map(|nanos| milliseconds(nanos).max(1))
             }
         };
-        Some(Refusal { guard, limit, used, reserved, left, needed, retry_ms, above: None, in_flight })
+        Some(Refusal { guard, limit, used, reserved, left, needed, retry_ms, beside: None, in_flight })
     }
 
     /// Where each limit and budget stands, as of the last [`Self::levels`].

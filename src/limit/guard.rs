@@ -146,8 +146,18 @@ impl Guards {
 pub struct Audited {
     /// The tenant's.
     pub own: Guards,
-    /// Of the groups above it, each with the group's name.
-    pub groups: Vec<(Rc<str>, Guard)>,
+    /// Of the accounts beside it.
+    pub beside: Vec<AuditedBeside>,
+}
+
+/// What an audited guard of another account than the tenant's own would have refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditedBeside {
+    /// The group whose it is; `None`: the tenant.
+    pub group: Option<Rc<str>>,
+    /// The model group that it is about; `None`: all models.
+    pub model_group: Option<Rc<str>>,
+    pub guard: Guard,
 }
 
 #[cfg(test)]

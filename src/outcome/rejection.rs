@@ -1,8 +1,9 @@
 //! A refusal: its words and figures, whether and when to try again, and the reply that it becomes.
 
+use std::rc::Rc;
+
+use super::no_room::{self, RefusedBy, Refuser};
 use super::{Outcome, dialect};
-use crate::calendar::Calendar;
-use crate::limit::guard::{Counted, Kind};
 use crate::limit::{Level, Refusal, Standing};
 use crate::llm::schema::{Dialect, Schema};
 use crate::units::{NanoUsd, Tokens};
@@ -43,28 +44,15 @@ pub struct LastEvent {
     pub data: Vec<u8>,
 }
 
-/// The limit or budget that had no room, as the operator writes it, and whose it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RefusedBy {
-    pub guard: &'static str,
-    /// `None`: the tenant's own.
-    pub group: Option<String>,
-}
-
-/// The group whose limit had no room, as its members may know it.
-#[derive(Clone, Copy, Debug)]
-pub struct OfGroup<'a> {
-    pub name: &'a str,
-    pub shows_figures: bool,
-}
-
 /// The figures of a refusal, for people and programs. Money is in USD as decimal strings, everything else are counts. Those of a
-/// group are there only where its members may see them.
+/// group of tenants are there only where its members may see them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Detail {
     guard: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     group: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model_group: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<Figure>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -107,14 +95,16 @@ impl Rejection {
         Self { outcome, message: message.into(), detail: None, retry_after: None, headers: Vec::new() }
     }
 
-    /// A limit or budget that had no room: says which, how much, and when to come back. `group`: whose it is, if not the tenant's own.
-    pub fn limit(refusal: &Refusal, standing: &Standing, group: Option<OfGroup<'_>>) -> Self {
+    /// A limit or budget that had no room: says which, how much, and when to come back. `refuser`: whose it is, if not the tenant's own
+    /// for all models.
+    pub fn limit(refusal: &Refusal, standing: &Standing, refuser: Option<&Refuser>) -> Self {
         let money = refusal.guard.is_money();
         let figure = |value: u64| if money { Figure::Usd(NanoUsd(value).to_string()) } else { Figure::Count(value) };
-        let own = |value| group.is_none_or(|group| group.shows_figures).then(|| figure(value));
+        let own = |value| refuser.is_none_or(|refuser| refuser.shows_figures).then(|| figure(value));
         let detail = Detail {
             guard: refusal.guard.name(),
-            group: group.map(|group| group.name.to_owned()),
+            group: refuser.and_then(|refuser| refuser.group.as_deref()).map(str::to_owned),
+            model_group: refuser.and_then(|refuser| refuser.model_group.as_deref()).map(str::to_owned),
             limit: own(refusal.limit),
             used: own(refusal.used),
             reserved: own(refusal.reserved),
@@ -123,7 +113,7 @@ impl Rejection {
             reset_seconds: refusal.retry_seconds(),
         };
         let outcome = if refusal.in_flight { Outcome::RateLimited } else { Outcome::of_guard(refusal.guard) };
-        let mut rejection = Self::plain(outcome, message(refusal, group));
+        let mut rejection = Self::plain(outcome, no_room::message(refusal, refuser));
         rejection.detail = Some(Box::new(detail));
         if !money || refusal.in_flight {
             // A request that can never pass gets a wait all the same (429 always has one), and not to use it.
@@ -142,26 +132,9 @@ impl Rejection {
     }
 
     /// An answer that has begun, and for whose rest a budget has no more.
-    pub fn exhausted(refusal: &Refusal, group: Option<OfGroup<'_>>) -> Self {
-        let Refusal { guard, limit, needed, left, .. } = *refusal;
-        let [limit, needed, left] = [limit, needed, left].map(NanoUsd);
-        let what = match guard.kind() {
-            Kind::Budget(Calendar::Day) => "the daily budget",
-            Kind::Budget(Calendar::Month) => "the monthly budget",
-            Kind::Request | Kind::Window(..) | Kind::InFlight => "what a single request may cost",
-        };
-        let whose = group.map_or_else(String::new, of);
-        let left = if group.is_none_or(|group| group.shows_figures) {
-            format!("{what}{whose}, ${limit}, has ${left} left for it")
-        } else {
-            format!("{what}{whose} has not that much left for it")
-        };
-        let wait = refusal.retry_seconds().map_or_else(String::new, |seconds| format!(" It resets in {seconds} s."));
-        let message = format!(
-            "The answer was ended here: it went on beyond its bound and costs ${needed} by now, more than was reserved for it, and \
-             {left}.{wait} What was sent is charged."
-        );
-        Self { outcome: Outcome::BudgetExhausted, message, ..Self::limit(refusal, &Standing::default(), group) }
+    pub fn exhausted(refusal: &Refusal, refuser: Option<&Refuser>) -> Self {
+        let message = no_room::exhausted(refusal, refuser);
+        Self { outcome: Outcome::BudgetExhausted, message, ..Self::limit(refusal, &Standing::default(), refuser) }
     }
 
     /// Of the tokens that had no room, these are behind what the body only points at: there is something to be done about it.
@@ -197,6 +170,7 @@ impl Rejection {
         rejection.detail = Some(Box::new(Detail {
             guard,
             group: None,
+            model_group: None,
             limit: Some(Figure::Count(most)),
             used: Some(Figure::Count(most)),
             reserved: Some(Figure::Count(0)),
@@ -211,7 +185,12 @@ impl Rejection {
 
     /// The limit or budget that refused.
     pub fn refused_by(&self) -> Option<RefusedBy> {
-        self.detail.as_ref().map(|detail| RefusedBy { guard: detail.guard, group: detail.group.clone() })
+        let of = |detail: &Detail| RefusedBy {
+            guard: detail.guard,
+            group: detail.group.as_deref().map(Rc::from),
+            model_group: detail.model_group.as_deref().map(Rc::from),
+        };
+        self.detail.as_deref().map(of)
     }
 
     /// What is said where the answer has begun, as an event of the API that was called.
@@ -245,97 +224,6 @@ impl Rejection {
 /// What official SDKs and Claude Code obey before their own ideas of which status is worth another try.
 pub fn never_again() -> (&'static str, String) {
     ("x-should-retry", "false".to_owned())
-}
-
-fn of(group: OfGroup<'_>) -> String {
-    format!(" of the group `{}`", group.name)
-}
-
-/// What is said of a group whose figures its members don't see.
-fn without_figures(refusal: &Refusal, group: OfGroup<'_>) -> String {
-    let Refusal { guard, needed, .. } = *refusal;
-    let (of, usd) = (of(group), NanoUsd(needed));
-    let wait =
-        |says: &str| refusal.retry_seconds().map_or_else(String::new, |seconds| format!(" {says} in {seconds} s."));
-    let spent = |period: &str| {
-        let wait = wait("It resets");
-        format!("The {period} budget{of} has no room for this request, which may cost up to ${usd}.{wait}")
-    };
-    match guard.kind() {
-        Kind::Window(Counted::Tokens, span) if refusal.retry_ms.is_none() => format!(
-            "This request may use up to {needed} tokens, more than the tokens per {}{of} that are allowed. Shorten it or lower its \
-             output bound.",
-            span.name()
-        ),
-        Kind::Window(counted, span) => {
-            let what = match counted {
-                Counted::Requests => "requests",
-                Counted::Expensive => "expensive requests",
-                Counted::Tokens => "tokens",
-            };
-            format!("Rate limit{of} reached: {what} per {}.{}", span.name(), wait("Try again"))
-        }
-        Kind::InFlight => format!("As many requests{of} are in flight as may be. Try again when one has ended."),
-        Kind::Request => format!(
-            "This request may cost up to ${usd}, more than a single request{of} may cost. Shorten it, lower its output bound or choose \
-             a cheaper model."
-        ),
-        Kind::Budget(Calendar::Day) => spent("daily"),
-        Kind::Budget(Calendar::Month) => spent("monthly"),
-    }
-}
-
-fn message(refusal: &Refusal, group: Option<OfGroup<'_>>) -> String {
-    if let Some(group) = group.filter(|group| !group.shows_figures) {
-        return without_figures(refusal, group);
-    }
-    let Refusal { limit, used, reserved, left, needed, .. } = *refusal;
-    let of = group.map_or_else(String::new, of);
-    let usd = |value| format!("${}", NanoUsd(value));
-    let wait = refusal.retry_seconds().map_or_else(String::new, |seconds| format!(" It resets in {seconds} s."));
-    let spent = |period: &str| {
-        format!(
-            "The {period} budget{of} of {} has no room for this request: {} spent, {} reserved by requests under way, \
-             {} left, and this request may cost up to {}.{wait}",
-            usd(limit),
-            usd(used),
-            usd(reserved),
-            usd(left),
-            usd(needed)
-        )
-    };
-    let rate = |what: &str| {
-        let wait = refusal.retry_seconds().map_or_else(String::new, |seconds| format!(" Try again in {seconds} s."));
-        format!("Rate limit{of} reached: {limit} {what}, {used} used, {left} left.{wait}")
-    };
-    match refusal.guard.kind() {
-        _ if refusal.in_flight => format!(
-            "Requests under way hold {} of the budget of {}, all that they may. Try again when one has ended.",
-            usd(reserved),
-            usd(limit)
-        ),
-        Kind::Window(Counted::Requests, span) => rate(&format!("requests per {}", span.name())),
-        Kind::Window(Counted::Expensive, span) => rate(&format!("expensive requests per {}", span.name())),
-        Kind::Window(Counted::Tokens, span) if refusal.retry_ms.is_none() => format!(
-            "This request may use up to {needed} tokens, more than the {limit} tokens per {}{of} that are allowed. \
-             Shorten it or lower its output bound.",
-            span.name()
-        ),
-        Kind::Window(Counted::Tokens, span) => {
-            format!("{} This request may use up to {needed}.", rate(&format!("tokens per {}", span.name())))
-        }
-        Kind::InFlight => {
-            format!("{used} requests{of} are in flight, and {limit} may be at once. Try again when one has ended.")
-        }
-        Kind::Request => format!(
-            "This request may cost up to {}, more than the {} a single request{of} may cost. Shorten it, lower its \
-             output bound or choose a cheaper model.",
-            usd(needed),
-            usd(limit)
-        ),
-        Kind::Budget(Calendar::Day) => spent("daily"),
-        Kind::Budget(Calendar::Month) => spent("monthly"),
-    }
 }
 
 /// `x-ratelimit-{limit,remaining,reset}-{requests,tokens}`, in OpenAI's spelling (`reset` is a duration).

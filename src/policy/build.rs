@@ -9,6 +9,7 @@ use hashbrown::HashMap;
 use super::content::{self, Contents};
 use super::flaw::{Checked, flaw, not_reserved, under};
 use super::groups::{self, Group};
+use super::model_groups::ModelGroups;
 use super::models::{self, References};
 use super::serving::Serving;
 use super::shadows::{self, Shadows};
@@ -79,10 +80,13 @@ fn check_in_flight(tiers: &Named<Rc<Terms>>, tenants: &Tenants) -> Checked<()> {
 
 /// The service that several Envoys share knows tenants only.
 fn check_groups(config: &Config) -> Checked<()> {
-    if config.replicas.is_some() && !config.groups.entries.is_empty() {
-        let problem = "groups have no limits that several Envoys share, and each would let all of them pass: leave `groups` out, or \
-                       `replicas`";
-        return flaw("groups", problem);
+    let written =
+        [("groups", config.groups.entries.is_empty()), ("model_groups", config.model_groups.entries.is_empty())];
+    if let Some((what, _)) = written.iter().find(|(_, none)| config.replicas.is_some() && !none) {
+        let problem = format!(
+            "groups have no limits that several Envoys share, and each would let all of them pass: leave `{what}` out, or `replicas`"
+        );
+        return flaw(*what, problem);
     }
     Ok(())
 }
@@ -112,6 +116,7 @@ struct Resolved {
     sticks: Sticks,
     tiers: Named<Rc<Terms>>,
     groups: Vec<Rc<Group>>,
+    model_groups: ModelGroups,
     tenants: Tenants,
     contents: Contents,
     tools: Tools,
@@ -141,14 +146,16 @@ impl Resolved {
         let min_tokens = config.output.min_tokens.get();
         let mut tools = Tools::begin(take(&mut config.tools));
         let serving = Serving { providers: &catalog.providers, models: &catalog.models };
-        let tiers = tenants::tiers(&config.limits, &config.tiers, stances(config), min_tokens, serving, &mut tools)?;
+        let model_groups = ModelGroups::read(take(&mut config.model_groups))?;
+        let models = (&mut tools, &model_groups);
+        let tiers = tenants::tiers(&config.limits, &config.tiers, stances(config), min_tokens, serving, models)?;
         let mut contents = content::Reading::begin(take(&mut config.content), &roles, &tiers, &catalog.providers)?;
         let unknown = config.unknown_tenants;
-        let groups = groups::read(take(&mut config.groups))?;
+        let groups = groups::read(take(&mut config.groups), &model_groups)?;
         let mut tenants = tenants::read(
             take(&mut config.tenants),
             unknown,
-            (&tiers, &mut tenants::Groups::of(&groups)),
+            (&tiers, &mut tenants::Groups::of(&groups, &model_groups)),
             &roles,
             min_tokens,
             serving,
@@ -170,6 +177,7 @@ impl Resolved {
             sticks,
             tiers,
             groups,
+            model_groups,
             tenants,
             contents,
             tools,
@@ -191,6 +199,7 @@ impl Resolved {
             tenant_labels: self.tenant_labels,
             tenants: tenants.tenants,
             groups: self.groups,
+            model_groups: self.model_groups,
             tenant_index: tenants.index,
             default_tenant: tenants.default,
             providers,

@@ -3,13 +3,13 @@
 use std::rc::Rc;
 
 use super::flaw::{Checked, flaw, not_reserved, under};
+use super::model_groups::{self, ModelGroups, OfModels};
 use super::rules::Layer;
 use super::{NONE, OTHER};
 use crate::config::{self, Named};
-use crate::limit::Rules;
-use crate::limit::accounts::{Account, Whose};
+use crate::limit::accounts::{Account, Holder, Whose};
+use crate::limit::{ModelsIx, Rules};
 use crate::order;
-use crate::outcome::OfGroup;
 
 /// The most that may stand above a tenant: each costs a swap at the request's beginning and one at its end.
 const MOST_ABOVE: usize = 4;
@@ -24,6 +24,8 @@ pub struct Group {
     pub ix: GroupIx,
     pub name: Rc<str>,
     pub rules: Rules,
+    /// What its members may spend and ask for of some models.
+    pub of_models: Vec<OfModels>,
     pub parent: Option<Rc<Self>>,
     pub shows_figures: bool,
 }
@@ -34,13 +36,12 @@ impl Group {
         std::iter::successors(Some(self), |group| group.parent.as_ref())
     }
 
-    pub fn account(&self) -> Account<'_> {
-        Account { whose: Whose::Group(&self.name), rules: &self.rules, shows_figures: self.shows_figures }
-    }
-
-    /// As its members may know it.
-    pub fn told(&self) -> OfGroup<'_> {
-        OfGroup { name: &self.name, shows_figures: self.shows_figures }
+    /// Those for these models, and its own.
+    pub fn accounts<'a>(&'a self, models: &'a [ModelsIx]) -> impl Iterator<Item = Account<'a>> + Clone {
+        let Self { name, rules, shows_figures, .. } = self;
+        let own = Account { whose: Whose::Group(name), of: None, rules, shows_figures: *shows_figures };
+        let of_models = model_groups::accounts(&self.of_models, models, Holder::Group(name), *shows_figures);
+        of_models.chain(std::iter::once(own))
     }
 }
 
@@ -48,18 +49,18 @@ impl Group {
 type Written = [(Rc<str>, config::Group)];
 
 /// The groups, by name.
-pub(super) fn read(mut written: Named<config::Group>) -> Checked<Vec<Rc<Group>>> {
+pub(super) fn read(mut written: Named<config::Group>, models: &ModelGroups) -> Checked<Vec<Rc<Group>>> {
     order::sort_by(&mut written.entries, |(one, _), (other, _)| one.cmp(other));
     let mut groups: Vec<Option<Rc<Group>>> = vec![None; written.entries.len()];
     for at in 0..groups.len() {
-        resolve(&written.entries, at, &mut groups, &mut Vec::new())?;
+        resolve((&written.entries, models), at, &mut groups, &mut Vec::new())?;
     }
     Ok(groups.into_iter().flatten().collect())
 }
 
 /// One of them, behind its parent. `below` are those that wait for it.
 fn resolve(
-    written: &Written,
+    (written, models): (&Written, &ModelGroups),
     at: usize,
     groups: &mut Vec<Option<Rc<Group>>>,
     below: &mut Vec<usize>,
@@ -88,7 +89,7 @@ fn resolve(
                 return flaw(format!("{}.parent", path()), unknown(parent, known));
             };
             below.push(at);
-            Some(resolve(written, place, groups, below)?)
+            Some(resolve((written, models), place, groups, below)?)
         }
     };
     if parent.as_ref().is_some_and(|parent| parent.chain().count() >= MOST_ABOVE) {
@@ -99,7 +100,10 @@ fn resolve(
     layer.apply(&mut rules, path)?;
     layer.check_audit(&rules, path)?;
     let ix = GroupIx(u32::try_from(at).unwrap_or(u32::MAX));
-    let group = Rc::new(Group { ix, name: Rc::clone(name), rules, parent, shows_figures: group.show_figures });
+    let mut of_models = Vec::new();
+    models.lay(&mut of_models, &group.model_groups, path)?;
+    let shows_figures = group.show_figures;
+    let group = Rc::new(Group { ix, name: Rc::clone(name), rules, of_models, parent, shows_figures });
     if let Some(place) = groups.get_mut(at) {
         *place = Some(Rc::clone(&group));
     }

@@ -1,7 +1,7 @@
 //! Rules in layers: the base limits, then the tier, then the tenant. A layer overrides what it writes, field by field. A group's
 //! stand alone.
 
-use crate::config::{Budgets, ConfigError, Group, Limits, Tenant, Tier};
+use crate::config::{Budgets, ConfigError, Group, Limits, OfModelGroup, Tenant, Tier};
 use crate::limit::{Guard, Rule, Rules};
 
 #[derive(Clone, Copy, Default)]
@@ -37,6 +37,12 @@ impl<'a> From<&'a Group> for Layer<'a> {
             audit: group.audit.as_deref(),
             unlimited: &[],
         }
+    }
+}
+
+impl<'a> From<&'a OfModelGroup> for Layer<'a> {
+    fn from(of: &'a OfModelGroup) -> Self {
+        Self { limits: Some(&of.limits), budgets: Some(&of.budgets), audit: of.audit.as_deref(), unlimited: &[] }
     }
 }
 

@@ -8,6 +8,7 @@ use hashbrown::HashMap;
 use super::content::Reading;
 use super::flaw::{Checked, flaw, not_reserved, under};
 use super::groups::{self, Group, GroupIx};
+use super::model_groups::ModelGroups;
 use super::models;
 use super::rules::Layer;
 use super::serving::Serving;
@@ -28,7 +29,7 @@ pub(super) fn tiers(
     stances: Stances,
     min_tokens: u64,
     serving: Serving<'_>,
-    tools: &mut Tools,
+    (tools, models): (&mut Tools, &ModelGroups),
 ) -> Checked<Named<Rc<Terms>>> {
     let builtin = defaults::tiers();
     let mut base = Rules::default();
@@ -41,6 +42,7 @@ pub(super) fn tiers(
         let mut terms = Terms { rules: base, stances, ..Terms::default() };
         for tier in [builtin.get(name), written.get(name)].into_iter().flatten() {
             Layer::from(tier).apply(&mut terms.rules, path)?;
+            models.lay(&mut terms.of_models, &tier.model_groups, path)?;
             terms.add(tier.sensitivity, Some(&tier.output), min_tokens, path)?;
             terms.stand([tier.unknown_fields, tier.unknown_tools, tier.unpriced_levers]);
             if let Some(providers) = &tier.providers {
@@ -123,12 +125,13 @@ pub(super) struct Tenants {
 pub(super) struct Groups<'a> {
     /// By name.
     groups: &'a [Rc<Group>],
+    models: &'a ModelGroups,
     terms: HashMap<(Rc<str>, GroupIx), Rc<Terms>>,
 }
 
 impl<'a> Groups<'a> {
-    pub(super) fn of(groups: &'a [Rc<Group>]) -> Self {
-        Self { groups, terms: HashMap::new() }
+    pub(super) fn of(groups: &'a [Rc<Group>], models: &'a ModelGroups) -> Self {
+        Self { groups, models, terms: HashMap::new() }
     }
 
     /// What holds for a tenant of this tier before it says anything else.
@@ -202,7 +205,7 @@ fn one(
     if tenant.models.as_ref().is_some_and(|models| models.is_empty()) {
         return flaw(format!("{}.models", path()), "an empty list allows no model; leave it out to allow all");
     }
-    let rules = own_terms(&tenant, shared, min_tokens, serving, tools, path)?;
+    let rules = own_terms(&tenant, shared, min_tokens, serving, (tools, groups.models), path)?;
     let role_models = tenant.role_models.map(|models| models.entries);
     let unknown = |(role, _): &&(Rc<str>, config::Name)| !roles.iter().any(|known| **known == **role);
     if let Some((role, _)) = role_models.iter().flatten().find(unknown) {
@@ -236,13 +239,16 @@ fn own_terms(
     mut terms: Rc<Terms>,
     min_tokens: u64,
     serving: Serving<'_>,
-    tools: &mut Tools,
+    (tools, models): (&mut Tools, &ModelGroups),
     path: impl Fn() -> String + Copy,
 ) -> Checked<Rc<Terms>> {
     let layer = Layer::from(tenant);
     if !layer.is_empty() {
         layer.apply(&mut Rc::make_mut(&mut terms).rules, path)?;
         layer.check_audit(&terms, path)?;
+    }
+    if let Some(written) = &tenant.model_groups {
+        models.lay(&mut Rc::make_mut(&mut terms).of_models, written, path)?;
     }
     if tenant.sensitivity.is_some() || tenant.output.is_some() {
         Rc::make_mut(&mut terms).add(tenant.sensitivity, tenant.output.as_deref(), min_tokens, path)?;

@@ -390,6 +390,53 @@ fn what_becomes_of_an_overrun_is_the_tiers_word_unless_the_tenant_has_one() {
 }
 
 #[test]
+fn a_model_is_in_the_group_that_names_it_most_exactly() {
+    let policy = read(&format!(
+        r#"{{{PRICES},{TENANTS},"model_groups":{{
+            "all":["*"],"dear":["gpt-4o","openrouter/openai/*"],"cheap":["gpt-4o-mini*"],"some":["gpt-*"]
+        }}}}"#
+    ));
+    let group =
+        |names: &[&str]| policy.model_groups.of(names.iter().copied()).and_then(|ix| policy.model_groups.name(ix));
+    for (names, expected) in [
+        (&["gpt-4o"][..], "dear"),
+        (&["GPT-4o"], "dear"),
+        (&["gpt-4o-mini"], "cheap"),
+        (&["gpt-4o-mini-2024-07-18"], "cheap"),
+        (&["gpt-4o-2024-08-06"], "some"),
+        (&["openrouter/openai/gpt-4o-mini", "gpt-4o-mini"], "dear"),
+        (&["claude"], "all"),
+    ] {
+        assert_eq!(group(names).map(|name| &**name), Some(expected), "{names:?}");
+    }
+    let none = read(&format!(r#"{{{PRICES},{TENANTS},"model_groups":{{"dear":["gpt-4o"]}}}}"#));
+    assert_eq!(none.model_groups.of(["gpt-4o-mini", "o1"]), None);
+}
+
+#[test]
+fn limits_for_a_model_group_are_the_tiers_under_the_tenants() {
+    let policy = read(&format!(
+        r#"{{{PRICES},"model_groups":{{"dear":["gpt-4o"],"cheap":["gpt-4o-mini"]}},
+        "tiers":{{"low":{{"model_groups":{{"dear":{{"budgets":{{"day_usd":"1","month_usd":"9"}}}}}}}}}},
+        "tenants":{{"usual":{{"tier":"low"}},"none":{{}},
+            "own":{{"tier":"low","model_groups":{{"dear":{{"budgets":{{"day_usd":"2"}}}},"cheap":{{"limits":{{"in_flight":3}}}}}}}}}}}}"#
+    ));
+    let of = |tenant: &str| {
+        let tenant = policy.tenant_policy(policy.tenant(tenant).unwrap()).unwrap();
+        let told = |of: &model_groups::OfModels| {
+            (
+                of.name.to_string(),
+                [Guard::DayUsd, Guard::MonthUsd, Guard::InFlight].map(|guard| of.rules.get(guard).limit),
+            )
+        };
+        tenant.rules.of_models.iter().map(told).collect::<Vec<_>>()
+    };
+    let dear = |day| ("dear".to_owned(), [Some(day), Some(9_000_000_000), None]);
+    assert_eq!((of("usual"), of("none")), (vec![dear(1_000_000_000)], vec![]));
+    assert_eq!(of("own"), [("cheap".to_owned(), [None, None, Some(3)]), dear(2_000_000_000)]);
+}
+
+#[test]
 fn a_tenant_has_the_groups_above_it_the_nearest_first() {
     let policy = read(&format!(
         r#"{{{PRICES},"groups":{{

@@ -115,6 +115,10 @@ metrics! {
         "Refused requests, by the limit or budget of a group that had no room.";
     GroupAuditRefusals: Counter "ai_gateway_group_audit_refusals_total" ["code", "group"]
         "What audited limits of groups would have refused.";
+    ModelGroupRefusals: Counter "ai_gateway_model_group_refusals_total" ["code", "group"]
+        "Refused requests, by the limit or budget for a model group that had no room.";
+    ModelGroupAuditRefusals: Counter "ai_gateway_model_group_audit_refusals_total" ["code", "group"]
+        "What audited limits for model groups would have refused.";
     Overruns: Counter "ai_gateway_overruns_total" ["kind", "code", "tenant"]
         "Streams that passed what was reserved for them and found no more: ended, or passed in audit.";
     Dropped: Counter "ai_gateway_dropped_total" ["kind"]

@@ -6,6 +6,7 @@ use super::performance::{self, Alike, Sums};
 use super::tools::{self, Denied};
 use super::{FailedAttempt, Leg, Pair, Record};
 use crate::forward::{Dropped, LeftOut};
+use crate::limit::AuditedBeside;
 use crate::llm::kind::kinds;
 use crate::llm::meter::Finish;
 use crate::llm::usage::Usage;
@@ -174,21 +175,27 @@ fn failed<S: Sink>(sink: &mut Counting<'_, S>, failed: &FailedAttempt, tenant: S
 }
 
 fn refused<S: Sink>(sink: &mut Counting<'_, S>, record: &Record, tenant: S::Label) {
-    if let Some(RefusedBy { guard, group }) = &record.refused_by {
+    if let Some(RefusedBy { guard, group, model_group }) = &record.refused_by {
         let limit = sink.label(guard);
         sink.add(Metric::LimitRefusals, &[limit, tenant], 1);
-        if let Some(group) = group {
-            let group = sink.label(group);
-            sink.add(Metric::GroupRefusals, &[limit, group], 1);
+        for (metric, name) in [(Metric::GroupRefusals, group), (Metric::ModelGroupRefusals, model_group)] {
+            if let Some(name) = name {
+                let name = sink.label(name);
+                sink.add(metric, &[limit, name], 1);
+            }
         }
     }
     for guard in record.audit.own.iter() {
         let limit = sink.label(guard.name());
         sink.add(Metric::AuditRefusals, &[limit, tenant], 1);
     }
-    for (group, guard) in &record.audit.groups {
-        let labels = [guard.name(), group].map(|text| sink.label(text));
-        sink.add(Metric::GroupAuditRefusals, &labels, 1);
+    for AuditedBeside { group, model_group, guard } in &record.audit.beside {
+        for (metric, name) in [(Metric::GroupAuditRefusals, group), (Metric::ModelGroupAuditRefusals, model_group)] {
+            if let Some(name) = name {
+                let labels = [guard.name(), name].map(|text| sink.label(text));
+                sink.add(metric, &labels, 1);
+            }
+        }
     }
     if let Some(over) = &record.overrun {
         let ended = record.outcome == Outcome::BudgetExhausted;
@@ -328,6 +335,7 @@ mod tests {
             request_id: String::new(),
             pair: None,
             groups: Vec::new(),
+            model_group: None,
             api: "openai_chat",
             model_asked: String::new(),
             model_chosen: String::new(),
@@ -385,8 +393,11 @@ mod tests {
     #[test]
     fn a_stream_that_found_no_more_money_counts_by_the_budget_and_by_what_became_of_it() {
         for (outcome, kind) in [(Outcome::BudgetExhausted, "ended"), (Outcome::Success, "audit")] {
-            let counted =
-                counted(&Record { outcome, overrun: Some(RefusedBy { guard: "day_usd", group: None }), ..record() });
+            let counted = counted(&Record {
+                outcome,
+                overrun: Some(RefusedBy { guard: "day_usd", group: None, model_group: None }),
+                ..record()
+            });
             let overruns: Vec<_> = counted.iter().filter(|line| line.starts_with("overruns")).collect();
             assert_eq!(overruns, [&format!("overruns_total {kind},day_usd,ACME 1")]);
         }
@@ -398,7 +409,7 @@ mod tests {
         audit.own.insert(Guard::DayUsd);
         let refused = Record {
             outcome: Outcome::RateLimited,
-            refused_by: Some(RefusedBy { guard: "requests_per_minute", group: None }),
+            refused_by: Some(RefusedBy { guard: "requests_per_minute", group: None, model_group: None }),
             audit,
             ..record()
         };

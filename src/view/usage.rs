@@ -3,7 +3,7 @@
 //! By the names of a refusal's detail, so that a client reads one as the other. Nothing is changed by looking.
 
 use crate::calendar::rfc3339;
-use crate::limit::accounts::{Account, Whose};
+use crate::limit::accounts::{Account, Holder, Whose};
 use crate::limit::cell::Cell;
 use crate::limit::{Guard, Use};
 use crate::policy::{Policy, TenantPolicy};
@@ -20,16 +20,22 @@ pub fn page(
     cell: impl Fn(Whose<'_>) -> Option<Cell>,
     now: UnixNanos,
 ) -> Vec<u8> {
+    let models: Vec<_> = policy.model_groups.all().collect();
     let accounts: Vec<_> = tenant
-        .accounts()
+        .accounts(&models)
         .map(|account| {
-            let (kind, name) = match account.whose {
-                Whose::Tenant(name) => ("tenant", name),
-                Whose::Group(name) => ("group", name),
+            let (kind, name, group) = match account.whose {
+                Whose::Tenant(name) => ("tenant", name, None),
+                Whose::Group(name) => ("group", name, None),
+                Whose::Models { of: Holder::Tenant(_), models } => ("model_group", models, None),
+                Whose::Models { of: Holder::Group(group), models } => ("model_group", models, Some(group)),
             };
             let mut told = Map::new();
             told.insert("kind".to_owned(), kind.into());
             told.insert("name".to_owned(), name.into());
+            if let Some(group) = group {
+                told.insert("group".to_owned(), group.into());
+            }
             if account.shows_figures {
                 figures(&mut told, &account, cell(account.whose).unwrap_or_default(), policy.lease_seconds, now);
             }

@@ -312,6 +312,14 @@ fn main() -> ExitCode {
         report.row(name, &counted(&mut vm, Way { listener, cluster: None }, &small, WARM, 15));
     }
 
+    // With a budget of the tenant's for the group of the model.
+    let mut configuration = shipped("envoy.yaml");
+    configuration["model_groups"] = json!({"large": ["claude-*"], "small": ["gpt-4o-mini*"]});
+    configuration["tenants"]["acme"]["model_groups"] = json!({"small": {"budgets": {"day_usd": "100"}}});
+    let mut vm = Vm::start(&code);
+    let listener = vm.plugin(&configuration);
+    report.row("model-group-chat", &counted(&mut vm, Way { listener, cluster: None }, &small, WARM, 15));
+
     for (name, exchange) in [("empty-chat", small.clone()), ("empty-stream-500", Exchange::stream(500, true))] {
         let mut vm = Vm::start(&empty);
         let way = Way { listener: vm.plugin(&json!({})), cluster: None };

@@ -34,6 +34,7 @@ mod image;
 mod inflated;
 mod istio;
 mod limits;
+mod model_groups;
 mod names;
 mod native;
 mod neighbours;

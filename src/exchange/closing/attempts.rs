@@ -4,11 +4,11 @@ use super::super::charge::{Evidence, Foreseen};
 use super::super::ending::Ending;
 use super::super::{Leg, Open};
 use crate::attempt::Failed;
-use crate::limit::Reservation;
+use crate::limit::{ModelsIx, Reservation, accounts};
 use crate::llm::usage::UsageSource;
 use crate::policy::Policy;
-use crate::record::FailedAttempt;
-use crate::units::{Tokens, UnixNanos};
+use crate::record::{Bill, FailedAttempt};
+use crate::units::{NanoUsd, Tokens, UnixNanos};
 
 /// In the shipped configurations Envoy gives no attempt up sooner. What ended before was hung up on, which at the end of an
 /// attempt can't be distinguished from that, and whoever hangs up bills nothing.
@@ -35,11 +35,7 @@ impl Open {
     /// What failed attempts cost: what they reported, or, given up, what there was time for.
     pub(super) fn failed(&self, policy: &Policy, ending: &Ending, request: &Foreseen) -> Vec<FailedAttempt> {
         let cost = |failed: &Failed| {
-            let named = |leg: &&Leg| {
-                let provider = leg.provider.and_then(|ix| policy.provider_at(ix));
-                provider.is_some_and(|provider| provider.name == failed.provider)
-            };
-            let leg = self.legs.iter().find(named)?;
+            let leg = leg_of(policy, &self.legs, &failed.provider)?;
             let request = request.at(leg, &self.input);
             let (usage, source) = match (failed.usage, failed.given_up) {
                 (Some(usage), _) => (usage.within(&request.most(Tokens(0), 0)), UsageSource::Reported),
@@ -63,6 +59,36 @@ impl Open {
         };
         self.before_the_answer(ending).filter_map(cost).collect()
     }
+}
+
+/// The leg that leads to this provider.
+fn leg_of<'a>(policy: &Policy, legs: &'a [Leg], provider: &str) -> Option<&'a Leg> {
+    let named =
+        |leg: &&Leg| leg.provider.and_then(|ix| policy.provider_at(ix)).is_some_and(|policy| policy.name == provider);
+    legs.iter().find(named)
+}
+
+/// What of a bill is of each model group: its answer is of the group of the model that `served` it, and each failed attempt of that of
+/// the model that failed.
+pub(super) fn of_models(
+    policy: &Policy,
+    legs: &[Leg],
+    served: Option<ModelsIx>,
+    bill: &Bill,
+) -> Vec<(ModelsIx, accounts::Came)> {
+    let mut of_models: Vec<(ModelsIx, accounts::Came)> = Vec::new();
+    let mut add = |models: Option<ModelsIx>, cost: NanoUsd, tokens: Tokens| {
+        let Some(models) = models else { return };
+        match of_models.iter_mut().find(|(known, _)| *known == models) {
+            Some((_, came)) => (came.cost, came.tokens) = (came.cost.plus(cost), came.tokens.plus(tokens)),
+            None => of_models.push((models, accounts::Came { cost, tokens, withdrawn: false })),
+        }
+    };
+    add(served, bill.cost, bill.usage.total_tokens);
+    for FailedAttempt { provider, cost, usage, .. } in &bill.failed_attempts {
+        add(leg_of(policy, legs, provider).and_then(|leg| leg.models), *cost, usage.total_tokens);
+    }
+    of_models
 }
 
 /// When an attempt began, at the earliest: when the one before it was given up.

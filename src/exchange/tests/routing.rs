@@ -413,6 +413,47 @@ fn failed_attempts_that_reported_usage_are_charged_once() {
     assert_eq!(close(true, 2, vec![failed(1, "a stranger")]).0, answer);
 }
 
+/// Each attempt is the business of the models that it asked; whoever was not asked has nothing of it.
+#[test]
+fn each_model_group_pays_for_what_its_own_models_billed() {
+    let mut config = config();
+    config["model_groups"] = json!({"hosted": ["gpt-4o*", "openai/*"], "ours": ["local/*"], "dear": ["gpt-4o"]});
+    let of = json!({"hosted": {"budgets": {"day_usd": "1"}}, "ours": {"budgets": {"day_usd": "1"}}});
+    config["tenants"]["acme"]["model_groups"] = of;
+    let policy = Policy::read(config.to_string().as_bytes()).unwrap();
+    let settled = |failed: Vec<Failed>, cluster: &str| {
+        let (mut exchange, _) = Asked::chat(&hello("gpt-4o-mini")).sent(&policy).unwrap();
+        let headers = Headers::of(&[(":status", "200"), ("content-type", "application/json")]);
+        let head = AnswerHead { headers: &headers, from_provider: true, cluster: Some(cluster), end_of_stream: false };
+        exchange.answer_head(&policy, &head);
+        let answer = br#"{"choices":[],"usage":{"prompt_tokens":100,"completion_tokens":10,"total_tokens":110}}"#;
+        exchange.answer_body(answer, true, || NOON);
+        let attempts = failed.len() as u64 + 1;
+        let cluster = Some(cluster.to_owned());
+        let ending = Ending { status: 200, cluster, sent: true, attempts, failed, ..Ending::default() };
+        let Closed { settlement, record, .. } = exchange.close(&policy, &ending, NOON);
+        let Settlement { models, came, of_models, .. } = settlement.unwrap();
+        let name = |ix| policy.model_groups.name(ix).unwrap().to_string();
+        assert_eq!(models.into_iter().map(name).collect::<Vec<_>>(), ["hosted", "ours"], "all that may serve it");
+        let of: Vec<_> = of_models.into_iter().map(|(ix, came)| (name(ix), came.cost.0, came.tokens.0)).collect();
+        assert_eq!(of.iter().map(|(_, cost, _)| cost).sum::<u64>(), came.cost.0, "a cost is attributed once");
+        (of, record.model_group.unwrap().to_string())
+    };
+    let failed = |number, provider: &str| {
+        let usage = Usage {
+            input_tokens: Tokens(1_000),
+            output_tokens: Tokens(100),
+            total_tokens: Tokens(1_100),
+            ..Usage::default()
+        };
+        Failed::of(number, provider, 500, Some(usage))
+    };
+    let entry = |name: &str, cost, tokens| (name.to_owned(), cost, tokens);
+    assert_eq!(settled(vec![], "c_openai"), (vec![entry("hosted", 21_000, 110)], "hosted".to_owned()));
+    let both = vec![entry("ours", 1_200, 110), entry("hosted", 210_000 + 270_000, 2_200)];
+    assert_eq!(settled(vec![failed(1, "openai"), failed(2, "openrouter")], "c_local"), (both, "ours".to_owned()));
+}
+
 /// It was sent, nobody knows what it came to, and its provider goes on.
 #[test]
 fn an_attempt_that_was_given_up_is_charged_at_its_own_price_for_the_time_it_had() {

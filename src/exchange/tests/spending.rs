@@ -31,7 +31,7 @@ impl Cells for Own<'_> {
 
 /// A limit of the tenant's own.
 fn by(guard: &'static str) -> crate::outcome::RefusedBy {
-    crate::outcome::RefusedBy { guard, group: None }
+    crate::outcome::RefusedBy { guard, group: None, model_group: None }
 }
 
 /// With a day's budget of so many nano-USD.
@@ -66,10 +66,10 @@ fn passed(exchange: &mut Exchange, cell: &mut Cell, chunk: &[u8]) -> (Vec<u8>, b
         Passage::Replaced(bytes) => bytes,
     };
     assert!(exchange.interest().unwrap().follows);
-    let Some(More { tenant, reservation, seen }) = exchange.wants_more() else { return (out, false) };
+    let Some(More { tenant, reservation, seen, .. }) = exchange.wants_more() else { return (out, false) };
     assert!(seen > reservation.cost);
     let own = Own(RefCell::new(cell));
-    let extended = accounts::extend(&own, tenant.accounts(), reservation, seen, (Shares::WHOLE, 900), NOON);
+    let extended = accounts::extend(&own, tenant.accounts(&[]), reservation, (seen, None), (Shares::WHOLE, 900), NOON);
     let Some(rejection) = exchange.extended(extended) else { return (out, false) };
     out.extend(exchange.end_answer(&rejection));
     assert!(exchange.is_ended());

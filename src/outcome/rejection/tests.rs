@@ -11,7 +11,7 @@ fn refusal(guard: Guard, retry_ms: Option<u64>) -> Refusal {
         left: 9_999_994,
         needed: 10_000_000,
         retry_ms,
-        above: None,
+        beside: None,
         in_flight: false,
     }
 }

@@ -44,6 +44,7 @@ pub fn all() -> Vec<Refused> {
         forward(),
         shadows(),
         groups(),
+        model_groups(),
     ]
     .into_iter()
     .flatten()
@@ -64,7 +65,7 @@ fn groups() -> Vec<Refused> {
     vec![
         shape(
             grouped(r#""org":{"parents":"x"}"#, ""),
-            "groups.org: unknown field `parents`, expected one of `parent`, `limits`, `budgets`, `audit`, `show_figures`",
+            "groups.org: unknown field `parents`, expected one of `parent`, `limits`, `budgets`, `model_groups`, `audit`, `show_figures`",
         ),
         shape(grouped(r#""org":[]"#, ""), "groups.org: invalid type: sequence, expected a map"),
         meaning(grouped("", r#""group":"org""#), "tenants.acme.group: unknown group `org`: write it under `groups`"),
@@ -110,6 +111,45 @@ fn groups() -> Vec<Refused> {
             with(r#""groups":{"a":{}},"replicas":{"count":2,"cluster":"limits"}"#),
             "groups: groups have no limits that several Envoys share, and each would let all of them pass: leave `groups` out, or \
              `replicas`",
+        ),
+    ]
+}
+
+fn model_groups() -> Vec<Refused> {
+    let of = |groups: &str, tenant: &str| {
+        format!(r#"{{{PRICES},"model_groups":{{{groups}}},"tenants":{{"acme":{{"model_groups":{{{tenant}}}}}}}}}"#)
+    };
+    vec![
+        shape(
+            of(r#""dear":["gpt-4o*"]"#, r#""dear":{"budget":{}}"#),
+            "tenants.acme.model_groups.dear: unknown field `budget`, expected one of `limits`, `budgets`, `audit`",
+        ),
+        shape(of(r#""dear":{"models":[]}"#, ""), "model_groups.dear: invalid type: map, expected a sequence"),
+        meaning(of(r#""dear":[]"#, ""), "model_groups.dear: an empty list is a group of no model: leave it out"),
+        meaning(
+            of(r#""none":["gpt-4o"]"#, ""),
+            "model_groups.none: `none` is a label of the gateway's own; choose another name",
+        ),
+        meaning(
+            of(r#""b":["gpt-4o","GPT-4o*"],"a":["gpt-4o*"]"#, ""),
+            "model_groups.b: `gpt-4o*` is in the model group `a` already: a model is in one of them",
+        ),
+        meaning(
+            of("", r#""dear":{}"#),
+            "tenants.acme.model_groups.dear: unknown model group `dear`: write it under `model_groups`",
+        ),
+        meaning(
+            of(r#""b":["x"],"a":["y"]"#, r#""dear":{}"#),
+            "tenants.acme.model_groups.dear: unknown model group `dear`, expected one of `a`, `b`",
+        ),
+        meaning(
+            of(r#""a":["y"]"#, r#""a":{"audit":["day_usd"]}"#),
+            "tenants.acme.model_groups.a.audit: `day_usd` has no limit to audit here: write one, or leave it out",
+        ),
+        meaning(
+            with(r#""model_groups":{"a":["x"]},"replicas":{"count":2,"cluster":"limits"}"#),
+            "model_groups: groups have no limits that several Envoys share, and each would let all of them pass: leave `model_groups` out, \
+             or `replicas`",
         ),
     ]
 }
