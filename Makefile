@@ -69,13 +69,18 @@ ratelimit-config: checker ## Print envoyproxy/ratelimit's configuration for the 
 	@[ -n "$(FILE)" ] || $(call missing,the file with the limits: make ratelimit-config FILE=envoy.yaml)
 	@$(CHECK) --ratelimit $(FILE)
 
+.PHONY: opening
+opening: | need-python ## What was spent this month, as `opening` of the configuration of the Envoy that comes next (FILE=access.log or DATABASE=postgresql://…)
+	@[ -n "$(FILE)$(DATABASE)" ] || $(call missing,where the records are: make opening FILE=access.log (or DATABASE=postgresql://ai_gateway@localhost/ai_gateway))
+	@envoy/start/opening $(if $(DATABASE),--database "$(DATABASE)",$(FILE))
+
 .PHONY: fmt
 fmt: | need-rust ## Format the sources
 	@cargo fmt --all
 	@cargo fmt --manifest-path tests/cost/Cargo.toml --all
 
 .PHONY: lint
-lint: $(WASM) clippy checker $(FUNC_E) $(ENVOY_PATH) | need-rust need-python ## Formatting, clippy natively and for wasm, the documents, the schema, every Envoy configuration through Envoy
+lint: $(WASM) clippy checker $(FUNC_E) $(ENVOY_PATH) | need-rust need-python ## Formatting, clippy, the documents, the schema, every Envoy configuration through Envoy
 	@python3 tests/tools/documents.py --check-config $(CHECK)
 	@$(CHECK) --schema | diff -u envoy/schema.json - || { echo "envoy/schema.json is not what make schema writes" >&2; exit 1; }
 	@$(CHECK) $(wildcard envoy/*.yaml) envoy/istio/wasmplugin.yaml envoy/istio/envoyfilter.yaml envoy/envoy-gateway/extension.yaml
@@ -92,6 +97,10 @@ clippy: | need-rust
 	@cargo fmt --all --check
 	@cargo fmt --manifest-path tests/cost/Cargo.toml --all --check
 	@cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
+
+# The wasm runtime of `make cost`, and the filter as it is for wasm: the same but for a function, and each checks all its dependencies anew.
+.PHONY: clippy-wasm
+clippy-wasm: | need-rust ## Clippy of the filter for wasm, and of what counts its costs
 	@cargo clippy $(LOCKED) --lib --target wasm32-wasip1 -- -D warnings
 	@cargo clippy $(LOCKED) --manifest-path tests/cost/Cargo.toml --workspace -- -D warnings
 
@@ -104,8 +113,8 @@ unit: | need-rust need-python ## Unit and property tests of the core and the ada
 # Asked for together, so that what they all need is built once. The gateway's own tests are not among them: they run with what its
 # .wasm is built with.
 BESIDE := --package simulated-provider --package check-config --package gateway-tests --package nexus-fuzz
-# Most of a test is waiting: one more than processors at once.
-TEST_THREADS ?= $(shell expr $$(nproc) + 1)
+# Most of a test is waiting, for answers or for its turn at a gateway that several share.
+TEST_THREADS ?= $(shell expr $$(nproc) \* 2 + 1)
 .PHONY: e2e
 e2e: $(PARTS) empty provider checker | need-rust ## End to end: func-e, real Envoy, the official SDKs, real servers
 	@$(with_parts) RUST_TEST_THREADS=$(TEST_THREADS) cargo test $(LOCKED) --profile dev $(BESIDE) --test gateway $(TESTS)

@@ -84,40 +84,40 @@ fn keeps(name: &str, near: usize) {
 
 #[test]
 fn answer() {
-    keeps("answer", 2_000);
+    keeps("answer", 1_500);
 }
 
 #[test]
 fn configuration() {
-    keeps("configuration", 8_000);
+    keeps("configuration", 4_000);
 }
 
 #[test]
 fn content() {
-    keeps("content", 1_500);
+    keeps("content", 1_000);
 }
 
 #[test]
 fn exchange() {
-    keeps("exchange", 15_000);
+    keeps("exchange", 4_000);
 }
 
 #[test]
 fn form() {
-    keeps("form", 15_000);
+    keeps("form", 4_000);
 }
 
 #[test]
 fn request() {
-    keeps("request", 8_000);
+    keeps("request", 4_000);
 }
 
 #[test]
 fn scanner() {
-    keeps("scanner", 8_000);
+    keeps("scanner", 3_000);
 }
 
 #[test]
 fn tools() {
-    keeps("tools", 1_000);
+    keeps("tools", 700);
 }
