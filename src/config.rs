@@ -12,6 +12,7 @@ mod groups;
 mod keyed;
 mod model_groups;
 mod named;
+mod opening;
 mod path;
 mod prices;
 mod providers;
@@ -41,6 +42,7 @@ pub use forward::Forward;
 pub use groups::Group;
 pub use model_groups::{ModelPatterns, OfModelGroup};
 pub use named::Named;
+pub use opening::{Balance, Balances, Opening, Spent};
 pub use path::LineColumn;
 pub use prices::{Above, Price, ServiceTier, Unpriced, UnpricedPolicy};
 pub use providers::{AnsweredModel, ApiPath, Key, Model, Provider, ReportedCost, Served};
@@ -109,6 +111,9 @@ pub struct Config {
     /// Models that tenants, tiers and groups may have limits and budgets of their own for. Of a model that two of these stand for, the more
     /// specific one counts.
     pub model_groups: Named<ModelPatterns>,
+    /// What was spent before this Envoy began, so that its books go on from there. Left out: they begin with nothing.
+    #[serde(deserialize_with = "written")]
+    pub opening: Option<Opening>,
     /// The limits that every tier starts from.
     pub limits: Limits,
     pub expensive: Expensive,

@@ -4,6 +4,7 @@ mod books;
 pub mod downstream;
 mod late;
 pub mod levels;
+mod opening;
 mod plugin;
 pub mod root;
 pub mod status;

@@ -135,6 +135,8 @@ pub struct Held {
     pub expensive: bool,
     /// It has a place among those in flight, where these are counted.
     pub counted: bool,
+    /// It has its places in the windows.
+    pub placed: bool,
 }
 
 /// What was set aside for one admitted request. It has no copy, and its settlement consumes it: it is settled once.
@@ -180,7 +182,15 @@ pub struct Extension {
 impl Held {
     /// Of a request that goes on unasked: its cost is charged all the same when it is over.
     pub const fn nothing(now: UnixNanos) -> Self {
-        Self { at: now, money_at: now, cost: NanoUsd::ZERO, tokens: Tokens(0), expensive: false, counted: false }
+        Self {
+            at: now,
+            money_at: now,
+            cost: NanoUsd::ZERO,
+            tokens: Tokens(0),
+            expensive: false,
+            counted: false,
+            placed: false,
+        }
     }
 
     /// Its money was set aside anew, at `at`, and is this from now on.

@@ -12,6 +12,7 @@ mod forward;
 pub mod groups;
 pub mod model_groups;
 mod models;
+pub mod opening;
 mod prices;
 mod providers;
 mod replicas;
@@ -27,6 +28,7 @@ use std::rc::Rc;
 use groups::Group;
 use hashbrown::{HashMap, HashSet};
 use model_groups::{ModelGroups, OfModels};
+use opening::Opening;
 
 pub use configured::Configured;
 
@@ -66,6 +68,8 @@ pub struct Policy {
     /// Who is above them, by name.
     pub groups: Vec<Rc<Group>>,
     pub model_groups: ModelGroups,
+    /// What was spent before this Envoy began.
+    pub opening: Option<Opening>,
     tenant_index: HashMap<Rc<str>, u32>,
     /// Whose limits unknown tenants share; without it they are refused.
     pub default_tenant: Option<TenantIx>,

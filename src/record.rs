@@ -130,6 +130,8 @@ pub struct FailedAttempt {
     pub provider: String,
     /// The `model` label of its price.
     pub model: String,
+    /// That which the model is in.
+    pub model_group: Option<Rc<str>>,
     pub usage: Usage,
     /// Estimated, where it was given up.
     pub source: UsageSource,
@@ -146,6 +148,7 @@ impl FailedAttempt {
         let mut line = Object::begin(out);
         line.text(name!("provider"), &self.provider);
         line.text(name!("model"), &self.model);
+        line.text_if_any(name!("model_group"), self.model_group.as_deref());
         line.number(name!("input_tokens"), self.usage.input_tokens.0);
         line.number(name!("output_tokens"), self.usage.output_tokens.0);
         line.text(name!("usage_source"), self.source.name());

@@ -14,6 +14,10 @@ BEGIN, END = "<!-- written by make configuration-reference -->\n", "<!-- end of 
 TABLES = {
     "Config": "Top level",
     "Group": "`groups.<name>`",
+    "Opening": "`opening`",
+    "Balances": "`opening.balances`",
+    "Balance": "`tenants.<name>` and `groups.<name>` of `opening.balances`",
+    "Spent": "`model_groups.<name>` of `opening.balances`",
     "OfModelGroup": "`model_groups.<name>` of a tenant, tier or group",
     "Tenant": "`tenants.<name>`",
     "Tier": "`tiers.<name>`",

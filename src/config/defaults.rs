@@ -93,6 +93,7 @@ impl Default for Config {
             tiers: Named::default(),
             groups: Named::default(),
             model_groups: Named::default(),
+            opening: None,
             tenants: Named::default(),
             limits: LIMITS,
             expensive: Expensive::default(),

@@ -104,7 +104,13 @@ impl Wish<'_> {
     fn inner_models(&self, legs: &[Leg]) -> Result<(), Rejection> {
         for InnerModel { name, draws } in &self.request.tool_models {
             let price = self.policy.prices.find(name, self.around.now).filter(|_| self.tenant.allows(name));
-            let fits = |inner: &Tariff, leg: &Leg| is_no_dearer(&inner.standard, &leg.tariff.standard, *draws);
+            // What has limits of its own is charged to whoever serves: inside of another model nobody would see it.
+            let models =
+                self.policy.model_groups.of([name.as_str()]).filter(|models| self.tenant.has_account_for(*models));
+            let fits = |inner: &Tariff, leg: &Leg| {
+                is_no_dearer(&inner.standard, &leg.tariff.standard, *draws)
+                    && (models.is_none() || models == leg.models)
+            };
             if !price.is_some_and(|price| legs.iter().all(|leg| fits(&price.tariff, leg))) {
                 let message = format!(
                     "The tool's `model`, `{}`, must be left out: it would work and be billed beside the model that is priced, and \

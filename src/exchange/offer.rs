@@ -370,18 +370,22 @@ impl Wish<'_> {
         let label = quote.label().to_owned();
         let density = (self.around.density)(&label, &self.tenant.name);
         let ask_usage = self.schema.usage_option && policy.is_none_or(|policy| policy.stream_usage_option);
-        let models = self.group_of(policy, [&model, &label, listed]);
+        let models = self.group_of(policy, [&model, &label], listed);
         Some(Leg { provider, model, models, path, label, tariff, bound_field, max_output, context, density, ask_usage })
     }
 
-    /// The group of a model that goes by these names. Before any of them may stand who serves it.
-    fn group_of(&self, provider: Option<&ProviderPolicy>, names: [&str; 3]) -> Option<ModelsIx> {
+    /// The group of a model that is served as `model` at the price `label`: by what it is called there, with and without who serves it
+    /// or made it; and only if that is in none, by what it is called here.
+    fn group_of(&self, provider: Option<&ProviderPolicy>, [model, label]: [&str; 2], listed: &str) -> Option<ModelsIx> {
         let groups = &self.policy.model_groups;
         if groups.is_empty() {
             return None;
         }
-        let there = provider.map(|provider| names.map(|name| [&provider.name, "/", name].concat()));
-        groups.of(there.iter().flatten().map(String::as_str).chain(names))
+        let there = |name: &str| provider.map(|provider| [&provider.name, "/", name].concat());
+        let [of_model, of_listed] = [model, listed].map(there);
+        let bare = model.rsplit_once('/').map_or(model, |(_, bare)| bare);
+        let of = |names: &[&str], there: &Option<String>| groups.of(names.iter().copied().chain(there.as_deref()));
+        of(&[model, bare, label], &of_model).or_else(|| of(&[listed], &of_listed))
     }
 
     fn unserved(&self, model: &str, why: Unserved) -> Rejection {

@@ -1,6 +1,7 @@
 //! The plugin as configured on one worker: reads the configuration, hands it to each stream.
 
 use super::downstream::Downstream;
+use super::opening;
 use super::plugin::Plugin;
 use super::upstream::Upstream;
 use super::watched::Watched;
@@ -44,7 +45,9 @@ impl Root {
             }
         };
         log::info!("configured: {} tenants, {} providers", policy.tenants.len(), policy.providers.len());
-        self.mode = Mode::Downstream(Rc::new(Plugin::new(*policy)));
+        let plugin = Plugin::new(*policy);
+        opening::take_over(&plugin);
+        self.mode = Mode::Downstream(Rc::new(plugin));
         if let Err(status) = hostcalls::set_tick_period(GAUGE_PERIOD) {
             log::warn!(
                 "Envoy gives no ticks ({status:?}): tenants' gauges and breakers' states stand still until a reload"

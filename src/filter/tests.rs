@@ -13,6 +13,7 @@ mod groups;
 mod heads;
 mod late;
 mod model_groups;
+mod opening;
 mod pages;
 mod performance;
 mod requests;

@@ -13,7 +13,7 @@ use crate::record::Record;
 use crate::record::metric::Metric;
 use crate::record::performance::{Alike, Sums};
 use crate::record::series::{self as counted, Sink};
-use crate::units::UnixNanos;
+use crate::units::{NanoUsd, UnixNanos};
 use hashbrown::HashMap;
 use proxy_wasm::hostcalls;
 use series::{LabelValue, Series};
@@ -169,6 +169,15 @@ impl Stats {
                     series.record(*metric, &[name], amount);
                 }
             }
+        });
+    }
+
+    /// What a tenant had spent before this Envoy began, on the day and in the month.
+    pub fn taken_over(&self, tenant: &str, day: NanoUsd, month: NanoUsd) {
+        self.with(|series| {
+            let tenant = series.value(tenant);
+            series.add(Metric::OpeningToday, &[tenant], day.0);
+            series.add(Metric::OpeningThisMonth, &[tenant], month.0);
         });
     }
 

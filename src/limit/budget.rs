@@ -43,6 +43,13 @@ impl Spend {
         self.number
     }
 
+    /// Raises the current period to what was spent of it, if it is the one that holds `at`. Returns by how much.
+    pub fn take_over(&mut self, calendar: Calendar, at: UnixNanos, spent: NanoUsd) -> NanoUsd {
+        let more = if calendar.number(at) == self.number { spent.less(self.current) } else { NanoUsd::ZERO };
+        self.add(more);
+        more
+    }
+
     /// Charges the current period.
     pub const fn add(&mut self, cost: NanoUsd) {
         self.current = self.current.plus(cost);

@@ -198,7 +198,8 @@ impl Cell {
         if counted {
             self.leases.open(now);
         }
-        let reservation = Reservation::of(Held { at: now, money_at: now, cost, tokens, expensive, counted });
+        let reservation =
+            Reservation::of(Held { at: now, money_at: now, cost, tokens, expensive, counted, placed: true });
         let verdict = Ok(Admitted { reservation, per_choice });
         Decision { verdict, standing: self.standing(rules, now), audit, audit_beside: Vec::new() }
     }
@@ -340,6 +341,9 @@ impl Cell {
 
     /// Takes a request out of its windows, after it was settled: it was never sent on.
     pub fn withdraw(&mut self, reservation: &Held) {
+        if !reservation.placed {
+            return;
+        }
         self.each_window(|counted, span, window| match counted {
             Counted::Expensive if !reservation.expensive => {}
             Counted::Requests | Counted::Expensive => window.settle(span, reservation.at, 1, 0, reservation.at),
@@ -363,6 +367,21 @@ impl Cell {
     pub fn charged(&self, at: UnixNanos) -> Charged {
         let (day, month) = (self.day_spend.charged(Calendar::Day, at), self.month_spend.charged(Calendar::Month, at));
         Charged { day, month, ever: self.lifetime }
+    }
+
+    /// What was spent on the day of `at` and in its month before this cell began. Returns by how much that is more than it knows of, if
+    /// it is.
+    pub fn take_over(
+        &mut self,
+        [day, month]: [NanoUsd; 2],
+        at: UnixNanos,
+        now: UnixNanos,
+        lease_seconds: u64,
+    ) -> Option<[NanoUsd; 2]> {
+        self.roll(now, lease_seconds);
+        let day = self.day_spend.take_over(Calendar::Day, at, day);
+        let month = self.month_spend.take_over(Calendar::Month, at, month);
+        (day > NanoUsd::ZERO || month > NanoUsd::ZERO).then_some([day, month])
     }
 
     pub const fn lifetime(&self) -> NanoUsd {

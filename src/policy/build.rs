@@ -11,6 +11,7 @@ use super::flaw::{Checked, flaw, not_reserved, under};
 use super::groups::{self, Group};
 use super::model_groups::ModelGroups;
 use super::models::{self, References};
+use super::opening::Opening;
 use super::serving::Serving;
 use super::shadows::{self, Shadows};
 use super::tenants::{self, Tenants};
@@ -117,6 +118,7 @@ struct Resolved {
     tiers: Named<Rc<Terms>>,
     groups: Vec<Rc<Group>>,
     model_groups: ModelGroups,
+    opening: Option<Opening>,
     tenants: Tenants,
     contents: Contents,
     tools: Tools,
@@ -146,7 +148,12 @@ impl Resolved {
         let min_tokens = config.output.min_tokens.get();
         let mut tools = Tools::begin(take(&mut config.tools));
         let serving = Serving { providers: &catalog.providers, models: &catalog.models };
-        let model_groups = ModelGroups::read(take(&mut config.model_groups))?;
+        let stands_for = |name: &str| {
+            let alias = catalog.aliases.get(name).map(|target| format!("an alias of `{target}`"));
+            let is_virtual = || catalog.models.stands_for(name).is_some() && catalog.models.model(name).is_none();
+            alias.or_else(|| is_virtual().then(|| "a virtual model".to_owned()))
+        };
+        let model_groups = ModelGroups::read(take(&mut config.model_groups), stands_for)?;
         let models = (&mut tools, &model_groups);
         let tiers = tenants::tiers(&config.limits, &config.tiers, stances(config), min_tokens, serving, models)?;
         let mut contents = content::Reading::begin(take(&mut config.content), &roles, &tiers, &catalog.providers)?;
@@ -168,6 +175,7 @@ impl Resolved {
         let status = config.status.take().map(providers::status).transpose()?;
         let contents = contents.end();
         let shadows = catalog.shadows(config, &roles, &mut tenants)?.map(Box::new);
+        let opening = config.opening.take().map(|written| Opening::read(written, &tenants, &groups));
         Ok(Self {
             replicas,
             roles,
@@ -178,6 +186,7 @@ impl Resolved {
             tiers,
             groups,
             model_groups,
+            opening,
             tenants,
             contents,
             tools,
@@ -200,6 +209,7 @@ impl Resolved {
             tenants: tenants.tenants,
             groups: self.groups,
             model_groups: self.model_groups,
+            opening: self.opening,
             tenant_index: tenants.index,
             default_tenant: tenants.default,
             providers,

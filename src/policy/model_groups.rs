@@ -28,7 +28,11 @@ pub struct OfModels {
 }
 
 impl ModelGroups {
-    pub(super) fn read(written: Named<config::ModelPatterns>) -> Checked<Self> {
+    /// `stands_for`: what a name of the gateway's own stands for, that no model goes by.
+    pub(super) fn read(
+        written: Named<config::ModelPatterns>,
+        stands_for: impl Fn(&str) -> Option<String>,
+    ) -> Checked<Self> {
         let mut entries = written.entries;
         order::sort_by(&mut entries, |(one, _), (other, _)| one.cmp(other));
         let mut groups = Self::default();
@@ -39,6 +43,11 @@ impl ModelGroups {
                 return flaw(path(), "an empty list is a group of no model: leave it out");
             }
             for pattern in patterns {
+                if let Some(models) = stands_for(pattern.as_str()) {
+                    let problem =
+                        format!("`{pattern}` is {models}: no model goes by this name, so write those that serve");
+                    return flaw(path(), problem);
+                }
                 let pattern = pattern.in_lower_case();
                 if let Some((_, ModelsIx(other))) = groups.patterns.iter().find(|(known, _)| *known == pattern) {
                     let other = groups.names.get(usize::from(*other)).unwrap_or(&name);
@@ -69,12 +78,11 @@ impl ModelGroups {
         self.names.get(usize::from(ix))
     }
 
-    /// The group of a model that goes by several names. The first of them that is in one counts.
+    /// The group of a model that goes by several names: that which names it most exactly, whichever of them that is.
     pub fn of<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Option<ModelsIx> {
-        names.into_iter().find_map(|name| {
-            let name = name.to_ascii_lowercase();
-            self.patterns.iter().find(|(pattern, _)| pattern.matches(&name)).map(|(_, ix)| *ix)
-        })
+        let names: Vec<_> = names.into_iter().map(str::to_ascii_lowercase).collect();
+        let is_one = |pattern: &Pattern| names.iter().any(|name| pattern.matches(name));
+        self.patterns.iter().find(|(pattern, _)| is_one(pattern)).map(|(_, ix)| *ix)
     }
 
     /// What is written for some of them at `path`, over what holds so far.

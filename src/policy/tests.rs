@@ -404,6 +404,9 @@ fn a_model_is_in_the_group_that_names_it_most_exactly() {
         (&["gpt-4o-mini"], "cheap"),
         (&["gpt-4o-mini-2024-07-18"], "cheap"),
         (&["gpt-4o-2024-08-06"], "some"),
+        (&["openrouter/openai/gpt-4o-mini", "openai/gpt-4o-mini"], "dear"),
+        // As a request has them: what a provider calls it, with its label and without.
+        (&["openai/gpt-4o", "openai/gpt-4o*", "gpt-4o", "gpt-4o*"], "dear"),
         (&["openrouter/openai/gpt-4o-mini", "gpt-4o-mini"], "dear"),
         (&["claude"], "all"),
     ] {
@@ -418,7 +421,7 @@ fn limits_for_a_model_group_are_the_tiers_under_the_tenants() {
     let policy = read(&format!(
         r#"{{{PRICES},"model_groups":{{"dear":["gpt-4o"],"cheap":["gpt-4o-mini"]}},
         "tiers":{{"low":{{"model_groups":{{"dear":{{"budgets":{{"day_usd":"1","month_usd":"9"}}}}}}}}}},
-        "tenants":{{"usual":{{"tier":"low"}},"none":{{}},
+        "tenants":{{"usual":{{"tier":"low"}},"plain":{{}},
             "own":{{"tier":"low","model_groups":{{"dear":{{"budgets":{{"day_usd":"2"}}}},"cheap":{{"limits":{{"in_flight":3}}}}}}}}}}}}"#
     ));
     let of = |tenant: &str| {
@@ -432,7 +435,7 @@ fn limits_for_a_model_group_are_the_tiers_under_the_tenants() {
         tenant.rules.of_models.iter().map(told).collect::<Vec<_>>()
     };
     let dear = |day| ("dear".to_owned(), [Some(day), Some(9_000_000_000), None]);
-    assert_eq!((of("usual"), of("none")), (vec![dear(1_000_000_000)], vec![]));
+    assert_eq!((of("usual"), of("plain")), (vec![dear(1_000_000_000)], vec![]));
     assert_eq!(of("own"), [("cheap".to_owned(), [None, None, Some(3)]), dear(2_000_000_000)]);
 }
 

@@ -85,6 +85,10 @@ metrics! {
         "What the day's budget is.";
     BudgetThisMonth: Gauge "ai_gateway_budget_this_month_nanousd" ["tenant"]
         "What the month's budget is.";
+    OpeningToday: Counter "ai_gateway_opening_today_nanousd_total" ["tenant"]
+        "Spent on the day before this Envoy began, and taken over.";
+    OpeningThisMonth: Counter "ai_gateway_opening_this_month_nanousd_total" ["tenant"]
+        "Spent in the month before this Envoy began, and taken over.";
     GroupSpentToday: Gauge "ai_gateway_group_spent_today_nanousd" ["group"]
         "Spent by a group's members since midnight, UTC.";
     GroupSpentThisMonth: Gauge "ai_gateway_group_spent_this_month_nanousd" ["group"]

@@ -165,7 +165,7 @@ fn variant<S: Sink>(sink: &mut Counting<'_, S>, record: &Record, split: &str, st
 
 /// Whoever billed it, before another answered.
 fn failed<S: Sink>(sink: &mut Counting<'_, S>, failed: &FailedAttempt, tenant: S::Label) {
-    let FailedAttempt { provider, model, usage, source, cost } = failed;
+    let FailedAttempt { provider, model, usage, source, cost, .. } = failed;
     let of = [sink.label(provider), sink.label(model)];
     let [provider, model] = of;
     tokens(sink, usage, of, tenant);
@@ -578,6 +578,7 @@ mod tests {
         let failed = FailedAttempt {
             provider: "q".to_owned(),
             model: "n".to_owned(),
+            model_group: None,
             usage: Usage { input_tokens: Tokens(7), ..Usage::default() },
             source: UsageSource::Estimated,
             cost: NanoUsd(6),

@@ -65,6 +65,7 @@ const RESERVED: Reservation = Reservation::of(Held {
     tokens: Tokens(9),
     expensive: false,
     counted: false,
+    placed: true,
 });
 
 #[test]

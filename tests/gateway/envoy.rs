@@ -420,6 +420,11 @@ impl Gateway {
         yaml.write();
     }
 
+    /// Ends Envoy without a warning; its files stay.
+    pub fn kill(&self) {
+        kill(&self.leash);
+    }
+
     /// Other code, from the next update on.
     pub fn use_code(&mut self, wasm: PathBuf) {
         self.yaml.as_mut().expect("the shipped envoy.yaml").setup.wasm = Some(wasm);
@@ -504,9 +509,13 @@ pub fn leashed(program: impl AsRef<OsStr>) -> Command {
 
 /// Without a warning, and with the shell that holds the leash.
 pub fn killed(mut leash: Child) {
+    kill(&leash);
+    leash.wait().unwrap();
+}
+
+fn kill(leash: &Child) {
     let group = format!("-{}", leash.id());
     assert!(Command::new("kill").args(["-KILL", "--", &group]).status().unwrap().success());
-    leash.wait().unwrap();
 }
 
 /// Envoy through func-e, or by itself where only its path is known.

@@ -38,6 +38,7 @@ mod model_groups;
 mod names;
 mod native;
 mod neighbours;
+mod opening;
 mod postgres;
 mod production;
 mod prometheus;

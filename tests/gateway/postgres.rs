@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use crate::client::{PATIENCE, ask, chat, eventually, get};
 use crate::envoy::{Gateway, Setup, free_tenant, policy};
+use crate::opening;
 use crate::prometheus::panels;
 
 use database::Database;
@@ -84,6 +85,9 @@ async fn every_record_comes_to_postgresql_once() {
     }
     let outcomes = database.ask("ai_gateway", "select distinct outcome from ai_gateway.exchanges order by 1");
     assert_eq!(outcomes, "model_unpriced\nsuccess");
+    // An Envoy that comes next learns the same of both.
+    let date = gateway.records()[0]["time"].as_str().unwrap().split('T').next().unwrap().to_owned();
+    assert_eq!(database.opening(&date), opening::written(&gateway, &date));
     months(&database, &fs::read_to_string(&log).unwrap());
 }
 

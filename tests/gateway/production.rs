@@ -10,8 +10,9 @@ use std::process::{Command, Output, Stdio};
 use hyper::Method;
 use simulated_provider::Provider;
 
+use crate::budgets::nano_usd;
 use crate::check::checked;
-use crate::client::{ask, chat, eventually, get};
+use crate::client::{PATIENCE, ask, chat, eventually, get};
 use crate::envoy::{free_ports, leashed, wasm};
 use crate::top;
 
@@ -136,7 +137,7 @@ fn the_rendering_is_its_owners_alone() {
 
 /// What was answered is written down also when the gateway is stopped right after it; and probes need no key.
 #[tokio::test(flavor = "multi_thread")]
-async fn stopped_by_a_signal_it_loses_no_record() {
+async fn stopped_by_a_signal_it_loses_no_record_and_the_next_one_goes_on_from_them() {
     const CLIENT: &str = "0123456789abcdef-acme";
     let openai = Provider::start();
     let [gateway, admin, ejected, probe_port] = free_ports();
@@ -145,7 +146,7 @@ async fn stopped_by_a_signal_it_loses_no_record() {
     let _ = fs::remove_dir_all(&top);
     fs::create_dir_all(top.join("envoy/start")).unwrap();
     let sources = crate::top().join("envoy");
-    for name in ["production.yaml", "start/production", "start/launch.py"] {
+    for name in ["production.yaml", "start/production", "start/balances.py", "start/launch.py"] {
         fs::copy(sources.join(name), top.join("envoy").join(name)).unwrap();
     }
     let production = |program: &mut Command| {
@@ -172,10 +173,14 @@ async fn stopped_by_a_signal_it_loses_no_record() {
         }
     };
     // With the filter that does nothing: what the gateway's says of it, is said by the start.
-    let mut check = Command::new("python3");
-    production(check.arg(top.join("envoy/start/production")).arg("--check"));
-    let said = check.env("WASM", std::env::var_os("EMPTY").expect("EMPTY: run `make e2e`")).output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&said.stdout), "accepted by Envoy, with openai\n", "{said:?}");
+    let rendered = || {
+        let mut check = Command::new("python3");
+        production(check.arg(top.join("envoy/start/production")).arg("--check"));
+        let said = check.env("WASM", std::env::var_os("EMPTY").expect("EMPTY: run `make e2e`")).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&said.stdout), "accepted by Envoy, with openai\n", "{said:?}");
+        fs::read_to_string(top.join("target/production/check.yaml")).unwrap()
+    };
+    assert!(!rendered().contains("opening:"), "nothing was spent before");
 
     let mut start = leashed("python3");
     production(start.arg(top.join("envoy/start/production")).stdout(Stdio::piped()));
@@ -200,4 +205,11 @@ async fn stopped_by_a_signal_it_loses_no_record() {
     started.wait().unwrap();
     let records = fs::read_to_string(top.join("target/production/access.log")).unwrap();
     assert_eq!(records.lines().filter(|line| line.contains("gpt-4o-mini")).count(), 5, "{records}");
+    // The next one goes on from there.
+    let next = rendered();
+    let opening = next.lines().find_map(|line| line.trim().strip_prefix("opening: ")).expect("opening balances");
+    let opening: serde_json::Value = serde_json::from_str(opening).unwrap();
+    let acme = &opening["balances"]["tenants"]["acme"];
+    let billed = openai.settled_ledger(PATIENCE).sum().cost_nanousd;
+    assert_eq!([&acme["day_usd"], &acme["month_usd"]].map(nano_usd), [billed; 2]);
 }

@@ -55,7 +55,8 @@ impl Open {
                 None => leg.tariff.cost_unserved(&usage, self.service_tier.as_deref()),
             };
             let (provider, model) = (failed.provider.clone(), leg.label.clone());
-            Some(FailedAttempt { provider, model, usage, source, cost })
+            let model_group = leg.models.and_then(|ix| policy.model_groups.name(ix)).cloned();
+            Some(FailedAttempt { provider, model, model_group, usage, source, cost })
         };
         self.before_the_answer(ending).filter_map(cost).collect()
     }

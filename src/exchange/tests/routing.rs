@@ -446,7 +446,8 @@ fn each_model_group_pays_for_what_its_own_models_billed() {
             total_tokens: Tokens(1_100),
             ..Usage::default()
         };
-        Failed::of(number, provider, 500, Some(usage))
+        let usage = Some(usage);
+        Failed { number, provider: provider.to_owned(), refused: None, usage, service_tier: None, given_up: None }
     };
     let entry = |name: &str, cost, tokens| (name.to_owned(), cost, tokens);
     assert_eq!(settled(vec![], "c_openai"), (vec![entry("hosted", 21_000, 110)], "hosted".to_owned()));

@@ -262,6 +262,7 @@ fn books_of_the_first_version_go_on() {
         tokens: Tokens(1_500),
         expensive: true,
         counted: false,
+        placed: true,
     };
     cell.settle(&open, NanoUsd(1_000), Tokens(1_000), 900, now);
     assert_eq!((cell.levels(now, 900).reserved, cell.lifetime()), (NanoUsd(12), NanoUsd(123_457_866)));

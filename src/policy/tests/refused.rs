@@ -125,6 +125,10 @@ fn model_groups() -> Vec<Refused> {
             "tenants.acme.model_groups.dear: unknown field `budget`, expected one of `limits`, `budgets`, `audit`",
         ),
         shape(of(r#""dear":{"models":[]}"#, ""), "model_groups.dear: invalid type: map, expected a sequence"),
+        meaning(
+            format!(r#"{{{PRICES},{TENANTS},"aliases":{{"fast":"gpt-4o"}},"model_groups":{{"dear":["fast"]}}}}"#),
+            "model_groups.dear: `fast` is an alias of `gpt-4o`: no model goes by this name, so write those that serve",
+        ),
         meaning(of(r#""dear":[]"#, ""), "model_groups.dear: an empty list is a group of no model: leave it out"),
         meaning(
             of(r#""none":["gpt-4o"]"#, ""),

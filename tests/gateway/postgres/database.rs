@@ -149,6 +149,13 @@ impl Database {
         run(self.with_psql(&mut compare).arg(self.url()).args(["--days", "7", "--shadow", shadow]))
     }
 
+    /// What was spent on that day and in its month, as who may read exchanges.
+    pub fn opening(&self, date: &str) -> String {
+        self.ask("ai_gateway", "grant select on ai_gateway.exchanges to shipper");
+        let mut opening = Command::new(crate::top().join("envoy/start/opening"));
+        run(self.with_psql(&mut opening).args(["--date", date, "--database", &self.url()]))
+    }
+
     fn url(&self) -> String {
         format!("postgresql://shipper@127.0.0.1:{}/ai_gateway", self.port)
     }
