@@ -98,7 +98,7 @@ clippy: | need-rust
 	@cargo fmt --manifest-path tests/cost/Cargo.toml --all --check
 	@cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
 
-# The wasm runtime of `make cost`, and the filter as it is for wasm: the same but for a function, and each checks all its dependencies anew.
+# Not a part of `lint`, for each of the two checks all its dependencies anew. The filter for wasm differs from the native one by a function.
 .PHONY: clippy-wasm
 clippy-wasm: | need-rust ## Clippy of the filter for wasm, and of what counts its costs
 	@cargo clippy $(LOCKED) --lib --target wasm32-wasip1 -- -D warnings

@@ -1,4 +1,5 @@
-//! Limits of a tenant, of the groups above it, and of both for some models alone: what may be admitted, and what an admission did to the books.
+//! Limits of a tenant, of the groups above it, and of both for some models alone: what may be admitted, and what an admission did to
+//! the books.
 //!
 //! Trade-off: all windows, budgets and reservations of a tenant live in one [`cell::Cell`], so one swap
 //! admits or refuses against every limit at once. Separate keys would contend less, and charge half a decision.

@@ -382,7 +382,7 @@ impl TenantPolicy {
     }
 
     /// Whose limit it was that refused, if not its own for all models.
-    pub fn holder_of(&self, refusal: &Refusal, models: &[ModelsIx]) -> Option<Refuser> {
+    pub fn refuser_of(&self, refusal: &Refusal, models: &[ModelsIx]) -> Option<Refuser> {
         self.beside(models).nth(refusal.beside?).as_ref().and_then(Refuser::of_account)
     }
 

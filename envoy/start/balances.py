@@ -8,8 +8,11 @@ import collections
 import datetime
 import gzip
 import json
+import zlib
 
 BEGINS = b'{"v":'
+# What reading a log may raise.
+UNREADABLE = (OSError, EOFError, zlib.error)
 
 
 def usd(nanos):
@@ -67,7 +70,7 @@ class Opening:
             at = line.rfind(BEGINS)
             try:
                 record = json.loads(line[max(at, 0) :])
-                # What costs nothing has a line, too, and is no record.
+                # Lines of requests that are none to a model have no `v`.
                 if "v" in record:
                     self.add(record)
             except (ValueError, KeyError, TypeError, AttributeError):

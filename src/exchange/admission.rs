@@ -226,7 +226,7 @@ impl Exchange {
             (Ok(Decision { verdict: Err(refusal), standing, audit, audit_beside }), _) => {
                 let mut audited = Audited::default();
                 tenant.audited(&mut audited, &models, audit, &audit_beside);
-                let refuser = tenant.holder_of(&refusal, &models);
+                let refuser = tenant.refuser_of(&refusal, &models);
                 let mut rejection = Rejection::limit(&refusal, &standing, refuser.as_ref());
                 if let Some(field) = plan.request.hidden.field() {
                     rejection.blame_hidden(field, plan.hidden);

@@ -104,17 +104,18 @@ impl Wish<'_> {
     fn inner_models(&self, legs: &[Leg]) -> Result<(), Rejection> {
         for InnerModel { name, draws } in &self.request.tool_models {
             let price = self.policy.prices.find(name, self.around.now).filter(|_| self.tenant.allows(name));
-            // What has limits of its own is charged to whoever serves: inside of another model nobody would see it.
-            let models =
-                self.policy.model_groups.of([name.as_str()]).filter(|models| self.tenant.has_account_for(*models));
-            let fits = |inner: &Tariff, leg: &Leg| {
-                is_no_dearer(&inner.standard, &leg.tariff.standard, *draws)
-                    && (models.is_none() || models == leg.models)
+            // A model group's limits count what serves, and nobody would see this one: it must be in the same group, if there are any.
+            let is_seen = |leg: &Leg| {
+                let provider = leg.provider.and_then(|ix| self.policy.provider_at(ix));
+                let models = self.group_of(provider, [name, name], name);
+                models.is_none_or(|of| leg.models == Some(of) || !self.tenant.has_account_for(of))
             };
+            let fits =
+                |inner: &Tariff, leg: &Leg| is_no_dearer(&inner.standard, &leg.tariff.standard, *draws) && is_seen(leg);
             if !price.is_some_and(|price| legs.iter().all(|leg| fits(&price.tariff, leg))) {
                 let message = format!(
                     "The tool's `model`, `{}`, must be left out: it would work and be billed beside the model that is priced, and \
-                     it is not one that this tenant may use, with a price that is no dearer.",
+                     it is not one that this tenant may use, with a price that is no dearer and no limits of its own.",
                     shown(name)
                 );
                 return Err(Rejection::plain(Outcome::InvalidRequest, message));

@@ -376,7 +376,12 @@ impl Wish<'_> {
 
     /// The group of a model that is served as `model` at the price `label`: by what it is called there, with and without who serves it
     /// or made it; and only if that is in none, by what it is called here.
-    fn group_of(&self, provider: Option<&ProviderPolicy>, [model, label]: [&str; 2], listed: &str) -> Option<ModelsIx> {
+    pub(super) fn group_of(
+        &self,
+        provider: Option<&ProviderPolicy>,
+        [model, label]: [&str; 2],
+        listed: &str,
+    ) -> Option<ModelsIx> {
         let groups = &self.policy.model_groups;
         if groups.is_empty() {
             return None;

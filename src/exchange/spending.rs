@@ -128,7 +128,7 @@ impl Exchange {
         let Ok(Extended { refusal, audit, audit_beside }) = extended else { return None };
         open.tenant.audited(&mut open.audit, &open.models, audit, &audit_beside);
         let refusal = refusal?;
-        let refuser = open.tenant.holder_of(&refusal, &open.models);
+        let refuser = open.tenant.refuser_of(&refusal, &open.models);
         let rejection = Rejection::exhausted(&refusal, refuser.as_ref());
         let spending = open.answer.as_mut()?.eyes.as_mut()?.spending.as_mut()?;
         spending.over = rejection.refused_by();

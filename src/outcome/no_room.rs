@@ -13,9 +13,9 @@ use crate::units::NanoUsd;
 pub struct RefusedBy {
     pub guard: &'static str,
     /// `None`: the tenant's own.
-    pub group: Option<Rc<str>>,
+    pub group: Option<String>,
     /// `None`: it is about all models.
-    pub model_group: Option<Rc<str>>,
+    pub model_group: Option<String>,
 }
 
 /// Whose limit had no room, if it is not the tenant's own for all models: as its caller may know it.

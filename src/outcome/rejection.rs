@@ -1,7 +1,5 @@
 //! A refusal: its words and figures, whether and when to try again, and the reply that it becomes.
 
-use std::rc::Rc;
-
 use super::no_room::{self, RefusedBy, Refuser};
 use super::{Outcome, dialect};
 use crate::limit::{Level, Refusal, Standing};
@@ -187,8 +185,8 @@ impl Rejection {
     pub fn refused_by(&self) -> Option<RefusedBy> {
         let of = |detail: &Detail| RefusedBy {
             guard: detail.guard,
-            group: detail.group.as_deref().map(Rc::from),
-            model_group: detail.model_group.as_deref().map(Rc::from),
+            group: detail.group.clone(),
+            model_group: detail.model_group.clone(),
         };
         self.detail.as_deref().map(of)
     }

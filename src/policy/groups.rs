@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::flaw::{Checked, flaw, not_reserved, under};
+use super::flaw::{Checked, flaw, not_reserved, under, unknown};
 use super::model_groups::{self, ModelGroups, OfModels};
 use super::rules::Layer;
 use super::{NONE, OTHER};
@@ -86,7 +86,7 @@ fn resolve(
         Some(config::Name(parent)) => {
             let Ok(place) = written.binary_search_by(|(name, _)| name.cmp(parent)) else {
                 let known = written.iter().map(|(name, _)| name);
-                return flaw(format!("{}.parent", path()), unknown(parent, known));
+                return flaw(format!("{}.parent", path()), unknown("group", "groups", parent, known));
             };
             below.push(at);
             Some(resolve((written, models), place, groups, below)?)
@@ -121,15 +121,6 @@ pub(super) fn named<'a>(groups: &'a [Rc<Group>], name: &str, path: impl FnOnce()
     let place = groups.binary_search_by(|group| (*group.name).cmp(name)).ok();
     match place.and_then(|at| groups.get(at)) {
         Some(group) => Ok(group),
-        None => flaw(path(), unknown(name, groups.iter().map(|group| &group.name))),
-    }
-}
-
-fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a Rc<str>>) -> String {
-    let known: Vec<_> = known.map(|name| format!("`{name}`")).collect();
-    if known.is_empty() {
-        format!("unknown group `{name}`: write it under `groups`")
-    } else {
-        format!("unknown group `{name}`, expected one of {}", known.join(", "))
+        None => flaw(path(), unknown("group", "groups", name, groups.iter().map(|group| &group.name))),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::flaw::{Checked, flaw, not_reserved, under};
+use super::flaw::{Checked, flaw, not_reserved, under, unknown};
 use super::rules::Layer;
 use super::{NONE, OTHER};
 use crate::config::{self, Named};
@@ -95,15 +95,7 @@ impl ModelGroups {
         for (name, of) in &written.entries {
             let path = || under(&format!("{}.model_groups", path()), name);
             let Ok(at) = self.names.binary_search(name) else {
-                let known: Vec<_> = self.names.iter().map(|name| format!("`{name}`")).collect();
-                let expected =
-                    if known.is_empty() { "write it under `model_groups`".to_owned() } else { known.join(", ") };
-                let problem = if known.is_empty() {
-                    format!("unknown model group `{name}`: {expected}")
-                } else {
-                    format!("unknown model group `{name}`, expected one of {expected}")
-                };
-                return flaw(path(), problem);
+                return flaw(path(), unknown("model group", "model_groups", name, self.names.iter()));
             };
             let ix = ModelsIx(u16::try_from(at).unwrap_or(u16::MAX));
             let before = over.iter().position(|known| known.ix == ix);

@@ -47,7 +47,7 @@ impl Balance {
 }
 
 impl Opening {
-    /// Whoever is gone from the configuration is passed over: a log tells of all who were there.
+    /// Whoever is gone from the configuration is passed over: a log tells of all who were there. `groups` are by name.
     pub(super) fn read(written: config::Opening, tenants: &Tenants, groups: &[Rc<Group>]) -> Self {
         let config::Opening { balances: config::Balances { date, tenants: of_tenants, groups: of_groups } } = written;
         let mut balances = Vec::new();
@@ -68,7 +68,8 @@ impl Opening {
             }
         }
         for (name, balance) in of_groups.entries {
-            if let Some(group) = groups.iter().find(|group| group.name == name) {
+            let at = groups.binary_search_by(|group| group.name.cmp(&name)).ok();
+            if let Some(group) = at.and_then(|at| groups.get(at)) {
                 add(Of::Group(name), &group.of_models, balance);
             }
         }

@@ -261,6 +261,25 @@ fn a_model_inside_of_a_tool_must_be_the_tenants_and_no_dearer_than_the_price() {
     assert!(reserved(&narrow, RESPONSES, &with(RESPONSES, "dear", tool("cheap"))).is_err());
 }
 
+/// Inside of another model, nobody counts it.
+#[test]
+fn a_model_inside_of_a_tool_is_in_the_model_group_of_the_one_that_calls_it_if_that_group_has_limits() {
+    let tool = json!({"tools": [{"type": "image_generation", "model": "cheap"}]});
+    let passes = |groups: Value, limited: &[&str]| {
+        let of = limited.iter().map(|group| ((*group).to_owned(), json!({"budgets": {"day_usd": "1000"}})));
+        let of = Value::Object(of.collect());
+        let house = policy(|policy| {
+            policy["model_groups"] = groups.clone();
+            policy["tenants"]["acme"]["model_groups"] = of.clone();
+        });
+        reserved(&house, RESPONSES, &with(RESPONSES, "dear", tool.clone())).is_ok()
+    };
+    let apart = || json!({"draws": ["CHEAP"], "rest": ["dear"]});
+    assert!(!passes(apart(), &["draws"]) && !passes(apart(), &["draws", "rest"]));
+    assert!(passes(apart(), &[]) && passes(apart(), &["rest"]));
+    assert!(passes(json!({"all": ["cheap", "dear"]}), &["all"]));
+}
+
 #[test]
 fn hosted_tools_are_charged_as_the_answer_counts_them_and_as_they_were_reserved_where_none_came() {
     let policy = policy(|_| {});

@@ -432,6 +432,9 @@ fn each_model_group_pays_for_what_its_own_models_billed() {
         let cluster = Some(cluster.to_owned());
         let ending = Ending { status: 200, cluster, sent: true, attempts, failed, ..Ending::default() };
         let Closed { settlement, record, .. } = exchange.close(&policy, &ending, NOON);
+        let line: Value = serde_json::from_str(&record.to_json()).unwrap();
+        let failed = line["failed_attempts"].as_array().into_iter().flatten();
+        assert!(failed.into_iter().all(|failed| failed["model_group"] == "hosted"), "{line}");
         let Settlement { models, came, of_models, .. } = settlement.unwrap();
         let name = |ix| policy.model_groups.name(ix).unwrap().to_string();
         assert_eq!(models.into_iter().map(name).collect::<Vec<_>>(), ["hosted", "ours"], "all that may serve it");

@@ -73,5 +73,7 @@ fn figures_of_another_day_count_in_its_month_only_and_those_of_another_month_not
     for (date, expected) in [("2027-01-01", (0, 400 * CENT)), ("2026-12-31", (0, 0)), ("2027-02-15", (0, 0))] {
         let _gateway = Gateway::configured(&opened(date, "0.5", "4"));
         assert_eq!(levels(KEY), expected, "{date}");
+        let said = with(|host| host.logged(proxy_wasm::types::LogLevel::Warn).join("\n"));
+        assert!(said.contains("`opening` is of another day"), "{date}: {said}");
     }
 }

@@ -398,6 +398,19 @@ proptest! {
 }
 
 #[test]
+fn what_went_on_unasked_takes_nobody_elses_place_out_of_a_window() {
+    let rules = rules(&[(Guard::RequestsPerMinute, 2)]);
+    let mut cell = Cell::default();
+    for _ in 0..2 {
+        assert!(cell.admit(&rules, &ask(1, client(9)), NOON).verdict.is_ok());
+    }
+    let unasked = Held::nothing(NOON);
+    cell.settle(&unasked, NanoUsd::ZERO, Tokens(0), 900, NOON);
+    cell.withdraw(&unasked);
+    assert!(cell.admit(&rules, &ask(1, client(9)), NOON).verdict.is_err());
+}
+
+#[test]
 fn what_is_in_flight_is_counted_where_it_is_limited_and_released_by_every_end() {
     let rules = rules(&[(Guard::InFlight, 3)]);
     let mut cell = Cell::default();
