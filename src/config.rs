@@ -9,6 +9,7 @@ pub mod defaults;
 mod error;
 mod forward;
 mod groups;
+mod instead;
 mod keyed;
 mod model_groups;
 mod named;
@@ -40,6 +41,7 @@ pub use content::{Content, ContentAction, ContentRule, Detected, Direction, Expr
 pub use error::ConfigError;
 pub use forward::Forward;
 pub use groups::Group;
+pub use instead::{Instead, OrAnother, RoleModel};
 pub use model_groups::{ModelPatterns, OfModelGroup};
 pub use named::Named;
 pub use opening::{Balance, Balances, Opening, Spent};
@@ -90,7 +92,7 @@ pub struct Config {
     /// The header that says which session a request belongs to, where something is sticky by `session` or `conversation`.
     pub session_header: HeaderName,
     /// Role → the model of a request that names none.
-    pub role_models: Named<Name>,
+    pub role_models: Named<RoleModel>,
     /// Paths of your own, looked up before the built-in ones.
     pub paths: Vec<ApiPath>,
     /// What goes to a provider of a client's headers and query, beside what the APIs need.

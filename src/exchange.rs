@@ -17,6 +17,8 @@ use crate::content::{Placeholders, Prompt};
 use crate::forward::HeadEdit;
 use crate::headers::Headers;
 use crate::kept::Id;
+use crate::limit::accounts::Whose;
+use crate::limit::cell::Cell;
 use crate::limit::{Audited, ModelsIx, Reservation, Standing};
 use crate::llm::brings::Items;
 use crate::llm::conversation::ConversationReader;
@@ -28,7 +30,7 @@ use crate::llm::schema::Schema;
 use crate::outcome::{Crowd, Outcome, RefusedBy, Rejection, Reply};
 use crate::policy::{Policy, TenantIx, TenantPolicy};
 use crate::record::content::Looked;
-use crate::record::{self, Labels};
+use crate::record::{self, Instead, Labels};
 use crate::route::{ProviderIx, Sensitivity};
 use crate::tools::Callable;
 use crate::units::{Tokens, UnixNanos};
@@ -41,6 +43,7 @@ mod content;
 mod ending;
 mod eyes;
 mod input;
+mod instead;
 mod kept;
 mod levers;
 mod models;
@@ -100,6 +103,8 @@ struct AskedFor {
     chosen: Option<String>,
     /// The name that is split among variants, of which that is one.
     split: Option<Rc<str>>,
+    /// Why that serves in another's place, if it does.
+    instead: Option<Box<Instead>>,
     stream: bool,
 }
 
@@ -243,6 +248,8 @@ pub struct Around<'a> {
     pub sizes: &'a dyn Fn(&str, &[Id]) -> Option<Tokens>,
     /// What is known of a priced model's tokens, when a tenant asks for it.
     pub density: &'a dyn Fn(&str, &str) -> Density,
+    /// An account's cell, if it has one.
+    pub cell: &'a dyn Fn(Whose<'_>) -> Option<Cell>,
     /// Whether the service by which Envoys share limits is known to be unavailable.
     pub service_unavailable: bool,
     pub now: UnixNanos,

@@ -10,6 +10,7 @@ pub mod content;
 mod flaw;
 mod forward;
 pub mod groups;
+mod instead;
 pub mod model_groups;
 mod models;
 pub mod opening;
@@ -46,7 +47,7 @@ use crate::network::Network;
 use crate::outcome::Refuser;
 use crate::price::PriceTable;
 use crate::replicas::Replicas;
-use crate::route::{Models, ProviderIx, Reach, Sensitivity, Sticky};
+use crate::route::{Models, ProviderIx, Reach, RoleModel, Sensitivity, Sticky};
 use crate::units::{NanoUsd, Tokens};
 
 /// The tenant that unknown ones share.
@@ -168,6 +169,8 @@ pub struct Terms {
     pub tools: Option<tools::ToolsIx>,
     /// Whether streams are held against the money that there is for them.
     pub overrun: Option<Overrun>,
+    /// No other model serves its requests, however near the end its money is.
+    pub keeps_model: bool,
 }
 
 /// What becomes of a stream for which there is no money left.
@@ -196,7 +199,7 @@ pub struct TenantPolicy {
     /// `None` allows every model.
     pub models: Option<Box<[Pattern]>>,
     /// Before the table of all tenants.
-    pub role_models: Option<Box<HashMap<Rc<str>, Rc<str>>>>,
+    pub role_models: Option<Box<HashMap<Rc<str>, RoleModel>>>,
 }
 
 #[derive(Clone, Debug)]
@@ -268,9 +271,9 @@ impl Policy {
     }
 
     /// The model of a role, for this tenant.
-    pub fn model_of_role<'a>(&'a self, tenant: &'a TenantPolicy, role: &str) -> Option<&'a str> {
+    pub fn model_of_role<'a>(&'a self, tenant: &'a TenantPolicy, role: &str) -> Option<&'a RoleModel> {
         let own = tenant.role_models.as_ref().and_then(|models| models.get(role));
-        own.map(|model| &**model).or_else(|| self.models.model_of_role(role))
+        own.or_else(|| self.models.model_of_role(role))
     }
 
     /// What the stats call this tenant; a label that is none already stays.

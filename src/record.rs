@@ -53,6 +53,8 @@ pub struct Record {
     pub model_chosen: String,
     /// The name that is split among variants, of which that is one.
     pub split: Option<Rc<str>>,
+    /// Why that was in another's place, if it was.
+    pub instead: Option<Box<Instead>>,
     pub stream: bool,
     pub status: u64,
     pub attempts: u64,
@@ -80,6 +82,15 @@ pub struct Record {
     pub first_token_ms: Option<u64>,
     /// Whether the request was sent on (and so holds a gauge and a reservation).
     pub admitted: bool,
+}
+
+/// The money for the model that would have served was near its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instead {
+    /// That model.
+    pub of: String,
+    /// The tightest budget.
+    pub by: RefusedBy,
 }
 
 /// A request and its copy for a shadow.
@@ -203,6 +214,12 @@ impl Record {
         if let Some(split) = &self.split {
             line.text(name!("split"), split);
             line.text(name!("variant"), &self.model_chosen);
+        }
+        if let Some(Instead { of, by: RefusedBy { guard, group, model_group } }) = self.instead.as_deref() {
+            line.text(name!("instead_of"), of);
+            line.text(name!("instead_by"), guard);
+            line.text_if_any(name!("instead_group"), group.as_deref());
+            line.text_if_any(name!("instead_model_group"), model_group.as_deref());
         }
         line.text_if_any(name!("model_group"), self.model_group.as_deref());
         line.text(name!("model_answered"), &self.bill.model);

@@ -5,14 +5,17 @@
 
 mod draw;
 mod split;
+mod stand_in;
 mod weights;
 
 use crate::order;
 use hashbrown::HashMap;
 use serde::Deserialize;
+use std::rc::Rc;
 
 pub use draw::Sticky;
 pub use split::{Canary, Split, Variant};
+pub use stand_in::{MOST_LINKS, RoleModel, StandIn};
 pub use weights::{Weighted, Weights};
 
 use crate::llm::schema::Schema;
@@ -88,7 +91,9 @@ pub struct Models {
     /// Names before beginnings, long beginnings before short ones: the first that matches is the closest.
     models: Vec<Model>,
     virtuals: HashMap<String, Virtual>,
-    roles: HashMap<String, String>,
+    roles: HashMap<Rc<str>, RoleModel>,
+    /// Whether others stand in for any of them.
+    give_way: bool,
 }
 
 /// What a name stands for that nobody serves by itself.
@@ -137,6 +142,7 @@ pub struct Model {
     pub weights: Option<Weights>,
     pub context: Option<Tokens>,
     pub tools: bool,
+    pub instead: Option<StandIn>,
 }
 
 #[derive(Debug)]
@@ -199,11 +205,16 @@ impl Models {
     pub fn of(mut models: Vec<Model>) -> Self {
         let exact = |model: &Model| !model.model.as_str().ends_with('*');
         order::sort_by_key(&mut models, |model| std::cmp::Reverse((exact(model), model.model.as_str().len())));
-        Self { models, ..Self::default() }
+        let give_way = models.iter().any(|model| model.instead.is_some());
+        Self { models, give_way, ..Self::default() }
     }
 
-    pub fn with(self, virtuals: HashMap<String, Virtual>, roles: HashMap<String, String>) -> Self {
-        Self { models: self.models, virtuals, roles }
+    pub fn with_virtuals(self, virtuals: HashMap<String, Virtual>) -> Self {
+        Self { virtuals, ..self }
+    }
+
+    pub fn with_roles(self, roles: HashMap<Rc<str>, RoleModel>) -> Self {
+        Self { roles, ..self }
     }
 
     /// Whether they say who serves, so that providers are chosen here and not by Envoy's routes.
@@ -242,8 +253,19 @@ impl Models {
         self.virtuals.values().any(keeps) || weights.any(|weights| weights.sticky == by)
     }
 
-    pub fn model_of_role(&self, role: &str) -> Option<&str> {
-        self.roles.get(role).map(String::as_str)
+    /// What stands in for a model. One that only a pattern names may be what stands in for all of that.
+    pub fn instead_of(&self, model: &str) -> Option<&StandIn> {
+        let instead = if self.give_way { self.model(model)?.instead.as_ref() } else { None };
+        instead.filter(|instead| *instead.model != *model)
+    }
+
+    /// Whether it is the name of one of them, or of what stands for some.
+    pub fn has(&self, name: &str) -> bool {
+        !name.contains('*') && (self.model(name).is_some() || self.virtuals.contains_key(name))
+    }
+
+    pub fn model_of_role(&self, role: &str) -> Option<&RoleModel> {
+        self.roles.get(role)
     }
 
     /// Who may serve `model` within `bounds`, in the order of preference: the tenant's own, else as drawn by `key`, else as written.

@@ -34,6 +34,8 @@ TABLES = {
     "Provider": "`providers.<label>`",
     "Model": "`models[]`",
     "Served": "`models[].providers[]`",
+    "Instead": "`instead` of a model or role",
+    "OrAnother": "`role_models.<role>` with an `instead`",
     "Cheapest": "`virtual_models.<name>` that is the cheapest of several",
     "Split": "`virtual_models.<name>` that is split",
     "Canary": "`virtual_models.<name>.canaries.<model>`",

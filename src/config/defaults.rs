@@ -52,6 +52,11 @@ pub const fn least_requests() -> LeastRequests {
     InRange::of::<50>()
 }
 
+/// The last fifth.
+pub const fn from_percent() -> Percent {
+    InRange::of::<80>()
+}
+
 /// The tiers that need not be written: of each its name, what a request and a day may cost in nano-USD, and its limits.
 const TIERS: [(&str, u64, u64, Limits); 4] = [
     ("low", 2_000_000, 100_000_000, NO_LIMITS),

@@ -3,7 +3,7 @@
 use super::keyed::keyed;
 #[cfg(feature = "schema")]
 use super::schema;
-use super::{Name, Named, Weight, written, yes};
+use super::{Instead, Name, Named, Weight, written, yes};
 use crate::name::Pattern;
 use crate::route::{Sensitivity, Sticky};
 use serde::Deserialize;
@@ -80,6 +80,9 @@ pub struct Model {
     /// Whether it can call tools. A virtual model skips candidates that can't, if a request offers tools.
     #[serde(default)]
     pub tools: bool,
+    /// What serves in its place near the end of the money.
+    #[serde(default, deserialize_with = "written")]
+    pub instead: Option<Instead>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,7 +1,7 @@
 //! Who may ask, and for how much.
 
 use super::keyed::keyed;
-use super::{Budget, Limit, Name, Named, OfModelGroup, OutputTokens, ToolRules, Usd, written};
+use super::{Budget, Limit, Name, Named, OfModelGroup, OutputTokens, RoleModel, ToolRules, Usd, written};
 use crate::limit::Guard;
 use crate::llm::stance::Stance;
 use crate::name::Pattern;
@@ -44,6 +44,9 @@ pub struct Tier {
     #[serde(deserialize_with = "written")]
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub providers: Option<Vec<Name>>,
+    /// Whether these tenants' requests are served by their own model or refused, whatever `instead` says.
+    #[serde(deserialize_with = "written")]
+    pub keeps_model: Option<bool>,
     /// Which tools these tenants may use. Left out: nobody looks.
     #[serde(deserialize_with = "written")]
     pub tools: Option<ToolRules>,
@@ -89,7 +92,7 @@ pub struct Tenant {
     pub models: Option<Box<[Pattern]>>,
     /// Role → model, before the table of all tenants.
     #[serde(deserialize_with = "written")]
-    pub role_models: Option<Box<Named<Name>>>,
+    pub role_models: Option<Box<Named<RoleModel>>>,
     /// Limits and budgets that only count and never refuse.
     #[serde(deserialize_with = "written")]
     pub audit: Option<Box<[Guard]>>,
@@ -117,6 +120,9 @@ pub struct Tenant {
     #[serde(deserialize_with = "written")]
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub providers: Option<Box<[Name]>>,
+    /// Whether its requests are served by their own model or refused, whatever `instead` says.
+    #[serde(deserialize_with = "written")]
+    pub keeps_model: Option<bool>,
     /// Which tools it may use, in the place of what its tier says.
     #[serde(deserialize_with = "written")]
     pub tools: Option<Box<ToolRules>>,

@@ -18,6 +18,7 @@ use crate::llm::schema::BoundField;
 use crate::outcome::{Outcome, Rejection, Reply};
 use crate::policy::{OnContention, Policy, TenantIx, TenantPolicy};
 use crate::price::Tariff;
+use crate::record::Instead;
 use crate::route::{BySight, ProviderIx};
 use crate::tools::{Callable, Judged};
 use crate::units::{Tokens, UnixNanos};
@@ -44,6 +45,7 @@ struct Taken {
     model: String,
     /// The name of which that is a variant.
     split: Option<Rc<str>>,
+    instead: Option<Box<Instead>>,
 }
 
 /// A provider that a request may go to, and what it is called and costs there.
@@ -104,10 +106,10 @@ impl Exchange {
             let message = format!("The request can't be read: {invalid}.{cut}");
             self.refuse(Rejection::plain(Outcome::InvalidRequest, message))
         })?;
-        let mut asked = AskedFor { model: request.model.clone(), chosen: None, split: None, stream: request.stream };
+        let mut asked = AskedFor { model: request.model.clone(), stream: request.stream, ..AskedFor::default() };
         match self.plan(policy, tenant, request, (prompt, offers), around) {
-            Ok((plan, tenant, ask, Taken { model, split })) => {
-                (asked.chosen, asked.split) = (Some(model), split);
+            Ok((plan, tenant, ask, Taken { model, split, instead })) => {
+                (asked.chosen, asked.split, asked.instead) = (Some(model), split, instead);
                 let models = models_of(&tenant, &plan.legs);
                 Ok(Demand { tenant, ask, models, asked, plan: Box::new(plan) })
             }
@@ -145,7 +147,7 @@ impl Exchange {
         kept::weigh(&mut request, |ids| (around.sizes)(&tenant.name, ids));
         let defined = judged.as_ref().map_or(&[][..], |(judged, _)| &judged.edits);
         let sent = screened.map(|screened| Sent::of(&request, screened, defined));
-        let shadow = self.instead();
+        let shadow = self.copied_to();
         let wish = Wish {
             policy,
             tenant,
@@ -155,7 +157,7 @@ impl Exchange {
             path: &self.path,
             role: self.role.as_deref(),
             sensitivity: self.sensitivity(policy, tenant),
-            instead: shadow.as_ref().map(|shadow| &*shadow.model),
+            copied_to: shadow.as_ref().map(|shadow| &*shadow.model),
             as_long_as: self.bound_of_original(),
             // Of a copy, who may serve the tenant whose request it is.
             listed: policy.tenant_policy(judged_as).and_then(|tenant| tenant.rules.providers.as_deref()),
@@ -165,7 +167,9 @@ impl Exchange {
             around,
         };
         let fields = wish.unknown_fields()?;
-        let Offer { model, split, legs, sight, noted, input, reckoned, hidden, ceiling, bound, .. } = wish.best()?;
+        let best = wish.best()?;
+        let ask = wish.ask(&best);
+        let Offer { model, split, instead, legs, sight, noted, reckoned, hidden, bound, .. } = best;
         noted.iter().chain(fields).for_each(|name| self.cut.left_out.unknown_field(name));
         if let Some(leg) = legs.first() {
             self.labels.model = leg.label.clone().into();
@@ -177,16 +181,6 @@ impl Exchange {
         if let Some(refused) = refused {
             return Err(content::request_refused(&refused, " to those who serve this model"));
         }
-        let ask = Ask {
-            input,
-            ceiling,
-            bound,
-            choices: request.choices,
-            expensive_model: policy.expensive.is_model(&model),
-            expensive_over: policy.expensive.over,
-            lease_seconds: policy.lease_seconds,
-            shares: policy.replicas.as_ref().map_or(Shares::WHOLE, |shared| shared.shares(around.service_unavailable)),
-        };
         let content = policy.contents.of(judged_as);
         let own = || content.map(|content| Placeholders::new(content.key.clone(), Rc::clone(&tenant.name)));
         let placeholders = placeholders.or_else(own).map(Box::new);
@@ -205,7 +199,7 @@ impl Exchange {
             input: reckoned,
             hidden,
         };
-        Ok((plan, Rc::clone(tenant), ask, Taken { model, split }))
+        Ok((plan, Rc::clone(tenant), ask, Taken { model, split, instead }))
     }
 
     /// The cell has answered, or the swap lost every race.
@@ -298,8 +292,26 @@ impl Exchange {
     }
 }
 
+impl Wish<'_> {
+    /// What its accounts are asked for it.
+    pub(super) fn ask(&self, offer: &Offer) -> Ask {
+        let Policy { expensive, lease_seconds, replicas, .. } = self.policy;
+        let service_unavailable = self.around.service_unavailable;
+        Ask {
+            input: offer.input,
+            ceiling: offer.ceiling,
+            bound: offer.bound,
+            choices: self.request.choices,
+            expensive_model: expensive.is_model(&offer.model),
+            expensive_over: expensive.over,
+            lease_seconds: *lease_seconds,
+            shares: replicas.as_ref().map_or(Shares::WHOLE, |shared| shared.shares(service_unavailable)),
+        }
+    }
+}
+
 /// The groups of these legs' models for which somebody has limits.
-fn models_of(tenant: &TenantPolicy, legs: &[Leg]) -> Vec<ModelsIx> {
+pub(super) fn models_of(tenant: &TenantPolicy, legs: &[Leg]) -> Vec<ModelsIx> {
     let mut models = Vec::new();
     for of in legs.iter().filter_map(|leg| leg.models) {
         if !models.contains(&of) && tenant.has_account_for(of) {

@@ -123,7 +123,7 @@ impl Exchange {
                 Phase::Reading(_) | Phase::Deciding => Came::of(ending::unread(ending)),
                 Phase::Open(open) => open.close(policy, ending, started, now),
             };
-        let AskedFor { model: model_asked, chosen, split, stream } = asked.unwrap_or_default();
+        let AskedFor { model: model_asked, chosen, split, instead, stream } = asked.unwrap_or_default();
         if let Some(provider) = provider {
             labels.provider = provider.into();
         }
@@ -149,6 +149,7 @@ impl Exchange {
             model_asked,
             model_chosen: chosen.unwrap_or_default(),
             split,
+            instead,
             stream,
             status: status.unwrap_or(ending.status),
             attempts: ending.attempts,

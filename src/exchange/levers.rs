@@ -99,6 +99,15 @@ impl Wish<'_> {
         Ok((legs, noted))
     }
 
+    /// Whether these have a price for all that those have one for.
+    pub(super) fn price_as_much(&self, these: &[Leg], those: &[Leg]) -> bool {
+        let request = self.request;
+        let tools = request.hosted.iter().filter_map(|tool| Some(Lever::Tool { name: &tool.name, kind: tool.kind? }));
+        let mut levers = tools.chain(request.rates.dearer().map(|(field, name)| Lever::Rate { field, name }));
+        let priced = |legs: &[Leg], lever: &Lever<'_>| legs.iter().all(|leg| lever.has_price(&leg.tariff));
+        levers.all(|lever| priced(these, &lever) || !priced(those, &lever))
+    }
+
     /// A model that works inside of a tool is one that the tenant may ask for, and no dearer than the price that it is charged by:
     /// at drawing, or at all that the others do.
     fn inner_models(&self, legs: &[Leg]) -> Result<(), Rejection> {

@@ -21,7 +21,10 @@ use crate::name::BY_ROLE;
 use crate::outcome::{Outcome, Rejection, shown};
 use crate::policy::{Policy, ProviderPolicy, TenantPolicy};
 use crate::price::{Ceiling, Quote, Tariff};
-use crate::route::{Bounds, BySight, Cheapest, CheapestOf, ProviderIx, Sensitivity, Split, Sticky, Unserved, Virtual};
+use crate::record::Instead;
+use crate::route::{
+    Bounds, BySight, Cheapest, CheapestOf, ProviderIx, RoleModel, Sensitivity, Split, Sticky, Unserved, Virtual,
+};
 use crate::units::{NanoUsd, Tokens};
 
 /// A request and all that decides where it may go.
@@ -37,7 +40,7 @@ pub(super) struct Wish<'a> {
     pub(super) role: Option<&'a str>,
     pub(super) sensitivity: Sensitivity,
     /// The model that it goes to, whatever it asks for: a shadow's.
-    pub(super) instead: Option<&'a str>,
+    pub(super) copied_to: Option<&'a str>,
     /// What its original may say at most, if it is a copy, and its client wrote no bound.
     pub(super) as_long_as: Option<Tokens>,
     /// Who may serve it, in the order in which they are asked, if its tenant says so.
@@ -54,6 +57,8 @@ pub(super) struct Offer {
     pub(super) model: String,
     /// The name of which that is a variant.
     pub(super) split: Option<Rc<str>>,
+    /// Why it serves in another's place, if it does.
+    pub(super) instead: Option<Box<Instead>>,
     /// Never empty.
     pub(super) legs: Vec<Leg>,
     /// What each of them may see.
@@ -77,10 +82,16 @@ impl Wish<'_> {
     /// The offer for the model that was asked for, or of what that stands for. One that a rule about texts refuses is taken where there
     /// is no other.
     pub(super) fn best(&self) -> Result<Offer, Rejection> {
-        if let Some(model) = self.instead {
+        if let Some(model) = self.copied_to {
             return self.offer(model).and_then(|offer| self.fits(offer));
         }
-        let name = self.name()?;
+        let mut offer = self.named(self.name()?)?;
+        self.near_the_end(&mut offer);
+        Ok(offer)
+    }
+
+    /// The offer for that name, of a model or of what stands for some.
+    pub(super) fn named(&self, name: &str) -> Result<Offer, Rejection> {
         match self.policy.models.stands_for(name) {
             None => self.offer(name),
             Some(Virtual::Cheapest(cheapest)) => self.cheapest(name, cheapest),
@@ -160,7 +171,7 @@ impl Wish<'_> {
     }
 
     /// Whether a rule about texts refuses it for those who would serve it.
-    fn is_refused(&self, offer: &Offer) -> bool {
+    pub(super) fn is_refused(&self, offer: &Offer) -> bool {
         self.sent.at(offer.sight).refused.is_some()
     }
 
@@ -171,22 +182,28 @@ impl Wish<'_> {
         Ok(self.policy.resolve(name))
     }
 
+    /// The model of its role, if it names none itself.
+    pub(super) fn role_model(&self) -> Option<&RoleModel> {
+        let role = self.role.filter(|_| self.request.model == BY_ROLE)?;
+        self.policy.model_of_role(self.tenant, role)
+    }
+
     fn of_role(&self) -> Result<&str, Rejection> {
         let invalid = |message: String| Rejection::plain(Outcome::InvalidRequest, message);
-        let Some(role) = self.role else {
+        if self.role.is_none() {
             let header = &self.policy.role_header;
             return Err(invalid(format!(
                 "The request names neither a `model` nor, by `{header}`, a role that has one."
             )));
-        };
-        self.policy.model_of_role(self.tenant, role).ok_or_else(|| {
+        }
+        self.role_model().map(|role| &*role.model).ok_or_else(|| {
             let known: Vec<_> = self.policy.roles.iter().map(|role| format!("`{role}`")).collect();
             invalid(format!("No model is set for this role; name a `model`, or one of the roles {}.", known.join(", ")))
         })
     }
 
     /// A model that was named is the client's choice; one that is chosen for it must be able to.
-    fn fits(&self, offer: Offer) -> Result<Offer, Rejection> {
+    pub(super) fn fits(&self, offer: Offer) -> Result<Offer, Rejection> {
         let invalid = |message: &str| Err(Rejection::plain(Outcome::InvalidRequest, message));
         let Some(known) = self.policy.models.model(&offer.model) else { return Ok(offer) };
         if self.request.tools && !known.tools {
@@ -228,6 +245,7 @@ impl Wish<'_> {
         Ok(Offer {
             model: model.to_owned(),
             split: None,
+            instead: None,
             legs,
             sight,
             noted,
@@ -295,7 +313,24 @@ impl Wish<'_> {
         if policy.is_some_and(|policy| !policy.reach.may_see(self.sensitivity)) {
             return Err(self.unserved(model, Unserved::TooSensitive));
         }
+        if !self.request.can_be_named_in_body(model) {
+            return Err(self.unnamed(model));
+        }
         self.leg(provider, policy, model, model.to_owned(), String::new()).ok_or_else(|| unpriced(model))
+    }
+
+    /// What was written would be served at the price of what it was taken for.
+    fn unnamed(&self, model: &str) -> Rejection {
+        let message = if self.request.model == model {
+            "The form's `model` must be left out, or be what the path names: who serves it may read the form."
+                .to_owned()
+        } else {
+            let (asked, model) = (shown(&self.request.model), shown(model));
+            format!(
+                "`{asked}` stands for `{model}` here, and nothing can be written over it in a form or in this path: write `{model}`."
+            )
+        };
+        Rejection::plain(Outcome::InvalidRequest, message)
     }
 
     /// The providers that may serve it; those whose breakers are open come last, for what is known of them is a second old.
@@ -316,15 +351,13 @@ impl Wish<'_> {
             let message = "The gateway is not set up to send this to a provider. Envoy's log says why.";
             return Err(Rejection::plain(Outcome::InternalError, message));
         }
-        if self.request.insists_on_another() {
-            hops.retain(|hop| {
-                self.policy.provider_at(hop.provider).is_some_and(|provider| provider.path_names_model(self.schema))
-            });
-            if hops.is_empty() {
-                let message =
-                    "The form's `model` must be left out, or be what the path names: who serves it may read the form.";
-                return Err(Rejection::plain(Outcome::InvalidRequest, message));
-            }
+        hops.retain(|hop| {
+            let provider = self.policy.provider_at(hop.provider);
+            provider
+                .is_some_and(|provider| self.request.can_be_named(&hop.model, provider.path_names_model(self.schema)))
+        });
+        if hops.is_empty() {
+            return Err(self.unnamed(model));
         }
         let mut legs: Vec<Leg> = hops.into_iter().filter_map(leg).collect();
         if legs.is_empty() {

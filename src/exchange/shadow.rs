@@ -141,7 +141,7 @@ impl Exchange {
     }
 
     /// The model of the shadow that has it.
-    pub(super) fn instead(&self) -> Option<Rc<Shadow>> {
+    pub(super) fn copied_to(&self) -> Option<Rc<Shadow>> {
         self.copied.as_ref().map(|copied| Rc::clone(&copied.shadow))
     }
 

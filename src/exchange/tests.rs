@@ -1,5 +1,6 @@
 mod affinity;
 mod corpus;
+mod instead;
 mod listed;
 mod routing;
 mod shadows;
@@ -37,6 +38,7 @@ pub(super) fn around(cluster: Option<&str>) -> Around<'_> {
         is_open: &|_| false,
         knows: &|_, _| false,
         density: &|_, _| Density::default(),
+        cell: &|_| None,
         sizes: &|_, _| None,
         is_out: &|_, _| false,
         service_unavailable: false,

@@ -148,6 +148,7 @@ impl Downstream {
             knows: &kept::knows,
             sizes: &kept::sizes,
             density: &|model, tenant| plugin.densities.of(model, tenant),
+            cell: &cells::read,
             service_unavailable: plugin.service_unavailable(now),
             now,
         };

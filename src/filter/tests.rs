@@ -11,6 +11,7 @@ mod failures;
 mod forwarded;
 mod groups;
 mod heads;
+mod instead;
 mod late;
 mod model_groups;
 mod opening;

@@ -299,7 +299,7 @@ pub fn settle<'a>(
 
 impl Bound {
     /// The same, where no more than this was given to it so far.
-    fn up_to(self, per_choice: Tokens) -> Self {
+    pub(crate) fn up_to(self, per_choice: Tokens) -> Self {
         match self {
             Self::Client(tokens) => Self::Client(tokens),
             Self::Open { at_least, .. } => Self::Open { at_least, at_most: per_choice },

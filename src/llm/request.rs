@@ -199,9 +199,16 @@ impl Request {
         self.schema.own || self.names_another || self.model != there
     }
 
-    /// Whether the body names another model than the path, where nothing can be written over it: in a form.
-    pub const fn insists_on_another(&self) -> bool {
-        self.names_another && self.model_place.is_none()
+    /// Whether whoever calls the model so can be told of it: in the body, where that is no form, or in a path that names models. Else it
+    /// is served as what the client wrote.
+    pub fn can_be_named(&self, there: &str, path_names_models: bool) -> bool {
+        let in_path = self.model_in_path && path_names_models;
+        in_path || !self.needs_name(there) || self.schema.own || self.model_place.is_some()
+    }
+
+    /// The same where the path stays as it is.
+    pub fn can_be_named_in_body(&self, there: &str) -> bool {
+        self.model == there || !self.model_in_path && (self.schema.own || self.model_place.is_some())
     }
 
     /// Whether the client asked for the usage event of a stream.

@@ -3,9 +3,9 @@
 use std::rc::Rc;
 
 use crate::calendar::Calendar;
-use crate::limit::Refusal;
 use crate::limit::accounts::{Account, Holder, Whose};
 use crate::limit::guard::{Counted, Kind};
+use crate::limit::{Guard, Refusal};
 use crate::units::NanoUsd;
 
 /// The limit or budget that had no room, as the operator writes it, and whose it is.
@@ -16,6 +16,17 @@ pub struct RefusedBy {
     pub group: Option<String>,
     /// `None`: it is about all models.
     pub model_group: Option<String>,
+}
+
+impl RefusedBy {
+    pub fn of(guard: Guard, refuser: Option<&Refuser>) -> Self {
+        let name = |of: fn(&Refuser) -> Option<&Rc<str>>| refuser.and_then(of).map(|name| name.to_string());
+        Self {
+            guard: guard.name(),
+            group: name(|refuser| refuser.group.as_ref()),
+            model_group: name(|refuser| refuser.model_group.as_ref()),
+        }
+    }
 }
 
 /// Whose limit had no room, if it is not the tenant's own for all models: as its caller may know it.

@@ -36,6 +36,7 @@ pub(super) fn policy(mut config: Config) -> Checked<Policy> {
     check_headers(&config)?;
     check_held_headers(&config)?;
     check_groups(&config)?;
+    check_instead(&config)?;
     let resolved = Resolved::of(&mut config)?;
     Ok(resolved.policy(config))
 }
@@ -90,6 +91,31 @@ fn check_groups(config: &Config) -> Checked<()> {
         return flaw(*what, problem);
     }
     Ok(())
+}
+
+/// Each of several Envoys knows what it has spent itself.
+fn check_instead(config: &Config) -> Checked<()> {
+    if config.replicas.is_none() {
+        return Ok(());
+    }
+    let at_role = |(role, of): &(Rc<str>, config::RoleModel)| match of {
+        config::RoleModel::OrAnother(config::OrAnother { instead: Some(_), .. }) => Some(under("role_models", role)),
+        _ => None,
+    };
+    let at_model = config.models.iter().position(|model| model.instead.is_some()).map(|at| format!("models[{at}]"));
+    let of_roles = |written: &Named<config::RoleModel>| written.entries.iter().find_map(at_role);
+    let of_tenant = |(name, tenant): &(Rc<str>, config::Tenant)| {
+        let at = of_roles(tenant.role_models.as_deref()?)?;
+        Some(format!("{}.{at}", under("tenants", name)))
+    };
+    let of_tenants = || config.tenants.entries.iter().find_map(of_tenant);
+    match at_model.or_else(|| of_roles(&config.role_models)).or_else(of_tenants) {
+        None => Ok(()),
+        Some(path) => flaw(
+            format!("{path}.instead"),
+            "each of several Envoys knows what it has spent itself, and would see the end too late: leave it out, or `replicas`",
+        ),
+    }
 }
 
 /// What Envoy does by a request's headers must wait until the filter has read the body.
@@ -147,7 +173,7 @@ impl Resolved {
         let allowed = forward::read(take(&mut config.forward), callers, &sticks)?;
         let min_tokens = config.output.min_tokens.get();
         let mut tools = Tools::begin(take(&mut config.tools));
-        let serving = Serving { providers: &catalog.providers, models: &catalog.models };
+        let serving = Serving { providers: &catalog.providers, models: &catalog.models, prices: &catalog.prices };
         let stands_for = |name: &str| {
             let alias = catalog.aliases.get(name).map(|target| format!("an alias of `{target}`"));
             let is_virtual = || catalog.models.stands_for(name).is_some() && catalog.models.model(name).is_none();

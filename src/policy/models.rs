@@ -4,14 +4,14 @@ use hashbrown::HashMap;
 use std::rc::Rc;
 
 use super::flaw::{Checked, flaw, under};
-use super::{OTHER, ProviderPolicy};
+use super::{OTHER, ProviderPolicy, serving};
 use crate::calendar::END_OF_TIME;
 use crate::config::{self, Named, VirtualModel};
 use crate::name::BY_ROLE;
 use crate::price::{PriceTable, Quote};
 use crate::route::{
-    Canary, Cheapest, CheapestOf, Model, Models, ProviderIx, Serving, Split, Sticky, Variant, Virtual, Weighted,
-    Weights,
+    Canary, Cheapest, CheapestOf, Model, Models, ProviderIx, RoleModel, Serving, Split, StandIn, Sticky, Variant,
+    Virtual, Weighted, Weights,
 };
 use crate::units::Tokens;
 
@@ -26,10 +26,11 @@ pub(super) struct References<'a> {
 pub(super) fn read(
     models: Vec<config::Model>,
     virtuals: Named<VirtualModel>,
-    roles: Named<config::Name>,
+    roles: Named<config::RoleModel>,
     known: &References<'_>,
 ) -> Checked<Models> {
     let mut table: Vec<Model> = Vec::with_capacity(models.len());
+    let mut instead = Vec::new();
     for (at, written) in models.into_iter().enumerate() {
         let path = format!("models[{at}]");
         let name = written.model.as_str();
@@ -45,16 +46,23 @@ pub(super) fn read(
                 format!("`{name}` is an alias, too; choose another name for one of them"),
             );
         }
-        table.push(model(written, &path, known)?);
+        let model = model(written, &path, known)?;
+        instead.extend(model.instead.clone().map(|instead| (instead, model.model.clone(), path)));
+        table.push(model);
     }
     let listed = Models::of(table);
     let virtuals = self::virtuals(virtuals, &listed, known)?;
-    let roles = self::roles(roles, &listed, &virtuals, known)?;
-    Ok(listed.with(virtuals, roles))
+    let models = listed.with_virtuals(virtuals);
+    let serving = serving::Serving { providers: known.providers, models: &models, prices: known.prices };
+    for (instead, of, path) in instead {
+        serving.check_stand_in(&instead, of.as_str(), || path.clone())?;
+    }
+    let roles = self::roles(roles, serving, known)?;
+    Ok(models.with_roles(roles))
 }
 
 fn model(written: config::Model, path: &str, known: &References<'_>) -> Checked<Model> {
-    let config::Model { model, providers, sticky, context_tokens, tools } = written;
+    let config::Model { model, providers, sticky, context_tokens, tools, instead } = written;
     if providers.is_empty() {
         return flaw(format!("{path}.providers"), "an empty list serves nobody; leave the model out");
     }
@@ -100,7 +108,8 @@ fn model(written: config::Model, path: &str, known: &References<'_>) -> Checked<
         serving.push(Serving { provider: provider_ix, name });
     }
     let weights = weights(weighted, sticky, || format!("{path}.sticky"))?;
-    Ok(Model { model, serving, weights, context: context_tokens.map(Tokens), tools })
+    let instead = instead.map(StandIn::from);
+    Ok(Model { model, serving, weights, context: context_tokens.map(Tokens), tools, instead })
 }
 
 fn weights(of: Vec<Weighted>, sticky: Option<Sticky>, path: impl FnOnce() -> String) -> Checked<Option<Weights>> {
@@ -199,23 +208,41 @@ fn is_one_of(listed: &Models, model: &str, path: impl FnOnce() -> String) -> Che
 }
 
 fn roles(
-    written: Named<config::Name>,
-    listed: &Models,
-    virtuals: &HashMap<String, Virtual>,
+    written: Named<config::RoleModel>,
+    serving: serving::Serving<'_>,
     known: &References<'_>,
-) -> Checked<HashMap<String, String>> {
-    for (role, config::Name(model)) in &written.entries {
-        let path = || under("role_models", role);
-        if !known.roles.iter().any(|known| **known == **role) {
-            return flaw(path(), unknown_role(role, known.roles));
+) -> Checked<HashMap<Rc<str>, RoleModel>> {
+    let models = serving.models;
+    let is_known = |model: &str| {
+        models.model(model).is_some() || models.stands_for(model).is_some() || known.aliases.get(model).is_some()
+    };
+    let is_model = |model: &str| !models.are_listed() || is_known(model);
+    of_roles(written, serving, (known.roles, is_model), || "role_models".to_owned())
+}
+
+/// The models of roles, as all tenants or one of them has them.
+pub(super) fn of_roles(
+    written: Named<config::RoleModel>,
+    serving: serving::Serving<'_>,
+    (roles, is_model): (&[String], impl Fn(&str) -> bool),
+    path: impl Fn() -> String,
+) -> Checked<HashMap<Rc<str>, RoleModel>> {
+    let of_role = |(role, written): (Rc<str>, config::RoleModel)| {
+        let path = || under(&path(), &role);
+        if !roles.iter().any(|known| **known == *role) {
+            return flaw(path(), unknown_role(&role, roles));
         }
-        let is_known =
-            listed.model(model).is_some() || virtuals.contains_key(&**model) || known.aliases.get(model).is_some();
-        if listed.are_listed() && !is_known {
+        let config::OrAnother { model: config::Name(model), instead } = written.told();
+        if !is_model(&model) {
             return flaw(path(), format!("`{model}` is neither one of `models`, `virtual_models` nor `aliases`"));
         }
-    }
-    Ok(written.entries.into_iter().map(|(role, config::Name(model))| (role.to_string(), model.to_string())).collect())
+        let instead = instead.map(StandIn::from);
+        if let Some(instead) = &instead {
+            serving.check_stand_in(instead, &model, path)?;
+        }
+        Ok((role, RoleModel { model, instead }))
+    };
+    written.entries.into_iter().map(of_role).collect()
 }
 
 pub(super) fn no_sensitivity<T>(provider: &str) -> Checked<T> {

@@ -6,6 +6,7 @@ use super::ProviderPolicy;
 use super::flaw::{Checked, flaw};
 use crate::config;
 use crate::name::Pattern;
+use crate::price::PriceTable;
 use crate::route::{Model, Models, ProviderIx};
 
 /// What such a list refers to.
@@ -13,6 +14,7 @@ use crate::route::{Model, Models, ProviderIx};
 pub(super) struct Serving<'a> {
     pub(super) providers: &'a [ProviderPolicy],
     pub(super) models: &'a Models,
+    pub(super) prices: &'a PriceTable,
 }
 
 impl Serving<'_> {

@@ -55,6 +55,7 @@ pub(super) fn tiers(
                 terms.tools = Some(tools.add(rules, path)?);
             }
             terms.overruns(tier.overrun);
+            terms.keeps_model = tier.keeps_model.unwrap_or(terms.keeps_model);
         }
         // A new tier inherits no budget, and must not spend without end because nobody thought of one.
         let lifted = written.get(name).map(|tier| tier.unlimited.as_slice()).unwrap_or_default();
@@ -206,14 +207,11 @@ fn one(
         return flaw(format!("{}.models", path()), "an empty list allows no model; leave it out to allow all");
     }
     let rules = own_terms(&tenant, shared, min_tokens, serving, (tools, groups.models), path)?;
-    let role_models = tenant.role_models.map(|models| models.entries);
-    let unknown = |(role, _): &&(Rc<str>, config::Name)| !roles.iter().any(|known| **known == **role);
-    if let Some((role, _)) = role_models.iter().flatten().find(unknown) {
-        return flaw(under(&format!("{}.role_models", path()), role), models::unknown_role(role, roles));
-    }
-    let role_models = role_models.map(|models| {
-        Box::new(models.into_iter().map(|(role, config::Name(model))| (role, model)).collect::<HashMap<_, _>>())
-    });
+    let of_roles = |written: Box<Named<config::RoleModel>>| {
+        let roles = (roles, |_: &str| true);
+        models::of_roles(*written, serving, roles, || format!("{}.role_models", path())).map(Box::new)
+    };
+    let role_models = tenant.role_models.map(of_roles).transpose()?;
     contents.add(&name, tier)?;
     Ok(TenantPolicy { ix, tier: Rc::clone(tier), rules, models: tenant.models, role_models, name })
 }
@@ -269,6 +267,9 @@ fn own_terms(
     }
     if tenant.overrun.is_some() {
         Rc::make_mut(&mut terms).overruns(tenant.overrun);
+    }
+    if let Some(keeps) = tenant.keeps_model {
+        Rc::make_mut(&mut terms).keeps_model = keeps;
     }
     Ok(terms)
 }

@@ -61,6 +61,8 @@ metrics! {
         "Requests of names that are split among models, by whose variant they got.";
     VariantCost: Counter "ai_gateway_variant_cost_nanousd_total" ["split", "variant"]
         "What was charged for those requests, failed attempts included.";
+    Instead: Counter "ai_gateway_instead_total" ["code", "kind", "model", "tenant"]
+        "Requests that went to another model near the end of the money, by whose budget that was.";
     CanaryOut: Gauge "ai_gateway_canary_out_seconds" ["split", "variant"]
         "When a canary was last out of its split, in seconds since 1970.";
     Duration: Histogram "ai_gateway_request_duration_ms" ["provider", "model", "status"]

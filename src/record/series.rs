@@ -4,7 +4,7 @@ use super::content::{Found, Looked};
 use super::metric::Metric;
 use super::performance::{self, Alike, Sums};
 use super::tools::{self, Denied};
-use super::{FailedAttempt, Leg, Pair, Record};
+use super::{FailedAttempt, Instead, Leg, Pair, Record};
 use crate::forward::{Dropped, LeftOut};
 use crate::limit::AuditedBeside;
 use crate::llm::kind::kinds;
@@ -81,6 +81,9 @@ pub fn count<S: Sink>(record: &Record, tenant: &str, sink: &mut S) {
     }
     if let Some(split) = &record.split {
         variant(sink, record, split, status);
+    }
+    if let Some(Instead { by, .. }) = record.instead.as_deref().filter(|_| record.admitted) {
+        instead(sink, by, model, tenant);
     }
     refused(sink, record, tenant);
     left_out(sink, &record.left_out);
@@ -161,6 +164,19 @@ fn variant<S: Sink>(sink: &mut Counting<'_, S>, record: &Record, split: &str, st
     let [split, variant] = [split, &record.model_chosen].map(|text| sink.label(text));
     sink.add(Metric::VariantRequests, &[split, variant, status], 1);
     sink.add(Metric::VariantCost, &[split, variant], record.bill.charged().0);
+}
+
+/// By whose budget was near its end.
+#[cold]
+fn instead<S: Sink>(sink: &mut Counting<'_, S>, by: &RefusedBy, model: S::Label, tenant: S::Label) {
+    let whose = match by {
+        RefusedBy { model_group: Some(_), .. } => "model_group",
+        RefusedBy { group: Some(_), .. } => "group",
+        RefusedBy { .. } => "tenant",
+    };
+    let labels = [by.guard, whose].map(|text| sink.label(text));
+    let [guard, whose] = labels;
+    sink.add(Metric::Instead, &[guard, whose, model, tenant], 1);
 }
 
 /// Whoever billed it, before another answered.
@@ -340,6 +356,7 @@ mod tests {
             model_asked: String::new(),
             model_chosen: String::new(),
             split: None,
+            instead: None,
             stream: false,
             status: 200,
             attempts: 1,

@@ -257,6 +257,13 @@ fn main() -> ExitCode {
     let way = routed(&mut vm, &shipped("production.yaml"));
     report.row("routed", &counted(&mut vm, way, &small, WARM, 15));
 
+    // Where another model would serve near the end of the money, which is far.
+    let mut configuration = shipped("production.yaml");
+    configuration["models"][0]["instead"] = json!({"model": "llama3.2"});
+    let mut vm = Vm::start(&code);
+    let way = routed(&mut vm, &configuration);
+    report.row("instead-routed", &counted(&mut vm, way, &small, WARM, 15));
+
     // With providers by weight, of whom each conversation keeps one: its beginning is read, of a body as long as another is here.
     for (name, exchange) in [("conversation", small.clone()), ("conversation-32kB", Exchange::long_prompt(32 * 1024))] {
         let mut vm = Vm::start(&code);

@@ -78,6 +78,7 @@ fn exchange(policy: &Policy, tenant: &str, model: &str, cell: &mut Cell) {
         is_open: &|_| false,
         knows: &|_, _| false,
         density: &|_, _| Density::default(),
+        cell: &|_| None,
         sizes: &|_, _| None,
         is_out: &|_, _| false,
         service_unavailable: false,

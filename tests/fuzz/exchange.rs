@@ -9,7 +9,7 @@ use nexus_ai_gateway::llm::estimate::density::Density;
 use nexus_ai_gateway::llm::request::spliced;
 use nexus_ai_gateway::outcome::Reply;
 use nexus_ai_gateway::policy::Policy;
-use nexus_ai_gateway::units::UnixNanos;
+use nexus_ai_gateway::units::{NanoUsd, UnixNanos};
 use serde_json::Value;
 
 use crate::cuts::{chunkings, head};
@@ -19,11 +19,11 @@ const NOW: UnixNanos = UnixNanos(1_800_000_000_000_000_000);
 thread_local! {
     /// Every name is served, so that what a client calls a model goes as far as it can.
     static POLICY: Policy = Policy::read(br#"{
-        "tenants": {"acme": {"unlimited": ["request_usd", "day_usd"]}, "poor": {"tier": "low"}},
+        "tenants": {"acme": {"budgets": {"day_usd": "1000"}, "unlimited": ["request_usd"]}, "poor": {"tier": "low"}},
         "roles": ["chat"], "role_models": {"chat": "auto-1"}, "sensitivity_header": "x-ai-sensitivity",
         "providers": {"one": {"cluster": "one", "base_path": "/v1", "sensitivity": "restricted"}, "two": {"cluster": "two", "base_path": "/api/v1", "sensitivity": "internal"}},
-        "models": [{"model": "auto-1", "providers": [{"provider": "one"}]}, {"model": "*", "sticky": "conversation", "providers": [{"provider": "one", "weight": 2}, {"provider": "two", "model": "there/*", "weight": 1}]}],
-        "prices": [{"model": "*", "input_usd_per_1m_tokens": "1", "output_usd_per_1m_tokens": "2"}]
+        "models": [{"model": "auto-1", "providers": [{"provider": "one"}]}, {"model": "*", "sticky": "conversation", "instead": {"model": "auto-1"}, "providers": [{"provider": "one", "weight": 2}, {"provider": "two", "model": "there/*", "weight": 1}]}],
+        "prices": [{"model": "auto-1", "input_usd_per_1m_tokens": "0.5", "output_usd_per_1m_tokens": "1"}, {"model": "*", "input_usd_per_1m_tokens": "1", "output_usd_per_1m_tokens": "2"}]
     }"#).unwrap();
 }
 
@@ -39,6 +39,13 @@ const PATHS: [&str; 10] = [
     "/api/chat",
     "/v2/rerank",
 ];
+
+/// Of a thousand dollars 900 are spent, so that another model may serve.
+fn near_its_end() -> Cell {
+    let mut cell = Cell::default();
+    cell.take_over([NanoUsd(900_000_000_000); 2], NOW, NOW, 900);
+    cell
+}
 
 /// What no reader of HTTP takes for anything but one header.
 fn stays(name: &str, value: &str) {
@@ -101,6 +108,7 @@ pub fn holds(input: &[u8]) {
             is_open: &|_| false,
             knows: &|_, _| false,
             density: &|_, _| Density::default(),
+            cell: &|_| Some(near_its_end()),
             sizes: &|_, _| None,
             is_out: &|_, _| false,
             service_unavailable: false,

@@ -72,6 +72,7 @@ fn pass(policy: &Policy, path: &str, stream: bool, request: &[&[u8]], answer: &[
         is_open: &|_| false,
         knows: &|_, _| false,
         density: &|_, _| Density::default(),
+        cell: &|_| None,
         sizes: &|_, _| None,
         is_out: &|_, _| false,
         service_unavailable: false,

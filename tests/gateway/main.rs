@@ -32,6 +32,7 @@ mod hidden;
 mod hostile;
 mod image;
 mod inflated;
+mod instead;
 mod istio;
 mod limits;
 mod model_groups;

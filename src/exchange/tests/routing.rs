@@ -4,7 +4,6 @@ use crate::attempt::{self, Attempt, Failed};
 use crate::exchange::*;
 use crate::likeness::PairKey;
 use crate::limit::accounts::Came;
-use crate::limit::cell::Cell;
 use crate::llm::request::spliced;
 use crate::llm::usage::Usage;
 use crate::route::Sensitivity;
@@ -63,6 +62,8 @@ pub(super) struct Asked<'a> {
     pub(super) open: Vec<&'a str>,
     /// Variants that have passed their bounds.
     pub(super) out: Vec<&'a str>,
+    /// What accounts have spent on the day so far, in nano-USD.
+    pub(super) spent: Vec<(Whose<'a>, u64)>,
 }
 
 impl<'a> Asked<'a> {
@@ -73,6 +74,7 @@ impl<'a> Asked<'a> {
             body: body.to_string(),
             open: vec![],
             out: vec![],
+            spent: vec![],
         }
     }
 
@@ -88,6 +90,19 @@ impl<'a> Asked<'a> {
     pub(super) fn by(mut self, tenant: &'a str) -> Self {
         self.headers[0].1 = tenant;
         self
+    }
+
+    /// The account has spent so much on the day so far.
+    pub(super) fn behind(mut self, whose: Whose<'a>, nanousd: u64) -> Self {
+        self.spent.push((whose, nanousd));
+        self
+    }
+
+    fn cell(&self, whose: Whose<'_>) -> Option<Cell> {
+        let (_, spent) = self.spent.iter().find(|(known, _)| *known == whose)?;
+        let mut cell = Cell::default();
+        cell.take_over([NanoUsd(*spent); 2], NOON, NOON, 900);
+        Some(cell)
     }
 
     fn ejected(mut self, providers: &[&'a str]) -> Self {
@@ -140,11 +155,13 @@ impl<'a> Asked<'a> {
             density: &|_, _| Density::default(),
             sizes: &|_, _| None,
             is_out: &is_out,
+            cell: &|whose| self.cell(whose),
             service_unavailable: false,
             now: NOON,
         };
         let demand = exchange.end_of_request(policy, around).unwrap()?;
-        let decision = Cell::default().admit(&demand.tenant.rules, &demand.ask, NOON);
+        let mut cell = self.cell(Whose::Tenant(&demand.tenant.name)).unwrap_or_default();
+        let decision = cell.admit(&demand.tenant.rules, &demand.ask, NOON);
         match exchange.decided(policy, demand, Ok(decision), NOON) {
             Step::Route(chain) => Ok((exchange, chain)),
             Step::Refuse(reply) => Err(reply),
@@ -722,5 +739,27 @@ proptest! {
                 }
             }
         }
+    }
+}
+
+/// A form is not written over, nor a path where Envoy's route leads: what was written would be served at another's price.
+#[test]
+fn a_name_that_nothing_can_be_written_over_is_served_as_what_it_is_or_refused() {
+    let mut config = config();
+    config["aliases"]["whisper-dear"] = json!("gpt-4o-mini");
+    config["virtual_models"] = json!({"gpt-4o": {"split": {"gpt-4o-mini": 1}}});
+    config["role_models"] = json!({});
+    let form = |model: &str| {
+        let field = format!("--b\r\ncontent-disposition: form-data; name=\"model\"\r\n\r\n{model}\r\n");
+        let file = "--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\nx\r\n--b--\r\n";
+        Asked { path: "/v1/audio/transcriptions", body: field + file, ..Asked::chat(&Value::Null) }
+            .with("content-type", "multipart/form-data; boundary=b")
+    };
+    let policy = Policy::read(config.to_string().as_bytes()).unwrap();
+    assert_eq!(form("gpt-4o-mini").clusters(&policy).unwrap(), ["c_openai"], "who calls it otherwise is left out");
+    for name in ["whisper-dear", "gpt-4o"] {
+        let (outcome, message) = form(name).clusters(&policy).unwrap_err();
+        assert_eq!(outcome, Outcome::InvalidRequest);
+        assert!(message.contains("in a form or in this path: write `gpt-4o-mini`"), "{message}");
     }
 }
