@@ -45,7 +45,9 @@ class Opening:
     def __init__(self, date):
         self.month, self.day = f"{date:%Y-%m}", f"{date:%Y-%m-%d}"
         self.tenants, self.groups = (collections.defaultdict(Spent) for _ in range(2))
-        self.records = self.others = 0
+        self.records = self.others = self.again = 0
+        # What each log that was read begins with.
+        self.begun = set()
 
     def add(self, record):
         """One that is no record raises ValueError, KeyError, TypeError or AttributeError, and nothing has been added."""
@@ -61,18 +63,25 @@ class Opening:
             spent.add(parts, time.startswith(self.day))
 
     def read(self, lines):
-        """Lines of an access log: each record of the month counts, whatever stands before it in its line."""
-        month = self.month.encode()
+        """Lines of an access log: each record of the month counts, whatever stands before it in its line. A log that begins with the
+        record that another began with is the same one, kept as it is and compressed."""
+        month, first = self.month.encode(), None
         for line in lines:
             if month not in line:
                 continue
             # A line that broke off when its Envoy was killed may have the next one behind it.
-            at = line.rfind(BEGINS)
+            line = line[max(line.rfind(BEGINS), 0) :].strip()
             try:
-                record = json.loads(line[max(at, 0) :])
+                record = json.loads(line)
                 # Lines of requests that are none to a model have no `v`.
-                if "v" in record:
-                    self.add(record)
+                if "v" not in record:
+                    continue
+                if first is None and line in self.begun:
+                    self.again += 1
+                    return
+                if first is None:
+                    self.begun.add(first := line)
+                self.add(record)
             except (ValueError, KeyError, TypeError, AttributeError):
                 self.others += 1
 

@@ -38,6 +38,24 @@ pub struct Prompt {
     is_form: bool,
 }
 
+/// Stretches from `first` on in which nothing was found are kept no longer: some pattern ends in each few bytes of some texts. What
+/// counts those before a place counts them no more.
+fn drop_fruitless(closed: &mut Vec<Stretch>, first: usize, (text, message): (&mut Option<usize>, &mut usize)) {
+    let dropped = |closed: &[Stretch], before: usize| {
+        closed.get(first..before).map_or(0, |them| them.iter().filter(|stretch| stretch.is_fruitless()).count())
+    };
+    if let Some(before) = text {
+        *before = before.saturating_sub(dropped(closed, *before));
+    }
+    *message = message.saturating_sub(dropped(closed, *message));
+    let mut at = 0_usize;
+    closed.retain(|stretch| {
+        let stays = at < first || !stretch.is_fruitless();
+        at = at.saturating_add(1);
+        stays
+    });
+}
+
 impl Prompt {
     /// `None`, where nothing is looked for in requests.
     pub fn new(content: &Rc<Content>, schema: &Schema, is_form: bool) -> Option<Box<Self>> {
@@ -96,8 +114,15 @@ impl Prompt {
         let _ = scanner.feed(bytes, &mut |hit| coming.hit(texts, &hit));
         // Not all at once at the end: others wait for the worker.
         closed.iter_mut().skip(*looked_at).for_each(|stretch| stretch.look(looked, work));
+        drop_fruitless(closed, *looked_at, (before_text, before_message));
         *looked_at = closed.len();
         watched.look(&looked.automaton, work);
+    }
+
+    /// Stretches that are kept for its end.
+    #[cfg(test)]
+    pub(super) const fn held(&self) -> usize {
+        self.closed.len()
     }
 
     /// All of it has come; `role` is what the request is for, if it says so, and `spoken` where the text stands that is sold by its

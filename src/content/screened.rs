@@ -88,6 +88,11 @@ impl Stretch {
         self.closed.look(&looked.automaton, self.closed.text.len(), work);
     }
 
+    /// Nothing stands in it, whoever asks, as far as it was looked at.
+    pub(super) fn is_fruitless(&self) -> bool {
+        self.closed.candidates.is_empty()
+    }
+
     /// What of a class is found in it. What goes across ends is none if part of it is another's already.
     fn hits<'s>(
         &'s self,
@@ -209,6 +214,8 @@ impl Screened {
                     let (rule, label) = (Rc::clone(&rule.name), Rc::clone(&aim.label));
                     self.refused.get_or_insert(Refused::Found { rule, label, place: hit.place });
                 }
+                // More is refused, and to write it would take longer than to send it.
+                Action::Mask | Action::Restore if self.edits.len() > MOST_EDITS => return,
                 Action::Mask | Action::Restore => {
                     let restores = rule.action == Action::Restore;
                     let placeholder = self.placeholders.of(&aim.label, hit.value, restores).to_owned();

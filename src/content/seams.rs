@@ -63,6 +63,8 @@ impl Across {
     /// Whether what stands in these places goes across an end.
     pub(super) fn is_crossed(&self, spans: &[Span]) -> bool {
         let (Some(first), Some(last)) = (spans.first(), spans.last()) else { return false };
-        self.ends.iter().any(|end| first.from < *end && *end < last.to)
+        // In their order: a message may have a part, and a candidate, for each few bytes.
+        let next = self.ends.partition_point(|end| *end <= first.from);
+        self.ends.get(next).is_some_and(|end| *end < last.to)
     }
 }

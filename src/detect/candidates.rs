@@ -82,6 +82,10 @@ impl Ends {
 }
 
 impl Candidates {
+    pub const fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
     /// All that begins before this is known. It is less than was asked for, if there was no work left.
     pub const fn known(&self) -> usize {
         self.known

@@ -19,8 +19,12 @@ use crate::tools::Calling;
 use crate::units::UnixNanos;
 
 /// Bedrock counts the tokens of InvokeModel for models whose answers don't.
-const COUNTED_IN_THE_HEAD: [(&str, Count); 2] =
-    [("x-amzn-bedrock-input-token-count", Count::Input), ("x-amzn-bedrock-output-token-count", Count::Output)];
+const COUNTED_IN_THE_HEAD: [(&str, Count); 4] = [
+    ("x-amzn-bedrock-input-token-count", Count::Input),
+    ("x-amzn-bedrock-output-token-count", Count::Output),
+    ("x-amzn-bedrock-cache-read-input-token-count", Count::Cached),
+    ("x-amzn-bedrock-cache-write-input-token-count", Count::CacheCreation),
+];
 
 /// What is to be done with each chunk of an answer, beside counting it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -121,6 +121,11 @@ impl Foreseen {
         self.likely_input.plus(brought.min(self.brought))
     }
 
+    /// What hosted tools have brought that were seen to run, and one more that nobody saw the end of.
+    fn more_rounds(&self, reported: &Reported) -> Tokens {
+        self.brought_each.times(reported.hosted_uses().saturating_add(1)).min(self.brought)
+    }
+
     /// What it could have come to, given what was seen and how long it took.
     pub(super) fn most(&self, seen: Tokens, nanos: u64) -> Most {
         // A reservation takes three bytes for a token; none has less than one. Rounds of hosted tools each have a bound.
@@ -191,6 +196,8 @@ impl Evidence {
                     let usage = Usage { images, web_searches, characters: request.items.characters, ..usage };
                     return if reported.implausible { Charge::Implausible(usage) } else { Charge::Reported(usage) };
                 }
+                // What a stream reports at its beginning is what the first round reads.
+                let reported = reported.reading(request.more_rounds(&reported), request.most_input);
                 (answer.so_far(reported, request.density), answer.output(request))
             }
         };

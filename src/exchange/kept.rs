@@ -3,6 +3,7 @@
 use crate::kept::{Id, StoredResponses};
 use crate::llm::request::Request;
 use crate::llm::schema::{SPOKEN, Schema};
+use crate::llm::tools::{SoldBy, ToolKind};
 use crate::outcome::{Outcome, Rejection};
 use crate::units::Tokens;
 
@@ -83,9 +84,11 @@ pub(super) fn leans(stored: StoredResponses, schema: &Schema, request: &Request)
     !request.refers.is_empty() || may_be_gone_on_from(stored, schema, request)
 }
 
-/// Whether somebody may ask for the answer by its ids.
+/// Whether somebody may ask for the answer by its ids; or for the container in which its code ran, whatever else is kept.
 pub(super) fn may_be_kept(stored: StoredResponses, schema: &Schema, request: &Request) -> bool {
-    stored == StoredResponses::Own && (schema.keeps && request.store != Some(false) || request.speaks)
+    let keeps = schema.keeps && request.store != Some(false) || request.speaks;
+    let container = Some(ToolKind::Sold(SoldBy::Container));
+    stored == StoredResponses::Own && (keeps || request.hosted.iter().any(|tool| tool.kind == container))
 }
 
 pub(super) fn not_found(message: &str) -> Rejection {

@@ -15,8 +15,19 @@ use crate::units::Tokens;
 
 /// A lever that some leg's price says nothing of.
 enum Lever<'a> {
-    Tool { name: &'a str, kind: ToolKind },
-    Rate { field: &'static str, name: &'a str },
+    Tool {
+        name: &'a str,
+        kind: ToolKind,
+    },
+    Rate {
+        field: &'static str,
+        name: &'a str,
+    },
+    /// What no price has a key for.
+    Unsold {
+        field: &'static str,
+        name: &'a str,
+    },
 }
 
 impl Lever<'_> {
@@ -26,13 +37,14 @@ impl Lever<'_> {
             Self::Tool { kind: ToolKind::Sold(piece), .. } => tariff.sells(*piece),
             Self::Tool { kind: ToolKind::Unsold, .. } => tariff.is_free(),
             Self::Rate { name, .. } => tariff.rates_as(name),
+            Self::Unsold { .. } => false,
         }
     }
 
     fn note(&self) -> String {
         match self {
             Self::Tool { name, .. } => format!("tool:{}", shown(name)),
-            Self::Rate { field, name } => format!("{field}:{}", shown(name)),
+            Self::Rate { field, name } | Self::Unsold { field, name } => format!("{field}:{}", shown(name)),
         }
     }
 
@@ -50,6 +62,11 @@ impl Lever<'_> {
                  count`.",
                 shown(name)
             ),
+            Self::Unsold { field, name } => format!(
+                "`{field}: {}` is dearer, and no price here can say by how much: leave `{field}` out, or have the operator write \
+                 `unpriced_levers: count`.",
+                shown(name)
+            ),
             Self::Rate { field, name } => format!(
                 "`{field}: {}` may be dearer, and the price of the model `{model}` has no rates under `service_tiers.{0}` here: leave \
                  `{field}` out, or have the operator write those rates, or `unpriced_levers: count`.",
@@ -64,7 +81,12 @@ impl Wish<'_> {
     /// The legs that have a price for all that is asked for, and what passes without one.
     pub(super) fn priced(&self, model: &str, legs: Vec<Leg>) -> Result<(Vec<Leg>, Vec<String>), Rejection> {
         let request = self.request;
-        if request.hosted.is_empty() && request.tool_models.is_empty() && request.rates.dearer().next().is_none() {
+        let rates = &request.rates;
+        if request.hosted.is_empty()
+            && request.tool_models.is_empty()
+            && rates.unsold.is_none()
+            && rates.dearer().next().is_none()
+        {
             return Ok((legs, Vec::new()));
         }
         let Stances { unknown_tools, unpriced_levers, .. } = self.tenant.rules.stances;
@@ -78,7 +100,8 @@ impl Wish<'_> {
                 (None, Stance::Pass) => {}
             }
         }
-        levers.extend(request.rates.dearer().map(|(field, name)| Lever::Rate { field, name }));
+        levers.extend(rates.dearer().map(|(field, name)| Lever::Rate { field, name }));
+        levers.extend(rates.unsold.as_ref().map(|(field, name)| Lever::Unsold { field, name }));
         self.inner_models(&legs)?;
         let missing = |leg: &Leg| levers.iter().find(|lever| !lever.has_price(&leg.tariff));
         match unpriced_levers {

@@ -287,13 +287,13 @@ impl Wish<'_> {
     fn most_output(&self, model: &str, legs: &[Leg], input: Tokens) -> Tokens {
         let Policy { default_max_tokens, min_tokens, models, .. } = self.policy;
         let own = self.as_long_as.or(self.tenant.rules.default_max_tokens);
+        let listed = models.model(model).and_then(|model| model.context);
         let of = |leg: &Leg| {
             let most = own.or(leg.max_output).unwrap_or(*default_max_tokens);
-            leg.max_output.map_or(most, |max| most.min(max))
+            let most = leg.max_output.map_or(most, |max| most.min(max));
+            listed.or(leg.context).map_or(most, |context| most.min(context.less(input).max(*min_tokens)))
         };
-        let most = legs.iter().map(of).max().unwrap_or(*default_max_tokens);
-        let context = models.model(model).and_then(|model| model.context);
-        context.map_or(most, |context| most.min(context.less(input).max(*min_tokens)))
+        legs.iter().map(of).max().unwrap_or(*default_max_tokens)
     }
 
     /// Whether anybody might be served by it.

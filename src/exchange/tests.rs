@@ -605,3 +605,20 @@ fn a_model_that_answers_in_the_place_of_another_is_told_apart_by_its_price_and_c
         assert_eq!((bill.cost.0, bill.answered_model_differs), (charged, differs), "{wanted} {answered}");
     }
 }
+
+/// Where Envoy's route leads there is no `models`: what the price says of the model's context holds.
+#[test]
+fn a_bound_that_is_written_leaves_room_for_the_input() {
+    let mut config: serde_json::Value = serde_json::from_str(POLICY).unwrap();
+    (config["prices"][0]["context_tokens"], config["prices"][0]["max_output_tokens"]) = (8_192.into(), 8_192.into());
+    let policy = Policy::read(config.to_string().as_bytes()).unwrap();
+    let body =
+        format!(r#"{{"model":"gpt-4o-mini","messages":[{{"role":"user","content":"{}"}}]}}"#, "word ".repeat(3_000));
+    let Opening::Read(mut exchange) = Exchange::open(&policy, &head(&[("x-tenant-id", "acme")]), NOON) else {
+        panic!()
+    };
+    assert_eq!(exchange.body(&policy, body.as_bytes()), None);
+    let demand = exchange.end_of_request(&policy, around(Some("openai_cluster"))).unwrap().unwrap();
+    let crate::limit::Bound::Open { at_most, .. } = demand.ask.bound else { panic!("{:?}", demand.ask.bound) };
+    assert!(at_most > crate::units::Tokens(1_000) && demand.ask.input.plus(at_most) <= crate::units::Tokens(8_192));
+}

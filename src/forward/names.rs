@@ -33,7 +33,7 @@ const CODEX: Class = Api(&[OpenAi]);
 const CLAUDE: Class = Api(&[Anthropic]);
 
 /// In the order of their lengths.
-const ROWS: [Row; 77] = [
+const ROWS: [Row; 80] = [
     ("b3", Any),
     ("te", Any),
     ("via", Envoy),
@@ -98,6 +98,7 @@ const ROWS: [Row; 77] = [
     ("x-client-request-id", Any),
     ("x-datadog-parent-id", Any),
     ("x-amz-security-token", Credential),
+    ("x-amzn-bedrock-trace", Api(&[Aws])),
     ("amz-sdk-invocation-id", Api(&[Aws])),
     ("x-amzn-bedrock-accept", Media),
     ("x-cloud-trace-context", Any),
@@ -110,6 +111,8 @@ const ROWS: [Row; 77] = [
     ("x-claude-code-session-id", CLAUDE),
     ("x-codex-parent-thread-id", CODEX),
     ("x-datadog-sampling-priority", Any),
+    ("x-amzn-bedrock-guardrailversion", Api(&[Aws])),
+    ("x-amzn-bedrock-guardrailidentifier", Api(&[Aws])),
     ("anthropic-dangerous-direct-browser-access", CLAUDE),
 ];
 

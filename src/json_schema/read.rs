@@ -36,7 +36,7 @@ impl Limits {
     const fn of(written: Where) -> Self {
         match written {
             Where::Registered => Self { bytes: 262_144, schemas: 10_000, states: 32_768 },
-            Where::Declared => Self { bytes: 131_072, schemas: 5_000, states: 8_192 },
+            Where::Declared => Self { bytes: 131_072, schemas: 5_000, states: 1_024 },
         }
     }
 }

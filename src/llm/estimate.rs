@@ -32,6 +32,8 @@ pub struct Sizes {
     pub taken: Taken,
     /// Of a text that is sold by them.
     pub characters: u64,
+    /// What is read once more than it is sent: the question, with each document that it is held against.
+    pub reread_bytes: u64,
 }
 
 /// Characters of such a text that were found by a rule, and those that stand in their place.
@@ -54,7 +56,7 @@ impl Swapped {
 
 impl Sizes {
     pub const fn text_bytes(&self) -> u64 {
-        self.body_bytes.saturating_sub(self.attached_bytes)
+        self.body_bytes.saturating_sub(self.attached_bytes).saturating_add(self.reread_bytes)
     }
 
     /// Of its text, for the reservation.

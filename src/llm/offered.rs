@@ -102,8 +102,9 @@ static RESPONSES: [Field<Offer>; 6] = [
 ];
 /// What is added in the middle of a conversation.
 static BLOCKS: [Field<Offer>; 2] = [path("content", &[inside("tool"), inside("tools")]), inside("tools")];
-static ANTHROPIC: [Field<Offer>; 4] = [
+static ANTHROPIC: [Field<Offer>; 5] = [
     tools("tools", Form::ByType),
+    tools("plugins", Form::Plugins),
     tools("mcp_servers", Form::Servers),
     choice("tool_choice", AUTO_TYPE),
     path("messages", &BLOCKS),

@@ -221,7 +221,7 @@ static BUILT_IN: [(&str, &Schema, Option<bool>); 47] = [
     ("**/deployments/{model}/completions", &openai::COMPLETIONS, None),
     ("**/completions", &openai::COMPLETIONS, None),
     ("**/responses", &openai::RESPONSES, None),
-    ("**/responses/compact", &openai::RESPONSES, None),
+    ("**/responses/compact", &openai::COMPACT, None),
     ("**/api/embeddings", &ollama::EMBED, None),
     ("**/deployments/{model}/embeddings", &openai::EMBEDDINGS, None),
     ("**/embeddings", &openai::EMBEDDINGS, None),

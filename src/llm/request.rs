@@ -94,6 +94,8 @@ pub struct Request {
     /// Input that the body only points at.
     pub hidden: Hidden,
     documents: u64,
+    /// What each of them is held against.
+    query: Option<Place>,
     pictures: u64,
     /// Where the text stands that is sold by its characters.
     pub spoken: Option<Place>,

@@ -138,6 +138,16 @@ impl Reported {
         web_searches.saturating_add(file_searches).saturating_add(container_sessions)
     }
 
+    /// The input reported so far, and so much more that is read by its end; together no more than `most`, if the report isn't.
+    #[must_use]
+    pub fn reading(self, more: Tokens, most: Tokens) -> Self {
+        let read = |input: Usage| {
+            let tokens = input.input_tokens.plus(more).min(most).max(input.input_tokens);
+            Usage { input_tokens: tokens, ..input }
+        };
+        Self { input: self.input.map(read), ..self }
+    }
+
     /// The output reported so far, and what came since.
     #[must_use]
     pub fn growing_by(self, tokens: Tokens) -> Self {

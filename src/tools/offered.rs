@@ -5,6 +5,7 @@ use crate::json_schema::{self, Schema, Where};
 use crate::llm::offered::{Element, Held, Lacks, List, Offer, Offers, Tool};
 use crate::llm::request::{Cut, Edit, Place};
 use crate::llm::tools::kind_label;
+use crate::order;
 use crate::policy::tools::{Called, Offered, Registered, ToolRules, Why};
 use crate::record::tools::{Denied, On, Seen};
 use serde_json::Value;
@@ -37,7 +38,7 @@ pub struct Refusal {
 
 /// Holds what is offered against the rules; `levers` are kinds of tools that the request asks for in other ways.
 pub fn judge<'a>(offers: &Offers, rules: &ToolRules, levers: impl IntoIterator<Item = &'a str>) -> Judged {
-    let mut judge = Judge { rules, judged: Judged::default() };
+    let mut judge = Judge { rules, judged: Judged::default(), cuts: Vec::new(), written: 0, strict_bytes: 0 };
     for kind in levers {
         judge.judged.seen.offered = judge.judged.seen.offered.saturating_add(1);
         if let Err(why) = rules.judge(kind, &[]) {
@@ -55,6 +56,11 @@ pub fn judge<'a>(offers: &Offers, rules: &ToolRules, levers: impl IntoIterator<I
 struct Judge<'r> {
     rules: &'r ToolRules,
     judged: Judged,
+    /// Places that go, none within another.
+    cuts: Vec<Edit>,
+    /// Bytes written so far, and bytes of the schemas that a client wants enforced.
+    written: usize,
+    strict_bytes: usize,
 }
 
 impl Judge<'_> {
@@ -96,7 +102,15 @@ impl Judge<'_> {
             let goes = |member: &&Held| matches!(member.offer, Offer::Beside | Offer::Choice { at_top: true, .. });
             self.judged.members.extend(held.iter().filter(goes).filter_map(|member| member.member));
         }
-        let Judged { edits, members, .. } = &mut self.judged;
+        // What is written into a definition that goes, goes with it.
+        let Self { judged: Judged { edits, members, .. }, cuts, .. } = self;
+        order::sort_by_key(cuts, |cut| cut.place.from);
+        let goes = |place: Place| {
+            let before = cuts.partition_point(|cut| cut.place.from <= place.from);
+            before.checked_sub(1).and_then(|last| cuts.get(last)).is_some_and(|cut| place.to <= cut.place.to)
+        };
+        edits.retain(|edit| !goes(edit.place));
+        edits.append(cuts);
         edits.retain(|edit| !members.iter().any(|member| member.holds(edit.place)));
     }
 
@@ -153,22 +167,28 @@ impl Judge<'_> {
             }
             None => {
                 let Lacks { at, schema_before, schema_behind } = tool.lacks;
-                self.write(at, format!(",{schema_before}{}{schema_behind}", registered.text));
+                self.write(at, format!(",{schema_before}{}{schema_behind}", registered.text))?;
             }
         }
         match (&tool.description, &registered.description) {
             (Some(said), Some(known)) if **said != **known => return Err(Why::Differs),
             (None, Some(known)) => {
                 let known = Value::from(&**known);
-                self.write(tool.lacks.at, format!(",\"description\":{known}"));
+                self.write(tool.lacks.at, format!(",\"description\":{known}"))?;
             }
             _ => {}
         }
         Ok(())
     }
 
-    fn write(&mut self, at: u64, text: String) {
+    /// A name of a few bytes may stand for a definition of many.
+    fn write(&mut self, at: u64, text: String) -> Result<(), Why> {
+        self.written = self.written.saturating_add(text.len());
+        if self.written > MOST_WRITTEN {
+            return Err(Why::Unread);
+        }
         self.judged.edits.push(Edit { place: Place { from: at, to: at }, text });
+        Ok(())
     }
 
     /// What a client itself wants enforced; what can't be is said, and goes on to a provider that may.
@@ -177,8 +197,11 @@ impl Judge<'_> {
             let Once(document) = serde_json::from_str(schema).ok()?;
             Schema::read(&document, Where::Declared).ok()
         };
+        let fits = self.judged.strict.len() < MOST_STRICT;
+        self.strict_bytes = self.strict_bytes.saturating_add(tool.schema.map_or(0, str::len));
+        let read = |schema| if fits && self.strict_bytes <= MOST_STRICT_BYTES { read(schema) } else { None };
         match tool.schema.map(read) {
-            Some(Some(schema)) if self.judged.strict.len() < MOST_STRICT => {
+            Some(Some(schema)) => {
                 let names = tool.names.first().cloned();
                 self.judged.strict.extend(names.map(|name| (name, schema)));
             }
@@ -246,11 +269,12 @@ impl Judge<'_> {
     }
 
     fn cut(&mut self, from: u64, to: u64, text: &str) {
-        // What is written into a definition that goes, goes with it.
-        self.judged.edits.retain(|edit| edit.place.from < from || edit.place.to > to);
-        self.judged.edits.push(Edit { place: Place { from, to }, text: text.to_owned() });
+        self.cuts.push(Edit { place: Place { from, to }, text: text.to_owned() });
     }
 }
 
-/// Each is held until the answer has ended.
+/// Each is held until the answer has ended; and all of them together, as they are written.
 const MOST_STRICT: usize = 128;
+const MOST_STRICT_BYTES: usize = 262_144;
+/// All that is written into definitions that a client left out.
+const MOST_WRITTEN: usize = 1_048_576;

@@ -124,8 +124,11 @@ fn an_access_log_is_summed_up_however_it_was_kept() {
     ];
     let log = dir.join("access.log");
     fs::write(&log, new.join("\n")).unwrap();
+    // Beside the one that is compressed stands what it was made of.
+    let plain = dir.join("access.log.1");
+    fs::write(&plain, &old).unwrap();
     let mut opening = Command::new(top().join("envoy/start/opening"));
-    let done = opening.args(["--date", "2026-11-30"]).args([&log, &packed]).output().unwrap();
+    let done = opening.args(["--date", "2026-11-30"]).args([&log, &plain, &packed]).output().unwrap();
     assert!(done.status.success(), "{done:?}");
     let sums = |day: &str, month: &str| json!({"day_usd": day, "month_usd": month});
     let mut all = sums("0.00000013", "0.000000135");
@@ -134,5 +137,9 @@ fn an_access_log_is_summed_up_however_it_was_kept() {
     let written: Value = serde_json::from_slice(&done.stdout).unwrap();
     assert_eq!(written["opening"]["balances"], expected);
     let said = String::from_utf8_lossy(&done.stderr);
-    assert_eq!(said, "opening: 3 records of 2026-11; 1 lines that look like some were passed over\n");
+    assert_eq!(
+        said,
+        "opening: 3 records of 2026-11; 1 lines that look like some were passed over; 1 logs begin as others do, and were \
+         not counted again\n"
+    );
 }

@@ -41,6 +41,22 @@ fn a_hundred_thousand_parts_are_each_looked_at() {
     assert_eq!(String::from_utf8(sent).unwrap(), body.replace(MAIL, "[EMAIL_1]"));
 }
 
+/// Some pattern ends in each few bytes, and nothing is found: what is kept of it is what may still be found.
+#[test]
+fn what_almost_matches_in_a_request_is_not_held() {
+    let content = content(&mails("mask"));
+    let body = json!({"messages": [{"role": "user", "content": "a@b ".repeat(100_000) + MAIL}]}).to_string();
+    let mut prompt = Prompt::new(&content, chat(), false).unwrap();
+    for chunk in body.as_bytes().chunks(16_384) {
+        prompt.feed(chunk);
+        assert!(prompt.held() < 4, "{}", prompt.held());
+    }
+    let parts = vec![json!({"type": "text", "text": "a@b.co"}); 20_000];
+    let body = json!({"messages": [{"role": "user", "content": parts}]}).to_string();
+    let (sent, _) = screened(&content, chat(), &[body.as_bytes()]);
+    assert_eq!(String::from_utf8(sent).unwrap(), body.replace("a@b.co", "[EMAIL_1]"));
+}
+
 #[test]
 fn lone_surrogates_and_bytes_that_are_no_text_break_nothing() {
     let content = content(&mails("mask"));

@@ -256,3 +256,19 @@ fn who_leaves_pays_for_the_recording_and_for_a_search_that_is_shown_last() {
     let usage = Evidence::Answered(answer).charge(&Foreseen { items, late: true, ..STREAM }).usage();
     assert_eq!((usage.audio_seconds, usage.web_searches), (7, 0));
 }
+
+/// What a stream reports first is what its first round reads; each search is read by the next one.
+#[test]
+fn whoever_leaves_while_tools_run_pays_for_what_they_brought() {
+    let request =
+        Foreseen { most_input: Tokens(10_000), brought_each: Tokens(2_000), brought: Tokens(6_000), ..STREAM };
+    let left = |searches: u64, is_final: bool| {
+        let reported = reported(&[(Count::Input, 700), (Count::Output, 9), (Count::WebSearches, searches)]);
+        charged(Evidence::Answered(Answered { reported, is_final, broke_off: true, ..ok() }), &request).1
+    };
+    assert_eq!([0, 1, 2, 9].map(|searches| left(searches, false)), [2_700, 4_700, 6_700, 6_700]);
+    assert_eq!(left(2, true), 700, "a last word is believed");
+    let plain = Foreseen { most_input: Tokens(10_000), ..STREAM };
+    let reported = reported(&[(Count::Input, 700), (Count::Output, 9)]);
+    assert_eq!(charged(Evidence::Answered(Answered { reported, broke_off: true, ..ok() }), &plain).1, 700);
+}

@@ -98,6 +98,15 @@ fn a_tenant_goes_on_from_what_it_was_given_and_from_nothing_else() {
         assert!(asked("any", others.clone()).is_ok(), "{others}");
         assert_eq!(asked("refuse", others.clone()), Err(Outcome::InvalidRequest), "{others}");
     }
+    // With nothing in it, its id is what it stands for.
+    for input in [
+        json!([{"role": "assistant", "id": "msg_other"}]),
+        json!([{"role": "assistant", "id": "msg_other", "content": null}]),
+        json!([{"role": "assistant", "id": "msg_other", "type": "item_reference", "content": "hi"}]),
+        json!([{"id": "msg_other", "content": "hi"}]),
+    ] {
+        assert_eq!(asked(OWN, json!({"input": input})), Err(Outcome::ResponseNotFound), "{input}");
+    }
     // One of them is enough.
     let both = json!({"previous_response_id": "resp_own", "input": [{"id": "msg_own"}, {"id": "msg_other"}]});
     assert_eq!(asked(OWN, both), Err(Outcome::ResponseNotFound));
@@ -114,6 +123,9 @@ fn what_refers_to_nothing_passes() {
         json!({"background": true}),
         // Whole items, as clients send them back.
         json!({"input": [{"type": "message", "id": "msg_b", "role": "assistant", "content": []}, {"type": "function_call", "id": "fc_b", "name": "f", "arguments": "{}"}]}),
+        // As the AI SDK does, which leaves out what it is.
+        json!({"input": [{"role": "assistant", "id": "msg_b", "content": [{"type": "output_text", "text": "hi"}]}]}),
+        json!({"input": [{"type": "tool_search_output", "id": "ts_b", "tools": []}]}),
         json!({"input": [{"type": "reasoning", "id": "rs_b", "summary": [], "encrypted_content": "gAAAA"}]}),
         json!({"input": [{"id": "ig_b", "type": "image_generation_call", "result": "aGk="}]}),
         json!({"input": [{"type": "reasoning", "summary": []}]}),
@@ -194,6 +206,18 @@ fn noted(stored: &str, path: &str, more: Value, answer: &str, kind: &str, size: 
         ids.extend_from_slice(exchange.fresh_ids());
     }
     ids
+}
+
+/// A container is gone on from whatever else is kept.
+#[test]
+fn a_container_in_which_code_ran_is_its_tenants() {
+    let code = json!({"store": false, "tools": [{"type": "code_interpreter", "container": {"type": "auto"}}]});
+    let call = r#"{"id":"resp_1","output":[{"type":"code_interpreter_call","id":"ci_1","container_id":"cntr_1","status":"completed"}]}"#;
+    assert!(noted(OWN, "/v1/responses", code, call, "application/json", 7).contains(&Id::of("cntr_1")));
+    let code = json!({"max_tokens": 9, "tools": [{"type": "code_execution_20250825", "name": "code_execution"}]});
+    let answer = r#"{"id":"msg_1","type":"message","content":[],"container":{"id":"container_1"},"usage":{"input_tokens":1,"output_tokens":1}}"#;
+    assert!(noted(OWN, "/v1/messages", code, answer, "application/json", 7).contains(&Id::of("container_1")));
+    assert_eq!(noted(OWN, "/v1/messages", json!({"max_tokens": 9}), answer, "application/json", 7), []);
 }
 
 #[test]

@@ -561,3 +561,105 @@ fn pictures_are_reserved_and_charged_by_as_many_as_are_embedded_or_drawn() {
         assert_eq!(left.usage.images, many, "{path} {body}");
     }
 }
+
+/// What no price has a key for is refused by its field, whichever way a body says it.
+#[test]
+fn what_no_price_can_say_is_refused_by_its_field() {
+    let refusing = policy(|_| {});
+    let counting = policy(|policy| policy["unpriced_levers"] = json!("count"));
+    let tools = |tool: Value| json!({"model": "all", "input": "hi", "max_output_tokens": 5, "tools": [tool]});
+    let sized = |size: &str| json!({"type": "auto", "memory_limit": size});
+    for (body, noted) in [
+        (tools(json!({"type": "code_interpreter", "container": sized("64g")})), "memory_limit:64g"),
+        (
+            tools(json!({"type": "shell", "environment": {"type": "container_auto", "memory_limit": "4g"}})),
+            "memory_limit:4g",
+        ),
+    ] {
+        let said = asked(&refusing, RESPONSES, &body).1.unwrap_err();
+        let (field, size) = noted.split_once(':').unwrap();
+        assert!(
+            said.contains(&format!("`{field}: {size}` is dearer, and no price here can say by how much")),
+            "{said}"
+        );
+        let (exchange, admitted) = asked(&counting, RESPONSES, &body);
+        assert!(admitted.is_ok());
+        let record = exchange.close(&counting, &Ending::default(), NOON).record;
+        assert!(record.left_out.unknown_fields.iter().any(|name| name == noted), "{:?}", record.left_out);
+    }
+    for size in ["1g", ""] {
+        let container = if size.is_empty() { json!({"type": "auto"}) } else { sized(size) };
+        let body = tools(json!({"type": "code_interpreter", "container": container}));
+        assert!(asked(&refusing, RESPONSES, &body).1.is_ok(), "{size}");
+    }
+    let svg = json!({"model": "all", "prompt": "a harbour", "output_format": "svg"});
+    assert!(asked(&refusing, "/v1/images/generations", &svg).1.unwrap_err().contains("`output_format: svg`"));
+}
+
+/// Only a shell runs where the client is: of any other tool the word hides nothing.
+#[test]
+fn a_tool_that_says_it_runs_elsewhere_is_sold_all_the_same() {
+    let policy = policy(|_| {});
+    let chat = |kind: &str| json!({"model": "bare", "messages": [], "tools": [{"type": kind, "environment": {"type": "local"}}]});
+    for kind in ["openrouter:image_generation", "x_search", "nobody_knows"] {
+        assert!(asked(&policy, CHAT, &chat(kind)).1.is_err(), "{kind}");
+    }
+    let shell = json!({"model": "bare", "input": "hi", "tools": [{"type": "shell", "environment": {"type": "local"}}]});
+    assert!(asked(&policy, RESPONSES, &shell).1.is_ok());
+}
+
+/// A server that speaks several APIs may read a field of one in another.
+#[test]
+fn what_one_api_is_priced_by_passes_in_no_other() {
+    let policy = policy(|_| {});
+    for (path, more) in [
+        (MESSAGES, json!({"plugins": [{"id": "fusion"}]})),
+        (RESPONSES, json!({"input": "hi", "n": 4})),
+        (RESPONSES, json!({"input": "hi", "web_search_options": {}})),
+        (CHAT, json!({"messages": [], "extra_body": {"max_tokens": 100_000}})),
+        (CHAT, json!({"messages": [], "extra_body": {"n": 8}})),
+        (CHAT, json!({"messages": [], "extra_body": {"service_tier": "priority"}})),
+    ] {
+        let mut body = json!({"model": "bare", "max_tokens": 5, "messages": []});
+        if path == RESPONSES {
+            body = json!({"model": "bare", "max_output_tokens": 5});
+        }
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        assert!(asked(&policy, path, &body).1.is_err(), "{path} {body}");
+    }
+    let google = json!({"model": "bare", "messages": [], "extra_body": {"google": {"thinking_config": {}}}});
+    assert!(asked(&policy, CHAT, &google).1.is_ok());
+}
+
+/// To judge a name takes a thousand times as long as to send one.
+#[test]
+fn names_that_nobody_knows_are_judged_up_to_a_bound() {
+    let policy = policy(|_| {});
+    let body = |names: usize| {
+        let names: Vec<_> = (0..names).map(|_| "\"a\":1").collect();
+        format!(r#"{{"model":"bare","messages":[],"zz":{{{}}}}}"#, names.join(","))
+    };
+    for (names, passes) in [(200, true), (2_000, false)] {
+        let headers = Headers::of(&[(":method", "POST"), (":path", CHAT), ("x-tenant-id", "acme")]);
+        let Opening::Read(mut exchange) = Exchange::open(&policy, &headers, NOON) else { panic!() };
+        assert_eq!(exchange.body(&policy, body(names).as_bytes()), None);
+        let said = exchange.end_of_request(&policy, around(None)).unwrap().map(|_| ());
+        assert_eq!(said.is_ok(), passes, "{names}");
+        if let Err(reply) = said {
+            assert!(String::from_utf8(reply.body).unwrap().contains("more than can be judged"));
+        }
+    }
+}
+
+/// OpenAI refuses fields that this path doesn't have.
+#[test]
+fn a_compaction_goes_on_as_it_came() {
+    let policy = policy(|_| {});
+    let body = json!({"model": "all", "input": [{"role": "user", "content": "hi"}], "instructions": "be brief"});
+    let headers = Headers::of(&[(":method", "POST"), (":path", "/v1/responses/compact"), ("x-tenant-id", "acme")]);
+    let Opening::Read(mut exchange) = Exchange::open(&policy, &headers, NOON) else { panic!() };
+    assert_eq!(exchange.body(&policy, body.to_string().as_bytes()), None);
+    let demand = exchange.end_of_request(&policy, around(None)).unwrap().unwrap();
+    let decision = Cell::default().admit(&demand.tenant.rules, &demand.ask, NOON);
+    assert_eq!(exchange.decided(&policy, demand, Ok(decision), NOON), Step::Forward(vec![]));
+}

@@ -9,6 +9,9 @@ pub enum FieldName {
     Model,
     Stream,
     Choices,
+    Frames,
+    Format,
+    Author,
     Role,
     Sensitivity,
 }
@@ -19,6 +22,9 @@ impl FieldName {
             ("model", Self::Model),
             ("stream", Self::Stream),
             ("n", Self::Choices),
+            ("frame_count", Self::Frames),
+            ("output_format", Self::Format),
+            ("svg[model]", Self::Author),
             ("role", Self::Role),
             ("sensitivity", Self::Sensitivity),
         ];

@@ -38,9 +38,12 @@ impl Call {
 }
 
 impl Calls {
-    /// An item comes when it begins, when it ends, and perhaps with the whole answer: its end counts.
+    /// An item comes when it begins, when it ends, and perhaps with the whole answer: its end counts. What is drawn, and where code runs,
+    /// is sold from its beginning, whoever waits for its end.
     pub fn end_of(&mut self, call: &Call, counts: &mut Native) {
-        let over = matches!(&*call.status, "" | "completed" | "incomplete" | "failed");
+        let at_once = matches!(&*call.kind, "image_generation_call" | "code_interpreter_call" | "shell_call");
+        let over = matches!(&*call.status, "" | "completed" | "incomplete" | "failed")
+            || (at_once && !call.id.is_empty() && (call.kind == "image_generation_call" || !call.container.is_empty()));
         let is_call = call.kind.ends_with("_call") || call.kind == "search";
         if !over || !is_call || (!call.id.is_empty() && !self.items.insert(&call.id)) {
             return;
@@ -102,6 +105,34 @@ mod tests {
             }
             assert_eq!(counts.get(Count::SearchCalls).unwrap_or(0), searches, "{blocks}");
         }
+    }
+
+    /// Whoever leaves before its end has seen it begin.
+    #[test]
+    fn what_is_sold_from_its_beginning_counts_then_and_once() {
+        let call = |kind: &str, id: &str, status: &str, container: &str| Call {
+            id: id.to_owned(),
+            kind: kind.to_owned(),
+            status: status.to_owned(),
+            container: container.to_owned(),
+            ..Call::default()
+        };
+        for (kind, container, count) in [
+            ("image_generation_call", "", Count::Images),
+            ("code_interpreter_call", "cntr_1", Count::ContainerSessions),
+            ("shell_call", "cntr_1", Count::ContainerSessions),
+        ] {
+            let (mut calls, mut counts) = (Calls::default(), Native::default());
+            for (id, status) in [("a", "in_progress"), ("a", "completed"), ("b", "generating")] {
+                calls.end_of(&call(kind, id, status, container), &mut counts);
+            }
+            let expected = if count == Count::Images { 2 } else { 1 };
+            assert_eq!(counts.get(count), Some(expected), "{kind}");
+        }
+        let (mut calls, mut counts) = (Calls::default(), Native::default());
+        calls.end_of(&call("code_interpreter_call", "a", "in_progress", ""), &mut counts);
+        calls.end_of(&call("code_interpreter_call", "a", "completed", "cntr_1"), &mut counts);
+        assert_eq!(counts.get(Count::ContainerSessions), Some(1));
     }
 
     #[test]

@@ -21,8 +21,7 @@ pub enum Form {
 
 impl Form {
     pub fn of(content_type: Option<&[u8]>, content_encoding: Option<&[u8]>) -> Self {
-        let plain =
-            content_encoding.is_none_or(|encoding| encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity"));
+        let plain = content_encoding.is_none_or(is_no_coding);
         let essence =
             content_type.unwrap_or_default().split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
         let is = |names: &[&str]| names.iter().any(|name| essence.eq_ignore_ascii_case(name.as_bytes()));
@@ -54,7 +53,33 @@ impl Form {
     }
 }
 
+/// Whether this says that nothing is compressed. What stands there in words that name no coding is how relays keep servers between
+/// from compressing a stream, or the letters of a text.
+fn is_no_coding(encoding: &[u8]) -> bool {
+    const WORDS: [&str; 10] =
+        ["", "identity", "none", "utf-8", "utf8", "us-ascii", "binary", "8bit", "chunked", "aws-chunked"];
+    encoding.split(|byte| *byte == b',').all(|word| {
+        let word = word.trim_ascii();
+        WORDS.iter().any(|known| word.eq_ignore_ascii_case(known.as_bytes()))
+    })
+}
+
 /// Whether it is the first of `data`, `event`, `id`, `retry` or a comment. No document of JSON begins with one of these.
 pub(super) fn begins_event(first: u8) -> bool {
     b"deir:".contains(&first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_coding_compresses() {
+        for plain in ["", "identity", "none", "NONE", "utf-8", "binary", "identity, none"] {
+            assert_eq!(Form::of(Some(b"text/event-stream"), Some(plain.as_bytes())), Form::Sse, "{plain}");
+        }
+        for coding in ["gzip", "br", "zstd", "deflate", "x-gzip", "identity, gzip", "dcb", "nobody-knows"] {
+            assert_eq!(Form::of(Some(b"text/event-stream"), Some(coding.as_bytes())), Form::Encoded, "{coding}");
+        }
+    }
 }

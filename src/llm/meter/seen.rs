@@ -210,7 +210,10 @@ impl Seen {
             (Fact::CallKind | Fact::CallStatus | Fact::CallAction, Found::Text { text, .. }) => {
                 self.call(hit.key, text)
             }
-            (Fact::Container, Found::Text { text, .. }) => {
+            (Fact::Container, Found::Text { text, cut }) => {
+                if !cut {
+                    self.note(text);
+                }
                 self.calls.get_or_insert_default().container(text, &mut self.counts);
             }
             (Fact::Query, Found::Text { text, .. }) => {

@@ -56,9 +56,14 @@ impl Request {
     pub fn sizes_with(&self, rules: &[Edit], swapped: Swapped) -> Sizes {
         // The gateway's own API always says it anew.
         let own = self.edits(self.schema.own.then_some(self.model.as_str()), None, false);
-        let Sizes { mut body_bytes, mut taken, characters, .. } = self.sizes;
+        let Sizes { mut body_bytes, mut taken, characters, mut reread_bytes, .. } = self.sizes;
+        let again = self.documents.saturating_sub(1);
         for Edit { place, text } in own.iter().chain(left(rules, &own)) {
             let (takes, puts) = (place.to.saturating_sub(place.from), text.len() as u64);
+            if self.query.is_some_and(|query| query.from <= place.from && place.to <= query.to) {
+                let written = reread_bytes.saturating_add(puts.saturating_mul(again));
+                reread_bytes = written.saturating_sub(takes.saturating_mul(again));
+            }
             if self.sizes.attached_bytes == 0 {
                 body_bytes = body_bytes.saturating_add(puts).saturating_sub(takes);
             } else {
@@ -69,7 +74,7 @@ impl Request {
                 taken.most = taken.most.plus(Tokens(grows));
             }
         }
-        Sizes { body_bytes, taken, characters: swapped.of(characters), ..self.sizes }
+        Sizes { body_bytes, taken, characters: swapped.of(characters), reread_bytes, ..self.sizes }
     }
 
     /// These members don't go on, either.

@@ -45,6 +45,7 @@ pub(super) struct Fields {
     /// Of most requests there is none.
     media: Option<Box<Media>>,
     pub(super) documents: u64,
+    pub(super) query: Option<Place>,
     /// Sold by the piece.
     pub(super) pictures: u64,
     characters: u64,
@@ -72,7 +73,7 @@ impl Fields {
         bounds: [None; SLOTS],
         nest: None,
         include_usage: None,
-        rates: Rates { service_tier: None, speed: None, region: None },
+        rates: Rates { service_tier: None, speed: None, region: None, unsold: None },
         tools: Tools::NONE,
         store: None,
         background: false,
@@ -90,6 +91,7 @@ impl Fields {
         misplaced: false,
         media: None,
         documents: 0,
+        query: None,
         pictures: 0,
         characters: 0,
         spoken: None,
@@ -147,6 +149,9 @@ impl Fields {
             }
             Asked::ServiceTier => self.rates.service_tier.hit("service_tier", hit)?,
             Asked::Speed => self.rates.speed.hit("speed", hit)?,
+            // The price of a container is that of the smallest.
+            Asked::Memory if matches!(hit.found, Found::Null | Found::Text { text: "1g", .. }) => {}
+            Asked::Memory => self.unsold("memory_limit", hit),
             Asked::Region => self.rates.region.hit("inference_geo", hit)?,
             Asked::Needed => {
                 let field = schema.needs.unwrap_or_default();
@@ -171,7 +176,6 @@ impl Fields {
             Asked::Inline(_)
             | Asked::Address(_)
             | Asked::Hidden(_)
-            | Asked::Part
             | Asked::PartKind
             | Asked::PartId(_)
             | Asked::PartOther
@@ -180,6 +184,10 @@ impl Fields {
             | Asked::MediaType
             | Asked::SourceData
             | Asked::SourceAddress => self.media().hit(hit)?,
+            Asked::Part => {
+                self.item.holds |= !matches!(hit.found, Found::Null | Found::Closed { .. });
+                self.media().hit(hit)?;
+            }
             Asked::OtherModels(field) => {
                 once(field, hit, false)?;
                 if !matches!(hit.found, Found::Null | Found::Opened(_) | Found::Closed { empty: true, .. }) {
@@ -199,8 +207,11 @@ impl Fields {
             }
             Asked::Format => {
                 once("output_format", hit, false)?;
-                if matches!(hit.found, Found::Text { text: "gif", .. }) {
-                    self.frames = self.frames.max(FRAMES);
+                match hit.found {
+                    Found::Text { text: "gif", .. } => self.frames = self.frames.max(FRAMES),
+                    // Who writes such a picture is a model of its own.
+                    Found::Text { text: "svg", .. } => self.unsold("output_format", hit),
+                    _ => {}
                 }
             }
             Asked::Unknown | Asked::InUnknown => self.unknown.hit(hit),
@@ -289,7 +300,7 @@ impl Fields {
                     self.refer(field, id)?;
                 }
             }
-            Asked::Item | Asked::ItemKind | Asked::ItemId | Asked::ItemContent => {
+            Asked::Item | Asked::ItemKind | Asked::ItemId | Asked::ItemContent | Asked::ItemRole => {
                 if let Some(id) = self.item.hit(hit)? {
                     self.refer("input", id)?;
                 }
@@ -311,12 +322,24 @@ impl Fields {
                     matches!(hit.found, Found::Text { text: "5m", cut: false } | Found::Null | Found::Closed { .. });
                 self.caches_long |= !short;
             }
+            Asked::Query => {
+                once("query", hit, false)?;
+                if matches!(hit.found, Found::Size(_)) {
+                    self.query = Some(place);
+                }
+            }
             Asked::Document => {
                 let one = matches!(hit.found, Found::Size(_) | Found::Opened(Container::Object));
                 self.documents = self.documents.saturating_add(u64::from(one));
             }
         }
         Ok(())
+    }
+
+    #[cold]
+    fn unsold(&mut self, field: &'static str, hit: &Hit<'_, Asked>) {
+        let text = if let Found::Text { text, cut: false } = hit.found { text } else { "" };
+        self.rates.unsold.get_or_insert_with(|| (field, text.to_owned()));
     }
 
     #[cold]

@@ -13,10 +13,23 @@ pub(super) struct InputItem {
     /// It has with it what its id would stand for: what was reasoned, or drawn.
     sealed: bool,
     pub(super) drawn: bool,
+    /// It has said of what kind it is.
+    named: bool,
+    /// It says whose it is, and has something in it: as only a message does.
+    speaks: bool,
+    pub(super) holds: bool,
 }
 
 impl InputItem {
-    pub(super) const NONE: Self = Self { stands: Stands::Reference, id: None, sealed: false, drawn: false };
+    pub(super) const NONE: Self = Self {
+        stands: Stands::Reference,
+        id: None,
+        sealed: false,
+        drawn: false,
+        named: false,
+        speaks: false,
+        holds: false,
+    };
 
     /// Its end, with the id if that is all there is of it, or one of its members.
     pub(super) fn hit(&mut self, hit: &Hit<'_, Asked>) -> Result<Option<Id>, Invalid> {
@@ -34,11 +47,16 @@ impl InputItem {
             }
             Asked::ItemKind => {
                 once("input.type", hit, false)?;
+                self.named = true;
                 // A list of kinds, too: whoever reads its first may find a reference in it.
                 self.stands = match hit.found {
                     Found::Text { text, cut: false } => Stands::named(text),
                     _ => Stands::Reference,
                 };
+            }
+            Asked::ItemRole => {
+                self.speaks |=
+                    matches!(hit.found, Found::Text { text: "user" | "assistant" | "system" | "developer", .. });
             }
             Asked::ItemId => {
                 once("input.id", hit, false)?;
@@ -56,7 +74,8 @@ impl InputItem {
     /// Whether its id alone says what it is.
     const fn is_reference(&self) -> bool {
         match self.stands {
-            Stands::Reference => true,
+            // A message may leave out what it is.
+            Stands::Reference => self.named || !(self.speaks && self.holds),
             Stands::Whole => false,
             Stands::Reasoned => !self.sealed,
             Stands::Drawn => !self.drawn,
@@ -87,7 +106,7 @@ impl Stands {
 }
 
 /// Kinds of elements that hold all that they stand for. Source: the types of OpenAI's SDKs.
-const WHOLE: [&str; 21] = [
+const WHOLE: [&str; 26] = [
     "message",
     "function_call",
     "function_call_output",
@@ -109,4 +128,9 @@ const WHOLE: [&str; 21] = [
     "mcp_approval_request",
     "mcp_approval_response",
     "tool_search_call",
+    "tool_search_output",
+    "additional_tools",
+    "configuration_update",
+    "program",
+    "program_output",
 ];

@@ -11,6 +11,8 @@ pub struct Rates {
     pub service_tier: Option<String>,
     pub speed: Option<String>,
     pub region: Option<String>,
+    /// What is dearer and no price can say by how much, by the field that asks for it; of several, the first.
+    pub unsold: Option<(&'static str, String)>,
 }
 
 /// None of these is dearer than the standard.
@@ -40,7 +42,7 @@ impl ByName for Option<String> {
 impl Rates {
     /// What may be dearer, by the field that asks for it.
     pub fn dearer(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let Self { service_tier, speed, region } = self;
+        let Self { service_tier, speed, region, unsold: _ } = self;
         let other = |name: &Option<String>, usual: &[&str]| name.as_deref().is_some_and(|name| !usual.contains(&name));
         let tier = service_tier.as_deref().filter(|_| other(service_tier, &USUAL_TIERS));
         let speed = speed.as_deref().filter(|_| other(speed, &["standard"]));

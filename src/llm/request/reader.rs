@@ -154,6 +154,7 @@ impl RequestReader {
             sizes,
             hidden,
             documents: fields.documents,
+            query: fields.query,
             pictures: fields.pictures,
             spoken: fields.spoken,
             sound_bytes,

@@ -511,3 +511,43 @@ proptest! {
         prop_assert_eq!(reader.finish(body.len() as u64), read(&body));
     }
 }
+
+/// A question is read with each document that it is held against.
+#[test]
+fn a_question_counts_once_for_each_document() {
+    let bytes = |documents: usize| {
+        let documents: Vec<_> = (0..documents).map(|_| "\"a\"").collect();
+        let body = format!(r#"{{"model":"m","query":"{}","documents":[{}]}}"#, "q".repeat(1_000), documents.join(","));
+        let mut reader = reader("rerank");
+        reader.feed(body.as_bytes());
+        let request = reader.finish(body.len() as u64).unwrap();
+        request.sizes.text_bytes() - body.len() as u64
+    };
+    assert_eq!([0, 1, 2, 100].map(bytes), [0, 0, 1_002, 99 * 1_002]);
+}
+
+/// As an SDK writes what JSON says by `frame_count`, `output_format` and `svg.model`.
+#[test]
+fn a_form_says_how_many_pictures_are_made_in_one() {
+    let form = |fields: &[(&str, &str)]| {
+        let field = |(name, value): &(&str, &str)| {
+            format!("--b\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+        };
+        let file = "--b\r\ncontent-disposition: form-data; name=\"image\"; filename=\"f\"\r\n\r\nx\r\n--b--\r\n";
+        let body = [("model", "m"), ("prompt", "x")].iter().chain(fields).map(field).collect::<String>() + file;
+        let called = Called { schema: schema::named("openai_images").unwrap(), model: None, streams: None };
+        let mut reader = RequestReader::new(called, Some(b"multipart/form-data; boundary=b"));
+        reader.feed(body.as_bytes());
+        reader.finish(body.len() as u64)
+    };
+    for (fields, choices) in [
+        (&[][..], 1),
+        (&[("output_format", "gif")][..], 9),
+        (&[("output_format", "gif"), ("frame_count", "16")][..], 16),
+        (&[("n", "2"), ("frame_count", "3")][..], 6),
+    ] {
+        assert_eq!(form(fields).unwrap().choices, choices, "{fields:?}");
+    }
+    assert_eq!(form(&[("output_format", "svg")]).unwrap().rates.unsold, Some(("output_format", "svg".to_owned())));
+    assert!(form(&[("svg[model]", "dear")]).is_err() && form(&[("frame_count", "many")]).is_err());
+}

@@ -51,8 +51,10 @@ struct Tool {
     brings: u64,
     at_most: Option<u64>,
     at: u64,
-    /// The client runs it after all, or it is switched off.
+    /// It is switched off.
     off: bool,
+    /// It says that it runs where the client is: a shell does.
+    here: bool,
 }
 
 /// xAI's number of sources, where none is said.
@@ -70,6 +72,7 @@ impl Tool {
         at_most: None,
         at: 0,
         off: false,
+        here: false,
     };
 
     fn hit(&mut self, dialect: Dialect, hit: &Hit<'_, Asked>) -> Result<(), Invalid> {
@@ -112,7 +115,7 @@ impl Tool {
             }
             Asked::ToolPlace => {
                 once("tools[].environment.type", hit, false)?;
-                self.off |= matches!(hit.found, Found::Text { text: "local", .. });
+                self.here |= matches!(hit.found, Found::Text { text: "local", .. });
             }
             _ => {
                 once("search_parameters.mode", hit, false)?;
@@ -216,8 +219,9 @@ impl Tools {
                 self.tool = Tool { at: hit.from, ..tool };
             }
             Found::Closed { container: Container::Object, .. } => {
-                let Tool { name, kind, most, models, makes, brings, at_most, at, off, .. } =
+                let Tool { name, kind, most, models, makes, brings, at_most, at, off, here, .. } =
                     std::mem::replace(&mut self.tool, Tool::NONE);
+                let off = off || (here && name == "shell");
                 let draws = kind == Some(ToolKind::Sold(SoldBy::Picture));
                 for name in models {
                     note(&mut self.models, InnerModel { name, draws })?;

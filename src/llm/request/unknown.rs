@@ -1,7 +1,7 @@
 //! Fields of a request that no table of its API knows: their names, and whether what they hold can spend money.
 
 use crate::json::{Found, Hit};
-use crate::llm::schema::Asked;
+use crate::llm::schema::{self, Asked};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unknown {
@@ -13,11 +13,15 @@ pub struct Unknown {
     pub suspect: Option<(String, &'static str)>,
     /// The field that is read, until its value is known.
     name: Option<String>,
+    /// How many names there were, at whatever depth.
+    names: usize,
 }
 
 /// What is kept of a body's unknown fields; a body with more than this is nothing that an SDK sends.
 const MOST_FIELDS: usize = 64;
 const MOST_TEXTS: usize = 256;
+/// Each costs some 20,000 instructions.
+const MOST_NAMES: usize = 1_024;
 /// No model's name is longer.
 const LONGEST: usize = 128;
 
@@ -168,14 +172,51 @@ fn does(name: &str) -> Option<&'static str> {
         let stands = |at: usize| anywhere || parts(at) && (!ends || parts(at.saturating_add(word.len())));
         lower.match_indices(word).any(|(at, _)| stands(at))
     };
-    whole.or_else(|| WORDS.iter().find(has)).map(|(_, what)| *what)
+    let listed = whole.or_else(|| WORDS.iter().find(has)).map(|(_, what)| *what);
+    listed.or_else(|| decides_elsewhere(&lower).then_some("what another API is priced by"))
+}
+
+/// Whether an API that has this field is priced by it: a server that speaks several may read it in any.
+fn decides_elsewhere(name: &str) -> bool {
+    let decides = |key: &Asked| {
+        matches!(
+            key,
+            Asked::Choices
+                | Asked::ServiceTier
+                | Asked::Speed
+                | Asked::Region
+                | Asked::Tools
+                | Asked::Plugins
+                | Asked::Search(_)
+                | Asked::Servers(_)
+                | Asked::OtherModels(_)
+                | Asked::OtherModel(_)
+                | Asked::Background
+                | Asked::Frames
+        )
+    };
+    schema::ALL
+        .iter()
+        .flat_map(|schema| schema.request)
+        .any(|field| field.key.as_ref().is_some_and(decides) && field.name.eq_ignore_ascii_case(name))
 }
 
 impl Unknown {
-    pub(super) const NONE: Self = Self { fields: Vec::new(), texts: Vec::new(), suspect: None, name: None };
+    pub(super) const NONE: Self = Self { fields: Vec::new(), texts: Vec::new(), suspect: None, name: None, names: 0 };
 
     #[cold]
     pub(super) fn hit(&mut self, hit: &Hit<'_, Asked>) {
+        // It is refused by now, whatever else it says: to judge a name takes longer than to send one.
+        if self.suspect.is_some() {
+            return;
+        }
+        if let Found::Named(name) = hit.found {
+            self.names = self.names.saturating_add(1);
+            if self.names > MOST_NAMES {
+                let field = self.fields.last().map_or(name, |field| field).to_owned();
+                return self.suspect(field, "more than can be judged");
+            }
+        }
         match hit.found {
             Found::Named(name) if hit.key == Asked::Unknown => self.name = Some(name.to_owned()),
             Found::Named(name) => {

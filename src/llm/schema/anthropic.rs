@@ -5,7 +5,7 @@ use super::field::{
     REST, ROLE, SENSITIVITY, TOOLS, TOOLS_INSIDE, asked, count, error, fields, hidden, known, object, part, part_id,
     parts, path, text, value,
 };
-use super::openai::{OWN_KEY, UPSTREAM};
+use super::openai::{OWN_KEY, PLUGINS, UPSTREAM};
 use super::{Asked, Dialect, Fact, Field, OutputBound, Schema, Slot, Small, Want};
 use crate::llm::usage::{Contract, Count};
 
@@ -90,6 +90,8 @@ static REQUEST: &[Field<Asked>] = fields! {
     asked("inference_geo", Asked::Region),
     TOOLS,
     object("fallbacks", Asked::OtherModels("fallbacks"), &[]),
+    // OpenRouter's.
+    PLUGINS,
     object("messages", Asked::Needed, &[parts("content", BLOCK)]),
     LEFT_CONTAINER,
     asked("thread", Asked::Refers("thread")),
@@ -217,7 +219,12 @@ pub(super) const FACTS: [Field<Fact>; 14] = [
     // Bedrock says so in the last event of a streamed InvokeModel.
     path(
         "amazon-bedrock-invocationMetrics",
-        &[count("inputTokenCount", Count::Input), count("outputTokenCount", Count::Output)],
+        &[
+            count("inputTokenCount", Count::Input),
+            count("outputTokenCount", Count::Output),
+            count("cacheReadInputTokenCount", Count::Cached),
+            count("cacheWriteInputTokenCount", Count::CacheCreation),
+        ],
     ),
     // Embeddings, through Bedrock; Titan's tell their count.
     count("inputTextTokenCount", Count::Input),

@@ -16,6 +16,8 @@ pub enum Asked {
     ServiceTier,
     Speed,
     Region,
+    /// How large the container is in which code runs.
+    Memory,
     /// The field that the schema needs.
     Needed,
     /// In base64, what the field's name says.
@@ -42,6 +44,8 @@ pub enum Asked {
     SourceData,
     SourceAddress,
     Document,
+    /// What each of the documents is held against.
+    Query,
     /// A tool that is offered; what holds of all of them stands beside.
     Tools,
     /// The kind of a tool, where a member says it and where the member is it.
@@ -81,6 +85,8 @@ pub enum Asked {
     ItemId,
     /// What an element brings along in the place of what was kept.
     ItemContent,
+    /// Whose it is: only a message is somebody's.
+    ItemRole,
     /// By the field's name, a list of the flags that other clients write into a header.
     Flags(&'static str),
     /// By its name, a list of models that may serve in the place of the one that is priced.

@@ -247,8 +247,10 @@ static CHAT_CHOICE: [Field<Fact>; 4] = [
 
 static NOVA: [Field<Fact>; 1] = [path("message", &[path("content", &[text("text"), REST])])];
 
+static INVOKED_LAST: [Field<Fact>; 1] = [object("usage", Fact::Usage, &INVOKED_USAGE)];
+
 /// What each family of models calls its text; Anthropic's is the same as in its own API.
-static INVOKED: [Field<Fact>; 24] = {
+static INVOKED: [Field<Fact>; 25] = {
     let [kind, model, error, message, container, _, block, delta, content, stop, metrics, titan, one, many] =
         anthropic::FACTS;
     let usage = object("usage", Fact::Usage, &INVOKED_USAGE);
@@ -263,6 +265,8 @@ static INVOKED: [Field<Fact>; 24] = {
     let chat = path("choices", &CHAT_CHOICE);
     // Nova's, Titan's, Stability's.
     let pictures = object("images", Fact::Each(Count::MadeImages), &[]);
+    // The last event of Nova's streams.
+    let last = path("metadata", &INVOKED_LAST);
     [
         kind,
         model,
@@ -288,6 +292,7 @@ static INVOKED: [Field<Fact>; 24] = {
         nova_delta,
         chat,
         pictures,
+        last,
     ]
 };
 

@@ -153,9 +153,10 @@ pub static EMBED: Schema = Schema {
 
 static RERANK_REQUEST: &[Field<Asked>] = fields! {
     [
-    ROLE, SENSITIVITY, asked("model", Asked::Model), object("documents", Asked::Document, &[]),]
+    ROLE, SENSITIVITY, asked("model", Asked::Model), object("documents", Asked::Document, &[]),
+    Field { name: "query", key: Some(Asked::Query), want: Want::Size, inside: &[] },]
     free [
-        "query" "top_n" "top_k" "max_tokens_per_doc" "max_chunks_per_doc" "relevant_spans" "priority" "rank_fields"
+        "top_n" "top_k" "max_tokens_per_doc" "max_chunks_per_doc" "relevant_spans" "priority" "rank_fields"
         "return_documents" "truncation" "truncate"
     ]
 };

@@ -14,7 +14,7 @@ pub(super) use chat::{MESSAGE, OWN_KEY, UPSTREAM};
 pub use completions::COMPLETIONS;
 pub use embeddings::EMBEDDINGS;
 pub use images::IMAGES;
-pub use responses::RESPONSES;
+pub use responses::{COMPACT, RESPONSES};
 
 use super::field::{TOOLS_BY_MEMBER, UNKNOWN, address, asked, hidden, inline, never, object, part, path};
 use super::{Asked, Field, Medium, SPOKEN, Want};
@@ -72,7 +72,7 @@ static SOURCES: [Field<Asked>; 2] = [asked("mode", Asked::ToolMode), asked("max_
 const LIVE_SEARCH: Field<Asked> = object("search_parameters", Asked::Search("search_parameters"), &SOURCES);
 /// Qwen's, a flag.
 const QWEN_SEARCH: Field<Asked> = asked("enable_search", Asked::Search("enable_search"));
-const PLUGINS: Field<Asked> = object("plugins", Asked::Plugins, &[asked("id", Asked::ToolKind)]);
+pub(super) const PLUGINS: Field<Asked> = object("plugins", Asked::Plugins, &[asked("id", Asked::ToolKind)]);
 const OTHERS_SERVE: &str = "left out: which models may serve is said to the gateway";
 /// Names of the bound that some servers put before the API's own.
 const BOUND: &str = "left out: the bound on the output is `max_tokens`";

@@ -297,6 +297,44 @@ fn a_registered_function_has_its_own_definition_or_none() {
     }
 }
 
+/// A name of a few bytes stands for a definition of many.
+#[test]
+fn what_is_written_for_a_client_is_bounded() {
+    let refuse = rules(&json!({"offered": "refuse"}));
+    let list = |names: usize| {
+        let tools = vec![r#"{"name":"get_weather"}"#; names].join(",");
+        format!(r#"{{"functionDeclarations":[{tools}]}}"#)
+    };
+    for (lists, expected) in [(1, None), (9, Some(Why::Unread))] {
+        let tools = vec![list(2_000); lists].join(",");
+        let body = format!(r#"{{"contents":[],"tools":[{tools}]}}"#);
+        let (sent, judged) = judged(&refuse, "/v1beta/models/m:generateContent", &[body.as_bytes()]);
+        assert_eq!(judged.refused.map(|refusal| refusal.why), expected, "{lists}");
+        let written = sent.len() - body.len();
+        assert!((100_000..=1_048_576).contains(&written), "{written}");
+    }
+}
+
+/// They are held until the answer has ended.
+#[test]
+fn schemas_that_a_client_wants_enforced_are_held_up_to_a_bound() {
+    let strict = rules(&json!({"strict": "refuse"}));
+    let tool = |nth: usize| {
+        let pattern = format!("{}{nth}", "a".repeat(8_000));
+        json!({"type": "function", "function": {"name": format!("f{nth}"), "strict": true,
+            "parameters": {"type": "object", "properties": {"a": {"type": "string", "title": pattern}}}}})
+    };
+    let body = json!({"model": "m", "messages": [], "tools": (0..100).map(tool).collect::<Vec<_>>()}).to_string();
+    let (_, judged) = judged(&strict, CHAT, &[body.as_bytes()]);
+    assert!((20..40).contains(&judged.strict.len()), "{}", judged.strict.len());
+    assert!(judged.seen.denied.iter().any(|denied| denied.why == Why::Unenforced));
+    let states =
+        json!({"model": "m", "messages": [], "tools": [{"type": "function", "function": {"name": "f", "strict": true,
+        "parameters": {"properties": {"a": {"pattern": "a{4000}"}}}}}]})
+        .to_string();
+    assert_eq!(self::judged(&strict, CHAT, &[states.as_bytes()]).1.strict.len(), 0);
+}
+
 #[test]
 fn only_registered_functions_may_be_used_where_it_says_so() {
     let refuse = rules(&json!({"registered_only": true, "offered": "refuse"}));

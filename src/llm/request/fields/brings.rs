@@ -24,6 +24,8 @@ impl Fields {
     pub(in crate::llm::request) fn brings(&self, body_bytes: u64) -> (Sizes, Hidden) {
         let (mut sizes, mut hidden) =
             (Sizes { body_bytes, characters: self.characters, ..Sizes::default() }, Hidden::default());
+        let query = self.query.map_or(0, |place| place.to.saturating_sub(place.from));
+        sizes.reread_bytes = query.saturating_mul(self.documents.saturating_sub(1));
         if let Some(media) = &self.media {
             sizes.attached_bytes = media.attached_bytes;
             sizes.attachments = media.attachments;

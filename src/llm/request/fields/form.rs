@@ -4,9 +4,10 @@ use super::Fields;
 use crate::llm::form;
 use crate::llm::request::value::NAME;
 use crate::llm::request::{Invalid, Place};
-use crate::llm::schema::{Item, Medium, Schema};
+use crate::llm::schema::{FRAMES, Item, Medium, Schema};
 use crate::name;
 
+const AUTHOR: &str = "left out: another model than the one that is priced would work and be billed";
 const BY_HEADER: &str = "left out of a form: a header says it";
 
 impl Fields {
@@ -40,6 +41,25 @@ impl Fields {
                 }
                 _ => Invalid::Wrong { field: "n", expected: "a whole number of at least 1" },
             },
+            // Of a moving picture, each is made.
+            (form::FieldName::Frames, Some(frames)) => match frames.parse() {
+                Ok(frames @ 1..) => {
+                    self.frames = self.frames.max(frames);
+                    return;
+                }
+                _ => Invalid::Wrong { field: "frame_count", expected: "a whole number of at least 1" },
+            },
+            (form::FieldName::Format, Some(format)) => {
+                match format {
+                    "gif" => self.frames = self.frames.max(FRAMES),
+                    "svg" => drop(self.rates.unsold.get_or_insert_with(|| ("output_format", format.to_owned()))),
+                    _ => {}
+                }
+                return;
+            }
+            (form::FieldName::Frames, None) => Invalid::Wrong { field: "frame_count", expected: "a whole number" },
+            (form::FieldName::Format, None) => Invalid::Wrong { field: "output_format", expected: "a name" },
+            (form::FieldName::Author, _) => Invalid::Wrong { field: "svg[model]", expected: AUTHOR },
             (form::FieldName::Model, _) => Invalid::Wrong { field: "model", expected: NAME },
             (form::FieldName::Stream, _) => Invalid::Wrong { field: "stream", expected: "true or false, once" },
             (form::FieldName::Choices, _) => Invalid::Repeated("n"),

@@ -1,7 +1,9 @@
 //! `POST /v1/audio/speech`, `transcriptions` and `translations`.
 
 use super::chat::CHAT;
-use crate::llm::schema::field::{ROLE, SENSITIVITY, asked, count, error, fields, hidden, object, path, text, value};
+use crate::llm::schema::field::{
+    ROLE, SENSITIVITY, asked, count, error, fields, hidden, media, object, path, text, value,
+};
 use crate::llm::schema::{Asked, Fact, Field, OutputBound, Schema, Want};
 use crate::llm::usage::Count;
 
@@ -25,10 +27,13 @@ static AUDIO_REQUEST: &[Field<Asked>] = fields! {
     ]
 };
 
-static AUDIO_ANSWER: [Field<Fact>; 7] = [
+static AUDIO_ANSWER: [Field<Fact>; 9] = [
     value("type", Fact::Kind),
     text("text"),
     text("delta"),
+    // Speech as events; Mistral's.
+    media("audio"),
+    media("audio_data"),
     error("error"),
     // Of a verbose transcript, which has no usage.
     value("duration", Fact::Seconds),

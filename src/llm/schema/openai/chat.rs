@@ -1,7 +1,7 @@
 //! `POST /v1/chat/completions`, as OpenAI and all that took its API over read and answer it.
 
 use super::{
-    FALLBACKS, GOOGLE, LIVE_SEARCH, NOT_N_PREDICT, NOT_NEW_TOKENS, NOT_NUM_PREDICT, NOT_TEMPLATE, OTHER_MODELS,
+    BOUND, FALLBACKS, GOOGLE, LIVE_SEARCH, NOT_N_PREDICT, NOT_NEW_TOKENS, NOT_NUM_PREDICT, NOT_TEMPLATE, OTHER_MODELS,
     OTHERS_SERVE, PARTS, PLUGINS, QWEN_SEARCH, SEARCH, SPOKEN_BEFORE, STORE, STREAM_OPTIONS,
 };
 use crate::llm::schema::field::{
@@ -48,7 +48,18 @@ static CHAT_REQUEST: &[Field<Asked>] = fields! {
     // Clients that are pointed at the wrong path send it.
     object("input", Asked::Misplaced, &[]),
     object("messages", Asked::Needed, &[path("content", PARTS), path("audio", &SPOKEN_BEFORE)]),
-    path("extra_body", &[path("google", GOOGLE), QWEN_SEARCH, UNKNOWN]),
+    // Relays put what is in it into the body.
+    path(
+        "extra_body",
+        &[
+            path("google", GOOGLE),
+            QWEN_SEARCH,
+            never("max_tokens", BOUND),
+            never("max_completion_tokens", BOUND),
+            never("max_output_tokens", BOUND),
+            UNKNOWN,
+        ],
+    ),
     path("google", GOOGLE),
     object("audio", Asked::Spoken, &[]),
     QWEN_SEARCH,]

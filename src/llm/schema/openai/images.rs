@@ -26,7 +26,7 @@ static IMAGES_REQUEST: &[Field<Asked>] = fields! {
     ]
 };
 
-static IMAGES_ANSWER: [Field<Fact>; 7] = [
+static IMAGES_ANSWER: [Field<Fact>; 8] = [
     value("type", Fact::Kind),
     error("error"),
     object("data", Fact::Each(Count::MadeImages), &[]),
@@ -35,6 +35,8 @@ static IMAGES_ANSWER: [Field<Fact>; 7] = [
     // Of what is to come.
     value("status", Fact::Kind),
     value("task_status", Fact::Kind),
+    // Of who writes a picture as SVG, beside what is drawn.
+    path("svg_usage", &[count("input_tokens", Count::ToolInput), count("output_tokens", Count::ToolOutput)]),
     object(
         "usage",
         Fact::Usage,

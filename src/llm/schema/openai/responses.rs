@@ -28,15 +28,21 @@ static ITEM_PARTS: &[Field<Asked>] = part! {
 /// A picture that a tool draws may move, be drawn by another model's words, and begin from another. A container that was made for
 /// another answer holds what that wrote into it.
 static MASK: [Field<Asked>; 2] = [linked("image_url", Medium::Picture, &PICTURE), address("file_id", Medium::Picture)];
+static MEMORY: [Field<Asked>; 1] = [asked("memory_limit", Asked::Memory)];
 static ITEM_TOOLS_INSIDE: [Field<Asked>; 10] = {
     let [kind, most, tokens, model, ..] = TOOL;
     let svg = path("svg", &[asked("model", Asked::ToolModel)]);
     let frames = asked("frame_count", Asked::ToolFrames);
     let format = asked("output_format", Asked::ToolFormat);
-    let container = asked("container", Asked::Refers("tools[].container"));
+    let key = Some(Asked::Refers("tools[].container"));
+    let container = Field { name: "container", key, want: Want::Value, inside: &MEMORY };
     let place = path(
         "environment",
-        &[asked("type", Asked::ToolPlace), asked("container_id", Asked::Refers("tools[].environment.container_id"))],
+        &[
+            asked("type", Asked::ToolPlace),
+            asked("container_id", Asked::Refers("tools[].environment.container_id")),
+            asked("memory_limit", Asked::Memory),
+        ],
     );
     [kind, most, tokens, model, place, svg, frames, format, container, path("input_image_mask", &MASK)]
 };
@@ -61,6 +67,7 @@ static RESPONSES_REQUEST: &[Field<Asked>] = fields! {
             parts("output", ITEM_PARTS),
             asked("type", Asked::ItemKind),
             asked("id", Asked::ItemId),
+            asked("role", Asked::ItemRole),
             asked("encrypted_content", Asked::ItemContent),
             asked("container_id", Asked::Refers("input[].container_id")),
             path("environment", &[asked("container_id", Asked::Refers("input[].environment.container_id"))]),
@@ -162,9 +169,11 @@ static STREAMED_RESPONSE: [Field<Fact>; 9] = [
     INCOMPLETE,
 ];
 
-static RESPONSES_EVENT: [Field<Fact>; 7] = [
+static RESPONSES_EVENT: [Field<Fact>; 8] = [
     value("type", Fact::Kind),
     Field { name: "delta", key: Some(Fact::Output), want: Want::Size, inside: &STRAYS },
+    // A picture on its way.
+    media("partial_image_b64"),
     varying("sequence_number"),
     varying("obfuscation"),
     path("response", &STREAMED_RESPONSE),
@@ -244,3 +253,6 @@ pub static RESPONSES: Schema = Schema {
     opaque_bytes_per_token: 2,
     compressed_stream_bytes_per_token: 20,
 };
+
+/// `POST /v1/responses/compact` takes no bound and keeps nothing: OpenAI refuses fields that it doesn't know.
+pub static COMPACT: Schema = Schema { output: OutputBound::Unwritten, keeps: false, ..RESPONSES };
