@@ -28,6 +28,8 @@ pub struct Prompt {
     /// Stretches that some pattern ended in, in the order of the body.
     closed: Vec<Stretch>,
     looked_at: usize,
+    /// There were more than are kept.
+    overrun: bool,
     /// How many there were before the text that comes, if one does, and before its message.
     before_text: Option<usize>,
     before_message: usize,
@@ -37,6 +39,10 @@ pub struct Prompt {
     /// It is no JSON.
     is_form: bool,
 }
+
+/// Each takes some 250 bytes. More in one body nobody honest sends: all of them are edits, and of these fewer are allowed; or they could
+/// not be looked at.
+const MOST_STRETCHES: usize = 100_000;
 
 /// Stretches from `first` on in which nothing was found are kept no longer: some pattern ends in each few bytes of some texts. What
 /// counts those before a place counts them no more.
@@ -48,12 +54,8 @@ fn drop_fruitless(closed: &mut Vec<Stretch>, first: usize, (text, message): (&mu
         *before = before.saturating_sub(dropped(closed, *before));
     }
     *message = message.saturating_sub(dropped(closed, *message));
-    let mut at = 0_usize;
-    closed.retain(|stretch| {
-        let stays = at < first || !stretch.is_fruitless();
-        at = at.saturating_add(1);
-        stays
-    });
+    let tail = closed.split_off(first.min(closed.len()));
+    closed.extend(tail.into_iter().filter(|stretch| !stretch.is_fruitless()));
 }
 
 impl Prompt {
@@ -74,6 +76,7 @@ impl Prompt {
             joining: None,
             closed: Vec::new(),
             looked_at: 0,
+            overrun: false,
             before_text: None,
             before_message: 0,
             role: None,
@@ -100,6 +103,7 @@ impl Prompt {
             joining,
             closed,
             looked_at,
+            overrun,
             before_text,
             before_message,
             role,
@@ -114,7 +118,14 @@ impl Prompt {
         let _ = scanner.feed(bytes, &mut |hit| coming.hit(texts, &hit));
         // Not all at once at the end: others wait for the worker.
         closed.iter_mut().skip(*looked_at).for_each(|stretch| stretch.look(looked, work));
-        drop_fruitless(closed, *looked_at, (before_text, before_message));
+        if closed.len() > *looked_at {
+            drop_fruitless(closed, *looked_at, (before_text, before_message));
+        }
+        if closed.len() > MOST_STRETCHES {
+            *overrun = true;
+            closed.clear();
+            (*before_text, *before_message) = (before_text.map(|_| 0), 0);
+        }
         *looked_at = closed.len();
         watched.look(&looked.automaton, work);
     }
@@ -137,7 +148,7 @@ impl Prompt {
         watched.end(&looked.automaton, &mut |stretch| closed.push(Stretch::of(stretch, place)));
         seams.end(&looked.automaton, &mut |across| closed.push(Stretch::across(across, place)));
         closed.iter_mut().for_each(|stretch| stretch.look(looked, work));
-        if self.watched.is_overrun() || self.seams.is_overrun() || !self.work.is_left() {
+        if self.overrun || self.watched.is_overrun() || self.seams.is_overrun() || !self.work.is_left() {
             self.seen.note_opaque(Opaque::TooMuchWork);
         }
         let Self { closed, seen, .. } = self;

@@ -88,9 +88,10 @@ impl Stretch {
         self.closed.look(&looked.automaton, self.closed.text.len(), work);
     }
 
-    /// Nothing stands in it, whoever asks, as far as it was looked at.
+    /// All of it was looked at, and nothing stands in it, whoever asks.
     pub(super) fn is_fruitless(&self) -> bool {
-        self.closed.candidates.is_empty()
+        let Closed { candidates, text, .. } = &self.closed;
+        candidates.is_empty() && candidates.known() >= text.len()
     }
 
     /// What of a class is found in it. What goes across ends is none if part of it is another's already.

@@ -92,6 +92,8 @@ pub(super) struct Foreseen {
     pub reports: bool,
     /// It says only at the end of an answer what was searched for.
     pub late: bool,
+    /// A stream says at its beginning what its first round reads.
+    pub reads_on: bool,
     pub density: Density,
 }
 
@@ -196,8 +198,8 @@ impl Evidence {
                     let usage = Usage { images, web_searches, characters: request.items.characters, ..usage };
                     return if reported.implausible { Charge::Implausible(usage) } else { Charge::Reported(usage) };
                 }
-                // What a stream reports at its beginning is what the first round reads.
-                let reported = reported.reading(request.more_rounds(&reported), request.most_input);
+                let more = if request.reads_on && !answer.error { request.more_rounds(&reported) } else { Tokens(0) };
+                let reported = reported.reading(more, request.most_input);
                 (answer.so_far(reported, request.density), answer.output(request))
             }
         };

@@ -295,6 +295,7 @@ impl Open {
             detached: self.detached,
             reports: self.schema.always_reports,
             late: self.schema.dialect == Dialect::Gemini,
+            reads_on: self.schema.dialect == Dialect::Anthropic,
             ..Foreseen::default()
         };
         leg.map_or(request, |leg| request.at(leg, &self.input))

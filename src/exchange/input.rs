@@ -52,6 +52,12 @@ impl Input {
         self.beyond.as_ref().map_or(text, |beyond| text.plus(beyond.media(&self.sizes, leg, text).most))
     }
 
+    /// The same, as it is likely.
+    pub(super) fn likely_shown(&self, leg: &Leg) -> Tokens {
+        let text = self.sizes.text_likely(leg.density);
+        self.beyond.as_ref().map_or(text, |beyond| text.plus(beyond.media(&self.sizes, leg, text).likely))
+    }
+
     /// What it only points at, beside what it holds.
     pub(super) fn hidden(&self, leg: &Leg, shown: Tokens) -> Tokens {
         let Some(beyond) = &self.beyond else { return Tokens(0) };

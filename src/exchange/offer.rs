@@ -127,7 +127,7 @@ impl Wish<'_> {
     fn worst_of(&self, bytes: u64, offer: &Offer) -> NanoUsd {
         let input = Sizes { body_bytes: bytes, ..Sizes::default() }.text_at_most(Density::PRIOR);
         let (Bound::Client(output) | Bound::Open { at_most: output, .. }) =
-            self.bound(&offer.model, &offer.legs, input);
+            self.bound(&offer.model, &offer.legs, (input, &|_| input));
         let ceiling = self.ceiling(&offer.legs, input, false, Items::default());
         ceiling.worst_case(input, output.times(self.request.choices))
     }
@@ -239,7 +239,7 @@ impl Wish<'_> {
         let input = shown.plus(hidden);
         let ceiling = self.ceiling(&legs, input, !reckoned.is_plain(), request.items(&reckoned.sizes));
         // A context that may turn out empty leaves all its room to the output.
-        let bound = self.bound(model, &legs, shown);
+        let bound = self.bound(model, &legs, (shown, &|leg| reckoned.likely_shown(leg)));
         let (Bound::Client(output) | Bound::Open { at_most: output, .. }) = bound;
         let worst = ceiling.worst_case(input, output.times(request.choices));
         Ok(Offer {
@@ -265,7 +265,7 @@ impl Wish<'_> {
     }
 
     /// What is known of the output before it is made.
-    fn bound(&self, model: &str, legs: &[Leg], input: Tokens) -> Bound {
+    fn bound(&self, model: &str, legs: &[Leg], input: (Tokens, &dyn Fn(&Leg) -> Tokens)) -> Bound {
         match (self.schema.output, self.request.bound()) {
             (OutputBound::None, _) => Bound::Client(Tokens(0)),
             (OutputBound::Fixed(tokens), _) => Bound::Client(Tokens(tokens)),
@@ -284,14 +284,17 @@ impl Wish<'_> {
     /// The bound of a request that brings none. Of these, the first that is written: its original's, if it is a copy; the tenant's or
     /// its tier's; what the model writes at most; that of all. It is never more than the model writes, nor than its context has room
     /// for beside the input: a provider would refuse it.
-    fn most_output(&self, model: &str, legs: &[Leg], input: Tokens) -> Tokens {
+    fn most_output(&self, model: &str, legs: &[Leg], (most, likely): (Tokens, &dyn Fn(&Leg) -> Tokens)) -> Tokens {
         let Policy { default_max_tokens, min_tokens, models, .. } = self.policy;
         let own = self.as_long_as.or(self.tenant.rules.default_max_tokens);
         let listed = models.model(model).and_then(|model| model.context);
         let of = |leg: &Leg| {
-            let most = own.or(leg.max_output).unwrap_or(*default_max_tokens);
-            let most = leg.max_output.map_or(most, |max| most.min(max));
-            listed.or(leg.context).map_or(most, |context| most.min(context.less(input).max(*min_tokens)))
+            let output = own.or(leg.max_output).unwrap_or(*default_max_tokens);
+            let output = leg.max_output.map_or(output, |max| output.min(max));
+            // A price says of many models what they read: what is certain to fit would leave a long prompt next to no answer.
+            let room =
+                listed.map(|context| context.less(most)).or(leg.context.map(|context| context.less(likely(leg))));
+            room.map_or(output, |room| output.min(room.max(*min_tokens)))
         };
         legs.iter().map(of).max().unwrap_or(*default_max_tokens)
     }

@@ -198,10 +198,11 @@ impl Judge<'_> {
             Schema::read(&document, Where::Declared).ok()
         };
         let fits = self.judged.strict.len() < MOST_STRICT;
-        self.strict_bytes = self.strict_bytes.saturating_add(tool.schema.map_or(0, str::len));
-        let read = |schema| if fits && self.strict_bytes <= MOST_STRICT_BYTES { read(schema) } else { None };
+        let bytes = self.strict_bytes.saturating_add(tool.schema.map_or(0, str::len));
+        let read = |schema| if fits && bytes <= MOST_STRICT_BYTES { read(schema) } else { None };
         match tool.schema.map(read) {
             Some(Some(schema)) => {
+                self.strict_bytes = bytes;
                 let names = tool.names.first().cloned();
                 self.judged.strict.extend(names.map(|name| (name, schema)));
             }

@@ -57,6 +57,24 @@ fn what_almost_matches_in_a_request_is_not_held() {
     assert_eq!(String::from_utf8(sent).unwrap(), body.replace("a@b.co", "[EMAIL_1]"));
 }
 
+/// What comes while there is no work left is not taken for looked at.
+#[test]
+fn what_hides_behind_hard_work_is_masked_or_refused() {
+    let all = json!([{"name": "all", "find": ["email", "jwt", "card", "phone", "url_credentials"], "action": "mask"}]);
+    let content = content(&all);
+    let dots = "a.".repeat(160) + "@b.zz ";
+    for hard in [dots.as_str(), "eyJ-", "eyJhbGciOi.", "a@b ", "1234 5678 ", "https://a:b"] {
+        for size in [4_096, 65_536, usize::MAX] {
+            let text = hard.repeat(400_000 / hard.len()) + " " + MAIL + " ";
+            let body = json!({"messages": [{"role": "user", "content": text + &"words ".repeat(2_000)}]}).to_string();
+            let chunks: Vec<_> = body.as_bytes().chunks(size.min(body.len() - 6_000)).collect();
+            let (sent, screened) = screened(&content, chat(), &chunks);
+            let passes = screened.refused.is_none() && String::from_utf8_lossy(&sent).contains(MAIL);
+            assert!(!passes, "{hard} in pieces of {size}");
+        }
+    }
+}
+
 #[test]
 fn lone_surrogates_and_bytes_that_are_no_text_break_nothing() {
     let content = content(&mails("mask"));

@@ -28,6 +28,7 @@ const REQUEST: Foreseen = Foreseen {
     detached: false,
     reports: false,
     late: false,
+    reads_on: true,
     density: Density::PRIOR,
 };
 const STREAM: Foreseen = Foreseen { stream: true, ..REQUEST };
@@ -268,6 +269,11 @@ fn whoever_leaves_while_tools_run_pays_for_what_they_brought() {
     };
     assert_eq!([0, 1, 2, 9].map(|searches| left(searches, false)), [2_700, 4_700, 6_700, 6_700]);
     assert_eq!(left(2, true), 700, "a last word is believed");
+    let elsewhere = Foreseen { reads_on: false, ..request };
+    let told = reported(&[(Count::Input, 700), (Count::Output, 9), (Count::WebSearches, 2)]);
+    let left = Answered { reported: told, broke_off: true, ..ok() };
+    assert_eq!(charged(Evidence::Answered(left), &elsewhere).1, 700, "its count goes on with the answer");
+    assert_eq!(charged(Evidence::Answered(Answered { error: true, ..left }), &request).1, 700, "nobody left");
     let plain = Foreseen { most_input: Tokens(10_000), ..STREAM };
     let reported = reported(&[(Count::Input, 700), (Count::Output, 9)]);
     assert_eq!(charged(Evidence::Answered(Answered { reported, broke_off: true, ..ok() }), &plain).1, 700);

@@ -103,7 +103,12 @@ fn a_tenant_goes_on_from_what_it_was_given_and_from_nothing_else() {
         json!([{"role": "assistant", "id": "msg_other"}]),
         json!([{"role": "assistant", "id": "msg_other", "content": null}]),
         json!([{"role": "assistant", "id": "msg_other", "type": "item_reference", "content": "hi"}]),
-        json!([{"id": "msg_other", "content": "hi"}]),
+        json!([{"id": "msg_other", "content": [{"type": "output_text", "text": "hi"}]}]),
+        json!([{"role": "assistant", "id": "msg_other", "content": []}]),
+        json!([{"role": "assistant", "id": "msg_other", "content": "hi"}]),
+        json!([{"role": "assistant", "id": "msg_other", "content": 5}]),
+        json!([{"role": "assistant", "id": "msg_other", "output": [{"type": "output_text", "text": "hi"}]}]),
+        json!([{"role": 5, "id": "msg_other", "content": [{"type": "output_text", "text": "hi"}]}]),
     ] {
         assert_eq!(asked(OWN, json!({"input": input})), Err(Outcome::ResponseNotFound), "{input}");
     }

@@ -12,6 +12,7 @@ pub enum FieldName {
     Frames,
     Format,
     Author,
+    Address,
     Role,
     Sensitivity,
 }
@@ -25,6 +26,10 @@ impl FieldName {
             ("frame_count", Self::Frames),
             ("output_format", Self::Format),
             ("svg[model]", Self::Author),
+            ("svg.model", Self::Author),
+            ("svg", Self::Author),
+            // Where Groq finds a recording.
+            ("url", Self::Address),
             ("role", Self::Role),
             ("sensitivity", Self::Sensitivity),
         ];
@@ -63,8 +68,12 @@ impl Ambiguous {
             Self::Quoted => "has a part whose name ends early, or has a backslash, `;`, `=` or blanks in its quotes",
             Self::Unnamed => "has a part's `Content-Disposition` with a parameter whose name is none",
             Self::Encoded => "has a part whose name or content is encoded",
-            Self::Letters => "has `model`, `stream`, `n`, `role` or `sensitivity` in other letters",
-            Self::FileOfField => "has a file in the place of `model`, `stream`, `n`, `role` or `sensitivity`",
+            Self::Letters => {
+                "has a field that decides (`model`, `stream`, `n`, `url`, `output_format` and the like) in other letters"
+            }
+            Self::FileOfField => {
+                "has a file in the place of a field that decides (`model`, `stream`, `n`, `url`, `output_format` and the like)"
+            }
         }
     }
 }

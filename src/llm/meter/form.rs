@@ -56,8 +56,7 @@ impl Form {
 /// Whether this says that nothing is compressed. What stands there in words that name no coding is how relays keep servers between
 /// from compressing a stream, or the letters of a text.
 fn is_no_coding(encoding: &[u8]) -> bool {
-    const WORDS: [&str; 10] =
-        ["", "identity", "none", "utf-8", "utf8", "us-ascii", "binary", "8bit", "chunked", "aws-chunked"];
+    const WORDS: [&str; 9] = ["", "identity", "none", "utf-8", "utf8", "us-ascii", "binary", "8bit", "chunked"];
     encoding.split(|byte| *byte == b',').all(|word| {
         let word = word.trim_ascii();
         WORDS.iter().any(|known| word.eq_ignore_ascii_case(known.as_bytes()))

@@ -176,6 +176,7 @@ impl Fields {
             Asked::Inline(_)
             | Asked::Address(_)
             | Asked::Hidden(_)
+            | Asked::Part
             | Asked::PartKind
             | Asked::PartId(_)
             | Asked::PartOther
@@ -184,9 +185,9 @@ impl Fields {
             | Asked::MediaType
             | Asked::SourceData
             | Asked::SourceAddress => self.media().hit(hit)?,
-            Asked::Part => {
-                self.item.holds |= !matches!(hit.found, Found::Null | Found::Closed { .. });
-                self.media().hit(hit)?;
+            Asked::ItemPart => {
+                self.item.holds |= matches!(hit.found, Found::Opened(Container::Object));
+                self.media().hit(&Hit { key: Asked::Part, ..*hit })?;
             }
             Asked::OtherModels(field) => {
                 once(field, hit, false)?;

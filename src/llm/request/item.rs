@@ -55,6 +55,7 @@ impl InputItem {
                 };
             }
             Asked::ItemRole => {
+                once("input.role", hit, false)?;
                 self.speaks |=
                     matches!(hit.found, Found::Text { text: "user" | "assistant" | "system" | "developer", .. });
             }

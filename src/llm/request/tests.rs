@@ -551,3 +551,23 @@ fn a_form_says_how_many_pictures_are_made_in_one() {
     assert_eq!(form(&[("output_format", "svg")]).unwrap().rates.unsold, Some(("output_format", "svg".to_owned())));
     assert!(form(&[("svg[model]", "dear")]).is_err() && form(&[("frame_count", "many")]).is_err());
 }
+
+/// A recording that stands elsewhere is as long as it may be, whatever file stands beside its address.
+#[test]
+fn a_recording_elsewhere_is_hidden_by_no_file() {
+    let seconds = |fields: &[(&str, &str)], file: &str| {
+        let field = |(name, value): &(&str, &str)| {
+            format!("--b\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+        };
+        let file =
+            format!("--b\r\ncontent-disposition: form-data; name=\"{file}\"; filename=\"f\"\r\n\r\nx\r\n--b--\r\n");
+        let body = [("model", "m")].iter().chain(fields).map(field).collect::<String>() + &file;
+        let called = Called { schema: schema::named("openai_audio").unwrap(), model: None, streams: None };
+        let mut reader = RequestReader::new(called, Some(b"multipart/form-data; boundary=b"));
+        reader.feed(body.as_bytes());
+        reader.finish(body.len() as u64).unwrap().sound_bytes
+    };
+    let elsewhere = seconds(&[("url", "https://example.com/3h.mp3")], "x");
+    assert!(elsewhere > 1_000_000);
+    assert_eq!([seconds(&[], "file"), seconds(&[("url", "")], "file")], [1, 1]);
+}

@@ -32,6 +32,8 @@ pub enum Asked {
     Servers(&'static str),
     /// A part of a content, whose kind says what its source or its id stands for.
     Part,
+    /// The same, of an element of the input.
+    ItemPart,
     PartKind,
     /// By its name, an id in a part: of a picture, or of whatever it may be.
     PartId(&'static str),

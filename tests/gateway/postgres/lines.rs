@@ -126,8 +126,8 @@ pub fn of(round: usize) -> Vec<Line> {
     ] {
         unreadable(of_round(bytes));
     }
-    unreadable(of_round(&b"[".repeat(100_000)));
-    unreadable(of_round("漢".repeat(100_000).as_bytes()));
+    unreadable(of_round(&b"[".repeat(1_100_000)));
+    unreadable(of_round("漢".repeat(400_000).as_bytes()));
     lines.push(readable(&next(), 7));
     lines
 }

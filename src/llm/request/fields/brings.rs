@@ -14,10 +14,9 @@ impl Fields {
         }
         let media = self.media.as_deref();
         let elsewhere = media.is_some_and(|media| media.whole.is_some());
-        match media.map_or(0, |media| media.sound_bytes) {
-            0 if is_form || elsewhere => SOUND_ELSEWHERE,
-            bytes => bytes,
-        }
+        let bytes = media.map_or(0, |media| media.sound_bytes);
+        // A file beside it hides nothing.
+        if elsewhere || is_form && bytes == 0 { SOUND_ELSEWHERE.max(bytes) } else { bytes }
     }
 
     /// What the body has beside text, and what it only points at.
@@ -39,7 +38,7 @@ impl Fields {
         if self.stored_prompt {
             hidden.whole = Some("prompt");
         }
-        hidden.unsure |= !self.unknown.fields.is_empty();
+        hidden.unsure |= !self.unknown.fields.is_empty() || self.unknown.suspect.is_some();
         (sizes, hidden)
     }
 }

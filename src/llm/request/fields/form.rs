@@ -57,9 +57,14 @@ impl Fields {
                 }
                 return;
             }
+            (form::FieldName::Address, Some("")) => return,
+            (form::FieldName::Address, _) => {
+                self.media().whole.get_or_insert("url");
+                return;
+            }
             (form::FieldName::Frames, None) => Invalid::Wrong { field: "frame_count", expected: "a whole number" },
             (form::FieldName::Format, None) => Invalid::Wrong { field: "output_format", expected: "a name" },
-            (form::FieldName::Author, _) => Invalid::Wrong { field: "svg[model]", expected: AUTHOR },
+            (form::FieldName::Author, _) => Invalid::Wrong { field: "svg", expected: AUTHOR },
             (form::FieldName::Model, _) => Invalid::Wrong { field: "model", expected: NAME },
             (form::FieldName::Stream, _) => Invalid::Wrong { field: "stream", expected: "true or false, once" },
             (form::FieldName::Choices, _) => Invalid::Repeated("n"),

@@ -1,7 +1,7 @@
 //! The API before chat: `POST /v1/completions`.
 
 use super::chat::CHAT;
-use super::{FALLBACKS, NOT_N_PREDICT, NOT_NEW_TOKENS, NOT_NUM_PREDICT, OTHER_MODELS, PLUGINS, STREAM_OPTIONS};
+use super::{FALLBACKS, NOT_N_PREDICT, NOT_NEW_TOKENS, NOT_NUM_PREDICT, OTHER_MODELS, STREAM_OPTIONS};
 use crate::llm::schema::field::{ROLE, SENSITIVITY, asked, fields};
 use crate::llm::schema::{Asked, Field, OutputBound, Schema, Slot, Small, Want};
 
@@ -25,7 +25,6 @@ static COMPLETIONS_REQUEST: &[Field<Asked>] = fields! {
     Field { name: "prompt", key: Some(Asked::Prompts), want: Want::Size, inside: &[] },
     asked("max_tokens", Asked::Bound(0)),
     STREAM_OPTIONS,
-    PLUGINS,
     asked("service_tier", Asked::ServiceTier),]
     free [
         "echo" "frequency_penalty" "logit_bias" "logprobs" "metadata" "presence_penalty" "seed" "stop" "suffix"

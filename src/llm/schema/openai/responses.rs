@@ -63,7 +63,7 @@ static RESPONSES_REQUEST: &[Field<Asked>] = fields! {
         "input",
         Asked::Item,
         &[
-            parts("content", ITEM_PARTS),
+            object("content", Asked::ItemPart, ITEM_PARTS),
             parts("output", ITEM_PARTS),
             asked("type", Asked::ItemKind),
             asked("id", Asked::ItemId),
@@ -169,11 +169,9 @@ static STREAMED_RESPONSE: [Field<Fact>; 9] = [
     INCOMPLETE,
 ];
 
-static RESPONSES_EVENT: [Field<Fact>; 8] = [
+static RESPONSES_EVENT: [Field<Fact>; 7] = [
     value("type", Fact::Kind),
     Field { name: "delta", key: Some(Fact::Output), want: Want::Size, inside: &STRAYS },
-    // A picture on its way.
-    media("partial_image_b64"),
     varying("sequence_number"),
     varying("obfuscation"),
     path("response", &STREAMED_RESPONSE),
