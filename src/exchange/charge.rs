@@ -123,9 +123,9 @@ impl Foreseen {
         self.likely_input.plus(brought.min(self.brought))
     }
 
-    /// What hosted tools have brought that were seen to run, and one more that nobody saw the end of.
+    /// What hosted tools have brought that were seen to run; of a stream in which none has ended, one may have.
     fn more_rounds(&self, reported: &Reported) -> Tokens {
-        self.brought_each.times(reported.hosted_uses().saturating_add(1)).min(self.brought)
+        self.brought_each.times(reported.hosted_uses().max(1)).min(self.brought)
     }
 
     /// What it could have come to, given what was seen and how long it took.

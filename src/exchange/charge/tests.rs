@@ -267,7 +267,7 @@ fn whoever_leaves_while_tools_run_pays_for_what_they_brought() {
         let reported = reported(&[(Count::Input, 700), (Count::Output, 9), (Count::WebSearches, searches)]);
         charged(Evidence::Answered(Answered { reported, is_final, broke_off: true, ..ok() }), &request).1
     };
-    assert_eq!([0, 1, 2, 9].map(|searches| left(searches, false)), [2_700, 4_700, 6_700, 6_700]);
+    assert_eq!([0, 1, 2, 9].map(|searches| left(searches, false)), [2_700, 2_700, 4_700, 6_700]);
     assert_eq!(left(2, true), 700, "a last word is believed");
     let elsewhere = Foreseen { reads_on: false, ..request };
     let told = reported(&[(Count::Input, 700), (Count::Output, 9), (Count::WebSearches, 2)]);
