@@ -35,7 +35,7 @@ mod walk;
 
 use core::ops::Range;
 
-pub use automaton::{Automaton, Flaw, Pattern, Work, bounded, literal};
+pub use automaton::{Automaton, Flaw, MOST_FINDS, Pattern, Work, bounded, literal};
 pub use candidates::{Candidates, Finding};
 pub use closed::{Closed, Span};
 pub use stretch::Stretch;

@@ -5,7 +5,7 @@ use super::reader::{Part, TextReader};
 use super::screened::{Screened, Stretch, Where};
 use super::seams::Seams;
 use super::unit::Unit;
-use crate::detect::{Span, Watched, Work};
+use crate::detect::{MOST_FINDS, Span, Watched, Work};
 use crate::json::{Container, Found, Hit, MAX_DEPTH, Scanner};
 use crate::llm::request::Place as Written;
 use crate::llm::schema::Schema;
@@ -39,10 +39,6 @@ pub struct Prompt {
     /// It is no JSON.
     is_form: bool,
 }
-
-/// Each takes some 250 bytes. More in one body nobody honest sends: all of them are edits, and of these fewer are allowed; or they could
-/// not be looked at.
-const MOST_STRETCHES: usize = 100_000;
 
 /// Stretches from `first` on in which nothing was found are kept no longer: some pattern ends in each few bytes of some texts. What
 /// counts those before a place counts them no more.
@@ -121,7 +117,8 @@ impl Prompt {
         if closed.len() > *looked_at {
             drop_fruitless(closed, *looked_at, (before_text, before_message));
         }
-        if closed.len() > MOST_STRETCHES {
+        // Each has a finding, of which there are no more in a body, or there was no work left to look at it.
+        if closed.len() as u64 > MOST_FINDS {
             *overrun = true;
             closed.clear();
             (*before_text, *before_message) = (before_text.map(|_| 0), 0);

@@ -90,7 +90,7 @@ const STEPS_PER_BYTE: u64 = 16;
 /// of what it reads, from one step for 32 bytes.
 const SQUARE_IN_A_STEP: u64 = 1_024;
 /// Each is kept until all of them are known.
-const MOST_FINDS: u64 = 250_000;
+pub const MOST_FINDS: u64 = 250_000;
 
 impl Work {
     pub const START: Self = Self { steps: 1_000_000, finds: MOST_FINDS };

@@ -91,17 +91,14 @@ impl Wish<'_> {
         }
         let Stances { unknown_tools, unpriced_levers, .. } = self.tenant.rules.stances;
         let mut noted = Vec::new();
-        let mut levers = Vec::with_capacity(request.hosted.len());
-        for tool in &request.hosted {
-            match (tool.kind, unknown_tools) {
-                (Some(kind), _) => levers.push(Lever::Tool { name: &tool.name, kind }),
-                (None, Stance::Refuse) => return Err(unknown(&tool.name)),
-                (None, Stance::Count) => noted.push(format!("tool:{}", shown(&tool.name))),
-                (None, Stance::Pass) => {}
+        for tool in request.hosted.iter().filter(|tool| tool.kind.is_none()) {
+            match unknown_tools {
+                Stance::Refuse => return Err(unknown(&tool.name)),
+                Stance::Count => noted.push(format!("tool:{}", shown(&tool.name))),
+                Stance::Pass => {}
             }
         }
-        levers.extend(rates.dearer().map(|(field, name)| Lever::Rate { field, name }));
-        levers.extend(rates.unsold.as_ref().map(|(field, name)| Lever::Unsold { field, name }));
+        let levers: Vec<_> = self.levers().collect();
         self.inner_models(&legs)?;
         let missing = |leg: &Leg| levers.iter().find(|lever| !lever.has_price(&leg.tariff));
         match unpriced_levers {
@@ -122,13 +119,19 @@ impl Wish<'_> {
         Ok((legs, noted))
     }
 
-    /// Whether these have a price for all that those have one for.
-    pub(super) fn price_as_much(&self, these: &[Leg], those: &[Leg]) -> bool {
+    /// All that is known to be sold beside tokens, or at other rates.
+    fn levers(&self) -> impl Iterator<Item = Lever<'_>> {
         let request = self.request;
         let tools = request.hosted.iter().filter_map(|tool| Some(Lever::Tool { name: &tool.name, kind: tool.kind? }));
-        let mut levers = tools.chain(request.rates.dearer().map(|(field, name)| Lever::Rate { field, name }));
+        let rates = request.rates.dearer().map(|(field, name)| Lever::Rate { field, name });
+        let unsold = request.rates.unsold.as_ref().map(|(field, name)| Lever::Unsold { field, name });
+        tools.chain(rates).chain(unsold)
+    }
+
+    /// Whether these have a price for all that those have one for.
+    pub(super) fn price_as_much(&self, these: &[Leg], those: &[Leg]) -> bool {
         let priced = |legs: &[Leg], lever: &Lever<'_>| legs.iter().all(|leg| lever.has_price(&leg.tariff));
-        levers.all(|lever| priced(these, &lever) || !priced(those, &lever))
+        self.levers().all(|lever| priced(these, &lever) || !priced(those, &lever))
     }
 
     /// A model that works inside of a tool is one that the tenant may ask for, and no dearer than the price that it is charged by:

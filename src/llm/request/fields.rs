@@ -151,7 +151,9 @@ impl Fields {
             Asked::Speed => self.rates.speed.hit("speed", hit)?,
             // The price of a container is that of the smallest.
             Asked::Memory if matches!(hit.found, Found::Null | Found::Text { text: "1g", .. }) => {}
-            Asked::Memory => self.unsold("memory_limit", hit),
+            Asked::Memory => {
+                self.unsold("memory_limit", if let Found::Text { text, .. } = hit.found { text } else { "" })
+            }
             Asked::Region => self.rates.region.hit("inference_geo", hit)?,
             Asked::Needed => {
                 let field = schema.needs.unwrap_or_default();
@@ -211,7 +213,7 @@ impl Fields {
                 match hit.found {
                     Found::Text { text: "gif", .. } => self.frames = self.frames.max(FRAMES),
                     // Who writes such a picture is a model of its own.
-                    Found::Text { text: "svg", .. } => self.unsold("output_format", hit),
+                    Found::Text { text: text @ "svg", .. } => self.unsold("output_format", text),
                     _ => {}
                 }
             }
@@ -338,8 +340,7 @@ impl Fields {
     }
 
     #[cold]
-    fn unsold(&mut self, field: &'static str, hit: &Hit<'_, Asked>) {
-        let text = if let Found::Text { text, cut: false } = hit.found { text } else { "" };
+    fn unsold(&mut self, field: &'static str, text: &str) {
         self.rates.unsold.get_or_insert_with(|| (field, text.to_owned()));
     }
 

@@ -20,7 +20,7 @@ pub struct Unknown {
 /// What is kept of a body's unknown fields; a body with more than this is nothing that an SDK sends.
 const MOST_FIELDS: usize = 64;
 const MOST_TEXTS: usize = 256;
-/// Each costs some 20,000 instructions.
+/// Each is held against all that is known.
 const MOST_NAMES: usize = 1_024;
 /// No model's name is longer.
 const LONGEST: usize = 128;

@@ -52,7 +52,7 @@ impl Fields {
             (form::FieldName::Format, Some(format)) => {
                 match format {
                     "gif" => self.frames = self.frames.max(FRAMES),
-                    "svg" => drop(self.rates.unsold.get_or_insert_with(|| ("output_format", format.to_owned()))),
+                    "svg" => self.unsold("output_format", format),
                     _ => {}
                 }
                 return;
