@@ -4,7 +4,7 @@
 //! the provider will bill: a client that walks away must not find that cheaper than to stay. What was seen is never capped by
 //! what was promised. What was not is bounded by what was reserved, and by the time that there was for it.
 
-use crate::llm::brings::Items;
+use crate::llm::brings::{Items, Writes};
 use crate::llm::estimate::density::Density;
 use crate::llm::usage::{Believable, Most, Reported, Usage, UsageSource};
 use crate::units::Tokens;
@@ -14,7 +14,7 @@ pub(super) enum Charge {
     /// What the provider reported.
     Reported(Usage),
     Estimated(Usage),
-    /// What was reported can't be true: what was reserved, as far as the report went beyond.
+    /// What was reported can't be true: as much as may be true, as far as the report went beyond.
     Implausible(Usage),
     /// An API that always reports its usage didn't, on a whole answer: what there was time for, as far as it was reserved.
     Unreported(Usage),
@@ -48,8 +48,9 @@ pub(super) struct Answered {
     pub shown: Tokens,
     /// Of these, what passed as text.
     pub seen: Tokens,
-    /// What strings in it are taken for that no table knows.
+    /// What strings in it are taken for that no table knows; and of these, pictures and sounds.
     pub stray: Tokens,
+    pub media: Tokens,
     /// Nanoseconds until the first output, or until the end; and until the end.
     pub silent: u64,
     pub elapsed: u64,
@@ -77,6 +78,10 @@ pub(super) struct Foreseen {
     /// As reserved; and of it, what its body holds.
     pub most_input: Tokens,
     pub shown_input: Tokens,
+    /// Of the likely input, pictures and sounds; and how the rest may be written into a cache, where that was asked for.
+    pub pictures: Tokens,
+    pub sounds: Tokens,
+    pub writes: Writes,
     /// What more of a report is believed than that explains.
     pub hidden_input: Tokens,
     /// What hosted tools bring beside the likely input: each time, and in all.
@@ -95,6 +100,8 @@ pub(super) struct Foreseen {
     /// A stream says at its beginning what its first round reads.
     pub reads_on: bool,
     pub density: Density,
+    /// Its model makes pictures that cost more than its sounds.
+    pub draws: bool,
 }
 
 /// The status of what is answered later.
@@ -128,14 +135,38 @@ impl Foreseen {
         self.brought_each.times(reported.hosted_uses().max(1)).min(self.brought)
     }
 
+    /// So much input, of which each part costs what it does: who leaves before a report must not pay less for it.
+    fn input(&self, tokens: Tokens) -> Usage {
+        let written = if self.writes == Writes::Nothing { Tokens(0) } else { self.likely_input };
+        let written = written.less(self.pictures.plus(self.sounds));
+        Usage {
+            input_tokens: tokens,
+            image_input_tokens: self.pictures,
+            audio_input_tokens: self.sounds,
+            cache_creation_input_tokens: written,
+            cache_creation_1h_input_tokens: if self.writes == Writes::Long { written } else { Tokens(0) },
+            ..Usage::default()
+        }
+    }
+
+    /// The same of output. A sound has fewer tokens than a picture of its size.
+    fn output(&self, tokens: Tokens, media: Tokens) -> Usage {
+        let media = media.min(tokens);
+        let (drawn, spoken) = if self.draws { (media, Tokens(0)) } else { (Tokens(0), Tokens(media.0 / 2)) };
+        Usage { output_tokens: tokens, image_output_tokens: drawn, audio_output_tokens: spoken, ..Usage::default() }
+    }
+
     /// What it could have come to, given what was seen and how long it took.
     pub(super) fn most(&self, seen: Tokens, nanos: u64) -> Most {
         // A reservation takes three bytes for a token; none has less than one. Rounds of hosted tools each have a bound.
         let input = self.shown_input.times(4).plus(ADDED_INPUT).plus(self.hidden_input);
+        // What a model reads bounds what a body points at, so more is a lie. Where nothing was seen to be hidden, something may have
+        // been all the same: a sender must not gain by a true bill that looks untrue.
+        let instead = if self.hidden_input == Tokens(0) { input } else { self.most_input };
         let rounds = if self.brought > Tokens(0) { 8 } else { 2 };
         let output = self.most_output.max(seen.times(8)).max(self.density.pace.tokens(nanos));
         Most {
-            input: Believable { believed: input, instead: self.most_input },
+            input: Believable { believed: input, instead },
             output: Believable {
                 believed: output.times(rounds).plus(ADDED_OUTPUT),
                 instead: self.most_output.max(seen),
@@ -208,7 +239,8 @@ impl Evidence {
         let hosted = if unseen { request.items } else { Items::default() };
         let unreported = matches!(self, Self::Answered(answer) if answer.is_unreported(request));
         let input = if unreported { request.most_input } else { request.read(reported.hosted_uses(), unseen) };
-        let usage = reported.usage(|| input, || output);
+        let media = if let Self::Answered(answer) = self { answer.media } else { Tokens(0) };
+        let usage = reported.or_else(|| request.input(input), || request.output(output, media));
         // What is sold by the piece was asked for, and made before it was sent.
         let usage = Usage {
             images: usage.images.max(request.items.images).max(request.items.given_images).max(hosted.tool_images),

@@ -1,6 +1,7 @@
 //! What a request's input may come to where a leg leads: what its body holds, and what that only points at.
 
 use super::Leg;
+use crate::llm::brings::Writes;
 use crate::llm::estimate::Sizes;
 use crate::llm::estimate::media::{self, Taken};
 use crate::llm::hidden::Hidden;
@@ -10,6 +11,8 @@ use crate::units::Tokens;
 
 pub(super) struct Input {
     pub(super) sizes: Sizes,
+    /// What it asks for to be written into a cache.
+    pub(super) writes: Writes,
     /// Of most requests, nothing.
     beyond: Option<Box<Beyond>>,
 }
@@ -37,8 +40,9 @@ impl Input {
     /// `sizes` are those of the body as it is sent.
     pub(super) fn of(request: &Request, sizes: Sizes, figures: HiddenInput) -> Self {
         let Request { hidden, .. } = request;
+        let writes = request.asked_writes();
         let has_more = sizes.attachments > 0 || hidden.unsure || !hidden.is_nothing();
-        Self { sizes, beyond: has_more.then(|| Box::new(Beyond { hidden: *hidden, figures })) }
+        Self { sizes, writes, beyond: has_more.then(|| Box::new(Beyond { hidden: *hidden, figures })) }
     }
 
     /// Nothing but text: neither what the model is nor how much it reads matters.
@@ -70,6 +74,13 @@ impl Input {
         let Some(beyond) = &self.beyond else { return text };
         let shown = text.plus(beyond.media(&self.sizes, leg, text).likely);
         shown.plus(beyond.hidden.likely(beyond.context(leg).less(shown), beyond.figures.most))
+    }
+
+    /// Of what is likely, pictures and sounds.
+    pub(super) fn pictures_and_sounds(&self, leg: &Leg) -> [Tokens; 2] {
+        let Some(beyond) = &self.beyond else { return [Tokens(0); 2] };
+        let picture = if self.sizes.pictures == 0 { Taken::default() } else { media::picture(&leg.model) };
+        [picture.times(self.sizes.pictures).likely, self.sizes.sounds.min(beyond.context(leg))]
     }
 
     /// What hosted tools bring beside what is likely: each time, and in all.

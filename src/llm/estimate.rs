@@ -28,8 +28,9 @@ pub struct Sizes {
     pub attachments: u64,
     /// Of these, the pictures: what they come to is their model's affair.
     pub pictures: u64,
-    /// What all others in the body come to.
+    /// What all others in the body come to; and of what is likely of that, sounds.
     pub taken: Taken,
+    pub sounds: Tokens,
     /// Of a text that is sold by them.
     pub characters: u64,
     /// What is read once more than it is sent: the question, with each document that it is held against.

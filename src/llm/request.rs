@@ -196,6 +196,15 @@ impl Request {
         }
     }
 
+    /// What it asks for itself to be written there.
+    pub const fn asked_writes(&self) -> Writes {
+        match (self.caches, self.caches_long) {
+            (true, true) => Writes::Long,
+            (true, false) => Writes::Short,
+            (false, _) => Writes::Nothing,
+        }
+    }
+
     /// Whether the model's name is to be written for whoever calls it so.
     pub fn needs_name(&self, there: &str) -> bool {
         self.schema.own || self.names_another || self.model != there

@@ -173,8 +173,15 @@ impl Reported {
 
     /// The usage, with an estimate in the place of a half that was not reported.
     pub fn usage(&self, input: impl FnOnce() -> Tokens, output: impl FnOnce() -> Tokens) -> Usage {
-        let input = self.input.unwrap_or_else(|| Usage { input_tokens: input(), ..Usage::default() });
-        let output = self.output.unwrap_or_else(|| Usage { output_tokens: output(), ..Usage::default() });
+        self.or_else(
+            || Usage { input_tokens: input(), ..Usage::default() },
+            || Usage { output_tokens: output(), ..Usage::default() },
+        )
+    }
+
+    /// The same, where an estimate has parts.
+    pub fn or_else(&self, input: impl FnOnce() -> Usage, output: impl FnOnce() -> Usage) -> Usage {
+        let (input, output) = (self.input.unwrap_or_else(input), self.output.unwrap_or_else(output));
         Usage::of(Halves { input, output }, &self.items)
     }
 }

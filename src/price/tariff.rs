@@ -172,6 +172,11 @@ impl Tariff {
         self.standard.base.image == NanoUsd::ZERO
     }
 
+    /// Of a model that makes pictures and sounds, which of them costs more.
+    pub fn draws_dearer_than_it_speaks(&self) -> bool {
+        self.standard.base.image_output > self.standard.base.audio_output
+    }
+
     /// By what served. Of several names together (a speed and a region) that have no rates as one, the dearest counts.
     pub fn cost(&self, usage: &Usage, served: Option<&str>) -> NanoUsd {
         let cost = |served| self.schedule(served).rates(usage.input_tokens).cost(usage);

@@ -30,6 +30,10 @@ const REQUEST: Foreseen = Foreseen {
     late: false,
     reads_on: true,
     density: Density::PRIOR,
+    pictures: Tokens(0),
+    sounds: Tokens(0),
+    writes: Writes::Nothing,
+    draws: false,
 };
 const STREAM: Foreseen = Foreseen { stream: true, ..REQUEST };
 
@@ -177,7 +181,7 @@ fn what_was_not_seen_is_bounded_by_time_and_by_the_reservation() {
 }
 
 #[test]
-fn a_report_that_cannot_be_true_costs_no_more_than_the_reservation() {
+fn a_report_that_cannot_be_true_costs_what_may_be_true() {
     let file = Foreseen { hidden_input: Tokens(4_000_000), ..REQUEST };
     let answered = |input, output, seen| {
         let said = reported(&[(Count::Input, input), (Count::Output, output)]);
@@ -190,7 +194,7 @@ fn a_report_that_cannot_be_true_costs_no_more_than_the_reservation() {
         ("prompts of the provider's own", answered(9_000, 10, 0), REQUEST, (9_000, 10, false)),
         ("a billion of output", answered(7, 999_999_999, 40), REQUEST, (7, 1_000, true)),
         ("text that passed beyond the bound", answered(7, 9_999_999, 5_000), REQUEST, (7, 5_000, true)),
-        ("a million of input for a line", answered(999_999, 9, 40), REQUEST, (150, 9, true)),
+        ("a million of input for a line", answered(999_999, 9, 40), REQUEST, (16_984, 9, true)),
         ("a million of input by a file", answered(999_999, 9, 40), file, (999_999, 9, false)),
         ("a billion of input by a file", answered(999_999_999, 9, 40), file, (150, 9, true)),
         ("more than is read at all", answered(u64::MAX, 9, 40), REQUEST, (0, 0, true)),
@@ -277,4 +281,28 @@ fn whoever_leaves_while_tools_run_pays_for_what_they_brought() {
     let plain = Foreseen { most_input: Tokens(10_000), ..STREAM };
     let reported = reported(&[(Count::Input, 700), (Count::Output, 9)]);
     assert_eq!(charged(Evidence::Answered(Answered { reported, broke_off: true, ..ok() }), &plain).1, 700);
+}
+
+/// A second of a sound, a page of pictures, a cache that is to be written: each at its own rate, whoever leaves before the report.
+#[test]
+fn an_estimate_has_the_parts_that_a_report_would_have() {
+    let request = Foreseen { likely_input: Tokens(1_000), pictures: Tokens(300), sounds: Tokens(200), ..STREAM };
+    let left = Answered { shown: Tokens(10), stray: Tokens(90), media: Tokens(80), broke_off: true, ..ok() };
+    let usage = |request: &Foreseen, answer: Answered| Evidence::Answered(answer).charge(request).usage();
+    let parts = |usage: Usage| (usage.image_input_tokens.0, usage.audio_input_tokens.0);
+    let written = |usage: Usage| (usage.cache_creation_input_tokens.0, usage.cache_creation_1h_input_tokens.0);
+    let made = |usage: Usage| (usage.output_tokens.0, usage.image_output_tokens.0, usage.audio_output_tokens.0);
+    let came = usage(&request, left);
+    assert_eq!((parts(came), written(came), made(came)), ((300, 200), (0, 0), (100, 0, 40)));
+    let drawn = usage(&Foreseen { draws: true, ..request }, left);
+    assert_eq!(made(drawn), (100, 80, 0));
+    for (writes, expected) in [(Writes::Short, (500, 0)), (Writes::Long, (500, 500))] {
+        assert_eq!(written(usage(&Foreseen { writes, ..request }, left)), expected);
+    }
+    // Nobody has seen anything of an answer in one piece; and what was reported has the parts that it has.
+    let unseen = Evidence::LeftUnderWay { after: SECOND }.charge(&request).usage();
+    assert_eq!(parts(unseen), (300, 200));
+    let said = reported(&[(Count::Input, 1_000), (Count::Output, 100)]);
+    let told = usage(&request, Answered { reported: said, ..left });
+    assert_eq!((parts(told), made(told)), ((0, 0), (100, 0, 0)));
 }

@@ -16,12 +16,17 @@ impl Foreseen {
     /// The same, where this leg leads.
     pub(super) fn at(self, leg: &Leg, input: &Input) -> Self {
         let likely_input = input.likely(leg);
+        let [pictures, sounds] = input.pictures_and_sounds(leg);
         let shown_input = input.shown(leg);
         let request = Self {
             likely_input,
+            pictures,
+            sounds,
+            writes: input.writes,
             most_input: shown_input.plus(input.hidden(leg, shown_input)),
             shown_input,
             density: leg.density,
+            draws: leg.tariff.draws_dearer_than_it_speaks(),
             hidden_input: input.explains(leg),
             ..self
         };
@@ -59,6 +64,7 @@ impl Answer {
             finished,
             uncounted,
             stray,
+            media,
         } = meter.read();
         // What has no output, and is none, has not even an output of nothing.
         if is_blank || (error && reported.says_nothing(schema.contract)) {
@@ -91,6 +97,7 @@ impl Answer {
             shown,
             seen,
             stray: request.density.output.tokens(stray),
+            media: request.density.output.tokens(media),
             silent: first_output.unwrap_or(now).since(sent),
             elapsed,
             uncounted,

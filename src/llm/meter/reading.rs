@@ -27,6 +27,8 @@ pub struct Reading {
     pub uncounted: u64,
     /// Bytes of strings in the answer that no table knows: they may be text.
     pub stray: u64,
+    /// Of these, what pictures and sounds count as.
+    pub media: u64,
 }
 
 /// How much was generated, as far as its size tells.
@@ -122,6 +124,7 @@ impl Meter {
             finished: (self.seen.finished || !self.schema.grows) && uncounted == 0,
             uncounted,
             stray: self.seen.stray_bytes,
+            media: self.seen.media_bytes,
         }
     }
 }

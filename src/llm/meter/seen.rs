@@ -29,8 +29,9 @@ pub(super) struct Seen {
     pub output_bytes: u64,
     /// Of `output_bytes`, those that came before the last count of the output.
     pub counted_bytes: u64,
-    /// Of strings that no table knows.
+    /// Of strings that no table knows; and of these, what pictures and sounds count as.
     pub stray_bytes: u64,
+    pub media_bytes: u64,
     cost: Option<NanoUsd>,
     /// What the provider of the provider bills, where the key is the operator's own.
     upstream_cost: Option<NanoUsd>,
@@ -151,7 +152,11 @@ impl Seen {
             }
             (Fact::ModalityTokens, Found::Number(Number::Whole(tokens))) => self.modality.tokens = Some(tokens),
             (Fact::Stray, Found::Size(size)) => self.stray(event, size),
-            (Fact::Media, Found::Size(size)) => self.stray(event, (size / MEDIA_BYTES).min(MOST_MEDIA)),
+            (Fact::Media, Found::Size(size)) => {
+                let size = (size / MEDIA_BYTES).min(MOST_MEDIA);
+                self.media_bytes = self.media_bytes.saturating_add(size);
+                self.stray(event, size);
+            }
             _ => self.rare(event, hit),
         }
     }

@@ -19,6 +19,8 @@ pub(super) struct Media {
     pub(super) sound_bytes: u64,
     /// Sounds and videos; and what documents come to beyond text of their size.
     pub(super) taken: Taken,
+    /// Of what is likely of these, sounds.
+    pub(super) sounds: Tokens,
     /// The first field that may bring as much as the model reads.
     pub(super) whole: Option<&'static str>,
     pub(super) held: Tokens,
@@ -71,6 +73,7 @@ impl Media {
         sound_bytes: 0,
         pictures: 0,
         taken: Taken { most: Tokens(0), likely: Tokens(0) },
+        sounds: Tokens(0),
         whole: None,
         held: Tokens(0),
         held_by: None,
@@ -212,7 +215,7 @@ impl Media {
     pub(super) fn inline(&mut self, medium: Medium, size: u64) {
         match medium {
             Medium::Picture => self.picture(size),
-            Medium::Sound => self.attach(size, media::inline_sound(size)),
+            Medium::Sound => self.sound(size, media::inline_sound(size)),
             Medium::Video => self.attach(size, media::inline_video(size)),
             Medium::Document => self.attach(size, media::inline_document(size)),
         }
@@ -224,7 +227,7 @@ impl Media {
             Medium::Picture => self.picture(bytes),
             _ => {
                 self.sound_bytes = self.sound_bytes.saturating_add(bytes);
-                self.attach(bytes, media::speech(bytes));
+                self.sound(bytes, media::speech(bytes));
             }
         }
     }
@@ -240,6 +243,11 @@ impl Media {
         self.attached_bytes = self.attached_bytes.saturating_add(bytes);
         self.taken = self.taken.plus(taken);
         self.unsure = true;
+    }
+
+    fn sound(&mut self, bytes: u64, taken: Taken) {
+        self.sounds = self.sounds.plus(taken.likely);
+        self.attach(bytes, taken);
     }
 
     fn picture(&mut self, bytes: u64) {

@@ -1,8 +1,7 @@
 //! Reports that can't be true: what a request could have come to, and what is charged in the place of more.
 //!
 //! Trade-off: a bound that is too tight would charge too little of an answer that is true, so it lies well above what was
-//! asked for. What lies beyond is no count at all, and what was reserved stands in its place: a lie, or a bug, costs a tenant
-//! no more than the request might have.
+//! asked for. What lies beyond is no count at all, and what the request might have come to stands in its place.
 
 use super::{Reported, Usage};
 use crate::units::Tokens;
@@ -91,7 +90,7 @@ mod tests {
     };
 
     #[test]
-    fn what_lies_beyond_the_possible_is_replaced_by_what_was_reserved() {
+    fn what_lies_beyond_the_possible_is_replaced_by_what_may_be_true() {
         for (case, input, output, searches, expected) in [
             ("possible", 1_000, 500, 1, (1_000, 500, 1, false)),
             ("too much input", 1_001, 500, 0, (100, 500, 0, true)),

@@ -30,6 +30,7 @@ impl Fields {
             sizes.attachments = media.attachments;
             sizes.pictures = media.pictures;
             sizes.taken = media.taken;
+            sizes.sounds = media.sounds;
             hidden.whole = media.whole;
             hidden.held = media.held;
             hidden.held_by = media.held_by;
