@@ -160,6 +160,8 @@ struct Open {
     input: Input,
     items: Items,
     most_output: Tokens,
+    /// More than one choice is to be made, or more than one prompt was sent.
+    several: bool,
     /// It is to be answered while nobody waits.
     detached: bool,
     standing: Standing,

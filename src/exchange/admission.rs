@@ -275,6 +275,7 @@ impl Exchange {
             routed,
             items: request.items(&input.sizes),
             most_output: admitted.per_choice.times(request.choices),
+            several: request.choices > 1,
             detached: request.background,
             standing,
             hide_usage: request.stream && !request.wants_usage(),

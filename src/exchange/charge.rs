@@ -56,6 +56,8 @@ pub(super) struct Answered {
     pub elapsed: u64,
     /// Bytes of text after the last report.
     pub uncounted: u64,
+    /// The last report may be that of one choice of several.
+    pub of_choice: bool,
     /// It has an error in it, or is one.
     pub error: bool,
     pub non_streaming: bool,
@@ -89,6 +91,8 @@ pub(super) struct Foreseen {
     pub brought: Tokens,
     pub most_output: Tokens,
     pub items: Items,
+    /// More than one choice is, or more than one prompt came.
+    pub several: bool,
     /// A stream was asked for.
     pub stream: bool,
     /// It is to be answered while nobody waits, so it goes on whoever leaves.
@@ -234,13 +238,22 @@ impl Evidence {
                 (answer.so_far(reported, request.density), answer.output(request))
             }
         };
-        // What hosted tools did is seen in a stream as it goes on; of an answer in one piece, at its end.
-        let unseen = matches!(self, Self::LeftUnderWay { .. }) && !request.stream;
+        // What hosted tools did is seen in a stream as it goes on; of an answer in one piece, at its end; of one that is still to come,
+        // by nobody.
+        let unseen = match self {
+            Self::Answered(answer) => !answer.error && (request.detached || answer.accepted),
+            _ => !request.stream || request.detached,
+        };
         let hosted = if unseen { request.items } else { Items::default() };
         let unreported = matches!(self, Self::Answered(answer) if answer.is_unreported(request));
         let input = if unreported { request.most_input } else { request.read(reported.hosted_uses(), unseen) };
         let media = if let Self::Answered(answer) = self { answer.media } else { Tokens(0) };
         let usage = reported.or_else(|| request.input(input), || request.output(output, media));
+        let usage = if matches!(self, Self::Answered(answer) if answer.of_choice) {
+            usage.at_least(input, output)
+        } else {
+            usage
+        };
         // What is sold by the piece was asked for, and made before it was sent.
         let usage = Usage {
             images: usage.images.max(request.items.images).max(request.items.given_images).max(hosted.tool_images),

@@ -76,6 +76,8 @@ impl Spending {
         let reported = reported.within(&self.request.most(certain(text), 0));
         let grown = if reported.is_whole() { reported.growing_by(certain(uncounted)) } else { reported };
         let usage = grown.usage(|| self.input, || certain(text));
+        // Of several choices, what is told in between may be one's alone.
+        let usage = if self.request.several { usage.at_least(Tokens(0), certain(text)) } else { usage };
         let cost = match meter.service_tier().as_deref() {
             Some(served) => self.tariff.cost(&usage, Some(served)),
             None => self.tariff.cost_unserved(&usage, self.service_tier.as_deref()),

@@ -355,6 +355,37 @@ fn a_cheap_tier_is_charged_only_where_the_answer_says_that_it_served() {
     assert_eq!((cut, reserved), (cut_standard, reserved_standard));
 }
 
+/// vLLM tells with each piece what that choice has come to, and only at the end what all have.
+#[test]
+fn a_count_beside_one_choice_of_several_is_not_taken_for_all_of_them() {
+    let policy = policy();
+    let charged = |choices: u64, text: &str, flags: u64| {
+        let more = format!("\"stream\":true,\"n\":{choices},\"model\"");
+        let (mut exchange, ..) = sent(&policy, &BODY.replace("\"model\"", &more));
+        answer(&policy, &mut exchange, 200, "text/event-stream", text);
+        let ending = Ending { status: 200, flags, sent: true, ..Ending::default() };
+        let bill = exchange.close(&policy, &ending, NOON).record.bill;
+        (bill.usage.output_tokens.0, bill.usage_source)
+    };
+    let piece = |choice: u64, tokens: u64| {
+        let text = "four or five words here ".repeat(8);
+        format!(
+            "data: {{\"choices\":[{{\"index\":{choice},\"delta\":{{\"content\":\"{text}\"}},\"finish_reason\":\"length\"}}],\
+             \"usage\":{{\"prompt_tokens\":9,\"completion_tokens\":{tokens},\"total_tokens\":{}}}}}\n\n",
+            tokens + 9
+        )
+    };
+    let pieces: String = (0..8).map(|choice| piece(choice, 40)).collect();
+    let all =
+        "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":320,\"total_tokens\":329}}\n\n";
+    for flags in [0, 1 << 14] {
+        let (output, source) = charged(8, &pieces, flags);
+        assert!((300..=500).contains(&output) && source == UsageSource::Estimated, "{output} {source:?}");
+    }
+    assert_eq!(charged(8, &format!("{pieces}{all}"), 0), (320, UsageSource::Reported));
+    assert_eq!(charged(1, &piece(0, 40), 0), (40, UsageSource::Reported));
+}
+
 #[test]
 fn a_provider_that_refuses_the_usage_option_is_not_asked_by_it() {
     let policy = adjusted(|policy| policy["providers"]["openai"]["stream_usage_option"] = false.into());

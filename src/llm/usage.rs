@@ -89,6 +89,15 @@ struct Halves {
     output: Usage,
 }
 
+impl Usage {
+    /// The same, with no less of either side than this.
+    #[must_use]
+    pub fn at_least(self, input: Tokens, output: Tokens) -> Self {
+        let (input_tokens, output_tokens) = (self.input_tokens.max(input), self.output_tokens.max(output));
+        Self { input_tokens, output_tokens, total_tokens: input_tokens.plus(output_tokens), ..self }
+    }
+}
+
 /// Where the counts of an exchange come from; a label and a field of the record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum UsageSource {

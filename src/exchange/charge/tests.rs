@@ -24,6 +24,7 @@ const REQUEST: Foreseen = Foreseen {
     brought: Tokens(0),
     most_output: Tokens(1_000),
     items: NO_ITEMS,
+    several: false,
     stream: false,
     detached: false,
     reports: false,
@@ -305,4 +306,28 @@ fn an_estimate_has_the_parts_that_a_report_would_have() {
     let said = reported(&[(Count::Input, 1_000), (Count::Output, 100)]);
     let told = usage(&request, Answered { reported: said, ..left });
     assert_eq!((parts(told), made(told)), ((0, 0), (100, 0, 0)));
+}
+
+/// Nobody sees what tools do in the background: all that was set aside for them counts, as if its sender had left at once.
+#[test]
+fn what_tools_may_do_in_the_background_is_charged_when_it_is_accepted() {
+    let items = Items { web_searches: 20, file_searches: 3, container_sessions: 1, ..NO_ITEMS };
+    let request = Foreseen { items, brought_each: Tokens(2_000), brought: Tokens(40_000), ..REQUEST };
+    let detached = Foreseen { detached: true, ..request };
+    let queued = Answered { shown: Tokens(0), seen: Tokens(0), accepted: true, ..ok() };
+    let came = |evidence: Evidence, request: &Foreseen| {
+        let usage = evidence.charge(request).usage();
+        (usage.input_tokens.0, usage.web_searches, usage.file_searches, usage.container_sessions)
+    };
+    let all = (40_100, 20, 3, 1);
+    for (case, evidence, request) in [
+        ("queued", Evidence::Answered(queued), detached),
+        ("taken, whatever was asked for", Evidence::Answered(queued), request),
+        ("as a stream that is left", Evidence::Answered(ok()), Foreseen { stream: true, ..detached }),
+        ("left before anything came", Evidence::LeftUnderWay { after: 0 }, Foreseen { stream: true, ..detached }),
+    ] {
+        assert_eq!(came(evidence, &request), all, "{case}");
+    }
+    let failed = Answered { error: true, shown: Tokens(5), ..queued };
+    assert_eq!(came(Evidence::Answered(failed), &detached), (2_100, 0, 0, 0), "what failed does nothing more");
 }

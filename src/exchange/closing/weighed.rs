@@ -63,6 +63,7 @@ impl Answer {
             exhausted,
             finished,
             uncounted,
+            of_choice,
             stray,
             media,
         } = meter.read();
@@ -75,8 +76,11 @@ impl Answer {
         let error = error || (is_blank && ending.flags == 0 && status < 400 && !accepted && ended.is_none());
         // What was reported so far of an answer that the gateway ended is not the last word on it, unless all of it had come.
         let cut_short = ended.is_some() && !complete;
-        let is_final =
-            !cut_short && reported.is_whole() && (finished || !stream || (ending.flags == 0 && uncounted == 0));
+        let of_choice = of_choice && request.several;
+        let is_final = !cut_short
+            && !of_choice
+            && reported.is_whole()
+            && (finished || !stream || (ending.flags == 0 && uncounted == 0));
         let outcome = ended.unwrap_or_else(|| answered(ending, status, error, is_final));
         let shown = estimate::output(schema, generated, stream, error, request.density);
         let seen = estimate::seen(generated, request.density);
@@ -101,6 +105,7 @@ impl Answer {
             silent: first_output.unwrap_or(now).since(sent),
             elapsed,
             uncounted,
+            of_choice,
             error,
             non_streaming,
             broke_off: ending.flags != 0 || cut_short,

@@ -4,6 +4,7 @@
 #[derive(Clone, Copy, Default)]
 pub(super) struct Event {
     pub(super) choices_empty: bool,
+    pub(super) has_choices: bool,
     pub(super) usage: bool,
     /// Its usage has a count of nothing where the input stood, and counts of a cache that may be it.
     pub(super) input_is_nothing: bool,

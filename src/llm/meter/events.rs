@@ -36,6 +36,9 @@ impl Event {
     pub(super) fn end(&mut self, scanner: &mut Scanner<Fact>, seen: &mut Seen) -> Self {
         self.broken = scanner.finish().is_err();
         seen.finished |= self.ends_the_stream();
+        if self.counted {
+            seen.counted_with_choice = self.has_choices;
+        }
         scanner.restart();
         mem::take(self)
     }

@@ -25,6 +25,8 @@ pub struct Reading {
     pub finished: bool,
     /// Bytes of text that came after the last count of the output.
     pub uncounted: u64,
+    /// That count came with a choice: of several, it may be that one's alone (vLLM).
+    pub of_choice: bool,
     /// Bytes of strings in the answer that no table knows: they may be text.
     pub stray: u64,
     /// Of these, what pictures and sounds count as.
@@ -123,6 +125,7 @@ impl Meter {
             // A count that text follows was a preview, wherever it stood.
             finished: (self.seen.finished || !self.schema.grows) && uncounted == 0,
             uncounted,
+            of_choice: self.seen.counted_with_choice,
             stray: self.seen.stray_bytes,
             media: self.seen.media_bytes,
         }

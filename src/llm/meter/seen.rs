@@ -29,6 +29,8 @@ pub(super) struct Seen {
     pub output_bytes: u64,
     /// Of `output_bytes`, those that came before the last count of the output.
     pub counted_bytes: u64,
+    /// In a stream, that count came with a choice: of several, it may be that one's alone.
+    pub counted_with_choice: bool,
     /// Of strings that no table knows; and of these, what pictures and sounds count as.
     pub stray_bytes: u64,
     pub media_bytes: u64,
@@ -97,7 +99,10 @@ impl Seen {
                 let is_none = matches!(found, Found::Null | Found::Closed { .. } | Found::Size(0) | Found::Bool(false));
                 self.error |= !is_none;
             }
-            (Fact::Choices, Found::Closed { container: Container::Array, empty }) => event.choices_empty = empty,
+            (Fact::Choices, Found::Closed { container: Container::Array, empty }) => {
+                event.choices_empty = empty;
+                event.has_choices |= !empty;
+            }
             (Fact::Usage, Found::Opened(Container::Object)) => event.usage = true,
             (Fact::Output | Fact::Refusal, Found::Size(size)) => {
                 self.refuses |= hit.key == Fact::Refusal && size > 0;

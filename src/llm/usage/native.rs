@@ -141,7 +141,10 @@ impl Native {
             input = input.max(total);
             output = output.or(Some(0));
         }
-        let cached = self.or_zero(Count::Cached);
+        // Where more was cached than billed, that was the provider's own prompt, which is never billed (Cohere).
+        let billed = self.get(Count::BilledInput);
+        let cached =
+            self.get(Count::Cached).filter(|cached| billed.is_none_or(|billed| *cached <= billed)).unwrap_or(0);
         let created_1h = self.or_zero(Count::CacheCreation1h);
         let created = self.get(Count::CacheCreation);
         let created = created.unwrap_or(0).max(self.or_zero(Count::CacheCreation5m).saturating_add(created_1h));
