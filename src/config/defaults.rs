@@ -19,8 +19,8 @@ pub const LIMITS: Limits = Limits {
     in_flight: None,
 };
 
-/// A turn of a coding agent has a context of up to 200,000 tokens, all of it written into a cache, and a bound of 32,000 or
-/// 64,000; its assistants ask at the same time, and each of their requests is a dear one.
+/// A turn of a coding agent has a context of up to 200,000 tokens, all of it written into a cache for an hour, and a bound of 32,000
+/// or 64,000, of a model for $5 and $25; its assistants ask at the same time, and each of their requests is a dear one.
 const AGENT: Limits = Limits {
     requests_per_minute: Some(Limit(120)),
     requests_per_hour: Some(Limit(3_000)),
@@ -62,7 +62,7 @@ const TIERS: [(&str, u64, u64, Limits); 4] = [
     ("low", 2_000_000, 100_000_000, NO_LIMITS),
     ("standard", 10_000_000, 1_000_000_000, NO_LIMITS),
     ("premium", 50_000_000, 10_000_000_000, NO_LIMITS),
-    ("agent", 3_000_000_000, 50_000_000_000, AGENT),
+    ("agent", 6_000_000_000, 50_000_000_000, AGENT),
 ];
 
 pub fn tiers() -> Named<Tier> {

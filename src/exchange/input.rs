@@ -62,6 +62,15 @@ impl Input {
         self.beyond.as_ref().map_or(text, |beyond| text.plus(beyond.media(&self.sizes, leg, text).likely))
     }
 
+    /// Of that, text and pictures, which differ little from what they are taken for.
+    pub(super) fn sized(&self, leg: &Leg) -> Tokens {
+        let text = self.sizes.text_likely(leg.density);
+        if self.sizes.pictures == 0 {
+            return text;
+        }
+        text.plus(media::picture(&leg.model).likely.times(self.sizes.pictures))
+    }
+
     /// What it only points at, beside what it holds.
     pub(super) fn hidden(&self, leg: &Leg, shown: Tokens) -> Tokens {
         let Some(beyond) = &self.beyond else { return Tokens(0) };

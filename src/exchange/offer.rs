@@ -127,7 +127,7 @@ impl Wish<'_> {
     fn worst_of(&self, bytes: u64, offer: &Offer) -> NanoUsd {
         let input = Sizes { body_bytes: bytes, ..Sizes::default() }.text_at_most(Density::PRIOR);
         let (Bound::Client(output) | Bound::Open { at_most: output, .. }) =
-            self.bound(&offer.model, &offer.legs, (input, &|_| input));
+            self.bound(&offer.model, &offer.legs, &|_| [input; 2]);
         let ceiling = self.ceiling(&offer.legs, input, false, Items::default());
         ceiling.worst_case(input, output.times(self.request.choices))
     }
@@ -210,7 +210,8 @@ impl Wish<'_> {
             return invalid("It can't call tools.");
         }
         let (Bound::Client(output) | Bound::Open { at_least: output, .. }) = offer.bound;
-        if known.context.is_some_and(|context| offer.input.less(offer.hidden).plus(output) > context) {
+        let input = offer.legs.iter().map(|leg| offer.reckoned.sized(leg)).max().unwrap_or_default();
+        if known.context.is_some_and(|context| input.plus(output) > context) {
             return invalid("The request is longer than its context.");
         }
         Ok(offer)
@@ -239,7 +240,7 @@ impl Wish<'_> {
         let input = shown.plus(hidden);
         let ceiling = self.ceiling(&legs, input, !reckoned.is_plain(), request.items(&reckoned.sizes));
         // A context that may turn out empty leaves all its room to the output.
-        let bound = self.bound(model, &legs, (shown, &|leg| reckoned.likely_shown(leg)));
+        let bound = self.bound(model, &legs, &|leg| [reckoned.likely_shown(leg), reckoned.sized(leg)]);
         let (Bound::Client(output) | Bound::Open { at_most: output, .. }) = bound;
         let worst = ceiling.worst_case(input, output.times(request.choices));
         Ok(Offer {
@@ -265,7 +266,7 @@ impl Wish<'_> {
     }
 
     /// What is known of the output before it is made.
-    fn bound(&self, model: &str, legs: &[Leg], input: (Tokens, &dyn Fn(&Leg) -> Tokens)) -> Bound {
+    fn bound(&self, model: &str, legs: &[Leg], input: &dyn Fn(&Leg) -> [Tokens; 2]) -> Bound {
         match (self.schema.output, self.request.bound()) {
             (OutputBound::None, _) => Bound::Client(Tokens(0)),
             (OutputBound::Fixed(tokens), _) => Bound::Client(Tokens(tokens)),
@@ -283,18 +284,19 @@ impl Wish<'_> {
 
     /// The bound of a request that brings none. Of these, the first that is written: its original's, if it is a copy; the tenant's or
     /// its tier's; what the model writes at most; that of all. It is never more than the model writes, nor than its context has room
-    /// for beside the input: a provider would refuse it.
-    fn most_output(&self, model: &str, legs: &[Leg], (most, likely): (Tokens, &dyn Fn(&Leg) -> Tokens)) -> Tokens {
+    /// for beside the input: a provider would refuse it. `input`: as it is likely, and without what nobody knows before it is read.
+    fn most_output(&self, model: &str, legs: &[Leg], input: &dyn Fn(&Leg) -> [Tokens; 2]) -> Tokens {
         let Policy { default_max_tokens, min_tokens, models, .. } = self.policy;
         let own = self.as_long_as.or(self.tenant.rules.default_max_tokens);
         let listed = models.model(model).and_then(|model| model.context);
         let of = |leg: &Leg| {
             let output = own.or(leg.max_output).unwrap_or(*default_max_tokens);
             let output = leg.max_output.map_or(output, |max| output.min(max));
-            // A price says of many models what they read: what is certain to fit would leave a long prompt next to no answer.
-            let room =
-                listed.map(|context| context.less(most)).or(leg.context.map(|context| context.less(likely(leg))));
-            room.map_or(output, |room| output.min(room.max(*min_tokens)))
+            let Some(context) = listed.or(leg.context) else { return output };
+            // What is certain to fit would leave a long prompt next to no answer, and a document that may be long none at all.
+            let [likely, sized] = input(leg);
+            let least = context.less(sized).min(*default_max_tokens).max(*min_tokens);
+            output.min(context.less(likely).max(least))
         };
         legs.iter().map(of).max().unwrap_or(*default_max_tokens)
     }

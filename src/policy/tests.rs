@@ -148,7 +148,7 @@ fn a_tenant_has_the_stricter_floor_and_its_own_bound_before_its_tiers() {
             ("requests_per_hour", 3_000, false),
             ("requests_per_day", 20_000, false),
             ("expensive_per_minute", 60, false),
-            ("request_usd", 3_000_000_000, false),
+            ("request_usd", 6_000_000_000, false),
             ("day_usd", 50_000_000_000, false),
         ]
     );

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::super::tests::around;
-use crate::exchange::{AnswerHead, Around, Ending, Exchange, Opening, Step};
+use crate::exchange::{AnswerHead, Around, Ending, Exchange, Opening, Phase, Step};
 use crate::headers::Headers;
 use crate::kept::Id;
 use crate::limit::cell::Cell;
@@ -353,4 +353,40 @@ fn a_request_that_hides_input_keeps_the_output_bound_that_it_would_have() {
     assert!((output..output + 200_000).contains(&plain), "{plain}");
     let file = reserved(part(CHAT, json!({"type": "file", "file": {"file_id": "f"}})));
     assert!(file >= output + 127_000 * 2_500, "{file}");
+}
+
+/// A picture that may be huge, a document that may be a book, a prompt that may be dense: none of them cuts the answer to a few tokens.
+#[test]
+fn what_may_be_long_leaves_the_answer_its_room() {
+    let written = |model: &str, more: Value| {
+        let policy = policy(|policy| {
+            policy["providers"] = json!({"openai": {"cluster": "openai", "sensitivity": "restricted"}});
+            policy["models"] =
+                json!([{"model": model, "context_tokens": 128_000, "providers": [{"provider": "openai"}]}]);
+            policy["virtual_models"] = json!({"auto": {"cheapest": [model]}});
+        });
+        [model, "auto"].map(|name| {
+            let mut body = with(CHAT, name, more.clone());
+            body.as_object_mut().unwrap().remove("max_tokens");
+            let Phase::Open(open) = asked(&policy, CHAT, &body).0.phase else { panic!("was not admitted") };
+            open.most_output.0
+        })
+    };
+    let picture = json!({"type": "image_url", "image_url": {"url": "https://x/y.png"}});
+    let pdf = json!({"type": "file", "file": {"file_data": format!("data:application/pdf;base64,{}", "QUJD".repeat(40_000))}});
+    let content = |parts: Vec<Value>| json!({"messages": [{"role": "user", "content": parts}]});
+    let long = json!({"messages": [{"role": "user", "content": "word ".repeat(80_000)}]});
+    for (case, more) in [
+        ("three pictures", content(vec![picture.clone(), picture.clone(), picture])),
+        ("a packed document", content(vec![pdf])),
+        ("a long prompt", long),
+    ] {
+        assert_eq!(written("gpt-4o-mini", more), [4_096; 2], "{case}");
+    }
+    let policy = policy(|_| {});
+    let mut full =
+        with(CHAT, "gpt-4o-mini", json!({"messages": [{"role": "user", "content": "word ".repeat(120_000)}]}));
+    full.as_object_mut().unwrap().remove("max_tokens");
+    let Phase::Open(open) = asked(&policy, CHAT, &full).0.phase else { panic!("was not admitted") };
+    assert_eq!(open.most_output, Tokens(16), "where the text alone fills the context, there is none");
 }
