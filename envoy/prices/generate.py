@@ -75,6 +75,18 @@ ITEMS = {
     "storage_searches_kcount": "file_search_usd",
     "web_searches_kcount": "web_search_usd",
 }
+# Models that search with every request, asked or not, where neither source has what that costs. USD a request, by the dearest
+# size of a search that the maker's list (OpenAI, Perplexity) or OpenRouter's has for it: https://openrouter.ai/models
+SEARCHES_ALWAYS = {
+    "gpt-4o-search-preview": "0.035",
+    "gpt-4o-mini-search-preview": "0.0275",
+    "gpt-5-search-api": "0.01",
+    "openrouter/perplexity/sonar": "0.012",
+    "openrouter/perplexity/sonar-pro": "0.014",
+    "openrouter/perplexity/sonar-pro-search": "0.018",
+    "openrouter/perplexity/sonar-reasoning": "0.012",
+    "openrouter/perplexity/sonar-reasoning-pro": "0.014",
+}
 LICENCES = {
     "genai-prices": "MIT, Copyright (c) Pydantic Services Inc. 2025 to present",
     "litellm": "MIT, Copyright (c) 2023 Berri AI",
@@ -184,6 +196,13 @@ def written(amount, digits):
     if -amount.as_tuple().exponent > digits:
         amount = amount.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_CEILING)
     return f"{amount.normalize():f}"
+
+
+def searches_always(name, fields):
+    """The price of the search in each request, which is no lever then."""
+    dated = re.sub(r"-\d{4}-\d{2}-\d{2}$", "", name)
+    known = [usd for model, usd in SEARCHES_ALWAYS.items() if f"/{dated}".endswith(f"/{model}")]
+    return {"request_usd": known[0], "web_search_usd": "0"} if known and "request_usd" not in fields else {}
 
 
 def starts(model, service_tiers):
@@ -486,6 +505,7 @@ class Catalogue:
         for name, price in sorted(named):
             for day, fields in price:
                 begins = {"from": day.isoformat()} if day else {}
+                fields = fields | searches_always(f"{label}/{name}", fields)
                 lengths = self.longest_output(name, names) | self.longest_context(name, names, of_library)
                 self.entries.append({"model": f"{label}/{name}"} | begins | fields | lengths)
 
