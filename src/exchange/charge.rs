@@ -247,7 +247,8 @@ impl Evidence {
         let hosted = if unseen { request.items } else { Items::default() };
         let unreported = matches!(self, Self::Answered(answer) if answer.is_unreported(request));
         let input = if unreported { request.most_input } else { request.read(reported.hosted_uses(), unseen) };
-        let media = if let Self::Answered(answer) = self { answer.media } else { Tokens(0) };
+        let (media, said) =
+            if let Self::Answered(answer) = self { (answer.media, answer.seen) } else { Default::default() };
         let usage = reported.or_else(|| request.input(input), || request.output(output, media));
         let usage = if matches!(self, Self::Answered(answer) if answer.of_choice) {
             usage.at_least(input, output)
@@ -257,7 +258,7 @@ impl Evidence {
         // What is sold by the piece was asked for, and made before it was sent.
         let usage = Usage {
             images: usage.images.max(request.items.images).max(request.items.given_images).max(hosted.tool_images),
-            audio_seconds: usage.audio_seconds.max(request.items.likely_seconds()),
+            audio_seconds: usage.audio_seconds.max(request.items.likely_seconds(said.0)),
             characters: request.items.characters,
             search_units: usage.search_units.max(request.items.search_units),
             web_searches: usage.web_searches.max(hosted.web_searches).max(request.items.unseen_searches(request.late)),

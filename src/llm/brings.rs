@@ -32,6 +32,8 @@ pub fn searches_that_rank(documents: u64) -> u64 {
 /// A second of speech, in bytes of the smallest files, and of common ones.
 const LEAST_OF_A_SECOND: u64 = 1_000;
 const USUAL_OF_A_SECOND: u64 = 8_000;
+/// Tokens of text that nobody says in less than a second.
+const SAID_IN_A_SECOND: u64 = 4;
 /// What stands somewhere else is as long as transcripts of any provider may be: three hours.
 pub const SOUND_ELSEWHERE: u64 = 3 * 3_600 * LEAST_OF_A_SECOND;
 
@@ -47,8 +49,10 @@ impl Items {
         self.sound_bytes.div_ceil(LEAST_OF_A_SECOND)
     }
 
-    pub const fn likely_seconds(&self) -> u64 {
-        self.sound_bytes.div_ceil(USUAL_OF_A_SECOND)
+    /// `said`: tokens of what was heard in it, which a small file may have many of.
+    pub fn likely_seconds(&self, said: u64) -> u64 {
+        let heard = (said / SAID_IN_A_SECOND).min(self.most_seconds());
+        self.sound_bytes.div_ceil(USUAL_OF_A_SECOND).max(heard)
     }
 }
 

@@ -331,3 +331,17 @@ fn what_tools_may_do_in_the_background_is_charged_when_it_is_accepted() {
     let failed = Answered { error: true, shown: Tokens(5), ..queued };
     assert_eq!(came(Evidence::Answered(failed), &detached), (2_100, 0, 0, 0), "what failed does nothing more");
 }
+
+/// Of a transcript without a length (`text`, `srt`), what was said in it bounds the file from below: speech is packed in a tenth of what is
+/// usual.
+#[test]
+fn a_recording_is_no_shorter_than_what_was_heard_in_it() {
+    let items = Items { sound_bytes: 800_000, ..NO_ITEMS };
+    let seconds = |said: u64| {
+        let answer = Answered { seen: Tokens(said), shown: Tokens(said), ..ok() };
+        Evidence::Answered(answer).charge(&Foreseen { items, ..REQUEST }).usage().audio_seconds
+    };
+    assert_eq!([0, 400, 2_000, 4_000_000].map(seconds), [100, 100, 500, 800]);
+    let none = Evidence::Answered(Answered { seen: Tokens(4_000), ..ok() });
+    assert_eq!(none.charge(&REQUEST).usage().audio_seconds, 0, "nothing was heard where nothing was sent");
+}
