@@ -25,6 +25,7 @@ pub use flaw::{Flaw, Reason};
 pub use pattern::Unfit;
 use rule::{Id, Rule, Rules};
 use serde_json::Value;
+pub use work::Steps;
 
 /// A schema as rules. The document it was read from is not kept.
 #[derive(Debug)]
@@ -48,9 +49,9 @@ impl Schema {
         Ok(Self { schemas, root })
     }
 
-    /// The first fault of a value, if it has one.
-    pub fn check(&self, value: &Value) -> Result<(), Fault> {
-        check::check(self, value)
+    /// The first fault of a value, if it has one; `all`: the work that is left for it, and for others of the same answer.
+    pub fn check(&self, value: &Value, all: &mut Steps) -> Result<(), Fault> {
+        check::check(self, value, all)
     }
 
     fn rules(&self, id: Id) -> &[Rule] {

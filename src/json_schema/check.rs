@@ -31,10 +31,12 @@ struct Check<'s> {
     scratch: Scratch,
 }
 
-pub fn check(schema: &Schema, value: &Value) -> Result<(), Fault> {
-    let mut check =
-        Check { schema, path: Vec::new(), steps: Steps::new(), nested: 0, quiet: 0, scratch: Scratch::default() };
-    check.value(schema.root, value).map_err(|stop| Fault::new(&check.path, stop))
+pub fn check(schema: &Schema, value: &Value, all: &mut Steps) -> Result<(), Fault> {
+    let steps = Steps::within(all);
+    let mut check = Check { schema, path: Vec::new(), steps, nested: 0, quiet: 0, scratch: Scratch::default() };
+    let checked = check.value(schema.root, value).map_err(|stop| Fault::new(&check.path, stop));
+    all.settle(&check.steps);
+    checked
 }
 
 impl<'s> Check<'s> {

@@ -7,7 +7,7 @@ mod sentence;
 
 use super::pointer::{Pointer, Step};
 use super::rule::{Contains, Properties, Rule, Types};
-use super::work::{Halt, MAX_DEPTH, STEPS};
+use super::work::{Halt, MAX_DEPTH, STEPS, STEPS_OF_ALL};
 use std::fmt;
 
 /// The first thing that is wrong with a value.
@@ -85,7 +85,9 @@ impl Fault {
                 Self { pointer: String::new(), kind: Kind::TooDeep, sentence }
             }
             Stop::Halted(Halt::TooMuchWork) => {
-                let sentence = format!("takes more than the {STEPS} steps that one check may take");
+                let sentence = format!(
+                    "takes more than the {STEPS} steps that one check may take, or the {STEPS_OF_ALL} of an answer"
+                );
                 Self { pointer: String::new(), kind: Kind::TooMuchWork, sentence }
             }
         }

@@ -4,7 +4,7 @@ mod flaws;
 mod hostile;
 mod suite;
 
-use super::{Fault, Flaw, Kind, Schema, Where};
+use super::{Fault, Flaw, Kind, Schema, Steps, Where};
 use serde_json::Value;
 
 fn json(text: &str) -> Value {
@@ -16,5 +16,5 @@ fn read(schema: &Value) -> Result<Schema, Flaw> {
 }
 
 fn check(schema: &Value, value: &Value) -> Result<(), Fault> {
-    read(schema).unwrap_or_else(|flaw| panic!("{flaw}: {schema}")).check(value)
+    read(schema).unwrap_or_else(|flaw| panic!("{flaw}: {schema}")).check(value, &mut Steps::of_all())
 }

@@ -4,6 +4,8 @@
 pub const MAX_DEPTH: usize = 128;
 /// Of one check. Each is some ten nanoseconds of work.
 pub const STEPS: usize = 200_000;
+/// Of all checks of one answer, which may have thousands of calls.
+pub const STEPS_OF_ALL: usize = 20 * STEPS;
 /// How many schemas hold within each other at once, for one value and those in it: each takes some of the stack.
 pub const MAX_NESTED: usize = 512;
 
@@ -19,8 +21,19 @@ pub enum Halt {
 pub struct Steps(usize);
 
 impl Steps {
-    pub const fn new() -> Self {
-        Self(STEPS)
+    /// Of so many that are left for all.
+    pub fn within(all: &Self) -> Self {
+        Self(all.0.min(STEPS))
+    }
+
+    pub const fn of_all() -> Self {
+        Self(STEPS_OF_ALL)
+    }
+
+    /// What was spent of some that were [`Self::within`] these.
+    pub fn settle(&mut self, within: &Self) {
+        let given = Self::within(self).0;
+        self.0 = self.0.saturating_sub(given.saturating_sub(within.0));
     }
 
     pub const fn endless() -> Self {

@@ -5,7 +5,7 @@
 
 use super::called::{Arguments, CallId, Calls, Told, Tool};
 use super::once::Once;
-use crate::json_schema::{Fault, Schema};
+use crate::json_schema::{Fault, Schema, Steps};
 use crate::llm::meter::{Form, Passage};
 use crate::llm::passing::Passing;
 use crate::llm::schema;
@@ -53,6 +53,8 @@ struct Judge {
     counted: Option<CallId>,
     /// The last call whose arguments were looked at, and whether they were as they should be: of some, both of two ends are told.
     looked: Option<(CallId, bool)>,
+    /// What checks of arguments may still take: a worker serves nobody else meanwhile.
+    work: Steps,
 }
 
 /// More than this waits for no call; a whole answer waits for its end.
@@ -70,7 +72,14 @@ impl Calling {
     pub fn new(callable: Callable, schema: &schema::Schema, form: Form) -> Option<Box<Self>> {
         let calls = Calls::new(schema, form)?;
         let passing = callable.refuses().then(Passing::default);
-        let judge = Judge { callable, seen: Seen::default(), refused: None, counted: None, looked: None };
+        let judge = Judge {
+            callable,
+            seen: Seen::default(),
+            refused: None,
+            counted: None,
+            looked: None,
+            work: Steps::of_all(),
+        };
         Some(Box::new(Self { calls, judge, passing }))
     }
 
@@ -132,7 +141,9 @@ impl Judge {
                 self.schemas(tool).next().is_some()
             }
             Told::Ended { call, tool, arguments, from } => {
-                let fault = self.fault(tool, arguments);
+                let mut work = std::mem::replace(&mut self.work, Steps::endless());
+                let fault = self.fault(tool, arguments, &mut work);
+                self.work = work;
                 if arguments != Arguments::None && self.schemas(tool).next().is_some() {
                     self.look(call, fault.is_none());
                 }
@@ -186,7 +197,7 @@ impl Judge {
     }
 
     /// The fault that is to be refused before one that is to be counted.
-    fn fault(&self, tool: Tool<'_>, arguments: Arguments<'_>) -> Option<(Option<String>, Called)> {
+    fn fault(&self, tool: Tool<'_>, arguments: Arguments<'_>, work: &mut Steps) -> Option<(Option<String>, Called)> {
         let read = |text| serde_json::from_str(text).ok().map(|Once(value)| value);
         let value = match arguments {
             Arguments::Json(text) => read(text),
@@ -196,7 +207,7 @@ impl Judge {
         };
         let faults = self.schemas(tool).filter_map(|(schema, action)| match &value {
             None => Some((None, action)),
-            Some(value) => schema.check(value).err().map(|fault: Fault| (Some(fault.to_string()), action)),
+            Some(value) => schema.check(value, work).err().map(|fault: Fault| (Some(fault.to_string()), action)),
         });
         faults.max_by_key(|(_, action)| *action == Called::Refuse)
     }

@@ -1,6 +1,6 @@
 //! Schemas and values that are made to hurt: each ends soon, in a verdict or in none.
 
-use super::{Kind, Schema, Where, check, json, read};
+use super::{Kind, Schema, Steps, Where, check, json, read};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -16,7 +16,7 @@ enum End {
 
 fn end(schema: &Value, value: &Value) -> End {
     let Ok(schema) = read(schema) else { return End::Refused };
-    match schema.check(value).map_err(|fault| fault.kind) {
+    match schema.check(value, &mut Steps::of_all()).map_err(|fault| fault.kind) {
         Ok(()) => End::Valid,
         Err(Kind::Invalid(_)) => End::Invalid,
         Err(Kind::TooDeep) => End::TooDeep,
@@ -176,6 +176,18 @@ fn what_a_request_declares_may_be_smaller() {
     assert!(Schema::read(&wide, Where::Declared).is_err());
 }
 
+/// An answer may have thousands of calls, and nobody else is served between the first and the last of a document.
+#[test]
+fn what_all_checks_of_an_answer_may_take_is_bounded_too() {
+    let (schema, good) = (read(&bomb("allOf", 30)).unwrap(), read(&json!({"type": "integer"})).unwrap());
+    let mut all = Steps::of_all();
+    assert!((0..100_000).all(|_| good.check(&json!(1), &mut all).is_ok()), "calls that are usual take next to nothing");
+    let halted = (0..1_000).filter(|_| schema.check(&json!(1), &mut all).is_err()).count();
+    assert_eq!(halted, 1_000);
+    let left = (0..1_000).take_while(|_| good.check(&json!(1), &mut all).is_ok()).count();
+    assert!(left < 1_000, "and then no call is taken for a good one");
+}
+
 #[test]
 fn all_of_the_stack_that_a_check_may_take_is_there() {
     // As much as it can nest, on a stack that is smaller than a worker's.
@@ -188,7 +200,7 @@ fn all_of_the_stack_that_a_check_may_take_is_there() {
         }
     });
     let value = nested(120, json!(1), |inside| member(array(inside)));
-    let check = move || read(&schema).unwrap().check(&value).map_err(|fault| fault.kind);
+    let check = move || read(&schema).unwrap().check(&value, &mut Steps::of_all()).map_err(|fault| fault.kind);
     let thread = std::thread::Builder::new().stack_size(512 << 10).spawn(check).unwrap();
     assert!(matches!(thread.join().unwrap(), Err(Kind::TooDeep | Kind::TooMuchWork)));
 }
