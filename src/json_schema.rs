@@ -31,6 +31,7 @@ use serde_json::Value;
 pub struct Schema {
     schemas: Box<[Rules]>,
     root: Id,
+    weight: usize,
 }
 
 /// Who wrote a schema, which decides how large it may be.
@@ -44,8 +45,12 @@ pub enum Where {
 
 impl Schema {
     pub fn read(document: &Value, written: Where) -> Result<Self, Flaw> {
-        let (schemas, root) = read::read(document, written)?;
-        Ok(Self { schemas, root })
+        read::read(document, written)
+    }
+
+    /// About what it takes in memory, in bytes.
+    pub const fn weight(&self) -> usize {
+        self.weight
     }
 
     /// The first fault of a value, if it has one.
