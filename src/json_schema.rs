@@ -32,6 +32,7 @@ pub use work::Steps;
 pub struct Schema {
     schemas: Box<[Rules]>,
     root: Id,
+    weight: usize,
 }
 
 /// Who wrote a schema, which decides how large it may be.
@@ -45,8 +46,12 @@ pub enum Where {
 
 impl Schema {
     pub fn read(document: &Value, written: Where) -> Result<Self, Flaw> {
-        let (schemas, root) = read::read(document, written)?;
-        Ok(Self { schemas, root })
+        read::read(document, written)
+    }
+
+    /// About what it takes in memory, in bytes.
+    pub const fn weight(&self) -> usize {
+        self.weight
     }
 
     /// The first fault of a value, if it has one; `all`: the work that is left for it, and for others of the same answer.

@@ -116,10 +116,11 @@ impl Stretch {
             }
         };
         let from = hits.len();
+        let mut is_bare = self.closed.bareness();
         self.closed.candidates.findings(text.len(), (wanted, fits), |finding| {
             let Finding { pattern, range } = finding;
             let value = text.get(range.clone()).and_then(|value| str::from_utf8(value).ok()).unwrap_or_default();
-            let bare = self.closed.is_bare(range.start);
+            let bare = is_bare(range.start);
             let spans = self.closed.spans(range);
             let unit = if let Where::In(unit) = &self.stands { Some(unit) } else { None };
             hits.push(Hit { pattern, place, value, bare, spans, unit });

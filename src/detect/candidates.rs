@@ -126,7 +126,7 @@ impl Candidates {
     }
 
     /// Of the patterns that are `wanted`, in places that it `fits`: the leftmost, and of those that begin together the longest.
-    /// Findings don't overlap. Tells those that begin before `until`, and returns where they ended.
+    /// Findings don't overlap. Tells those that begin before `until`, in their order, and returns where they ended.
     pub fn findings(
         &self,
         until: usize,

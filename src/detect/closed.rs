@@ -84,12 +84,18 @@ impl Closed {
         spans
     }
 
-    /// Whether what stands there is in no string of a document that is the text.
-    pub fn is_bare(&self, at: usize) -> bool {
-        // Nothing honest stays open for longer.
-        let Some(bare) = self.bare.filter(|_| at < 4_096) else { return false };
-        let quotes = self.text.iter().take(at).filter(|byte| **byte == b'"').count();
-        bare ^ (quotes % 2 == 1)
+    /// Whether what stands there is in no string of a document that is the text. Asked of places in their order: quotes are
+    /// counted on from one to the next.
+    pub fn bareness(&self) -> impl FnMut(usize) -> bool {
+        let (mut counted, mut bare) = (0, self.bare);
+        move |at| {
+            // Nothing honest stays open for longer.
+            let Some(bare) = bare.as_mut().filter(|_| at < 4_096) else { return false };
+            let quotes = self.text.get(counted..at).unwrap_or_default().iter().filter(|byte| **byte == b'"').count();
+            counted = counted.max(at);
+            *bare ^= quotes % 2 == 1;
+            *bare
+        }
     }
 
     /// Where it begins in the body.
@@ -144,5 +150,27 @@ impl Closed {
 impl Segment {
     const fn is_plain(&self) -> bool {
         self.span.to.saturating_sub(self.span.from) == self.length as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Counting from the beginning for each of many findings would take the square of them.
+    #[test]
+    fn places_in_their_order_are_bare_as_if_each_was_counted_from_the_beginning() {
+        let text = br#"{"a": 12, "b\"c": "34 ""56", 78: ["9", 0]}"#.repeat(120);
+        for bare in [Some(true), Some(false), None] {
+            let closed = Closed { text: text.clone(), bare, ..Closed::default() };
+            for step in [1, 7, 13, 600] {
+                let mut is_bare = closed.bareness();
+                for at in (0..=text.len()).step_by(step) {
+                    let quotes = text[..at].iter().filter(|byte| **byte == b'"').count();
+                    let expected = at < 4_096 && bare.is_some_and(|bare| bare ^ (quotes % 2 == 1));
+                    assert_eq!(is_bare(at), expected, "{at} {step} {bare:?}");
+                }
+            }
+        }
     }
 }

@@ -7,11 +7,11 @@ mod keywords;
 mod reference;
 mod size;
 
-use super::Where;
 use super::flaw::{Flaw, Reason};
 use super::pattern::Pattern;
 use super::pointer::{Pointer, Step};
-use super::rule::{Id, Rule, Rules};
+use super::rule::{Id, Rule};
+use super::{Schema, Where};
 use reference::Reference;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -27,6 +27,8 @@ enum Draft {
 struct Limits {
     /// Of the document, in bytes of its shortest text.
     bytes: usize,
+    /// Of what is kept of it, in bytes of memory.
+    weight: usize,
     schemas: usize,
     /// Of all patterns.
     states: usize,
@@ -35,8 +37,8 @@ struct Limits {
 impl Limits {
     const fn of(written: Where) -> Self {
         match written {
-            Where::Registered => Self { bytes: 262_144, schemas: 10_000, states: 32_768 },
-            Where::Declared => Self { bytes: 131_072, schemas: 5_000, states: 1_024 },
+            Where::Registered => Self { bytes: 262_144, weight: 8_388_608, schemas: 10_000, states: 32_768 },
+            Where::Declared => Self { bytes: 131_072, weight: 2_097_152, schemas: 5_000, states: 1_024 },
         }
     }
 }
@@ -54,13 +56,22 @@ struct Reader<'d> {
     references: Vec<Reference<'d>>,
     patterns: BTreeMap<&'d str, Rc<Pattern>>,
     states: usize,
+    /// What is kept so far.
+    weight: usize,
     /// To what is being read.
     path: Vec<Step<'d>>,
 }
 
 type Read<T> = Result<T, Flaw>;
 
-pub fn read(document: &Value, written: Where) -> Read<(Box<[Rules]>, Id)> {
+/// What a schema takes by itself, each of its rules, and each name of a member, in bytes of memory.
+const SCHEMA: usize = 48;
+const RULE: usize = 64;
+const NAME: usize = 40;
+/// And a state of a pattern, or a range.
+const STATE: usize = 16;
+
+pub fn read(document: &Value, written: Where) -> Read<Schema> {
     let limits = Limits::of(written);
     size::check(document, limits.bytes)?;
     let mut reader = Reader {
@@ -74,6 +85,7 @@ pub fn read(document: &Value, written: Where) -> Read<(Box<[Rules]>, Id)> {
         references: Vec::new(),
         patterns: BTreeMap::new(),
         states: 0,
+        weight: 0,
         path: Vec::new(),
     };
     if let Some(name) = document.get("$schema") {
@@ -82,7 +94,8 @@ pub fn read(document: &Value, written: Where) -> Read<(Box<[Rules]>, Id)> {
     let root = reader.schema(document)?;
     reader.follow_references()?;
     reader.refuse_circles()?;
-    Ok((reader.schemas.into_iter().map(Vec::into_boxed_slice).collect(), root))
+    let Reader { schemas, weight, .. } = reader;
+    Ok(Schema { schemas: schemas.into_iter().map(Vec::into_boxed_slice).collect(), root, weight })
 }
 
 impl<'d> Reader<'d> {
@@ -99,6 +112,7 @@ impl<'d> Reader<'d> {
             Value::Object(keywords) => self.keywords(id, keywords)?,
             _ => return Err(self.form("a schema, which is an object, `true` or `false`")),
         };
+        self.keep(RULE.saturating_mul(rules.len()).saturating_add(SCHEMA))?;
         if let Some(slot) = self.schemas.get_mut(id.0) {
             for rule in rules {
                 let place = slot.partition_point(|other| other.turn() <= rule.turn());
@@ -106,6 +120,15 @@ impl<'d> Reader<'d> {
             }
         }
         Ok(id)
+    }
+
+    /// Counts what is kept. By references to each of its levels, what stands far inside is kept once for each of them.
+    fn keep(&mut self, bytes: usize) -> Read<()> {
+        self.weight = self.weight.saturating_add(bytes);
+        if self.weight > self.limits.weight {
+            return Err(self.flaw(Reason::Limit { of: "bytes that its rules take", most: self.limits.weight }));
+        }
+        Ok(())
     }
 
     /// Reads what is a step further in.

@@ -10,6 +10,8 @@ mod open;
 mod partial;
 mod piece;
 
+pub use call::LONGEST_NAME;
+
 use crate::json::Hit;
 use crate::llm::called::{CallTables, Called};
 use crate::llm::documents::{Documents, Reader};

@@ -1,5 +1,6 @@
 //! What a request offers, held against the rules of its tenant.
 
+use super::called::LONGEST_NAME;
 use super::once::Once;
 use crate::json_schema::{self, Schema, Where};
 use crate::llm::offered::{Element, Held, Lacks, List, Offer, Offers, Tool};
@@ -38,7 +39,8 @@ pub struct Refusal {
 
 /// Holds what is offered against the rules; `levers` are kinds of tools that the request asks for in other ways.
 pub fn judge<'a>(offers: &Offers, rules: &ToolRules, levers: impl IntoIterator<Item = &'a str>) -> Judged {
-    let mut judge = Judge { rules, judged: Judged::default(), cuts: Vec::new(), written: 0, strict_bytes: 0 };
+    let mut judge =
+        Judge { rules, judged: Judged::default(), cuts: Vec::new(), written: 0, strict_bytes: 0, strict_weight: 0 };
     for kind in levers {
         judge.judged.seen.offered = judge.judged.seen.offered.saturating_add(1);
         if let Err(why) = rules.judge(kind, &[]) {
@@ -58,9 +60,10 @@ struct Judge<'r> {
     judged: Judged,
     /// Places that go, none within another.
     cuts: Vec<Edit>,
-    /// Bytes written so far, and bytes of the schemas that a client wants enforced.
+    /// Bytes written so far; of the schemas that a client wants enforced, bytes read, and of memory that is held.
     written: usize,
     strict_bytes: usize,
+    strict_weight: usize,
 }
 
 impl Judge<'_> {
@@ -143,12 +146,18 @@ impl Judge<'_> {
         self.rules.judge(&tool.kind, &tool.names)?;
         if tool.kind != "function" {
             let room = MOST_STRICT.saturating_sub(self.judged.kinds.len());
-            self.judged.kinds.extend(tool.names.iter().take(room).map(|name| (name.clone(), tool.kind.clone())));
+            let names = tool.names.iter().filter(|name| name.len().max(tool.kind.len()) <= LONGEST_NAME).take(room);
+            self.judged.kinds.extend(names.map(|name| (name.clone(), tool.kind.clone())));
             return Ok(());
         }
         let rules = self.rules;
-        for registered in tool.names.iter().filter_map(|name| rules.registered(name)) {
-            self.hold_against(registered, tool)?;
+        let mut registered = tool.names.iter().filter_map(|name| rules.registered(name));
+        if let Some(first) = registered.next() {
+            // The same name twice is one function; two would be written into one definition.
+            if registered.any(|other| !std::ptr::eq(other, first)) {
+                return Err(Why::Differs);
+            }
+            self.hold_against(first, tool)?;
         }
         if tool.strict && rules.strict != Called::Pass {
             self.read_strict(tool);
@@ -160,6 +169,9 @@ impl Judge<'_> {
     fn hold_against(&mut self, registered: &Registered, tool: &Tool<'_>) -> Result<(), Why> {
         match tool.schema {
             Some(schema) => {
+                if schema.len() > registered.text.len() && marks(schema) != marks(&registered.text) {
+                    return Err(Why::Differs);
+                }
                 let Once(schema) = serde_json::from_str(schema).map_err(|_| Why::Unread)?;
                 if !json_schema::equal(&schema, &registered.written) {
                     return Err(Why::Differs);
@@ -193,22 +205,28 @@ impl Judge<'_> {
 
     /// What a client itself wants enforced; what can't be is said, and goes on to a provider that may.
     fn read_strict(&mut self, tool: &Tool<'_>) {
-        let read = |schema: &str| {
-            let Once(document) = serde_json::from_str(schema).ok()?;
-            Schema::read(&document, Where::Declared).ok()
-        };
-        let fits = self.judged.strict.len() < MOST_STRICT;
-        let bytes = self.strict_bytes.saturating_add(tool.schema.map_or(0, str::len));
-        let read = |schema| if fits && bytes <= MOST_STRICT_BYTES { read(schema) } else { None };
-        match tool.schema.map(read) {
-            Some(Some(schema)) => {
-                self.strict_bytes = bytes;
-                let names = tool.names.first().cloned();
-                self.judged.strict.extend(names.map(|name| (name, schema)));
-            }
-            Some(_) => self.note(&tool.kind, &tool.names, Why::Unenforced, Called::Count.name()),
-            None => {}
+        let (Some(text), Some(name)) = (tool.schema, tool.names.first()) else { return };
+        match self.strict(name, text) {
+            Some(schema) => self.judged.strict.push((name.clone(), schema)),
+            None => self.note(&tool.kind, &tool.names, Why::Unenforced, Called::Count.name()),
         }
+    }
+
+    /// Reading one costs as much as holding it: what can't be enforced counts as well.
+    fn strict(&mut self, name: &str, text: &str) -> Option<Schema> {
+        let bytes = self.strict_bytes.saturating_add(text.len());
+        if self.judged.strict.len() >= MOST_STRICT || name.len() > LONGEST_NAME || bytes > MOST_STRICT_BYTES {
+            return None;
+        }
+        self.strict_bytes = bytes;
+        let Once(document) = serde_json::from_str(text).ok()?;
+        let schema = Schema::read(&document, Where::Declared).ok()?;
+        let weight = self.strict_weight.saturating_add(schema.weight());
+        if weight > MOST_STRICT_WEIGHT {
+            return None;
+        }
+        self.strict_weight = weight;
+        Some(schema)
     }
 
     fn choice(&mut self, offers: &Offers, held: &Held, open: &str) {
@@ -274,8 +292,25 @@ impl Judge<'_> {
     }
 }
 
-/// Each is held until the answer has ended; and all of them together, as they are written.
+/// Brackets, commas and colons outside of strings. Documents that are equal have as many, whatever their blanks and escapes: what
+/// has more takes no memory to be compared.
+fn marks(text: &str) -> usize {
+    let (mut marks, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_string,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' | b',' | b':' if !in_string => marks = marks.saturating_add(1),
+            _ => {}
+        }
+    }
+    marks
+}
+
+/// Each is held until the answer has ended; and all of them together, as they are written, and in memory.
 const MOST_STRICT: usize = 128;
 const MOST_STRICT_BYTES: usize = 262_144;
-/// All that is written into definitions that a client left out.
-const MOST_WRITTEN: usize = 1_048_576;
+const MOST_STRICT_WEIGHT: usize = 2_097_152;
+/// All that is written into definitions that a client left out, for each attempt once more. It would be some 65,000 tokens.
+const MOST_WRITTEN: usize = 262_144;

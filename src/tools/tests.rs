@@ -13,7 +13,10 @@ fn weather() -> Value {
 }
 
 fn rules(tools: &Value) -> Rc<ToolRules> {
-    let registry = json!({"get_weather": {"parameters": weather(), "description": "Weather of a city."}});
+    let registry = json!({
+        "get_weather": {"parameters": weather(), "description": "Weather of a city."},
+        "quote": {"parameters": {"type": "object", "description": r#"{[,:"\"#}},
+    });
     let config = json!({
         "tenants": {"acme": {"tools": tools}},
         "prices": [{"model": "*", "input_usd_per_1m_tokens": "1", "output_usd_per_1m_tokens": "1"}],

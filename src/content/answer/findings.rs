@@ -101,10 +101,11 @@ impl Findings {
             let begins = |range| closed.spans(range).first().map_or(0, |span| span.from);
             closed.begins() >= Some(from) || begins(range.clone()) >= from
         };
+        let mut bareness = closed.bareness();
         closed.candidates.findings(until, (wanted, is_behind), |finding| {
             let Finding { pattern, range } = finding;
             let text = closed.text.get(range.clone()).and_then(|text| str::from_utf8(text).ok()).unwrap_or_default();
-            let is_bare = closed.is_bare(range.start);
+            let is_bare = bareness(range.start);
             let spans = closed.spans(range);
             behind.found(class, &spans);
             let Some((aim, rule)) = looked.aim(content, pattern) else {

@@ -5,7 +5,7 @@ use super::super::number::Decimal;
 use super::super::pattern::Pattern;
 use super::super::pointer::Step;
 use super::super::rule::{Id, Types};
-use super::{Read, Reader};
+use super::{NAME, Read, Reader, STATE, size};
 use serde_json::{Map, Value};
 use std::rc::Rc;
 
@@ -41,7 +41,8 @@ impl<'d> Reader<'d> {
         items.map(Vec::as_slice).ok_or_else(|| self.form("an array with at least one item"))
     }
 
-    pub(super) fn names(&self, value: &Value) -> Read<Box<[Box<str>]>> {
+    pub(super) fn names(&mut self, value: &Value) -> Read<Box<[Box<str>]>> {
+        self.keep(size::weight(value))?;
         let names = value.as_array().and_then(|items| items.iter().map(|item| Some(item.as_str()?.into())).collect());
         names.ok_or_else(|| self.form("an array of strings"))
     }
@@ -69,6 +70,7 @@ impl<'d> Reader<'d> {
             let of = "states and ranges in its patterns, with their repetitions written out";
             return Err(self.flaw(Reason::Limit { of, most: self.limits.states }));
         }
+        self.keep(STATE.saturating_mul(pattern.size()).saturating_add(text.len()))?;
         let pattern = Rc::new(pattern);
         self.patterns.insert(text, Rc::clone(&pattern));
         Ok(pattern)
@@ -82,7 +84,7 @@ impl<'d> Reader<'d> {
         Ok(ids.into())
     }
 
-    /// Reads each member with its name as the next step.
+    /// Reads each member with its name as the next step. Names are kept, mostly.
     pub(super) fn each<T>(
         &mut self,
         value: &'d Value,
@@ -90,7 +92,11 @@ impl<'d> Reader<'d> {
     ) -> Read<Vec<T>> {
         let mut all = Vec::new();
         for (name, member) in self.members(value)? {
-            all.push(self.at(Step::Name(name), |reader| read(reader, name, member))?);
+            let member = self.at(Step::Name(name), |reader| {
+                reader.keep(NAME.saturating_add(name.len()))?;
+                read(reader, name, member)
+            })?;
+            all.push(member);
         }
         Ok(all)
     }

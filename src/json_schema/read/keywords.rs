@@ -4,7 +4,7 @@ use super::super::equality::in_order;
 use super::super::flaw::Reason;
 use super::super::pointer::Step;
 use super::super::rule::{Id, Needs, Rule};
-use super::{Draft, Read, Reader};
+use super::{Draft, Read, Reader, size};
 use serde_json::{Map, Value};
 
 /// Members, and what each needs next to it.
@@ -36,9 +36,13 @@ impl<'d> Reader<'d> {
         let (is_2020, is_7) = (self.draft == Draft::Of2020, self.draft == Draft::Seven);
         Ok(Some(match word {
             "type" => Rule::Type(self.types(value)?),
-            "const" => Rule::Const(Box::new(value.clone())),
+            "const" => {
+                self.keep(size::weight(value))?;
+                Rule::Const(Box::new(value.clone()))
+            }
             "enum" => {
                 let values = value.as_array().ok_or_else(|| self.form("an array"))?;
+                self.keep(size::weight(value))?;
                 Rule::Enum(in_order(values).into_iter().cloned().collect())
             }
             "minimum" => Rule::Minimum(self.number(value)?),

@@ -1,6 +1,7 @@
 //! Schemas and values that are made to hurt: each ends soon, in a verdict or in none.
 
-use super::{Kind, Schema, Steps, Where, check, json, read};
+use super::{Flaw, Kind, Schema, Steps, Where, check, json, read};
+use crate::json_schema::Reason;
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -186,6 +187,58 @@ fn what_all_checks_of_an_answer_may_take_is_bounded_too() {
     assert_eq!(halted, 1_000);
     let left = (0..1_000).take_while(|_| good.check(&json!(1), &mut all).is_ok()).count();
     assert!(left < 1_000, "and then no call is taken for a good one");
+}
+
+/// Each level is read as a schema by a reference of its own, from the innermost on.
+fn read_at_each_level(levels: usize, inside: Value, keyword: &str) -> Value {
+    let nested = nested(levels, inside, |inside| json!({ keyword: inside }));
+    let pointer = |level: usize| format!("#/default{}", format!("/{keyword}").repeat(level));
+    let references = (0..levels).rev().map(|level| json!({ "$ref": pointer(level) }));
+    json!({ "default": nested, "anyOf": references.collect::<Vec<_>>() })
+}
+
+/// A text of 120 KB would be held as 300 MB.
+#[test]
+fn what_is_kept_at_each_level_is_kept_up_to_a_bound() {
+    let long = "a".repeat(60_000);
+    let objects = vec![json!({ "": [] }); 10_000];
+    let one = |name: &str, value: Value| json!({ name: value });
+    for (case, schema) in [
+        ("small objects", read_at_each_level(1, json!(objects), "const")),
+        ("consts", read_at_each_level(50, json!(long), "const")),
+        ("a const", read_at_each_level(50, json!({ "const": long }), "not")),
+        ("an enum", read_at_each_level(50, json!({ "enum": [long] }), "not")),
+        ("required names", read_at_each_level(50, json!({ "required": [long] }), "not")),
+        ("names of properties", read_at_each_level(50, json!({ "properties": one(&long, json!(true)) }), "not")),
+        ("needed names", read_at_each_level(50, json!({ "dependentRequired": { "a": [long] } }), "not")),
+        ("names that need", read_at_each_level(50, json!({ "dependentRequired": one(&long, json!([])) }), "not")),
+        ("either of draft 7", read_at_each_level(50, json!({ "dependencies": { "a": [long] } }), "not")),
+    ] {
+        assert!(schema.to_string().len() < 120_000, "{case}");
+        let read = Schema::read(&schema, Where::Declared).map(|schema| schema.weight());
+        let is_limit = |flaw: &Flaw| matches!(flaw.reason, Reason::Limit { most: 2_097_152, .. });
+        assert!(read.as_ref().is_err_and(is_limit), "{case}: {read:?}");
+    }
+    let rules = read_at_each_level(50, json!({ "anyOf": vec![json!({ "minimum": 1 }); 50] }), "not");
+    assert!(Schema::read(&rules, Where::Declared).unwrap().weight() > 50 * 50 * size_of::<crate::json_schema::Rule>());
+}
+
+/// What agents send at most: hundreds of properties, described.
+#[test]
+fn an_honest_schema_takes_about_as_much_as_its_text() {
+    let property = |nth: usize| {
+        let property = json!({
+            "type": ["string", "null"], "description": "What it is, and what the model is to think of. ".repeat(2),
+            "enum": ["a first word", "a second word", "a third word", null]
+        });
+        (format!("property {nth}"), property)
+    };
+    let properties: serde_json::Map<_, _> = (0..500).map(property).collect();
+    let required: Vec<_> = properties.keys().cloned().collect();
+    let schema =
+        json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false });
+    let (text, weight) = (schema.to_string().len(), Schema::read(&schema, Where::Declared).unwrap().weight());
+    assert!((50_000..131_072).contains(&text) && weight < 3 * text, "{text} {weight}");
 }
 
 #[test]

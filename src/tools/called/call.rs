@@ -15,7 +15,7 @@ pub(super) struct Key {
 }
 
 /// A name that goes on from delta to delta is no longer.
-const LONGEST_NAME: usize = 1_024;
+pub const LONGEST_NAME: usize = 1_024;
 
 pub(super) struct OpenCall {
     pub(super) key: Key,

@@ -297,6 +297,36 @@ fn a_registered_function_has_its_own_definition_or_none() {
     }
 }
 
+/// Its name may stand beside it as well.
+#[test]
+fn a_function_that_is_named_twice_is_written_once() {
+    let body = r#"{"model":"m","messages":[],"tools":[{"type":"function","name":"get_weather","function":{"name":"get_weather"}}]}"#;
+    let (sent, judged) = judged(&rules(&json!({"offered": "refuse"})), CHAT, &[body.as_bytes()]);
+    assert_eq!((judged.refused, sent.matches("\"parameters\"").count()), (None, 1), "{sent}");
+}
+
+/// Blanks and escapes make it longer, and more values make it another: what is so long isn't read to be compared.
+#[test]
+fn a_long_definition_of_a_registered_function_is_read_if_it_has_no_more_in_it() {
+    let refuse = rules(&json!({"offered": "refuse"}));
+    let spaced = serde_json::to_string_pretty(&weather()).unwrap().replace("  ", &" ".repeat(500));
+    let escaped = weather().to_string().replace("city", r"\u0063\u0069\u0074\u0079");
+    let quoted = r#"{ "description": "\u007b[,:\"\\",    "type"   :   "object" }"#.to_owned();
+    let many = format!(r#"{{"enum":[{}],"enum":[]}}"#, vec![r#"{"":[]}"#; 1_000].join(","));
+    for (name, definition, expected) in [
+        ("get_weather", spaced, None),
+        ("get_weather", escaped, None),
+        ("quote", quoted, None),
+        ("get_weather", many, Some(Why::Differs)),
+    ] {
+        let body = format!(
+            r#"{{"model":"m","input":"x","tools":[{{"type":"function","name":"{name}","parameters":{definition}}}]}}"#
+        );
+        let (_, judged) = judged(&refuse, RESPONSES, &[body.as_bytes()]);
+        assert_eq!(judged.refused.map(|refusal| refusal.why), expected, "{definition}");
+    }
+}
+
 /// A name of a few bytes stands for a definition of many.
 #[test]
 fn what_is_written_for_a_client_is_bounded() {
@@ -306,12 +336,12 @@ fn what_is_written_for_a_client_is_bounded() {
         format!(r#"{{"functionDeclarations":[{tools}]}}"#)
     };
     for (lists, expected) in [(1, None), (9, Some(Why::Unread))] {
-        let tools = vec![list(2_000); lists].join(",");
+        let tools = vec![list(1_000); lists].join(",");
         let body = format!(r#"{{"contents":[],"tools":[{tools}]}}"#);
         let (sent, judged) = judged(&refuse, "/v1beta/models/m:generateContent", &[body.as_bytes()]);
         assert_eq!(judged.refused.map(|refusal| refusal.why), expected, "{lists}");
         let written = sent.len() - body.len();
-        assert!((100_000..=1_048_576).contains(&written), "{written}");
+        assert!((100_000..=262_144).contains(&written), "{written}");
     }
 }
 
@@ -333,6 +363,54 @@ fn schemas_that_a_client_wants_enforced_are_held_up_to_a_bound() {
         "parameters": {"properties": {"a": {"pattern": "a{4000}"}}}}}]})
         .to_string();
     assert_eq!(self::judged(&strict, CHAT, &[states.as_bytes()]).1.strict.len(), 0);
+}
+
+/// A short text may be much in memory, and be held at each of its levels.
+#[test]
+fn schemas_that_a_client_wants_enforced_take_so_much_memory_and_no_more() {
+    let strict = rules(&json!({"strict": "refuse"}));
+    let inside = (0..15).fold(json!(vec![json!({"": []}); 100]), |inside, _| json!({"const": inside}));
+    let references = (0..15).map(|level| json!({"$ref": format!("#/default{}", "/const".repeat(level))}));
+    let schema = json!({"default": inside, "anyOf": references.collect::<Vec<_>>()});
+    let tool =
+        |nth: usize| json!({"type": "function", "name": format!("f{nth}"), "strict": true, "parameters": schema});
+    let body = json!({"model": "m", "input": "x", "tools": (0..60).map(tool).collect::<Vec<_>>()}).to_string();
+    assert!(body.len() < 262_144);
+    let (_, judged) = judged(&strict, RESPONSES, &[body.as_bytes()]);
+    let weight: usize = judged.strict.iter().map(|(_, schema)| schema.weight()).sum();
+    assert!((1_000_000..=2_097_152).contains(&weight), "{weight}");
+    assert!(judged.seen.denied.iter().any(|denied| denied.why == Why::Unenforced));
+}
+
+/// What can't be enforced was read nevertheless.
+#[test]
+fn schemas_that_cannot_be_enforced_are_read_up_to_the_same_bound() {
+    let strict = rules(&json!({"strict": "refuse"}));
+    for (unknown, enforced) in [(1, 1), (20, 0)] {
+        let tool = |nth: usize| {
+            let schema = if nth < unknown { json!({"no keyword": "a".repeat(13_087)}) } else { weather() };
+            json!({"type": "function", "name": format!("f{nth}"), "strict": true, "parameters": schema})
+        };
+        let body =
+            json!({"model": "m", "input": "x", "tools": (0..=unknown).map(tool).collect::<Vec<_>>()}).to_string();
+        assert_eq!(judged(&strict, RESPONSES, &[body.as_bytes()]).1.strict.len(), enforced, "{unknown}");
+    }
+}
+
+/// Names are held until the answer has ended. Of a call no longer one is read.
+#[test]
+fn a_name_that_no_call_can_have_is_not_held() {
+    let strict = rules(&json!({"strict": "count"}));
+    for (length, held) in [(1_024, 1), (1_025, 0)] {
+        let name = "a".repeat(length);
+        let body = json!({"model": "m", "input": "x", "tools": [
+            {"type": "function", "name": name, "strict": true, "parameters": weather()},
+            {"type": "local_shell", "name": name},
+            {"type": name, "name": "b"},
+        ]});
+        let (_, judged) = judged(&strict, RESPONSES, &[body.to_string().as_bytes()]);
+        assert_eq!((judged.strict.len(), judged.kinds.len()), (held, 2 * held), "{length}");
+    }
 }
 
 #[test]
