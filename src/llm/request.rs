@@ -278,6 +278,10 @@ impl Request {
             self.uses(tool, &mut asked);
         }
         match self.schema.item {
+            // Of an API that has all of a provider's models, those that rank are asked a question about documents.
+            None if self.query.is_some() && self.documents > 0 => {
+                Items { search_units: searches_that_rank(self.documents), ..asked }
+            }
             None => asked,
             Some(Item::Image) => Items { images: self.choices, ..asked },
             Some(Item::SearchUnit) => Items { search_units: searches_that_rank(self.documents), ..asked },

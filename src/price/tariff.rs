@@ -172,6 +172,11 @@ impl Tariff {
         self.standard.base.image == NanoUsd::ZERO
     }
 
+    /// Whether what is ranked is sold by the search.
+    pub fn ranks_by_the_search(&self) -> bool {
+        self.standard.base.search_unit > NanoUsd::ZERO
+    }
+
     /// Of a model that makes pictures and sounds, which of them costs more.
     pub fn draws_dearer_than_it_speaks(&self) -> bool {
         self.standard.base.image_output > self.standard.base.audio_output

@@ -34,6 +34,8 @@ const REQUEST: Foreseen = Foreseen {
     sounds: Tokens(0),
     writes: Writes::Nothing,
     draws: false,
+    draws_by_the_piece: false,
+    ranks_by_the_search: false,
 };
 const STREAM: Foreseen = Foreseen { stream: true, ..REQUEST };
 
@@ -64,6 +66,7 @@ fn ok() -> Answered {
 fn every_way_an_answer_can_end_has_its_charge() {
     let whole = reported(&[(Count::Input, 7), (Count::Output, 9)]);
     let half = reported(&[(Count::Input, 7)]);
+    let searched = reported(&[(Count::WebSearches, 2)]).pieces();
     let streamed = ok();
     let one = Answered { non_streaming: true, ..ok() };
     let said = Evidence::Answered;
@@ -79,6 +82,12 @@ fn every_way_an_answer_can_end_has_its_charge() {
             said(Answered { error: true, shown: Tokens(0), seen: Tokens(0), ..one }),
             REQUEST,
             ("none", 0, 0),
+        ),
+        (
+            "an error after a search",
+            said(Answered { error: true, shown: Tokens(0), seen: Tokens(0), reported: searched, ..one }),
+            REQUEST,
+            ("estimated", 100, 0),
         ),
         ("an error after text", said(Answered { error: true, ..streamed }), STREAM, ("estimated", 100, 40)),
         (
@@ -305,4 +314,30 @@ fn an_estimate_has_the_parts_that_a_report_would_have() {
     let said = reported(&[(Count::Input, 1_000), (Count::Output, 100)]);
     let told = usage(&request, Answered { reported: said, ..left });
     assert_eq!((parts(told), made(told)), ((0, 0), (100, 0, 0)));
+}
+
+/// Whether a picture is sold by the piece is said by its price, and not by the tokens that an answer tells beside it.
+#[test]
+fn what_the_price_sells_by_the_piece_is_charged_by_the_piece_whatever_tokens_are_told() {
+    let items = Items { images: 2, search_units: 3, ..NO_ITEMS };
+    let by_tokens = Foreseen { items, ..REQUEST };
+    let by_the_piece = Foreseen { draws_by_the_piece: true, ranks_by_the_search: true, ..by_tokens };
+    let tokens = [(Count::Input, 7), (Count::Output, 9)];
+    let beside = |more: &[(Count, u64)]| {
+        let said = reported(&[&tokens[..], more].concat());
+        let answer = Answered { reported: said, is_final: true, ..ok() };
+        [by_tokens, by_the_piece].map(|request| {
+            let usage = Evidence::Answered(answer).charge(&request).usage();
+            (usage.images, usage.search_units)
+        })
+    };
+    for (more, expected) in [
+        (&[][..], [(0, 0), (2, 3)]),
+        (&[(Count::MadeImages, 5), (Count::SearchUnits, 1)][..], [(0, 1), (5, 1)]),
+        // Some of those in the list have failed.
+        (&[(Count::MadeImages, 5), (Count::ToldImages, 4)][..], [(0, 0), (4, 3)]),
+        (&[(Count::MadeImages, 5), (Count::ToldImages, 0)][..], [(0, 0), (5, 3)]),
+    ] {
+        assert_eq!(beside(more), expected, "{more:?}");
+    }
 }

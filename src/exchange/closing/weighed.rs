@@ -8,7 +8,6 @@ use crate::llm::estimate;
 use crate::llm::estimate::experience::Experience;
 use crate::llm::meter::Reading;
 use crate::llm::schema::Schema;
-use crate::llm::usage::Reported;
 use crate::outcome::Outcome;
 use crate::units::{NanoUsd, Tokens, UnixNanos};
 
@@ -27,6 +26,8 @@ impl Foreseen {
             shown_input,
             density: leg.density,
             draws: leg.tariff.draws_dearer_than_it_speaks(),
+            draws_by_the_piece: !leg.tariff.draws_by_tokens(),
+            ranks_by_the_search: leg.tariff.ranks_by_the_search(),
             hidden_input: input.explains(leg),
             ..self
         };
@@ -66,9 +67,9 @@ impl Answer {
             stray,
             media,
         } = meter.read();
-        // What has no output, and is none, has not even an output of nothing.
+        // What has no output, and is none, has not even an output of nothing. What hosted tools did before stays.
         if is_blank || (error && reported.says_nothing(schema.contract)) {
-            reported = Reported::default();
+            reported = reported.pieces();
         }
         // Taken, and worked on later: nobody sees what it comes to.
         let accepted = accepted || (status == ACCEPTED && is_blank);

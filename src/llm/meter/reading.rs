@@ -1,6 +1,7 @@
 //! What an answer has said, once nothing more of it comes.
 
 use super::{Form, Meter};
+use crate::llm::schema::OutputBound;
 use crate::llm::usage::Reported;
 use crate::units::NanoUsd;
 
@@ -54,6 +55,9 @@ pub struct Progress {
     pub counted: u64,
 }
 
+/// Of `{}` and `[]`.
+const EMPTY_DOCUMENT: u64 = 2;
+
 impl Meter {
     pub const fn progress(&self) -> Progress {
         Progress { text: self.seen.output_bytes, counted: self.seen.counted_bytes }
@@ -78,6 +82,7 @@ impl Meter {
         // A cut stream's last event counts as far as it was read.
         let broken = scanner.finish().is_err() && *form == Form::Json;
         seen.finished |= event.ends_the_stream();
+        let form_is_json = *form == Form::Json;
         if broken {
             seen.counts.forget_sums();
         }
@@ -85,7 +90,10 @@ impl Meter {
             seen.forget_repeats();
         }
         let contract = self.schema.contract;
-        let nothing = self.seen.is_blank(contract);
+        // Of models whose answers no table has, any document is one.
+        let is_unwritten = matches!(self.schema.output, OutputBound::Unwritten);
+        let is_some_document = is_unwritten && form_is_json && self.is_document && self.body_bytes > EMPTY_DOCUMENT;
+        let nothing = self.seen.is_blank(contract) && !is_some_document;
         // What only looked like events, by its first byte, is what the head said.
         let as_announced = self.announced.filter(|_| nothing && !self.seen.finished);
         let form = as_announced.unwrap_or(self.form);

@@ -245,6 +245,9 @@ pub(super) const XAI_TOOLS: Field<Fact> = path(
         count("x_search_calls", Count::OtherSearches),
         count("file_search_calls", Count::ToldFileSearches),
         count("document_search_calls", Count::ToldFileSearches),
+        // Sold by the call, and not by the container.
+        count("code_interpreter_calls", Count::ToldCodeCalls),
+        count("image_generation_calls", Count::ToldImages),
     ],
 );
 pub const OWN_KEY: Field<Fact> = value("is_byok", Fact::OwnKey);
