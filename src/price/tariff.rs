@@ -197,11 +197,6 @@ impl Tariff {
         self.service_tiers.iter().any(|(name, _)| **name == *tier)
     }
 
-    /// Where the answer didn't say what served it: asking for a cheap tier and hanging up must not make it cheap.
-    pub fn cost_unserved(&self, usage: &Usage, asked: Option<&str>) -> NanoUsd {
-        self.cost(usage, asked).max(self.cost(usage, None))
-    }
-
     /// Neither a cheaper tier nor cheaper rates above a border lower the worst case: another tier may serve, and the input
     /// may turn out below the border.
     pub fn ceiling(&self, input: Tokens, asked: Option<&str>, brings: Brings) -> Ceiling {

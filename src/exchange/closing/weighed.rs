@@ -8,6 +8,7 @@ use crate::llm::estimate;
 use crate::llm::estimate::experience::Experience;
 use crate::llm::meter::Reading;
 use crate::llm::schema::Schema;
+use crate::llm::served::Served;
 use crate::outcome::Outcome;
 use crate::units::{NanoUsd, Tokens, UnixNanos};
 
@@ -56,7 +57,7 @@ impl Answer {
             mut reported,
             cost,
             model,
-            service_tier,
+            served,
             generated,
             error,
             is_blank,
@@ -111,7 +112,7 @@ impl Answer {
             exhausted,
         };
         let usage_mismatch = is_final && reported.mismatch;
-        let read = Read { model: model.unwrap_or_default(), service_tier, provider_cost: cost, usage_mismatch };
+        let read = Read { model: model.unwrap_or_default(), served, provider_cost: cost, usage_mismatch };
         Weighed { outcome, evidence: Evidence::Answered(answered), read, experience }
     }
 }
@@ -128,7 +129,7 @@ pub(super) struct Weighed {
 #[derive(Default)]
 pub(super) struct Read {
     pub model: String,
-    pub service_tier: Option<String>,
+    pub served: Served,
     pub provider_cost: Option<NanoUsd>,
     pub usage_mismatch: bool,
 }

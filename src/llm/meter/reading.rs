@@ -2,6 +2,7 @@
 
 use super::{Form, Meter};
 use crate::llm::schema::OutputBound;
+use crate::llm::served::Served;
 use crate::llm::usage::Reported;
 use crate::units::NanoUsd;
 
@@ -12,7 +13,8 @@ pub struct Reading {
     /// The provider's own bill.
     pub cost: Option<NanoUsd>,
     pub model: Option<String>,
-    pub service_tier: Option<String>,
+    /// By which rates it was served, as far as it says so.
+    pub served: Served,
     pub generated: Generated,
     /// An error stood in the answer, or in an event of it; or it was a page for people.
     pub error: bool,
@@ -71,9 +73,9 @@ impl Meter {
         (reported, text.saturating_sub(self.seen.counted_bytes.min(text)), text)
     }
 
-    /// By which tier it was served, as far as it has said so.
-    pub fn service_tier(&self) -> Option<String> {
-        self.seen.service_tier()
+    /// By which rates it was served, as far as it has said so.
+    pub const fn rates(&self) -> &Served {
+        &self.seen.rates
     }
 
     /// Closes the books on the answer, wherever it ended.
@@ -125,7 +127,7 @@ impl Meter {
             accepted: self.seen.accepted,
             exhausted: self.seen.exhausted,
             cost: self.seen.cost(),
-            service_tier: self.seen.service_tier(),
+            served: self.seen.rates,
             model: self.seen.model,
             generated,
             // A count that text follows was a preview, wherever it stood.

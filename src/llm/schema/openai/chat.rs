@@ -184,7 +184,7 @@ pub(super) static OUTPUT_DETAILS: [Field<Fact>; 4] = [
 ];
 
 /// What providers of OpenAI's chat count: their names for the same thing stand side by side.
-pub(super) static CHAT_USAGE: [Field<Fact>; 33] = [
+pub(super) static CHAT_USAGE: [Field<Fact>; 35] = [
     count("prompt_tokens", Count::Input),
     count("completion_tokens", Count::Output),
     count("total_tokens", Count::Total),
@@ -234,6 +234,9 @@ pub(super) static CHAT_USAGE: [Field<Fact>; 33] = [
     // Qwen, and Gemini's models on Vertex.
     path("plugins", &[path("search", &[count("count", Count::WebSearches)])]),
     path("extra_properties", &[path("google", &[value("traffic_type", Fact::TrafficType)])]),
+    // Anthropic's models, by relays that leave what they say as it is.
+    value("speed", Fact::Speed),
+    value("inference_geo", Fact::Region),
 ];
 /// OpenRouter's, in all APIs that it speaks.
 pub(super) const SERVER_TOOLS: Field<Fact> =
