@@ -104,6 +104,7 @@ impl Native {
         self.set(Count::EachInput, None);
         self.set(Count::MadeImages, None);
         self.set(Count::AlsoMadeImages, None);
+        self.set(Count::ToldImages, None);
     }
 
     fn or_zero(&self, count: Count) -> u64 {
