@@ -15,6 +15,7 @@ use crate::headers::{Headers, is_value};
 use crate::llm::meter::{Form, Meter, Reading};
 use crate::llm::request::{Edit, Place};
 use crate::llm::schema::{self, Schema};
+use crate::llm::served::Served;
 use crate::llm::usage::Usage;
 use crate::units::{Tokens, UnixNanos};
 
@@ -162,7 +163,7 @@ pub struct Failed {
     pub refused: Option<u64>,
     /// What it reported. Without a report, nothing says that it was billed.
     pub usage: Option<Usage>,
-    pub service_tier: Option<String>,
+    pub served: Served,
     /// When nobody waited for it any more. Its provider may go on, and bills what it made.
     pub given_up: Option<UnixNanos>,
 }
@@ -174,7 +175,7 @@ impl Failed {
             provider: provider.to_owned(),
             refused: None,
             usage: None,
-            service_tier: None,
+            served: Served::default(),
             given_up: Some(at),
         }
     }
@@ -184,15 +185,14 @@ impl Failed {
             reading.reported.is_whole().then(|| reading.reported.usage(Tokens::default, Tokens::default))
         };
         let usage = reading.as_ref().and_then(usage);
-        let service_tier = reading.and_then(|reading| reading.service_tier);
+        let served = reading.map(|reading| reading.served).unwrap_or_default();
         let refused = (status < 500).then_some(status);
-        Self { number, provider: provider.to_owned(), refused, usage, service_tier, given_up: None }
+        Self { number, provider: provider.to_owned(), refused, usage, served, given_up: None }
     }
 
     /// One more line for the filter state that all attempts of a request share.
     pub fn line(&self) -> String {
-        let Self { number, provider, refused, usage, service_tier, given_up } = self;
-        let tier = service_tier.as_deref().unwrap_or_default().replace(['\t', '\n'], " ");
+        let Self { number, provider, refused, usage, served, given_up } = self;
         let mut line = number.to_string();
         if let Some(status) = refused {
             let _ = write!(line, "/{status}");
@@ -200,7 +200,7 @@ impl Failed {
         if let Some(at) = given_up {
             let _ = write!(line, "@{}", at.0);
         }
-        let _ = write!(line, "\t{provider}\t{tier}");
+        let _ = write!(line, "\t{provider}\t{}", served.line());
         for (_, count) in usage.iter().flat_map(Usage::named) {
             let _ = write!(line, "\t{count}");
         }
@@ -221,10 +221,10 @@ impl Failed {
                 None => (first.parse().ok()?, None),
             };
             let provider = fields.next()?.to_owned();
-            let service_tier = fields.next().filter(|tier| !tier.is_empty()).map(str::to_owned);
+            let served = fields.next().map(Served::of_line).unwrap_or_default();
             let counts = fields.map(|count| count.parse().ok()).collect::<Option<Vec<u64>>>()?;
             let usage = if counts.is_empty() { None } else { Some(Usage::from_counts(&counts)?) };
-            Some(Self { number, provider, refused, usage, service_tier, given_up })
+            Some(Self { number, provider, refused, usage, served, given_up })
         };
         lines.split('\n').filter_map(failed).collect()
     }

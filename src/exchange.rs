@@ -25,7 +25,7 @@ use crate::llm::conversation::ConversationReader;
 use crate::llm::estimate::density::Density;
 use crate::llm::meter::Meter;
 use crate::llm::offered::Offers;
-use crate::llm::request::{Edit, RequestReader};
+use crate::llm::request::{Edit, Rates, RequestReader};
 use crate::llm::schema::Schema;
 use crate::outcome::{Crowd, Outcome, RefusedBy, Rejection, Reply};
 use crate::policy::{Policy, TenantIx, TenantPolicy};
@@ -156,7 +156,7 @@ struct Open {
     models: Vec<ModelsIx>,
     routed: bool,
     /// As the client asked for it; the answer may say otherwise.
-    service_tier: Option<String>,
+    rates: Rates,
     input: Input,
     items: Items,
     most_output: Tokens,

@@ -17,6 +17,7 @@ pub mod passing;
 pub mod path;
 pub mod request;
 pub mod schema;
+pub mod served;
 pub mod sse;
 pub mod stance;
 pub mod texts;

@@ -282,7 +282,7 @@ impl Exchange {
             input,
             note_ids: kept::may_be_kept(stored, self.schema, &request),
             note_sizes: kept::may_be_gone_on_from(stored, self.schema, &request),
-            service_tier: request.rates.name(),
+            rates: request.rates,
             answer: None,
             placeholders,
             callable,

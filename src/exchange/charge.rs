@@ -106,6 +106,9 @@ pub(super) struct Foreseen {
     pub density: Density,
     /// Its model makes pictures that cost more than its sounds.
     pub draws: bool,
+    /// Its price is that of each picture, and of each search.
+    pub draws_by_the_piece: bool,
+    pub ranks_by_the_search: bool,
 }
 
 /// The status of what is answered later.
@@ -114,6 +117,8 @@ pub(super) const ACCEPTED: u64 = 202;
 /// Prompts that the provider adds (for tools, for thinking, for search), or a few words that it says beyond its bound.
 const ADDED_INPUT: Tokens = Tokens(16_384);
 const ADDED_OUTPUT: Tokens = Tokens(4_096);
+/// ByteDance counts a token for 256 dots of a picture that is sold by the piece, and draws up to 4,096 by 4,096 of them.
+const LARGEST_PICTURE: Tokens = Tokens(65_536);
 
 impl Foreseen {
     /// What may have been written in so many nanoseconds that nobody saw. Of a stream, its silence.
@@ -137,6 +142,19 @@ impl Foreseen {
     /// What hosted tools have brought that were seen to run; of a stream in which none has ended, one may have.
     fn more_rounds(&self, reported: &Reported) -> Tokens {
         self.brought_each.times(reported.hosted_uses().max(1)).min(self.brought)
+    }
+
+    /// What a last word says, and what it need not tell of what is sold by the piece: that came with the request, or was asked for.
+    fn sold(&self, told: Usage) -> Usage {
+        let Items { images, given_images, search_units, uncounted_searches, characters, .. } = self.items;
+        let or = |told: u64, sold: bool, asked: u64| if told == 0 && sold { asked } else { told };
+        Usage {
+            images: or(told.images, self.draws_by_the_piece, images).max(given_images),
+            search_units: or(told.search_units, self.ranks_by_the_search, search_units),
+            web_searches: told.web_searches.max(uncounted_searches),
+            characters,
+            ..told
+        }
     }
 
     /// So much input, of which each part costs what it does: who leaves before a report must not pay less for it.
@@ -168,7 +186,8 @@ impl Foreseen {
         // been all the same: a sender must not gain by a true bill that looks untrue.
         let instead = if self.hidden_input == Tokens(0) { input } else { self.most_input };
         let rounds = if self.brought > Tokens(0) { 8 } else { 2 };
-        let output = self.most_output.max(seen.times(8)).max(self.density.pace.tokens(nanos));
+        let drawn = if self.draws_by_the_piece { LARGEST_PICTURE.times(self.items.images) } else { Tokens(0) };
+        let output = self.most_output.max(seen.times(8)).max(self.density.pace.tokens(nanos)).max(drawn);
         Most {
             input: Believable { believed: input, instead },
             output: Believable {
@@ -224,13 +243,11 @@ impl Evidence {
             // An error and nothing else is no output, under whatever status: providers don't bill for it.
             Self::Answered(answer) if !answer.is_final && answer.is_a_mere_error() => return Charge::Nothing,
             Self::Answered(answer) => {
-                let reported = answer.reported.within(&request.most(answer.seen, answer.elapsed));
+                let by_the_piece =
+                    if request.draws_by_the_piece { Reported::drawn_by_the_piece } else { |reported| reported };
+                let reported = by_the_piece(answer.reported).within(&request.most(answer.seen, answer.elapsed));
                 if answer.is_final {
-                    let usage = reported.usage(Tokens::default, Tokens::default);
-                    // Of these no answer tells: they came with the request.
-                    let images = usage.images.max(request.items.given_images);
-                    let web_searches = usage.web_searches.max(request.items.uncounted_searches);
-                    let usage = Usage { images, web_searches, characters: request.items.characters, ..usage };
+                    let usage = request.sold(reported.usage(Tokens::default, Tokens::default));
                     return if reported.implausible { Charge::Implausible(usage) } else { Charge::Reported(usage) };
                 }
                 let more = if request.reads_on && !answer.error { request.more_rounds(&reported) } else { Tokens(0) };
@@ -278,7 +295,8 @@ impl Evidence {
 
 impl Answered {
     fn is_a_mere_error(&self) -> bool {
-        self.status >= 400 || (self.error && self.shown == Tokens(0) && self.reported.is_nothing())
+        let is_nothing = self.reported.is_nothing() && !self.reported.has_pieces();
+        self.status >= 400 || (self.error && self.shown == Tokens(0) && is_nothing)
     }
 
     /// A report that broke off, or came a little before the end, and what came since.

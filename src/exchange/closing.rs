@@ -224,11 +224,8 @@ impl Open {
             _ => evidence.charge(&request),
         };
         let (usage, usage_source) = (charge.usage(), charge.source());
-        let Read { model, service_tier, provider_cost, usage_mismatch } = read;
-        let cost = |tariff: &Tariff| match service_tier.as_deref() {
-            Some(served) => tariff.cost(&usage, Some(served)),
-            None => tariff.cost_unserved(&usage, self.service_tier.as_deref()),
-        };
+        let Read { model, served: said, provider_cost, usage_mismatch } = read;
+        let cost = |tariff: &Tariff| self.rates.cost(tariff, &usage, &said);
         let of_asked = cost(&tariff);
         let of_answered = leg.map_or(of_asked, |leg| {
             let named = provider.map(|provider| provider.name.as_str());
@@ -256,7 +253,7 @@ impl Open {
             usage_mismatch,
             usage_implausible,
             usage_unreported: matches!(charge, Charge::Unreported(_)),
-            service_tier,
+            service_tier: said.name(),
             cost,
             failed_attempts,
             account_refusals,

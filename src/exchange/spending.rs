@@ -13,6 +13,7 @@ use crate::limit::{ModelsIx, Reservation, SwapLost};
 use crate::llm::brings::Brings;
 use crate::llm::estimate::density::{certain, certain_bytes};
 use crate::llm::meter::{Meter, Progress};
+use crate::llm::request::Rates;
 use crate::llm::whole_events::are_events;
 use crate::outcome::{Outcome, RefusedBy, Rejection};
 use crate::policy::{Overrun, TenantPolicy};
@@ -29,7 +30,7 @@ pub(super) struct Spending {
     models: Option<ModelsIx>,
     tariff: Rc<Tariff>,
     dearest: Ceiling,
-    service_tier: Option<String>,
+    rates: Rates,
     /// Where it was looked at last; and text up to which there is no reason to look again.
     looked: Option<Progress>,
     enough: u64,
@@ -78,10 +79,7 @@ impl Spending {
         let usage = grown.usage(|| self.input, || certain(text));
         // Of several choices, what is told in between may be one's alone.
         let usage = if self.request.several { usage.at_least(Tokens(0), certain(text)) } else { usage };
-        let cost = match meter.service_tier().as_deref() {
-            Some(served) => self.tariff.cost(&usage, Some(served)),
-            None => self.tariff.cost_unserved(&usage, self.service_tier.as_deref()),
-        };
+        let cost = self.rates.cost(&self.tariff, &usage, meter.rates());
         (cost, usage.output_tokens)
     }
 }
@@ -91,13 +89,13 @@ impl Open {
     pub(super) fn spending(&self, overrun: Overrun, leg: Option<&Leg>) -> Box<Spending> {
         let request = self.foreseen(leg);
         let tariff = leg.map(|leg| Rc::clone(&leg.tariff)).unwrap_or_default();
-        let dearest = tariff.ceiling(request.most_input, self.service_tier.as_deref(), Brings::default());
+        let dearest = tariff.ceiling(request.most_input, self.rates.name().as_deref(), Brings::default());
         Box::new(Spending {
             overrun,
             models: leg.and_then(|leg| leg.models),
             input: self.input.sizes.text_likely(request.density),
             dearest: Ceiling { fixed: NanoUsd::ZERO, ..dearest },
-            service_tier: self.service_tier.clone(),
+            rates: self.rates.clone(),
             request,
             tariff,
             looked: None,

@@ -386,6 +386,46 @@ fn a_count_beside_one_choice_of_several_is_not_taken_for_all_of_them() {
     assert_eq!(charged(1, &piece(0, 40), 0), (40, UsageSource::Reported));
 }
 
+/// An answer takes back what it speaks of, and no more: one that can't say a speed has said nothing of it with its tier.
+#[test]
+fn a_dearer_rate_that_was_asked_for_counts_until_the_answer_speaks_of_it() {
+    let rate = |usd: &str| serde_json::json!({"input_usd_per_1m_tokens": "0", "output_usd_per_1m_tokens": usd});
+    let tiers = serde_json::json!({"flex": rate("1"), "priority": rate("20"), "fast": rate("60"), "us": rate("11")});
+    let policy = adjusted(|policy| {
+        policy["prices"][0]["service_tiers"] = tiers.clone();
+        policy["prices"][0]["input_usd_per_1m_tokens"] = "0".into();
+        policy["prices"][0]["output_usd_per_1m_tokens"] = "10".into();
+    });
+    let cost = |asked: &str, top: &str, in_usage: &str| {
+        let body = BODY.replace("\"model\"", &format!("{asked}\"model\""));
+        let (mut exchange, _, _) = sent(&policy, &body);
+        let text = format!(
+            r#"{{{top}"choices":[{{"message":{{"content":"hi"}}}}],"usage":{{"prompt_tokens":7,"completion_tokens":1,"total_tokens":8{in_usage}}}}}"#
+        );
+        answer(&policy, &mut exchange, 200, "application/json", &text);
+        let ending = Ending { status: 200, sent: true, ..Ending::default() };
+        exchange.close(&policy, &ending, NOON).record.bill.cost.0 / 1_000
+    };
+    let tier = |name: &str| format!("\"service_tier\":\"{name}\",");
+    for (asked, top, in_usage, usd) in [
+        ("\"speed\":\"fast\",", &*tier("default"), "", 60),
+        ("\"speed\":\"fast\",", &tier("priority"), "", 60),
+        ("\"speed\":\"fast\",", &tier("default"), ",\"speed\":\"standard\"", 10),
+        ("\"speed\":\"fast\",", "", ",\"speed\":\"fast\"", 60),
+        ("\"inference_geo\":\"us\",", &tier("default"), "", 11),
+        ("\"inference_geo\":\"us\",", &tier("default"), ",\"inference_geo\":\"global\"", 10),
+        ("\"inference_geo\":\"us\",", &tier("priority"), "", 20),
+        ("", &tier("default"), ",\"speed\":\"fast\"", 60),
+        (&tier("flex"), &tier("default"), "", 10),
+        (&tier("flex"), &tier("flex"), "", 1),
+        (&tier("flex"), "", "", 10),
+        (&tier("flex"), "", ",\"speed\":\"standard\"", 10),
+        (&tier("priority"), &tier("default"), "", 10),
+    ] {
+        assert_eq!(cost(asked, top, in_usage), usd, "{asked} {top} {in_usage}");
+    }
+}
+
 #[test]
 fn a_provider_that_refuses_the_usage_option_is_not_asked_by_it() {
     let policy = adjusted(|policy| policy["providers"]["openai"]["stream_usage_option"] = false.into());

@@ -181,6 +181,31 @@ impl<K: Copy, const LEVELS: usize> Scanner<K, LEVELS> {
         Ok(rest)
     }
 
+    /// The same to the next element of the outermost array: a document of its own, to whoever sends several so.
+    pub fn feed_element<'b>(
+        &mut self,
+        bytes: &'b [u8],
+        found: &mut impl FnMut(Hit<'_, K>),
+    ) -> Result<&'b [u8], Malformed> {
+        if let Some(malformed) = self.progress.malformed {
+            return Err(malformed);
+        }
+        let mut rest = bytes;
+        while !rest.is_empty() && !self.is_complete() {
+            rest = self.step(rest, found).map_err(|why| self.malformed(why))?;
+            if self.is_between_elements() {
+                break;
+            }
+        }
+        Ok(rest)
+    }
+
+    /// Behind the comma that follows an element of the outermost array.
+    pub fn is_between_elements(&self) -> bool {
+        let Progress { root, depth, expected, .. } = &self.progress;
+        *depth == 1 && *expected == Expected::Value && *root == Some(Container::Array)
+    }
+
     /// The document ends here. Only a top-level number can end with it, which belongs to no field: nothing is found.
     pub fn finish(&mut self) -> Result<(), Malformed> {
         if let Some(malformed) = self.progress.malformed {

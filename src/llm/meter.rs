@@ -73,8 +73,9 @@ pub struct Meter {
     marked: u8,
     /// As what the head announced it, where the body looked otherwise.
     announced: Option<Form>,
-    /// It began as a document of JSON; and several came in a row.
+    /// It began as a document of JSON, or as a list of them; and several came in a row.
     is_document: bool,
+    is_list: bool,
     lines: bool,
 }
 
@@ -113,6 +114,7 @@ impl Meter {
             marked: 0,
             announced: None,
             is_document: false,
+            is_list: false,
             lines: false,
         })
     }
@@ -228,6 +230,7 @@ impl Meter {
         let content = self.content(chunk);
         self.begun = !content.is_empty();
         self.is_document = matches!(content, [b'{' | b'[', ..]);
+        self.is_list = matches!(content, [b'[', ..]);
         let announced = self.form;
         match (announced, content) {
             (Form::Sse | Form::Binary, [b'{' | b'[', ..]) => return self.in_one_piece(chunk, content),
@@ -294,6 +297,9 @@ impl Meter {
     }
 
     fn documents(&mut self, chunk: &[u8]) {
+        if self.is_list {
+            return self.elements(chunk);
+        }
         let Self { scanner, seen, event, lines, .. } = self;
         let mut rest = chunk;
         // A body that stops being JSON keeps what it has reported; the rest is estimated.
@@ -306,6 +312,26 @@ impl Meter {
             *event = Event::default();
             *lines = true;
             scanner.restart();
+        }
+    }
+
+    /// Each element of a list is an event of its own (Gemini's streams, unless they are asked for as SSE).
+    #[inline(never)]
+    fn elements(&mut self, chunk: &[u8]) {
+        let Self { scanner, seen, event, is_list, .. } = self;
+        let mut rest = chunk;
+        while let Ok(after) = scanner.feed_element(rest, &mut |hit| seen.hit(event, &hit)) {
+            if scanner.is_between_elements() {
+                *event = Event::default();
+            }
+            rest = after;
+            if rest.is_empty() {
+                return;
+            }
+            if scanner.is_complete() {
+                *is_list = false;
+                return self.documents(rest);
+            }
         }
     }
 }

@@ -16,7 +16,7 @@ mod value;
 
 pub use edit::{Edit, in_order, merged, spliced};
 pub use invalid::Invalid;
-use rates::Rates;
+pub use rates::Rates;
 pub use reader::RequestReader;
 use tool::Brought;
 use unknown::Unknown;
@@ -278,6 +278,10 @@ impl Request {
             self.uses(tool, &mut asked);
         }
         match self.schema.item {
+            // Of an API that has all of a provider's models, those that rank are asked a question about documents.
+            None if self.query.is_some() && self.documents > 0 => {
+                Items { search_units: searches_that_rank(self.documents), ..asked }
+            }
             None => asked,
             Some(Item::Image) => Items { images: self.choices, ..asked },
             Some(Item::SearchUnit) => Items { search_units: searches_that_rank(self.documents), ..asked },

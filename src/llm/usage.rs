@@ -123,6 +123,8 @@ pub struct Reported {
     input: Option<Usage>,
     output: Option<Usage>,
     items: Usage,
+    /// Pictures, whether or not tokens were told beside them.
+    drawn: u64,
     /// The provider's total is not the sum of its parts.
     pub mismatch: bool,
     /// More than the request could have come to was reported: what is here stands in its place.
@@ -141,10 +143,27 @@ impl Reported {
         self.input.is_none() && self.output.is_none()
     }
 
+    /// Something that is sold by the piece: what was seen to run or to be made.
+    pub fn has_pieces(&self) -> bool {
+        self.items != Usage::default()
+    }
+
+    /// Nothing else of it.
+    #[must_use]
+    pub fn pieces(self) -> Self {
+        Self { items: self.items, drawn: self.drawn, ..Self::default() }
+    }
+
     /// How often hosted tools were seen to run.
     pub const fn hosted_uses(&self) -> u64 {
         let Usage { web_searches, file_searches, container_sessions, .. } = self.items;
         web_searches.saturating_add(file_searches).saturating_add(container_sessions)
+    }
+
+    /// The same where pictures are sold by the piece, whatever tokens they are told to have: that is the price's affair.
+    #[must_use]
+    pub fn drawn_by_the_piece(self) -> Self {
+        Self { items: Usage { images: self.items.images.max(self.drawn), ..self.items }, ..self }
     }
 
     /// The input reported so far, and so much more that is read by its end; together no more than `most`, if the report isn't.

@@ -172,6 +172,11 @@ impl Tariff {
         self.standard.base.image == NanoUsd::ZERO
     }
 
+    /// Whether what is ranked is sold by the search.
+    pub fn ranks_by_the_search(&self) -> bool {
+        self.standard.base.search_unit > NanoUsd::ZERO
+    }
+
     /// Of a model that makes pictures and sounds, which of them costs more.
     pub fn draws_dearer_than_it_speaks(&self) -> bool {
         self.standard.base.image_output > self.standard.base.audio_output
@@ -190,11 +195,6 @@ impl Tariff {
 
     fn names(&self, tier: &str) -> bool {
         self.service_tiers.iter().any(|(name, _)| **name == *tier)
-    }
-
-    /// Where the answer didn't say what served it: asking for a cheap tier and hanging up must not make it cheap.
-    pub fn cost_unserved(&self, usage: &Usage, asked: Option<&str>) -> NanoUsd {
-        self.cost(usage, asked).max(self.cost(usage, None))
     }
 
     /// Neither a cheaper tier nor cheaper rates above a border lower the worst case: another tier may serve, and the input

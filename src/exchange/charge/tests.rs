@@ -35,6 +35,8 @@ const REQUEST: Foreseen = Foreseen {
     sounds: Tokens(0),
     writes: Writes::Nothing,
     draws: false,
+    draws_by_the_piece: false,
+    ranks_by_the_search: false,
 };
 const STREAM: Foreseen = Foreseen { stream: true, ..REQUEST };
 
@@ -65,6 +67,7 @@ fn ok() -> Answered {
 fn every_way_an_answer_can_end_has_its_charge() {
     let whole = reported(&[(Count::Input, 7), (Count::Output, 9)]);
     let half = reported(&[(Count::Input, 7)]);
+    let searched = reported(&[(Count::WebSearches, 2)]).pieces();
     let streamed = ok();
     let one = Answered { non_streaming: true, ..ok() };
     let said = Evidence::Answered;
@@ -80,6 +83,12 @@ fn every_way_an_answer_can_end_has_its_charge() {
             said(Answered { error: true, shown: Tokens(0), seen: Tokens(0), ..one }),
             REQUEST,
             ("none", 0, 0),
+        ),
+        (
+            "an error after a search",
+            said(Answered { error: true, shown: Tokens(0), seen: Tokens(0), reported: searched, ..one }),
+            REQUEST,
+            ("estimated", 100, 0),
         ),
         ("an error after text", said(Answered { error: true, ..streamed }), STREAM, ("estimated", 100, 40)),
         (
@@ -344,4 +353,30 @@ fn a_recording_is_no_shorter_than_what_was_heard_in_it() {
     assert_eq!([0, 400, 2_000, 4_000_000].map(seconds), [100, 100, 500, 800]);
     let none = Evidence::Answered(Answered { seen: Tokens(4_000), ..ok() });
     assert_eq!(none.charge(&REQUEST).usage().audio_seconds, 0, "nothing was heard where nothing was sent");
+}
+
+/// Whether a picture is sold by the piece is said by its price, and not by the tokens that an answer tells beside it.
+#[test]
+fn what_the_price_sells_by_the_piece_is_charged_by_the_piece_whatever_tokens_are_told() {
+    let items = Items { images: 2, search_units: 3, ..NO_ITEMS };
+    let by_tokens = Foreseen { items, ..REQUEST };
+    let by_the_piece = Foreseen { draws_by_the_piece: true, ranks_by_the_search: true, ..by_tokens };
+    let tokens = [(Count::Input, 7), (Count::Output, 9)];
+    let beside = |more: &[(Count, u64)]| {
+        let said = reported(&[&tokens[..], more].concat());
+        let answer = Answered { reported: said, is_final: true, ..ok() };
+        [by_tokens, by_the_piece].map(|request| {
+            let usage = Evidence::Answered(answer).charge(&request).usage();
+            (usage.images, usage.search_units)
+        })
+    };
+    for (more, expected) in [
+        (&[][..], [(0, 0), (2, 3)]),
+        (&[(Count::MadeImages, 5), (Count::SearchUnits, 1)][..], [(0, 1), (5, 1)]),
+        // Some of those in the list have failed.
+        (&[(Count::MadeImages, 5), (Count::ToldImages, 4)][..], [(0, 0), (4, 3)]),
+        (&[(Count::MadeImages, 5), (Count::ToldImages, 0)][..], [(0, 0), (5, 3)]),
+    ] {
+        assert_eq!(beside(more), expected, "{more:?}");
+    }
 }

@@ -50,10 +50,7 @@ impl Open {
                 }
                 (None, None) => return None,
             };
-            let cost = match failed.service_tier.as_deref() {
-                Some(served) => leg.tariff.cost(&usage, Some(served)),
-                None => leg.tariff.cost_unserved(&usage, self.service_tier.as_deref()),
-            };
+            let cost = self.rates.cost(&leg.tariff, &usage, &failed.served);
             let (provider, model) = (failed.provider.clone(), leg.label.clone());
             let model_group = leg.models.and_then(|ix| policy.model_groups.name(ix)).cloned();
             Some(FailedAttempt { provider, model, model_group, usage, source, cost })

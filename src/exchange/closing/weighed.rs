@@ -8,7 +8,7 @@ use crate::llm::estimate;
 use crate::llm::estimate::experience::Experience;
 use crate::llm::meter::Reading;
 use crate::llm::schema::Schema;
-use crate::llm::usage::Reported;
+use crate::llm::served::Served;
 use crate::outcome::Outcome;
 use crate::units::{NanoUsd, Tokens, UnixNanos};
 
@@ -27,6 +27,8 @@ impl Foreseen {
             shown_input,
             density: leg.density,
             draws: leg.tariff.draws_dearer_than_it_speaks(),
+            draws_by_the_piece: !leg.tariff.draws_by_tokens(),
+            ranks_by_the_search: leg.tariff.ranks_by_the_search(),
             hidden_input: input.explains(leg),
             ..self
         };
@@ -55,7 +57,7 @@ impl Answer {
             mut reported,
             cost,
             model,
-            service_tier,
+            served,
             generated,
             error,
             is_blank,
@@ -67,9 +69,9 @@ impl Answer {
             stray,
             media,
         } = meter.read();
-        // What has no output, and is none, has not even an output of nothing.
+        // What has no output, and is none, has not even an output of nothing. What hosted tools did before stays.
         if is_blank || (error && reported.says_nothing(schema.contract)) {
-            reported = Reported::default();
+            reported = reported.pieces();
         }
         // Taken, and worked on later: nobody sees what it comes to.
         let accepted = accepted || (status == ACCEPTED && is_blank);
@@ -115,7 +117,7 @@ impl Answer {
             exhausted,
         };
         let usage_mismatch = is_final && reported.mismatch;
-        let read = Read { model: model.unwrap_or_default(), service_tier, provider_cost: cost, usage_mismatch };
+        let read = Read { model: model.unwrap_or_default(), served, provider_cost: cost, usage_mismatch };
         Weighed { outcome, evidence: Evidence::Answered(answered), read, experience }
     }
 }
@@ -132,7 +134,7 @@ pub(super) struct Weighed {
 #[derive(Default)]
 pub(super) struct Read {
     pub model: String,
-    pub service_tier: Option<String>,
+    pub served: Served,
     pub provider_cost: Option<NanoUsd>,
     pub usage_mismatch: bool,
 }

@@ -543,6 +543,7 @@ fn pictures_are_reserved_and_charged_by_as_many_as_are_embedded_or_drawn() {
     });
     let invoke = "/model/pictures/invoke";
     let images = "/v1/images/generations";
+    let (series, most) = ("sequential_image_generation", "sequential_image_generation_options");
     let picture = json!({"bytesBase64Encoded": "aGk="});
     for (path, body, many) in [
         (invoke, json!({"inputImage": "aGk=", "embeddingConfig": {}}), 1),
@@ -554,6 +555,9 @@ fn pictures_are_reserved_and_charged_by_as_many_as_are_embedded_or_drawn() {
         ("/v1/models/pictures:predict", json!({"instances": [{"image": picture}, {"image": picture}]}), 2),
         (images, json!({"model": "pictures", "prompt": "x", "batch_size": 3}), 3),
         (images, json!({"model": "pictures", "prompt": "x", "num_images": 3, "n": 1}), 3),
+        (images, json!({"model": "pictures", "prompt": "x", series: "auto"}), 15),
+        (images, json!({"model": "pictures", "prompt": "x", series: "auto", most: {"max_images": 4}}), 4),
+        (images, json!({"model": "pictures", "prompt": "x", series: "disabled", most: {"max_images": 4}}), 1),
     ] {
         assert_eq!(reserved(&policy, path, &body), Ok(170_000 * many), "{path} {body}");
         // Who leaves before the answer has had them drawn.
@@ -662,4 +666,72 @@ fn a_compaction_goes_on_as_it_came() {
     let demand = exchange.end_of_request(&policy, around(None)).unwrap().unwrap();
     let decision = Cell::default().admit(&demand.tenant.rules, &demand.ask, NOON);
     assert_eq!(exchange.decided(&policy, demand, Ok(decision), NOON), Step::Forward(vec![]));
+}
+
+/// Bedrock has all models under one path: those that rank are sold by the search, and what no table reads is no answer for nothing.
+#[test]
+fn what_a_model_of_bedrocks_answers_is_charged_though_no_table_knows_its_shape() {
+    let policy = policy(|policy| {
+        let price = |model: &str, more: Value| {
+            let mut price = json!({"model": model, "input_usd_per_1m_tokens": "0", "output_usd_per_1m_tokens": "100"});
+            more.as_object().unwrap().iter().for_each(|(key, value)| price[key] = value.clone());
+            price
+        };
+        let prices = policy["prices"].as_array_mut().unwrap();
+        prices.push(price("rank", json!({"output_usd_per_1m_tokens": "0", "search_unit_usd": "0.002"})));
+        prices.push(price("pegasus", json!({})));
+    });
+    let documents: Vec<_> = (0..101).map(|nth| nth.to_string()).collect();
+    let body = json!({"query": "q", "documents": documents, "top_n": 3, "api_version": 2});
+    assert_eq!(reserved(&policy, "/model/rank/invoke", &body), Ok(4_000));
+    let ranked = json!({"results": [{"index": 0, "relevance_score": 0.9}]});
+    let record = closed(asked(&policy, "/model/rank/invoke", &body).0, &policy, Some(&ranked), 0);
+    assert_eq!((record.outcome.code(), record.bill.cost.0), ("success", 4_000_000));
+    // Documents that are read, and no question about them.
+    let read = json!({"message": "q", "documents": documents, "max_tokens": 5});
+    assert_eq!(reserved(&policy, "/model/rank/invoke", &read), Ok(0));
+    for (answer, least) in [
+        (json!({"message": "A harbour that is frozen from one end to the other.", "finishReason": "stop"}), 10),
+        (json!({"verdict": {"why": "A harbour that is frozen from one end to the other."}}), 10),
+        (json!({"score": 0.9}), 1),
+    ] {
+        let body = json!({"inputPrompt": "q", "mediaSource": {}});
+        let record = closed(asked(&policy, "/model/pegasus/invoke", &body).0, &policy, Some(&answer), 0);
+        let came = (record.outcome.code(), record.bill.usage_source.name());
+        assert_eq!(came, ("success", "estimated"), "{answer}");
+        assert!(record.bill.usage.output_tokens.0 >= least, "{answer}: {:?}", record.bill.usage);
+    }
+    let nothing = closed(asked(&policy, "/model/pegasus/invoke", &body).0, &policy, Some(&json!({})), 0);
+    assert_eq!((nothing.outcome.code(), nothing.bill.cost.0), ("provider_error", 0));
+}
+
+/// 10,000 micro-USD a search. What ran before the error has been sold.
+#[test]
+fn an_error_after_hosted_tools_have_run_costs_what_they_do() {
+    let policy = policy(|_| {});
+    let body = with(RESPONSES, "all", json!({"tools": [{"type": "web_search"}]}));
+    let call = json!({"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search"}});
+    let failed = |output: Value| {
+        let answer = json!({"object": "response", "status": "failed", "error": {"code": "server_error"}, "output": output, "usage": null});
+        let record = closed(asked(&policy, RESPONSES, &body).0, &policy, Some(&answer), 0);
+        (record.outcome.code(), record.bill.usage.web_searches, record.bill.cost.0)
+    };
+    assert_eq!(failed(json!([call])), ("provider_error", 1, 10_000_000));
+    assert_eq!(failed(json!([])), ("provider_error", 0, 0));
+}
+
+/// 30,000 micro-USD each, at xAI for each run of code, whatever containers they have.
+#[test]
+fn runs_of_code_that_are_told_are_charged_where_more_are_told_than_seen() {
+    let policy = policy(|_| {});
+    let body = with(RESPONSES, "all", json!({"tools": [{"type": "code_interpreter"}]}));
+    let call = |id: &str| json!({"type": "code_interpreter_call", "id": id, "status": "completed"});
+    for (told, sessions) in [(json!({"code_interpreter_calls": 3, "image_generation_calls": 0}), 3), (json!({}), 1)] {
+        let usage =
+            json!({"input_tokens": 5, "output_tokens": 2, "total_tokens": 7, "server_side_tool_usage_details": told});
+        let answer =
+            json!({"object": "response", "status": "completed", "output": [call("a"), call("b")], "usage": usage});
+        let bill = closed(asked(&policy, RESPONSES, &body).0, &policy, Some(&answer), 0).bill;
+        assert_eq!((bill.usage.container_sessions, bill.cost.0), (sessions, sessions * 30_000_000));
+    }
 }

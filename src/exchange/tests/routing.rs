@@ -5,6 +5,7 @@ use crate::exchange::*;
 use crate::likeness::PairKey;
 use crate::limit::accounts::Came;
 use crate::llm::request::spliced;
+use crate::llm::served::Served;
 use crate::llm::usage::Usage;
 use crate::route::Sensitivity;
 use crate::units::NanoUsd;
@@ -390,7 +391,7 @@ fn failed_attempts_that_reported_usage_are_charged_once() {
             provider: provider.to_owned(),
             refused: None,
             usage: Some(usage(1_000, 100)),
-            service_tier: None,
+            served: Served::default(),
             given_up: None,
         };
         assert_eq!(Failed::all(&failed.line()), std::slice::from_ref(&failed));
@@ -467,7 +468,14 @@ fn each_model_group_pays_for_what_its_own_models_billed() {
             ..Usage::default()
         };
         let usage = Some(usage);
-        Failed { number, provider: provider.to_owned(), refused: None, usage, service_tier: None, given_up: None }
+        Failed {
+            number,
+            provider: provider.to_owned(),
+            refused: None,
+            usage,
+            served: Served::default(),
+            given_up: None,
+        }
     };
     let entry = |name: &str, cost, tokens| (name.to_owned(), cost, tokens);
     assert_eq!(settled(vec![], "c_openai"), (vec![entry("hosted", 21_000, 110)], "hosted".to_owned()));

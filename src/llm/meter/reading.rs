@@ -1,6 +1,8 @@
 //! What an answer has said, once nothing more of it comes.
 
 use super::{Form, Meter};
+use crate::llm::schema::OutputBound;
+use crate::llm::served::Served;
 use crate::llm::usage::Reported;
 use crate::units::NanoUsd;
 
@@ -11,7 +13,8 @@ pub struct Reading {
     /// The provider's own bill.
     pub cost: Option<NanoUsd>,
     pub model: Option<String>,
-    pub service_tier: Option<String>,
+    /// By which rates it was served, as far as it says so.
+    pub served: Served,
     pub generated: Generated,
     /// An error stood in the answer, or in an event of it; or it was a page for people.
     pub error: bool,
@@ -56,6 +59,9 @@ pub struct Progress {
     pub counted: u64,
 }
 
+/// Of `{}` and `[]`.
+const EMPTY_DOCUMENT: u64 = 2;
+
 impl Meter {
     pub const fn progress(&self) -> Progress {
         Progress { text: self.seen.output_bytes, counted: self.seen.counted_bytes }
@@ -69,9 +75,9 @@ impl Meter {
         (reported, text.saturating_sub(self.seen.counted_bytes.min(text)), text)
     }
 
-    /// By which tier it was served, as far as it has said so.
-    pub fn service_tier(&self) -> Option<String> {
-        self.seen.service_tier()
+    /// By which rates it was served, as far as it has said so.
+    pub const fn rates(&self) -> &Served {
+        &self.seen.rates
     }
 
     /// Closes the books on the answer, wherever it ended.
@@ -80,6 +86,7 @@ impl Meter {
         // A cut stream's last event counts as far as it was read.
         let broken = scanner.finish().is_err() && *form == Form::Json;
         seen.finished |= event.ends_the_stream();
+        let form_is_json = *form == Form::Json;
         if broken {
             seen.counts.forget_sums();
         }
@@ -87,7 +94,10 @@ impl Meter {
             seen.forget_repeats();
         }
         let contract = self.schema.contract;
-        let nothing = self.seen.is_blank(contract);
+        // Of models whose answers no table has, any document is one.
+        let is_unwritten = matches!(self.schema.output, OutputBound::Unwritten);
+        let is_some_document = is_unwritten && form_is_json && self.is_document && self.body_bytes > EMPTY_DOCUMENT;
+        let nothing = self.seen.is_blank(contract) && !is_some_document;
         // What only looked like events, by its first byte, is what the head said.
         let as_announced = self.announced.filter(|_| nothing && !self.seen.finished);
         let form = as_announced.unwrap_or(self.form);
@@ -119,7 +129,7 @@ impl Meter {
             accepted: self.seen.accepted,
             exhausted: self.seen.exhausted,
             cost: self.seen.cost(),
-            service_tier: self.seen.service_tier(),
+            served: self.seen.rates,
             model: self.seen.model,
             generated,
             // A count that text follows was a preview, wherever it stood.

@@ -15,6 +15,7 @@ use super::value::{
 use crate::json::{Container, Found, Hit, Number};
 use crate::kept::Id;
 use crate::llm::schema::Fact;
+use crate::llm::served::Served;
 use crate::llm::usage::{Contract, Count, Native, Reported};
 use crate::units::NanoUsd;
 
@@ -38,9 +39,7 @@ pub(super) struct Seen {
     /// What the provider of the provider bills, where the key is the operator's own.
     upstream_cost: Option<NanoUsd>,
     own_key: bool,
-    pub(super) service_tier: Option<String>,
-    pub(super) speed: Option<String>,
-    pub(super) region: Option<String>,
+    pub(super) rates: Served,
     /// If they are wanted.
     pub ids: Option<Box<Ids>>,
     /// By its last word on that.
@@ -74,12 +73,12 @@ impl Seen {
             (Fact::ServiceTier, Found::Text { text, .. }) => {
                 // What was asked for, where the provider was to choose, says nothing of what served.
                 if text != "auto" {
-                    keep(&mut self.service_tier, text);
+                    keep(&mut self.rates.tier, text);
                 }
             }
             (Fact::TrafficType, Found::Text { text, .. }) => self.served(text),
-            (Fact::Speed, Found::Text { text, .. }) => keep(&mut self.speed, text),
-            (Fact::Region, Found::Text { text, .. }) => keep(&mut self.region, text),
+            (Fact::Speed, Found::Text { text, .. }) => keep(&mut self.rates.speed, text),
+            (Fact::Region, Found::Text { text, .. }) => keep(&mut self.rates.region, text),
             (Fact::Kind, Found::Text { text, .. }) => {
                 self.error |= matches!(text, "error" | "failed" | "response.failed");
                 match text {

@@ -523,3 +523,20 @@ fn a_stream_that_repeats_its_text_in_each_event_has_said_it_once() {
         assert_eq!(read(&[cut]), said, "cut at {cut}");
     }
 }
+
+/// Gemini's streams, unless they are asked for as SSE: text behind the usage of one element is none that was counted there.
+#[test]
+fn each_element_of_a_list_is_an_event_of_its_own() {
+    let element =
+        |text: &str, more: &str| format!(r#"{{"candidates":[{{"content":{{"parts":[{{"text":"{text}"}}]}}}}]{more}}}"#);
+    let usage = r#","usageMetadata":{"promptTokenCount":7,"candidatesTokenCount":3,"totalTokenCount":10}"#;
+    let body = format!("[{}\n,\r\n{}", element("aaaa", usage), element("bbbbbbbb", ""));
+    let gemini = schema::named("gemini_generate").unwrap();
+    for cut in 0..body.len() {
+        let (_, reading) = passed_of(gemini, body.as_bytes(), &[cut], Form::Json, false);
+        assert_eq!((reading.uncounted, reading.finished), (8, false), "cut at {cut}");
+    }
+    let (_, reading) =
+        passed_of(gemini, format!("[{}]\n[]", element("aaaa", usage)).as_bytes(), &[], Form::Json, false);
+    assert_eq!(reading.uncounted, 0);
+}

@@ -54,7 +54,9 @@ pub(super) struct Fields {
     pub(super) prompts: u64,
     has_prompts: bool,
     /// Pictures in each picture that moves.
-    pub(super) frames: u64,
+    frames: u64,
+    in_series: bool,
+    series: Option<u64>,
     pub(super) unknown: Unknown,
     /// The first fault in the order of the body.
     pub(super) fault: Option<Invalid>,
@@ -62,6 +64,9 @@ pub(super) struct Fields {
 
 /// More of them no conversation has, and each is looked up.
 const MOST_REFERENCES: usize = 1_000;
+
+/// As many pictures as ByteDance draws in a row, where the request doesn't say.
+const LONGEST_SERIES: u64 = 15;
 
 const MOST_FLAGS: usize = 64;
 
@@ -98,6 +103,8 @@ impl Fields {
         prompts: 0,
         has_prompts: false,
         frames: 1,
+        in_series: false,
+        series: None,
         unknown: Unknown::NONE,
         fault: None,
     };
@@ -216,6 +223,14 @@ impl Fields {
                     Found::Text { text: text @ "svg", .. } => self.unsold("output_format", text),
                     _ => {}
                 }
+            }
+            Asked::Series => {
+                once("sequential_image_generation", hit, false)?;
+                self.in_series = !matches!(hit.found, Found::Null | Found::Text { text: "disabled", .. });
+            }
+            Asked::SeriesMost => {
+                once("max_images", hit, false)?;
+                self.series = count("max_images", hit)?;
             }
             Asked::Unknown | Asked::InUnknown => self.unknown.hit(hit),
             Asked::OtherModel(field) => {
@@ -337,6 +352,12 @@ impl Fields {
             }
         }
         Ok(())
+    }
+
+    /// How many pictures each choice may come to.
+    pub(super) fn pictures_of_each(&self) -> u64 {
+        let series = if self.in_series { self.series.unwrap_or(LONGEST_SERIES) } else { 1 };
+        self.frames.max(series)
     }
 
     #[cold]

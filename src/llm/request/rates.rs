@@ -4,6 +4,10 @@ use super::Invalid;
 use super::value::once;
 use crate::json::{Found, Hit};
 use crate::llm::schema::Asked;
+use crate::llm::served::Served;
+use crate::llm::usage::Usage;
+use crate::price::Tariff;
+use crate::units::NanoUsd;
 
 /// As it was asked for, in small letters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,7 +46,7 @@ impl ByName for Option<String> {
 impl Rates {
     /// What may be dearer, by the field that asks for it.
     pub fn dearer(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let Self { service_tier, speed, region, unsold: _ } = self;
+        let Self { service_tier, speed, region, .. } = self;
         let other = |name: &Option<String>, usual: &[&str]| name.as_deref().is_some_and(|name| !usual.contains(&name));
         let tier = service_tier.as_deref().filter(|_| other(service_tier, &USUAL_TIERS));
         let speed = speed.as_deref().filter(|_| other(speed, &["standard"]));
@@ -50,6 +54,34 @@ impl Rates {
         let named = |field| move |name| (field, name);
         let tier = tier.map(named("service_tier"));
         tier.into_iter().chain(speed.map(named("speed"))).chain(region.map(named("inference_geo")))
+    }
+
+    /// What an answer costs that says to have been served so. It takes nothing back that it doesn't speak of: of that, what was asked for
+    /// counts, if it is dearer. Asking for a cheap tier and hanging up must not make it cheap.
+    pub fn cost(&self, tariff: &Tariff, usage: &Usage, said: &Served) -> NanoUsd {
+        let cost = tariff.cost(usage, said.name().as_deref());
+        self.beside(said).map_or(cost, |asked| cost.max(tariff.cost(usage, Some(&asked))))
+    }
+
+    /// What it was to be served by, as far as the answer doesn't say otherwise.
+    fn beside(&self, said: &Served) -> Option<String> {
+        if *said == Served::default() {
+            return self.name();
+        }
+        let untold = |asked: &Option<String>, said: &Option<String>| said.is_none() && asked.is_some();
+        if !untold(&self.service_tier, &said.tier)
+            && !untold(&self.speed, &said.speed)
+            && !untold(&self.region, &said.region)
+        {
+            return None;
+        }
+        let or = |said: &Option<String>, asked: &Option<String>| said.clone().or_else(|| asked.clone());
+        let together = Served {
+            tier: or(&said.tier, &self.service_tier),
+            speed: or(&said.speed, &self.speed),
+            region: or(&said.region, &self.region),
+        };
+        together.name()
     }
 
     /// All of it together, as an answer that was served so would say it.

@@ -120,6 +120,7 @@ impl RequestReader {
         let model_in_path = called.model.is_some();
         let named = |place: super::Place| (!is_form).then_some(place);
         let mut names_another = false;
+        let pictures = fields.pictures_of_each();
         let (model, model_place) = match (called.model, fields.model) {
             (Some(model), _) if !name::is_name(&model) => {
                 return Err(Invalid::Wrong { field: "model", expected: NAME });
@@ -140,11 +141,13 @@ impl RequestReader {
         {
             return Err(if fields.misplaced { Invalid::Elsewhere } else { Invalid::Missing(needed) });
         }
+        let each = fields.prompts.max(1).saturating_mul(pictures);
+        let choices = fields.choices.unwrap_or(1).saturating_mul(each);
         let mut request = Request {
             schema,
             model,
             stream: called.streams.or(fields.stream).unwrap_or(schema.streams),
-            choices: fields.choices.unwrap_or(1).saturating_mul(fields.prompts.max(1)).saturating_mul(fields.frames),
+            choices,
             rates: fields.rates,
             unknown: fields.unknown,
             hosted: fields.tools.hosted,

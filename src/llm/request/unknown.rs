@@ -27,7 +27,7 @@ const LONGEST: usize = 128;
 
 /// What a server behind the gateway may read that no API of ours has: by whole names, in small letters. Sources: what OpenRouter,
 /// LiteLLM, vLLM, SGLang, llama.cpp, TGI and LoRAX take in a body.
-const NAMES: [(&str, &str); 83] = [
+const NAMES: [(&str, &str); 84] = [
     // An id of the client's choice may be another's.
     ("request_id", "an id under which a server keeps or ends what is others'"),
     ("rid", "an id under which a server keeps or ends what is others'"),
@@ -100,6 +100,7 @@ const NAMES: [(&str, &str); 83] = [
     ("num_choices", "how much is made"),
     ("num_outputs", "how much is made"),
     ("num_generations", "how much is made"),
+    ("max_images", "how much is made"),
     ("candidate_count", "how much is made"),
     ("candidatecount", "how much is made"),
     ("n_best", "how much is made"),
@@ -193,6 +194,8 @@ fn decides_elsewhere(name: &str) -> bool {
                 | Asked::OtherModel(_)
                 | Asked::Background
                 | Asked::Frames
+                | Asked::Series
+                | Asked::SeriesMost
         )
     };
     schema::ALL

@@ -107,6 +107,9 @@ pub enum Asked {
     /// How many pictures are made in one, and whether it moves.
     Frames,
     Format,
+    /// Whether there is to be a series of pictures, and of how many at most.
+    Series,
+    SeriesMost,
     /// A field of the request that no table knows, and what it holds.
     Unknown,
     InUnknown,

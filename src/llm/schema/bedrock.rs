@@ -200,6 +200,9 @@ static INVOKE_REQUEST: &[Field<Asked>] = fields! {
     anthropic::BETAS,
     anthropic::VERSION,
     object("mcp_servers", Asked::Servers("mcp_servers"), &[]),
+    // What is ranked: Cohere's and Amazon's. Without a query, documents are read.
+    object("documents", Asked::Document, &[]),
+    Field { name: "query", key: Some(Asked::Query), want: Want::Size, inside: &[] },
     // Pictures that are embedded by the piece: Titan's, Cohere's, Nova's.
     picture("inputImage"),
     picture("images"),
@@ -214,7 +217,7 @@ static INVOKE_REQUEST: &[Field<Asked>] = fields! {
         // Titan's, Nova's, Llama's, Mistral's, Cohere's.
         "inputText" "embeddingConfig" "embeddingTypes" "dimensions" "normalize" "taskType" "textToImageParams"
         "schemaVersion" "toolConfig" "prompt" "stop" "reasoning_effort" "response_format" "truncate" "texts" "input_type" "embedding_types" "inputs"
-        "output_dimension" "query" "documents" "top_n"
+        "output_dimension" "top_n"
         "api_version" "message" "chat_history" "preamble" "k" "p" "seed" "frequency_penalty" "presence_penalty"
     ]
 };
@@ -249,15 +252,19 @@ static NOVA: [Field<Fact>; 1] = [path("message", &[path("content", &[text("text"
 
 static INVOKED_LAST: [Field<Fact>; 1] = [object("usage", Fact::Usage, &INVOKED_USAGE)];
 
-/// What each family of models calls its text; Anthropic's is the same as in its own API.
-static INVOKED: [Field<Fact>; 25] = {
-    let [kind, model, error, message, container, _, block, delta, content, stop, metrics, titan, one, many] =
+/// What each family of models calls its text; Anthropic's is the same as in its own API. Other strings may be that of a family that
+/// nobody has written down here.
+static INVOKED: [Field<Fact>; 40] = {
+    let [kind, model, error, said, container, _, block, delta, content, stop, metrics, titan, one, many] =
         anthropic::FACTS;
     let usage = object("usage", Fact::Usage, &INVOKED_USAGE);
     let llama =
         [text("generation"), count("prompt_token_count", Count::Input), count("generation_token_count", Count::Output)];
     let [generation, prompt_count, generation_count] = llama;
-    let titan_texts = path("results", &[text("outputText"), count("tokenCount", Count::Output)]);
+    // Anthropic's is an object, TwelveLabs' the text itself; and AWS's errors are written there.
+    let message = Field { name: "message", key: Some(Fact::Stray), want: Want::Size, inside: said.inside };
+    // Titan's texts; and what was ranked, which has no text.
+    let titan_texts = object("results", Fact::Made, &[text("outputText"), count("tokenCount", Count::Output)]);
     let titan_text = text("outputText");
     let mistral = path("outputs", &[text("text")]);
     let nova = path("output", &NOVA);
@@ -293,6 +300,22 @@ static INVOKED: [Field<Fact>; 25] = {
         chat,
         pictures,
         last,
+        known("id"),
+        known("role"),
+        known("object"),
+        known("stop_sequence"),
+        known("stopReason"),
+        known("finishReason"),
+        known("finish_reason"),
+        known("completionReason"),
+        known("response_type"),
+        known("messageStart"),
+        known("messageStop"),
+        // What was asked is said again (Cohere's).
+        known("texts"),
+        known("prompt"),
+        known("chat_history"),
+        REST,
     ]
 };
 

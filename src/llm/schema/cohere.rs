@@ -167,7 +167,17 @@ static RERANK_ANSWER: [Field<Fact>; 6] = [
     object("data", Fact::Made, &[]),
     error("error"),
     object("meta", Fact::Usage, &COUNTS),
-    object("usage", Fact::Usage, &[count("total_tokens", Count::Total), count("prompt_tokens", Count::Input)]),
+    object(
+        "usage",
+        Fact::Usage,
+        &[
+            count("total_tokens", Count::Total),
+            count("prompt_tokens", Count::Input),
+            // OpenRouter's.
+            count("search_units", Count::SearchUnits),
+            value("cost", Fact::Cost { places: 0 }),
+        ],
+    ),
 ];
 
 pub static RERANK: Schema = Schema {

@@ -39,11 +39,14 @@ pub enum Count {
     ToolInput,
     ToolOutput,
     ToolImageOutput,
-    /// Searches of another kind, beside the first; and those of files, as they are told and not seen one by one.
+    /// Searches of another kind, beside the first; and those of files, and runs of code, as they are told and not seen one
+    /// by one.
     OtherSearches,
     ToldFileSearches,
-    /// The same pictures under another name.
+    ToldCodeCalls,
+    /// The same pictures under another name; and as many as were told to have come out.
     AlsoMadeImages,
+    ToldImages,
     /// By the names of another API, caches and all: they count where the API's own are missing.
     WholeInput,
     WholeOutput,
@@ -66,9 +69,15 @@ pub enum Contract {
 }
 
 /// The provider's own counts, `None` until one came.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Native {
     counts: [Option<u64>; COUNTS],
+}
+
+impl Default for Native {
+    fn default() -> Self {
+        Self { counts: [None; COUNTS] }
+    }
 }
 
 /// More than any answer can hold: a larger count is a provider's mistake, and must not drain a budget.
@@ -95,6 +104,7 @@ impl Native {
         self.set(Count::EachInput, None);
         self.set(Count::MadeImages, None);
         self.set(Count::AlsoMadeImages, None);
+        self.set(Count::ToldImages, None);
     }
 
     fn or_zero(&self, count: Count) -> u64 {
@@ -107,20 +117,22 @@ impl Native {
         }
         // A picture that is sold by its tokens has some; a count of nothing, or of the prompt alone, is not its price.
         let by_tokens = self.or_zero(Count::Output) > 0;
-        let made = self.get(Count::MadeImages).max(self.get(Count::AlsoMadeImages)).filter(|_| !by_tokens);
+        let told = self.get(Count::ToldImages).filter(|told| *told > 0);
+        let drawn = told.or(self.get(Count::MadeImages).max(self.get(Count::AlsoMadeImages)));
+        let made = drawn.filter(|_| !by_tokens);
         // Embedded, or drawn by a tool whose tokens nobody tells.
         let told = self.get(Count::Images);
-        let drawn = told.filter(|_| contract != Contract::InputOnly && self.get(Count::ToolOutput).is_none());
+        let by_a_tool = told.filter(|_| contract != Contract::InputOnly && self.get(Count::ToolOutput).is_none());
         let images = told.filter(|_| contract == Contract::InputOnly).or(made);
         let items = Usage {
-            images: images.or(drawn).unwrap_or(0),
+            images: images.or(by_a_tool).unwrap_or(0),
             search_units: self.or_zero(Count::SearchUnits),
             web_searches: self
                 .or_zero(Count::WebSearches)
                 .saturating_add(self.or_zero(Count::OtherSearches))
                 .max(self.or_zero(Count::SearchCalls)),
             file_searches: self.or_zero(Count::FileSearches).max(self.or_zero(Count::ToldFileSearches)),
-            container_sessions: self.or_zero(Count::ContainerSessions),
+            container_sessions: self.or_zero(Count::ContainerSessions).max(self.or_zero(Count::ToldCodeCalls)),
             audio_seconds: self.or_zero(Count::AudioSeconds),
             ..Usage::default()
         };
@@ -148,6 +160,8 @@ impl Native {
         let created_1h = self.or_zero(Count::CacheCreation1h);
         let created = self.get(Count::CacheCreation);
         let created = created.unwrap_or(0).max(self.or_zero(Count::CacheCreation5m).saturating_add(created_1h));
+        // A picture of ByteDance's, which is sold by the piece, has no input: the total says so.
+        let by_the_piece = by_the_piece.or((drawn.is_some() && total.is_some() && total == output).then_some(0));
         let input = input.or(by_the_piece).map(|input| match contract {
             Contract::CacheBeside => input.saturating_add(cached).saturating_add(created),
             Contract::ThoughtsBeside => {
@@ -175,6 +189,7 @@ impl Native {
             input: input.map(|input| self.input_of(input, cached, created)),
             output: output.map(|output| self.output_of(output)),
             items,
+            drawn: drawn.unwrap_or(0),
             mismatch,
             implausible: false,
             rounds: false,

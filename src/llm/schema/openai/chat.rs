@@ -184,7 +184,7 @@ pub(super) static OUTPUT_DETAILS: [Field<Fact>; 4] = [
 ];
 
 /// What providers of OpenAI's chat count: their names for the same thing stand side by side.
-pub(super) static CHAT_USAGE: [Field<Fact>; 33] = [
+pub(super) static CHAT_USAGE: [Field<Fact>; 35] = [
     count("prompt_tokens", Count::Input),
     count("completion_tokens", Count::Output),
     count("total_tokens", Count::Total),
@@ -234,6 +234,9 @@ pub(super) static CHAT_USAGE: [Field<Fact>; 33] = [
     // Qwen, and Gemini's models on Vertex.
     path("plugins", &[path("search", &[count("count", Count::WebSearches)])]),
     path("extra_properties", &[path("google", &[value("traffic_type", Fact::TrafficType)])]),
+    // Anthropic's models, by relays that leave what they say as it is.
+    value("speed", Fact::Speed),
+    value("inference_geo", Fact::Region),
 ];
 /// OpenRouter's, in all APIs that it speaks.
 pub(super) const SERVER_TOOLS: Field<Fact> =
@@ -245,6 +248,9 @@ pub(super) const XAI_TOOLS: Field<Fact> = path(
         count("x_search_calls", Count::OtherSearches),
         count("file_search_calls", Count::ToldFileSearches),
         count("document_search_calls", Count::ToldFileSearches),
+        // Sold by the call, and not by the container.
+        count("code_interpreter_calls", Count::ToldCodeCalls),
+        count("image_generation_calls", Count::ToldImages),
     ],
 );
 pub const OWN_KEY: Field<Fact> = value("is_byok", Fact::OwnKey);

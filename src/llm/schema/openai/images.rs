@@ -1,6 +1,6 @@
 //! `POST /v1/images/generations`, `edits` and `variations`.
 
-use super::chat::CHAT;
+use super::chat::{CHAT, OWN_KEY, UPSTREAM};
 use crate::llm::schema::field::{ROLE, SENSITIVITY, asked, count, error, fields, object, path, value};
 use crate::llm::schema::{Asked, Fact, Field, Item, OutputBound, Schema};
 use crate::llm::usage::Count;
@@ -13,6 +13,9 @@ static IMAGES_REQUEST: &[Field<Asked>] = fields! {
     asked("num_images", Asked::Choices),
     asked("num_outputs", Asked::Choices),
     asked("num_images_per_prompt", Asked::Choices),
+    // ByteDance's series.
+    asked("sequential_image_generation", Asked::Series),
+    path("sequential_image_generation_options", &[asked("max_images", Asked::SeriesMost)]),
     // Of a moving picture, each is made.
     asked("frame_count", Asked::Frames),
     asked("output_format", Asked::Format),
@@ -52,6 +55,12 @@ static IMAGES_ANSWER: [Field<Fact>; 8] = [
                 &[count("image_tokens", Count::ImageInput), count("cached_tokens", Count::Cached)],
             ),
             path("output_tokens_details", &[count("image_tokens", Count::ImageOutput)]),
+            // ByteDance's, xAI's, OpenRouter's.
+            count("generated_images", Count::ToldImages),
+            value("cost_in_usd_ticks", Fact::Cost { places: 10 }),
+            value("cost", Fact::Cost { places: 0 }),
+            OWN_KEY,
+            UPSTREAM,
         ],
     ),
 ];
