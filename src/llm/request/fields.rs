@@ -274,6 +274,7 @@ impl Fields {
             | Asked::ToolMember
             | Asked::ToolKind
             | Asked::ToolMost
+            | Asked::SearchMost
             | Asked::ToolNamed(_)
             | Asked::ToolTokens
             | Asked::ToolModel
