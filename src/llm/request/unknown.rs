@@ -243,6 +243,10 @@ impl Unknown {
         if let Some(what) = does(&name) {
             self.suspect(name.clone(), what);
         }
+        // A form has a list's elements under its name, each by itself.
+        if self.fields.last() == Some(&name) {
+            return;
+        }
         if self.fields.len() >= MOST_FIELDS {
             return self.suspect(name, "more than can be judged");
         }
