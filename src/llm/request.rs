@@ -16,6 +16,7 @@ mod value;
 
 pub use edit::{Edit, in_order, merged, spliced};
 pub use invalid::Invalid;
+pub use rates::OF_NAME;
 use rates::Rates;
 pub use reader::RequestReader;
 use tool::Brought;

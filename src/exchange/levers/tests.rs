@@ -656,6 +656,67 @@ fn converse_has_no_bound_among_what_goes_to_the_model_as_it_is() {
     }
 }
 
+/// OpenRouter reads more of a name than who it is, in any order.
+#[test]
+fn a_names_endings_are_priced_or_refused_unless_the_whole_name_is_the_operators() {
+    let search = json!({"input_usd_per_1m_tokens": "0", "output_usd_per_1m_tokens": "0", "web_search_usd": "0.01"});
+    let priced = |models: &[&str], stance: &str| {
+        policy(|policy| {
+            let price = |model: &&str| {
+                let mut price = search.clone();
+                price["model"] = json!(model);
+                price
+            };
+            policy["prices"] = models.iter().map(price).collect();
+            policy["unpriced_levers"] = json!(stance);
+        })
+    };
+    let asked = |policy: &Policy, model: &str| reserved(policy, CHAT, &with(CHAT, model, json!({})));
+    let (wild, exact) = (priced(&["gpt-*"], "refuse"), priced(&["gpt-4o:nitro", "gpt-*"], "refuse"));
+    for (model, micro_usd) in [
+        ("gpt-4o", 0),
+        ("gpt-4o:online", 10_000),
+        ("gpt-4o:ONLINE", 10_000),
+        ("gpt-4o:online:free", 10_000),
+        ("gpt-4o:free:online", 10_000),
+        ("gpt-4o:onliner", 0),
+        ("gpt-4o-online", 0),
+        ("gpt-oss:120b", 0),
+        ("gpt-4o@20250101", 0),
+    ] {
+        assert_eq!(asked(&wild, model), Ok(micro_usd), "{model}");
+    }
+    for model in ["gpt-4o:nitro", "gpt-4o:Nitro", "gpt-4o@preset/x", "gpt-4o:nitro:online", "gpt-4o:online@PRESET/x"] {
+        let refused = asked(&wild, model).unwrap_err();
+        assert!(refused.contains("The model's name has `") && refused.contains("unpriced_levers"), "{refused}");
+    }
+    assert!(asked(&exact, "gpt-4o:nitro").is_ok() && asked(&exact, "gpt-4o-mini:nitro").is_err());
+    assert!(asked(&priced(&["gpt-*"], "count"), "gpt-4o:nitro").is_ok());
+}
+
+/// Google reads both spellings of a name.
+#[test]
+fn an_interaction_is_read_in_both_spellings() {
+    let policy = policy(|policy| {
+        policy["prices"][0]["service_tiers"] = json!({});
+    });
+    let asked = |more: Value| {
+        let mut body = json!({"model": "all", "input": "x"});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        asked(&policy, "/v1beta/interactions", &body).1
+    };
+    assert!(asked(json!({"generationConfig": {"maxOutputTokens": 9}, "systemInstruction": "x"})).is_ok());
+    for (more, says) in [
+        (json!({"serviceTier": "priority"}), "service_tier"),
+        (json!({"webhookConfig": {"uris": ["x"]}}), "webhookConfig"),
+        (json!({"generation_config": {}, "generationConfig": {}}), "generation_config"),
+        (json!({"generationConfig": {"max_output_tokens": 9, "maxOutputTokens": 99}}), "max_output_tokens"),
+    ] {
+        let refused = asked(more.clone()).expect_err(&more.to_string());
+        assert!(refused.contains(says), "{more}: {refused}");
+    }
+}
+
 /// Only a shell runs where the client is: of any other tool the word hides nothing.
 #[test]
 fn a_tool_that_says_it_runs_elsewhere_is_sold_all_the_same() {
@@ -679,6 +740,14 @@ fn what_one_api_is_priced_by_passes_in_no_other() {
         (CHAT, json!({"messages": [], "extra_body": {"max_tokens": 100_000}})),
         (CHAT, json!({"messages": [], "extra_body": {"n": 8}})),
         (CHAT, json!({"messages": [], "extra_body": {"service_tier": "priority"}})),
+        (CHAT, json!({"max_output_tokens": 100_000})),
+        (CHAT, json!({"maxOutputTokens": 100_000})),
+        (CHAT, json!({"previousInteractionId": "x"})),
+        (CHAT, json!({"serviceTier": "priority"})),
+        (CHAT, json!({"webhookConfig": {}, "fileId": "x"})),
+        (MESSAGES, json!({"numOutputs": 4})),
+        (RESPONSES, json!({"input": "hi", "max_completion_tokens": 100_000})),
+        (RESPONSES, json!({"input": "hi", "maxToolCalls": 3, "containerTier": 1, "promptCacheId": "x"})),
     ] {
         let mut body = json!({"model": "bare", "max_tokens": 5, "messages": []});
         if path == RESPONSES {

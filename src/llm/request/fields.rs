@@ -341,7 +341,7 @@ impl Fields {
     }
 
     #[cold]
-    fn unsold(&mut self, field: &'static str, text: &str) {
+    pub(super) fn unsold(&mut self, field: &'static str, text: &str) {
         self.rates.unsold.get_or_insert_with(|| (field, text.to_owned()));
     }
 
