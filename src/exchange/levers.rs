@@ -6,7 +6,7 @@
 
 use super::Leg;
 use super::offer::Wish;
-use crate::llm::request::InnerModel;
+use crate::llm::request::{InnerModel, OF_NAME};
 use crate::llm::stance::{Stance, Stances};
 use crate::llm::tools::ToolKind;
 use crate::outcome::{Outcome, Rejection, shown};
@@ -60,6 +60,11 @@ impl Lever<'_> {
             Self::Tool { name, .. } => format!(
                 "The tool `{}` is sold by what no price here can say: leave it out, or have the operator write `unpriced_levers: \
                  count`.",
+                shown(name)
+            ),
+            Self::Unsold { field, name } if *field == OF_NAME => format!(
+                "The model's name has `{}`, which may have a dearer one serve: leave it out, or have the operator write a price for \
+                 the whole name, or `unpriced_levers: count`.",
                 shown(name)
             ),
             Self::Unsold { field, name } => format!(
@@ -124,8 +129,18 @@ impl Wish<'_> {
         let request = self.request;
         let tools = request.hosted.iter().filter_map(|tool| Some(Lever::Tool { name: &tool.name, kind: tool.kind? }));
         let rates = request.rates.dearer().map(|(field, name)| Lever::Rate { field, name });
-        let unsold = request.rates.unsold.as_ref().map(|(field, name)| Lever::Unsold { field, name });
+        let unsold =
+            request.rates.unsold.as_ref().filter(|(field, _)| *field != OF_NAME || !self.names(&request.model));
+        let unsold = unsold.map(|(field, name)| Lever::Unsold { field, name });
         tools.chain(rates).chain(unsold)
+    }
+
+    /// Whether the configuration has this very name, with all that it ends in.
+    fn names(&self, model: &str) -> bool {
+        let policy = self.policy;
+        let priced = policy.prices.find(model, self.around.now).is_some_and(|price| price.model.as_str() == model);
+        let routed = policy.models.model(model).is_some_and(|routed| routed.model.as_str() == model);
+        priced || routed || policy.aliases.contains_key(model) || policy.models.stands_for(model).is_some()
     }
 
     /// Whether these have a price for all that those have one for.

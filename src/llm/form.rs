@@ -15,6 +15,8 @@ use part::{Ambiguous, Part};
 pub enum FormPiece<'a> {
     /// A field's value; `None` if it is longer than any that is right.
     Field(FieldName, Option<&'a str>),
+    /// The same of any other field, by its name; a file has no value.
+    Other(&'a str, Option<&'a str>),
     /// A file is over, of so many bytes.
     File(u64),
 }
@@ -207,11 +209,16 @@ impl FormReader {
     }
 
     fn end_of_part(&mut self, piece: &mut impl FnMut(FormPiece<'_>)) {
-        if self.current.part.file {
-            piece(FormPiece::File(self.current.part.bytes));
-        } else if let Some(name) = self.current.part.name {
-            let short = self.current.kept.get(..).filter(|kept| kept.len() <= LONGEST);
-            piece(FormPiece::Field(name, short.and_then(|kept| std::str::from_utf8(kept).ok())));
+        let Current { part, kept } = &self.current;
+        let short = Some(&**kept).filter(|kept| !part.file && kept.len() <= LONGEST);
+        let value = short.and_then(|kept| std::str::from_utf8(kept).ok());
+        if let Some(name) = &part.other {
+            piece(FormPiece::Other(name, value));
+        }
+        if part.file {
+            piece(FormPiece::File(part.bytes));
+        } else if let Some(name) = part.name {
+            piece(FormPiece::Field(name, value));
         }
         (self.stage, self.matched, self.current.part) = (Stage::Behind(BOUNDARY), 0, Part::default());
         self.current.kept.clear();
@@ -238,7 +245,7 @@ impl FormReader {
 impl Current {
     fn take(&mut self, bytes: &[u8]) {
         self.part.bytes = self.part.bytes.saturating_add(bytes.len() as u64);
-        if self.part.name.is_some() {
+        if !self.part.file && (self.part.name.is_some() || self.part.other.is_some()) {
             self.keep(bytes, LONGEST);
         }
     }

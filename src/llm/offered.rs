@@ -301,3 +301,45 @@ impl Held {
         str::from_utf8(&self.text).ok().filter(|text| !text.is_empty()).ok_or(Unread::NoTool)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::llm::schema::{self, Asked};
+
+    /// The lists that a provider may run something of, each by its way from the top.
+    fn lists(fields: &[Field<Offer>], way: &[&'static str], found: &mut Vec<Vec<&'static str>>) {
+        for field in fields {
+            let way = [way, &[field.name]].concat();
+            lists(field.inside, &way, found);
+            if let Some(Offer::Tools(form) | Offer::Within(form) | Offer::Inside(form)) = field.key
+                && form != Form::Functions
+            {
+                found.push(way);
+            }
+        }
+    }
+
+    fn has_lever(field: &Field<Asked>) -> bool {
+        matches!(field.key, Some(Asked::Tools | Asked::Plugins | Asked::Servers(_)))
+            || field.inside.iter().any(|field| field.name != crate::json::OTHERS && has_lever(field))
+    }
+
+    #[test]
+    fn each_list_of_tools_that_rules_are_about_is_priced_as_well() {
+        for schema in schema::ALL {
+            let mut found = Vec::new();
+            lists(table(schema.name).unwrap_or_default(), &[], &mut found);
+            for way in found {
+                let (mut fields, mut is_read) = (schema.request, false);
+                for name in &way {
+                    let Some(field) = fields.iter().find(|field| field.name == *name) else {
+                        panic!("{}: {way:?}", schema.name);
+                    };
+                    (fields, is_read) = (field.inside, has_lever(field));
+                }
+                assert!(is_read, "{}: {way:?}", schema.name);
+            }
+        }
+    }
+}

@@ -16,7 +16,7 @@ mod value;
 
 pub use edit::{Edit, in_order, merged, spliced};
 pub use invalid::Invalid;
-pub use rates::Rates;
+pub use rates::{OF_NAME, Rates};
 pub use reader::RequestReader;
 use tool::Brought;
 use unknown::Unknown;

@@ -9,6 +9,7 @@ const BOUNDARIES: [&str; 3] = ["b", "-b--b", "----WebKitFormBoundary7MA4YWxkTrZu
 #[derive(Debug, PartialEq)]
 enum Found {
     Field(FieldName, Option<String>),
+    Other(String, Option<String>),
     File(u64),
 }
 
@@ -20,6 +21,7 @@ fn read(boundary: &str, chunks: &[&[u8]]) -> (Vec<Found>, Result<(), Fault>) {
         form.feed(chunk, &mut |piece| {
             found.push(match piece {
                 FormPiece::Field(name, value) => Found::Field(name, value.map(str::to_owned)),
+                FormPiece::Other(name, value) => Found::Other(name.to_owned(), value.map(str::to_owned)),
                 FormPiece::File(bytes) => Found::File(bytes),
             });
         });

@@ -16,6 +16,7 @@ const RESPONSES: &str = "/v1/responses";
 const MESSAGES: &str = "/v1/messages";
 const GEMINI: &str = "/v1beta/models/gemini-3-pro:generateContent";
 const CONVERSE: &str = "/model/nova/converse";
+const INVOKE: &str = "/model/nova/invoke";
 
 /// `all` has a price for everything, at tokens that cost nothing: what is reserved is what the levers come to.
 fn policy(adjust: impl Fn(&mut Value)) -> Policy {
@@ -106,9 +107,13 @@ fn hosted_tools_are_reserved_by_their_own_maximum() {
         (CHAT, json!({"extra_body": {"enable_search": true}}), 10_000),
         (CHAT, json!({"model": "all:online"}), 10_000),
         (CHAT, json!({"tools": [{"google_search": {}}]}), 100_000),
+        (CHAT, json!({"tools": [{"googleSearch": {}, "url_context": {}}]}), 100_000),
+        (CHAT, json!({"tools": [{"type": "web_search", "url_context": {}, "max_uses": 0}]}), 100_000),
+        (CHAT, json!({"search_parameters": {"max_search_results": 0}}), 150_000),
         (CHAT, json!({"tools": [{"googleSearch": null, "type": "function", "function": {"name": "f"}}]}), 0),
         (RESPONSES, json!({"tools": [{"type": "web_search"}]}), 100_000),
         (RESPONSES, json!({"tools": [{"type": "web_search_preview_2025_03_11"}], "max_tool_calls": 3}), 30_000),
+        (RESPONSES, json!({"tools": [{"type": "web_search"}], "max_tool_calls": 0}), 100_000),
         (RESPONSES, json!({"tools": [{"type": "file_search", "vector_store_ids": ["a"]}]}), 25_000),
         (RESPONSES, json!({"tools": [{"type": "code_interpreter", "container": {"type": "auto"}}]}), 30_000),
         (RESPONSES, json!({"tools": [{"type": "shell", "environment": {"type": "container_auto"}}]}), 30_000),
@@ -131,6 +136,12 @@ fn hosted_tools_are_reserved_by_their_own_maximum() {
         (GEMINI, json!({"tools": [{"googleSearch": {}}]}), 100_000),
         (GEMINI, json!({"tools": [{"google_search_retrieval": {}}]}), 100_000),
         (CONVERSE, json!({"toolConfig": {"tools": [{"toolSpec": {"name": "f"}}, {"cachePoint": {}}]}}), 0),
+        (
+            CONVERSE,
+            json!({"additionalModelRequestFields": {"tools": [{"type": "computer_20250124", "name": "computer"}],
+                "inferenceConfig": {"topK": 20}}}),
+            0,
+        ),
     ] {
         assert_eq!(reserved(&policy, path, &with(path, "all", more.clone())), Ok(micro_usd), "{path} {more}");
     }
@@ -159,6 +170,14 @@ fn a_tool_that_is_unknown_or_has_no_price_is_refused_by_name_unless_the_operator
         (GEMINI, "", json!({"tools": [{"googleMaps": {}}]}), "unpriced_levers", "The tool `googleMaps`"),
         (GEMINI, "", json!({"tools": [{"bingSearch": {}}]}), "unknown_tools", "The tool `bingSearch` is of no kind"),
         (CONVERSE, "", json!({"toolConfig": {"tools": [{"systemTool": {}}]}}), "unpriced_levers", "`systemTool`"),
+        (INVOKE, "", json!({"toolConfig": {"tools": [{"systemTool": {}}]}}), "unpriced_levers", "`systemTool`"),
+        (
+            CHAT,
+            "all",
+            json!({"tools": [{"type": "openrouter:image_generation", "url_context": {}, "max_uses": 0}]}),
+            "unpriced_levers",
+            "The tool `openrouter:image_generation`",
+        ),
     ] {
         let body = with(path, model, more.clone());
         let refused = reserved(&policy(|_| {}), path, &body).expect_err(&more.to_string());
@@ -600,6 +619,108 @@ fn what_no_price_can_say_is_refused_by_its_field() {
     assert!(asked(&refusing, "/v1/images/generations", &svg).1.unwrap_err().contains("`output_format: svg`"));
 }
 
+/// A reader takes the first or the last of two: the price must be that of what runs.
+#[test]
+fn where_a_shell_runs_is_said_once() {
+    let policy = policy(|_| {});
+    for (place, passes) in [
+        (r#""environment":{"type":"local"}"#, true),
+        (r#""environment":{"type":"local"},"environment":{"type":"container_auto"}"#, false),
+        (r#""environment":{"type":"container_auto"},"environment":{"type":"local"}"#, false),
+        (r#""environment":{"type":"local"},"Environment":{"type":"container_auto"}"#, false),
+        (r#""environment":{"type":"local"},"environment":null"#, false),
+        (r#""environment":[{"type":"container_auto"},{"type":"local"}]"#, false),
+    ] {
+        for (path, rest) in [(RESPONSES, r#""input":"x""#), (CHAT, r#""messages":[]"#)] {
+            let body = format!(r#"{{"model":"bare",{rest},"tools":[{{"type":"shell",{place}}}]}}"#);
+            let headers = Headers::of(&[(":method", "POST"), (":path", path), ("x-tenant-id", "acme")]);
+            let Opening::Read(mut exchange) = Exchange::open(&policy, &headers, NOON) else { panic!() };
+            let said = exchange.body(&policy, body.as_bytes());
+            let admitted =
+                said.is_none() && exchange.end_of_request(&policy, around(None)).is_some_and(|it| it.is_ok());
+            assert_eq!(admitted, passes, "{path} {body}");
+        }
+    }
+}
+
+/// Beside `inferenceConfig` a bound would be read by the model, and by nobody here.
+#[test]
+fn converse_has_no_bound_among_what_goes_to_the_model_as_it_is() {
+    let policy = policy(|_| {});
+    for more in [
+        json!({"max_tokens": 100_000}),
+        json!({"max_completion_tokens": 100_000}),
+        json!({"max_output_tokens": 100_000}),
+        json!({"inferenceConfig": {"maxTokens": 100_000}}),
+        json!({"inferenceConfig": {"max_new_tokens": 100_000}}),
+    ] {
+        let body = with(CONVERSE, "", json!({"additionalModelRequestFields": more}));
+        let refused = reserved(&policy, CONVERSE, &body).unwrap_err();
+        assert!(refused.contains("the bound on the output is `inferenceConfig.maxTokens`"), "{refused}");
+    }
+}
+
+/// OpenRouter reads more of a name than who it is, in any order.
+#[test]
+fn a_names_endings_are_priced_or_refused_unless_the_whole_name_is_the_operators() {
+    let search = json!({"input_usd_per_1m_tokens": "0", "output_usd_per_1m_tokens": "0", "web_search_usd": "0.01"});
+    let priced = |models: &[&str], stance: &str| {
+        policy(|policy| {
+            let price = |model: &&str| {
+                let mut price = search.clone();
+                price["model"] = json!(model);
+                price
+            };
+            policy["prices"] = models.iter().map(price).collect();
+            policy["unpriced_levers"] = json!(stance);
+        })
+    };
+    let asked = |policy: &Policy, model: &str| reserved(policy, CHAT, &with(CHAT, model, json!({})));
+    let (wild, exact) = (priced(&["gpt-*"], "refuse"), priced(&["gpt-4o:nitro", "gpt-*"], "refuse"));
+    for (model, micro_usd) in [
+        ("gpt-4o", 0),
+        ("gpt-4o:online", 10_000),
+        ("gpt-4o:ONLINE", 10_000),
+        ("gpt-4o:online:free", 10_000),
+        ("gpt-4o:free:online", 10_000),
+        ("gpt-4o:onliner", 0),
+        ("gpt-4o-online", 0),
+        ("gpt-oss:120b", 0),
+        ("gpt-4o@20250101", 0),
+    ] {
+        assert_eq!(asked(&wild, model), Ok(micro_usd), "{model}");
+    }
+    for model in ["gpt-4o:nitro", "gpt-4o:Nitro", "gpt-4o@preset/x", "gpt-4o:nitro:online", "gpt-4o:online@PRESET/x"] {
+        let refused = asked(&wild, model).unwrap_err();
+        assert!(refused.contains("The model's name has `") && refused.contains("unpriced_levers"), "{refused}");
+    }
+    assert!(asked(&exact, "gpt-4o:nitro").is_ok() && asked(&exact, "gpt-4o-mini:nitro").is_err());
+    assert!(asked(&priced(&["gpt-*"], "count"), "gpt-4o:nitro").is_ok());
+}
+
+/// Google reads both spellings of a name.
+#[test]
+fn an_interaction_is_read_in_both_spellings() {
+    let policy = policy(|policy| {
+        policy["prices"][0]["service_tiers"] = json!({});
+    });
+    let asked = |more: Value| {
+        let mut body = json!({"model": "all", "input": "x"});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        asked(&policy, "/v1beta/interactions", &body).1
+    };
+    assert!(asked(json!({"generationConfig": {"maxOutputTokens": 9}, "systemInstruction": "x"})).is_ok());
+    for (more, says) in [
+        (json!({"serviceTier": "priority"}), "service_tier"),
+        (json!({"webhookConfig": {"uris": ["x"]}}), "webhookConfig"),
+        (json!({"generation_config": {}, "generationConfig": {}}), "generation_config"),
+        (json!({"generationConfig": {"max_output_tokens": 9, "maxOutputTokens": 99}}), "max_output_tokens"),
+    ] {
+        let refused = asked(more.clone()).expect_err(&more.to_string());
+        assert!(refused.contains(says), "{more}: {refused}");
+    }
+}
+
 /// Only a shell runs where the client is: of any other tool the word hides nothing.
 #[test]
 fn a_tool_that_says_it_runs_elsewhere_is_sold_all_the_same() {
@@ -623,6 +744,14 @@ fn what_one_api_is_priced_by_passes_in_no_other() {
         (CHAT, json!({"messages": [], "extra_body": {"max_tokens": 100_000}})),
         (CHAT, json!({"messages": [], "extra_body": {"n": 8}})),
         (CHAT, json!({"messages": [], "extra_body": {"service_tier": "priority"}})),
+        (CHAT, json!({"max_output_tokens": 100_000})),
+        (CHAT, json!({"maxOutputTokens": 100_000})),
+        (CHAT, json!({"previousInteractionId": "x"})),
+        (CHAT, json!({"serviceTier": "priority"})),
+        (CHAT, json!({"webhookConfig": {}, "fileId": "x"})),
+        (MESSAGES, json!({"numOutputs": 4})),
+        (RESPONSES, json!({"input": "hi", "max_completion_tokens": 100_000})),
+        (RESPONSES, json!({"input": "hi", "maxToolCalls": 3, "containerTier": 1, "promptCacheId": "x"})),
     ] {
         let mut body = json!({"model": "bare", "max_tokens": 5, "messages": []});
         if path == RESPONSES {

@@ -3,6 +3,9 @@
 //! Each way of writing a name that some server understands and another doesn't is a way to name a model that
 //! only one side sees. None of them is read here; a part that uses one is refused, and no SDK does.
 
+/// Of a field's name: as a key of JSON.
+const LONGEST: usize = 256;
+
 /// Fields that say what a request asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FieldName {
@@ -18,6 +21,7 @@ pub enum FieldName {
 }
 
 impl FieldName {
+    /// With brackets or a dot behind it (`model[]`), some servers take a name for the same.
     fn of(text: &str) -> Result<Option<Self>, Ambiguous> {
         let known = [
             ("model", Self::Model),
@@ -33,17 +37,22 @@ impl FieldName {
             ("role", Self::Role),
             ("sensitivity", Self::Sensitivity),
         ];
-        match known.into_iter().find(|(known, _)| text.eq_ignore_ascii_case(known)) {
-            Some((known, name)) if text == known => Ok(Some(name)),
-            Some(_) => Err(Ambiguous::Letters),
-            None => Ok(None),
+        if let Some((_, name)) = known.into_iter().find(|(known, _)| text == *known) {
+            return Ok(Some(name));
         }
+        let beginning = text.split(['[', '.']).next().unwrap_or(text).trim();
+        if known.iter().any(|(known, _)| [text, beginning].iter().any(|name| name.eq_ignore_ascii_case(known))) {
+            return Err(Ambiguous::Letters);
+        }
+        if text.len() > LONGEST { Err(Ambiguous::Long) } else { Ok(None) }
     }
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Part {
     pub(super) name: Option<FieldName>,
+    /// The name, if it is none of these.
+    pub(super) other: Option<String>,
     pub(super) file: bool,
     pub(super) bytes: u64,
     disposed: bool,
@@ -58,6 +67,7 @@ pub(super) enum Ambiguous {
     Unnamed,
     Encoded,
     Letters,
+    Long,
     FileOfField,
 }
 
@@ -69,8 +79,9 @@ impl Ambiguous {
             Self::Unnamed => "has a part's `Content-Disposition` with a parameter whose name is none",
             Self::Encoded => "has a part whose name or content is encoded",
             Self::Letters => {
-                "has a field that decides (`model`, `stream`, `n`, `url`, `output_format` and the like) in other letters"
+                "has a field that decides (`model`, `stream`, `n`, `url`, `output_format` and the like) in other letters or with brackets"
             }
+            Self::Long => "has a field whose name is longer than 256 bytes",
             Self::FileOfField => {
                 "has a file in the place of a field that decides (`model`, `stream`, `n`, `url`, `output_format` and the like)"
             }
@@ -112,6 +123,7 @@ impl Part {
                     return Err(Ambiguous::Quoted);
                 }
                 self.name = FieldName::of(text)?;
+                self.other = self.name.is_none().then(|| text.to_owned());
             } else if name.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("name*")) {
                 // Encoded, or in several parts (RFC 2231).
                 return Err(Ambiguous::Encoded);

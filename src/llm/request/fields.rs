@@ -289,6 +289,7 @@ impl Fields {
             | Asked::ToolMember
             | Asked::ToolKind
             | Asked::ToolMost
+            | Asked::SearchMost
             | Asked::ToolNamed(_)
             | Asked::ToolTokens
             | Asked::ToolModel
@@ -361,7 +362,7 @@ impl Fields {
     }
 
     #[cold]
-    fn unsold(&mut self, field: &'static str, text: &str) {
+    pub(super) fn unsold(&mut self, field: &'static str, text: &str) {
         self.rates.unsold.get_or_insert_with(|| (field, text.to_owned()));
     }
 

@@ -19,6 +19,9 @@ pub struct Rates {
     pub unsold: Option<(&'static str, String)>,
 }
 
+/// The field of what stands in the model's name.
+pub const OF_NAME: &str = "model";
+
 /// None of these is dearer than the standard.
 const USUAL_TIERS: [&str; 8] =
     ["auto", "default", "standard", "standard_only", "on_demand", "unspecified", "flex", "batch"];

@@ -1,9 +1,10 @@
 //! A request read as its bytes come.
 
 use super::fields::Fields;
+use super::rates::OF_NAME;
 use super::value::NAME;
 use super::{Behind, Cut, Invalid, Request};
-use crate::json::{Container, Scanner};
+use crate::json::{Container, Scanner, words};
 use crate::kept::Id;
 use crate::llm::form::FormReader;
 use crate::llm::path::Called;
@@ -19,8 +20,27 @@ pub struct RequestReader {
     fields: Fields,
 }
 
-/// What a model's name may end in.
+/// What a model's name may end in at OpenRouter: a search before the answer; and what chooses a dearer provider, or a set of
+/// parameters and models that is kept there.
 const ONLINE: &str = ":online";
+const CHOOSING: [&str; 3] = [":nitro", ":exacto", "@preset/"];
+
+/// Few names have any.
+fn has_ending(model: &str) -> bool {
+    let before = words::run(model.as_bytes(), |word| words::equal(word, b':') | words::equal(word, b'@'));
+    before < model.len()
+}
+
+/// Whether a name has it as one of its endings, in any letters.
+fn ends_in(model: &str, ending: &str) -> bool {
+    let begins = |(at, _): (usize, &str)| {
+        let rest = model.get(at..).unwrap_or_default();
+        let behind = rest.as_bytes().get(ending.len());
+        let is_it = rest.get(..ending.len()).is_some_and(|rest| rest.eq_ignore_ascii_case(ending));
+        is_it && (ending.ends_with('/') || matches!(behind, None | Some(b':' | b'@')))
+    };
+    model.match_indices([':', '@']).any(begins)
+}
 
 #[expect(clippy::large_enum_variant, reason = "forms are rare, and the reader is boxed as a whole")]
 enum Source {
@@ -103,13 +123,24 @@ impl RequestReader {
         self.fields.fault.take().map_or(ended, Err)
     }
 
+    /// What the model's name asks for, beside the model.
+    #[cold]
+    fn endings(&mut self) -> Result<(), Invalid> {
+        let model = self.called.model.as_deref().or(self.fields.model.as_ref().map(|(model, _)| &**model));
+        let ends = |ending: &str| model.is_some_and(|model| ends_in(model, ending));
+        let (online, chooses) = (ends(ONLINE), CHOOSING.into_iter().find(|ending| ends(ending)));
+        if let Some(ending) = chooses {
+            self.fields.unsold(OF_NAME, ending);
+        }
+        if online { self.fields.tools.search(ONLINE, 0) } else { Ok(()) }
+    }
+
     /// The request, once its last byte has come; `body_bytes` is its length as received.
     pub fn finish(mut self, body_bytes: u64) -> Result<Request, Invalid> {
         self.end()?;
-        // OpenRouter's word for a search before the answer.
         let model = self.called.model.as_deref().or(self.fields.model.as_ref().map(|(model, _)| &**model));
-        if model.is_some_and(|model| model.ends_with(ONLINE)) {
-            self.fields.tools.search(ONLINE, 0)?;
+        if model.is_some_and(has_ending) {
+            self.endings()?;
         }
         let schema = self.called.schema;
         let Self { inside, before, fields, called, source } = self;

@@ -571,3 +571,59 @@ fn a_recording_elsewhere_is_hidden_by_no_file() {
     assert!(elsewhere > 1_000_000);
     assert_eq!([seconds(&[], "file"), seconds(&[("url", "")], "file")], [1, 1]);
 }
+
+/// Names as the SDKs write them, and those of relays and servers behind.
+#[test]
+fn a_forms_fields_are_those_of_its_apis_table() {
+    let form = |schema: &str, fields: &[(&str, &str)]| {
+        let field = |(name, value): &(&str, &str)| {
+            format!("--b\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+        };
+        let file = if schema == "openai_audio" { "file" } else { "image[]" };
+        let file =
+            format!("--b\r\ncontent-disposition: form-data; name=\"{file}\"; filename=\"f\"\r\n\r\nx\r\n--b--\r\n");
+        let body = [("model", "m")].iter().chain(fields).map(field).collect::<String>() + &file;
+        let called = Called { schema: schema::named(schema).unwrap(), model: None, streams: None };
+        let mut reader = RequestReader::new(called, Some(b"multipart/form-data; boundary=b"));
+        reader.feed(body.as_bytes());
+        reader.finish(body.len() as u64)
+    };
+    let audio = "language prompt response_format temperature timestamp_granularities[] include[] chunking_strategy \
+                 chunking_strategy[type] chunking_strategy[threshold] known_speaker_names[] known_speaker_names[] \
+                 known_speaker_references[]";
+    let images = "prompt background input_fidelity output_compression partial_images quality response_format size user \
+                  moderation mask";
+    for (schema, names) in [("openai_audio", audio), ("openai_images", images)] {
+        let names = names.split_whitespace().map(|name| (name, "1")).chain([("stream", "false")]);
+        let unknown = form(schema, &names.collect::<Vec<_>>()).unwrap().unknown;
+        assert_eq!((unknown.fields, unknown.suspect), (Vec::<String>::new(), None), "{schema}");
+    }
+    for name in ["batch_size", "num_images", "num_outputs", "num_images_per_prompt", "num_images[]"] {
+        assert_eq!(form("openai_images", &[(name, "4")]).unwrap().choices, 4, "{name}");
+    }
+    assert_eq!(form("openai_images", &[("n", "2"), ("num_images", "4")]).unwrap().choices, 4);
+    for (name, value) in [("num_images", "many"), ("num_images", ""), ("Batch_Size", "4")] {
+        assert!(form("openai_images", &[(name, value)]).is_err(), "{name} {value}");
+    }
+    for name in ["file_id", "file_url"] {
+        let request = form("openai_audio", &[(name, "x")]).unwrap();
+        assert!(request.hidden.whole == Some(name) && request.sound_bytes > 1_000_000, "{name}");
+        assert_eq!(form("openai_audio", &[(name, "")]).unwrap().hidden.whole, None);
+    }
+    for (name, value) in [
+        ("fallbacks", "dear"),
+        ("fallbacks[]", "dear"),
+        ("api_base", "here"),
+        ("options[model]", "dear"),
+        ("next_years", "https://example.com"),
+        ("num_return_sequences", "4"),
+    ] {
+        assert!(form("openai_audio", &[(name, value)]).unwrap().unknown.suspect.is_some(), "{name}");
+    }
+    let strange = [("hotwords[]", "gpt-5"), ("hotwords[]", "b"), ("vad_filter", "true")];
+    let unknown = form("openai_audio", &strange).unwrap().unknown;
+    assert_eq!((unknown.fields.join(" "), unknown.suspect), ("hotwords vad_filter".to_owned(), None));
+    assert_eq!(unknown.texts.first().map(|(at, text)| (*at, &**text)), Some((0, "gpt-5")));
+    // Nobody would count the characters that are read out.
+    let Err(Invalid::Wrong { field: "input", .. }) = form("openai_audio", &[("input", "Hello")]) else { panic!() };
+}

@@ -53,8 +53,8 @@ struct Tool {
     at: u64,
     /// It is switched off.
     off: bool,
-    /// It says that it runs where the client is: a shell does.
-    here: bool,
+    /// It says that it runs where the client is, and nowhere else: a shell does.
+    here: Option<bool>,
 }
 
 /// xAI's number of sources, where none is said.
@@ -72,7 +72,7 @@ impl Tool {
         at_most: None,
         at: 0,
         off: false,
-        here: false,
+        here: None,
     };
 
     fn hit(&mut self, dialect: Dialect, hit: &Hit<'_, Asked>) -> Result<(), Invalid> {
@@ -87,13 +87,19 @@ impl Tool {
                     _ => return Err(Invalid::Wrong { field: "tools[].type", expected: "a name" }),
                 }
             }
+            // Of who doesn't read a bound, it only says what more there may be.
             Asked::ToolMost => {
                 once("tools[].max_uses", hit, false)?;
-                self.most = whole("tools[].max_uses", hit)?;
+                let most = some("tools[].max_uses", hit)?;
+                self.most = if bounds_tools(dialect) { most } else { most.map(|most| most.max(USES)) };
+            }
+            Asked::SearchMost => {
+                once("search_parameters.max_search_results", hit, false)?;
+                self.most = some("search_parameters.max_search_results", hit)?.or(self.most);
             }
             Asked::ToolTokens => {
                 once("tools[].max_content_tokens", hit, false)?;
-                self.at_most = whole("tools[].max_content_tokens", hit)?;
+                self.at_most = some("tools[].max_content_tokens", hit)?.filter(|_| bounds_tools(dialect));
             }
             Asked::ToolModel => {
                 once("tools[].model", hit, false)?;
@@ -114,8 +120,10 @@ impl Tool {
                 }
             }
             Asked::ToolPlace => {
-                once("tools[].environment.type", hit, false)?;
-                self.here |= matches!(hit.found, Found::Text { text: "local", .. });
+                once("tools[].environment", hit, false)?;
+                if let Found::Text { text, .. } = hit.found {
+                    self.here = Some(self.here.unwrap_or(true) && text == "local");
+                }
             }
             _ => {
                 once("search_parameters.mode", hit, false)?;
@@ -134,6 +142,16 @@ impl Tool {
             name.clone_into(&mut self.name);
         }
     }
+}
+
+/// Who reads what bounds a single tool: Anthropic, and Bedrock for its models.
+const fn bounds_tools(dialect: Dialect) -> bool {
+    matches!(dialect, Dialect::Anthropic | Dialect::Aws)
+}
+
+/// A bound of 0 is none: the APIs that know it refuse it, and another may take it for nothing said.
+fn some(field: &'static str, hit: &Hit<'_, Asked>) -> Result<Option<u64>, Invalid> {
+    Ok(whole(field, hit)?.filter(|most| *most > 0))
 }
 
 /// Each once; of one tool and of all of them, no more than are judged.
@@ -186,14 +204,15 @@ impl Tools {
             }
             Asked::ToolMember => self.member(dialect, hit),
             Asked::ToolNamed(name) => {
-                if !matches!(hit.found, Found::Null | Found::Closed { .. }) {
-                    self.tool.set_kind(name, tools::known(Dialect::Gemini, name));
+                if matches!(hit.found, Found::Null | Found::Closed { .. }) {
+                    return Ok(());
                 }
-                Ok(())
+                // One object may have several, and whatever its `type` says is offered beside them.
+                self.named(name, tools::known(Dialect::Gemini, name), self.tool.at)
             }
             Asked::AllToolsMost => {
                 once("max_tool_calls", hit, false)?;
-                self.all_calls = whole("max_tool_calls", hit)?;
+                self.all_calls = some("max_tool_calls", hit)?;
                 Ok(())
             }
             _ => self.tool.hit(dialect, hit),
@@ -221,7 +240,7 @@ impl Tools {
             Found::Closed { container: Container::Object, .. } => {
                 let Tool { name, kind, most, models, makes, brings, at_most, at, off, here, .. } =
                     std::mem::replace(&mut self.tool, Tool::NONE);
-                let off = off || (here && name == "shell");
+                let off = off || (here == Some(true) && name == "shell");
                 let draws = kind == Some(ToolKind::Sold(SoldBy::Picture));
                 for name in models {
                     note(&mut self.models, InnerModel { name, draws })?;
@@ -242,16 +261,19 @@ impl Tools {
     /// A tool that is called by the member that holds it.
     fn member(&mut self, dialect: Dialect, hit: &Hit<'_, Asked>) -> Result<(), Invalid> {
         let Found::Named(name) = hit.found else { return Ok(()) };
-        let known = tools::known(dialect, name);
+        self.named(name, tools::known(dialect, name), hit.from)
+    }
+
+    fn named(&mut self, name: &str, known: Option<KnownTool>, at: u64) -> Result<(), Invalid> {
         let kind = known.map(|known| known.kind);
         let brings = known.map_or(RESULT, |known| known.brings);
         if brings > 0 {
-            self.bring("tools", Brought { uses: USES, each: brings, at: hit.from })?;
+            self.bring("tools", Brought { uses: USES, each: brings, at })?;
         }
         if kind == Some(ToolKind::Free) {
             return Ok(());
         }
-        self.host("tools", Hosted { name: name.to_owned(), kind, most: None, makes: 1, at: hit.from })
+        self.host("tools", Hosted { name: name.to_owned(), kind, most: None, makes: 1, at })
     }
 
     fn bring(&mut self, list: &'static str, brought: Brought) -> Result<(), Invalid> {

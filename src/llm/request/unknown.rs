@@ -2,6 +2,7 @@
 
 use crate::json::{Found, Hit};
 use crate::llm::schema::{self, Asked};
+use crate::llm::tools::same_kind;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unknown {
@@ -25,9 +26,9 @@ const MOST_NAMES: usize = 1_024;
 /// No model's name is longer.
 const LONGEST: usize = 128;
 
-/// What a server behind the gateway may read that no API of ours has: by whole names, in small letters. Sources: what OpenRouter,
+/// What a server behind the gateway may read that no API of ours has: by whole names, in any letters, with `_` or without. Sources: what OpenRouter,
 /// LiteLLM, vLLM, SGLang, llama.cpp, TGI and LoRAX take in a body.
-const NAMES: [(&str, &str); 84] = [
+const NAMES: [(&str, &str); 83] = [
     // An id of the client's choice may be another's.
     ("request_id", "an id under which a server keeps or ends what is others'"),
     ("rid", "an id under which a server keeps or ends what is others'"),
@@ -102,7 +103,6 @@ const NAMES: [(&str, &str); 84] = [
     ("num_generations", "how much is made"),
     ("max_images", "how much is made"),
     ("candidate_count", "how much is made"),
-    ("candidatecount", "how much is made"),
     ("n_best", "how much is made"),
     ("beam_width", "how much is made"),
     ("performance_tier", "a rate"),
@@ -160,7 +160,7 @@ const WORDS: [(&str, &str); 38] = [
 /// What a field of this name may do, beside what is priced.
 fn does(name: &str) -> Option<&'static str> {
     let lower = name.to_ascii_lowercase().replace('-', "_");
-    let whole = NAMES.iter().find(|(known, _)| *known == lower);
+    let whole = NAMES.iter().find(|(known, _)| same_kind(known, &lower));
     // Words begin and end at what is no letter, or before a capital. What speaks of a model may stand anywhere.
     let parts = |at: usize| {
         let (before, behind) = (name.as_bytes().get(at.wrapping_sub(1)), name.as_bytes().get(at));
@@ -177,7 +177,7 @@ fn does(name: &str) -> Option<&'static str> {
     listed.or_else(|| decides_elsewhere(&lower).then_some("what another API is priced by"))
 }
 
-/// Whether an API that has this field is priced by it: a server that speaks several may read it in any.
+/// Whether an API that has this field is priced by it, or refuses it: a server that speaks several may read it in any.
 fn decides_elsewhere(name: &str) -> bool {
     let decides = |key: &Asked| {
         matches!(
@@ -196,12 +196,16 @@ fn decides_elsewhere(name: &str) -> bool {
                 | Asked::Frames
                 | Asked::Series
                 | Asked::SeriesMost
+                | Asked::Refers(_)
+                | Asked::Hidden(_)
+                | Asked::Bound(_)
+                | Asked::Never(..)
         )
     };
     schema::ALL
         .iter()
         .flat_map(|schema| schema.request)
-        .any(|field| field.key.as_ref().is_some_and(decides) && field.name.eq_ignore_ascii_case(name))
+        .any(|field| field.key.as_ref().is_some_and(decides) && same_kind(field.name, name))
 }
 
 impl Unknown {
@@ -245,6 +249,10 @@ impl Unknown {
         let Some(name) = self.name.take() else { return };
         if let Some(what) = does(&name) {
             self.suspect(name.clone(), what);
+        }
+        // A form has a list's elements under its name, each by itself.
+        if self.fields.last() == Some(&name) {
+            return;
         }
         if self.fields.len() >= MOST_FIELDS {
             return self.suspect(name, "more than can be judged");

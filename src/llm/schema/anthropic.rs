@@ -45,7 +45,7 @@ static RESULT: &[Field<Asked>] = part! {
     ]
 };
 
-static JOINING: [Field<Asked>; 1] = [object("definition", Asked::Tools, &TOOLS_INSIDE)];
+pub(super) static JOINING: [Field<Asked>; 1] = [object("definition", Asked::Tools, &TOOLS_INSIDE)];
 
 pub(super) static BLOCK: &[Field<Asked>] = part! {
     [
@@ -53,6 +53,7 @@ pub(super) static BLOCK: &[Field<Asked>] = part! {
     // A tool that joins in the middle.
     path("tool", &JOINING),
     path("tool_changes", &[path("tool", &JOINING)]),
+    TOOLS,
     object("source", Asked::Source, SOURCE),
     parts("content", RESULT),
     // Of what is put into a container.
@@ -92,7 +93,7 @@ static REQUEST: &[Field<Asked>] = fields! {
     object("fallbacks", Asked::OtherModels("fallbacks"), &[]),
     // OpenRouter's.
     PLUGINS,
-    object("messages", Asked::Needed, &[parts("content", BLOCK)]),
+    object("messages", Asked::Needed, &[parts("content", BLOCK), TOOLS]),
     LEFT_CONTAINER,
     asked("thread", Asked::Refers("thread")),
     BETAS,

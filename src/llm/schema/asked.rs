@@ -58,6 +58,8 @@ pub enum Asked {
     /// How often it may be used, and all that a provider runs together.
     ToolMost,
     AllToolsMost,
+    /// How many sources a search has.
+    SearchMost,
     /// How many tokens each use of it brings in, at most.
     ToolTokens,
     /// Another model that works inside of it.

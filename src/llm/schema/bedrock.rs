@@ -2,8 +2,8 @@
 //! Bedrock's own headers count). Which model and whether it streams stands in the path. Source: the API reference.
 
 use super::field::{
-    REST, ROLE, SENSITIVITY, TOOLS, TOOLS_BY_MEMBER, asked, count, error, fields, hidden, inline, known, media, object,
-    part, parts, path, text, value,
+    REST, ROLE, SENSITIVITY, TOOLS, TOOLS_BY_MEMBER, asked, count, error, fields, hidden, inline, known, media, never,
+    object, part, parts, path, text, value,
 };
 use super::{Asked, Dialect, Fact, Field, Medium, OutputBound, Schema, Slot, Small, Want, anthropic, openai};
 use crate::llm::usage::{Contract, Count};
@@ -29,10 +29,29 @@ static BLOCK: &[Field<Asked>] = part! {
     free ["text" "toolUse" "reasoningContent" "citationsContent" "searchResult" "toolRemoval" "toolAddition"]
 };
 
+const BOUND: &str = "left out: the bound on the output is `inferenceConfig.maxTokens`";
+
+/// Of Nova's, what Converse has no field for. A bound would stand beside that which is reserved.
+static INFERENCE_BESIDE: &[Field<Asked>] = fields! {
+    [never("maxTokens", BOUND), never("max_new_tokens", BOUND),]
+    free ["topK" "top_k" "topP" "top_p" "temperature" "stopSequences"]
+};
+
+/// Anthropic's own tools (a computer, a shell) go to the model as they are.
 static ADDITIONAL: &[Field<Asked>] = fields! {
-    [asked("speed", Asked::Speed), asked("inference_geo", Asked::Region), anthropic::BETAS,]
+    [
+    asked("speed", Asked::Speed),
+    asked("inference_geo", Asked::Region),
+    anthropic::BETAS,
+    TOOLS,
+    path("inferenceConfig", INFERENCE_BESIDE),
+    never("max_tokens", BOUND),
+    never("max_completion_tokens", BOUND),
+    never("max_output_tokens", BOUND),
+    never("max_gen_len", BOUND),
+    never("maxTokens", BOUND),]
     free [
-        "inferenceConfig" "output_config" "reasoning" "reasoningConfig" "reasoning_config" "reasoning_effort"
+        "output_config" "reasoning" "reasoningConfig" "reasoning_config" "reasoning_effort"
         "thinking" "tool_choice" "top_k" "topK"
     ]
 };
@@ -171,6 +190,10 @@ static INVOKE_BLOCK: &[Field<Asked>] = part! {
     path("document", &DOCUMENT),
     path("video", &VIDEO),
     path("audio", &SOUND),
+    // Tools that join in the middle.
+    path("tool", &anthropic::JOINING),
+    path("tool_changes", &[path("tool", &anthropic::JOINING)]),
+    TOOLS,
     hidden("file_id"),]
     free [
         "text" "thinking" "signature" "id" "name" "input" "tool_use_id" "is_error" "citations" "title" "context" "data"
@@ -195,7 +218,8 @@ static INVOKE_REQUEST: &[Field<Asked>] = fields! {
     path("inferenceConfig", &[asked("maxTokens", Asked::Bound(0)), asked("max_new_tokens", Asked::Bound(0))]),
     path("textGenerationConfig", &[asked("maxTokenCount", Asked::Bound(0))]),
     TOOLS,
-    path("messages", &[parts("content", INVOKE_BLOCK)]),
+    path("toolConfig", &[TOOLS_BY_MEMBER]),
+    path("messages", &[parts("content", INVOKE_BLOCK), TOOLS]),
     anthropic::LEFT_CONTAINER,
     anthropic::BETAS,
     anthropic::VERSION,
@@ -216,7 +240,7 @@ static INVOKE_REQUEST: &[Field<Asked>] = fields! {
         "temperature" "thinking" "tool_choice" "top_k" "top_p"
         // Titan's, Nova's, Llama's, Mistral's, Cohere's.
         "inputText" "embeddingConfig" "embeddingTypes" "dimensions" "normalize" "taskType" "textToImageParams"
-        "schemaVersion" "toolConfig" "prompt" "stop" "reasoning_effort" "response_format" "truncate" "texts" "input_type" "embedding_types" "inputs"
+        "schemaVersion" "prompt" "stop" "reasoning_effort" "response_format" "truncate" "texts" "input_type" "embedding_types" "inputs"
         "output_dimension" "top_n"
         "api_version" "message" "chat_history" "preamble" "k" "p" "seed" "frequency_penalty" "presence_penalty"
     ]

@@ -48,7 +48,7 @@ pub(super) const TOOL: [Field<Asked>; 15] = [
     asked("max_uses", Asked::ToolMost),
     asked("max_content_tokens", Asked::ToolTokens),
     asked("model", Asked::ToolModel),
-    path("environment", &[asked("type", Asked::ToolPlace)]),
+    object("environment", Asked::ToolPlace, &[asked("type", Asked::ToolPlace)]),
     named("googleSearch"),
     named("google_search"),
     named("googleSearchRetrieval"),

@@ -1,5 +1,5 @@
 //! Gemini's Interactions: a model or an agent, in the foreground or not. Agents choose their own models, so a request must name
-//! one. Source: the API reference, `Interaction` and `Usage`.
+//! one. A field's name may be in protobuf's other spelling, as all of Google's. Source: the API reference, `Interaction` and `Usage`.
 
 use super::field::{
     REST, ROLE, SENSITIVITY, TOOLS, asked, count, error, fields, hidden, known, media, never, object, part, path, text,
@@ -16,12 +16,15 @@ macro_rules! content {
             asked("type", Asked::SourceKind),
             Field { name: "data", key: Some(Asked::SourceData), want: Want::Size, inside: &[] },
             asked("mime_type", Asked::MediaType),
+            asked("mimeType", Asked::MediaType),
             Field { name: "uri", key: Some(Asked::SourceAddress), want: Want::Presence, inside: &[] },
             hidden("file_id"),
+            hidden("fileId"),
             $($more,)*]
             free [
                 "text" "resolution" "role" "name" "id" "arguments" "call_id" "signature" "annotations" "channels"
                 "sample_rate" "processing" "is_error" "server_name" "status" "code" "queries" "urls"
+                "callId" "sampleRate" "isError" "serverName"
             ]
         }
     };
@@ -35,7 +38,10 @@ static TURN: &[Field<Asked>] = content! {
     object("summary", Asked::Source, CONTENT),]
 };
 
-static CONFIG: [Field<Asked>; 1] = [asked("max_output_tokens", Asked::Bound(0))];
+static CONFIG: [Field<Asked>; 2] =
+    [asked("max_output_tokens", Asked::Bound(0)), asked("maxOutputTokens", Asked::Bound(0))];
+
+const SENT_ELSEWHERE: &str = "left out: what is made would be sent to an address of the client's";
 
 static REQUEST: &[Field<Asked>] = fields! {
     [
@@ -45,20 +51,27 @@ static REQUEST: &[Field<Asked>] = fields! {
     asked("agent", Asked::OtherModel("agent")),
     asked("stream", Asked::Stream),
     object("generation_config", Asked::Nest, &CONFIG),
+    object("generationConfig", Asked::Nest, &CONFIG),
     TOOLS,
     asked("service_tier", Asked::ServiceTier),
+    asked("serviceTier", Asked::ServiceTier),
     asked("previous_interaction_id", Asked::Refers("previous_interaction_id")),
+    asked("previousInteractionId", Asked::Refers("previous_interaction_id")),
     hidden("cached_content"),
+    hidden("cachedContent"),
     hidden("environment"),
     hidden("continuation_token"),
+    hidden("continuationToken"),
     asked("background", Asked::Background),
     asked("store", Asked::Store),
-    never("webhook_config", "left out: what is made would be sent to an address of the client's"),
+    never("webhook_config", SENT_ELSEWHERE),
+    never("webhookConfig", SENT_ELSEWHERE),
     object("input", Asked::Source, TURN),]
     free [
         "agent_config" "labels" "response_format" "response_mime_type" "response_modalities"
         "safety_settings"
         "system_instruction"
+        "agentConfig" "responseFormat" "responseMimeType" "responseModalities" "safetySettings" "systemInstruction"
     ]
 };
 

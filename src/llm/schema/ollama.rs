@@ -101,6 +101,7 @@ static GENERATE_REQUEST: &[Field<Asked>] = fields! {
     object("options", Asked::Nest, OPTIONS),
     // Of a few bytes, one makes a prompt of any length.
     never("template", "left out: how a prompt is written is the server's to say"),
+    TOOLS,
     inline("images", Medium::Picture),]
     free [
         "prompt" "suffix" "system" "context" "think" "logprobs" "top_logprobs" "raw" "format" "keep_alive"

@@ -68,7 +68,7 @@ const OTHER_MODELS: Field<Asked> = object("models", Asked::OtherModels("models")
 const FALLBACKS: Field<Asked> = object("fallbacks", Asked::OtherModels("fallbacks"), &[]);
 /// Fields by which a chat has the provider search: OpenAI's and Perplexity's, xAI's, OpenRouter's, Qwen's.
 const SEARCH: Field<Asked> = object("web_search_options", Asked::Search("web_search_options"), &[]);
-static SOURCES: [Field<Asked>; 2] = [asked("mode", Asked::ToolMode), asked("max_search_results", Asked::ToolMost)];
+static SOURCES: [Field<Asked>; 2] = [asked("mode", Asked::ToolMode), asked("max_search_results", Asked::SearchMost)];
 const LIVE_SEARCH: Field<Asked> = object("search_parameters", Asked::Search("search_parameters"), &SOURCES);
 /// Qwen's, a flag.
 const QWEN_SEARCH: Field<Asked> = asked("enable_search", Asked::Search("enable_search"));

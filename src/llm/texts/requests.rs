@@ -237,8 +237,14 @@ static TURN_PARTS: &[Field<Text>] = texts! {
     no ["type" "id" "call_id" "name" "mime_type" "signature"] rest REST_OF_ROLE
 };
 static INTERACTIONS: &[Field<Text>] = texts! {
-    [message("input", TURN), text("system_instruction", Place::System, &ANY_SYSTEM), path("tools", DEFINITION),]
-    no ["model" "role" "sensitivity" "service_tier" "agent" "previous_interaction_id"] rest REST_OTHER
+    [
+    message("input", TURN),
+    text("system_instruction", Place::System, &ANY_SYSTEM),
+    text("systemInstruction", Place::System, &ANY_SYSTEM),
+    path("tools", DEFINITION),]
+    no [
+        "model" "role" "sensitivity" "service_tier" "serviceTier" "agent" "previous_interaction_id" "previousInteractionId"
+    ] rest REST_OTHER
 };
 
 static NESTED_SOURCE: &[Field<Text>] = texts! { [path("source", SOURCE),] no ["format"] rest REST_DOCUMENT };

@@ -1,13 +1,15 @@
 //! The same fields, of a form.
 
 use super::Fields;
+use crate::json::{Found, Hit, Number, words};
 use crate::llm::form;
 use crate::llm::request::value::NAME;
 use crate::llm::request::{Invalid, Place};
-use crate::llm::schema::{FRAMES, Item, Medium, Schema};
+use crate::llm::schema::{Asked, FRAMES, Item, Medium, Schema};
 use crate::name;
 
 const AUTHOR: &str = "left out: another model than the one that is priced would work and be billed";
+const IN_JSON: &str = "said in JSON: what is read out is sold by its characters";
 const BY_HEADER: &str = "left out of a form: a header says it";
 
 impl Fields {
@@ -20,6 +22,7 @@ impl Fields {
                 self.media().file(medium, bytes);
                 return;
             }
+            form::FormPiece::Other(name, value) => return self.other(schema, name, value),
             form::FormPiece::Field(field, value) => (field, value),
         };
         let fault = match field {
@@ -73,5 +76,29 @@ impl Fields {
             (form::FieldName::Sensitivity, _) => Invalid::Wrong { field: "sensitivity", expected: BY_HEADER },
         };
         self.fault.get_or_insert(fault);
+    }
+
+    /// What the API's table says of a name, it says of it in a form: `a[]` and `a[b]` are of the field `a`.
+    fn other(&mut self, schema: &Schema, name: &str, value: Option<&str>) {
+        let (field, within) = name.split_at_checked(name.find(['[', '.']).unwrap_or(name.len())).unwrap_or((name, ""));
+        let found = match value.map(str::parse) {
+            Some(Ok(count)) => Found::Number(Number::Whole(count)),
+            _ => value.map_or(Found::Size(u64::MAX), |text| Found::Text { text, cut: false }),
+        };
+        let mut hit = |key, found, repeated| self.hit(schema, &Hit { key, found, from: 0, to: 0, member: 0, repeated });
+        match words::in_other_letters(field.as_bytes(), schema.request, |known| known.name) {
+            Some(known) => match known.key {
+                None => {}
+                Some(Asked::Characters) => {
+                    self.fault.get_or_insert(Invalid::Wrong { field: "input", expected: IN_JSON });
+                }
+                Some(key) => hit(key, found, known.name != field),
+            },
+            None => {
+                hit(Asked::Unknown, Found::Named(field), false);
+                hit(Asked::Unknown, found, false);
+                hit(Asked::InUnknown, Found::Named(within), false);
+            }
+        }
     }
 }

@@ -111,3 +111,23 @@ fn one_tool_names_no_more_models_than_are_judged() {
     assert_eq!(tool(64), Ok(64));
     assert!(matches!(tool(65), Err(Invalid::Wrong { field: "tools[].model", .. })));
 }
+
+/// Google reads both spellings of a name, in interactions as elsewhere.
+#[test]
+fn an_interaction_says_the_same_in_both_spellings() {
+    for (snake, camel) in [
+        (r#""generation_config":{"max_output_tokens":9}"#, r#""generationConfig":{"maxOutputTokens":9}"#),
+        (r#""previous_interaction_id":"x""#, r#""previousInteractionId":"x""#),
+        (r#""cached_content":"x""#, r#""cachedContent":"x""#),
+        (r#""continuation_token":"x""#, r#""continuationToken":"x""#),
+        (r#""service_tier":"flex""#, r#""serviceTier":"flex""#),
+    ] {
+        let said = |field: &str| {
+            let request = read("gemini_interactions", &format!(r#"{{"model":"m","input":"x",{field}}}"#)).unwrap();
+            let refers: Vec<_> = request.refers.iter().map(|(field, _)| *field).collect();
+            (request.bound(), request.hidden.is_nothing(), request.rates.service_tier, refers, request.unknown.fields)
+        };
+        assert_eq!(said(snake), said(camel));
+        assert_ne!(said(snake), said(r#""store":true"#));
+    }
+}

@@ -36,8 +36,9 @@ static ITEM_TOOLS_INSIDE: [Field<Asked>; 10] = {
     let format = asked("output_format", Asked::ToolFormat);
     let key = Some(Asked::Refers("tools[].container"));
     let container = Field { name: "container", key, want: Want::Value, inside: &MEMORY };
-    let place = path(
+    let place = object(
         "environment",
+        Asked::ToolPlace,
         &[
             asked("type", Asked::ToolPlace),
             asked("container_id", Asked::Refers("tools[].environment.container_id")),
