@@ -176,6 +176,8 @@ impl DerefMut for Reservation {
 pub struct Extension {
     /// What is reserved from now on, in all; or what had no room.
     pub verdict: Result<NanoUsd, Refusal>,
+    /// When it was set aside.
+    pub at: UnixNanos,
     /// Guards in audit mode that would have refused.
     pub audit: Guards,
 }

@@ -256,7 +256,7 @@ pub fn extend<'a>(
             Some(place) => extended.audit_beside.extend(extension.audit.iter().map(|guard| (place, guard))),
         }
         match extension.verdict {
-            Ok(cost) => held.extend(cost, now),
+            Ok(cost) => held.extend(cost, extension.at),
             Err(refusal) => {
                 extended.refusal = Some(Refusal { beside: place, ..refusal });
                 break;

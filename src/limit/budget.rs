@@ -29,6 +29,16 @@ impl Spend {
         self.number = number;
     }
 
+    /// Whether the clock was set back from a period behind the next one, which nobody who is only late was ever in.
+    pub fn is_ahead_of(&self, calendar: Calendar, now: UnixNanos) -> bool {
+        calendar.number(now).saturating_add(1) < self.number
+    }
+
+    /// What was counted ahead of the clock counts in the period that there is.
+    pub fn set_back(&mut self, calendar: Calendar, now: UnixNanos) {
+        self.number = self.number.min(calendar.number(now));
+    }
+
     pub const fn current(&self) -> NanoUsd {
         self.current
     }

@@ -123,6 +123,9 @@ impl Cell {
 
     fn roll(&mut self, now: UnixNanos, lease_seconds: u64) {
         self.each_window(|_, span, window| window.roll(span, now));
+        if self.day_spend.is_ahead_of(Calendar::Day, now) {
+            self.set_back(now);
+        }
         let day = self.day_spend.number();
         self.day_spend.roll(Calendar::Day, now);
         // No month ends within a day, and to find it is a long calculation.
@@ -130,6 +133,19 @@ impl Cell {
             self.month_spend.roll(Calendar::Month, now);
         }
         self.leases.roll(now, lease_seconds);
+    }
+
+    /// The clock was days ahead. What is in flight is forgotten; what was spent is not.
+    #[cold]
+    fn set_back(&mut self, now: UnixNanos) {
+        self.day_spend.set_back(Calendar::Day, now);
+        self.month_spend.set_back(Calendar::Month, now);
+        self.leases = Leases::default();
+    }
+
+    /// When money is set aside now.
+    fn money_at(&self, now: UnixNanos) -> UnixNanos {
+        self.leases.time(now)
     }
 
     fn each_window(&mut self, mut change: impl FnMut(Counted, Span, &mut Window)) {
@@ -193,13 +209,13 @@ impl Cell {
             Counted::Expensive => {}
             Counted::Tokens => window.reserve(span, now, tokens.0),
         });
-        self.leases.add(now, cost);
+        let money_at = self.money_at(now);
+        self.leases.add(money_at, cost);
         let counted = rules.get(Guard::InFlight).limit.is_some();
         if counted {
-            self.leases.open(now);
+            self.leases.open(money_at);
         }
-        let reservation =
-            Reservation::of(Held { at: now, money_at: now, cost, tokens, expensive, counted, placed: true });
+        let reservation = Reservation::of(Held { at: now, money_at, cost, tokens, expensive, counted, placed: true });
         let verdict = Ok(Admitted { reservation, per_choice });
         Decision { verdict, standing: self.standing(rules, now), audit, audit_beside: Vec::new() }
     }

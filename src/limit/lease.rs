@@ -59,7 +59,14 @@ impl Leases {
         self.head = slot;
     }
 
-    /// A worker whose clock is a little behind adds to the minute it believes in, where it will look for it again.
+    /// When something is set aside now: in the minute it is, or in the latest that anybody was in, if the clock is behind. What is
+    /// older than the ring would be forgotten, and what is of yesterday would be in no budget of today.
+    pub fn time(&self, now: UnixNanos) -> UnixNanos {
+        let head = self.head.saturating_mul(SLOT_SECONDS).saturating_mul(1_000_000_000);
+        UnixNanos(now.0.max(head))
+    }
+
+    /// What is set aside at a time, in its minute: there it will be looked for.
     pub fn add(&mut self, at: UnixNanos, cost: NanoUsd) {
         if let Some(sum) = self.slot(at) {
             *sum = sum.plus(cost);

@@ -29,15 +29,16 @@ impl Cell {
                 None if rule.audit => {}
                 None => most = most.min(self.money_left(guard, limit, shares.in_flight)),
                 Some(_) if rule.audit => audit.insert(guard),
-                Some(refusal) => return Extension { verdict: Err(refusal), audit },
+                Some(refusal) => return Extension { verdict: Err(refusal), at: now, audit },
             }
         }
-        self.leases.add(now, most);
+        let money_at = self.money_at(now);
+        self.leases.add(money_at, most);
         if reservation.counted {
             self.leases.close(reservation.money_at);
-            self.leases.open(now);
+            self.leases.open(money_at);
         }
-        Extension { verdict: Ok(most), audit }
+        Extension { verdict: Ok(most), at: money_at, audit }
     }
 
     /// What is left of a budget, or of what one request may cost.

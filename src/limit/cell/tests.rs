@@ -463,3 +463,36 @@ fn a_cell_with_counts_is_read_by_who_knows_nothing_of_them_and_has_none_where_no
     cell.settle(&plain, NanoUsd(5), Tokens(5), 900, NOON);
     assert_eq!((cell.levels(NOON, 900).in_flight, cell.encode().len()), (0, ENCODED));
 }
+
+/// Somebody's clock was ahead, by minutes or by days, and is set right in the middle of the day: nothing is admitted twice for it, and
+/// nobody waits for a day that isn't.
+#[test]
+fn a_clock_that_is_set_back_opens_no_budget_and_locks_nobody_out() {
+    const DAY: u64 = 86_400;
+    let midnight = UnixNanos(NOON.0 / (DAY * 1_000_000_000) * DAY * 1_000_000_000);
+    let rules = rules(&[(Guard::DayUsd, 100), (Guard::InFlight, 3)]);
+    let admit =
+        |cell: &mut Cell, now| cell.admit(&rules, &ask(0, client(40)), now).verdict.map_err(|refused| refused.guard);
+    for ahead in [90, 3_600, 20 * 3_600, DAY, 2 * DAY, 40 * DAY] {
+        let mut cell = Cell::default();
+        let now = |seconds: u64| after(midnight, 20 * 3_600 + seconds);
+        let before = admit(&mut cell, now(ahead)).unwrap().reservation;
+        cell.settle(&before, NanoUsd(40), Tokens(40), 900, now(ahead + 1));
+        // The clock is right from here on.
+        let held = admit(&mut cell, now(2)).unwrap_or_else(|guard| panic!("{ahead}: {guard:?}")).reservation;
+        assert_eq!(admit(&mut cell, now(3)).err(), Some(Guard::DayUsd), "{ahead}: what is set aside counts");
+        cell.settle(&held, NanoUsd(40), Tokens(40), 900, now(4));
+        assert_eq!(admit(&mut cell, now(5)).err(), Some(Guard::DayUsd), "{ahead}: what was spent counts");
+        let free = rules_of_places(&rules);
+        let places = (0..5).filter(|_| cell.admit(&free, &ask(0, client(0)), now(6)).verdict.is_ok()).count();
+        assert_eq!(places, 3, "{ahead}: places in flight count");
+        let tomorrow = if ahead == DAY || ahead == 20 * 3_600 { 2 * DAY } else { DAY };
+        assert!(admit(&mut cell, after(midnight, tomorrow + 3_700)).is_ok(), "{ahead}: the next day is a new one");
+    }
+}
+
+fn rules_of_places(rules: &Rules) -> Rules {
+    let mut of_places = Rules::default();
+    of_places.set(Guard::InFlight, rules.get(Guard::InFlight));
+    of_places
+}
