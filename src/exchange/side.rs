@@ -5,7 +5,7 @@
 //! sends one must be known, its head is cut like any other, and no provider gets a text that it may not see.
 
 use super::Passed;
-use super::answer::{leads_elsewhere, led_elsewhere};
+use super::answer::{account_refused, leads_elsewhere, led_elsewhere};
 use super::kept::{self, not_found};
 use super::models;
 use super::opening::{compressed, sensitivity, too_large};
@@ -207,12 +207,14 @@ fn not_this_way(WrongMethod { dialect, allow }: WrongMethod, headers: &Headers) 
 }
 
 impl Passed {
-    /// What becomes of a provider's answer to one.
-    pub fn beside(dialect: Dialect, headers: &Headers, end_of_stream: bool) -> Self {
+    /// What becomes of a provider's answer to one; `refused`: by whom the gateway's own account is, by this.
+    pub fn beside(dialect: Dialect, refused: Option<&str>, headers: &Headers, end_of_stream: bool) -> Self {
         let mut passed = Self::default();
         let status = headers.number(":status").unwrap_or(0);
-        if leads_elsewhere(status) {
-            passed.replace(led_elsewhere("", status).in_dialect(dialect, ""), end_of_stream);
+        let refused = refused.map(|provider| account_refused(provider, status));
+        let instead = refused.or_else(|| leads_elsewhere(status).then(|| led_elsewhere("", status)));
+        if let Some(rejection) = instead {
+            passed.replace(rejection.in_dialect(dialect, ""), end_of_stream);
             passed.remove.push("content-encoding");
         }
         passed
