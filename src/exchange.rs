@@ -116,7 +116,11 @@ enum Phase {
     /// Sent on; the reservation is held until the stream has ended.
     Open(Box<Open>),
     /// Answered before its end, by the provider or by Envoy in its stead: the body was never sent.
-    Early(Outcome),
+    Early {
+        outcome: Outcome,
+        /// The status by which the provider refused the gateway's own account; the client got another.
+        refused: Option<u64>,
+    },
     /// Answered by the gateway itself.
     Refused(Box<Refused>),
 }

@@ -254,6 +254,16 @@ impl Policy {
         self.provider(cluster).map_or(OTHER, |provider| &provider.name)
     }
 
+    /// The most sensitive data that whoever answers a route may see; `None`: any. Of one that is none of the providers nothing is known:
+    /// where they say what they may see, it sees what everybody may.
+    pub fn sees_at_most(&self, provider: Option<&ProviderPolicy>) -> Option<Sensitivity> {
+        let says = |provider: &ProviderPolicy| provider.reach.sensitivity.is_some();
+        match provider {
+            Some(provider) => provider.reach.sensitivity,
+            None => self.providers.iter().any(says).then_some(Sensitivity::Public),
+        }
+    }
+
     /// Whether this status says that a provider refuses the gateway's own account, and nothing of the client. Where Envoy's route
     /// leads to the provider, a client's own key may have gone along.
     pub fn refuses_account(&self, provider: &ProviderPolicy, status: u64) -> bool {

@@ -50,7 +50,7 @@ impl Passed {
 
 /// A key that is revoked, credit that is gone: nothing that a client did, or could mend. Its own status would be taken for
 /// the gateway's word on the client's key or budget, and the provider's words tell of an account that isn't the client's.
-fn account_refused(provider: &str, status: u64) -> Rejection {
+pub(super) fn account_refused(provider: &str, status: u64) -> Rejection {
     let message = format!(
         "The provider {provider} refuses the account of this gateway (it answered {status}). The gateway's operator has to see \
          to it; no key, limit or budget of yours is concerned."
@@ -236,8 +236,17 @@ impl Exchange {
 
     /// An answer's head has come, or what Envoy says in its stead, while the request is still coming. Nothing of the body
     /// has been sent, so there is nothing to meter and nothing to pay; and nothing of it will be.
-    pub fn early_answer(&mut self, head: &AnswerHead<'_>) -> Result<Passed, Reply> {
+    pub fn early_answer(&mut self, policy: &Policy, head: &AnswerHead<'_>) -> Result<Passed, Reply> {
         let status = head.headers.number(":status").unwrap_or(0);
+        let mut passed = Passed::default();
+        let provider = policy.provider(head.cluster).filter(|_| head.from_provider);
+        if let Some(provider) = provider.filter(|provider| policy.refuses_account(provider, status)) {
+            let reply = account_refused(&provider.name, status).in_dialect(self.schema.dialect, &self.request_id);
+            self.phase = Phase::Early { outcome: Outcome::ProviderUnavailable, refused: Some(status) };
+            passed.replace(reply, head.end_of_stream);
+            passed.remove.push("content-encoding");
+            return Ok(passed);
+        }
         let outcome = match status {
             413 if !head.from_provider => Outcome::RequestTooLarge,
             400..500 if !head.from_provider => Outcome::InvalidRequest,
@@ -251,8 +260,7 @@ impl Exchange {
                 return Err(self.refuse(Rejection::plain(Outcome::ProviderError, message)));
             }
         };
-        self.phase = Phase::Early(outcome);
-        let mut passed = Passed::default();
+        self.phase = Phase::Early { outcome, refused: None };
         if !head.from_provider {
             self.in_the_providers_stead(head, status, false, &mut passed);
         }

@@ -115,10 +115,13 @@ impl Exchange {
                     let Refused { outcome, limit, asked, audit } = *refused;
                     Came { asked, audit, refused_by: limit, ..Came::of(outcome) }
                 }
-                Phase::Early(outcome) => {
+                Phase::Early { outcome, refused } => {
                     let provider = ending.cluster.as_deref().map(|cluster| policy.provider(Some(cluster)));
                     let label = provider.map(|provider| provider.map_or(OTHER, |provider| &provider.name).to_owned());
-                    Came { provider: label, ..Came::of(outcome) }
+                    let account_refusals = label.clone().zip(refused).into_iter().collect();
+                    let status = refused.map(|_| outcome.status().into());
+                    let bill = Bill { account_refusals, ..Bill::default() };
+                    Came { provider: label, status, bill, ..Came::of(outcome) }
                 }
                 Phase::Reading(_) | Phase::Deciding => Came::of(ending::unread(ending)),
                 Phase::Open(open) => open.close(policy, ending, started, now),

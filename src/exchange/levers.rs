@@ -6,6 +6,7 @@
 
 use super::Leg;
 use super::offer::Wish;
+use crate::kept::StoredResponses;
 use crate::llm::request::{InnerModel, OF_NAME};
 use crate::llm::stance::{Stance, Stances};
 use crate::llm::tools::ToolKind;
@@ -199,6 +200,14 @@ impl Wish<'_> {
     pub(super) fn unknown_fields(&self) -> Result<&[String], Rejection> {
         let unknown = &self.request.unknown;
         let stance = self.tenant.rules.stances.unknown_fields;
+        // Whoever chooses an answer's id chooses another's: what came back under it would be this tenant's.
+        let noted = self.schema.keeps && self.policy.stored_responses == StoredResponses::Own;
+        if let Some(field) = unknown.names_answer.filter(|_| noted && stance == Stance::Pass) {
+            let message = format!(
+                "The field `{field}` would name the answer, and answers that are kept are told apart by their names here: leave it out."
+            );
+            return Err(Rejection::plain(Outcome::InvalidRequest, message));
+        }
         if unknown.fields.is_empty() && unknown.suspect.is_none() || stance == Stance::Pass {
             return Ok(&[]);
         }

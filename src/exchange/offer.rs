@@ -315,7 +315,7 @@ impl Wish<'_> {
     fn given(&self, model: &str) -> Result<Leg, Rejection> {
         let provider = self.around.cluster.and_then(|cluster| self.policy.provider_of(cluster));
         let policy = provider.and_then(|ix| self.policy.provider_at(ix));
-        if policy.is_some_and(|policy| !policy.reach.may_see(self.sensitivity)) {
+        if self.policy.sees_at_most(policy).is_some_and(|most| self.sensitivity > most) {
             return Err(self.unserved(model, Unserved::TooSensitive));
         }
         if !self.request.can_be_named_in_body(model) {

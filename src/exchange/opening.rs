@@ -242,7 +242,7 @@ pub(super) fn compressed(encoding: &[u8]) -> Rejection {
     rejection
 }
 
-fn sensitivity(place: &str, name: &str) -> Result<Sensitivity, Rejection> {
+pub(super) fn sensitivity(place: &str, name: &str) -> Result<Sensitivity, Rejection> {
     Sensitivity::named(name).ok_or_else(|| not_sensitivity(place))
 }
 

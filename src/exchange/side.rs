@@ -5,17 +5,17 @@
 //! sends one must be known, its head is cut like any other, and no provider gets a text that it may not see.
 
 use super::Passed;
-use super::answer::{leads_elsewhere, led_elsewhere};
+use super::answer::{account_refused, leads_elsewhere, led_elsewhere};
 use super::kept::{self, not_found};
 use super::models;
-use super::opening::{compressed, too_large};
+use super::opening::{compressed, sensitivity, too_large};
 use crate::attempt;
 use crate::attempt::blame::Who;
 use crate::forward::HeadEdit;
 use crate::headers::Headers;
 use crate::kept::{Id, StoredResponses};
 use crate::llm::path::{self, Called, Free, FreePath, WrongMethod};
-use crate::llm::request::RequestReader;
+use crate::llm::request::{Aside, RequestReader};
 use crate::llm::schema::Dialect;
 use crate::name::is_printable;
 use crate::outcome::{Crowd, Outcome, Rejection, Reply, shown};
@@ -34,9 +34,12 @@ pub struct Side {
     pub name: Option<String>,
 }
 
-/// The body of a token count. It is read for what it refers to: of another tenant's response it would tell the size.
+/// The body of a token count. It is read for what it refers to (of another tenant's response it would tell the size), and for how
+/// sensitive it says it is.
 pub struct CountBody {
     pub tenant: TenantIx,
+    /// The most that its provider may see.
+    sees: Option<Sensitivity>,
     dialect: Dialect,
     reader: RequestReader,
     received: u64,
@@ -65,10 +68,13 @@ impl CountBody {
 
     /// Its end has come: whether it may go on.
     pub fn end(self, policy: &Policy, knows: impl Fn(&str, Id) -> bool) -> Result<(), Reply> {
-        let Self { tenant, dialect, reader, request_id, .. } = self;
+        let Self { tenant, sees, dialect, reader, request_id, .. } = self;
         let tenant = policy.tenant_policy(tenant).map_or("", |tenant| &tenant.name);
-        let judged = match reader.references() {
-            Ok(refers) => kept::own(policy.stored_responses, &refers, |id| knows(tenant, id)),
+        let judged = match reader.aside() {
+            Ok(Aside { refers, sensitivity: says }) => {
+                kept::own(policy.stored_responses, &refers, |id| knows(tenant, id))
+                    .and_then(|()| says.map_or(Ok(()), |says| seen_by(sees, sensitivity("sensitivity", &says)?)))
+            }
             Err(invalid) => {
                 let message = format!("The request can't be read: {invalid}.");
                 Err(Rejection::plain(Outcome::InvalidRequest, message))
@@ -109,17 +115,17 @@ impl Side {
         })
     }
 
-    /// Its body, where that may refer to what is kept.
-    pub fn counted(&self, policy: &Policy, headers: &Headers) -> Option<CountBody> {
-        if self.what != Free::Counts
-            || self.dialect != Dialect::OpenAi
-            || policy.stored_responses == StoredResponses::Any
-        {
+    /// Its body, where that may refer to what is kept, or say that this cluster may not see it.
+    pub fn counted(&self, policy: &Policy, headers: &Headers, cluster: Option<&str>) -> Option<CountBody> {
+        let sees = policy.sees_at_most(policy.provider(cluster));
+        let refers = self.dialect == Dialect::OpenAi && policy.stored_responses != StoredResponses::Any;
+        if self.what != Free::Counts || !refers && sees.is_none() {
             return None;
         }
         let called = Called { schema: self.dialect.api(), model: None, streams: None };
         Some(CountBody {
             tenant: self.tenant,
+            sees,
             dialect: self.dialect,
             reader: RequestReader::new(called, None),
             received: 0,
@@ -174,13 +180,11 @@ impl Side {
             let message = "The provider of this path may not serve this tenant.";
             return Err(Rejection::plain(Outcome::ModelNotAllowed, message));
         }
-        let Some(provider) = at.and_then(|ix| policy.provider_at(ix)) else { return Ok(Onward { cut, plan: None }) };
+        let provider = at.and_then(|ix| policy.provider_at(ix));
         let floor = tenant.and_then(|tenant| tenant.rules.sensitivity).unwrap_or(Sensitivity::Public);
-        let sensitivity = stated_sensitivity(policy, headers)?.unwrap_or(policy.default_sensitivity).max(floor);
-        if !provider.reach.may_see(sensitivity) {
-            let message = format!("The provider of this path may not see {} data.", sensitivity.name());
-            return Err(Rejection::plain(Outcome::ModelNotAllowed, message));
-        }
+        let stated = stated_sensitivity(policy, headers)?.unwrap_or(policy.default_sensitivity);
+        seen_by(policy.sees_at_most(provider), stated.max(floor))?;
+        let Some(provider) = provider else { return Ok(Onward { cut, plan: None }) };
         let schema = policy.models.are_listed().then(|| self.dialect.api());
         let leg = schema.and_then(|_| provider.free_path(&path)).map(|path| attempt::PlannedLeg {
             provider: provider.name.clone(),
@@ -203,12 +207,14 @@ fn not_this_way(WrongMethod { dialect, allow }: WrongMethod, headers: &Headers) 
 }
 
 impl Passed {
-    /// What becomes of a provider's answer to one.
-    pub fn beside(dialect: Dialect, headers: &Headers, end_of_stream: bool) -> Self {
+    /// What becomes of a provider's answer to one; `refused`: by whom the gateway's own account is, by this.
+    pub fn beside(dialect: Dialect, refused: Option<&str>, headers: &Headers, end_of_stream: bool) -> Self {
         let mut passed = Self::default();
         let status = headers.number(":status").unwrap_or(0);
-        if leads_elsewhere(status) {
-            passed.replace(led_elsewhere("", status).in_dialect(dialect, ""), end_of_stream);
+        let refused = refused.map(|provider| account_refused(provider, status));
+        let instead = refused.or_else(|| leads_elsewhere(status).then(|| led_elsewhere("", status)));
+        if let Some(rejection) = instead {
+            passed.replace(rejection.in_dialect(dialect, ""), end_of_stream);
             passed.remove.push("content-encoding");
         }
         passed
@@ -226,6 +232,15 @@ fn identified(policy: &Policy, headers: &Headers) -> Result<TenantIx, Rejection>
         Identity::Unusable | Identity::Garbled => None,
     };
     tenant.ok_or_else(|| Rejection::plain(Outcome::TenantUnknown, "The tenant is not known to this gateway."))
+}
+
+/// Whether who may see so much at most may see this.
+fn seen_by(most: Option<Sensitivity>, sensitivity: Sensitivity) -> Result<(), Rejection> {
+    if most.is_none_or(|most| sensitivity <= most) {
+        return Ok(());
+    }
+    let message = format!("The provider of this path may not see {} data.", sensitivity.name());
+    Err(Rejection::plain(Outcome::ModelNotAllowed, message))
 }
 
 fn stated_sensitivity(policy: &Policy, headers: &Headers) -> Result<Option<Sensitivity>, Rejection> {
@@ -310,6 +325,52 @@ mod tests {
         assert_eq!(counted("anthropic", ""), Err((400, Outcome::InvalidRequest)));
     }
 
+    /// By its body as by its head, in each API; a word that nobody knows is no word.
+    #[test]
+    fn no_text_is_counted_by_a_provider_that_may_not_see_it_by_its_own_word() {
+        let policy = policy();
+        for (path, content) in [
+            ("/v1/responses/input_tokens", r#""input":"x""#),
+            ("/v1/messages/count_tokens", r#""messages":[]"#),
+            ("/v1beta/models/g:countTokens", r#""contents":[]"#),
+        ] {
+            let counted = |cluster: &str, head: &str, says: &str| {
+                let head = [(":method", "POST"), (":path", path), ("x-tenant-id", "acme"), ("x-ai-sensitivity", head)];
+                let headers = Headers::of(&head);
+                let side = Side::of(&policy, &headers).unwrap().unwrap();
+                assert!(side.onward(&policy, &headers, Some(cluster), |_, _| false).is_ok());
+                let mut body = side.counted(&policy, &headers, Some(cluster)).expect("it is read");
+                assert_eq!(body.body(&policy, format!("{{{content}{says}}}").as_bytes()), None);
+                body.end(&policy, |_, _| false).map_err(|reply| (reply.status, reply.outcome))
+            };
+            let too_sensitive = Err((403, Outcome::ModelNotAllowed));
+            for (cluster, most) in [("nobody", 0), ("openai", 1), ("anthropic", 3)] {
+                for (at, level) in Sensitivity::ALL.into_iter().enumerate() {
+                    let says = format!(r#","sensitivity":"{}""#, level.name());
+                    let expected = if at <= most { Ok(()) } else { too_sensitive };
+                    assert_eq!(counted(cluster, "public", &says), expected, "{path} {cluster} {level:?}");
+                }
+                assert_eq!(counted(cluster, "public", ""), Ok(()));
+                let unknown = counted(cluster, "public", r#","sensitivity":"secret""#);
+                assert_eq!(unknown, Err((400, Outcome::InvalidRequest)), "{path} {cluster}");
+            }
+        }
+    }
+
+    /// Where providers say what they may see, who is none of them sees what everybody may.
+    #[test]
+    fn a_cluster_that_is_no_provider_counts_what_everybody_may_see() {
+        for (level, expected) in [
+            ("public", Ok(())),
+            ("internal", Err((403, Outcome::ModelNotAllowed))),
+            ("restricted", Err((403, Outcome::ModelNotAllowed))),
+            ("secret", Err((400, Outcome::InvalidRequest))),
+        ] {
+            let more = [("x-ai-sensitivity", level)];
+            assert_eq!(onward("POST", "/v1/messages/count_tokens", "nobody", &more).map(|_| ()), expected, "{level}");
+        }
+    }
+
     #[test]
     fn nobody_answers_a_tenant_beside_its_requests_who_may_not_serve_it() {
         for (tenant, cluster, may) in [
@@ -319,7 +380,9 @@ mod tests {
             ("close", "anthropic", false),
             ("close", "nobody", false),
         ] {
-            let counted = onward_of(tenant, "POST", "/v1/messages/count_tokens", cluster, &[]).map(|_| ());
+            let counted =
+                onward_of(tenant, "POST", "/v1/messages/count_tokens", cluster, &[("x-ai-sensitivity", "public")])
+                    .map(|_| ());
             let expected = if may { Ok(()) } else { Err((403, Outcome::ModelNotAllowed)) };
             assert_eq!(counted, expected, "{tenant} {cluster}");
         }

@@ -457,6 +457,32 @@ fn a_providers_own_figure_is_compared_and_charged_only_where_that_is_wanted() {
     }
 }
 
+/// Nothing is known of a cluster that is none of the providers: where these say what they may see, it sees what everybody may.
+#[test]
+fn a_cluster_that_is_no_provider_sees_what_everybody_may() {
+    let unsaid = policy();
+    let said = adjusted(|policy| policy["providers"]["openai"]["sensitivity"] = "confidential".into());
+    let levels = ["public", "internal", "confidential", "restricted"];
+    for (policy, cluster, seen) in [
+        (&unsaid, Some("openai_cluster"), 4),
+        (&unsaid, Some("nobody"), 4),
+        (&unsaid, None, 4),
+        (&said, Some("openai_cluster"), 3),
+        (&said, Some("nobody"), 1),
+        (&said, None, 1),
+    ] {
+        let served = levels.map(|level| {
+            let headers = head(&[("x-tenant-id", "acme"), ("x-ai-sensitivity", level)]);
+            let Opening::Read(mut exchange) = Exchange::open(policy, &headers, NOON) else { panic!("was not read") };
+            assert_eq!(exchange.body(policy, BODY.as_bytes()), None);
+            let demand = exchange.end_of_request(policy, around(cluster)).unwrap();
+            demand.map_err(|reply| assert_eq!((reply.status, reply.outcome), (403, Outcome::ModelNotAllowed))).is_ok()
+        });
+        let expected = [0, 1, 2, 3].map(|at| at < seen);
+        assert_eq!(served, expected, "{cluster:?}");
+    }
+}
+
 /// It is generated when nobody looks any more, and polling it costs nothing.
 #[test]
 fn a_background_response_is_charged_at_its_bound_when_it_is_accepted() {

@@ -57,6 +57,8 @@ fn what_no_table_names_is_dropped_whatever_it_is_called() {
         "openai-project",
         "x-goog-user-project",
         "x-goog-fieldmask",
+        // How long Google's servers may take: a client's failure would be the provider's.
+        "x-server-timeout",
         "x-portkey-config",
         "x-vertex-ai-llm-shared-request-type",
         "x-amzn-bedrock-performanceconfig-latency",

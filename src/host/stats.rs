@@ -222,6 +222,14 @@ impl Stats {
         self.with(|series| series.record(Metric::SharedLimitsAway, &[], u64::from(away)));
     }
 
+    /// By a provider, of this gateway, at what leaves no record.
+    pub fn account_refused(&self, provider: &str, status: u64) {
+        self.with(|series| {
+            let labels = [series.value(&status.to_string()), series.value(provider)];
+            series.add(Metric::AccountRefusals, &labels, 1);
+        });
+    }
+
     pub fn poll_failed(&self) {
         self.with(|series| series.add(Metric::StatusPollsFailed, &[], 1));
     }

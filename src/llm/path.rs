@@ -189,13 +189,15 @@ pub fn rebased(base_path: &str, path: &str, renamed: Option<(&str, &str)>) -> Op
     Some(versioned.map_or_else(|| path.clone(), |rest| [base_path, rest].concat()) + query)
 }
 
-/// OpenAI's API as it is usually written, where the client's base URL has another beginning or none, or a slash behind it.
+/// OpenAI's API as it is usually written, where the client's base URL has another beginning or none, or a slash behind it: also that
+/// of responses that were made before.
 fn usual(path: &str) -> Cow<'_, str> {
-    const OPENAI: [&str; 5] = ["/chat/completions", "/completions", "/responses", "/responses/compact", "/embeddings"];
+    const OPENAI: [&str; 4] = ["/chat/completions", "/completions", "/responses", "/embeddings"];
+    let is_openais = |api: &&str| OPENAI.contains(api) || api.starts_with("/responses/");
     let trimmed = path.strip_suffix('/').unwrap_or(path);
     let api = ["/openai/v1", "/v1beta/openai", ""]
         .into_iter()
-        .find_map(|beginning| trimmed.strip_prefix(beginning).filter(|api| OPENAI.contains(api)));
+        .find_map(|beginning| trimmed.strip_prefix(beginning).filter(is_openais));
     api.map_or(Cow::Borrowed(trimmed), |api| Cow::Owned(["/v1", api].concat()))
 }
 
@@ -214,7 +216,7 @@ fn encoded(name: &str) -> String {
 }
 
 /// Path, schema, and whether the path alone says that the answer is a stream. The most exact of two comes first.
-static BUILT_IN: [(&str, &Schema, Option<bool>); 47] = [
+static BUILT_IN: [(&str, &Schema, Option<bool>); 49] = [
     ("/api/ai/chat", &openai::GATEWAY_CHAT, None),
     ("**/deployments/{model}/chat/completions", &openai::CHAT, None),
     ("**/chat/completions", &openai::CHAT, None),
@@ -244,6 +246,8 @@ static BUILT_IN: [(&str, &Schema, Option<bool>); 47] = [
     ("**/models/{model}:streamGenerateContent", &gemini::GENERATE, Some(true)),
     ("**/v1/interactions", &interactions::INTERACTIONS, None),
     ("**/v1beta/interactions", &interactions::INTERACTIONS, None),
+    ("**/v1beta2/interactions", &interactions::INTERACTIONS, None),
+    ("**/v1alpha/interactions", &interactions::INTERACTIONS, None),
     ("**/projects/*/locations/*/interactions", &interactions::INTERACTIONS, None),
     ("**/tunedModels/{model}:generateContent", &gemini::GENERATE, Some(false)),
     ("**/tunedModels/{model}:streamGenerateContent", &gemini::GENERATE, Some(true)),
@@ -306,8 +310,9 @@ mod tests {
 
     #[test]
     fn google_s_interactions_are_known_on_both_of_its_hosts() {
-        for path in ["/v1beta/interactions", "/v1/interactions", "/v1beta1/projects/p/locations/global/interactions"] {
-            assert_eq!(schema(path), Some("gemini_interactions"), "{path}");
+        for version in ["v1", "v1beta", "v1beta2", "v1alpha", "v1beta1/projects/p/locations/global"] {
+            let path = format!("/{version}/interactions");
+            assert_eq!(schema(&path), Some("gemini_interactions"), "{path}");
         }
         assert_eq!(schema("/v1beta/interactions/v1_1"), None);
     }
@@ -324,6 +329,15 @@ mod tests {
             "/v1beta/openai/chat/completions/",
         ] {
             assert_eq!(rebase(path, None).unwrap(), "/api/v1/chat/completions", "{path}");
+        }
+        // What was made under a beginning is fetched, cancelled and counted under the same.
+        for beginning in ["/v1", "/openai/v1", "/v1beta/openai", ""] {
+            for rest in
+                ["/responses/resp_1", "/responses/resp_1/cancel", "/responses/compact", "/responses/input_tokens"]
+            {
+                let path = [beginning, rest].concat();
+                assert_eq!(rebase(&path, None).unwrap(), ["/api/v1", rest].concat(), "{path}");
+            }
         }
         assert_eq!(rebase("/v1/messages/?beta=true", None).unwrap(), "/api/v1/messages?beta=true");
         assert_eq!(rebase("/mine/chat/completions", None).unwrap(), "/mine/chat/completions");
@@ -407,6 +421,33 @@ mod tests {
         }
     }
 
+    /// An id that is noted where an answer is made, and not asked about where it is fetched, is everybody's.
+    #[test]
+    fn whatever_is_kept_is_fetched_deleted_and_cancelled_beside_where_it_is_made() {
+        let routes = free_routes();
+        // LM Studio's own API has nothing by which a response is fetched. Of chats some are kept, by `store` or where they speak.
+        let keeps = |schema: &Schema| schema.keeps && schema.name != "lm_studio_chat" || schema.name == "openai_chat";
+        let made: Vec<_> = BUILT_IN.iter().filter(|(_, schema, _)| keeps(schema)).map(|(path, ..)| *path).collect();
+        assert!(made.len() >= 7, "{made:?}");
+        for made in made {
+            let made = made.replace("{model}", "m").replace('*', "x");
+            for prefix in ["", "/openai", "/v3/router"] {
+                let made = [prefix, "/", made.trim_start_matches("xx/").trim_start_matches('/')].concat();
+                let stands_alone = made.contains("chat");
+                for (method, behind) in [("GET", "/id_1"), ("GET", "/id_1?api-version=2"), ("DELETE", "/id_1")] {
+                    let path = [&made, behind].concat();
+                    let found = free(&routes, &built_in(), method.as_bytes(), path.as_bytes()).expect("known");
+                    assert_eq!((found.what, found.name.as_deref()), (Free::Stored, Some("id_1")), "{method} {path}");
+                }
+                let path = [&made, "/id_1/cancel"].concat();
+                assert_eq!(schema(&path), None, "{path}");
+                let found = free(&routes, &built_in(), b"POST", path.as_bytes()).expect("known");
+                let name = if stands_alone { "id_1/cancel" } else { "id_1" };
+                assert_eq!((found.what, found.name.as_deref()), (Free::Stored, Some(name)), "{path}");
+            }
+        }
+    }
+
     #[test]
     fn what_costs_nothing_is_known_by_method_and_path() {
         let routes = free_routes();
@@ -438,6 +479,11 @@ mod tests {
             ("GET", "/v1beta/interactions/v1_1", Some(Free::Stored)),
             ("POST", "/v1beta/interactions/v1_1/cancel", Some(Free::Stored)),
             ("GET", "/v1beta1/projects/p/locations/global/interactions/v1_1:stream", Some(Free::Stored)),
+            ("GET", "/openai/responses/resp_1/input_items?api-version=1", Some(Free::Stored)),
+            ("POST", "/openai/v1/responses/input_tokens", Some(Free::Counts)),
+            ("POST", "/responses/input_tokens", Some(Free::Counts)),
+            ("GET", "/openai/conversations/conv_1/items", Some(Free::Stored)),
+            ("DELETE", "/openai/containers/cntr_1", Some(Free::Stored)),
         ] {
             let found = free(&routes, &[], method.as_bytes(), path.as_bytes()).map(|found| found.what);
             assert_eq!(found, expected, "{method} {path}");
@@ -469,6 +515,7 @@ mod tests {
                 ("/model/m/converse", "POST"),
                 ("/v1/messages/count_tokens", "POST"),
                 ("/v1beta/interactions", "POST"),
+                ("/v1beta2/interactions", "POST"),
             ] {
                 assert_eq!(wrong(&built_in(), method, path), Some(allow), "{method} {path}");
             }

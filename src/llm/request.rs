@@ -17,7 +17,7 @@ mod value;
 pub use edit::{Edit, in_order, merged, spliced};
 pub use invalid::Invalid;
 pub use rates::{OF_NAME, Rates};
-pub use reader::RequestReader;
+pub use reader::{Aside, RequestReader};
 use tool::Brought;
 use unknown::Unknown;
 

@@ -265,7 +265,8 @@ fn flat(rate: u64) -> Tariff {
 }
 
 fn priced(reading: &Reading, usage: &Usage) {
-    let tier = reading.service_tier.as_deref();
+    let name = reading.served.name();
+    let tier = name.as_deref();
     assert_eq!(flat(0).cost(usage, tier), NanoUsd::ZERO);
     assert!(flat(u64::MAX).cost(usage, tier) >= flat(1).cost(usage, tier));
     // A pico-USD for each token, whichever kind it is, and each item a thousand times that.

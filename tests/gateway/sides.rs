@@ -197,6 +197,8 @@ async fn production_serves_what_is_free_to_those_with_a_key() {
     for (method, path, body, place, word) in [
         ("POST", "/v1/messages/count_tokens", COUNT, "/input_tokens", None),
         ("GET", "/v1/responses/resp_7", "", "/id", Some(json!("resp_7"))),
+        ("GET", "/openai/v1/responses/resp_7", "", "/id", Some(json!("resp_7"))),
+        ("GET", "/responses/resp_7/", "", "/id", Some(json!("resp_7"))),
         ("GET", "/v1/models/gpt-4o", "", "/id", Some(json!("gpt-4o"))),
         ("GET", "/openai/v1/models/gpt-4o", "", "/id", Some(json!("gpt-4o"))),
         ("GET", "/v1/models/claude-sonnet-4-5", "", "/type", Some(json!("model"))),

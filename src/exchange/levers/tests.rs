@@ -450,6 +450,19 @@ fn what_relays_and_servers_of_ones_own_obey_is_refused_by_name_in_every_api() {
         let inside = json!({"extra_body": {field: value}});
         assert!(reserved(&policy, CHAT, &with(CHAT, "all", inside)).is_err(), "{field}");
     }
+    // Where all passes, an id of the client's choice still names nothing that is kept.
+    let pass = self::policy(|policy| policy["unknown_fields"] = json!("pass"));
+    let any = self::policy(|policy| {
+        policy["unknown_fields"] = json!("pass");
+        policy["stored_responses"] = json!("any");
+    });
+    for field in ["request_id", "rid", "Request_ID"] {
+        let [chat, response] =
+            [CHAT, RESPONSES].map(|path| (path, with(path, "all", json!({"provider": "x", field: "resp_1"}))));
+        let refused = reserved(&pass, response.0, &response.1).expect_err(field);
+        assert!(refused.contains(&format!("`{}`", field.to_lowercase())), "{refused}");
+        assert!(reserved(&pass, chat.0, &chat.1).is_ok() && reserved(&any, response.0, &response.1).is_ok(), "{field}");
+    }
     // What these servers take and nobody is the poorer for.
     for field in ["exploration", "is_portable", "supported_formats", "ghost", "hairstyle"] {
         let (exchange, cell) = asked(&policy, CHAT, &with(CHAT, "all", json!({field: 1})));

@@ -3,6 +3,7 @@
 
 use super::{Coming, Downstream, PIECE, books};
 use crate::exchange::{AnswerHead, Exchange, Interest, Passed};
+use crate::filter::plugin::Plugin;
 use crate::host::attributes::Origin;
 use crate::host::{admin, attributes, clock, http};
 use crate::llm::meter;
@@ -57,12 +58,12 @@ impl Downstream {
         let marked = headers.get("x-envoy-upstream-service-time").is_some();
         let origin = if marked { Origin::Provider } else { attributes::origin() };
         let from_provider = origin == Origin::Provider;
-        self.answered_by = if exchange.has_choice() { attributes::cluster() } else { None };
+        self.answered_by = if exchange.has_choice() || early { attributes::cluster() } else { None };
         let cluster = self.answered_by.as_deref();
         let head = AnswerHead { headers: &headers, from_provider, cluster, end_of_stream };
         let policy = &self.plugin.policy;
         let mut passed = match origin {
-            _ if early => match exchange.early_answer(&head) {
+            _ if early => match exchange.early_answer(policy, &head) {
                 Ok(mut passed) => {
                     passed.set.extend(self.standing());
                     passed
@@ -90,9 +91,18 @@ impl Downstream {
         if attributes::origin() != Origin::Provider {
             return Action::Continue;
         }
-        let mut passed = Passed::beside(dialect, &headers, end_of_stream);
+        let Plugin { policy, stats, .. } = &*self.plugin;
+        let status = headers.number(":status").unwrap_or(0);
+        let cluster = if matches!(status, 400..500) { attributes::cluster() } else { None };
+        let provider = policy.provider(cluster.as_deref());
+        let refused = provider.filter(|provider| policy.refuses_account(provider, status));
+        if let Some(provider) = refused {
+            stats.account_refused(&provider.name, status);
+        }
+        let refused = refused.map(|provider| &*provider.name);
+        let mut passed = Passed::beside(dialect, refused, &headers, end_of_stream);
         self.body = Body::of(&mut passed);
-        http::pass_answer(&headers, passed.set, &passed.remove, Some(&self.plugin.policy.allowed.answers));
+        http::pass_answer(&headers, passed.set, &passed.remove, Some(&policy.allowed.answers));
         Action::Continue
     }
 

@@ -41,14 +41,15 @@ impl Downstream {
             Ok(place) => self.place = Some(place),
             Err(crowd) => return self.reply_after(Coming::Nothing, side.crowded(crowd, headers), tenant),
         }
-        match side.onward(policy, headers, attributes::cluster().as_deref(), kept::knows) {
+        let cluster = attributes::cluster();
+        match side.onward(policy, headers, cluster.as_deref(), kept::knows) {
             Ok(Onward { cut, plan }) => {
                 self.beside = Some(side.dialect);
                 http::cut(&cut);
                 if let Some(plan) = plan {
                     filter_state::set_plan(&plan);
                 }
-                self.counted = if end_of_stream { None } else { side.counted(policy, headers) };
+                self.counted = if end_of_stream { None } else { side.counted(policy, headers, cluster.as_deref()) };
                 let holds = policy.hold_headers && self.counted.is_some();
                 if holds { Action::Pause } else { Action::Continue }
             }

@@ -154,6 +154,35 @@ fn answers_to_what_costs_nothing_are_held_against_the_same_list() {
     }
 }
 
+/// Neither a count nor a fetch tells a client of the gateway's account, nor is it taken for the gateway's word on the client's key.
+#[test]
+fn a_refusal_of_the_gateways_account_is_no_answer_to_what_costs_nothing() {
+    for (method, path) in
+        [("POST", "/v1/messages/count_tokens"), ("POST", "/v1/responses/input_tokens"), ("GET", "/v1/responses/resp_1")]
+    {
+        for (status, expected) in [("401", "503"), ("402", "503"), ("403", "403"), ("404", "404")] {
+            let mut configuration = with_key("stored_responses", json!("any"));
+            configuration["providers"]["simulated"]["account_statuses"] = json!([401, 402]);
+            let gateway = Gateway::configured(&configuration);
+            let stream = gateway.stream();
+            let head = [(":method", method), (":path", path), ("x-tenant-id", "acme")];
+            stream.request_headers(&head, method == "GET");
+            if method == "POST" {
+                stream.request_body(b"{}", true);
+            }
+            stream.answer_headers(&[(":status", status), ("content-type", "application/json")], false);
+            stream.answer_body(b"{\"error\":\"org_1 has no credit\"}", true);
+            let client = stream.client().unwrap();
+            assert_eq!(client.header(":status"), Some(expected), "{path} {status}");
+            assert_eq!(text(&client).contains("org_1"), expected == status, "{}", text(&client));
+            stream.end();
+            let counted =
+                metric(&format!("code=.={status};.;provider=.=simulated;.;ai_gateway_provider_account_refusals_total"));
+            assert_eq!(counted, u64::from(expected != status), "{path} {status}");
+        }
+    }
+}
+
 #[test]
 fn an_answers_trailers_tell_the_client_nothing() {
     let gateway = Gateway::configured(&configuration());

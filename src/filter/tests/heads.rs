@@ -124,6 +124,36 @@ fn an_answer_before_the_request_is_whole_passes_if_it_is_an_error_and_ends_the_r
     }
 }
 
+/// Also while the request is still coming: it is no word on the client's key, and the operator has to know.
+#[test]
+fn a_refusal_of_the_gateways_account_before_the_request_is_whole_is_not_the_clients() {
+    let mut configuration = with_key("hold_headers", json!(false));
+    configuration["providers"]["simulated"]["account_statuses"] = json!([401, 402]);
+    let gateway = Gateway::configured(&configuration);
+    for (status, expected, outcome) in [
+        ("401", "503", "provider_unavailable"),
+        ("402", "503", "provider_unavailable"),
+        ("403", "403", "provider_rejected"),
+    ] {
+        let stream = begun(&gateway, &[]);
+        stream.request_body(&BODY.as_bytes()[..20], false);
+        stream.answer_headers(&[(":status", status), ("content-type", "application/json")], false);
+        stream.answer_body(b"{\"error\":\"org_1 has no credit\"}", true);
+        stream.end();
+        let client = stream.client().unwrap();
+        assert_eq!(client.header(":status"), Some(expected), "{status}");
+        assert_eq!(text(&client).contains("org_1"), status == "403", "{}", text(&client));
+        let record = stream.record().unwrap();
+        assert_eq!(
+            (&record["outcome"], &record["status"]),
+            (&json!(outcome), &json!(expected.parse::<u64>().unwrap()))
+        );
+        let counted =
+            metric(&format!("code=.={status};.;provider=.=simulated;.;ai_gateway_provider_account_refusals_total"));
+        assert_eq!(counted, u64::from(status != "403"), "{status}");
+    }
+}
+
 #[test]
 fn an_answer_that_nobody_asked_for_is_none() {
     let gateway = gateway();

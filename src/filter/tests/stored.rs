@@ -45,12 +45,16 @@ fn outcome(stream: &Stream) -> Option<String> {
     code
 }
 
-const WAYS: [(&str, &str, &str); 6] = [
+const WAYS: [(&str, &str, &str); 9] = [
     ("GET", "/v1/responses/resp_1", ""),
     ("GET", "/v1/responses/resp_1?include=x", ""),
     ("GET", "/v1/responses/resp_1/input_items", ""),
     ("DELETE", "/v1/responses/resp%5f1", ""),
     ("POST", "/v1/responses/resp_1/cancel", ""),
+    // As other base URLs and Azure write it, and behind a route's prefix.
+    ("GET", "/openai/responses/resp_1?api-version=2025-04-01-preview", ""),
+    ("DELETE", "/responses/resp_1", ""),
+    ("POST", "/v3/router/responses/resp_1/cancel", ""),
     ("POST", "/v1/responses", r#"{"model":"gpt-4o-mini","input":"go on","previous_response_id":"resp_1"}"#),
 ];
 

@@ -35,20 +35,20 @@ pub struct FreePath {
     pub name: Option<String>,
 }
 
-pub(super) const FREE: [(&str, &str, Free, Dialect); 21] = [
+/// What is kept is fetched wherever it may have been made: after any prefix, with a version or without.
+pub(super) const FREE: [(&str, &str, Free, Dialect); 20] = [
     // The more exact first: `{model}` is an id here, and takes what is behind it.
-    ("GET", "**/v1/responses/{model}/input_items", Free::Stored, Dialect::OpenAi),
-    ("GET, DELETE", "**/v1/responses/{model}", Free::Stored, Dialect::OpenAi),
-    ("POST", "**/v1/responses/{model}/cancel", Free::Stored, Dialect::OpenAi),
+    ("POST", "**/responses/input_tokens", Free::Counts, Dialect::OpenAi),
+    ("GET", "**/responses/{model}/input_items", Free::Stored, Dialect::OpenAi),
+    ("GET, DELETE", "**/responses/{model}", Free::Stored, Dialect::OpenAi),
+    ("POST", "**/responses/{model}/cancel", Free::Stored, Dialect::OpenAi),
     // Of what is kept otherwise, no answer was noted: with `own` it is not there.
-    ("GET, POST, DELETE", "**/v1/chat/completions/{model}", Free::Stored, Dialect::OpenAi),
-    ("GET, POST, DELETE", "**/v1/conversations/{model}", Free::Stored, Dialect::OpenAi),
-    ("GET, POST, DELETE", "**/v1/containers/{model}", Free::Stored, Dialect::OpenAi),
+    ("GET, POST, DELETE", "**/chat/completions/{model}", Free::Stored, Dialect::OpenAi),
+    ("GET, POST, DELETE", "**/conversations/{model}", Free::Stored, Dialect::OpenAi),
+    ("GET, POST, DELETE", "**/containers/{model}", Free::Stored, Dialect::OpenAi),
     ("GET", "**/interactions/{model}:stream", Free::Stored, Dialect::Gemini),
-    ("GET, DELETE", "**/v1beta/interactions/{model}", Free::Stored, Dialect::Gemini),
-    ("POST", "**/v1beta/interactions/{model}/cancel", Free::Stored, Dialect::Gemini),
-    ("GET, DELETE", "**/projects/*/locations/*/interactions/{model}", Free::Stored, Dialect::Gemini),
-    ("POST", "**/v1/responses/input_tokens", Free::Counts, Dialect::OpenAi),
+    ("GET, DELETE", "**/interactions/{model}", Free::Stored, Dialect::Gemini),
+    ("POST", "**/interactions/{model}/cancel", Free::Stored, Dialect::Gemini),
     ("POST", "**/v1/messages/count_tokens", Free::Counts, Dialect::Anthropic),
     ("POST", "**/publishers/anthropic/models/count-tokens:rawPredict", Free::Counts, Dialect::Anthropic),
     ("POST", "**/models/{model}:countTokens", Free::Counts, Dialect::Gemini),

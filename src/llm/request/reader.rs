@@ -20,6 +20,13 @@ pub struct RequestReader {
     fields: Fields,
 }
 
+/// What is heard of a request that is not for an answer.
+pub struct Aside {
+    /// What it refers to that a provider has kept.
+    pub refers: Vec<(&'static str, Id)>,
+    pub sensitivity: Option<String>,
+}
+
 /// What a model's name may end in at OpenRouter: a search before the answer; and what chooses a dearer provider, or a set of
 /// parameters and models that is kept there.
 const ONLINE: &str = ":online";
@@ -106,9 +113,11 @@ impl RequestReader {
         }
     }
 
-    /// What a request refers to that a provider has kept, where it is not for an answer.
-    pub fn references(mut self) -> Result<Vec<(&'static str, Id)>, Invalid> {
-        self.end().map(|()| self.fields.refers)
+    /// What it says where it is not for an answer.
+    pub fn aside(mut self) -> Result<Aside, Invalid> {
+        self.end()?;
+        let Fields { refers, sensitivity, .. } = self.fields;
+        Ok(Aside { refers, sensitivity })
     }
 
     fn end(&mut self) -> Result<(), Invalid> {

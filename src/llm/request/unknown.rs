@@ -12,6 +12,8 @@ pub struct Unknown {
     pub texts: Vec<(usize, String)>,
     /// One that speaks of what else may serve, spend or be reached, and of what.
     pub suspect: Option<(String, &'static str)>,
+    /// One by which a server would call its answer, whatever else is suspect.
+    pub names_answer: Option<&'static str>,
     /// The field that is read, until its value is known.
     name: Option<String>,
     /// How many names there were, at whatever depth.
@@ -26,8 +28,11 @@ const MOST_NAMES: usize = 1_024;
 /// No model's name is longer.
 const LONGEST: usize = 128;
 
-/// What a server behind the gateway may read that no API of ours has: by whole names, in any letters, with `_` or without. Sources: what OpenRouter,
-/// LiteLLM, vLLM, SGLang, llama.cpp, TGI and LoRAX take in a body.
+/// vLLM and SGLang take an answer's id from these.
+const ANSWER_IDS: [&str; 2] = ["request_id", "rid"];
+
+/// What a server behind the gateway may read that no API of ours has: by whole names, in any letters, with `_` or without. Sources: what
+/// OpenRouter, LiteLLM, vLLM, SGLang, llama.cpp, TGI and LoRAX take in a body.
 const NAMES: [(&str, &str); 83] = [
     // An id of the client's choice may be another's.
     ("request_id", "an id under which a server keeps or ends what is others'"),
@@ -209,10 +214,15 @@ fn decides_elsewhere(name: &str) -> bool {
 }
 
 impl Unknown {
-    pub(super) const NONE: Self = Self { fields: Vec::new(), texts: Vec::new(), suspect: None, name: None, names: 0 };
+    pub(super) const NONE: Self =
+        Self { fields: Vec::new(), texts: Vec::new(), suspect: None, names_answer: None, name: None, names: 0 };
 
     #[cold]
     pub(super) fn hit(&mut self, hit: &Hit<'_, Asked>) {
+        if let (Found::Named(name), Asked::Unknown) = (&hit.found, &hit.key) {
+            let known = ANSWER_IDS.into_iter().find(|known| known.eq_ignore_ascii_case(name));
+            self.names_answer = self.names_answer.or(known);
+        }
         // It is refused by now, whatever else it says: to judge a name takes longer than to send one.
         if self.suspect.is_some() {
             return;
