@@ -228,7 +228,7 @@ impl Open {
         };
         let (usage, usage_source) = (charge.usage(), charge.source());
         let Read { model, served: said, provider_cost, usage_mismatch } = read;
-        let cost = |tariff: &Tariff| self.rates.cost(tariff, &usage, &said);
+        let cost = |tariff: &Tariff| tariff.cost_as(&usage, &said, &self.rates);
         let of_asked = cost(&tariff);
         let of_answered = leg.map_or(of_asked, |leg| {
             let named = provider.map(|provider| provider.name.as_str());

@@ -5,6 +5,8 @@
 
 use crate::llm::brings::{Brings, Items};
 use crate::llm::kind::kinds;
+use crate::llm::request::Rates;
+use crate::llm::served::Served;
 use crate::llm::tools::{PICTURE_TOKENS, SoldBy};
 use crate::llm::usage::Usage;
 use crate::units::{NanoUsd, PicoUsdPerToken, Tokens, product};
@@ -191,6 +193,13 @@ impl Tariff {
             }
             served => cost(served),
         }
+    }
+
+    /// Of an answer that says to have been served so. It takes nothing back that it doesn't speak of: of that, what was asked for counts,
+    /// if it is dearer. Asking for a cheap tier and hanging up must not make it cheap.
+    pub fn cost_as(&self, usage: &Usage, said: &Served, asked: &Rates) -> NanoUsd {
+        let cost = self.cost(usage, said.name().as_deref());
+        asked.beside(said).map_or(cost, |asked| cost.max(self.cost(usage, Some(&asked))))
     }
 
     fn names(&self, tier: &str) -> bool {

@@ -50,7 +50,7 @@ impl Open {
                 }
                 (None, None) => return None,
             };
-            let cost = self.rates.cost(&leg.tariff, &usage, &failed.served);
+            let cost = leg.tariff.cost_as(&usage, &failed.served, &self.rates);
             let (provider, model) = (failed.provider.clone(), leg.label.clone());
             let model_group = leg.models.and_then(|ix| policy.model_groups.name(ix)).cloned();
             Some(FailedAttempt { provider, model, model_group, usage, source, cost })

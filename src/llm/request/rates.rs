@@ -5,9 +5,6 @@ use super::value::once;
 use crate::json::{Found, Hit};
 use crate::llm::schema::Asked;
 use crate::llm::served::Served;
-use crate::llm::usage::Usage;
-use crate::price::Tariff;
-use crate::units::NanoUsd;
 
 /// As it was asked for, in small letters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,15 +56,8 @@ impl Rates {
         tier.into_iter().chain(speed.map(named("speed"))).chain(region.map(named("inference_geo")))
     }
 
-    /// What an answer costs that says to have been served so. It takes nothing back that it doesn't speak of: of that, what was asked for
-    /// counts, if it is dearer. Asking for a cheap tier and hanging up must not make it cheap.
-    pub fn cost(&self, tariff: &Tariff, usage: &Usage, said: &Served) -> NanoUsd {
-        let cost = tariff.cost(usage, said.name().as_deref());
-        self.beside(said).map_or(cost, |asked| cost.max(tariff.cost(usage, Some(&asked))))
-    }
-
-    /// What it was to be served by, as far as the answer doesn't say otherwise.
-    fn beside(&self, said: &Served) -> Option<String> {
+    /// What it was to be served by, as far as an answer doesn't say otherwise.
+    pub fn beside(&self, said: &Served) -> Option<String> {
         if *said == Served::default() {
             return self.name();
         }
