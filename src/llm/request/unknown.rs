@@ -31,9 +31,6 @@ const LONGEST: usize = 128;
 /// vLLM and SGLang take an answer's id from these.
 const ANSWER_IDS: [&str; 2] = ["request_id", "rid"];
 
-/// What applications call their own by, whatever one API means by it.
-const OF_APPLICATIONS: [&str; 2] = ["conversation_id", "thread"];
-
 /// What a server behind the gateway may read that no API of ours has: by whole names, in any letters, with `_` or without. Sources: what
 /// OpenRouter, LiteLLM, vLLM, SGLang, llama.cpp, TGI and LoRAX take in a body.
 const NAMES: [(&str, &str); 83] = [
@@ -204,9 +201,10 @@ fn decides_elsewhere(name: &str) -> bool {
                 | Asked::Frames
                 | Asked::Series
                 | Asked::SeriesMost
+                | Asked::Refers(_)
                 | Asked::Hidden(_)
                 | Asked::Never(..)
-        ) || matches!(key, Asked::Refers(field) if !OF_APPLICATIONS.contains(field))
+        )
     };
     schema::ALL
         .iter()
