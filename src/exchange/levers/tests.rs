@@ -772,9 +772,8 @@ fn what_one_api_is_priced_by_passes_in_no_other() {
     }
     let google = json!({"model": "bare", "messages": [], "extra_body": {"google": {"thinking_config": {}}}});
     assert!(asked(&policy, CHAT, &google).1.is_ok());
-    // Clients that know several APIs write each one's bound, and applications have conversations of their own.
-    let beside =
-        json!({"model": "bare", "messages": [], "max_output_tokens": 9, "conversation_id": "c", "thread": "t"});
+    // Clients that know several APIs write each one's bound: what it comes to is charged.
+    let beside = json!({"model": "bare", "messages": [], "max_output_tokens": 9, "maxOutputTokens": 9});
     assert_eq!(asked(&policy, CHAT, &beside).1.map(drop), Ok(()));
 }
 
