@@ -202,7 +202,10 @@ def searches_always(name, fields):
     """The price of the search in each request, which is no lever then."""
     dated = re.sub(r"-\d{4}-\d{2}-\d{2}$", "", name)
     known = [usd for model, usd in SEARCHES_ALWAYS.items() if f"/{dated}".endswith(f"/{model}")]
-    return {"request_usd": known[0], "web_search_usd": "0"} if known and "request_usd" not in fields else {}
+    if not known or "request_usd" in fields:
+        return {}
+    # OpenRouter sells searches of its own beside the model's, and has no price for them here.
+    return {"request_usd": known[0]} | ({} if name.startswith("openrouter/") else {"web_search_usd": "0"})
 
 
 def starts(model, service_tiers):

@@ -258,7 +258,8 @@ impl Evidence {
         // What hosted tools did is seen in a stream as it goes on; of an answer in one piece, at its end; of one that is still to come,
         // by nobody.
         let unseen = match self {
-            Self::Answered(answer) => !answer.error && (request.detached || answer.accepted),
+            // A stream says in its first event that it is in progress, and goes on.
+            Self::Answered(answer) => !answer.error && (request.detached || (answer.accepted && !request.stream)),
             _ => !request.stream || request.detached,
         };
         let hosted = if unseen { request.items } else { Items::default() };
@@ -267,10 +268,9 @@ impl Evidence {
         let (media, said) =
             if let Self::Answered(answer) = self { (answer.media, answer.seen) } else { Default::default() };
         let usage = reported.or_else(|| request.input(input), || request.output(output, media));
-        let usage = if matches!(self, Self::Answered(answer) if answer.of_choice) {
-            usage.at_least(input, output)
-        } else {
-            usage
+        let usage = match self {
+            Self::Answered(answer) if answer.of_choice => usage.at_least(input, answer.shown.plus(answer.stray)),
+            _ => usage,
         };
         // What is sold by the piece was asked for, and made before it was sent.
         let usage = Usage {

@@ -36,6 +36,16 @@ impl Beyond {
     }
 }
 
+/// What a request takes of a model's context: certainly no more, likely, and without what nobody knows before it is read.
+pub(super) struct InContext {
+    pub(super) certain: Tokens,
+    pub(super) likely: Tokens,
+    pub(super) sized: Tokens,
+}
+
+/// A document that its bytes say to be longer may be half of that, and a tenth.
+const LONG_DOCUMENT: Tokens = Tokens(65_536);
+
 impl Input {
     /// `sizes` are those of the body as it is sent.
     pub(super) fn of(request: &Request, sizes: Sizes, figures: HiddenInput) -> Self {
@@ -56,19 +66,26 @@ impl Input {
         self.beyond.as_ref().map_or(text, |beyond| text.plus(beyond.media(&self.sizes, leg, text).most))
     }
 
-    /// The same, as it is likely.
-    pub(super) fn likely_shown(&self, leg: &Leg) -> Tokens {
-        let text = self.sizes.text_likely(leg.density);
-        self.beyond.as_ref().map_or(text, |beyond| text.plus(beyond.media(&self.sizes, leg, text).likely))
+    /// What it takes of a context.
+    pub(super) fn in_context(&self, leg: &Leg) -> InContext {
+        let (most, text) = (self.sizes.text_at_most(leg.density), self.sizes.text_likely(leg.density));
+        let Some(beyond) = &self.beyond else { return InContext { certain: most, likely: text, sized: text } };
+        let pictures = self.pictures(leg);
+        let media = beyond.media(&self.sizes, leg, text).likely;
+        InContext { certain: most.plus(media), likely: text.plus(media), sized: text.plus(pictures) }
     }
 
-    /// Of that, text and pictures, which differ little from what they are taken for.
-    pub(super) fn sized(&self, leg: &Leg) -> Tokens {
-        let text = self.sizes.text_likely(leg.density);
+    /// What a context must have room for: of a document, as far as its bytes say something of its length.
+    pub(super) fn needs(&self, leg: &Leg) -> Tokens {
+        let others = self.sizes.taken.likely.min(LONG_DOCUMENT);
+        self.sizes.text_likely(leg.density).plus(self.pictures(leg)).plus(others)
+    }
+
+    fn pictures(&self, leg: &Leg) -> Tokens {
         if self.sizes.pictures == 0 {
-            return text;
+            return Tokens(0);
         }
-        text.plus(media::picture(&leg.model).likely.times(self.sizes.pictures))
+        media::picture(&leg.model).likely.times(self.sizes.pictures)
     }
 
     /// What it only points at, beside what it holds.
@@ -88,8 +105,7 @@ impl Input {
     /// Of what is likely, pictures and sounds.
     pub(super) fn pictures_and_sounds(&self, leg: &Leg) -> [Tokens; 2] {
         let Some(beyond) = &self.beyond else { return [Tokens(0); 2] };
-        let picture = if self.sizes.pictures == 0 { Taken::default() } else { media::picture(&leg.model) };
-        [picture.times(self.sizes.pictures).likely, self.sizes.sounds.min(beyond.context(leg))]
+        [self.pictures(leg), self.sizes.sounds.min(beyond.context(leg))]
     }
 
     /// What hosted tools bring beside what is likely: each time, and in all.

@@ -6,7 +6,7 @@
 use crate::order;
 use std::rc::Rc;
 
-use super::input::Input;
+use super::input::{InContext, Input};
 use super::sent::Sent;
 use super::sticky::SticksTo;
 use super::{Around, Leg};
@@ -105,8 +105,13 @@ impl Wish<'_> {
         let mut refusals = Vec::new();
         let beginning = if *of == CheapestOf::Conversation { self.beginning() } else { None };
         let rank = |offer: &Offer| match beginning {
-            None => (self.is_refused(offer), false, offer.worst),
-            Some(bytes) => (self.is_refused(offer), self.is_too_expensive(offer), self.worst_of(bytes, offer)),
+            None => (self.is_refused(offer), self.may_be_too_long(offer), false, offer.worst),
+            Some(bytes) => (
+                self.is_refused(offer),
+                self.may_be_too_long(offer),
+                self.is_too_expensive(offer),
+                self.worst_of(bytes, offer),
+            ),
         };
         for candidate in models {
             match self.offer(candidate).and_then(|offer| self.fits(offer)) {
@@ -127,7 +132,7 @@ impl Wish<'_> {
     fn worst_of(&self, bytes: u64, offer: &Offer) -> NanoUsd {
         let input = Sizes { body_bytes: bytes, ..Sizes::default() }.text_at_most(Density::PRIOR);
         let (Bound::Client(output) | Bound::Open { at_most: output, .. }) =
-            self.bound(&offer.model, &offer.legs, &|_| [input; 2]);
+            self.bound(&offer.model, &offer.legs, &|_| InContext { certain: input, likely: input, sized: input });
         let ceiling = self.ceiling(&offer.legs, input, false, Items::default());
         ceiling.worst_case(input, output.times(self.request.choices))
     }
@@ -210,11 +215,18 @@ impl Wish<'_> {
             return invalid("It can't call tools.");
         }
         let (Bound::Client(output) | Bound::Open { at_least: output, .. }) = offer.bound;
-        let input = offer.legs.iter().map(|leg| offer.reckoned.sized(leg)).max().unwrap_or_default();
+        let input = offer.legs.iter().map(|leg| offer.reckoned.needs(leg)).max().unwrap_or_default();
         if known.context.is_some_and(|context| input.plus(output) > context) {
             return invalid("The request is longer than its context.");
         }
         Ok(offer)
+    }
+
+    /// It fits only if its text is no denser, and what is beside it no longer, than is likely: a larger context is surer.
+    fn may_be_too_long(&self, offer: &Offer) -> bool {
+        let context = self.policy.models.model(&offer.model).and_then(|known| known.context);
+        let (Bound::Client(output) | Bound::Open { at_least: output, .. }) = offer.bound;
+        context.is_some_and(|context| offer.input.less(offer.hidden).plus(output) > context)
     }
 
     fn offer(&self, model: &str) -> Result<Offer, Rejection> {
@@ -240,7 +252,7 @@ impl Wish<'_> {
         let input = shown.plus(hidden);
         let ceiling = self.ceiling(&legs, input, !reckoned.is_plain(), request.items(&reckoned.sizes));
         // A context that may turn out empty leaves all its room to the output.
-        let bound = self.bound(model, &legs, &|leg| [reckoned.likely_shown(leg), reckoned.sized(leg)]);
+        let bound = self.bound(model, &legs, &|leg| reckoned.in_context(leg));
         let (Bound::Client(output) | Bound::Open { at_most: output, .. }) = bound;
         let worst = ceiling.worst_case(input, output.times(request.choices));
         Ok(Offer {
@@ -266,7 +278,7 @@ impl Wish<'_> {
     }
 
     /// What is known of the output before it is made.
-    fn bound(&self, model: &str, legs: &[Leg], input: &dyn Fn(&Leg) -> [Tokens; 2]) -> Bound {
+    fn bound(&self, model: &str, legs: &[Leg], input: &dyn Fn(&Leg) -> InContext) -> Bound {
         match (self.schema.output, self.request.bound()) {
             (OutputBound::None, _) => Bound::Client(Tokens(0)),
             (OutputBound::Fixed(tokens), _) => Bound::Client(Tokens(tokens)),
@@ -284,8 +296,8 @@ impl Wish<'_> {
 
     /// The bound of a request that brings none. Of these, the first that is written: its original's, if it is a copy; the tenant's or
     /// its tier's; what the model writes at most; that of all. It is never more than the model writes, nor than its context has room
-    /// for beside the input: a provider would refuse it. `input`: as it is likely, and without what nobody knows before it is read.
-    fn most_output(&self, model: &str, legs: &[Leg], input: &dyn Fn(&Leg) -> [Tokens; 2]) -> Tokens {
+    /// for beside the input: a provider would refuse it.
+    fn most_output(&self, model: &str, legs: &[Leg], input: &dyn Fn(&Leg) -> InContext) -> Tokens {
         let Policy { default_max_tokens, min_tokens, models, .. } = self.policy;
         let own = self.as_long_as.or(self.tenant.rules.default_max_tokens);
         let listed = models.model(model).and_then(|model| model.context);
@@ -293,10 +305,12 @@ impl Wish<'_> {
             let output = own.or(leg.max_output).unwrap_or(*default_max_tokens);
             let output = leg.max_output.map_or(output, |max| output.min(max));
             let Some(context) = listed.or(leg.context) else { return output };
-            // What is certain to fit would leave a long prompt next to no answer, and a document that may be long none at all.
-            let [likely, sized] = input(leg);
-            let least = context.less(sized).min(*default_max_tokens).max(*min_tokens);
-            output.min(context.less(likely).max(least))
+            // What is certain to fit would leave a long prompt next to no answer, and a document that may be long none at all: then it
+            // is half of what is likely to be left.
+            let InContext { certain, likely, sized } = input(leg);
+            let half = |taken: Tokens| Tokens(context.less(taken).0 / 2);
+            let least = half(sized).min(*default_max_tokens).max(*min_tokens);
+            output.min(context.less(certain).max(half(likely)).max(least))
         };
         legs.iter().map(of).max().unwrap_or(*default_max_tokens)
     }

@@ -70,7 +70,8 @@ impl Spending {
         None
     }
 
-    /// What it costs, and its output.
+    /// What it costs, and its output. Few chunks ask for it.
+    #[inline(never)]
     fn seen(&self, meter: &Meter) -> (NanoUsd, Tokens) {
         let (reported, uncounted, text) = meter.so_far();
         // A report that can't be true ends no stream, either.

@@ -34,9 +34,14 @@ impl Spend {
         calendar.number(now).saturating_add(1) < self.number
     }
 
-    /// What was counted ahead of the clock counts in the period that there is.
+    /// What was counted ahead of the clock counts in the period that there is, beside what that had itself, if it is still known.
     pub fn set_back(&mut self, calendar: Calendar, now: UnixNanos) {
-        self.number = self.number.min(calendar.number(now));
+        let number = calendar.number(now);
+        if number.saturating_add(1) == self.number {
+            let before = std::mem::take(&mut self.previous);
+            self.add(before);
+        }
+        self.number = self.number.min(number);
     }
 
     pub const fn current(&self) -> NanoUsd {

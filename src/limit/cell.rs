@@ -135,12 +135,11 @@ impl Cell {
         self.leases.roll(now, lease_seconds);
     }
 
-    /// The clock was days ahead. What is in flight is forgotten; what was spent is not.
+    /// The clock was days ahead: what was spent there counts today, and in this month. What was spent today before is not known any more.
     #[cold]
     fn set_back(&mut self, now: UnixNanos) {
         self.day_spend.set_back(Calendar::Day, now);
         self.month_spend.set_back(Calendar::Month, now);
-        self.leases = Leases::default();
     }
 
     /// When money is set aside now.
@@ -335,7 +334,9 @@ impl Cell {
             }
         });
         let at = reservation.money_at;
-        let of_today = Calendar::Day.number(at) == self.day_spend.number();
+        let today = self.day_spend.number();
+        // Where the clock was set back over midnight, there is no other day.
+        let of_today = Calendar::Day.number(at) == today || Calendar::Day.number(now) < today;
         for (calendar, spend) in [(Calendar::Day, &mut self.day_spend), (Calendar::Month, &mut self.month_spend)] {
             if of_today { spend.add(cost) } else { spend.charge(calendar, at, cost) }
         }

@@ -43,6 +43,11 @@ impl Leases {
         if slot_of(now) == self.head {
             return;
         }
+        // The clock was set back by more than the ring holds: nothing of that would lapse before it is so late again.
+        if self.head.saturating_sub(slot_of(now)) >= RING {
+            *self = Self { head: slot_of(now), ..Self::default() };
+            return;
+        }
         let keep = lease_seconds.min(LONGEST_SECONDS).div_ceil(SLOT_SECONDS);
         let slot = slot_of(now).max(self.head);
         // What the ring holds is of the old head and the 31 minutes before it.
@@ -59,8 +64,8 @@ impl Leases {
         self.head = slot;
     }
 
-    /// When something is set aside now: in the minute it is, or in the latest that anybody was in, if the clock is behind. What is
-    /// older than the ring would be forgotten, and what is of yesterday would be in no budget of today.
+    /// When something is set aside now: in the minute it is, or in the latest that anybody was in, if the clock is behind. What is of
+    /// yesterday would be in no budget of today.
     pub fn time(&self, now: UnixNanos) -> UnixNanos {
         let head = self.head.saturating_mul(SLOT_SECONDS).saturating_mul(1_000_000_000);
         UnixNanos(now.0.max(head))
@@ -120,6 +125,8 @@ impl Leases {
     /// Reserved since a second of the calendar.
     pub fn since(&self, second: u64) -> NanoUsd {
         let first = second / SLOT_SECONDS;
+        // The clock was set back to before that, and what is set aside is all of one day.
+        let first = if self.head < first { 0 } else { first };
         // But for half an hour after midnight, that is all of them.
         if self.head.saturating_sub(RING - 1) >= first {
             return self.sums.iter().fold(NanoUsd::ZERO, |sum, reserved| sum.plus(*reserved));

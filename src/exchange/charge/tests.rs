@@ -339,6 +339,13 @@ fn what_tools_may_do_in_the_background_is_charged_when_it_is_accepted() {
     }
     let failed = Answered { error: true, shown: Tokens(5), ..queued };
     assert_eq!(came(Evidence::Answered(failed), &detached), (2_100, 0, 0, 0), "what failed does nothing more");
+    // Each stream of responses begins with being in progress.
+    let left = Answered { accepted: true, broke_off: true, ..ok() };
+    assert_eq!(
+        came(Evidence::Answered(left), &Foreseen { stream: true, ..request }),
+        (2_100, 0, 0, 0),
+        "a stream that is left"
+    );
 }
 
 /// Of a transcript without a length (`text`, `srt`), what was said in it bounds the file from below: speech is packed in a tenth of what is
@@ -350,7 +357,7 @@ fn a_recording_is_no_shorter_than_what_was_heard_in_it() {
         let answer = Answered { seen: Tokens(said), shown: Tokens(said), ..ok() };
         Evidence::Answered(answer).charge(&Foreseen { items, ..REQUEST }).usage().audio_seconds
     };
-    assert_eq!([0, 400, 2_000, 4_000_000].map(seconds), [100, 100, 500, 800]);
+    assert_eq!([0, 1_000, 5_000, 4_000_000].map(seconds), [100, 100, 500, 800]);
     let none = Evidence::Answered(Answered { seen: Tokens(4_000), ..ok() });
     assert_eq!(none.charge(&REQUEST).usage().audio_seconds, 0, "nothing was heard where nothing was sent");
 }

@@ -8,6 +8,7 @@ use crate::exchange::{AnswerHead, Around, Ending, Exchange, Opening, Phase, Step
 use crate::headers::Headers;
 use crate::kept::Id;
 use crate::limit::cell::Cell;
+use crate::llm::estimate::density::Density;
 use crate::outcome::{Outcome, Reply};
 use crate::policy::Policy;
 use crate::record::{Bill, Record};
@@ -382,6 +383,18 @@ fn what_may_be_long_leaves_the_answer_its_room() {
         ("a long prompt", long),
     ] {
         assert_eq!(written("gpt-4o-mini", more), [4_096; 2], "{case}");
+    }
+    // A denser text than most is not refused for the answer that was asked for.
+    let small = |text: &str| {
+        let policy = policy(|policy| policy["prices"][1]["context_tokens"] = json!(8_192));
+        let mut body = with(CHAT, "gpt-4o-mini", json!({"messages": [{"role": "user", "content": text}]}));
+        body.as_object_mut().unwrap().remove("max_tokens");
+        let Phase::Open(open) = asked(&policy, CHAT, &body).0.phase else { panic!("was not admitted") };
+        (open.input.sizes.text_likely(Density::default()).0, open.most_output.0)
+    };
+    for kilobytes in [1, 8, 16, 20, 24] {
+        let (likely, output) = small(&"a".repeat(kilobytes * 1_024));
+        assert!(output <= 4_096 && (likely + likely / 8 + output <= 8_192 || output == 16), "{likely} {output}");
     }
     let policy = policy(|_| {});
     let mut full =

@@ -134,7 +134,7 @@ fn a_copy_may_say_as_much_as_its_original() {
         ("the shadow's model writes less", &[(TENANT, own(300)), (SHADOW, json!(200))], open(), [300, 200]),
         ("the client's own", &[(TENANT, own(300))], bounded, [50, 50]),
         ("less may be spent", &[("/tenants/acme", json!({"budgets": {"request_usd": "0.002"}}))], open(), [190, 190]),
-        ("the shadow's context has no room", &[(TENANT, own(1_900))], saying(&"word ".repeat(200)), [1_900, 1_735]),
+        ("the shadow's context has no room", &[(TENANT, own(1_900))], saying(&"word ".repeat(200)), [1_900, 1_630]),
     ] {
         let policy = configured(json!({"cheap": shadow(&json!({}))}), |config| {
             for (place, value) in written {

@@ -491,6 +491,34 @@ fn a_clock_that_is_set_back_opens_no_budget_and_locks_nobody_out() {
     }
 }
 
+/// Of a month, what was spent before the clock went wrong counts as well; and what a worker left that died meanwhile lapses.
+#[test]
+fn a_clock_that_was_a_month_ahead_forgets_nothing_of_this_one() {
+    let last_day = UnixNanos(1_801_353_600_000_000_000);
+    assert_eq!(Calendar::Month.number(after(last_day, 86_400)), Calendar::Month.number(last_day) + 1);
+    let rules = rules(&[(Guard::MonthUsd, 100), (Guard::InFlight, 1)]);
+    let mut cell = Cell::default();
+    let spend = |cell: &mut Cell, now: UnixNanos| {
+        let held = cell.admit(&rules, &ask(0, client(40)), now).verdict.map_err(|refused| refused.guard)?.reservation;
+        cell.settle(&held, NanoUsd(40), Tokens(40), 900, now);
+        Ok::<_, Guard>(())
+    };
+    let noon = after(last_day, 43_200);
+    assert_eq!(spend(&mut cell, noon), Ok(()));
+    assert_eq!(spend(&mut cell, after(noon, 2 * 86_400)), Ok(()));
+    assert_eq!(spend(&mut cell, after(noon, 60)), Err(Guard::MonthUsd));
+    for ahead in [3_600, 20 * 3_600, 3 * 86_400] {
+        let mut cell = Cell::default();
+        let free = rules_of_places(&rules);
+        let dies = |cell: &mut Cell, now| cell.admit(&free, &ask(0, client(0)), now).verdict.is_ok();
+        assert!(dies(&mut cell, after(noon, ahead)) && dies(&mut cell, noon), "{ahead}");
+        assert!(
+            !dies(&mut cell, after(noon, 60)) && dies(&mut cell, after(noon, 1_000)),
+            "{ahead}: it lapses in its time"
+        );
+    }
+}
+
 fn rules_of_places(rules: &Rules) -> Rules {
     let mut of_places = Rules::default();
     of_places.set(Guard::InFlight, rules.get(Guard::InFlight));

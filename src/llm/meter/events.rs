@@ -37,7 +37,7 @@ impl Event {
         self.broken = scanner.finish().is_err();
         seen.finished |= self.ends_the_stream();
         if self.counted {
-            seen.counted_with_choice = self.has_choices;
+            seen.counted(self);
         }
         scanner.restart();
         mem::take(self)

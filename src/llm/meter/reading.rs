@@ -28,7 +28,7 @@ pub struct Reading {
     pub finished: bool,
     /// Bytes of text that came after the last count of the output.
     pub uncounted: u64,
-    /// That count came with a choice: of several, it may be that one's alone (vLLM).
+    /// Such counts come with one choice after the other: of several, each may be that one's alone (vLLM).
     pub of_choice: bool,
     /// Bytes of strings in the answer that no table knows: they may be text.
     pub stray: u64,
@@ -135,7 +135,7 @@ impl Meter {
             // A count that text follows was a preview, wherever it stood.
             finished: (self.seen.finished || !self.schema.grows) && uncounted == 0,
             uncounted,
-            of_choice: self.seen.counted_with_choice,
+            of_choice: self.seen.counts_choices,
             stray: self.seen.stray_bytes,
             media: self.seen.media_bytes,
         }

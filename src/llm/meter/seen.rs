@@ -30,8 +30,9 @@ pub(super) struct Seen {
     pub output_bytes: u64,
     /// Of `output_bytes`, those that came before the last count of the output.
     pub counted_bytes: u64,
-    /// In a stream, that count came with a choice: of several, it may be that one's alone.
-    pub counted_with_choice: bool,
+    /// In a stream, that count came with a choice, and not for the first time: of several, it may be that one's alone.
+    pub counts_choices: bool,
+    counted_with_choice: bool,
     /// Of strings that no table knows; and of these, what pictures and sounds count as.
     pub stray_bytes: u64,
     pub media_bytes: u64,
@@ -318,6 +319,12 @@ impl Seen {
         let mut reported = counts.canonical(contract);
         reported.rounds = self.rounds.is_some() || self.compacts;
         reported
+    }
+
+    /// An event has told the output.
+    pub(super) const fn counted(&mut self, event: &Event) {
+        self.counts_choices = event.has_choices && self.counted_with_choice;
+        self.counted_with_choice = event.has_choices;
     }
 
     /// Bytes of text that were said before.
