@@ -666,11 +666,17 @@ fn converse_has_no_bound_among_what_goes_to_the_model_as_it_is() {
         json!({"max_output_tokens": 100_000}),
         json!({"inferenceConfig": {"maxTokens": 100_000}}),
         json!({"inferenceConfig": {"max_new_tokens": 100_000}}),
+        json!({"textGenerationConfig": {"maxTokenCount": 8_000}}),
     ] {
         let body = with(CONVERSE, "", json!({"additionalModelRequestFields": more}));
         let refused = reserved(&policy, CONVERSE, &body).unwrap_err();
         assert!(refused.contains("the bound on the output is `inferenceConfig.maxTokens`"), "{refused}");
     }
+    let hosted = json!({"toolConfig": {"tools": [{"systemTool": {"name": "nova_grounding"}}]}});
+    let body = with(CONVERSE, "", json!({"additionalModelRequestFields": hosted}));
+    assert!(
+        reserved(&policy, CONVERSE, &body).unwrap_err().contains("tools are offered in the `toolConfig` beside it")
+    );
 }
 
 /// OpenRouter reads more of a name than who it is, in any order.
