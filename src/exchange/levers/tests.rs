@@ -590,11 +590,27 @@ fn pictures_are_reserved_and_charged_by_as_many_as_are_embedded_or_drawn() {
         (images, json!({"model": "pictures", "prompt": "x", series: "auto"}), 15),
         (images, json!({"model": "pictures", "prompt": "x", series: "auto", most: {"max_images": 4}}), 4),
         (images, json!({"model": "pictures", "prompt": "x", series: "disabled", most: {"max_images": 4}}), 1),
+        (images, json!({"model": "pictures", "prompt": "x", series: "auto", most: null}), 15),
     ] {
         assert_eq!(reserved(&policy, path, &body), Ok(170_000 * many), "{path} {body}");
         // Who leaves before the answer has had them drawn.
         let left = closed(asked(&policy, path, &body).0, &policy, None, 1 << 14).bill;
         assert_eq!(left.usage.images, many, "{path} {body}");
+    }
+    // Of two lengths a reader takes the first or the last.
+    for options in [
+        r#"{"max_images":15},"Sequential_image_generation_options":{"max_images":1}"#,
+        r#"{"max_images":15},"sequential_image_generation_options":{"max_images":1}"#,
+        r#"{"max_images":15,"Max_images":1}"#,
+        r#"[{"max_images":15},{"max_images":1}]"#,
+        "1",
+    ] {
+        let body = format!(r#"{{"model":"pictures","prompt":"x","{series}":"auto","{most}":{options}}}"#);
+        let headers = Headers::of(&[(":method", "POST"), (":path", images), ("x-tenant-id", "acme")]);
+        let Opening::Read(mut exchange) = Exchange::open(&policy, &headers, NOON) else { panic!() };
+        let said = exchange.body(&policy, body.as_bytes());
+        let refused = said.is_some() || exchange.end_of_request(&policy, around(None)).is_some_and(|it| it.is_err());
+        assert!(refused, "{body}");
     }
 }
 

@@ -226,7 +226,14 @@ impl Fields {
             }
             Asked::Series => {
                 once("sequential_image_generation", hit, false)?;
-                self.in_series = !matches!(hit.found, Found::Null | Found::Text { text: "disabled", .. });
+                self.in_series |= !matches!(hit.found, Found::Null | Found::Text { text: "disabled", .. });
+            }
+            Asked::SeriesOptions => {
+                let field = "sequential_image_generation_options";
+                once(field, hit, false)?;
+                if !matches!(hit.found, Found::Null | Found::Opened(Container::Object) | Found::Closed { .. }) {
+                    return Err(Invalid::Wrong { field, expected: "an object" });
+                }
             }
             Asked::SeriesMost => {
                 once("max_images", hit, false)?;

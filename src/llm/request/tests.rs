@@ -605,6 +605,13 @@ fn a_forms_fields_are_those_of_its_apis_table() {
     for (name, value) in [("num_images", "many"), ("num_images", ""), ("Batch_Size", "4")] {
         assert!(form("openai_images", &[(name, value)]).is_err(), "{name} {value}");
     }
+    // A series that any of them asks for, as long as any.
+    let series = ("sequential_image_generation", "auto");
+    for beside in
+        [("sequential_image_generation", "disabled"), ("sequential_image_generation_options[max_images]", "1")]
+    {
+        assert_eq!(form("openai_images", &[series, beside]).unwrap().choices, 15, "{beside:?}");
+    }
     for name in ["file_id", "file_url"] {
         let request = form("openai_audio", &[(name, "x")]).unwrap();
         assert!(request.hidden.whole == Some(name) && request.sound_bytes > 1_000_000, "{name}");
