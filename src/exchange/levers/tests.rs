@@ -58,7 +58,7 @@ fn asked(policy: &Policy, path: &str, body: &Value) -> (Exchange, Result<Cell, S
     };
     let mut cell = Cell::default();
     let decision = cell.admit(&demand.tenant.rules, &demand.ask, NOON);
-    assert!(matches!(exchange.decided(policy, demand, Ok(decision), NOON), Step::Forward(_)));
+    assert!(matches!(exchange.decided(policy, demand, Ok(decision), NOON), Step::Forward(_) | Step::Route(_)));
     (exchange, Ok(cell))
 }
 
@@ -731,6 +731,30 @@ fn a_names_endings_are_priced_or_refused_unless_the_whole_name_is_the_operators(
     }
     assert!(asked(&exact, "gpt-4o:nitro").is_ok() && asked(&exact, "gpt-4o-mini:nitro").is_err());
     assert!(asked(&priced(&["gpt-*"], "count"), "gpt-4o:nitro").is_ok());
+    assert!(asked(&priced(&["gpt-4o:nitro*"], "refuse"), "gpt-4o:nitro").is_err());
+    // Who serves it decides whose price it is.
+    for (prices, passes) in [
+        (&["openrouter/openai/gpt-4o:nitro", "gpt-*"][..], true),
+        (&["openai/gpt-4o:nitro"], true),
+        (&["openrouter/openai/gpt-4o*"], false),
+        (&["openai/gpt-4o:nitro", "openrouter/openai/gpt-4o*"], false),
+        (&["reseller/openai/gpt-4o:nitro", "openrouter/openai/*"], false),
+    ] {
+        let policy = policy(|policy| {
+            let price = |model: &&str| {
+                let mut price = search.clone();
+                price["model"] = json!(model);
+                price
+            };
+            policy["prices"] = prices.iter().map(price).collect();
+            policy["providers"] = json!({
+                "openrouter": {"cluster": "openrouter", "sensitivity": "restricted"},
+                "reseller": {"cluster": "reseller", "sensitivity": "restricted"},
+            });
+            policy["models"] = json!([{"model": "openai/*", "providers": [{"provider": "openrouter"}]}]);
+        });
+        assert_eq!(asked(&policy, "openai/gpt-4o:nitro").is_ok(), passes, "{prices:?}");
+    }
 }
 
 /// Google reads both spellings of a name.
