@@ -806,8 +806,10 @@ fn what_one_api_is_priced_by_passes_in_no_other() {
         (CHAT, json!({"previousInteractionId": "x"})),
         (CHAT, json!({"serviceTier": "priority"})),
         (CHAT, json!({"webhookConfig": {}, "fileId": "x"})),
-        (MESSAGES, json!({"numOutputs": 4})),
-        (RESPONSES, json!({"input": "hi", "maxToolCalls": 3, "containerTier": 1, "promptCacheId": "x"})),
+        (CHAT, json!({"previousResponseId": "x"})),
+        (CHAT, json!({"previous_interaction_id": "x"})),
+        (CHAT, json!({"continuationToken": "x"})),
+        (MESSAGES, json!({"num_outputs": 4})),
     ] {
         let mut body = json!({"model": "bare", "max_tokens": 5, "messages": []});
         if path == RESPONSES {
@@ -818,6 +820,23 @@ fn what_one_api_is_priced_by_passes_in_no_other() {
     }
     let google = json!({"model": "bare", "messages": [], "extra_body": {"google": {"thinking_config": {}}}});
     assert!(asked(&policy, CHAT, &google).1.is_ok());
+    // An application's own, which no server reads in these letters.
+    for field in [
+        "thread",
+        "conversation",
+        "container",
+        "environment",
+        "requestId",
+        "projectId",
+        "threadId",
+        "agentId",
+        "conversationId",
+    ] {
+        let body = json!({"model": "bare", "messages": [], "max_tokens": 5, field: "mine"});
+        let (exchange, cell) = self::asked(&policy, CHAT, &body);
+        assert!(cell.is_ok(), "{field}: {cell:?}");
+        assert_eq!(closed(exchange, &policy, None, 0).left_out.unknown_fields, [field]);
+    }
     // Clients that know several APIs write each one's bound: what it comes to is charged.
     let beside = json!({"model": "bare", "messages": [], "max_output_tokens": 9, "maxOutputTokens": 9});
     assert_eq!(asked(&policy, CHAT, &beside).1.map(drop), Ok(()));
