@@ -627,9 +627,14 @@ fn a_forms_fields_are_those_of_its_apis_table() {
     ] {
         assert!(form("openai_audio", &[(name, value)]).unwrap().unknown.suspect.is_some(), "{name}");
     }
-    let strange = [("hotwords[]", "gpt-5"), ("hotwords[]", "b"), ("vad_filter", "true")];
+    // How carefully a server of one's own listens changes no price.
+    let careful = [("best_of", "5"), ("n_best", "2"), ("beam_size", "5"), ("use_beam_search", "true")];
+    let heard = [("vad_filter", "true"), ("hotwords", "harbour"), ("to_language", "en")];
+    let unknown = form("openai_audio", &[&careful[..], &heard[..]].concat()).unwrap().unknown;
+    assert_eq!((unknown.fields.len(), unknown.suspect), (0, None));
+    let strange = [("next_words[]", "gpt-5"), ("next_words[]", "b"), ("next_filter", "true")];
     let unknown = form("openai_audio", &strange).unwrap().unknown;
-    assert_eq!((unknown.fields.join(" "), unknown.suspect), ("hotwords vad_filter".to_owned(), None));
+    assert_eq!((unknown.fields.join(" "), unknown.suspect), ("next_words next_filter".to_owned(), None));
     assert_eq!(unknown.texts.first().map(|(at, text)| (*at, &**text)), Some((0, "gpt-5")));
     // Nobody would count the characters that are read out.
     let Err(Invalid::Wrong { field: "input", .. }) = form("openai_audio", &[("input", "Hello")]) else { panic!() };
