@@ -125,6 +125,11 @@ fn hosted_tools_are_reserved_by_their_own_maximum() {
         (MESSAGES, json!({"tools": [{"type": "web_search_20250305", "max_uses": 50}]}), 500_000),
         (MESSAGES, json!({"tools": [{"type": "web_search_20260318"}, {"type": "web_fetch_20250910"}]}), 100_000),
         (MESSAGES, json!({"tools": [{"type": "code_execution_20250825", "max_uses": 9}]}), 30_000),
+        // Only Anthropic's own kinds are bounded by it.
+        (MESSAGES, json!({"tools": [{"max_uses": 1, "type": "web_search_20250305"}]}), 10_000),
+        (MESSAGES, json!({"tools": [{"max_uses": 1, "type": "openrouter:web_search"}]}), 100_000),
+        (MESSAGES, json!({"tools": [{"type": "openrouter:web_search", "max_uses": 1}]}), 100_000),
+        (MESSAGES, json!({"tools": [{"type": "x_search", "max_uses": 50}]}), 500_000),
         (
             MESSAGES,
             json!({"messages": [{"role": "user", "content": [
