@@ -42,6 +42,10 @@ impl Lever<'_> {
         }
     }
 
+    fn is_of_name(&self) -> bool {
+        matches!(self, Self::Unsold { field: OF_NAME, .. })
+    }
+
     fn note(&self) -> String {
         match self {
             Self::Tool { name, .. } => format!("tool:{}", shown(name)),
@@ -106,7 +110,7 @@ impl Wish<'_> {
         }
         let levers: Vec<_> = self.levers().collect();
         self.inner_models(&legs)?;
-        let missing = |leg: &Leg| levers.iter().find(|lever| !lever.has_price(&leg.tariff));
+        let missing = |leg: &Leg| levers.iter().find(|lever| !self.has_price(lever, leg));
         match unpriced_levers {
             Stance::Refuse => {
                 let first = legs.first().and_then(missing).map(|lever| lever.refused(model));
@@ -117,7 +121,7 @@ impl Wish<'_> {
                 }
             }
             Stance::Count => {
-                let unpriced = |lever: &&Lever<'_>| legs.iter().any(|leg| !lever.has_price(&leg.tariff));
+                let unpriced = |lever: &&Lever<'_>| legs.iter().any(|leg| !self.has_price(lever, leg));
                 noted.extend(levers.iter().filter(unpriced).map(Lever::note));
             }
             Stance::Pass => {}
@@ -136,17 +140,27 @@ impl Wish<'_> {
         tools.chain(rates).chain(unsold)
     }
 
-    /// Whether the configuration has this very name, with all that it ends in.
+    fn has_price(&self, lever: &Lever<'_>, leg: &Leg) -> bool {
+        if lever.is_of_name() { self.has_price_of_name(leg) } else { lever.has_price(&leg.tariff) }
+    }
+
+    /// Whether its price is of this very name, with all that it ends in, there or anywhere: another provider's says nothing of this one.
+    fn has_price_of_name(&self, leg: &Leg) -> bool {
+        let provider = leg.provider.and_then(|ix| self.policy.provider_at(ix));
+        let own = provider.and_then(|provider| leg.label.strip_prefix(&*provider.name)?.strip_prefix('/'));
+        !leg.label.contains('*') && (leg.label == leg.model || own == Some(&*leg.model))
+    }
+
+    /// Whether the configuration routes this very name, or has it stand for another.
     fn names(&self, model: &str) -> bool {
         let policy = self.policy;
-        let priced = policy.prices.find(model, self.around.now).is_some_and(|price| price.model.as_str() == model);
         let routed = policy.models.model(model).is_some_and(|routed| routed.model.as_str() == model);
-        priced || routed || policy.aliases.contains_key(model) || policy.models.stands_for(model).is_some()
+        routed || policy.aliases.contains_key(model) || policy.models.stands_for(model).is_some()
     }
 
     /// Whether these have a price for all that those have one for.
     pub(super) fn price_as_much(&self, these: &[Leg], those: &[Leg]) -> bool {
-        let priced = |legs: &[Leg], lever: &Lever<'_>| legs.iter().all(|leg| lever.has_price(&leg.tariff));
+        let priced = |legs: &[Leg], lever: &Lever<'_>| legs.iter().all(|leg| self.has_price(lever, leg));
         self.levers().all(|lever| priced(these, &lever) || !priced(those, &lever))
     }
 

@@ -83,13 +83,17 @@ const fn path(name: &'static str, inside: &'static [Field<Offer>]) -> Field<Offe
 const AUTO: &str = "\"auto\"";
 const AUTO_TYPE: &str = r#"{"type":"auto"}"#;
 
-static CHAT: [Field<Offer>; 6] = [
+/// What goes to Gemini behind a chat, in a body's own object or in a relay's.
+static GOOGLE: [Field<Offer>; 1] = [row("tools", Offer::Inside(Form::ByMember), &[])];
+static CHAT: [Field<Offer>; 8] = [
     tools("tools", Form::ByType),
     tools("functions", Form::Functions),
     tools("plugins", Form::Plugins),
     choice("tool_choice", AUTO),
     choice("function_call", AUTO),
     beside("parallel_tool_calls"),
+    path("google", &GOOGLE),
+    path("extra_body", &[path("google", &GOOGLE)]),
 ];
 static RESPONSES: [Field<Offer>; 6] = [
     tools("tools", Form::ByType),
@@ -101,7 +105,8 @@ static RESPONSES: [Field<Offer>; 6] = [
     path("input", &[inside("tools")]),
 ];
 /// What is added in the middle of a conversation.
-static BLOCKS: [Field<Offer>; 2] = [path("content", &[inside("tool"), inside("tools")]), inside("tools")];
+static BLOCKS: [Field<Offer>; 2] =
+    [path("content", &[inside("tool"), inside("tools"), path("tool_changes", &[inside("tool")])]), inside("tools")];
 static ANTHROPIC: [Field<Offer>; 5] = [
     tools("tools", Form::ByType),
     tools("plugins", Form::Plugins),
@@ -118,11 +123,14 @@ static GEMINI: [Field<Offer>; 5] = [
     pointed("cachedContent"),
     pointed("cached_content"),
 ];
-static INTERACTIONS: [Field<Offer>; 4] = [
+/// Google reads both spellings of a name.
+static CHOICES: [Field<Offer>; 2] = [choice_inside("tool_choice", AUTO), choice_inside("toolChoice", AUTO)];
+static INTERACTIONS: [Field<Offer>; 5] = [
     tools("tools", Form::ByType),
     choice("tool_choice", AUTO),
-    path("generation_config", &[choice_inside("tool_choice", AUTO)]),
-    path("generationConfig", &[choice_inside("tool_choice", AUTO), choice_inside("toolChoice", AUTO)]),
+    choice("toolChoice", AUTO),
+    path("generation_config", &CHOICES),
+    path("generationConfig", &CHOICES),
 ];
 static TOOL_CONFIG: [Field<Offer>; 2] =
     [row("tools", Offer::Within(Form::ByMember), &[]), choice_inside("toolChoice", r#"{"auto":{}}"#)];
@@ -138,7 +146,13 @@ static INVOKE: [Field<Offer>; 5] = [
     row("toolConfig", Offer::Around, &TOOL_CONFIG),
     path("messages", &BLOCKS),
 ];
-static COHERE: [Field<Offer>; 3] = [tools("tools", Form::ByType), beside("tool_choice"), beside("strict_tools")];
+static COHERE: [Field<Offer>; 4] = [
+    tools("tools", Form::ByType),
+    // The first version's: what Cohere searches.
+    tools("connectors", Form::Servers),
+    beside("tool_choice"),
+    beside("strict_tools"),
+];
 static OLLAMA: [Field<Offer>; 1] = [tools("tools", Form::ByType)];
 static LM_STUDIO: [Field<Offer>; 1] = [tools("integrations", Form::ByType)];
 
@@ -337,6 +351,36 @@ mod tests {
                         panic!("{}: {way:?}", schema.name);
                     };
                     (fields, is_read) = (field.inside, has_lever(field));
+                }
+                assert!(is_read, "{}: {way:?}", schema.name);
+            }
+        }
+    }
+
+    /// What a provider is told to run, each by its way from the top.
+    fn priced(fields: &[Field<Asked>], way: &[&'static str], found: &mut Vec<Vec<&'static str>>) {
+        for field in fields.iter().filter(|field| field.name != crate::json::OTHERS) {
+            let way = [way, &[field.name]].concat();
+            priced(field.inside, &way, found);
+            if matches!(field.key, Some(Asked::Tools | Asked::Plugins | Asked::Servers(_))) {
+                found.push(way);
+            }
+        }
+    }
+
+    #[test]
+    fn each_list_of_tools_that_is_priced_is_one_that_rules_are_about() {
+        for schema in schema::ALL {
+            let mut found = Vec::new();
+            priced(schema.request, &[], &mut found);
+            for way in found {
+                let (mut fields, mut is_read) = (table(schema.name).unwrap_or_default(), false);
+                for name in &way {
+                    let field = fields.iter().find(|field| field.name == *name);
+                    is_read |= field.is_some_and(|field| {
+                        matches!(field.key, Some(Offer::Tools(_) | Offer::Within(_) | Offer::Inside(_)))
+                    });
+                    fields = field.map_or(&[][..], |field| field.inside);
                 }
                 assert!(is_read, "{}: {way:?}", schema.name);
             }

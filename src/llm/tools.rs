@@ -126,6 +126,9 @@ static KINDS: [(&str, ToolKind, u64); 48] = [
     ("context-compression", Free, 0),
 ];
 
+/// Anthropic's own kinds that take a bound of their own: `max_uses`, `max_content_tokens`.
+static BOUNDED: [&str; 4] = ["web_search", "web_fetch", "code_execution", "advisor"];
+
 /// Gemini's, by the member that holds them or by their type; both spellings are one.
 static GEMINI: [(&str, ToolKind, u64); 17] = [
     ("function", Free, 0),
@@ -157,6 +160,12 @@ pub fn known(dialect: Dialect, name: &str) -> Option<KnownTool> {
     }
     let find = |name: &str| found(&KINDS, name);
     find(name).or_else(|| find(undated(name)))
+}
+
+/// Whether a tool's own bound is read: by Anthropic, and by Bedrock for its models, of their own kinds. Of whoever doesn't read one,
+/// it only says what more there may be.
+pub fn is_bounded(dialect: Dialect, name: &str) -> bool {
+    matches!(dialect, Dialect::Anthropic | Dialect::Aws) && BOUNDED.contains(&undated(name))
 }
 
 /// All kinds that are known, Gemini's beside those of all others.

@@ -58,7 +58,7 @@ fn asked(policy: &Policy, path: &str, body: &Value) -> (Exchange, Result<Cell, S
     };
     let mut cell = Cell::default();
     let decision = cell.admit(&demand.tenant.rules, &demand.ask, NOON);
-    assert!(matches!(exchange.decided(policy, demand, Ok(decision), NOON), Step::Forward(_)));
+    assert!(matches!(exchange.decided(policy, demand, Ok(decision), NOON), Step::Forward(_) | Step::Route(_)));
     (exchange, Ok(cell))
 }
 
@@ -125,6 +125,11 @@ fn hosted_tools_are_reserved_by_their_own_maximum() {
         (MESSAGES, json!({"tools": [{"type": "web_search_20250305", "max_uses": 50}]}), 500_000),
         (MESSAGES, json!({"tools": [{"type": "web_search_20260318"}, {"type": "web_fetch_20250910"}]}), 100_000),
         (MESSAGES, json!({"tools": [{"type": "code_execution_20250825", "max_uses": 9}]}), 30_000),
+        // Only Anthropic's own kinds are bounded by it.
+        (MESSAGES, json!({"tools": [{"max_uses": 1, "type": "web_search_20250305"}]}), 10_000),
+        (MESSAGES, json!({"tools": [{"max_uses": 1, "type": "openrouter:web_search"}]}), 100_000),
+        (MESSAGES, json!({"tools": [{"type": "openrouter:web_search", "max_uses": 1}]}), 100_000),
+        (MESSAGES, json!({"tools": [{"type": "x_search", "max_uses": 50}]}), 500_000),
         (
             MESSAGES,
             json!({"messages": [{"role": "user", "content": [
@@ -590,11 +595,27 @@ fn pictures_are_reserved_and_charged_by_as_many_as_are_embedded_or_drawn() {
         (images, json!({"model": "pictures", "prompt": "x", series: "auto"}), 15),
         (images, json!({"model": "pictures", "prompt": "x", series: "auto", most: {"max_images": 4}}), 4),
         (images, json!({"model": "pictures", "prompt": "x", series: "disabled", most: {"max_images": 4}}), 1),
+        (images, json!({"model": "pictures", "prompt": "x", series: "auto", most: null}), 15),
     ] {
         assert_eq!(reserved(&policy, path, &body), Ok(170_000 * many), "{path} {body}");
         // Who leaves before the answer has had them drawn.
         let left = closed(asked(&policy, path, &body).0, &policy, None, 1 << 14).bill;
         assert_eq!(left.usage.images, many, "{path} {body}");
+    }
+    // Of two lengths a reader takes the first or the last.
+    for options in [
+        r#"{"max_images":15},"Sequential_image_generation_options":{"max_images":1}"#,
+        r#"{"max_images":15},"sequential_image_generation_options":{"max_images":1}"#,
+        r#"{"max_images":15,"Max_images":1}"#,
+        r#"[{"max_images":15},{"max_images":1}]"#,
+        "1",
+    ] {
+        let body = format!(r#"{{"model":"pictures","prompt":"x","{series}":"auto","{most}":{options}}}"#);
+        let headers = Headers::of(&[(":method", "POST"), (":path", images), ("x-tenant-id", "acme")]);
+        let Opening::Read(mut exchange) = Exchange::open(&policy, &headers, NOON) else { panic!() };
+        let said = exchange.body(&policy, body.as_bytes());
+        let refused = said.is_some() || exchange.end_of_request(&policy, around(None)).is_some_and(|it| it.is_err());
+        assert!(refused, "{body}");
     }
 }
 
@@ -666,11 +687,17 @@ fn converse_has_no_bound_among_what_goes_to_the_model_as_it_is() {
         json!({"max_output_tokens": 100_000}),
         json!({"inferenceConfig": {"maxTokens": 100_000}}),
         json!({"inferenceConfig": {"max_new_tokens": 100_000}}),
+        json!({"textGenerationConfig": {"maxTokenCount": 8_000}}),
     ] {
         let body = with(CONVERSE, "", json!({"additionalModelRequestFields": more}));
         let refused = reserved(&policy, CONVERSE, &body).unwrap_err();
         assert!(refused.contains("the bound on the output is `inferenceConfig.maxTokens`"), "{refused}");
     }
+    let hosted = json!({"toolConfig": {"tools": [{"systemTool": {"name": "nova_grounding"}}]}});
+    let body = with(CONVERSE, "", json!({"additionalModelRequestFields": hosted}));
+    assert!(
+        reserved(&policy, CONVERSE, &body).unwrap_err().contains("tools are offered in the `toolConfig` beside it")
+    );
 }
 
 /// OpenRouter reads more of a name than who it is, in any order.
@@ -709,6 +736,30 @@ fn a_names_endings_are_priced_or_refused_unless_the_whole_name_is_the_operators(
     }
     assert!(asked(&exact, "gpt-4o:nitro").is_ok() && asked(&exact, "gpt-4o-mini:nitro").is_err());
     assert!(asked(&priced(&["gpt-*"], "count"), "gpt-4o:nitro").is_ok());
+    assert!(asked(&priced(&["gpt-4o:nitro*"], "refuse"), "gpt-4o:nitro").is_err());
+    // Who serves it decides whose price it is.
+    for (prices, passes) in [
+        (&["openrouter/openai/gpt-4o:nitro", "gpt-*"][..], true),
+        (&["openai/gpt-4o:nitro"], true),
+        (&["openrouter/openai/gpt-4o*"], false),
+        (&["openai/gpt-4o:nitro", "openrouter/openai/gpt-4o*"], false),
+        (&["reseller/openai/gpt-4o:nitro", "openrouter/openai/*"], false),
+    ] {
+        let policy = policy(|policy| {
+            let price = |model: &&str| {
+                let mut price = search.clone();
+                price["model"] = json!(model);
+                price
+            };
+            policy["prices"] = prices.iter().map(price).collect();
+            policy["providers"] = json!({
+                "openrouter": {"cluster": "openrouter", "sensitivity": "restricted"},
+                "reseller": {"cluster": "reseller", "sensitivity": "restricted"},
+            });
+            policy["models"] = json!([{"model": "openai/*", "providers": [{"provider": "openrouter"}]}]);
+        });
+        assert_eq!(asked(&policy, "openai/gpt-4o:nitro").is_ok(), passes, "{prices:?}");
+    }
 }
 
 /// Google reads both spellings of a name.
@@ -760,8 +811,10 @@ fn what_one_api_is_priced_by_passes_in_no_other() {
         (CHAT, json!({"previousInteractionId": "x"})),
         (CHAT, json!({"serviceTier": "priority"})),
         (CHAT, json!({"webhookConfig": {}, "fileId": "x"})),
-        (MESSAGES, json!({"numOutputs": 4})),
-        (RESPONSES, json!({"input": "hi", "maxToolCalls": 3, "containerTier": 1, "promptCacheId": "x"})),
+        (CHAT, json!({"previousResponseId": "x"})),
+        (CHAT, json!({"previous_interaction_id": "x"})),
+        (CHAT, json!({"continuationToken": "x"})),
+        (MESSAGES, json!({"num_outputs": 4})),
     ] {
         let mut body = json!({"model": "bare", "max_tokens": 5, "messages": []});
         if path == RESPONSES {
@@ -772,6 +825,23 @@ fn what_one_api_is_priced_by_passes_in_no_other() {
     }
     let google = json!({"model": "bare", "messages": [], "extra_body": {"google": {"thinking_config": {}}}});
     assert!(asked(&policy, CHAT, &google).1.is_ok());
+    // An application's own, which no server reads in these letters.
+    for field in [
+        "thread",
+        "conversation",
+        "container",
+        "environment",
+        "requestId",
+        "projectId",
+        "threadId",
+        "agentId",
+        "conversationId",
+    ] {
+        let body = json!({"model": "bare", "messages": [], "max_tokens": 5, field: "mine"});
+        let (exchange, cell) = self::asked(&policy, CHAT, &body);
+        assert!(cell.is_ok(), "{field}: {cell:?}");
+        assert_eq!(closed(exchange, &policy, None, 0).left_out.unknown_fields, [field]);
+    }
     // Clients that know several APIs write each one's bound: what it comes to is charged.
     let beside = json!({"model": "bare", "messages": [], "max_output_tokens": 9, "maxOutputTokens": 9});
     assert_eq!(asked(&policy, CHAT, &beside).1.map(drop), Ok(()));

@@ -4,7 +4,7 @@
 
 use super::Form;
 use crate::llm::schema::Dialect;
-use crate::llm::tools::kind_name;
+use crate::llm::tools::{kind_name, known};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::fmt;
@@ -182,7 +182,11 @@ impl<'a> Reading<'a> {
                 let schema = if self.dialect == Dialect::Gemini { GEMINI } else { OPENAI };
                 element.tools.push(self.function("function", raw, &members, schema)?);
             }
-            Form::Servers => element.tools.push(named("mcp", members.text(&["name"])?)),
+            Form::Servers => {
+                let mut server = named("mcp", members.text(&["name"])?);
+                server.names.extend(members.text(&["id"])?);
+                element.tools.push(server);
+            }
             Form::Plugins => {
                 let id = members.text(&["id"])?.ok_or(Unread::NoTool)?;
                 element.tools.push(named(kind_name(&id), None));
@@ -192,12 +196,28 @@ impl<'a> Reading<'a> {
     }
 
     fn by_type(self, raw: &'a str, members: &Members<'a>, element: &mut Element<'a>, depth: usize) -> Read<()> {
+        if depth > DEEPEST {
+            return Err(Unread::TooMuch);
+        }
         let kind = members.text(&["type"])?;
+        let definition = members.get(&["definition"])?.filter(|raw| is_object(raw));
         let function = members.get(&["function"])?.filter(|raw| is_object(raw));
         let custom = members.get(&["custom"])?.filter(|raw| is_object(raw));
         let name = members.get(&["name"])?;
+        if let Some(inner) = definition {
+            self.by_type(inner, &Members::of(inner)?, element, depth.saturating_add(1))?;
+            if kind.as_deref().is_none_or(|kind| kind == "tool_definition") && name.is_none() {
+                return Ok(());
+            }
+        }
         if kind.is_none() && function.is_none() && custom.is_none() && name.is_none() {
             return self.by_member(members, element, depth);
+        }
+        // Some relays take Gemini's tools beside whatever a `type` says.
+        for (key, value) in &members.0 {
+            if key != "function" && known(Dialect::Gemini, key).is_some() && value.get() != "null" {
+                self.member(key, value.get(), element, depth)?;
+            }
         }
         let kind = match kind.as_deref() {
             // A function is Anthropic's only kind of what a client describes by itself, and `custom` is its name.
@@ -232,20 +252,21 @@ impl<'a> Reading<'a> {
         if members.0.is_empty() {
             return Err(Unread::NoTool);
         }
-        for (key, value) in &members.0 {
-            let raw = value.get();
-            match kind_name(key) {
-                "function" | "functiondeclarations" => {
-                    element.lists.push(self.list(raw, Form::Functions, depth.saturating_add(1))?);
-                }
-                "toolSpec" => element.tools.push(self.function("function", raw, &Members::of(raw)?, CONVERSE)?),
-                // Nothing that could be called.
-                "cachePoint" => {}
-                _ if raw == "null" => {}
-                kind => {
-                    let name = if is_object(raw) { Members::of(raw)?.text(&["name"])? } else { None };
-                    element.tools.push(named(kind, name));
-                }
+        members.0.iter().try_for_each(|(key, value)| self.member(key, value.get(), element, depth))
+    }
+
+    fn member(self, key: &str, raw: &'a str, element: &mut Element<'a>, depth: usize) -> Read<()> {
+        match kind_name(key) {
+            "function" | "functiondeclarations" => {
+                element.lists.push(self.list(raw, Form::Functions, depth.saturating_add(1))?);
+            }
+            "toolSpec" => element.tools.push(self.function("function", raw, &Members::of(raw)?, CONVERSE)?),
+            // Nothing that could be called.
+            "cachePoint" => {}
+            _ if raw == "null" => {}
+            kind => {
+                let name = if is_object(raw) { Members::of(raw)?.text(&["name"])? } else { None };
+                element.tools.push(named(kind, name));
             }
         }
         Ok(())

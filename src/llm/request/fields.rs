@@ -58,6 +58,8 @@ pub(super) struct Fields {
     in_series: bool,
     series: Option<u64>,
     pub(super) unknown: Unknown,
+    /// It is for no answer: most of it is only for its provider to judge.
+    pub(super) aside: bool,
     /// The first fault in the order of the body.
     pub(super) fault: Option<Invalid>,
 }
@@ -69,6 +71,14 @@ const MOST_REFERENCES: usize = 1_000;
 const LONGEST_SERIES: u64 = 15;
 
 const MOST_FLAGS: usize = 64;
+
+/// Whether it is a fault of what is for no answer, too: what is said twice, what is referred to, and how sensitive it is.
+#[cold]
+fn is_of_all(fault: &Invalid, key: &Asked) -> bool {
+    matches!(fault, Invalid::Repeated(_))
+        || matches!(key, Asked::Sensitivity | Asked::Refers(_) | Asked::HiddenUpTo(..))
+        || matches!(key, Asked::Item | Asked::ItemKind | Asked::ItemId | Asked::ItemContent | Asked::ItemRole)
+}
 
 impl Fields {
     pub(super) const NONE: Self = Self {
@@ -106,11 +116,14 @@ impl Fields {
         in_series: false,
         series: None,
         unknown: Unknown::NONE,
+        aside: false,
         fault: None,
     };
 
     pub(super) fn hit(&mut self, schema: &Schema, hit: &Hit<'_, Asked>) {
-        if let Err(fault) = self.take(schema, hit) {
+        if let Err(fault) = self.take(schema, hit)
+            && (!self.aside || is_of_all(&fault, &hit.key))
+        {
             self.fault.get_or_insert(fault);
         }
     }
@@ -226,7 +239,14 @@ impl Fields {
             }
             Asked::Series => {
                 once("sequential_image_generation", hit, false)?;
-                self.in_series = !matches!(hit.found, Found::Null | Found::Text { text: "disabled", .. });
+                self.in_series |= !matches!(hit.found, Found::Null | Found::Text { text: "disabled", .. });
+            }
+            Asked::SeriesOptions => {
+                let field = "sequential_image_generation_options";
+                once(field, hit, false)?;
+                if !matches!(hit.found, Found::Null | Found::Opened(Container::Object) | Found::Closed { .. }) {
+                    return Err(Invalid::Wrong { field, expected: "an object" });
+                }
             }
             Asked::SeriesMost => {
                 once("max_images", hit, false)?;

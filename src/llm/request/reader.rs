@@ -72,6 +72,13 @@ impl RequestReader {
         Self { called, source, before: Before::Bracket, inside: 0, fields: Fields::NONE }
     }
 
+    /// One whose body is for no answer: see `aside`.
+    pub fn beside(called: Called) -> Self {
+        let mut reader = Self::new(called, None);
+        reader.fields.aside = true;
+        reader
+    }
+
     pub const fn is_of_a_form(&self) -> bool {
         matches!(self.source, Source::Form(_))
     }

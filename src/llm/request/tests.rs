@@ -605,6 +605,13 @@ fn a_forms_fields_are_those_of_its_apis_table() {
     for (name, value) in [("num_images", "many"), ("num_images", ""), ("Batch_Size", "4")] {
         assert!(form("openai_images", &[(name, value)]).is_err(), "{name} {value}");
     }
+    // A series that any of them asks for, as long as any.
+    let series = ("sequential_image_generation", "auto");
+    for beside in
+        [("sequential_image_generation", "disabled"), ("sequential_image_generation_options[max_images]", "1")]
+    {
+        assert_eq!(form("openai_images", &[series, beside]).unwrap().choices, 15, "{beside:?}");
+    }
     for name in ["file_id", "file_url"] {
         let request = form("openai_audio", &[(name, "x")]).unwrap();
         assert!(request.hidden.whole == Some(name) && request.sound_bytes > 1_000_000, "{name}");
@@ -620,9 +627,14 @@ fn a_forms_fields_are_those_of_its_apis_table() {
     ] {
         assert!(form("openai_audio", &[(name, value)]).unwrap().unknown.suspect.is_some(), "{name}");
     }
-    let strange = [("hotwords[]", "gpt-5"), ("hotwords[]", "b"), ("vad_filter", "true")];
+    // How carefully a server of one's own listens changes no price.
+    let careful = [("best_of", "5"), ("n_best", "2"), ("beam_size", "5"), ("use_beam_search", "true")];
+    let heard = [("vad_filter", "true"), ("hotwords", "harbour"), ("to_language", "en")];
+    let unknown = form("openai_audio", &[&careful[..], &heard[..]].concat()).unwrap().unknown;
+    assert_eq!((unknown.fields.len(), unknown.suspect), (0, None));
+    let strange = [("next_words[]", "gpt-5"), ("next_words[]", "b"), ("next_filter", "true")];
     let unknown = form("openai_audio", &strange).unwrap().unknown;
-    assert_eq!((unknown.fields.join(" "), unknown.suspect), ("hotwords vad_filter".to_owned(), None));
+    assert_eq!((unknown.fields.join(" "), unknown.suspect), ("next_words next_filter".to_owned(), None));
     assert_eq!(unknown.texts.first().map(|(at, text)| (*at, &**text)), Some((0, "gpt-5")));
     // Nobody would count the characters that are read out.
     let Err(Invalid::Wrong { field: "input", .. }) = form("openai_audio", &[("input", "Hello")]) else { panic!() };

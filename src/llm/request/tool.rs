@@ -44,6 +44,9 @@ struct Tool {
     kind: Option<ToolKind>,
     said: bool,
     most: Option<u64>,
+    /// As it says of itself, and whether that is read of its kind.
+    uses: Option<u64>,
+    is_bounded: bool,
     models: Vec<String>,
     /// Pictures in each that it makes.
     makes: u64,
@@ -66,6 +69,8 @@ impl Tool {
         kind: None,
         said: false,
         most: None,
+        uses: None,
+        is_bounded: false,
         models: Vec::new(),
         makes: 1,
         brings: 0,
@@ -81,17 +86,16 @@ impl Tool {
                 once("tools[].type", hit, self.said)?;
                 match hit.found {
                     Found::Text { text, cut } => {
+                        self.is_bounded = !cut && tools::is_bounded(dialect, text);
                         self.set_kind(text, if cut { None } else { tools::known(dialect, text) })
                     }
                     Found::Null => {}
                     _ => return Err(Invalid::Wrong { field: "tools[].type", expected: "a name" }),
                 }
             }
-            // Of who doesn't read a bound, it only says what more there may be.
             Asked::ToolMost => {
                 once("tools[].max_uses", hit, false)?;
-                let most = some("tools[].max_uses", hit)?;
-                self.most = if bounds_tools(dialect) { most } else { most.map(|most| most.max(USES)) };
+                self.uses = some("tools[].max_uses", hit)?;
             }
             Asked::SearchMost => {
                 once("search_parameters.max_search_results", hit, false)?;
@@ -99,7 +103,7 @@ impl Tool {
             }
             Asked::ToolTokens => {
                 once("tools[].max_content_tokens", hit, false)?;
-                self.at_most = some("tools[].max_content_tokens", hit)?.filter(|_| bounds_tools(dialect));
+                self.at_most = some("tools[].max_content_tokens", hit)?;
             }
             Asked::ToolModel => {
                 once("tools[].model", hit, false)?;
@@ -142,11 +146,6 @@ impl Tool {
             name.clone_into(&mut self.name);
         }
     }
-}
-
-/// Who reads what bounds a single tool: Anthropic, and Bedrock for its models.
-const fn bounds_tools(dialect: Dialect) -> bool {
-    matches!(dialect, Dialect::Anthropic | Dialect::Aws)
 }
 
 /// A bound of 0 is none: the APIs that know it refuse it, and another may take it for nothing said.
@@ -238,8 +237,10 @@ impl Tools {
                 self.tool = Tool { at: hit.from, ..tool };
             }
             Found::Closed { container: Container::Object, .. } => {
-                let Tool { name, kind, most, models, makes, brings, at_most, at, off, here, .. } =
+                let Tool { name, kind, most, uses, is_bounded, models, makes, brings, at_most, at, off, here, .. } =
                     std::mem::replace(&mut self.tool, Tool::NONE);
+                let uses = if is_bounded { uses } else { uses.map(|uses| uses.max(USES)) };
+                let (most, at_most) = (most.or(uses), at_most.filter(|_| is_bounded));
                 let off = off || (here == Some(true) && name == "shell");
                 let draws = kind == Some(ToolKind::Sold(SoldBy::Picture));
                 for name in models {

@@ -1,6 +1,6 @@
 //! Fields of a request that no table of its API knows: their names, and whether what they hold can spend money.
 
-use crate::json::{Found, Hit};
+use crate::json::{Field, Found, Hit};
 use crate::llm::schema::{self, Asked};
 use crate::llm::tools::same_kind;
 
@@ -31,9 +31,9 @@ const LONGEST: usize = 128;
 /// vLLM and SGLang take an answer's id from these.
 const ANSWER_IDS: [&str; 2] = ["request_id", "rid"];
 
-/// What a server behind the gateway may read that no API of ours has: by whole names, in any letters, with `_` or without. Sources: what
+/// What a server behind the gateway may read that no API of ours has: by whole names, in any letters. Sources: what
 /// OpenRouter, LiteLLM, vLLM, SGLang, llama.cpp, TGI and LoRAX take in a body.
-const NAMES: [(&str, &str); 83] = [
+const NAMES: [(&str, &str); 84] = [
     // An id of the client's choice may be another's.
     ("request_id", "an id under which a server keeps or ends what is others'"),
     ("rid", "an id under which a server keeps or ends what is others'"),
@@ -108,6 +108,8 @@ const NAMES: [(&str, &str); 83] = [
     ("num_generations", "how much is made"),
     ("max_images", "how much is made"),
     ("candidate_count", "how much is made"),
+    // Google's other spelling.
+    ("candidatecount", "how much is made"),
     ("n_best", "how much is made"),
     ("beam_width", "how much is made"),
     ("performance_tier", "a rate"),
@@ -165,7 +167,7 @@ const WORDS: [(&str, &str); 38] = [
 /// What a field of this name may do, beside what is priced.
 fn does(name: &str) -> Option<&'static str> {
     let lower = name.to_ascii_lowercase().replace('-', "_");
-    let whole = NAMES.iter().find(|(known, _)| same_kind(known, &lower));
+    let whole = NAMES.iter().find(|(known, _)| *known == lower);
     // Words begin and end at what is no letter, or before a capital. What speaks of a model may stand anywhere.
     let parts = |at: usize| {
         let (before, behind) = (name.as_bytes().get(at.wrapping_sub(1)), name.as_bytes().get(at));
@@ -200,16 +202,19 @@ fn decides_elsewhere(name: &str) -> bool {
                 | Asked::Background
                 | Asked::Frames
                 | Asked::Series
-                | Asked::SeriesMost
-                | Asked::Refers(_)
-                | Asked::Hidden(_)
+                | Asked::SeriesOptions
                 | Asked::Never(..)
         )
     };
-    schema::ALL
-        .iter()
-        .flat_map(|schema| schema.request)
-        .any(|field| field.key.as_ref().is_some_and(decides) && same_kind(field.name, name))
+    // What a server keeps, an application has words of its own for: a conversation, a thread, an environment.
+    let goes_on = |field: &str| field.starts_with("previous") && same_kind(field, name);
+    let is = |field: &Field<Asked>| match field.key {
+        Some(Asked::Refers(_)) => goes_on(field.name),
+        Some(Asked::Hidden(hidden)) => hidden != "environment" && field.name.eq_ignore_ascii_case(name),
+        Some(key) => decides(&key) && field.name.eq_ignore_ascii_case(name),
+        None => false,
+    };
+    schema::ALL.iter().flat_map(|schema| schema.request).any(is)
 }
 
 impl Unknown {

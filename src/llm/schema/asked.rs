@@ -111,6 +111,7 @@ pub enum Asked {
     Format,
     /// Whether there is to be a series of pictures, and of how many at most.
     Series,
+    SeriesOptions,
     SeriesMost,
     /// A field of the request that no table knows, and what it holds.
     Unknown,

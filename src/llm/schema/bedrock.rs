@@ -49,7 +49,10 @@ static ADDITIONAL: &[Field<Asked>] = fields! {
     never("max_completion_tokens", BOUND),
     never("max_output_tokens", BOUND),
     never("max_gen_len", BOUND),
-    never("maxTokens", BOUND),]
+    never("maxTokens", BOUND),
+    never("textGenerationConfig", BOUND),
+    // Nova's own shape: its tools are Converse's.
+    never("toolConfig", "left out: tools are offered in the `toolConfig` beside it"),]
     free [
         "output_config" "reasoning" "reasoningConfig" "reasoning_config" "reasoning_effort"
         "thinking" "tool_choice" "top_k" "topK"

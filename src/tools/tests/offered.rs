@@ -52,6 +52,7 @@ fn apis() -> Vec<(&'static str, &'static str, &'static str, Vec<&'static str>, &
                 r#"{"type":"web_search"}"#,
                 r#"{"type":"web_search_2025_08_26"}"#,
                 r#"{"googleSearch":{}}"#,
+                r#"{"type":"function","function":{"name":"get_weather"},"google_search":{}}"#,
                 r#"{"functionDeclarations":[{"name":"delete_user"}]}"#,
                 r#"{"type":"nobody_knows_it"}"#,
             ],
@@ -70,6 +71,13 @@ fn apis() -> Vec<(&'static str, &'static str, &'static str, Vec<&'static str>, &
             r#"{"id":"response-healing"}"#,
             vec![r#"{"id":"web"}"#],
             r#"{"model":"m","messages":[]}"#,
+        ),
+        (
+            CHAT,
+            r#"{"model":"m","messages":[],"extra_body":{"google":{"tools":[@]}}}"#,
+            r#"{"functionDeclarations":[{"name":"get_time"}]}"#,
+            vec![r#"{"functionDeclarations":[{"name":"delete_user"}]}"#, r#"{"googleSearch":{}}"#],
+            r#"{"model":"m","messages":[],"extra_body":{"google":{"tools":[]}}}"#,
         ),
         (
             RESPONSES,
@@ -136,6 +144,13 @@ fn apis() -> Vec<(&'static str, &'static str, &'static str, Vec<&'static str>, &
             r#"{"model":"m","messages":[],"tools":[@],"tool_choice":"REQUIRED"}"#,
             chat,
             vec![r#"{"type":"function","function":{"name":"delete_user"}}"#],
+            r#"{"model":"m","messages":[]}"#,
+        ),
+        (
+            "/v2/chat",
+            r#"{"model":"m","messages":[],"connectors":[@]}"#,
+            r#"{"id":"get_docs"}"#,
+            vec![r#"{"id":"web-search"}"#],
             r#"{"model":"m","messages":[]}"#,
         ),
         (
@@ -226,7 +241,7 @@ fn what_is_denied_is_taken_out_and_nothing_else_changes() {
 
 proptest! {
     #[test]
-    fn it_is_the_same_wherever_a_body_is_cut(api in 0..12usize, nth in 0..8usize, at in 0..2_000usize, size in 1..9usize) {
+    fn it_is_the_same_wherever_a_body_is_cut(api in 0..16usize, nth in 0..8usize, at in 0..2_000usize, size in 1..9usize) {
         let strip = rules(&json!({"allow": allow(), "offered": "strip"}));
         let apis = apis();
         let (path, around, allowed, denied, _) = &apis[api % apis.len()];
@@ -266,6 +281,8 @@ fn a_choice_that_names_what_is_denied_is_opened() {
         (RESPONSES, r#"{"model":"m","input":"x","tools":[{"type":"function","name":"get"}],"tool_choice":{"type":"mcp","server_label":"crm"}}"#.to_owned(), r#""tool_choice":"auto""#),
         (RESPONSES, r#"{"model":"m","input":"x","tools":[{"type":"function","name":"get"}],"tool_choice":{"type":"web_search_preview"}}"#.to_owned(), r#""tool_choice":{"type":"web_search_preview"}"#),
         (MESSAGES, r#"{"model":"m","max_tokens":9,"messages":[],"tools":[{"name":"get"}],"tool_choice":{"type":"tool","name":"delete_user"}}"#.to_owned(), r#""tool_choice":{"type":"auto"}"#),
+        ("/v1beta/interactions", r#"{"model":"m","input":"x","tools":[{"type":"function","name":"get"}],"generation_config":{"toolChoice":{"allowed_tools":{"tools":["delete_user"]}}}}"#.to_owned(), r#""generation_config":{"toolChoice":"auto"}"#),
+        ("/v1beta/interactions", r#"{"model":"m","input":"x","tools":[{"type":"function","name":"get"}],"toolChoice":{"allowed_tools":{"tools":["delete_user"]}}}"#.to_owned(), r#""toolChoice":"auto""#),
         (GEMINI, r#"{"contents":[],"tools":[{"functionDeclarations":[{"name":"get"}]}],"toolConfig":{"functionCallingConfig":{"mode":"ANY","allowedFunctionNames":["get","delete_user"]}}}"#.to_owned(), r#""toolConfig":{"functionCallingConfig":{}}"#),
         (CONVERSE, r#"{"messages":[],"toolConfig":{"tools":[{"toolSpec":{"name":"get"}}],"toolChoice":{"tool":{"name":"delete_user"}}}}"#.to_owned(), r#""toolChoice":{"auto":{}}"#),
     ] {
@@ -483,10 +500,27 @@ fn a_search_that_stands_in_no_list_refuses_the_request() {
 /// Nothing can be taken out of the middle of a conversation but from a list.
 #[test]
 fn a_single_tool_that_cannot_be_taken_out_refuses_the_request() {
-    let rules = rules(&json!({"deny": ["delete_*"], "offered": "strip"}));
-    let body = r#"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":[{"type":"tool_addition","tool":{"name":"delete_user"}}]}]}"#;
-    let (_, judged) = judged(&rules, MESSAGES, &[body.as_bytes()]);
-    assert!(judged.refused.unwrap().stays);
+    let rules = rules(&json!({"deny": ["delete_*", "kind:bash"], "offered": "strip"}));
+    let joins = |joining: &str| {
+        let body = format!(
+            r#"{{"model":"m","max_tokens":9,"messages":[{{"role":"user","content":[{{"type":"tool_addition",{joining}}}]}}]}}"#
+        );
+        judged(&rules, MESSAGES, &[body.as_bytes()]).1
+    };
+    let defined = |definition: &str| format!(r#""tool":{{"type":"tool_definition","definition":{definition}}}"#);
+    for (definition, kind) in
+        [(r#"{"name":"delete_user"}"#, "function"), (r#"{"type":"bash_20250124","name":"bash"}"#, "bash")]
+    {
+        let alone = defined(definition);
+        for joining in [alone.clone(), format!(r#""tool_changes":[{{{alone}}}]"#)] {
+            let refused = joins(&joining).refused.unwrap_or_else(|| panic!("{joining}"));
+            assert_eq!((&*refused.kind, refused.stays), (kind, true), "{joining}");
+        }
+    }
+    assert_eq!(joins(&defined(r#"{"name":"get"}"#)).refused, None);
+    assert!(joins(r#""tool":{"name":"delete_user"}"#).refused.is_some());
+    let deep = (0..9).fold(r#"{"name":"get"}"#.to_owned(), |inner, _| format!(r#"{{"definition":{inner}}}"#));
+    assert_eq!(joins(&format!(r#""tool":{deep}"#)).refused.map(|refused| refused.why), Some(Why::Unread));
     let body = r#"{"model":"m","input":[{"type":"tool_search_output","tools":[{"type":"function","name":"delete_user"},{"type":"function","name":"get"}]}]}"#;
     let (sent, _) = self::judged(&rules, RESPONSES, &[body.as_bytes()]);
     assert_eq!(

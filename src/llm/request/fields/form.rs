@@ -88,7 +88,8 @@ impl Fields {
         let mut hit = |key, found, repeated| self.hit(schema, &Hit { key, found, from: 0, to: 0, member: 0, repeated });
         match words::in_other_letters(field.as_bytes(), schema.request, |known| known.name) {
             Some(known) => match known.key {
-                None => {}
+                // A form's series is as long as any: whether its length is read, and how it is spelled, nobody knows.
+                None | Some(Asked::SeriesOptions) => {}
                 Some(Asked::Characters) => {
                     self.fault.get_or_insert(Invalid::Wrong { field: "input", expected: IN_JSON });
                 }

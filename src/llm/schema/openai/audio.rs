@@ -24,6 +24,8 @@ static AUDIO_REQUEST: &[Field<Asked>] = fields! {
         "instructions" "response_format" "speed" "stream_format" "voice" "chunking_strategy" "file" "include" "keywords"
         "known_speaker_names" "known_speaker_references" "language" "languages" "prompt" "temperature"
         "timestamp_granularities"
+        // Of faster-whisper's servers and vLLM: how carefully it is listened, which changes no price.
+        "beam_size" "best_of" "hotwords" "n_best" "to_language" "use_beam_search" "vad_filter"
     ]
 };
 

@@ -15,7 +15,7 @@ static IMAGES_REQUEST: &[Field<Asked>] = fields! {
     asked("num_images_per_prompt", Asked::Choices),
     // ByteDance's series.
     asked("sequential_image_generation", Asked::Series),
-    path("sequential_image_generation_options", &[asked("max_images", Asked::SeriesMost)]),
+    object("sequential_image_generation_options", Asked::SeriesOptions, &[asked("max_images", Asked::SeriesMost)]),
     // Of a moving picture, each is made.
     asked("frame_count", Asked::Frames),
     asked("output_format", Asked::Format),
