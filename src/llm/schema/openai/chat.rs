@@ -5,8 +5,8 @@ use super::{
     OTHERS_SERVE, PARTS, PLUGINS, QWEN_SEARCH, SEARCH, SPOKEN_BEFORE, STORE, STREAM_OPTIONS,
 };
 use crate::llm::schema::field::{
-    REFUSAL, REST, ROLE, SENSITIVITY, STRAYS, TOOLS, UNKNOWN, asked, count, error, fields, known, media, never, object,
-    path, reasoned, text, value, varying,
+    REFUSAL, REST, ROLE, SENSITIVITY, STRAYS, TOOLS, UNKNOWN, asked, count, error, fields, hidden, known, media, never,
+    object, path, reasoned, text, value, varying,
 };
 use crate::llm::schema::{Asked, Dialect, Fact, Field, OutputBound, Schema, Slot, Small, Want};
 use crate::llm::usage::{Contract, Count};
@@ -61,6 +61,9 @@ static CHAT_REQUEST: &[Field<Asked>] = fields! {
         ],
     ),
     path("google", GOOGLE),
+    // Gemini's, as relays take it. What begins with `cache` is no unknown field: it may ask for one.
+    hidden("cached_content"),
+    hidden("cachedContent"),
     object("audio", Asked::Spoken, &[]),
     QWEN_SEARCH,]
     free [
