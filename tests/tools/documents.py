@@ -33,6 +33,7 @@ FOREIGN = set(
     file_url web_fetch max_content_tokens previous_interaction_id anthropic_beta image_generation_call
     response_headers_to_remove num_predict best_of n_cmpl num_return_sequences web_search_options search_parameters cache_control
     chat_template container_id conversation_id anthropic_version api_base kv_transfer_params bootstrap_host custom_logit_processor num_gpu
+    batch_size num_images num_outputs num_images_per_prompt sequential_image_generation max_images cached_tokens extra_body tool_changes
     encrypted_content keep_alive num_ctx reasoning_content reasoning_details tool_use tool_choice tool_call_id authorization_token
     finish_reason get_weather web_search_20250305 code_execution parallel_tool_calls tool_search_output mcp_servers generation_config
     enable_search web_search_call mcp_call server_tool_use delete_user""".split()
