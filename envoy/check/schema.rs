@@ -35,7 +35,7 @@ pub fn schema() -> Value {
 /// What the reader takes for a key that is left out, where the types don't tell.
 fn with_defaults(schema: &mut Value) {
     let tier = |request: &str, day: &str| json!({"budgets": {"request_usd": request, "day_usd": day}});
-    let mut agent = tier("3", "50");
+    let mut agent = tier("6", "50");
     agent["limits"] = json!({
         "requests_per_minute": 120, "requests_per_hour": 3000, "requests_per_day": 20000, "expensive_per_minute": 60
     });

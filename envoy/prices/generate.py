@@ -87,6 +87,9 @@ SEARCHES_ALWAYS = {
     "openrouter/perplexity/sonar-reasoning": "0.012",
     "openrouter/perplexity/sonar-reasoning-pro": "0.014",
 }
+MODALITIES = [f"{what}_{side}_usd_per_1m_tokens" for what in ("audio", "image") for side in ("input", "output")]
+# By its name, a model's output is no text, or not alone. (What reads out is priced by its sounds.)
+MAKES_MORE = re.compile(r"-(image|audio)\b")
 LICENCES = {
     "genai-prices": "MIT, Copyright (c) Pydantic Services Inc. 2025 to present",
     "litellm": "MIT, Copyright (c) 2023 Berri AI",
@@ -206,6 +209,30 @@ def searches_always(name, fields):
         return {}
     # OpenRouter sells searches of its own beside the model's, and has no price for them here.
     return {"request_usd": known[0]} | ({} if name.startswith("openrouter/") else {"web_search_usd": "0"})
+
+
+def with_modalities(entries):
+    """Entries of models that make or take pictures or sounds: a reseller's have its maker's rates where it has none of its own, and
+    what has none anywhere is left out, for its pictures would cost what text does."""
+
+    def rates(entry):
+        return {key: usd for key, usd in entry.items() if key in MODALITIES}
+
+    def of_maker(name):
+        bare = name.removeprefix("openrouter/")
+        known = [e for e in entries if e["model"] == bare or e["model"].endswith("*") and bare.startswith(e["model"][:-1])]
+        return rates(max(known, key=lambda e: (len(e["model"]), e.get("from", "")), default={}) if known else {})
+
+    kept = []
+    for entry in entries:
+        if MAKES_MORE.search(entry["model"]) and not rates(entry):
+            found = of_maker(entry["model"]) if entry["model"].startswith("openrouter/") else {}
+            if not found:
+                continue
+            lengths = {key: entry.pop(key) for key in ("max_output_tokens", "context_tokens") if key in entry}
+            entry = entry | found | lengths
+        kept.append(entry)
+    return kept
 
 
 def starts(model, service_tiers):
@@ -575,7 +602,7 @@ class Catalogue:
         }
 
     def as_json(self):
-        rows = ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in self.entries)
+        rows = ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in with_modalities(self.entries))
         return f'{{"source": {json.dumps(self.source())}, "prices": [\n{rows}\n]}}\n'
 
     def disagreements(self):

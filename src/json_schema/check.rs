@@ -13,7 +13,7 @@ use super::pattern::{Pattern, Scratch};
 use super::pointer::Step;
 use super::rule::{Id, Rule, Types};
 use super::work::{Halt, MAX_DEPTH, MAX_NESTED, Steps};
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 /// In steps: a remainder of 128 bits for each bit of an exponent.
 const DIVISION: usize = 10;
@@ -104,6 +104,9 @@ impl<'s> Check<'s> {
         let holds = match (rule, value) {
             (Rule::False, _) => false,
             (Rule::Type(types), value) => {
+                if value.is_f64() {
+                    self.spend(DIVISION)?;
+                }
                 if !types.have(value) {
                     return Err(Stop::Fails(Why::Type(*types, Types::of(value))));
                 }
@@ -111,10 +114,10 @@ impl<'s> Check<'s> {
             }
             (Rule::Const(expected), value) => self.is_among(std::slice::from_ref(expected), value)?,
             (Rule::Enum(values), value) => self.is_among(values, value)?,
-            (Rule::Minimum(least), Value::Number(number)) => Decimal::of(number) >= *least,
-            (Rule::Maximum(most), Value::Number(number)) => Decimal::of(number) <= *most,
-            (Rule::ExclusiveMinimum(bound), Value::Number(number)) => Decimal::of(number) > *bound,
-            (Rule::ExclusiveMaximum(bound), Value::Number(number)) => Decimal::of(number) < *bound,
+            (Rule::Minimum(least), Value::Number(number)) => self.decimal(number)? >= *least,
+            (Rule::Maximum(most), Value::Number(number)) => self.decimal(number)? <= *most,
+            (Rule::ExclusiveMinimum(bound), Value::Number(number)) => self.decimal(number)? > *bound,
+            (Rule::ExclusiveMaximum(bound), Value::Number(number)) => self.decimal(number)? < *bound,
             (Rule::MultipleOf(of), Value::Number(number)) => {
                 self.spend(DIVISION)?;
                 Decimal::of(number).is_multiple_of(*of)
@@ -140,11 +143,21 @@ impl<'s> Check<'s> {
             Value::Array(_) | Value::Object(_) => {
                 weight(value, MAX_DEPTH.saturating_sub(self.path.len()), &mut self.steps)?
             }
-            // However long a text is, those of a schema are bounded.
-            _ => 1,
+            // Compared with one of a schema's, as far as both begin alike.
+            Value::String(text) => Steps::of_text(text),
+            Value::Number(_) => DIVISION,
+            Value::Null | Value::Bool(_) => 1,
         };
         self.spend(weight.saturating_mul(Steps::of_search(sorted.len())))?;
         Ok(sorted.binary_search_by(|known| order(known, value)).is_ok())
+    }
+
+    /// What has a fraction is written out to be read.
+    fn decimal(&mut self, number: &Number) -> Checked<'s, Decimal> {
+        if number.is_f64() {
+            self.spend(DIVISION)?;
+        }
+        Ok(Decimal::of(number))
     }
 
     /// In characters.

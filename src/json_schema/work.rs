@@ -41,8 +41,9 @@ impl Steps {
     }
 
     pub fn spend(&mut self, steps: usize) -> Result<(), Halt> {
-        self.0 = self.0.checked_sub(steps).ok_or(Halt::TooMuchWork)?;
-        Ok(())
+        let left = self.0.checked_sub(steps);
+        self.0 = left.unwrap_or(0);
+        left.map(drop).ok_or(Halt::TooMuchWork)
     }
 
     /// To compare a text, which WebAssembly does byte by byte.

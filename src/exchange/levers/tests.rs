@@ -777,6 +777,9 @@ fn an_interaction_is_read_in_both_spellings() {
     for (more, says) in [
         (json!({"serviceTier": "priority"}), "service_tier"),
         (json!({"webhookConfig": {"uris": ["x"]}}), "webhookConfig"),
+        // Another tenant's sandbox, by its id; or an account's credentials in a new one.
+        (json!({"environment": "env_1"}), "environment"),
+        (json!({"environment": {"type": "remote", "environment_id": "env_1"}}), "environment"),
         (json!({"generation_config": {}, "generationConfig": {}}), "generation_config"),
         (json!({"generationConfig": {"max_output_tokens": 9, "maxOutputTokens": 99}}), "max_output_tokens"),
     ] {
@@ -826,17 +829,9 @@ fn what_one_api_is_priced_by_passes_in_no_other() {
     let google = json!({"model": "bare", "messages": [], "extra_body": {"google": {"thinking_config": {}}}});
     assert!(asked(&policy, CHAT, &google).1.is_ok());
     // An application's own, which no server reads in these letters.
-    for field in [
-        "thread",
-        "conversation",
-        "container",
-        "environment",
-        "requestId",
-        "projectId",
-        "threadId",
-        "agentId",
-        "conversationId",
-    ] {
+    for field in
+        ["thread", "conversation", "container", "requestId", "projectId", "threadId", "agentId", "conversationId"]
+    {
         let body = json!({"model": "bare", "messages": [], "max_tokens": 5, field: "mine"});
         let (exchange, cell) = self::asked(&policy, CHAT, &body);
         assert!(cell.is_ok(), "{field}: {cell:?}");

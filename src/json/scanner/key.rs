@@ -27,7 +27,7 @@ impl<K> Progress<K> {
         if !anywhere.is_empty() && (matches!(self.place, InShape::Elsewhere) || self.is_other()) {
             let begins = |field: &&Field<K>| {
                 let name = field.name.as_bytes();
-                let same = |(a, b): (&u8, &u8)| a | 0x20 == *b;
+                let same = |(a, b): (&u8, &u8)| a.to_ascii_lowercase() == *b;
                 key.len() >= name.len() && key.iter().zip(name).all(same)
             };
             self.place = anywhere.iter().find(begins).map_or(self.place, InShape::Field);

@@ -100,13 +100,13 @@ impl<'s> Check<'s> {
     }
 
     pub(super) fn has(&mut self, members: &Members, name: &str) -> Checked<'s, bool> {
-        self.spend(Steps::of_search(members.len()))?;
+        self.spend(Steps::of_search(members.len()).saturating_mul(Steps::of_text(name)))?;
         Ok(members.contains_key(name))
     }
 
     /// The name as the schema has it, and the schema for it.
     pub(super) fn find(&mut self, of: &'s Properties, name: &str) -> Checked<'s, Option<&'s (Box<str>, Id)>> {
-        self.spend(Steps::of_search(of.named.len()))?;
+        self.spend(Steps::of_search(of.named.len()).saturating_mul(Steps::of_text(name)))?;
         let place = of.named.binary_search_by(|(known, _)| (**known).cmp(name)).ok();
         Ok(place.and_then(|place| of.named.get(place)))
     }

@@ -1,6 +1,6 @@
 //! Schemas and values that are made to hurt: each ends soon, in a verdict or in none.
 
-use super::{Flaw, Kind, Schema, Steps, Where, check, json, read};
+use super::{Fault, Flaw, Kind, Schema, Steps, Where, check, json, read};
 use crate::json_schema::Reason;
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -175,6 +175,29 @@ fn what_a_request_declares_may_be_smaller() {
     let wide = json!({ "title": "a".repeat(200_000) });
     assert!(Schema::read(&wide, Where::Registered).is_ok());
     assert!(Schema::read(&wide, Where::Declared).is_err());
+}
+
+/// A text that begins as a long one of the schema does is compared as far as that, each time: so many bytes are work.
+#[test]
+fn what_is_compared_byte_by_byte_counts_as_that() {
+    let long = "=".repeat(60_000);
+    let many = |one: Value, times: usize| Value::Array(vec![one; times]);
+    let a = json!({ "$ref": "#/$defs/a" });
+    let not = json!({ "not": a });
+    for (case, each, rule, value) in [
+        ("const", &not, json!({ "const": format!("{long}x") }), json!(long)),
+        ("enum", &not, json!({ "enum": ["a", format!("{long}x")] }), json!(long)),
+        ("required", &not, json!({ "required": [format!("{long}x")] }), json!({ long.clone(): 1 })),
+        ("properties", &a, json!({ "properties": { format!("{long}x"): false } }), json!({ long.clone(): 1 })),
+    ] {
+        let schema = read(&json!({ "allOf": many(each.clone(), 1_000), "$defs": { "a": rule } })).unwrap();
+        let mut all = Steps::of_all();
+        let checks = (0..100).take_while(|_| {
+            let verdict = schema.check(&value, &mut all);
+            !matches!(verdict, Err(Fault { kind: Kind::TooMuchWork, .. }))
+        });
+        assert!(checks.count() < 10, "{case}: a hundred times a thousand comparisons of 60 KB");
+    }
 }
 
 /// An answer may have thousands of calls, and nobody else is served between the first and the last of a document.

@@ -251,13 +251,13 @@ impl Cut {
 
     /// Looks for what follows it, in bytes of the body that begin at `begins`.
     pub fn look_behind(&mut self, begins: u64, bytes: &[u8]) {
+        // Once it is known, no byte is looked at: a body may have a thousand of these, and megabytes of blanks.
+        if self.behind != Behind::Unknown {
+            return;
+        }
         let from = self.to.saturating_sub(begins);
         let rest = usize::try_from(from).ok().and_then(|from| bytes.get(from..)).unwrap_or_default();
-        let Some(at) =
-            rest.iter().position(|byte| !byte.is_ascii_whitespace()).filter(|_| self.behind == Behind::Unknown)
-        else {
-            return;
-        };
+        let Some(at) = rest.iter().position(|byte| !byte.is_ascii_whitespace()) else { return };
         let next = begins.saturating_add(from).saturating_add(at as u64).saturating_add(1);
         self.behind = if rest.get(at) == Some(&b',') { Behind::Comma(next) } else { Behind::Bracket };
     }

@@ -5,11 +5,17 @@ use crate::json::{Field, OTHERS, Want};
 use crate::llm::usage::Count;
 
 /// Where a request says that something is to be cached: `cache_control` of Anthropic's API and those that took it over,
-/// Bedrock's `cachePoint`, and what may come after them.
-pub static CACHING: [Field<Asked>; 2] = [
-    Field { name: "cache", key: Some(Asked::CacheWrite), want: Want::Presence, inside: &[] },
+/// Bedrock's `cachePoint`, and what may come after them. Not what is cached already: that is read.
+pub static CACHING: [Field<Asked>; 4] = [
+    caching("cache_"),
+    caching("cachec"),
+    caching("cachep"),
     Field { name: "ttl", key: Some(Asked::CacheAge), want: Want::Value, inside: &[] },
 ];
+
+const fn caching(name: &'static str) -> Field<Asked> {
+    Field { name, key: Some(Asked::CacheWrite), want: Want::Presence, inside: &[] }
+}
 
 /// What the gateway reads of every request, and no API has of its own.
 pub(super) const ROLE: Field<Asked> = asked("role", Asked::Role);

@@ -59,7 +59,7 @@ static REQUEST: &[Field<Asked>] = fields! {
     asked("previousInteractionId", Asked::Refers("previous_interaction_id")),
     hidden("cached_content"),
     hidden("cachedContent"),
-    hidden("environment"),
+    never("environment", "left out: whose a sandbox is that Google keeps is not known here"),
     hidden("continuation_token"),
     hidden("continuationToken"),
     asked("background", Asked::Background),

@@ -58,7 +58,8 @@ static PARTS: &[Field<Asked>] = part! {
 static SPOKEN_BEFORE: [Field<Asked>; 1] = [asked("id", Asked::HiddenUpTo(SPOKEN, 16_384))];
 
 /// What Gemini reads of its own beside OpenAI's chat.
-static GOOGLE: &[Field<Asked>] = &[hidden("cached_content"), path("thinking_config", &[]), TOOLS_BY_MEMBER, UNKNOWN];
+static GOOGLE: &[Field<Asked>] =
+    &[hidden("cached_content"), hidden("cachedContent"), path("thinking_config", &[]), TOOLS_BY_MEMBER, UNKNOWN];
 
 const STREAM_OPTIONS: Field<Asked> =
     object("stream_options", Asked::Nest, &[asked("include_usage", Asked::IncludeUsage)]);

@@ -139,7 +139,6 @@ fn each_field_that_points_at_input_says_so_in_every_api() {
         ("gemini_generate", "contents.parts.functionResponse.parts.fileData.fileUri"),
         ("gemini_embed", "instances.video.gcsUri"),
         ("gemini_interactions", "previous_interaction_id"),
-        ("gemini_interactions", "environment"),
         ("bedrock_converse", "messages.content.document.source.s3Location"),
         ("bedrock_converse", "promptVariables"),
         ("bedrock_invoke", "mcp_servers"),

@@ -57,11 +57,13 @@ static CHAT_REQUEST: &[Field<Asked>] = fields! {
             never("max_tokens", BOUND),
             never("max_completion_tokens", BOUND),
             never("max_output_tokens", BOUND),
+            hidden("cached_content"),
+            hidden("cachedContent"),
             UNKNOWN,
         ],
     ),
     path("google", GOOGLE),
-    // Gemini's, as relays take it. What begins with `cache` is no unknown field: it may ask for one.
+    // Gemini's, as relays take it.
     hidden("cached_content"),
     hidden("cachedContent"),
     object("audio", Asked::Spoken, &[]),
