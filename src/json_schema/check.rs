@@ -145,8 +145,8 @@ impl<'s> Check<'s> {
             }
             // Compared with one of a schema's, as far as both begin alike.
             Value::String(text) => Steps::of_text(text),
-            Value::Number(_) => DIVISION,
-            Value::Null | Value::Bool(_) => 1,
+            Value::Number(number) if number.is_f64() || sorted.first().is_some_and(Value::is_f64) => DIVISION,
+            Value::Number(_) | Value::Null | Value::Bool(_) => 1,
         };
         self.spend(weight.saturating_mul(Steps::of_search(sorted.len())))?;
         Ok(sorted.binary_search_by(|known| order(known, value)).is_ok())
