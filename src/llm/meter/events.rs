@@ -36,9 +36,7 @@ impl Event {
     pub(super) fn end(&mut self, scanner: &mut Scanner<Fact>, seen: &mut Seen) -> Self {
         self.broken = scanner.finish().is_err();
         seen.finished |= self.ends_the_stream();
-        if self.counted {
-            seen.counted(self);
-        }
+        seen.counted(self);
         scanner.restart();
         mem::take(self)
     }

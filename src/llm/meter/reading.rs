@@ -86,6 +86,9 @@ impl Meter {
         // A cut stream's last event counts as far as it was read.
         let broken = scanner.finish().is_err() && *form == Form::Json;
         seen.finished |= event.ends_the_stream();
+        if form.is_stream() {
+            seen.counted(event);
+        }
         let form_is_json = *form == Form::Json;
         if broken {
             seen.counts.forget_sums();

@@ -321,8 +321,11 @@ impl Seen {
         reported
     }
 
-    /// An event has told the output.
+    /// An event is over, which may have told the output.
     pub(super) const fn counted(&mut self, event: &Event) {
+        if !event.counted {
+            return;
+        }
         self.counts_choices = event.has_choices && self.counted_with_choice;
         self.counted_with_choice = event.has_choices;
     }
