@@ -29,6 +29,18 @@ pub enum Bound {
     Open { at_least: Tokens, at_most: Tokens },
 }
 
+impl Bound {
+    pub const fn least(self) -> Tokens {
+        let (Self::Client(tokens) | Self::Open { at_least: tokens, .. }) = self;
+        tokens
+    }
+
+    pub const fn most(self) -> Tokens {
+        let (Self::Client(tokens) | Self::Open { at_most: tokens, .. }) = self;
+        tokens
+    }
+}
+
 /// The compare-and-swap lost too often to be worth another try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SwapLost;

@@ -237,10 +237,7 @@ impl Exchange {
                 let nothing = Held::nothing(now);
                 let beside = tenant.beside(&models).map(|account| Beside { held: nothing, of: account.of });
                 let reservation = Reservation { own: nothing, beside: beside.collect() };
-                let per_choice = match plan.bound {
-                    Bound::Client(tokens) | Bound::Open { at_most: tokens, .. } => tokens,
-                };
-                (Admitted { reservation, per_choice }, Standing::default(), Audited::default())
+                (Admitted { reservation, per_choice: plan.bound.most() }, Standing::default(), Audited::default())
             }
         };
         let Plan { request, edits: of_rules, placeholders, callable, legs, bound, routed, input, .. } = *plan;

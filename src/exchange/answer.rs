@@ -37,7 +37,7 @@ pub struct Interest {
 }
 
 impl Passed {
-    /// The client gets `reply`. Of an answer without a body only the head can be replaced.
+    /// The client gets `reply`, whatever the answer was encoded by. Of an answer without a body only the head can be replaced.
     pub(super) fn replace(&mut self, reply: Reply, end_of_stream: bool) {
         self.set.push((":status", reply.status.to_string()));
         if !end_of_stream {
@@ -45,6 +45,7 @@ impl Passed {
             self.set.extend(reply.headers);
             self.body = Some(reply.body);
         }
+        self.remove.push("content-encoding");
     }
 }
 
@@ -185,13 +186,11 @@ impl Exchange {
             answer.refused = Some(status);
             answer.status = reply.status.into();
             passed.replace(reply, head.end_of_stream);
-            passed.remove.push("content-encoding");
         } else if leads_elsewhere(status) {
             let name = provider.map(|provider| format!(" {}", provider.name)).unwrap_or_default();
             let reply = led_elsewhere(&name, status).in_dialect(self.schema.dialect, &self.request_id);
             answer.status = reply.status.into();
             passed.replace(reply, head.end_of_stream);
-            passed.remove.push("content-encoding");
         } else if status >= 429 && asks_for_long(head.headers) {
             // SDKs would sleep for as long as a provider says.
             passed.set.push(never_again());
@@ -244,7 +243,6 @@ impl Exchange {
             let reply = account_refused(&provider.name, status).in_dialect(self.schema.dialect, &self.request_id);
             self.phase = Phase::Early { outcome: Outcome::ProviderUnavailable, refused: Some(status) };
             passed.replace(reply, head.end_of_stream);
-            passed.remove.push("content-encoding");
             return Ok(passed);
         }
         let outcome = match status {

@@ -243,9 +243,9 @@ impl Evidence {
             // An error and nothing else is no output, under whatever status: providers don't bill for it.
             Self::Answered(answer) if !answer.is_final && answer.is_a_mere_error() => return Charge::Nothing,
             Self::Answered(answer) => {
-                let by_the_piece =
-                    if request.draws_by_the_piece { Reported::drawn_by_the_piece } else { |reported| reported };
-                let reported = by_the_piece(answer.reported).within(&request.most(answer.seen, answer.elapsed));
+                let told = answer.reported;
+                let told = if request.draws_by_the_piece { told.drawn_by_the_piece() } else { told };
+                let reported = told.within(&request.most(answer.seen, answer.elapsed));
                 if answer.is_final {
                     let usage = request.sold(reported.usage(Tokens::default, Tokens::default));
                     return if reported.implausible { Charge::Implausible(usage) } else { Charge::Reported(usage) };
@@ -265,17 +265,13 @@ impl Evidence {
         let hosted = if unseen { request.items } else { Items::default() };
         let unreported = matches!(self, Self::Answered(answer) if answer.is_unreported(request));
         let input = if unreported { request.most_input } else { request.read(reported.hosted_uses(), unseen) };
-        let (media, said) =
-            if let Self::Answered(answer) = self { (answer.media, answer.seen) } else { Default::default() };
-        let usage = reported.or_else(|| request.input(input), || request.output(output, media));
-        let usage = match self {
-            Self::Answered(answer) if answer.of_choice => usage.at_least(input, answer.shown.plus(answer.stray)),
-            _ => usage,
-        };
+        let answered = if let Self::Answered(answer) = self { *answer } else { Answered::default() };
+        let usage = reported.or_else(|| request.input(input), || request.output(output, answered.media));
+        let usage = if answered.of_choice { usage.at_least(input, answered.shown.plus(answered.stray)) } else { usage };
         // What is sold by the piece was asked for, and made before it was sent.
         let usage = Usage {
             images: usage.images.max(request.items.images).max(request.items.given_images).max(hosted.tool_images),
-            audio_seconds: usage.audio_seconds.max(request.items.likely_seconds(said.0)),
+            audio_seconds: usage.audio_seconds.max(request.items.likely_seconds(answered.seen.0)),
             characters: request.items.characters,
             search_units: usage.search_units.max(request.items.search_units),
             web_searches: usage.web_searches.max(hosted.web_searches).max(request.items.unseen_searches(request.late)),

@@ -43,7 +43,7 @@ pub(super) struct InContext {
     pub(super) sized: Tokens,
 }
 
-/// A document that its bytes say to be longer may be half of that, and a tenth.
+/// Beyond this, the bytes of a document say little of its length.
 const LONG_DOCUMENT: Tokens = Tokens(65_536);
 
 impl Input {

@@ -6,9 +6,9 @@
 
 use super::admission::models_of;
 use super::offer::{Offer, Wish};
+use crate::limit::Guard;
 use crate::limit::accounts::Account;
 use crate::limit::guard::Kind;
-use crate::limit::{Bound, Guard};
 use crate::llm::schema::OutputBound;
 use crate::name::OTHER;
 use crate::outcome::{RefusedBy, Refuser};
@@ -78,8 +78,7 @@ impl Wish<'_> {
 
     /// `None`: there is no budget.
     fn scarcity(&self, offer: &Offer) -> Option<Scarce> {
-        let (Bound::Client(output) | Bound::Open { at_least: output, .. }) = offer.bound;
-        let NanoUsd(least) = offer.ceiling.worst_case(offer.input, output.times(self.request.choices));
+        let NanoUsd(least) = offer.ceiling.worst_case(offer.input, offer.bound.least().times(self.request.choices));
         let models = models_of(self.tenant, &offer.legs);
         let mut tightest: Option<(u64, Guard, Account<'_>)> = None;
         for account in self.tenant.accounts(&models) {
@@ -104,7 +103,7 @@ impl Wish<'_> {
     /// That model's offer, if it can take the request and costs less.
     fn cheaper(&self, model: &str, offer: &Offer) -> Option<Offer> {
         let other = self.named(self.policy.resolve(model)).and_then(|other| self.fits(other)).ok()?;
-        let (Bound::Client(output) | Bound::Open { at_most: output, .. }) = offer.bound;
+        let output = offer.bound.most();
         // Each by what it reads: a picture is many times as many tokens for one model as for another.
         let cost = |of: &Offer| of.ceiling.worst_case(of.input, output.times(self.request.choices));
         let legs = &other.legs;

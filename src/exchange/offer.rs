@@ -131,16 +131,15 @@ impl Wish<'_> {
     /// What so long a request may come to there. It is the same in each turn of a conversation, whatever has been learned meanwhile.
     fn worst_of(&self, bytes: u64, offer: &Offer) -> NanoUsd {
         let input = Sizes { body_bytes: bytes, ..Sizes::default() }.text_at_most(Density::PRIOR);
-        let (Bound::Client(output) | Bound::Open { at_most: output, .. }) =
+        let bound =
             self.bound(&offer.model, &offer.legs, &|_| InContext { certain: input, likely: input, sized: input });
         let ceiling = self.ceiling(&offer.legs, input, false, Items::default());
-        ceiling.worst_case(input, output.times(self.request.choices))
+        ceiling.worst_case(input, bound.most().times(self.request.choices))
     }
 
     /// Whether it is more than a single request may cost, however short its answer.
     fn is_too_expensive(&self, offer: &Offer) -> bool {
-        let (Bound::Client(output) | Bound::Open { at_least: output, .. }) = offer.bound;
-        let least = offer.ceiling.worst_case(offer.input, output.times(self.request.choices));
+        let least = offer.ceiling.worst_case(offer.input, offer.bound.least().times(self.request.choices));
         self.tenant.rules.enforced(Guard::RequestUsd).is_some_and(|most| least > NanoUsd(most))
     }
 
@@ -214,9 +213,8 @@ impl Wish<'_> {
         if self.request.tools && !known.tools {
             return invalid("It can't call tools.");
         }
-        let (Bound::Client(output) | Bound::Open { at_least: output, .. }) = offer.bound;
         let input = offer.legs.iter().map(|leg| offer.reckoned.needs(leg)).max().unwrap_or_default();
-        if known.context.is_some_and(|context| input.plus(output) > context) {
+        if known.context.is_some_and(|context| input.plus(offer.bound.least()) > context) {
             return invalid("The request is longer than its context.");
         }
         Ok(offer)
@@ -225,8 +223,7 @@ impl Wish<'_> {
     /// It fits only if its text is no denser, and what is beside it no longer, than is likely: a larger context is surer.
     fn may_be_too_long(&self, offer: &Offer) -> bool {
         let context = self.policy.models.model(&offer.model).and_then(|known| known.context);
-        let (Bound::Client(output) | Bound::Open { at_least: output, .. }) = offer.bound;
-        context.is_some_and(|context| offer.input.less(offer.hidden).plus(output) > context)
+        context.is_some_and(|context| offer.input.less(offer.hidden).plus(offer.bound.least()) > context)
     }
 
     fn offer(&self, model: &str) -> Result<Offer, Rejection> {
@@ -253,8 +250,7 @@ impl Wish<'_> {
         let ceiling = self.ceiling(&legs, input, !reckoned.is_plain(), request.items(&reckoned.sizes));
         // A context that may turn out empty leaves all its room to the output.
         let bound = self.bound(model, &legs, &|leg| reckoned.in_context(leg));
-        let (Bound::Client(output) | Bound::Open { at_most: output, .. }) = bound;
-        let worst = ceiling.worst_case(input, output.times(request.choices));
+        let worst = ceiling.worst_case(input, bound.most().times(request.choices));
         Ok(Offer {
             model: model.to_owned(),
             split: None,

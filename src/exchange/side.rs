@@ -216,7 +216,6 @@ impl Passed {
         let instead = refused.or_else(|| leads_elsewhere(status).then(|| led_elsewhere("", status)));
         if let Some(rejection) = instead {
             passed.replace(rejection.in_dialect(dialect, ""), end_of_stream);
-            passed.remove.push("content-encoding");
         }
         passed
     }

@@ -171,14 +171,7 @@ impl<K: Copy, const LEVELS: usize> Scanner<K, LEVELS> {
         bytes: &'b [u8],
         found: &mut impl FnMut(Hit<'_, K>),
     ) -> Result<&'b [u8], Malformed> {
-        if let Some(malformed) = self.progress.malformed {
-            return Err(malformed);
-        }
-        let mut rest = bytes;
-        while !rest.is_empty() && !self.is_complete() {
-            rest = self.step(rest, found).map_err(|why| self.malformed(why))?;
-        }
-        Ok(rest)
+        self.feed_until(bytes, found, |_| false)
     }
 
     /// The same to the next element of the outermost array: a document of its own, to whoever sends several so.
@@ -187,13 +180,23 @@ impl<K: Copy, const LEVELS: usize> Scanner<K, LEVELS> {
         bytes: &'b [u8],
         found: &mut impl FnMut(Hit<'_, K>),
     ) -> Result<&'b [u8], Malformed> {
+        self.feed_until(bytes, found, Self::is_between_elements)
+    }
+
+    #[inline(always)]
+    fn feed_until<'b>(
+        &mut self,
+        bytes: &'b [u8],
+        found: &mut impl FnMut(Hit<'_, K>),
+        is_there: impl Fn(&Self) -> bool,
+    ) -> Result<&'b [u8], Malformed> {
         if let Some(malformed) = self.progress.malformed {
             return Err(malformed);
         }
         let mut rest = bytes;
         while !rest.is_empty() && !self.is_complete() {
             rest = self.step(rest, found).map_err(|why| self.malformed(why))?;
-            if self.is_between_elements() {
+            if is_there(self) {
                 break;
             }
         }

@@ -145,11 +145,16 @@ impl<'s> Check<'s> {
             }
             // Compared with one of a schema's, as far as both begin alike.
             Value::String(text) => Steps::of_text(text),
-            Value::Number(number) if number.is_f64() || sorted.first().is_some_and(Value::is_f64) => DIVISION,
             Value::Number(_) | Value::Null | Value::Bool(_) => 1,
         };
         self.spend(weight.saturating_mul(Steps::of_search(sorted.len())))?;
-        Ok(sorted.binary_search_by(|known| order(known, value)).is_ok())
+        let mut fractions: usize = 0;
+        let place = sorted.binary_search_by(|known| {
+            fractions = fractions.saturating_add(usize::from(known.is_f64() || value.is_f64()));
+            order(known, value)
+        });
+        self.spend(fractions.saturating_mul(DIVISION))?;
+        Ok(place.is_ok())
     }
 
     /// What has a fraction is written out to be read.

@@ -125,7 +125,7 @@ impl Leases {
     /// Reserved since a second of the calendar.
     pub fn since(&self, second: u64) -> NanoUsd {
         let first = second / SLOT_SECONDS;
-        // The clock was set back to before that, and what is set aside is all of one day.
+        // The clock was set back to before that: all that is set aside counts.
         let first = if self.head < first { 0 } else { first };
         // But for half an hour after midnight, that is all of them.
         if self.head.saturating_sub(RING - 1) >= first {

@@ -84,12 +84,12 @@ impl Meter {
     pub fn read(mut self: Box<Self>) -> Reading {
         let Self { scanner, seen, event, form, lines, .. } = &mut *self;
         // A cut stream's last event counts as far as it was read.
-        let broken = scanner.finish().is_err() && *form == Form::Json;
+        let is_json = *form == Form::Json;
+        let broken = scanner.finish().is_err() && is_json;
         seen.finished |= event.ends_the_stream();
         if form.is_stream() {
             seen.counted(event);
         }
-        let form_is_json = *form == Form::Json;
         if broken {
             seen.counts.forget_sums();
         }
@@ -99,7 +99,7 @@ impl Meter {
         let contract = self.schema.contract;
         // Of models whose answers no table has, any document is one.
         let is_unwritten = matches!(self.schema.output, OutputBound::Unwritten);
-        let is_some_document = is_unwritten && form_is_json && self.is_document && self.body_bytes > EMPTY_DOCUMENT;
+        let is_some_document = is_unwritten && is_json && self.is_document && self.body_bytes > EMPTY_DOCUMENT;
         let nothing = self.seen.is_blank(contract) && !is_some_document;
         // What only looked like events, by its first byte, is what the head said.
         let as_announced = self.announced.filter(|_| nothing && !self.seen.finished);
