@@ -100,7 +100,7 @@ clippy: | need-rust
 
 # Not a part of `lint`, for each of the two checks all its dependencies anew. The filter for wasm differs from the native one by a function.
 .PHONY: clippy-wasm
-clippy-wasm: | need-rust ## Clippy of the filter for wasm, and of what counts its costs
+clippy-wasm: | need-wasm ## Clippy of the filter for wasm, and of what counts its costs
 	@cargo clippy $(LOCKED) --lib --target wasm32-wasip1 -- -D warnings
 	@cargo clippy $(LOCKED) --manifest-path tests/cost/Cargo.toml --workspace -- -D warnings
 
@@ -173,10 +173,7 @@ help: ## This list
 # Messages in the .wasm name the sources of crates, and where those lie on this machine would make it another one than elsewhere.
 nowhere = target.'cfg(target_family = \"wasm\")'.rustflags = [$$(printf '\"--remap-path-prefix=%s=/crates\",' "$${CARGO_HOME:-$$HOME/.cargo}"/registry/src/*)]
 
-$(WASM): $(shell find src -name '*.rs') Cargo.toml $(wildcard Cargo.lock) .cargo/config.toml | need-rust
-	@[ -d "$$(rustc --print target-libdir --target wasm32-wasip1)" ] \
-		|| { command -v rustup >/dev/null && rustup target add wasm32-wasip1; } \
-		|| $(call missing,the Rust target wasm32-wasip1 (rustup target add wasm32-wasip1). Without rustup: make build-debian)
+$(WASM): $(shell find src -name '*.rs') Cargo.toml $(wildcard Cargo.lock) .cargo/config.toml | need-wasm
 	@cargo fetch $(LOCKED) --quiet --target wasm32-wasip1
 	@cargo wasm $(LOCKED) --config "$(nowhere)"
 	@mkdir -p $(@D) && cp $(CARGO_TARGET_DIR)/wasm32-wasip1/release/nexus_ai_gateway.wasm $@
@@ -197,7 +194,7 @@ $(NAMED): $(WASM)
 
 # The filter that does nothing.
 .PHONY: empty
-empty: | need-rust
+empty: | need-wasm
 	@cargo build $(LOCKED) --quiet --manifest-path tests/cost/Cargo.toml --package empty-filter --release --target wasm32-wasip1
 
 .PHONY: checker

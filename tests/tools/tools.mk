@@ -259,7 +259,13 @@ $(GRAFANA_VENV)/pictures.stamp: tests/tools/grafana/requirements.txt | $(GRAFANA
 	@$(GRAFANA_VENV)/bin/pip install --quiet --no-compile --requirement $<
 	@touch $@
 
-.PHONY: need-rust need-go need-python need-c++ need-debian
+# Whatever is built for Envoy waits for it: on a new machine the first of them to start is not always the filter.
+need-wasm: | need-rust
+	@[ -d "$$(rustc --print target-libdir --target wasm32-wasip1)" ] \
+		|| { command -v rustup >/dev/null && rustup target add wasm32-wasip1; } \
+		|| $(call missing,the Rust target wasm32-wasip1 (rustup target add wasm32-wasip1). Without rustup: make build-debian)
+
+.PHONY: need-rust need-wasm need-go need-python need-c++ need-debian
 need-rust:
 	@command -v cargo >/dev/null || $(call missing,Rust 1.90 or newer (cargo))
 
