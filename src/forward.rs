@@ -10,6 +10,7 @@ mod by_length;
 mod names;
 mod query;
 
+use crate::digest::hmac;
 use crate::headers::Headers;
 use crate::json::words::same;
 use crate::llm::schema::Dialect;
@@ -171,11 +172,17 @@ fn is_plain(flag: &[u8]) -> bool {
 impl Allowed {
     /// Whether a header needs no entry, whatever the API.
     pub fn passes_anyhow(name: &str) -> bool {
-        matches!(names::class(name.as_bytes()), Some(Class::Any))
+        matches!(names::class(name.as_bytes()), Some(Class::Any | Class::Again))
     }
 
-    /// What the listener does to a request of this API.
-    pub fn cut(&self, headers: &Headers, dialect: Dialect, path: &str) -> Result<HeadEdit, Unclear> {
+    /// What the listener does to a request of this API and tenant.
+    pub fn cut(
+        &self,
+        headers: &Headers,
+        dialect: Dialect,
+        path: &str,
+        tenant: Option<&str>,
+    ) -> Result<HeadEdit, Unclear> {
         let mut cut = HeadEdit::default();
         let mut flagged = false;
         for (name, value) in headers.iter() {
@@ -186,6 +193,13 @@ impl Allowed {
                 Some(Class::Flags(list)) if dialect == list.dialect => {
                     flagged = true;
                     continue;
+                }
+                Some(Class::Again) => {
+                    if let Some(tenant) = tenant {
+                        let name = String::from_utf8_lossy(name).into_owned();
+                        cut.set.push((name, of_tenant(tenant, value)));
+                        continue;
+                    }
                 }
                 _ => {}
             }
@@ -279,6 +293,15 @@ impl Allowed {
     }
 }
 
+/// A value that no other tenant's request can have, and each of this tenant's with the same value has.
+fn of_tenant(tenant: &str, value: &[u8]) -> String {
+    use std::fmt::Write as _;
+    hmac(tenant.as_bytes(), &[value]).iter().take(16).fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
 /// Of a header that is given more than once, the values stand in one list, as HTTP has it.
 fn keep(kept: &mut Vec<(String, String)>, name: &str, value: &[u8]) {
     let value = String::from_utf8_lossy(value);
@@ -294,7 +317,7 @@ pub fn for_attempt(headers: &Headers, dialect: Dialect, kept: &[(String, String)
     let mut cut = HeadEdit::default();
     for (name, _) in headers.iter() {
         let passes = match names::class(name) {
-            Some(Class::Any | Class::Media) => true,
+            Some(Class::Any | Class::Media | Class::Again) => true,
             Some(Class::Api(apis)) => apis.contains(&dialect),
             Some(Class::Flags(list)) => dialect == list.dialect,
             Some(Class::Envoy | Class::Credential) | None => false,

@@ -147,7 +147,7 @@ impl Exchange {
         }
         self.cut = policy
             .allowed
-            .cut(headers, self.schema.dialect, &self.path)
+            .cut(headers, self.schema.dialect, &self.path, Some(&payer.name))
             .map_err(|unclear| Rejection::plain(Outcome::InvalidRequest, unclear.message()))?;
         // What a client's head lost stands in the record of its own exchange; what a copy loses here is only the gateway's own.
         if shadow.is_some() {
@@ -198,7 +198,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// Why a body could be another one to the provider than it is here, by what its head says of it.
-fn illegible(headers: &Headers, schema: &Schema) -> Option<&'static str> {
+pub(super) fn illegible(headers: &Headers, schema: &Schema) -> Option<&'static str> {
     let mut types = headers.all("content-type");
     let content_type = match (types.next(), types.next()) {
         // Nearly every request's.

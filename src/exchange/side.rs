@@ -8,7 +8,7 @@ use super::Passed;
 use super::answer::{account_refused, leads_elsewhere, led_elsewhere};
 use super::kept::{self, not_found};
 use super::models;
-use super::opening::{compressed, sensitivity, too_large};
+use super::opening::{compressed, illegible, sensitivity, too_large};
 use crate::attempt;
 use crate::attempt::blame::Who;
 use crate::forward::HeadEdit;
@@ -157,6 +157,8 @@ impl Side {
         let is_own = match policy.stored_responses {
             StoredResponses::Any => true,
             StoredResponses::Refuse => false,
+            // No id has one, and a server that resolves `..` would find another's behind it.
+            StoredResponses::Own if id.contains('/') => false,
             StoredResponses::Own => {
                 policy.tenant_policy(self.tenant).is_some_and(|tenant| knows(&tenant.name, Id::of(id)))
             }
@@ -168,14 +170,17 @@ impl Side {
         if let Some(encoding) = headers.all("content-encoding").find(|name| !name.eq_ignore_ascii_case(b"identity")) {
             return Err(compressed(encoding));
         }
+        if let Some(why) = illegible(headers, self.dialect.api()) {
+            return Err(Rejection::plain(Outcome::InvalidRequest, why));
+        }
         let path = String::from_utf8_lossy(headers.get(":path").unwrap_or_default()).into_owned();
+        let tenant = policy.tenant_policy(self.tenant);
         let mut cut = policy
             .allowed
-            .cut(headers, self.dialect, &path)
+            .cut(headers, self.dialect, &path, tenant.map(|tenant| &*tenant.name))
             .map_err(|unclear| Rejection::plain(Outcome::InvalidRequest, unclear.message()))?;
         cut.read_as_json(headers);
         let path = cut.set.iter().find(|(name, _)| name == ":path").map_or(path, |(_, path)| path.clone());
-        let tenant = policy.tenant_policy(self.tenant);
         let at = cluster.and_then(|cluster| policy.provider_of(cluster));
         if tenant.is_some_and(|tenant| !tenant.rules.lets_serve(at)) {
             let message = "The provider of this path may not serve this tenant.";
@@ -323,6 +328,9 @@ mod tests {
         assert_eq!(counted("anthropic", "restricted"), Ok(()));
         assert_eq!(counted("anthropic", "secret"), Err((400, Outcome::InvalidRequest)));
         assert_eq!(counted("anthropic", ""), Err((400, Outcome::InvalidRequest)));
+        let utf7 = [("content-type", "application/json; charset=utf-7")];
+        let garbled = onward("POST", "/v1/messages/count_tokens", "anthropic", &utf7).map(|_| ());
+        assert_eq!(garbled, Err((400, Outcome::InvalidRequest)));
     }
 
     /// By its body as by its head, in each API; a word that nobody knows is no word.

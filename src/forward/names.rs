@@ -18,13 +18,16 @@ pub enum Class {
     Media,
     /// A list of flags, which have a table of their own.
     Flags(&'static List),
+    /// Says that a request is another one's again. The accounts at providers are the gateway's, and two tenants may choose the same
+    /// name: it goes on as one that only this tenant's own requests have.
+    Again,
     /// For Envoy, from the listener to the router.
     Envoy,
     /// Never the client's. These are only the usual names: what is no row at all doesn't pass either.
     Credential,
 }
 
-use Class::{Any, Api, Credential, Envoy, Flags, Media};
+use Class::{Again, Any, Api, Credential, Envoy, Flags, Media};
 
 type Row = (&'static str, Class);
 
@@ -76,7 +79,7 @@ const ROWS: [Row; 79] = [
     ("accept-language", Any),
     ("amz-sdk-request", Api(&[Aws])),
     ("conversation_id", CODEX),
-    ("idempotency-key", Any),
+    ("idempotency-key", Again),
     ("x-amzn-trace-id", Any),
     ("x-forwarded-for", Envoy),
     ("content-encoding", Any),

@@ -7,7 +7,7 @@ fn allowed() -> Allowed {
 }
 
 fn cut(allowed: &Allowed, dialect: Dialect, path: &str, headers: &[(&str, &str)]) -> HeadEdit {
-    allowed.cut(&Headers::of(headers), dialect, path).unwrap()
+    allowed.cut(&Headers::of(headers), dialect, path, Some("acme")).unwrap()
 }
 
 fn dropped(cut: &HeadEdit) -> Vec<(&'static str, u32)> {
@@ -48,6 +48,20 @@ fn a_head_as_the_sdks_send_it_is_left_as_it_is() {
         cut(&allowed(), Gemini, "/v1beta/models/g:streamGenerateContent?alt=sse", &openai[..3]),
         HeadEdit::default()
     );
+}
+
+#[test]
+fn a_request_is_another_ones_again_within_its_tenant_only() {
+    let sent = |tenant: Option<&str>, key: &str| {
+        let headers = Headers::of(&[(":method", "POST"), ("idempotency-key", key)]);
+        allowed().cut(&headers, OpenAi, "/v1/batches", tenant).unwrap()
+    };
+    let acme = sent(Some("acme"), "order-1");
+    assert!(matches!(acme.set.as_slice(), [(name, value)] if name == "idempotency-key" && value.len() == 32));
+    assert_eq!(acme, sent(Some("acme"), "order-1"));
+    assert_ne!(acme, sent(Some("acme"), "order-2"));
+    assert_ne!(acme, sent(Some("globex"), "order-1"));
+    assert_eq!(sent(None, "order-1").remove, ["idempotency-key"]);
 }
 
 #[test]
@@ -136,13 +150,13 @@ fn what_is_read_may_be_asked_for_in_parts() {
     let post = cut(&allowed(), OpenAi, query, &[(":method", "POST")]);
     assert_eq!(post.set, [(":path".to_owned(), "/v1/responses/r".to_owned())]);
     let twice = Headers::of(&[(":method", "GET")]);
-    assert!(allowed().cut(&twice, OpenAi, "/p?stream=true&stream=false").is_err());
+    assert!(allowed().cut(&twice, OpenAi, "/p?stream=true&stream=false", None).is_err());
 }
 
 #[test]
 fn a_parameter_that_is_given_twice_is_refused() {
     for query in ["alt=sse&alt=proto", "alt=proto&%61lt=sse", "alt=sse&ALT=sse"] {
-        let refused = allowed().cut(&Headers::default(), Gemini, &format!("/p?{query}"));
+        let refused = allowed().cut(&Headers::default(), Gemini, &format!("/p?{query}"), None);
         assert_eq!(refused, Err(Unclear::Twice("alt".to_owned())), "{query}");
     }
     // What is dropped anyhow may come as often as it likes.
@@ -275,10 +289,10 @@ proptest! {
     #[test]
     fn a_query_that_was_made_anew_is_left_as_it_is(query in "[a-zA-Z0-9%=&;#$.+-]{0,60}|(alt|%61lt|fields|key)=(sse|json|proto)[&;%26]{1,3}(alt|beta)=x") {
         let path = format!("/p?{query}");
-        if let Ok(first) = allowed().cut(&Headers::default(), Gemini, &path) {
+        if let Ok(first) = allowed().cut(&Headers::default(), Gemini, &path, None) {
             let sent = first.set.first().map_or(path, |(_, path)| path.clone());
             prop_assert!(["/p", "/p?alt=sse", "/p?alt=json"].contains(&sent.as_str()), "{}", sent);
-            prop_assert_eq!(allowed().cut(&Headers::default(), Gemini, &sent).unwrap(), HeadEdit::default());
+            prop_assert_eq!(allowed().cut(&Headers::default(), Gemini, &sent, None).unwrap(), HeadEdit::default());
         }
     }
 }

@@ -131,6 +131,9 @@ fn what_refers_to_nothing_passes() {
         // As the AI SDK does, which leaves out what it is.
         json!({"input": [{"role": "assistant", "id": "msg_b", "content": [{"type": "output_text", "text": "hi"}]}]}),
         json!({"input": [{"type": "tool_search_output", "id": "ts_b", "tools": []}]}),
+        // Codex names what its agents write to each other by ids of its own.
+        json!({"store": false, "input": [{"type": "agent_message", "id": "amsg_b", "author": "/root", "recipient": "/root/a",
+            "content": [{"type": "input_text", "text": "hi"}, {"type": "encrypted_content", "encrypted_content": "gAAAA"}]}]}),
         json!({"input": [{"type": "reasoning", "id": "rs_b", "summary": [], "encrypted_content": "gAAAA"}]}),
         json!({"input": [{"id": "ig_b", "type": "image_generation_call", "result": "aGk="}]}),
         json!({"input": [{"type": "reasoning", "summary": []}]}),
