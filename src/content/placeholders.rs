@@ -1,6 +1,7 @@
 //! What stands in the place of what was found: `[EMAIL_1]`. The same value has the same placeholder.
 
 use crate::digest::hmac;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -21,16 +22,23 @@ pub struct Placeholders {
 
 /// Numbers have up to nine digits. Of a thousand values, two have the same in one request of two thousand: the next is taken.
 const NUMBERS: u32 = 1_000_000_000;
+/// A provider's answer may go on for hours, and each value that has a number is kept with it: 3 MB.
+const MOST_NUMBERED: usize = 10_000;
 
 impl Placeholders {
     pub fn new(key: Option<Rc<str>>, tenant: Rc<str>) -> Self {
         Self { key, tenant, ..Self::default() }
     }
 
-    /// What stands for a value; with `restores`, it can be asked for again.
-    pub(super) fn of(&mut self, label: &Rc<str>, value: &str, restores: bool) -> &str {
+    /// What stands for a value; with `restores`, it can be asked for again. Behind [`MOST_NUMBERED`] values, what need not be restored
+    /// has its label alone: `[EMAIL]`.
+    pub(super) fn of(&mut self, label: &Rc<str>, value: &str, restores: bool) -> Cow<'_, str> {
         let Self { key, tenant, given, counts, values, restores: any } = self;
-        let placeholder = given.entry((Rc::clone(label), value.to_owned())).or_insert_with(|| {
+        let asked = (Rc::clone(label), value.to_owned());
+        if !restores && given.len() >= MOST_NUMBERED && !given.contains_key(&asked) {
+            return Cow::Owned(format!("[{label}]"));
+        }
+        let placeholder = given.entry(asked).or_insert_with(|| {
             let count = counts.entry(Rc::clone(label)).or_insert(0);
             *count = count.saturating_add(1);
             let mut number = key.as_ref().map_or(*count, |key| number(key, tenant, label, value));
@@ -48,7 +56,7 @@ impl Placeholders {
             restored.get_or_insert_with(|| value.to_owned());
             *any = true;
         }
-        placeholder
+        Cow::Borrowed(placeholder)
     }
 
     /// What a placeholder stands for, in this request.
@@ -90,6 +98,22 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_that_goes_on_for_hours_is_masked_all_along_and_kept_up_to_a_bound() {
+        let mut all = Placeholders::new(None, "acme".into());
+        let mail: Rc<str> = "EMAIL".into();
+        for at in 0..MOST_NUMBERED {
+            all.of(&mail, &format!("{at}@b.de"), false);
+        }
+        for at in 0..100 {
+            assert_eq!(all.of(&mail, &format!("{at}@c.de"), false), "[EMAIL]");
+        }
+        assert_eq!((all.given.len(), all.values.len()), (MOST_NUMBERED, MOST_NUMBERED));
+        // What has a number keeps it, and what is restored must have one.
+        assert_eq!(all.of(&mail, "0@b.de", false), "[EMAIL_1]");
+        assert_eq!(all.of(&mail, "0@c.de", true), format!("[EMAIL_{}]", MOST_NUMBERED + 1));
+    }
+
+    #[test]
     fn with_a_key_a_value_has_the_same_number_in_each_request_of_a_tenant_and_of_no_other() {
         let mail: Rc<str> = "EMAIL".into();
         let of = |key: &str, tenant: &str, before: &[&str]| {
@@ -97,7 +121,7 @@ mod tests {
             for value in before {
                 all.of(&mail, value, true);
             }
-            all.of(&mail, "a@b.de", true).to_owned()
+            all.of(&mail, "a@b.de", true).into_owned()
         };
         let key = "0123456789abcdef";
         assert_eq!(of(key, "acme", &[]), of(key, "acme", &["x@y.de", "z@y.de"]));

@@ -220,7 +220,7 @@ impl Screened {
                 Action::Mask | Action::Restore if self.edits.len() > MOST_EDITS => return,
                 Action::Mask | Action::Restore => {
                     let restores = rule.action == Action::Restore;
-                    let placeholder = self.placeholders.of(&aim.label, hit.value, restores).to_owned();
+                    let placeholder = self.placeholders.of(&aim.label, hit.value, restores).into_owned();
                     if spoken.is_some_and(|spoken| spoken.from <= hit.begins() && hit.begins() < spoken.to) {
                         self.swapped.count(hit.value, &placeholder);
                     }

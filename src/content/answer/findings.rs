@@ -118,7 +118,7 @@ impl Findings {
             };
             seen.find(&rule.name, &aim.label, rule.action.name(), place);
             match rule.action {
-                Action::Mask => write(edits, &spans, stands(placeholders.of(&aim.label, text, false), is_bare)),
+                Action::Mask => write(edits, &spans, stands(&placeholders.of(&aim.label, text, false), is_bare)),
                 Action::Refuse => {
                     let (rule, label) = (Rc::clone(&rule.name), Rc::clone(&aim.label));
                     let from = spans.first().map_or(0, |span| span.from);
