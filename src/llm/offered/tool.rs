@@ -204,13 +204,13 @@ impl<'a> Reading<'a> {
         let function = members.get(&["function"])?.filter(|raw| is_object(raw));
         let custom = members.get(&["custom"])?.filter(|raw| is_object(raw));
         let name = members.get(&["name"])?;
+        let is_bare = function.is_none() && custom.is_none() && name.is_none();
         if let Some(inner) = definition {
             self.by_type(inner, &Members::of(inner)?, element, depth.saturating_add(1))?;
-            if kind.as_deref().is_none_or(|kind| kind == "tool_definition") && name.is_none() {
-                return Ok(());
-            }
         }
-        if kind.is_none() && function.is_none() && custom.is_none() && name.is_none() {
+        // With nothing of its own: whoever reads over the definition finds what stands beside it.
+        let wraps = definition.is_some() && is_bare && kind.as_deref().is_none_or(|kind| kind == "tool_definition");
+        if kind.is_none() && is_bare && !wraps {
             return self.by_member(members, element, depth);
         }
         // Some relays take Gemini's tools beside whatever a `type` says.
@@ -236,7 +236,7 @@ impl<'a> Reading<'a> {
                     element.tools.push(self.function("function", inner, &Members::of(inner)?, schema)?);
                 }
             }
-            None if kind == "namespace" => {}
+            None if wraps || kind == "namespace" => {}
             None => element.tools.push(self.function(&kind, raw, members, schema)?),
         }
         if let Some(inner) = custom {

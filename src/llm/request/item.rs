@@ -106,8 +106,8 @@ impl Stands {
     }
 }
 
-/// Kinds of elements that hold all that they stand for. Source: the types of OpenAI's SDKs.
-const WHOLE: [&str; 26] = [
+/// Kinds of elements that hold all that they stand for. Source: the types of OpenAI's SDKs and of Codex.
+const WHOLE: [&str; 27] = [
     "message",
     "function_call",
     "function_call_output",
@@ -134,4 +134,6 @@ const WHOLE: [&str; 26] = [
     "configuration_update",
     "program",
     "program_output",
+    // Of Codex, between its agents.
+    "agent_message",
 ];
