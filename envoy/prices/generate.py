@@ -147,6 +147,7 @@ def main():
     catalogue = Catalogue()
     for label in PROVIDERS:
         catalogue.add_provider(label)
+    catalogue.finish()
     into.mkdir(parents=True, exist_ok=True)
     (into / "catalogue.json").write_text(catalogue.as_json())
     report.parent.mkdir(parents=True, exist_ok=True)
@@ -212,8 +213,8 @@ def searches_always(name, fields):
 
 
 def with_modalities(entries):
-    """Entries of models that make or take pictures or sounds: a reseller's have its maker's rates where it has none of its own, and
-    what has none anywhere is left out, for its pictures would cost what text does."""
+    """Pictures and sounds have rates of their own. A reseller's entries have their maker's where they say none themselves; and a model
+    that makes any, and has no rate for them anywhere, is left out, for they would cost what text does."""
 
     def rates(entry):
         return {key: usd for key, usd in entry.items() if key in MODALITIES}
@@ -223,16 +224,13 @@ def with_modalities(entries):
         known = [e for e in entries if e["model"] == bare or e["model"].endswith("*") and bare.startswith(e["model"][:-1])]
         return rates(max(known, key=lambda e: (len(e["model"]), e.get("from", "")), default={}) if known else {})
 
-    kept = []
-    for entry in entries:
-        if MAKES_MORE.search(entry["model"]) and not rates(entry):
-            found = of_maker(entry["model"]) if entry["model"].startswith("openrouter/") else {}
-            if not found:
-                continue
-            lengths = {key: entry.pop(key) for key in ("max_output_tokens", "context_tokens") if key in entry}
-            entry = entry | found | lengths
-        kept.append(entry)
-    return kept
+    def whole(entry):
+        found = of_maker(entry["model"]) if entry["model"].startswith("openrouter/") else {}
+        found = {key: usd for key, usd in found.items() if key not in entry}
+        lengths = {key: entry[key] for key in ("max_output_tokens", "context_tokens") if key in entry}
+        return {key: value for key, value in entry.items() if key not in lengths} | found | lengths
+
+    return [entry for entry in map(whole, entries) if rates(entry) or not MAKES_MORE.search(entry["model"])]
 
 
 def starts(model, service_tiers):
@@ -473,6 +471,18 @@ class Catalogue:
         self.approximated = defaultdict(set)
         self.too_wide = set()
         self.known = {}
+        self.without_modalities = set()
+
+    def finish(self):
+        """What no `*` may catch: a name that is left out would have the price of another."""
+        before = {entry["model"] for entry in self.entries}
+        self.entries = with_modalities(self.entries)
+        kept = {entry["model"] for entry in self.entries}
+        self.without_modalities = before - kept
+        for name in self.without_modalities:
+            for other in kept:
+                if other.endswith("*") and name.startswith(other[:-1]):
+                    raise SystemExit(f"{name} is left out, and {other} would catch it")
 
     def add_provider(self, label):
         provider = next(p for p in genai_providers if p.id == label)
@@ -602,7 +612,7 @@ class Catalogue:
         }
 
     def as_json(self):
-        rows = ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in with_modalities(self.entries))
+        rows = ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in self.entries)
         return f'{{"source": {json.dumps(self.source())}, "prices": [\n{rows}\n]}}\n'
 
     def disagreements(self):
@@ -654,6 +664,7 @@ class Catalogue:
             for reason, models in sorted(reasons.items()):
                 if reason != NOT_MAIN:
                     yield f"- {label}, {reason}: {code(models)}"
+        yield f"\n### Models of pictures or sounds that have no rate for them\n\n{code(self.without_modalities)}"
         yield "\n### Prices of models that are in, for things the format doesn't count\n"
         for key, models in sorted(self.not_carried.items()):
             yield f"- `{key}`: {code(models)}"

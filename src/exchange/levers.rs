@@ -35,6 +35,8 @@ impl Lever<'_> {
     fn has_price(&self, tariff: &Tariff) -> bool {
         match self {
             Self::Tool { kind: ToolKind::Free, .. } => true,
+            // A model that searches with every request has its searches in the price of one.
+            Self::Tool { name: "web_search_options", .. } if tariff.sells_requests() => true,
             Self::Tool { kind: ToolKind::Sold(piece), .. } => tariff.sells(*piece),
             Self::Tool { kind: ToolKind::Unsold, .. } => tariff.is_free(),
             Self::Rate { name, .. } => tariff.rates_as(name),

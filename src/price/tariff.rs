@@ -235,6 +235,11 @@ impl Tariff {
         }
     }
 
+    /// Whether a request has a price of its own.
+    pub fn sells_requests(&self) -> bool {
+        self.standard.base.request > NanoUsd::ZERO
+    }
+
     /// Whether a dearer rate has a price, by itself or with others.
     pub fn rates_as(&self, name: &str) -> bool {
         self.sells.all || self.service_tiers.iter().any(|(known, _)| known.split('+').any(|known| known == name))

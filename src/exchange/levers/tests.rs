@@ -36,7 +36,7 @@ fn policy(adjust: impl Fn(&mut Value)) -> Policy {
     let mut policy = json!({
         "tenants": {"acme": {"unlimited": ["request_usd", "day_usd"]}},
         "prices": [
-            price("all", rated.clone()), price("all:online", rated), price("gemini-3-pro", sold), price("bare", json!({})), price("nova", json!({})),
+            price("all", rated.clone()), price("all:online", rated), price("searches", json!({"request_usd": "0.035"})), price("gemini-3-pro", sold), price("bare", json!({})), price("nova", json!({})),
             price("dear", json!({"image_output_usd_per_1m_tokens": "40"})),
             price("cheap", json!({"image_output_usd_per_1m_tokens": "30"})),
         ],
@@ -106,6 +106,8 @@ fn hosted_tools_are_reserved_by_their_own_maximum() {
         (CHAT, json!({"enable_search": false}), 0),
         (CHAT, json!({"extra_body": {"enable_search": true}}), 10_000),
         (CHAT, json!({"model": "all:online"}), 10_000),
+        (CHAT, json!({"model": "searches"}), 35_000),
+        (CHAT, json!({"model": "searches", "web_search_options": {"search_context_size": "high"}}), 35_000),
         (CHAT, json!({"tools": [{"google_search": {}}]}), 100_000),
         (CHAT, json!({"tools": [{"googleSearch": {}, "url_context": {}}]}), 100_000),
         (CHAT, json!({"tools": [{"type": "web_search", "url_context": {}, "max_uses": 0}]}), 100_000),
@@ -159,6 +161,7 @@ fn a_tool_that_is_unknown_or_has_no_price_is_refused_by_name_unless_the_operator
         (RESPONSES, "bare", json!({"tools": [{"type": "file_search"}]}), "unpriced_levers", "no `file_search_usd`"),
         (RESPONSES, "bare", json!({"tools": [{"type": "image_generation"}]}), "unpriced_levers", "no `image_usd` or"),
         (CHAT, "bare", json!({"web_search_options": {}}), "unpriced_levers", "The tool `web_search_options`"),
+        (CHAT, "searches", json!({"plugins": [{"id": "web"}]}), "unpriced_levers", "The tool `web`"),
         (CHAT, "bare", json!({"tools": [{"type": "code_interpreter"}]}), "unpriced_levers", "container_session_usd"),
         (
             CHAT,
@@ -829,9 +832,17 @@ fn what_one_api_is_priced_by_passes_in_no_other() {
     let google = json!({"model": "bare", "messages": [], "extra_body": {"google": {"thinking_config": {}}}});
     assert!(asked(&policy, CHAT, &google).1.is_ok());
     // An application's own, which no server reads in these letters.
-    for field in
-        ["thread", "conversation", "container", "requestId", "projectId", "threadId", "agentId", "conversationId"]
-    {
+    for field in [
+        "thread",
+        "environment",
+        "conversation",
+        "container",
+        "requestId",
+        "projectId",
+        "threadId",
+        "agentId",
+        "conversationId",
+    ] {
         let body = json!({"model": "bare", "messages": [], "max_tokens": 5, field: "mine"});
         let (exchange, cell) = self::asked(&policy, CHAT, &body);
         assert!(cell.is_ok(), "{field}: {cell:?}");

@@ -221,8 +221,19 @@ def cost_of_litellm(litellm, full_name, provider, usage, service_tier):
 # ---- why they differ -----------------------------------------------------------------------------------------------
 
 
-def explained_by_genai_prices(label, name, usage, service_tier, day, ours, theirs):
+def explained_by_genai_prices(label, name, usage, service_tier, day, price, ours, theirs):
     """The reason why genai-prices' cost is another, or `None`."""
+    if generate.searches_always(f"{label}/{name}", {}):
+        tokens = {count: value for count, value in usage.items() if count != "web_searches"}
+        bare = {key: value for key, value in price.items() if key != "request_usd"}
+        of_tokens = cost_of_genai_prices(label, name, tokens, service_tier, day, HOURS[0])
+        if cost(bare, tokens, service_tier) == of_tokens.scaleb(12):
+            return "a search is sold with each request"
+    if label == "openrouter":
+        own = {key: value for key, value in price.items() if key not in generate.MODALITIES}
+        # Rounded up as below, some of them.
+        if 0 <= cost(own, usage, service_tier) - theirs.scaleb(12) < max(1, usage.get("input_tokens", 0)):
+            return "pictures and sounds cost what the maker's do"
     model = model_of_genai_prices(label, name)
     if generate.hours_with_own_price(model):
         dearest = sum(
@@ -325,7 +336,7 @@ class Test:
             for of_hour in theirs:
                 reason = "equal"
                 if of_hour.scaleb(12) != ours:
-                    reason = explained_by_genai_prices(label, name, usage, service_tier, day, ours, of_hour)
+                    reason = explained_by_genai_prices(label, name, usage, service_tier, day, price, ours, of_hour)
                 self.note("genai-prices", reason, f"{price['model']} on {day}", case, ours, of_hour)
 
             row = {"case": case, "usage": usage} | ({"service_tier": service_tier} if service_tier else {})
@@ -376,6 +387,8 @@ def of_every_shape(prices, number):
 
     def choose(wanted):
         for price, rows in prices:
+            if all(theirs is None for _, theirs in rows):
+                continue
             label = price["model"].partition("/")[0]
             if len(chosen) < number and (price, rows) not in chosen and wanted(price, label):
                 chosen.append((price, rows))
