@@ -6,17 +6,14 @@ mod object;
 mod unevaluated;
 
 use super::Schema;
-use super::equality::{order, weight};
+use super::equality::{order, weight, weight_of_number};
 use super::fault::{Fault, Stop, Why};
 use super::number::Decimal;
 use super::pattern::{Pattern, Scratch};
 use super::pointer::Step;
 use super::rule::{Id, Rule, Types};
-use super::work::{Halt, MAX_DEPTH, MAX_NESTED, Steps};
+use super::work::{DIVISION, Halt, MAX_DEPTH, MAX_NESTED, Steps};
 use serde_json::{Number, Value};
-
-/// In steps: a remainder of 128 bits for each bit of an exponent.
-const DIVISION: usize = 10;
 
 type Checked<'s, T = ()> = Result<T, Stop<'s>>;
 
@@ -104,7 +101,7 @@ impl<'s> Check<'s> {
         let holds = match (rule, value) {
             (Rule::False, _) => false,
             (Rule::Type(types), value) => {
-                if value.is_f64() {
+                if value.is_f64() && types.asks_for_wholes() {
                     self.spend(DIVISION)?;
                 }
                 if !types.have(value) {
@@ -145,16 +142,11 @@ impl<'s> Check<'s> {
             }
             // Compared with one of a schema's, as far as both begin alike.
             Value::String(text) => Steps::of_text(text),
-            Value::Number(_) | Value::Null | Value::Bool(_) => 1,
+            Value::Number(number) => weight_of_number(number),
+            Value::Null | Value::Bool(_) => 1,
         };
         self.spend(weight.saturating_mul(Steps::of_search(sorted.len())))?;
-        let mut fractions: usize = 0;
-        let place = sorted.binary_search_by(|known| {
-            fractions = fractions.saturating_add(usize::from(known.is_f64() || value.is_f64()));
-            order(known, value)
-        });
-        self.spend(fractions.saturating_mul(DIVISION))?;
-        Ok(place.is_ok())
+        Ok(sorted.binary_search_by(|known| order(known, value)).is_ok())
     }
 
     /// What has a fraction is written out to be read.

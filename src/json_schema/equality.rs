@@ -2,7 +2,7 @@
 //! that equal items are found by sorting.
 
 use super::number::Decimal;
-use super::work::{Halt, MAX_DEPTH, Steps};
+use super::work::{DIVISION, Halt, MAX_DEPTH, Steps};
 use serde_json::{Map, Number, Value};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -63,10 +63,17 @@ fn sorted(object: &Map<String, Value>) -> BTreeMap<&String, &Value> {
     members
 }
 
+/// Up to here, each integer is a float.
+const EXACT: u64 = 1 << 53;
+
+/// A large integer and a float are written out to be compared.
+pub fn weight_of_number(number: &Number) -> usize {
+    let is_small = number.as_i64().is_some_and(|whole| whole.unsigned_abs() <= EXACT);
+    if is_small { 1 } else { DIVISION }
+}
+
 /// Floats, and integers that are floats as well, need no decimals: their order is the same.
 fn order_of_numbers(a: &Number, b: &Number) -> Ordering {
-    /// Up to here, each integer is a float.
-    const EXACT: u64 = 1 << 53;
     let float = |number: &Number| match number.as_i64() {
         Some(whole) => (whole.unsigned_abs() <= EXACT).then_some(whole as f64),
         None => number.as_f64().filter(|_| number.is_f64()),
@@ -109,7 +116,8 @@ pub fn weight(value: &Value, depth: usize, steps: &mut Steps) -> Result<usize, H
                 sum = sum.saturating_add(Steps::of_text(name)).saturating_add(member);
             }
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        Value::Number(number) => sum = weight_of_number(number),
+        Value::Null | Value::Bool(_) => {}
     }
     steps.spend(1)?;
     Ok(sum)

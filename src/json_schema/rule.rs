@@ -228,6 +228,11 @@ impl Types {
         self.overlaps(Self::of(value))
             || matches!(value, Value::Number(number) if self.overlaps(Self::INTEGER) && Decimal::of(number).is_whole())
     }
+
+    /// Whether a number with a fraction must be written out to see if it is of them.
+    pub fn asks_for_wholes(self) -> bool {
+        self.overlaps(Self::INTEGER) && !self.overlaps(Self::NUMBER)
+    }
 }
 
 impl fmt::Display for Types {

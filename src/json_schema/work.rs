@@ -6,6 +6,8 @@ pub const MAX_DEPTH: usize = 128;
 pub const STEPS: usize = 200_000;
 /// Of all checks of one answer, which may have thousands of calls.
 pub const STEPS_OF_ALL: usize = 20 * STEPS;
+/// A remainder of 128 bits for each bit of an exponent, in steps; and a number with a fraction, which is written out to be read.
+pub const DIVISION: usize = 10;
 /// How many schemas hold within each other at once, for one value and those in it: each takes some of the stack.
 pub const MAX_NESTED: usize = 512;
 
