@@ -116,6 +116,10 @@ impl FormReader {
         if !essence.trim().eq_ignore_ascii_case("multipart/form-data") {
             return None;
         }
+        // By RFC 2231 `boundary*` is a boundary as well, and some servers take it before the other.
+        if parameters.contains('*') {
+            return None;
+        }
         let parameters = parameters.split(';').filter_map(|parameter| parameter.split_once('='));
         let mut boundaries = parameters.filter(|(name, _)| name.trim().eq_ignore_ascii_case("boundary"));
         let (Some((_, boundary)), None) = (boundaries.next(), boundaries.next()) else { return None };
@@ -139,7 +143,14 @@ impl FormReader {
         while let Some((&byte, after)) = rest.split_first() {
             rest = match self.stage {
                 Stage::Content => self.content(rest, piece),
-                Stage::End | Stage::Broken(_) => return,
+                Stage::Broken(_) => return,
+                // A server that takes another text for the boundary finds its form here.
+                Stage::End => {
+                    if !matches!(byte, b'\r' | b'\n') {
+                        self.stage = Stage::Broken(BEHIND);
+                    }
+                    after
+                }
                 Stage::Behind(before) => {
                     self.stage = match (before, byte) {
                         (BOUNDARY | b' ' | b'\t', b' ' | b'\t' | b'\r') | (BOUNDARY, b'-') => Stage::Behind(byte),

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 const FORM: &str = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a; name=b.mp3\"\r\nContent-Type: audio/mpeg\r\n\r\n\
     so\r\nund\r\n--\r\n--c\r\n--b \t\r\ncontent-disposition: form-data; NAME=\"model\"\r\n\r\nwhisper-1\r\n--b\r\n\
-    Content-Disposition: form-data; name=\"prompt\"\r\ncontent-transfer-encoding: 8bit\r\n\r\nname=\"model\"\r\n--b--\r\n--b\r\nepilogue";
+    Content-Disposition: form-data; name=\"prompt\"\r\ncontent-transfer-encoding: 8bit\r\n\r\nname=\"model\"\r\n--b--\r\n";
 
 fn read(content_type: &str, chunks: &[&[u8]]) -> (Vec<String>, Result<(), Fault>) {
     let (mut form, mut pieces) = (FormReader::new(content_type.as_bytes()).unwrap(), Vec::new());
@@ -94,6 +94,8 @@ fn what_servers_read_in_two_ways_is_refused() {
         ("--bb\r\n".to_owned(), BEHIND),
         ("--b\n".to_owned(), BEHIND),
         ("--b \n".to_owned(), BEHIND),
+        ("--b--\r\n--c\r\n".to_owned(), BEHIND),
+        ("--b--x".to_owned(), BEHIND),
     ] {
         assert_eq!(of((form.clone() + cheap).as_bytes()).1, Err(fault), "{form}");
     }
@@ -157,6 +159,9 @@ fn only_a_form_is_a_form() {
         "multipart/form-data; boundary=a; boundary=b",
         "multipart/form-data; boundary=\"a;b\"",
         "multipart/form-data; boundary=\"a",
+        "multipart/form-data; boundary=a; boundary*=utf-8''b",
+        "multipart/form-data; boundary=a; boundary*0=b",
+        "multipart/form-data; boundary=a; charset*=utf-8''cp037",
     ] {
         assert!(FormReader::new(content_type.as_bytes()).is_none(), "{content_type}");
     }
