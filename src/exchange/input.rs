@@ -77,7 +77,9 @@ impl Input {
 
     /// What a context must have room for: of a document, as far as its bytes say something of its length.
     pub(super) fn needs(&self, leg: &Leg) -> Tokens {
-        let others = self.sizes.taken.likely.min(LONG_DOCUMENT);
+        // Of a small context, too, it takes no more than half.
+        let half = leg.context.map_or(LONG_DOCUMENT, |context| Tokens(context.0 / 2));
+        let others = self.sizes.taken.likely.min(LONG_DOCUMENT).min(half);
         self.sizes.text_likely(leg.density).plus(self.pictures(leg)).plus(others)
     }
 

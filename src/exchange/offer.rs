@@ -223,7 +223,8 @@ impl Wish<'_> {
     /// It fits only if its text is no denser, and what is beside it no longer, than is likely: a larger context is surer.
     fn may_be_too_long(&self, offer: &Offer) -> bool {
         let context = self.policy.models.model(&offer.model).and_then(|known| known.context);
-        context.is_some_and(|context| offer.input.less(offer.hidden).plus(offer.bound.least()) > context)
+        let takes = |leg: &Leg| offer.reckoned.in_context(leg).certain.plus(offer.bound.least());
+        context.is_some_and(|context| offer.legs.iter().any(|leg| takes(leg) > context))
     }
 
     fn offer(&self, model: &str) -> Result<Offer, Rejection> {

@@ -123,7 +123,7 @@ const NAMES: [(&str, &str); 84] = [
     ("exclude_usage", "what is left out of an answer"),
 ];
 /// The same by a word that a name has in it, so that the next of its kind is one, too; with `$`, by the whole word.
-const WORDS: [(&str, &str); 38] = [
+const WORDS: [(&str, &str); 39] = [
     ("model", "a model"),
     ("fallback", "a fallback"),
     ("lora$", "another model"),
@@ -157,6 +157,7 @@ const WORDS: [(&str, &str); 38] = [
     ("cost$", "a price"),
     ("price$", "a price"),
     ("extra_", "what a relay does"),
+    ("extrabody", "what a relay does"),
     ("headers", "what a relay does"),
     ("processor", "what runs on a server"),
     ("template", "how a prompt is written"),
@@ -210,7 +211,10 @@ fn decides_elsewhere(name: &str) -> bool {
     let goes_on = |field: &str| field.starts_with("previous") && same_kind(field, name);
     let is = |field: &Field<Asked>| match field.key {
         Some(Asked::Refers(_)) => goes_on(field.name),
-        Some(Asked::Hidden(hidden)) => hidden != "environment" && field.name.eq_ignore_ascii_case(name),
+        _ if field.name == "environment" => false,
+        Some(Asked::Hidden(_)) => field.name.eq_ignore_ascii_case(name),
+        // Of counts, Google's spelling as well.
+        Some(Asked::Choices | Asked::Series | Asked::SeriesOptions) => same_kind(field.name, name),
         Some(key) => decides(&key) && field.name.eq_ignore_ascii_case(name),
         None => false,
     };
