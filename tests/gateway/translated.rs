@@ -7,6 +7,9 @@
 use std::fs;
 use std::path::Path;
 
+use http_body_util::{BodyExt, Full};
+use hyper::Request;
+use hyper::body::Bytes;
 use serde_json::{Value, json};
 use simulated_provider::Provider;
 
@@ -113,7 +116,7 @@ pub async fn serves(
     assert_eq!(gateway.provider().settled_ledger(PATIENCE).sum().billed_requests, billed.billed_requests);
 
     let stats = gateway.settled("acme", cost).await;
-    let model = [("model", "gpt-4o-mini*"), ("provider", "openai"), ("tenant", "acme")];
+    let model = [("model", "gpt-4o-mini"), ("provider", "openai"), ("tenant", "acme")];
     assert_eq!(stats.one("ai_gateway_cost_nanousd_total", &model), Some(cost));
     let requests = [("provider", "openai"), ("role", "none"), ("tenant", "acme"), ("status", "success")];
     assert_eq!(stats.one("ai_gateway_requests_total", &requests), Some(1));
@@ -124,6 +127,7 @@ pub async fn serves(
     assert!(breaker.lines().any(is_closed), "{breaker}");
     let elsewhere = gateway.ask(crate::client::get("/elsewhere")).await;
     assert!(matches!(elsewhere.status, 401 | 403 | 404), "{elsewhere:?}");
+    keeps_responses(&gateway, key).await;
     if !patched {
         return;
     }
@@ -144,5 +148,27 @@ pub async fn serves(
     {
         let asked = chat("acme").header("content-encoding", encoding);
         assert_eq!(gateway.ask(asked.request_with(body)).await.status, status, "{encoding}");
+    }
+}
+
+/// What the provider keeps is read and deleted by its tenant, and what nobody made is not there.
+async fn keeps_responses(gateway: &Gateway, (name, key): (&'static str, &str)) {
+    let ask = |method: &str, path: &str, body: &str| {
+        let head = Request::builder().method(method).uri(path).header(name, key);
+        let head = head.header("content-type", "application/json");
+        gateway.ask(head.body(Full::new(Bytes::from(body.to_owned())).boxed()).unwrap())
+    };
+    let asked = json!({"model": "gpt-4o-mini", "input": "Hello", "max_output_tokens": 9}).to_string();
+    let made = ask("POST", "/v1/responses", &asked).await;
+    assert_eq!(made.status, 200, "{made:?}");
+    let own = format!("/v1/responses/{}", made.json()["id"].as_str().unwrap());
+    for (method, path) in [("GET", own.clone()), ("GET", format!("{own}/input_items")), ("DELETE", own.clone())] {
+        let answer = ask(method, &path, "").await;
+        assert!(answer.status == 200 || answer.code() != "response_not_found", "{method} {path}: {answer:?}");
+        assert_ne!(answer.code(), "not_found", "{method} {path}: {answer:?}");
+    }
+    for (method, path) in [("GET", "/v1/responses/resp_7"), ("POST", "/v1/responses/resp_7/cancel")] {
+        let answer = ask(method, path, "").await;
+        assert_eq!((answer.status, &*answer.code()), (404, "response_not_found"), "{method} {path}: {answer:?}");
     }
 }
