@@ -32,8 +32,8 @@ pub fn searches_that_rank(documents: u64) -> u64 {
 /// A second of speech, in bytes of the smallest files, and of common ones.
 const LEAST_OF_A_SECOND: u64 = 1_000;
 const USUAL_OF_A_SECOND: u64 = 8_000;
-/// Tokens of text that hardly anybody says in a second, in any letters, with the times that subtitles have.
-const SAID_IN_A_SECOND: u64 = 10;
+/// Tokens of a transcript for a second of it: between the three of common speech and the nine that it has with the times of subtitles.
+const SAID_IN_A_SECOND: u64 = 5;
 /// What stands somewhere else is as long as transcripts of any provider may be: three hours.
 pub const SOUND_ELSEWHERE: u64 = 3 * 3_600 * LEAST_OF_A_SECOND;
 

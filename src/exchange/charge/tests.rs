@@ -357,7 +357,7 @@ fn a_recording_is_no_shorter_than_what_was_heard_in_it() {
         let answer = Answered { seen: Tokens(said), shown: Tokens(said), ..ok() };
         Evidence::Answered(answer).charge(&Foreseen { items, ..REQUEST }).usage().audio_seconds
     };
-    assert_eq!([0, 1_000, 5_000, 4_000_000].map(seconds), [100, 100, 500, 800]);
+    assert_eq!([0, 500, 2_500, 4_000_000].map(seconds), [100, 100, 500, 800]);
     let none = Evidence::Answered(Answered { seen: Tokens(4_000), ..ok() });
     assert_eq!(none.charge(&REQUEST).usage().audio_seconds, 0, "nothing was heard where nothing was sent");
 }
