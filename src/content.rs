@@ -4,6 +4,7 @@
 //! own words again is remembered with them, as long as its stream is open, and nowhere else.
 
 mod answer;
+mod kept;
 mod nested;
 mod placeholders;
 mod prompt;

@@ -296,6 +296,9 @@ impl Exchange {
         reading.reader.feed(bytes);
         if let Some(prompt) = &mut reading.prompt {
             prompt.feed(bytes);
+            if let Some((refused, seen)) = prompt.given_up() {
+                return Some(self.refuse_unread(&refused, seen));
+            }
         }
         if let Some(offers) = &mut reading.offers {
             offers.feed(bytes);
@@ -320,6 +323,14 @@ impl Exchange {
     pub fn received(&self) -> u64 {
         match &self.phase {
             Phase::Reading(reading) => reading.received,
+            _ => 0,
+        }
+    }
+
+    /// Bytes that are kept of the body until its end, beside Envoy's.
+    pub fn holds(&self) -> usize {
+        match &self.phase {
+            Phase::Reading(reading) => reading.prompt.as_ref().map_or(0, |prompt| prompt.weight()),
             _ => 0,
         }
     }

@@ -1,11 +1,12 @@
 //! The texts of a request, looked at as they come, and judged when all of them are there: by then it is known whose they are.
 
+use super::kept::Kept;
 use super::nested::{Nested, Said};
 use super::reader::{Part, TextReader};
-use super::screened::{Screened, Stretch, Where};
+use super::screened::{Refused, Screened, Stretch, Where};
 use super::seams::Seams;
 use super::unit::Unit;
-use crate::detect::{MOST_FINDS, Span, Watched, Work};
+use crate::detect::{Span, Watched, Work};
 use crate::json::{Container, Found, Hit, MAX_DEPTH, Scanner};
 use crate::llm::request::Place as Written;
 use crate::llm::schema::Schema;
@@ -25,33 +26,12 @@ pub struct Prompt {
     seams: Seams,
     /// Of the last text that joins.
     joining: Option<Text>,
-    /// Stretches that some pattern ended in, in the order of the body.
-    closed: Vec<Stretch>,
-    looked_at: usize,
-    /// There were more than are kept.
-    overrun: bool,
-    /// How many there were before the text that comes, if one does, and before its message.
-    before_text: Option<usize>,
-    before_message: usize,
+    kept: Kept,
     role: Option<Place>,
     seen: Seen,
     work: Work,
     /// It is no JSON.
     is_form: bool,
-}
-
-/// Stretches from `first` on in which nothing was found are kept no longer: some pattern ends in each few bytes of some texts. What
-/// counts those before a place counts them no more.
-fn drop_fruitless(closed: &mut Vec<Stretch>, first: usize, (text, message): (&mut Option<usize>, &mut usize)) {
-    let dropped = |closed: &[Stretch], before: usize| {
-        closed.get(first..before).map_or(0, |them| them.iter().filter(|stretch| stretch.is_fruitless()).count())
-    };
-    if let Some(before) = text {
-        *before = before.saturating_sub(dropped(closed, *before));
-    }
-    *message = message.saturating_sub(dropped(closed, *message));
-    let tail = closed.split_off(first.min(closed.len()));
-    closed.extend(tail.into_iter().filter(|stretch| !stretch.is_fruitless()));
 }
 
 impl Prompt {
@@ -70,11 +50,7 @@ impl Prompt {
             nested: Nested::default(),
             seams: Seams::default(),
             joining: None,
-            closed: Vec::new(),
-            looked_at: 0,
-            overrun: false,
-            before_text: None,
-            before_message: 0,
+            kept: Kept::default(),
             role: None,
             seen,
             work: Work::START,
@@ -89,48 +65,40 @@ impl Prompt {
         if self.is_form {
             return;
         }
-        let Self {
-            content,
-            scanner,
-            texts,
-            watched,
-            nested,
-            seams,
-            joining,
-            closed,
-            looked_at,
-            overrun,
-            before_text,
-            before_message,
-            role,
-            seen,
-            work,
-            ..
-        } = self;
+        let Self { content, scanner, texts, watched, nested, seams, joining, kept, role, seen, work, .. } = self;
         let Some(looked) = &content.request else { return };
         work.read(bytes.len());
-        let mut coming =
-            Coming { looked, watched, nested, seams, joining, closed, before_text, before_message, role, seen };
+        let mut coming = Coming { looked, watched, nested, seams, joining, kept, role, seen };
         let _ = scanner.feed(bytes, &mut |hit| coming.hit(texts, &hit));
-        // Not all at once at the end: others wait for the worker.
-        closed.iter_mut().skip(*looked_at).for_each(|stretch| stretch.look(looked, work));
-        if closed.len() > *looked_at {
-            drop_fruitless(closed, *looked_at, (before_text, before_message));
-        }
-        // Each has a finding, of which there are no more in a body, or there was no work left to look at it.
-        if closed.len() as u64 > MOST_FINDS {
-            *overrun = true;
-            closed.clear();
-            (*before_text, *before_message) = (before_text.map(|_| 0), 0);
-        }
-        *looked_at = closed.len();
+        kept.look(looked, work);
         watched.look(&looked.automaton, work);
+    }
+
+    /// Bytes that it takes until the body's end, beside those of the body: of what has been found, and what is open.
+    pub fn weight(&self) -> usize {
+        [self.kept.weight(), self.watched.holds(), self.seams.holds()].into_iter().fold(0, usize::saturating_add)
+    }
+
+    /// Why it is refused whatever comes, and whatever the rules say: nobody has to read the rest of it.
+    pub fn given_up(&self) -> Option<(Refused, Seen)> {
+        let mut seen = self.is_too_much().then(|| self.seen.clone())?;
+        seen.note_opaque(Opaque::TooMuchWork);
+        Some((Refused::Opaque(Opaque::TooMuchWork), seen))
+    }
+
+    fn is_too_much(&self) -> bool {
+        self.kept.is_overrun() || self.watched.is_overrun() || self.seams.is_overrun() || !self.work.is_left()
     }
 
     /// Stretches that are kept for its end.
     #[cfg(test)]
+    pub(super) const fn work_left(&self) -> u64 {
+        self.work.left()
+    }
+
+    #[cfg(test)]
     pub(super) const fn held(&self) -> usize {
-        self.closed.len()
+        self.kept.len()
     }
 
     /// All of it has come; `role` is what the request is for, if it says so, and `spoken` where the text stands that is sold by its
@@ -140,18 +108,18 @@ impl Prompt {
     pub fn screened(mut self, role: Option<&str>, spoken: Option<Written>, tenant: &Rc<str>) -> BySight<Screened> {
         let content = Rc::clone(&self.content);
         let Some(looked) = &content.request else { return BySight::default() };
-        let Self { watched, seams, joining, closed, work, .. } = &mut self;
+        let Self { watched, seams, joining, kept, work, .. } = &mut self;
         let place = joining.and_then(Text::place);
-        watched.end(&looked.automaton, &mut |stretch| closed.push(Stretch::of(stretch, place)));
-        seams.end(&looked.automaton, &mut |across| closed.push(Stretch::across(across, place)));
-        closed.iter_mut().for_each(|stretch| stretch.look(looked, work));
-        if self.overrun || self.watched.is_overrun() || self.seams.is_overrun() || !self.work.is_left() {
+        watched.end(&looked.automaton, &mut |stretch| kept.push(Stretch::of(stretch, place)));
+        seams.end(&looked.automaton, &mut |across| kept.push(Stretch::across(across, place)));
+        kept.look_at_all(looked, work);
+        if self.is_too_much() {
             self.seen.note_opaque(Opaque::TooMuchWork);
         }
-        let Self { closed, seen, .. } = self;
+        let Self { kept, seen, .. } = self;
         BySight::new(&content.borders, |sight| {
             let case = Case { role, sight };
-            Screened::of((&content, looked), &closed, seen.clone(), (case, spoken), tenant)
+            Screened::of((&content, looked), kept.as_slice(), seen.clone(), (case, spoken), tenant)
         })
     }
 }
@@ -163,9 +131,7 @@ struct Coming<'a> {
     nested: &'a mut Nested,
     seams: &'a mut Seams,
     joining: &'a mut Option<Text>,
-    closed: &'a mut Vec<Stretch>,
-    before_text: &'a mut Option<usize>,
-    before_message: &'a mut usize,
+    kept: &'a mut Kept,
     role: &'a mut Option<Place>,
     seen: &'a mut Seen,
 }
@@ -176,14 +142,12 @@ impl Coming<'_> {
             (Text::Role, Found::Text { text, .. }) => *self.role = Some(Place::of_role(text)),
             (Text::Message, Found::Opened(Container::Object)) => {
                 self.join_no_more();
-                (*self.before_message, *self.role) = (self.closed.len(), None);
+                self.kept.message_begins();
+                *self.role = None;
             }
             (Text::Message, Found::Closed { container: Container::Object, .. }) => {
                 self.join_no_more();
-                let place = self.role.unwrap_or(Place::Other);
-                let of_message = self.closed.get_mut(*self.before_message..).unwrap_or_default();
-                of_message.iter_mut().for_each(|stretch| stretch.place = stretch.place.or(Some(place)));
-                *self.before_message = self.closed.len();
+                self.kept.message_ends(self.role.unwrap_or(Place::Other));
             }
             _ => texts.hit(hit, &mut |kind, part| self.part(kind, part)),
         }
@@ -192,7 +156,7 @@ impl Coming<'_> {
     fn part(&mut self, kind: Text, part: Part<'_>) {
         match part {
             Part::Piece { text, span } => {
-                if self.before_text.is_none() {
+                if !self.kept.is_in_text() {
                     self.begin(kind);
                 }
                 self.seen.bytes = self.seen.bytes.saturating_add(text.len() as u64);
@@ -206,23 +170,21 @@ impl Coming<'_> {
                 self.end(kind);
             }
             Part::Unit { text, span, is_number } => {
-                let (closed, place) = (&mut *self.closed, kind.place());
-                let before = closed.len();
+                let (kept, place) = (&mut *self.kept, kind.place());
+                let before = kept.len();
                 let unit = Unit::look(&self.looked.automaton, (text, span, is_number), &mut |stretch| {
-                    closed.push(Stretch::of(stretch, place));
+                    kept.push(Stretch::of(stretch, place));
                 });
                 if let Some(unit) = unit.map(Rc::new) {
-                    let stretches = closed.get_mut(before..).unwrap_or_default();
-                    stretches.iter_mut().for_each(|stretch| stretch.stands = Where::In(Rc::clone(&unit)));
+                    kept.since(before).iter_mut().for_each(|stretch| stretch.stands = Where::In(Rc::clone(&unit)));
                 }
             }
             Part::Opaque(what) => {
-                let before = *self.before_text;
-                if before.is_some() {
+                if let Some(before) = self.kept.text_ends() {
                     self.end(kind);
                     self.join_no_more();
+                    self.kept.forget_since(before);
                 }
-                self.closed.truncate(before.unwrap_or(usize::MAX));
                 self.seen.note_opaque(what);
             }
         }
@@ -234,17 +196,17 @@ impl Coming<'_> {
             self.join_no_more();
             *self.joining = Some(kind);
         }
-        *self.before_text = Some(self.closed.len());
+        self.kept.text_begins();
     }
 
     fn watch(&mut self, text: &str, span: Span, kind: Text) {
-        let Self { looked, watched, nested, seams, closed, .. } = self;
+        let Self { looked, watched, nested, seams, kept, .. } = self;
         let mut watch = |Said { text, span, bare }: Said<'_>| {
             watched.stands_bare(kind.is_json().then_some(bare));
-            watched.feed(&looked.automaton, text, span, &mut |stretch| closed.push(Stretch::of(stretch, kind.place())));
+            watched.feed(&looked.automaton, text, span, &mut |stretch| kept.push(Stretch::of(stretch, kind.place())));
             if kind.joins() {
                 seams.feed(&looked.automaton, text, span, &mut |across| {
-                    closed.push(Stretch::across(across, kind.place()));
+                    kept.push(Stretch::across(across, kind.place()));
                 });
             }
         };
@@ -253,14 +215,14 @@ impl Coming<'_> {
 
     fn end(&mut self, kind: Text) {
         *self.nested = Nested::default();
-        *self.before_text = None;
-        let closed = &mut *self.closed;
-        self.watched.end(&self.looked.automaton, &mut |stretch| closed.push(Stretch::of(stretch, kind.place())));
+        self.kept.text_ends();
+        let kept = &mut *self.kept;
+        self.watched.end(&self.looked.automaton, &mut |stretch| kept.push(Stretch::of(stretch, kind.place())));
     }
 
     fn join_no_more(&mut self) {
         let Some(kind) = self.joining.take() else { return };
-        let closed = &mut *self.closed;
-        self.seams.end(&self.looked.automaton, &mut |across| closed.push(Stretch::across(across, kind.place())));
+        let kept = &mut *self.kept;
+        self.seams.end(&self.looked.automaton, &mut |across| kept.push(Stretch::across(across, kind.place())));
     }
 }

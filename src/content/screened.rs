@@ -1,7 +1,7 @@
 //! What the rules make of a request, when it is known whose its texts are.
 
 use super::placeholders::Placeholders;
-use super::seams::Across;
+use super::seams::{Across, Ends};
 use super::unit::Unit;
 use crate::detect::{Closed, Finding, Span, Work};
 use crate::llm::estimate::Swapped;
@@ -26,7 +26,7 @@ pub(super) enum Where {
     /// In the body itself.
     InBody,
     /// The same, and findings are those that go across the ends of texts.
-    Across(Across),
+    Across(Ends),
     In(Rc<Unit>),
 }
 
@@ -78,9 +78,8 @@ impl Stretch {
         matches!(self.stands, Where::Across(_))
     }
 
-    pub(super) fn across(mut across: Across, place: Option<Place>) -> Self {
-        let closed = std::mem::take(&mut across.closed);
-        Self { closed, place, stands: Where::Across(across) }
+    pub(super) fn across(Across { closed, ends }: Across, place: Option<Place>) -> Self {
+        Self { closed, place, stands: Where::Across(ends) }
     }
 
     /// Looks for what may be found in it, by whatever rule.
@@ -88,10 +87,29 @@ impl Stretch {
         self.closed.look(&looked.automaton, self.closed.text.len(), work);
     }
 
+    /// Becomes one with another that comes behind it, if both are of the body itself and of one place. Tells whether it did.
+    pub(super) fn take_in(&mut self, next: &mut Self) -> bool {
+        let are_plain = matches!((&self.stands, &next.stands), (Where::InBody, Where::InBody));
+        are_plain && self.place == next.place && self.closed.take_in(&mut next.closed)
+    }
+
+    pub(super) fn shrink(&mut self) {
+        self.closed.shrink();
+    }
+
+    /// Bytes that it takes beside its own.
+    pub(super) fn holds(&self) -> usize {
+        let stands = match &self.stands {
+            Where::InBody => 0,
+            Where::Across(ends) => ends.holds(),
+            Where::In(unit) => unit.holds(),
+        };
+        self.closed.holds().saturating_add(stands)
+    }
+
     /// All of it was looked at, and nothing stands in it, whoever asks.
     pub(super) fn is_fruitless(&self) -> bool {
-        let Closed { candidates, text, .. } = &self.closed;
-        candidates.is_empty() && candidates.known() >= text.len()
+        self.closed.candidates.is_empty() && self.closed.is_known()
     }
 
     /// What of a class is found in it. What goes across ends is none if part of it is another's already.
@@ -110,9 +128,9 @@ impl Stretch {
         let Closed { text, .. } = &self.closed;
         let fits = |range: &Range<usize>| match &self.stands {
             Where::InBody | Where::In(_) => true,
-            Where::Across(across) => {
+            Where::Across(ends) => {
                 let spans = self.closed.spans(range.clone());
-                across.is_crossed(&spans) && taken.is_free(&spans)
+                ends.is_crossed(&spans) && taken.is_free(&spans)
             }
         };
         let from = hits.len();

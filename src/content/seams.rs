@@ -7,7 +7,7 @@ use crate::detect::{Automaton, Closed, Span, Watched};
 pub(super) struct Seams {
     watched: Watched,
     /// Where each text that it went on from has ended.
-    ends: Vec<u64>,
+    ends: Ends,
     /// So many bytes more can be of what begins before the last of these.
     room: usize,
 }
@@ -16,18 +16,22 @@ pub(super) struct Seams {
 #[derive(Debug)]
 pub(super) struct Across {
     pub(super) closed: Closed,
-    ends: Vec<u64>,
+    pub(super) ends: Ends,
 }
+
+/// Where texts have ended, in their order.
+#[derive(Debug, Default)]
+pub(super) struct Ends(Vec<u64>);
 
 impl Seams {
     /// The text that `watched` has read ends here, and may go on in the next.
     pub(super) fn text_ends(&mut self, automaton: &Automaton, watched: &Watched) {
         if let Some(end) = watched.open_to() {
             if !self.watched.is_open() {
-                self.ends.clear();
+                self.ends.0.clear();
             }
             self.watched.go_on_from(automaton, watched);
-            self.ends.push(end);
+            self.ends.0.push(end);
             self.room = automaton.longest();
         }
     }
@@ -52,6 +56,11 @@ impl Seams {
         self.watched.is_overrun()
     }
 
+    /// Bytes of what is open.
+    pub(super) fn holds(&self) -> usize {
+        self.watched.holds().saturating_add(self.ends.holds())
+    }
+
     /// Nothing follows that it could go on in.
     pub(super) fn end(&mut self, automaton: &Automaton, across: &mut impl FnMut(Across)) {
         let Self { watched, ends, .. } = self;
@@ -59,12 +68,16 @@ impl Seams {
     }
 }
 
-impl Across {
+impl Ends {
     /// Whether what stands in these places goes across an end.
     pub(super) fn is_crossed(&self, spans: &[Span]) -> bool {
         let (Some(first), Some(last)) = (spans.first(), spans.last()) else { return false };
         // In their order: a message may have a part, and a candidate, for each few bytes.
-        let next = self.ends.partition_point(|end| *end <= first.from);
-        self.ends.get(next).is_some_and(|end| *end < last.to)
+        let next = self.0.partition_point(|end| *end <= first.from);
+        self.0.get(next).is_some_and(|end| *end < last.to)
+    }
+
+    pub(super) const fn holds(&self) -> usize {
+        self.0.capacity().saturating_mul(size_of::<u64>())
     }
 }

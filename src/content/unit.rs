@@ -37,6 +37,10 @@ impl Unit {
         Edit { place: Place { from: self.span.from, to: self.span.to }, text }
     }
 
+    pub(super) const fn holds(&self) -> usize {
+        size_of::<Self>().saturating_add(self.text.capacity())
+    }
+
     /// Where it stands.
     pub(super) const fn span(&self) -> Span {
         self.span

@@ -77,15 +77,20 @@ pub enum Flaw {
     TooLarge,
 }
 
-/// How much looking again a text may cost, whoever asks what is in it: so many steps for each of its bytes, and a million for any.
-/// Prose and code take one or two, tables of numbers seven.
+/// How much looking again a body may cost, whoever asks what is in it: so many steps for each of its bytes, and a million for any.
+/// Prose, code and logs take one or two, tables of numbers up to seven: two megabytes of these are a model's whole context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Work {
     steps: u64,
+    /// Bytes that are still among the first.
+    first: u64,
     finds: u64,
 }
 
-const STEPS_PER_BYTE: u64 = 16;
+const STEPS_PER_BYTE: u64 = 2;
+/// The first bytes of a body have more. Of all of them, megabytes that were inflated from some kilobytes would take a worker seconds.
+const FIRST_BYTES: u64 = 512 * 1024;
+const STEPS_PER_FIRST_BYTE: u64 = 16;
 /// Checks read what is long many times over, and honest texts have little that is long: the steps of a check grow with the square
 /// of what it reads, from one step for 32 bytes.
 const SQUARE_IN_A_STEP: u64 = 1_024;
@@ -93,10 +98,14 @@ const SQUARE_IN_A_STEP: u64 = 1_024;
 pub const MOST_FINDS: u64 = 250_000;
 
 impl Work {
-    pub const START: Self = Self { steps: 1_000_000, finds: MOST_FINDS };
+    pub const START: Self = Self { steps: 1_000_000, first: FIRST_BYTES, finds: MOST_FINDS };
 
     pub const fn read(&mut self, bytes: usize) {
-        self.steps = self.steps.saturating_add((bytes as u64).saturating_mul(STEPS_PER_BYTE));
+        let bytes = bytes as u64;
+        let first = if bytes < self.first { bytes } else { self.first };
+        self.first = self.first.saturating_sub(first);
+        let more = bytes.saturating_sub(first).saturating_mul(STEPS_PER_BYTE);
+        self.steps = self.steps.saturating_add(first.saturating_mul(STEPS_PER_FIRST_BYTE)).saturating_add(more);
     }
 
     /// Whether there was enough of it.

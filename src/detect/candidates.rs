@@ -96,6 +96,25 @@ impl Candidates {
         self.reach
     }
 
+    /// Those of a text that comes behind so many bytes, all of which are known.
+    pub(super) fn take_in(&mut self, next: &mut Self, before: usize) {
+        let moved = next.found.drain(..).map(|Candidate { at, finding: Finding { pattern, range } }| {
+            let range = range.start.saturating_add(before)..range.end.saturating_add(before);
+            Candidate { at: at.saturating_add(before), finding: Finding { pattern, range } }
+        });
+        self.found.extend(moved);
+        self.reach = self.reach.max(next.reach.saturating_add(before));
+        self.known = next.known.saturating_add(before);
+    }
+
+    pub(super) const fn holds(&self) -> usize {
+        self.found.capacity().saturating_mul(size_of::<Candidate>())
+    }
+
+    pub(super) fn shrink(&mut self) {
+        self.found.shrink_to_fit();
+    }
+
     /// Goes on with what begins before `until`.
     pub(super) fn look(&mut self, automaton: &Automaton, stretch: Stretch<'_>, until: usize, work: &mut Work) {
         // What is walked through at once takes so much memory, and each byte is read three halves times.

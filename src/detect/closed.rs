@@ -52,6 +52,42 @@ impl Closed {
         self.candidates.look(automaton, stretch, until, work);
     }
 
+    /// All that may begin in it is known.
+    pub const fn is_known(&self) -> bool {
+        self.candidates.known() >= self.text.len()
+    }
+
+    /// Goes on with another, if all of both is known: what is found in either stays what it is. Not in a document, whose quotes are
+    /// counted from where a stretch begins.
+    pub fn take_in(&mut self, next: &mut Self) -> bool {
+        let is_plain = self.bare.is_none() && next.bare.is_none() && self.is_known() && next.is_known();
+        if is_plain {
+            let before = self.text.len();
+            self.text.append(&mut next.text);
+            let moved = next.segments.drain(..).map(|Segment { at, length, span }| Segment {
+                at: at.saturating_add(before),
+                length,
+                span,
+            });
+            self.segments.extend(moved);
+            self.candidates.take_in(&mut next.candidates, before);
+            self.after = next.after;
+        }
+        is_plain
+    }
+
+    /// Bytes that it takes beside its own.
+    pub const fn holds(&self) -> usize {
+        let segments = self.segments.capacity().saturating_mul(size_of::<Segment>());
+        self.text.capacity().saturating_add(segments).saturating_add(self.candidates.holds())
+    }
+
+    pub fn shrink(&mut self) {
+        self.text.shrink_to_fit();
+        self.segments.shrink_to_fit();
+        self.candidates.shrink();
+    }
+
     /// Where bytes of the text stand in the body, without those between them. An escape is whole or not at all.
     pub fn spans(&self, range: std::ops::Range<usize>) -> Vec<Span> {
         let mut spans: Vec<Span> = Vec::new();

@@ -48,6 +48,11 @@ impl Watched {
         self.open.begins().filter(|_| self.live > 0)
     }
 
+    /// Bytes of what is open.
+    pub const fn holds(&self) -> usize {
+        self.open.holds()
+    }
+
     /// What comes next stands outside of any string, or in one, if the text is a document.
     pub const fn stands_bare(&mut self, bare: Option<bool>) {
         self.bare = bare;

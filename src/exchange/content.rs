@@ -3,12 +3,19 @@
 use super::Exchange;
 use crate::content::{Prompt, Refused, Screened};
 use crate::llm::request::Request;
-use crate::outcome::{Outcome, Rejection};
-use crate::record::content::Looked;
+use crate::outcome::{Outcome, Rejection, Reply};
+use crate::record::content::{Looked, Seen};
 use crate::route::{BySight, Sensitivity};
 use std::rc::Rc;
 
 impl Exchange {
+    /// No more of a request is wanted that is refused whoever may see it.
+    #[cold]
+    pub(super) fn refuse_unread(&mut self, refused: &Refused, seen: Seen) -> Reply {
+        self.looked = Some(Box::new(Looked { request: seen, ..Looked::default() }));
+        self.refuse(request_refused(refused, ""))
+    }
+
     /// Looks at what its texts say, now that it is known whose they are. What is refused wherever it goes goes nowhere.
     pub(super) fn screen(
         &mut self,

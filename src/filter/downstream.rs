@@ -99,7 +99,7 @@ impl Downstream {
         if waits
             && policy.hold_headers
             && let Ok(mut place) = self.place.take().map_or_else(|| waiting.enter(tenant), Ok)
-            && place.grow(0).is_ok()
+            && place.grow(0, 0).is_ok()
         {
             self.late = Some(late.begin(self.id, reply, place, most));
             return Action::Pause;
@@ -176,6 +176,12 @@ impl Downstream {
         }
         Action::Continue
     }
+}
+
+/// A body has come this far. A reply means that nothing more of this tenant's may stay unfinished.
+fn grown(place: &mut Option<Seat>, exchange: &mut Exchange, buffered: usize) -> Option<Reply> {
+    let crowd = place.as_mut()?.grow(buffered, exchange.holds()).err()?;
+    Some(exchange.crowded(crowd))
 }
 
 /// What is still to come of a request that is refused.
@@ -271,9 +277,7 @@ impl HttpContext for Downstream {
         if !exchange.is_reading() {
             return beyond(exchange);
         }
-        if !end_of_stream && let Some(Err(crowd)) = self.place.as_mut().map(|place| place.grow(buffered)) {
-            // Nothing more of this tenant's may stay unfinished.
-            let reply = exchange.crowded(crowd);
+        if !end_of_stream && let Some(reply) = grown(&mut self.place, exchange, buffered) {
             return self.refuse(Coming::Nothing, reply);
         }
         loop {
@@ -291,7 +295,16 @@ impl HttpContext for Downstream {
                 return action;
             }
         }
-        if end_of_stream { self.decide() } else { Action::Pause }
+        if end_of_stream {
+            return self.decide();
+        }
+        // Rules may have found more in it than it is long.
+        if exchange.holds() > 0
+            && let Some(reply) = grown(&mut self.place, exchange, buffered)
+        {
+            return self.refuse(Coming::Nothing, reply);
+        }
+        Action::Pause
     }
 
     /// An HTTP/2 request with trailers has no last byte: without this it would pass every check. Envoy's `decompressor` ends

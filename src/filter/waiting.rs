@@ -1,6 +1,7 @@
 //! Requests that wait on this worker for the rest of their bodies: how many of each tenant's, and what they hold.
 //!
-//! No limit sees a request before its end, and until then Envoy keeps all that has come of it. The counts are this
+//! No limit sees a request before its end, and until then Envoy keeps all that has come of it, and this VM what rules have found in
+//! it. The counts are this
 //! worker's own, so they cost no call of the host: a tenant may hold as much on each of Envoy's workers.
 
 use std::cell::Cell;
@@ -63,17 +64,21 @@ pub struct Seat {
 }
 
 impl Seat {
-    /// The body has come this far, and it is not the end.
-    pub fn grow(&mut self, to: usize) -> Result<(), Crowd> {
+    /// The body has come this far, and it is not the end; so much is kept of it besides. What one alone has found is never too much:
+    /// it is bounded by its own length.
+    pub fn grow(&mut self, to: usize, besides: usize) -> Result<(), Crowd> {
         let Some(cell) = self.waiting.of(self.tenant) else { return Ok(()) };
-        let to = u32::try_from(to).unwrap_or(u32::MAX);
+        let within = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
+        let most = self.waiting.most_bytes;
         let Held { bodies, bytes } = cell.get();
-        let held = bytes.saturating_sub(self.bytes).saturating_add(to);
-        if held > self.waiting.most_bytes {
-            return Err(Crowd::Bytes { most: self.waiting.most_bytes.into() });
+        let own = within(to.saturating_add(besides));
+        let held = bytes.saturating_sub(self.bytes).saturating_add(own);
+        let is_alone = bodies == 1 && within(to) <= most;
+        if held > most && !is_alone {
+            return Err(Crowd::Bytes { most: most.into() });
         }
         cell.set(Held { bodies, bytes: held });
-        self.bytes = to;
+        self.bytes = own;
         Ok(())
     }
 }

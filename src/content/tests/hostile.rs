@@ -1,12 +1,15 @@
 //! Bodies that nobody honest sends: nothing breaks, and what can't be followed is refused or withheld.
 
-use super::{MAIL, chat, content, mails, passed, screened};
+use super::{MAIL, chat, content, goes_on, mails, passed, screened};
 use crate::content::{AnswerTexts, Placeholders, Prompt, Refused};
+use crate::detect::{self, Work};
 use crate::llm::meter::Passage;
 use crate::llm::texts::Opaque;
+use crate::policy::content::Content;
 use crate::route::Sensitivity;
 use proptest::prelude::*;
 use serde_json::json;
+use std::rc::Rc;
 
 #[test]
 fn what_is_deep_is_followed_to_the_last_level() {
@@ -55,6 +58,59 @@ fn what_almost_matches_in_a_request_is_not_held() {
     let body = json!({"messages": [{"role": "user", "content": parts}]}).to_string();
     let (sent, _) = screened(&content, chat(), &[body.as_bytes()]);
     assert_eq!(String::from_utf8(sent).unwrap(), body.replace("a@b.co", "[EMAIL_1]"));
+}
+
+/// A body that never ends keeps what was found in it: a finding for each few bytes takes a few times as many, and all of it is told.
+#[test]
+fn what_is_found_in_each_few_bytes_is_kept_in_little_and_told() {
+    let content = content(&mails("count"));
+    let mail = || json!({"type": "text", "text": MAIL});
+    let parts: Vec<_> = std::iter::repeat_with(mail).take(4_000).collect();
+    let keyed = format!("{{\"{}\": 1}}", ["a@b.co"; 1_000].join("\": 2, \""));
+    let escaped = json!("a@b.co\n".repeat(30_000)).to_string().replace('.', "\\u002e");
+    let bodies = [
+        json!({"messages": [{"role": "user", "content": "a@b.co ".repeat(60_000)}]}).to_string(),
+        json!({"messages": [{"content": "a@b.co ".repeat(60_000), "role": "user"}]}).to_string(),
+        json!({"messages": [{"content": parts, "role": "user"}]}).to_string(),
+        format!(r#"{{"messages":[{{"role":"user","content":{escaped}}}]}}"#),
+    ];
+    for body in bodies {
+        for size in [16_384, usize::MAX] {
+            let mut prompt = Prompt::new(&content, chat(), false).unwrap();
+            let mut last = 0;
+            for chunk in body.as_bytes().chunks(size) {
+                prompt.feed(chunk);
+                last = prompt.weight();
+            }
+            assert!((body.len() / 10..body.len() * 24).contains(&last), "{last} of {}: {:.60}", body.len(), body);
+        }
+    }
+    let body = json!({"messages": [{"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "f", "arguments": keyed}}]}]});
+    let mut prompt = Prompt::new(&content, chat(), false).unwrap();
+    prompt.feed(body.to_string().as_bytes());
+    assert!(prompt.weight() > 100 * 1_000);
+}
+
+/// What stretches become, put together, is what they were.
+#[test]
+fn a_body_is_edited_as_one_however_it_comes() {
+    const ROLES: [&str; 3] = ["user", "assistant", "tool"];
+    let content = content(&mails("mask"));
+    let texts = ["a@b.co, b@c.de", "\u{e4}@ ", "to jo@d.ee\n", "x@y.zz x@", "", "q.de"];
+    let part = |nth: usize| json!({"type": "text", "text": texts[nth % texts.len()]});
+    let message = |nth: usize| {
+        let parts: Vec<_> = (nth..nth + 9).map(part).collect();
+        json!({"content": parts, "role": ROLES[nth % 3], "a@b.co": nth})
+    };
+    let body = json!({"messages": (0..30).map(message).collect::<Vec<_>>()}).to_string().replace('@', "\\u0040");
+    let (whole, seen) = screened(&content, chat(), &[body.as_bytes()]);
+    let whole = String::from_utf8(whole).unwrap();
+    assert!(whole.contains("[EMAIL_1]") && !whole.contains("jo\\u0040"), "{whole}");
+    for size in [1, 2, 7, 100, 1_000] {
+        let chunks: Vec<_> = body.as_bytes().chunks(size).collect();
+        let (sent, again) = screened(&content, chat(), &chunks);
+        assert_eq!((String::from_utf8(sent).unwrap(), &again.seen), (whole.clone(), &seen.seen), "{size}");
+    }
 }
 
 /// What comes while there is no work left is not taken for looked at.
@@ -207,5 +263,79 @@ proptest! {
             prop_assert!(out.len() <= body.len() + 1_000);
             screened(&mask, chat(), &chunks);
         }
+    }
+}
+
+fn all_detectors(action: &str) -> Rc<Content> {
+    let names: Vec<_> = detect::ALL.iter().map(|detector| detector.name).collect();
+    content(&json!([{"name": "all", "find": names, "action": action, "on": ["request", "answer"]}]))
+}
+
+/// Steps that a thousand bytes take of a body that says this over and over, with all detectors; nothing, if it is given up.
+fn steps_of_1000(content: &Rc<Content>, said: &str) -> Option<u64> {
+    let body = json!({"messages": [{"role": "user", "content": said.repeat(100_000 / said.len() + 1)}]}).to_string();
+    let mut prompt = Prompt::new(content, chat(), false).unwrap();
+    body.as_bytes().chunks(16_384).for_each(|chunk| prompt.feed(chunk));
+    let mut given = Work::START;
+    given.read(body.len());
+    let spent = given.left() - prompt.work_left();
+    prompt.given_up().is_none().then_some(spent * 1_000 / body.len() as u64)
+}
+
+/// What takes less than two steps a byte is looked at to its end, however long it is; tables up to some megabytes.
+#[test]
+fn ordinary_text_is_never_too_much_work() {
+    let content = all_detectors("count");
+    let code = concat!(include_str!("../prompt.rs"), include_str!("hostile.rs"));
+    let ordinary = [
+        code,
+        include_str!("../../../envoy/manual/content.md"),
+        include_str!("../../../Cargo.lock"),
+        "Dear Jo, your number is 12345. Call +49 89 636 48018, or mail jo.doe@example.com. Bye!\n",
+        "2026-11-30T12:13:14.123Z INFO 10.0.0.1 GET /v1/chat 200 12.5ms\n",
+        "{\"id\": 123, \"name\": \"x y\", \"v\": [1.5, 2.5]}, ",
+    ];
+    for text in ordinary {
+        let steps = steps_of_1000(&content, text);
+        assert!(steps.is_some_and(|steps| steps < 2_000), "{steps:?}: {text:.60}");
+    }
+    for table in ["1 0 0 1 12 255 ", "0.123456 -1.234567 12.3456 ", "2024-01-01;12.50;4711;+49 89 636 48018;-3\n"] {
+        let mut work = Work::START;
+        work.read(1_900_000);
+        let steps = steps_of_1000(&content, table);
+        assert!(steps.is_some_and(|steps| steps * 1_900 < work.left()), "{steps:?}: {table}");
+    }
+}
+
+/// A few kilobytes of gzip become megabytes at once, and nobody else is served until they are looked at.
+#[test]
+fn what_takes_too_much_work_is_given_up_long_before_its_end() {
+    let content = all_detectors("count");
+    let body = json!({"messages": [{"role": "user", "content": "1.1.1.1.".repeat(1 << 19)}]}).to_string();
+    let mut prompt = Prompt::new(&content, chat(), false).unwrap();
+    let mut read = 0;
+    for chunk in body.as_bytes().chunks(65_536) {
+        if prompt.given_up().is_none() {
+            prompt.feed(chunk);
+            read += chunk.len();
+        }
+    }
+    let (refused, seen) = prompt.given_up().unwrap();
+    assert_eq!((refused, seen.opaque[Opaque::TooMuchWork as usize]), (Refused::Opaque(Opaque::TooMuchWork), 1));
+    assert!(read < 1 << 20, "{read} of {}", body.len());
+}
+
+/// An answer of many vectors is longer than any text.
+#[test]
+fn an_answer_of_numbers_is_looked_at_to_its_end() {
+    let content = all_detectors("count");
+    for schema in ["openai_embeddings", "gemini_embed", "ollama_embed"] {
+        let schema = crate::llm::schema::named(schema).unwrap();
+        let vector = vec![-0.012_345_678_901_234_5; 1_536];
+        let vectors: Vec<_> = (0..50).map(|nth| json!({"index": nth, "embedding": vector, "values": vector})).collect();
+        let body = json!({"data": vectors, "embeddings": vectors}).to_string();
+        let mut texts = AnswerTexts::new(&content, schema, Placeholders::default()).unwrap();
+        goes_on(&mut texts, &body.as_bytes().chunks(16_384).collect::<Vec<_>>());
+        assert_eq!((texts.seen().opaque[Opaque::TooMuchWork as usize], body.len() > 5_000_000), (0, true));
     }
 }

@@ -62,7 +62,7 @@ impl Downstream {
         let Some(counted) = &mut self.counted else { return Action::Continue };
         let tenant = Some(counted.tenant);
         let mut refused = None;
-        if !end_of_stream && let Some(Err(crowd)) = self.place.as_mut().map(|place| place.grow(buffered)) {
+        if !end_of_stream && let Some(Err(crowd)) = self.place.as_mut().map(|place| place.grow(buffered, 0)) {
             refused = Some((Coming::Nothing, counted.crowded(crowd)));
         }
         while refused.is_none() {
@@ -90,7 +90,7 @@ impl Downstream {
         let tenant = Some(counted.tenant);
         if let Some(place) = &mut self.place {
             // Envoy holds nothing more of it; what it has no room for was said before.
-            let _ = place.grow(0);
+            let _ = place.grow(0, 0);
         }
         match counted.end(&self.plugin.policy, kept::knows) {
             Ok(()) => Action::Continue,

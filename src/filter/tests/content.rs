@@ -279,3 +279,25 @@ fn a_stream_of_awss_messages_is_masked_and_ended_as_well() {
     assert_eq!(record["outcome"], "content_refused", "{record}");
     assert_eq!(found(&record), [("cards", "mask", 1), ("people", "refuse", 1)], "{record}");
 }
+
+/// It would be refused at its end, whatever else it says.
+#[test]
+fn a_request_that_takes_too_much_work_is_refused_before_its_end() {
+    let gateway = configured(|configuration| {
+        let find = ["ipv4", "phone", "card", "email", "uk_nhs", "us_ssn", "passport"];
+        configuration["content"] = json!({"rules": [{"name": "all", "find": find, "action": "count"}]});
+        configuration["max_refused_bytes"] = json!(0);
+    });
+    let stream = gateway.stream();
+    stream.request_headers(&HEAD, false);
+    let dots = "a.".repeat(160) + "@b.zz ";
+    let body = format!(r#"{{"model":"gpt-4o-mini","messages":[{{"role":"user","content":"{}"#, dots.repeat(9_000));
+    stream.request_body(body.as_bytes(), false);
+    let reply = stream.reply().expect("a refusal");
+    assert_eq!((reply.header(":status"), &reply.json()["error"]["code"]), (Some("400"), &json!("content_refused")));
+    assert!(text(&reply).contains("too_much_work"), "{}", text(&reply));
+    stream.end();
+    let record = stream.record().unwrap();
+    assert_eq!(record["content"]["request"]["unscanned"], json!([{"kind": "too_much_work", "times": 1}]));
+    assert_eq!((&record["outcome"], reserved()), (&json!("content_refused"), NanoUsd(0)));
+}

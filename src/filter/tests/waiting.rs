@@ -189,6 +189,34 @@ fn one_body_alone_may_always_be_the_largest_there_may_be() {
     assert_eq!(refusal(&second).1, FULL.1);
 }
 
+/// What rules have found in a body takes more than the body, and is counted with it. What one alone has is never too much.
+#[test]
+fn what_was_found_in_bodies_that_wait_is_a_part_of_what_they_hold() {
+    let mut configuration = with_key("max_waiting_bytes", json!(200_000));
+    configuration["max_request_bytes"] = json!(65_536);
+    configuration["content"] = json!({"rules": [{"name": "mails", "find": ["email"], "action": "count"}]});
+    let gateway = Gateway::configured(&configuration);
+    let found =
+        format!(r#"{{"model":"gpt-4o-mini","messages":[{{"role":"user","content":"{}"#, "a@b.co ".repeat(7_000));
+    let begun = || {
+        let stream = begun(&gateway);
+        for chunk in found.as_bytes().chunks(16_384).take_while(|_| stream.reply().is_none()) {
+            stream.request_body(chunk, false);
+        }
+        stream
+    };
+    let first = begun();
+    assert_eq!(first.reply(), None);
+    let second = begun();
+    assert_eq!(refusal(&second), (FULL.0.into(), FULL.1.into()));
+    assert_eq!(second.reply().unwrap().json()["error"]["detail"]["guard"], "max_waiting_bytes");
+    second.end();
+    first.request_body(br#""}],"max_tokens":50}"#, true);
+    answered(&first);
+    assert_eq!(first.record().unwrap()["content"]["request"]["found"][0]["times"], 7_000);
+    assert_eq!(begun().reply(), None);
+}
+
 /// A body that comes whole, or without any, is over before it could wait.
 #[test]
 fn a_body_that_comes_at_once_is_never_too_many_bytes() {
