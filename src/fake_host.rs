@@ -223,7 +223,8 @@ impl Host {
         if buffer == BufferType::PluginConfiguration {
             return Err(Status::BadArgument);
         }
-        let bytes = self.body(buffer)?;
+        // Where there is none, reading says so, and writing is refused: the SDK panics.
+        let bytes = self.body(buffer).map_err(|_| Status::BadArgument)?;
         if start == 0 {
             bytes.splice(..length.min(bytes.len()), new);
             Ok(())

@@ -184,7 +184,10 @@ impl Downstream {
         if !end_of_stream {
             return Action::Pause;
         }
-        http::replace(BufferType::HttpResponseBody, size, passed);
+        // Behind trailers alone there is no body, and Envoy has no buffer to write to: to try would end this VM.
+        if size > 0 {
+            http::replace(BufferType::HttpResponseBody, size, passed);
+        }
         self.body = Body::Passing;
         Action::Continue
     }
@@ -216,8 +219,20 @@ impl Downstream {
 
     /// By trailers an answer has ended, too, and no byte of its body was the last.
     pub(super) fn answer_trailers(&mut self) -> Action {
-        if let Body::Held { read, .. } = self.body {
-            return self.held_body(read, true);
+        if self.exchange.is_some() || self.beside.is_some() {
+            http::drop_response_trailers();
+        }
+        match &self.body {
+            Body::Held { read, .. } => {
+                let read = *read;
+                return self.held_body(read, true);
+            }
+            // Its head tells a length, and there is no body to write it to.
+            Body::Instead(unsaid) if !unsaid.is_empty() => {
+                http::reset_answer();
+                return Action::Pause;
+            }
+            Body::Instead(_) | Body::Passing => {}
         }
         self.is_uncut = false;
         if let Some(exchange) = &mut self.exchange {
@@ -228,9 +243,6 @@ impl Downstream {
                 http::reset_answer();
                 return Action::Pause;
             }
-        }
-        if self.exchange.is_some() || self.beside.is_some() {
-            http::drop_response_trailers();
         }
         Action::Continue
     }

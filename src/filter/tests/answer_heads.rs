@@ -134,6 +134,18 @@ fn a_redirect_is_the_providers_error_and_nobody_follows_it() {
     }
 }
 
+/// Its head tells the length of a body that nobody can write any more: the client is not left to wait for it.
+#[test]
+fn an_answer_in_a_providers_stead_that_has_no_body_to_be_written_to_is_cut_off() {
+    let gateway = Gateway::configured(&configuration());
+    let stream = admitted(&gateway, BODY);
+    stream.answer_headers(&[(":status", "302"), ("location", "https://elsewhere.example")], false);
+    stream.answer_trailers();
+    assert!(stream.is_closed());
+    stream.end();
+    assert_eq!((&stream.record().unwrap()["outcome"], reserved()), (&json!("provider_error"), NanoUsd(0)));
+}
+
 /// What costs nothing is answered by the same providers.
 #[test]
 fn answers_to_what_costs_nothing_are_held_against_the_same_list() {

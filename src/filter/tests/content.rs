@@ -280,6 +280,30 @@ fn a_stream_of_awss_messages_is_masked_and_ended_as_well() {
     assert_eq!(found(&record), [("cards", "mask", 1), ("people", "refuse", 1)], "{record}");
 }
 
+/// Envoy has no buffer where no byte has come, and a VM that writes to it is gone.
+#[test]
+fn an_answer_of_trailers_alone_passes_as_it_is_and_loses_them() {
+    let gateway = gateway();
+    let stream = asked(&gateway, false);
+    assert_eq!(stream.answer_headers(&JSON, false), Action::Pause);
+    assert_eq!(stream.answer_trailers(), Action::Continue);
+    assert_eq!((text(&stream.client().unwrap()), stream.answer_trailers_left()), ("", 0));
+    stream.end();
+    assert_eq!(reserved(), NanoUsd(0));
+}
+
+#[test]
+fn an_answer_that_was_held_loses_its_trailers() {
+    let gateway = gateway();
+    for said in ["Hello.", MAIL] {
+        let stream = asked(&gateway, false);
+        stream.answer_headers(&JSON, false);
+        held(&stream, &whole(said), 80, true);
+        assert_eq!(stream.answer_trailers_left(), 0, "{said}");
+        stream.end();
+    }
+}
+
 /// It would be refused at its end, whatever else it says.
 #[test]
 fn a_request_that_takes_too_much_work_is_refused_before_its_end() {
