@@ -23,7 +23,7 @@ use crate::policy::content::{Class, Content};
 use crate::record::content::Seen;
 use channels::Channels;
 use event::Event;
-use findings::Findings;
+use findings::{Findings, MOST_RESTORED};
 use framing::Framing;
 use std::rc::Rc;
 
@@ -81,6 +81,7 @@ impl AnswerTexts {
                 work: Work::START,
                 edits: Vec::new(),
                 refusal: None,
+                room: MOST_RESTORED,
             },
             refuses,
             must_see: refuses && content.unscanned == Stance::Refuse,

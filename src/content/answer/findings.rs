@@ -22,7 +22,12 @@ pub(super) struct Findings {
     pub(super) work: Work,
     pub(super) edits: Vec<Edit>,
     pub(super) refusal: Option<Refusal>,
+    /// Bytes that values may still be longer than their placeholders.
+    pub(super) room: usize,
 }
+
+/// Of one answer. A value may be thousands of bytes long and its placeholder ten, and a model repeats what it is told to.
+pub(super) const MOST_RESTORED: usize = 4 * 1024 * 1024;
 
 /// Why the answer may not go on, and the first byte that may not.
 pub(super) struct Refusal {
@@ -91,7 +96,7 @@ impl Findings {
         (class, Of { place, escapes }): (Class, Of),
         behind: &mut Behind,
     ) -> usize {
-        let Self { placeholders, seen, edits, refusal, .. } = self;
+        let Self { placeholders, seen, edits, refusal, room, .. } = self;
         let wanted = |pattern: usize| match looked.aim(content, pattern) {
             Some((_, rule)) => rule.action.class() == class && rule.looks(place, ANY),
             None => class == Class::Replace,
@@ -110,7 +115,12 @@ impl Findings {
             behind.found(class, &spans);
             let Some((aim, rule)) = looked.aim(content, pattern) else {
                 if let Some(value) = placeholders.value(text) {
-                    let value = escaped(value, escapes);
+                    let written = (value.len() <= *room).then(|| escaped(value, escapes));
+                    let longer = |value: &String| value.len().saturating_sub(text.len());
+                    let Some(value) = written.filter(|value| longer(value) <= *room) else {
+                        return seen.note_opaque(Opaque::TooMuchWork);
+                    };
+                    *room = room.saturating_sub(longer(&value));
                     seen.restored = seen.restored.saturating_add(1);
                     write(edits, &spans, value);
                 }

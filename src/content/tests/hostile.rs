@@ -1,6 +1,6 @@
 //! Bodies that nobody honest sends: nothing breaks, and what can't be followed is refused or withheld.
 
-use super::{MAIL, chat, content, goes_on, mails, passed, screened};
+use super::{MAIL, chat, content, goes_on, mails, passed, said, screened, stream};
 use crate::content::{AnswerTexts, Placeholders, Prompt, Refused};
 use crate::detect::{self, Work};
 use crate::llm::meter::Passage;
@@ -111,6 +111,25 @@ fn a_body_is_edited_as_one_however_it_comes() {
         let (sent, again) = screened(&content, chat(), &chunks);
         assert_eq!((String::from_utf8(sent).unwrap(), &again.seen), (whole.clone(), &seen.seen), "{size}");
     }
+}
+
+/// A key of thousands of bytes has a placeholder of ten, and a model repeats what it is told to.
+#[test]
+fn what_is_restored_makes_an_answer_longer_by_so_much_and_no_more() {
+    let content = content(&json!([{"name": "keys", "find": ["private_key"], "action": "restore"}]));
+    let key =
+        format!("-----BEGIN PRIVATE KEY-----\n{}-----END PRIVATE KEY-----", (("A".repeat(64)) + "\n").repeat(100));
+    let body = json!({"messages": [{"role": "user", "content": key}]}).to_string();
+    let (sent, screened) = screened(&content, chat(), &[body.as_bytes()]);
+    assert!(String::from_utf8(sent).unwrap().contains("[PRIVATE_KEY_1]"));
+    let answer = stream(&["[PRIVATE_KEY_1] "; 2_400]);
+    let mut texts = AnswerTexts::new(&content, chat(), screened.placeholders).unwrap();
+    let out = goes_on(&mut texts, &answer.as_bytes().chunks(4_096).collect::<Vec<_>>());
+    assert!(out.len() - answer.len() <= 4 << 20, "{} of {}", out.len(), answer.len());
+    assert!(out.len() > 4 << 20);
+    let seen = texts.seen();
+    assert_eq!(seen.restored + seen.opaque[Opaque::TooMuchWork as usize], 2_400);
+    assert!(said(&out).ends_with("[PRIVATE_KEY_1] "));
 }
 
 /// What comes while there is no work left is not taken for looked at.
