@@ -319,13 +319,16 @@ pub(super) fn chosen(text: &str, dialect: Dialect) -> Read<Vec<Tool<'_>>> {
 fn choose<'a>(raw: &'a str, kind: &str, dialect: Dialect, depth: usize, chosen: &mut Vec<Tool<'a>>) -> Read<()> {
     /// What kinds of choices there are, beside kinds of tools.
     const WORDS: [&str; 7] = ["tool", "allowed_tools", "auto", "any", "none", "required", "namespace"];
-    if depth > DEEPEST.saturating_add(2) || chosen.len() > MOST_ELEMENTS {
+    let has_room = |chosen: &[Tool<'_>]| if chosen.len() < MOST_ELEMENTS { Ok(()) } else { Err(Unread::TooMuch) };
+    has_room(chosen)?;
+    if depth > DEEPEST.saturating_add(2) {
         return Err(Unread::TooMuch);
     }
     if raw.starts_with('[') {
         let elements: Vec<&RawValue> = serde_json::from_str(raw).map_err(|_| Unread::NoTool)?;
         return elements.into_iter().try_for_each(|raw| match raw.get() {
             text if text.starts_with('"') => {
+                has_room(chosen)?;
                 chosen.push(named(kind, Some(string(text)?)));
                 Ok(())
             }
@@ -354,7 +357,25 @@ fn choose<'a>(raw: &'a str, kind: &str, dialect: Dialect, depth: usize, chosen: 
         }
     }
     if !tool.names.is_empty() || said.is_some_and(|said| said != "function" && said != "custom") {
+        has_room(chosen)?;
         chosen.push(tool);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each name is kept by itself, in many times the two bytes that it was sent in.
+    #[test]
+    fn a_choice_names_so_many_and_no_more_however_it_is_written() {
+        let of = |element: &str, times: usize| format!("[{}]", vec![element; times].join(","));
+        for element in ["\"\"", r#"{"name":"f"}"#, r#"["f"]"#, r#"{"tools":["f"]}"#] {
+            let most = chosen(&of(element, MOST_ELEMENTS), Dialect::OpenAi).map(|tools| tools.len());
+            assert_eq!(most, Ok(MOST_ELEMENTS), "{element}");
+            let more = chosen(&of(element, MOST_ELEMENTS + 1), Dialect::OpenAi).map(|tools| tools.len());
+            assert_eq!(more, Err(Unread::TooMuch), "{element}");
+        }
+    }
 }
