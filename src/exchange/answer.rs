@@ -40,7 +40,10 @@ impl Passed {
     /// The client gets `reply`, whatever the answer was encoded by. Of an answer without a body only the head can be replaced.
     pub(super) fn replace(&mut self, reply: Reply, end_of_stream: bool) {
         self.set.push((":status", reply.status.to_string()));
-        if !end_of_stream {
+        if end_of_stream {
+            // The provider's, of a body that does not come: a front would read the next answer as it.
+            self.remove.push("content-length");
+        } else {
             self.set.push(("content-length", reply.body.len().to_string()));
             self.set.extend(reply.headers);
             self.body = Some(reply.body);
