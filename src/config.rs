@@ -131,7 +131,8 @@ pub struct Config {
     /// How many requests of one tenant may wait for the rest of their bodies at once, on each worker. No limit or budget sees
     /// them before their end, and Envoy holds all that has come.
     pub max_waiting_bodies: WaitingBodies,
-    /// How many bytes those requests may have sent so far, together. Less than `max_request_bytes` counts as that much.
+    /// How many bytes those requests may hold so far, together: what was sent, what rules have found in it, and what is kept of requests
+    /// until their answers have ended (schemas, values to restore). Less than `max_request_bytes` counts as that much.
     pub max_waiting_bytes: WaitingBytes,
     /// Responses, their items and conversations that a provider keeps. To a provider all tenants are one.
     pub stored_responses: StoredResponses,

@@ -335,6 +335,17 @@ impl Exchange {
         }
     }
 
+    /// Bytes that are kept of the request until its answer has ended.
+    pub fn keeps(&self) -> usize {
+        match &self.phase {
+            Phase::Open(open) => {
+                let restored = open.placeholders.as_ref().map_or(0, |placeholders| placeholders.weight());
+                open.callable.as_ref().map_or(restored, |callable| callable.weight().saturating_add(restored))
+            }
+            _ => 0,
+        }
+    }
+
     /// Envoy inflated the body that was read.
     pub const fn came_compressed(&mut self) {
         if let Phase::Reading(reading) = &mut self.phase {

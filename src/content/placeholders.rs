@@ -18,10 +18,13 @@ pub struct Placeholders {
     /// All that are given, each with its value, if that is to be restored.
     values: BTreeMap<String, Option<String>>,
     restores: bool,
+    weight: usize,
 }
 
 /// Numbers have up to nine digits. Of a thousand values, two have the same in one request of two thousand: the next is taken.
 const NUMBERS: u32 = 1_000_000_000;
+/// Of a value in both trees, beside the value itself.
+const ENTRY: usize = 160;
 /// A provider's answer may go on for hours, and each value that has a number is kept with it: 3 MB.
 const MOST_NUMBERED: usize = 10_000;
 
@@ -33,12 +36,13 @@ impl Placeholders {
     /// What stands for a value; with `restores`, it can be asked for again. Behind [`MOST_NUMBERED`] values, what need not be restored
     /// has its label alone: `[EMAIL]`.
     pub(super) fn of(&mut self, label: &Rc<str>, value: &str, restores: bool) -> Cow<'_, str> {
-        let Self { key, tenant, given, counts, values, restores: any } = self;
+        let Self { key, tenant, given, counts, values, restores: any, weight } = self;
         let asked = (Rc::clone(label), value.to_owned());
         if !restores && given.len() >= MOST_NUMBERED && !given.contains_key(&asked) {
             return Cow::Owned(format!("[{label}]"));
         }
         let placeholder = given.entry(asked).or_insert_with(|| {
+            *weight = weight.saturating_add(ENTRY).saturating_add(value.len().saturating_mul(2));
             let count = counts.entry(Rc::clone(label)).or_insert(0);
             *count = count.saturating_add(1);
             let mut number = key.as_ref().map_or(*count, |key| number(key, tenant, label, value));
@@ -57,6 +61,11 @@ impl Placeholders {
             *any = true;
         }
         Cow::Borrowed(placeholder)
+    }
+
+    /// About what they take in memory.
+    pub const fn weight(&self) -> usize {
+        self.weight
     }
 
     /// What a placeholder stands for, in this request.

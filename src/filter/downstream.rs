@@ -131,7 +131,7 @@ impl Downstream {
     /// The request's end has come, by its last byte, its trailers, or its headers alone.
     fn decide(&mut self) -> Action {
         let plugin = Rc::clone(&self.plugin);
-        self.place = None;
+        let place = self.place.take();
         let Some(exchange) = &mut self.exchange else { return Action::Continue };
         if !exchange.is_reading() {
             return beyond(exchange);
@@ -166,6 +166,7 @@ impl Downstream {
                 self.cluster = route.clusters.into_iter().next();
             }
         }
+        self.place = place.and_then(|place| place.keep(exchange.keeps()));
         if plugin.policy.shadows.is_some() {
             shadow::send(&plugin, exchange, now);
         }

@@ -1,4 +1,5 @@
-//! Requests that wait on this worker for the rest of their bodies: how many of each tenant's, and what they hold.
+//! Requests that wait on this worker for the rest of their bodies: how many of each tenant's, and what they hold. What is kept of a
+//! request until its answer has ended is held as well: schemas, and what is to be restored.
 //!
 //! No limit sees a request before its end, and until then Envoy keeps all that has come of it, and this VM what rules have found in
 //! it. The counts are this
@@ -49,9 +50,12 @@ impl Waiting {
             if bodies >= self.most_bodies {
                 return Err(Crowd::Bodies { most: self.most_bodies.into() });
             }
+            if bytes > self.most_bytes {
+                return Err(Crowd::Bytes { most: self.most_bytes.into() });
+            }
             cell.set(Held { bodies: bodies.saturating_add(1), bytes });
         }
-        Ok(Seat { waiting: Rc::clone(self), tenant, bytes: 0 })
+        Ok(Seat { waiting: Rc::clone(self), tenant, waits: 1, bytes: 0 })
     }
 }
 
@@ -60,7 +64,13 @@ impl Waiting {
 pub struct Seat {
     waiting: Rc<Waiting>,
     tenant: Option<TenantIx>,
+    /// Bodies that are still coming by it.
+    waits: u32,
     bytes: u32,
+}
+
+fn within(bytes: usize) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
 impl Seat {
@@ -68,12 +78,11 @@ impl Seat {
     /// it is bounded by its own length.
     pub fn grow(&mut self, to: usize, besides: usize) -> Result<(), Crowd> {
         let Some(cell) = self.waiting.of(self.tenant) else { return Ok(()) };
-        let within = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
         let most = self.waiting.most_bytes;
         let Held { bodies, bytes } = cell.get();
         let own = within(to.saturating_add(besides));
         let held = bytes.saturating_sub(self.bytes).saturating_add(own);
-        let is_alone = bodies == 1 && within(to) <= most;
+        let is_alone = bytes == self.bytes && within(to) <= most;
         if held > most && !is_alone {
             return Err(Crowd::Bytes { most: most.into() });
         }
@@ -81,13 +90,28 @@ impl Seat {
         self.bytes = own;
         Ok(())
     }
+
+    /// The body has come, and so much of it is kept until the answer has ended: most requests keep nothing.
+    pub fn keep(mut self, kept: usize) -> Option<Self> {
+        if kept == 0 {
+            return None;
+        }
+        let kept = within(kept);
+        if let Some(cell) = self.waiting.of(self.tenant) {
+            let Held { bodies, bytes } = cell.get();
+            let bytes = bytes.saturating_sub(self.bytes).saturating_add(kept);
+            cell.set(Held { bodies: bodies.saturating_sub(self.waits), bytes });
+        }
+        (self.waits, self.bytes) = (0, kept);
+        Some(self)
+    }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
         if let Some(cell) = self.waiting.of(self.tenant) {
             let Held { bodies, bytes } = cell.get();
-            cell.set(Held { bodies: bodies.saturating_sub(1), bytes: bytes.saturating_sub(self.bytes) });
+            cell.set(Held { bodies: bodies.saturating_sub(self.waits), bytes: bytes.saturating_sub(self.bytes) });
         }
     }
 }

@@ -25,6 +25,15 @@ pub struct Callable {
     pub kinds: Vec<(String, String)>,
 }
 
+impl Callable {
+    /// About what it takes in memory.
+    pub fn weight(&self) -> usize {
+        let strict = self.strict.iter().map(|(name, schema)| name.len().saturating_add(schema.weight()));
+        let kinds = self.kinds.iter().map(|(name, kind)| name.len().saturating_add(kind.len()));
+        strict.chain(kinds).fold(0, usize::saturating_add)
+    }
+}
+
 /// An answer's body, under the eyes of the rules about its calls.
 pub struct Calling {
     calls: Calls,

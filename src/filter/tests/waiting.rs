@@ -225,3 +225,25 @@ fn a_body_that_comes_at_once_is_never_too_many_bytes() {
     waiting.request_body(&[b' '; 65_536], false);
     answered(&admitted(&gateway, BODY));
 }
+
+/// A stream may stay open for a quarter of an hour, and what it restores or checks stays with it.
+#[test]
+fn what_is_kept_until_an_answer_has_ended_is_held_until_then() {
+    let mut configuration = with_key("max_waiting_bytes", json!(65_536));
+    configuration["max_request_bytes"] = json!(65_536);
+    configuration["content"] = json!({"rules": [{"name": "mails", "find": ["email"], "action": "restore"}]});
+    let gateway = Gateway::configured(&configuration);
+    let asked = |mails: usize| {
+        let mails: String = (0..mails).map(|at| format!("m{at}@b.co ")).collect();
+        let body =
+            format!(r#"{{"model":"gpt-4o-mini","messages":[{{"role":"user","content":"{mails}"}}],"max_tokens":50}}"#);
+        admitted(&gateway, &body)
+    };
+    let some = asked(5);
+    assert!(!is_full(&gateway));
+    let many = asked(500);
+    assert!(is_full(&gateway));
+    answered(&many);
+    assert!(!is_full(&gateway));
+    answered(&some);
+}
