@@ -164,8 +164,8 @@ struct Open {
     input: Input,
     items: Items,
     most_output: Tokens,
-    /// More than one choice is to be made, or more than one prompt was sent.
-    several: bool,
+    /// How many answers are written at once: choices, each of every prompt.
+    choices: u64,
     /// It is to be answered while nobody waits.
     detached: bool,
     standing: Standing,

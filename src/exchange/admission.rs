@@ -272,7 +272,7 @@ impl Exchange {
             routed,
             items: request.items(&input.sizes),
             most_output: admitted.per_choice.times(request.choices),
-            several: request.choices > 1,
+            choices: request.choices,
             detached: request.background,
             standing,
             hide_usage: request.stream && !request.wants_usage(),

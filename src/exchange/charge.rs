@@ -6,6 +6,7 @@
 
 use crate::llm::brings::{Items, Writes};
 use crate::llm::estimate::density::Density;
+use crate::llm::estimate::pace::Pace;
 use crate::llm::usage::{Believable, Most, Reported, Usage, UsageSource};
 use crate::units::Tokens;
 
@@ -91,8 +92,8 @@ pub(super) struct Foreseen {
     pub brought: Tokens,
     pub most_output: Tokens,
     pub items: Items,
-    /// More than one choice is, or more than one prompt came.
-    pub several: bool,
+    /// How many are written at once: choices, each of every prompt.
+    pub choices: u64,
     /// A stream was asked for.
     pub stream: bool,
     /// It is to be answered while nobody waits, so it goes on whoever leaves.
@@ -121,13 +122,21 @@ const ADDED_OUTPUT: Tokens = Tokens(4_096);
 const LARGEST_PICTURE: Tokens = Tokens(65_536);
 
 impl Foreseen {
+    pub(super) const fn is_several(&self) -> bool {
+        self.choices > 1
+    }
+
+    /// Choices are written at once, each as fast as one alone.
+    fn pace(&self) -> Pace {
+        self.density.pace.times(self.choices)
+    }
+
     /// What may have been written in so many nanoseconds that nobody saw. Of a stream, its silence.
     pub(super) fn unseen(&self, nanos: u64) -> Tokens {
-        let pace = self.density.pace;
         let written = match (self.detached, self.stream) {
             (true, _) => self.most_output,
-            (false, true) => pace.silent(nanos),
-            (false, false) => pace.tokens(nanos),
+            (false, true) => self.pace().silent(nanos),
+            (false, false) => self.pace().tokens(nanos),
         };
         written.min(self.most_output)
     }
@@ -187,7 +196,7 @@ impl Foreseen {
         let instead = if self.hidden_input == Tokens(0) { input } else { self.most_input };
         let rounds = if self.brought > Tokens(0) { 8 } else { 2 };
         let drawn = if self.draws_by_the_piece { LARGEST_PICTURE.times(self.items.images) } else { Tokens(0) };
-        let output = self.most_output.max(seen.times(8)).max(self.density.pace.tokens(nanos)).max(drawn);
+        let output = self.most_output.max(seen.times(8)).max(self.pace().tokens(nanos)).max(drawn);
         Most {
             input: Believable { believed: input, instead },
             output: Believable {
@@ -267,7 +276,8 @@ impl Evidence {
         let input = if unreported { request.most_input } else { request.read(reported.hosted_uses(), unseen) };
         let answered = if let Self::Answered(answer) = self { *answer } else { Answered::default() };
         let usage = reported.or_else(|| request.input(input), || request.output(output, answered.media));
-        let usage = if answered.of_choice { usage.at_least(input, answered.shown.plus(answered.stray)) } else { usage };
+        let usage =
+            if answered.of_choice { usage.at_least(input, answered.bounded(Tokens(0), request)) } else { usage };
         // What is sold by the piece was asked for, and made before it was sent.
         let usage = Usage {
             images: usage.images.max(request.items.images).max(request.items.given_images).max(hosted.tool_images),
@@ -319,17 +329,22 @@ impl Answered {
             request.most_output
         } else if self.non_streaming && self.broke_off {
             // It was generated to its end before it was sent: what was cut off counts too.
-            let in_time = || request.density.pace.tokens(self.elapsed);
+            let in_time = || request.pace().tokens(self.elapsed);
             self.length.map_or_else(in_time, |length| whole_of(length, request.density))
         } else if self.is_unreported(request) {
-            request.density.pace.tokens(self.elapsed)
+            request.pace().tokens(self.elapsed)
         } else if request.stream {
             // What is thought before the first word is hidden in most answers.
-            guessed.plus(request.density.pace.silent(self.silent))
+            guessed.plus(request.pace().silent(self.silent))
         } else {
             guessed
         };
-        unseen.max(guessed).min(request.most_output).max(self.seen)
+        self.bounded(unseen, request)
+    }
+
+    /// So much and no less than what came is taken for: as far as it was reserved, and all that was seen.
+    fn bounded(&self, unseen: Tokens, request: &Foreseen) -> Tokens {
+        unseen.max(self.shown.plus(self.stray)).min(request.most_output).max(self.seen)
     }
 }
 

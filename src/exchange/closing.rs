@@ -291,7 +291,7 @@ impl Open {
         let request = Foreseen {
             most_output: self.most_output,
             items: self.items,
-            several: self.several,
+            choices: self.choices,
             stream: self.asked.stream,
             detached: self.detached,
             reports: self.schema.always_reports,

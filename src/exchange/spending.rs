@@ -79,7 +79,7 @@ impl Spending {
         let grown = if reported.is_whole() { reported.growing_by(certain(uncounted)) } else { reported };
         let usage = grown.usage(|| self.input, || certain(text));
         // Of several choices, what is told in between may be one's alone.
-        let usage = if self.request.several { usage.at_least(Tokens(0), certain(text)) } else { usage };
+        let usage = if self.request.is_several() { usage.at_least(Tokens(0), certain(text)) } else { usage };
         let cost = self.tariff.cost_as(&usage, meter.rates(), &self.rates);
         (cost, usage.output_tokens)
     }

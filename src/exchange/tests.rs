@@ -386,6 +386,25 @@ fn a_count_beside_one_choice_of_several_is_not_taken_for_all_of_them() {
     assert_eq!(charged(1, &piece(0, 40), 0), (40, UsageSource::Reported));
 }
 
+/// Whoever always asks for ten choices must not be charged ten times their pace for each of ten when leaving.
+#[test]
+fn a_pace_is_learned_of_one_choice() {
+    let policy = policy();
+    let pace = |choices: u64| {
+        let more = format!("\"stream\":true,\"n\":{choices},\"model\"");
+        let (mut exchange, ..) = sent(&policy, &BODY.replace("\"model\"", &more));
+        let text = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"}}]}\n\n\
+                    data: {\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":400,\"total_tokens\":407}}\n\n\
+                    data: [DONE]\n\n";
+        answer(&policy, &mut exchange, 200, "text/event-stream", text);
+        let ending = Ending { status: 200, sent: true, ..Ending::default() };
+        let later = UnixNanos(NOON.0 + 4_000_000_000);
+        let learned = exchange.close(&policy, &ending, later).experience.unwrap().lesson.pace;
+        (learned.bytes, learned.tokens)
+    };
+    assert_eq!([1, 10].map(pace), [(400, 4_000), (400, 40_000)]);
+}
+
 /// An answer takes back what it speaks of, and no more: one that can't say a speed has said nothing of it with its tier.
 #[test]
 fn a_dearer_rate_that_was_asked_for_counts_until_the_answer_speaks_of_it() {

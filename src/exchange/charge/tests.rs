@@ -24,7 +24,7 @@ const REQUEST: Foreseen = Foreseen {
     brought: Tokens(0),
     most_output: Tokens(1_000),
     items: NO_ITEMS,
-    several: false,
+    choices: 1,
     stream: false,
     detached: false,
     reports: false,
@@ -187,6 +187,45 @@ fn what_was_not_seen_is_bounded_by_time_and_by_the_reservation() {
         ("and what of it began to be read", silent(0), detached, 64_000),
     ] {
         assert_eq!(charged(evidence, &request).2, output, "{case}");
+    }
+}
+
+/// Whoever asks for many short choices and leaves has had as many written as whoever asks for one after the other.
+#[test]
+fn choices_are_written_at_once_each_at_the_models_pace() {
+    let many = Foreseen { choices: 128, most_output: Tokens(14_720), ..REQUEST };
+    let ten = Foreseen { choices: 10, most_output: Tokens(64_000), ..REQUEST };
+    let stream = Foreseen { stream: true, ..ten };
+    let left = Evidence::LeftUnderWay { after: 2_300_000_000 };
+    let answer = Answered { shown: Tokens(1), seen: Tokens(0), ..ok() };
+    let cut = Answered { non_streaming: true, broke_off: true, elapsed: 3 * SECOND, ..answer };
+    let untold = Answered { elapsed: 3 * SECOND, ..answer };
+    let silent = Answered { silent: 3 * SECOND, ..answer };
+    for (case, evidence, request, output) in [
+        ("as far as it was reserved", left, many, 14_720),
+        ("left before an answer in one piece", left, ten, 5_750),
+        ("left before a stream began", left, stream, 750),
+        ("one that began, and was cut", Evidence::Answered(cut), ten, 7_500),
+        ("one that hides its usage", Evidence::Answered(untold), Foreseen { reports: true, ..ten }, 7_500),
+        ("a stream that thought first", Evidence::Answered(silent), stream, 2_501),
+    ] {
+        assert_eq!(charged(evidence, &request).2, output, "{case}");
+    }
+}
+
+/// A count that may be one choice's is none of all; but what stands in its place is an estimate like every other.
+#[test]
+fn what_is_hidden_behind_one_choice_of_several_is_bounded_by_the_reservation() {
+    let told = reported(&[(Count::Input, 150), (Count::Output, 200)]);
+    let answer = Answered { reported: told, of_choice: true, broke_off: true, ..ok() };
+    let two = Foreseen { choices: 2, ..STREAM };
+    for (case, shown, seen, output) in [
+        ("as far as it was reserved", 3_200, 400, 1_000),
+        ("what was seen", 3_200, 1_600, 1_600),
+        ("what was told", 40, 40, 200),
+    ] {
+        let answer = Answered { shown: Tokens(shown), seen: Tokens(seen), ..answer };
+        assert_eq!(charged(Evidence::Answered(answer), &two).2, output, "{case}");
     }
 }
 

@@ -78,7 +78,7 @@ impl Answer {
         let error = error || (is_blank && ending.flags == 0 && status < 400 && !accepted && ended.is_none());
         // What was reported so far of an answer that the gateway ended is not the last word on it, unless all of it had come.
         let cut_short = ended.is_some() && !complete;
-        let of_choice = of_choice && request.several;
+        let of_choice = of_choice && request.is_several();
         let is_final = !cut_short
             && !of_choice
             && reported.is_whole()
@@ -92,6 +92,8 @@ impl Answer {
             let usage = reported.usage(Tokens::default, Tokens::default);
             // An answer in one piece is written before it is sent, however slowly it is read.
             let took = first_byte.filter(|_| non_streaming).map_or(elapsed, |at| at.since(sent));
+            // A pace is that of one choice.
+            let took = took.saturating_mul(request.choices.max(1));
             Experience::of(&input.sizes, generated, non_streaming, shown, request.likely_input, &usage, took)
         } else {
             None

@@ -13,6 +13,12 @@ pub const PRIOR: Pace = Pace(250);
 pub const FIRST_TOKEN: u64 = 2_000_000_000;
 
 impl Pace {
+    /// Of so many that are written at once, one at the least.
+    #[must_use]
+    pub fn times(self, count: u64) -> Self {
+        Self(self.0.saturating_mul(count.max(1)))
+    }
+
     /// At most so many can have been written in so many nanoseconds.
     pub fn tokens(self, nanos: u64) -> Tokens {
         Tokens((nanos / 1_000_000).saturating_mul(self.0).div_ceil(1_000))
