@@ -110,6 +110,8 @@ pub(super) struct Foreseen {
     /// Its price is that of each picture, and of each search.
     pub draws_by_the_piece: bool,
     pub ranks_by_the_search: bool,
+    /// What a picture that a tool draws is taken for where nobody tells its tokens: nothing, where the price says nothing of those.
+    pub tool_picture: Tokens,
 }
 
 /// The status of what is answered later.
@@ -180,10 +182,21 @@ impl Foreseen {
         }
     }
 
-    /// The same of output. A sound has fewer tokens than a picture of its size.
+    /// Pictures are asked for, and sold by their tokens.
+    const fn draws_by_tokens(&self) -> bool {
+        self.items.images > 0 && !self.draws_by_the_piece
+    }
+
+    /// The same of output. A sound has fewer tokens than a picture of its size; and pictures that were asked for are made before they
+    /// are sent, and may have been the dearest.
     fn output(&self, tokens: Tokens, media: Tokens) -> Usage {
+        let tokens = if self.draws_by_tokens() { tokens.max(self.most_output) } else { tokens };
         let media = media.min(tokens);
-        let (drawn, spoken) = if self.draws { (media, Tokens(0)) } else { (Tokens(0), Tokens(media.0 / 2)) };
+        let (drawn, spoken) = match (self.draws_by_tokens(), self.draws) {
+            (true, _) => (tokens, Tokens(0)),
+            (false, true) => (media, Tokens(0)),
+            (false, false) => (Tokens(0), Tokens(media.0 / 2)),
+        };
         Usage { output_tokens: tokens, image_output_tokens: drawn, audio_output_tokens: spoken, ..Usage::default() }
     }
 
@@ -210,17 +223,33 @@ impl Foreseen {
 }
 
 impl Charge {
-    /// Of pictures that are sold by their tokens, which nobody told: they may have been the dearest.
+    /// Of pictures that are sold by their tokens, which nobody told: they may have been the dearest. Those of a tool come beside what was
+    /// written.
     #[must_use]
-    pub(super) fn by_tokens(self, most: Tokens) -> Self {
+    pub(super) fn drawn(self, request: &Foreseen) -> Self {
+        let usage = self.usage();
+        let Usage { output_tokens: told, images, .. } = usage;
+        let (more, drawn) = match self {
+            Self::Nothing => return self,
+            _ if request.draws_by_the_piece || usage.image_output_tokens > Tokens(0) => return self,
+            // What stands in the place of a count has no parts.
+            Self::Implausible(_) if request.draws_by_tokens() && told > Tokens(0) => (Tokens(0), told),
+            _ if request.draws_by_tokens() && images > 0 && told == Tokens(0) => {
+                (request.most_output, request.most_output)
+            }
+            _ if request.items.tool_images > 0 && images > 0 && request.tool_picture > Tokens(0) => {
+                let drawn = request.tool_picture.times(images);
+                (drawn, drawn)
+            }
+            _ => return self,
+        };
+        let output_tokens = told.plus(more);
+        let total_tokens = usage.input_tokens.plus(output_tokens);
+        let usage = Usage { output_tokens, image_output_tokens: drawn, total_tokens, ..usage };
         match self {
-            Self::Reported(usage) if usage.images > 0 && usage.output_tokens == Tokens(0) => Self::Estimated(Usage {
-                output_tokens: most,
-                image_output_tokens: most,
-                total_tokens: usage.input_tokens.plus(most),
-                ..usage
-            }),
-            other => other,
+            Self::Implausible(_) => Self::Implausible(usage),
+            Self::Unreported(_) => Self::Unreported(usage),
+            Self::Reported(_) | Self::Estimated(_) | Self::Nothing => Self::Estimated(usage),
         }
     }
 
@@ -245,6 +274,11 @@ impl Charge {
 
 impl Evidence {
     pub(super) fn charge(&self, request: &Foreseen) -> Charge {
+        self.counted(request).drawn(request)
+    }
+
+    /// The same, without the tokens of pictures that nobody told.
+    pub(super) fn counted(&self, request: &Foreseen) -> Charge {
         let (reported, output) = match self {
             Self::AccountRefused | Self::Unanswered => return Charge::Nothing,
             // A stream would have begun to show; an answer in one piece may have been generated to its end.

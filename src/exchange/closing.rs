@@ -10,7 +10,7 @@ use super::ending::{self, Ending, unanswered};
 use super::{Answer, AskedFor, Exchange, Leg, Open, Phase, Refused, offer};
 use crate::limit::{Audited, ModelsIx, Reservation, accounts};
 use crate::llm::estimate::experience::Experience;
-use crate::llm::schema::{Dialect, Item};
+use crate::llm::schema::Dialect;
 use crate::llm::usage::UsageSource;
 use crate::outcome::{Outcome, RefusedBy};
 use crate::policy::{AnsweredModel, OTHER, Policy, ReportedCost, TenantPolicy};
@@ -222,10 +222,8 @@ impl Open {
             Some(answer) => answer.weighed(self.schema, ending, &self.input, &request, [sent_at, now]),
             None => Weighed::without_answer(unanswered(ending), ending.left_under_way(now.since(sent_at))),
         };
-        let charge = match self.schema.item {
-            Some(Item::Image) if tariff.draws_by_tokens() => evidence.charge(&request).by_tokens(self.most_output),
-            _ => evidence.charge(&request),
-        };
+        let counted = evidence.counted(&request);
+        let charge = counted.drawn(&request);
         let (usage, usage_source) = (charge.usage(), charge.source());
         let Read { model, served: said, provider_cost, usage_mismatch } = read;
         let cost = |tariff: &Tariff| tariff.cost_as(&usage, &said, &self.rates);
@@ -239,7 +237,8 @@ impl Open {
             AnsweredModel::Charge => of_answered,
         };
         let believes = provider_cost.is_none_or(|theirs| is_near(theirs, ours));
-        let cost = match (&charge, provider_cost, charged) {
+        // Who doesn't tell the tokens of its pictures may tell what they cost.
+        let cost = match (&counted, provider_cost, charged) {
             (Charge::Nothing, ..) => NanoUsd::ZERO,
             (Charge::Reported(_), Some(theirs), ReportedCost::Charge) if believes => theirs,
             _ => ours,

@@ -13,6 +13,7 @@ use crate::limit::cell::Cell;
 use crate::llm::meter::Passage;
 use crate::llm::usage::UsageSource;
 use crate::policy::OnContention;
+use crate::record::Bill;
 use crate::units::NanoUsd;
 
 const NOON: UnixNanos = UnixNanos(1_800_000_000_000_000_000);
@@ -646,6 +647,46 @@ fn a_bound_of_one_stays_one() {
             assert_eq!(bound, 1, "{path}: {name}");
         }
     }
+}
+
+/// Their tokens are told at the end, if at all: who leaves before it has had them drawn all the same.
+#[test]
+fn pictures_that_are_sold_by_their_tokens_are_paid_for_by_who_leaves() {
+    const GONE: u64 = 1 << 14;
+    let policy = Policy::read(
+        br#"{"tenants": {"acme": {"unlimited": ["request_usd"]}}, "prices": [{"model": "m", "input_usd_per_1m_tokens": "5",
+            "output_usd_per_1m_tokens": "10", "image_output_usd_per_1m_tokens": "32"}]}"#,
+    )
+    .unwrap();
+    let left = |path: &str, rest: &str, text: &str| {
+        let headers = called("POST", path, &[("x-tenant-id", "acme")]);
+        let Opening::Read(mut exchange) = Exchange::open(&policy, &headers, NOON) else { panic!("was not read") };
+        let body = format!(r#"{{"model":"m",{rest}}}"#);
+        assert_eq!(exchange.body(&policy, body.as_bytes()), None);
+        let demand = exchange.end_of_request(&policy, around(None)).unwrap().unwrap();
+        let decision = Cell::default().admit(&demand.tenant.rules, &demand.ask, NOON);
+        let step = exchange.decided(&policy, demand, Ok(decision), NOON);
+        assert!(matches!(step, Step::Forward(_)), "{step:?}");
+        if !text.is_empty() {
+            answer(&policy, &mut exchange, 200, "text/event-stream", text);
+        }
+        let ending =
+            Ending { status: if text.is_empty() { 0 } else { 200 }, flags: GONE, sent: true, ..Ending::default() };
+        let record = exchange.close(&policy, &ending, UnixNanos(NOON.0 + 2_000_000_000)).record;
+        let Bill { cost, usage, usage_source, .. } = record.bill;
+        assert_eq!(usage_source, UsageSource::Estimated, "{path}: {rest}");
+        assert!(cost <= record.reserved, "{path}: {rest}: {cost:?} of {:?}", record.reserved);
+        (cost.0 / 1_000_000, usage.image_output_tokens.0)
+    };
+    let begins = r#"data: {"type":"response.output_item.added","item":{"id":"ig_1","type":"image_generation_call","status":"in_progress"}}"#;
+    let begins = format!("{begins}\n\n");
+    let tool = r#""input":"a harbour","max_output_tokens":500,"tools":[{"type":"image_generation"}]"#;
+    let [images, responses] = ["/v1/images/generations", "/v1/responses"];
+    let (cost, drawn) = left(images, r#""prompt":"a harbour","n":4"#, "");
+    assert!(drawn > 16_000 && cost >= drawn * 32 / 1_000, "{cost} {drawn}");
+    assert_eq!(left(responses, &format!(r#"{tool},"stream":true"#), &begins), (262, 8_192));
+    let (cost, drawn) = left(responses, &format!(r#"{tool},"background":true"#), "");
+    assert!(drawn == 16_384 && cost >= 524, "{cost}");
 }
 
 /// tts-1 is sold by the character and says no usage; its sound is not a model's output. Who leaves has bought all of it.

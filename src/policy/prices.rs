@@ -41,6 +41,7 @@ fn tariff(price: &config::Price, path: &str) -> Checked<Tariff> {
         file_searches: base.file_search.is_some(),
         containers: base.container_session.is_some(),
         pictures: base.image.is_some() || base.image_output.is_some(),
+        picture_tokens: base.image_output.is_some(),
         all: false,
     };
     Ok(Tariff { standard, service_tiers, sells })

@@ -75,6 +75,8 @@ pub struct Sells {
     pub file_searches: bool,
     pub containers: bool,
     pub pictures: bool,
+    /// Of pictures, their tokens.
+    pub picture_tokens: bool,
     /// Nothing that its model is used for costs anything.
     pub all: bool,
 }
@@ -174,6 +176,12 @@ impl Tariff {
         self.standard.base.image == NanoUsd::ZERO
     }
 
+    /// What a picture of a tool is taken for whose tokens nobody tells, where they are what is sold: as it is reserved.
+    pub fn tool_picture(&self) -> Tokens {
+        let by_tokens = self.sells.picture_tokens && self.draws_by_tokens();
+        Tokens(if by_tokens { PICTURE_TOKENS } else { 0 })
+    }
+
     /// Whether what is ranked is sold by the search.
     pub fn ranks_by_the_search(&self) -> bool {
         self.standard.base.search_unit > NanoUsd::ZERO
@@ -226,7 +234,7 @@ impl Tariff {
 
     /// Whether a hosted tool has a price.
     pub const fn sells(&self, piece: SoldBy) -> bool {
-        let Sells { web_searches, file_searches, containers, pictures, all } = self.sells;
+        let Sells { web_searches, file_searches, containers, pictures, all, .. } = self.sells;
         all || match piece {
             SoldBy::WebSearch => web_searches,
             SoldBy::FileSearch => file_searches,

@@ -37,6 +37,7 @@ const REQUEST: Foreseen = Foreseen {
     draws: false,
     draws_by_the_piece: false,
     ranks_by_the_search: false,
+    tool_picture: Tokens(0),
 };
 const STREAM: Foreseen = Foreseen { stream: true, ..REQUEST };
 
@@ -399,6 +400,91 @@ fn a_recording_is_no_shorter_than_what_was_heard_in_it() {
     assert_eq!([0, 500, 2_500, 4_000_000].map(seconds), [100, 100, 500, 800]);
     let none = Evidence::Answered(Answered { seen: Tokens(4_000), ..ok() });
     assert_eq!(none.charge(&REQUEST).usage().audio_seconds, 0, "nothing was heard where nothing was sent");
+}
+
+/// What draws was at work before anything of it was sent: who leaves pays what who stays may have to, at the rate of pictures.
+#[test]
+fn pictures_that_are_sold_by_their_tokens_cost_the_same_whoever_leaves() {
+    let items = Items { images: 2, ..NO_ITEMS };
+    let pictures = Foreseen { items, most_output: Tokens(16_000), ..REQUEST };
+    let made = |evidence: Evidence, request: &Foreseen| {
+        let charge = evidence.charge(request);
+        let Usage { output_tokens, image_output_tokens, total_tokens, input_tokens, .. } = charge.usage();
+        assert_eq!(total_tokens, input_tokens.plus(output_tokens));
+        (charge.source().name(), output_tokens.0, image_output_tokens.0)
+    };
+    let told = |counts: &[(Count, u64)]| Answered { reported: reported(counts), is_final: true, ..ok() };
+    let plain = [(Count::Input, 7), (Count::Output, 4_000)];
+    let broke_off = Answered { broke_off: true, success: false, non_streaming: true, ..ok() };
+    let most = ("estimated", 16_000, 16_000);
+    for (case, evidence, expected) in [
+        ("left before an answer", Evidence::LeftUnderWay { after: SECOND }, most),
+        ("left in its midst", Evidence::Answered(broke_off), most),
+        ("no tokens told", Evidence::Answered(told(&[(Count::MadeImages, 2)])), most),
+        ("no count at all", Evidence::Answered(ok()), most),
+        (
+            "told by kind",
+            Evidence::Answered(told(&[plain[0], plain[1], (Count::ImageOutput, 3_900)])),
+            ("reported", 4_000, 3_900),
+        ),
+        ("told as a sum", Evidence::Answered(told(&plain)), ("reported", 4_000, 0)),
+        (
+            "told, and then left",
+            Evidence::Answered(Answered { is_final: false, broke_off: true, ..told(&plain) }),
+            ("estimated", 4_000, 0),
+        ),
+        (
+            "more than can be",
+            Evidence::Answered(told(&[(Count::Input, 7), (Count::Output, 99_999_999)])),
+            ("estimated", 16_000, 16_000),
+        ),
+        (
+            "an error alone",
+            Evidence::Answered(Answered { error: true, shown: Tokens(0), seen: Tokens(0), ..ok() }),
+            ("none", 0, 0),
+        ),
+        ("nobody was at work", Evidence::Unanswered, ("none", 0, 0)),
+    ] {
+        assert_eq!(made(evidence, &pictures), expected, "{case}");
+    }
+    let by_the_piece = Foreseen { draws_by_the_piece: true, ..pictures };
+    let left = Evidence::LeftUnderWay { after: SECOND };
+    assert_eq!(made(left, &by_the_piece), ("estimated", 250, 0), "each is paid for as one");
+}
+
+/// Few tell the tokens of what a tool of theirs draws, and none before its end: what was set aside for a picture counts.
+#[test]
+fn a_picture_of_a_tool_whose_tokens_nobody_tells_costs_what_was_set_aside_for_it() {
+    let items = Items { tool_images: 2, ..NO_ITEMS };
+    let request = Foreseen { items, tool_picture: Tokens(8_192), ..REQUEST };
+    let stream = Foreseen { stream: true, ..request };
+    let background = Foreseen { detached: true, ..request };
+    let made = |evidence: Evidence, request: &Foreseen| {
+        let charge = evidence.charge(request);
+        (charge.source().name(), charge.usage().output_tokens.0, charge.usage().image_output_tokens.0)
+    };
+    let tokens = [(Count::Input, 7), (Count::Output, 40)];
+    let told = |more: &[(Count, u64)]| Answered { reported: reported(&[&tokens[..], more].concat()), ..ok() };
+    let seen = Answered { reported: reported(&[(Count::Images, 1)]).pieces(), broke_off: true, ..ok() };
+    let whole = Answered { is_final: true, ..told(&[(Count::Images, 1)]) };
+    let by_kind =
+        [(Count::Images, 1), (Count::ToolInput, 50), (Count::ToolOutput, 1_000), (Count::ToolImageOutput, 1_000)];
+    let queued = Answered { shown: Tokens(0), seen: Tokens(0), accepted: true, ..ok() };
+    for (case, answer, request, expected) in [
+        ("seen to begin, and left", seen, stream, ("estimated", 40 + 8_192, 8_192)),
+        ("told without its tokens", whole, request, ("estimated", 40 + 8_192, 8_192)),
+        ("in the background", queued, background, ("estimated", 1_000 + 16_384, 16_384)),
+        ("with its tokens", Answered { is_final: true, ..told(&by_kind) }, request, ("reported", 1_040, 1_000)),
+        ("none was drawn", Answered { is_final: true, ..told(&[]) }, request, ("reported", 40, 0)),
+        ("by the piece", whole, Foreseen { draws_by_the_piece: true, ..request }, ("reported", 40, 0)),
+        ("not asked for", whole, Foreseen { items: NO_ITEMS, ..request }, ("reported", 40, 0)),
+        ("of no price", whole, Foreseen { tool_picture: Tokens(0), ..request }, ("reported", 40, 0)),
+    ] {
+        assert_eq!(made(Evidence::Answered(answer), &request), expected, "{case}");
+    }
+    let left = Evidence::LeftUnderWay { after: SECOND };
+    assert_eq!(made(left, &request), ("estimated", 250 + 16_384, 16_384), "left before an answer");
+    assert_eq!(made(left, &stream), ("estimated", 0, 0), "nothing was seen of a stream");
 }
 
 /// Whether a picture is sold by the piece is said by its price, and not by the tokens that an answer tells beside it.

@@ -29,6 +29,7 @@ impl Foreseen {
             draws: leg.tariff.draws_dearer_than_it_speaks(),
             draws_by_the_piece: !leg.tariff.draws_by_tokens(),
             ranks_by_the_search: leg.tariff.ranks_by_the_search(),
+            tool_picture: leg.tariff.tool_picture(),
             hidden_input: input.explains(leg),
             ..self
         };
