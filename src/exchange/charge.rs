@@ -277,6 +277,16 @@ impl Evidence {
         self.counted(request).drawn(request)
     }
 
+    /// What decides by which rates an input is charged that nobody told: all that its body may hold. One that was told is what it is.
+    pub(super) fn may_have_read(&self, request: &Foreseen) -> Tokens {
+        match self {
+            Self::Answered(answer) if answer.reported.tells_input() => Tokens(0),
+            Self::Answered(_) | Self::LeftUnderWay { .. } | Self::Unanswered | Self::AccountRefused => {
+                request.shown_input
+            }
+        }
+    }
+
     /// The same, without the tokens of pictures that nobody told.
     pub(super) fn counted(&self, request: &Foreseen) -> Charge {
         let (reported, output) = match self {

@@ -226,7 +226,8 @@ impl Open {
         let charge = counted.drawn(&request);
         let (usage, usage_source) = (charge.usage(), charge.source());
         let Read { model, served: said, provider_cost, usage_mismatch } = read;
-        let cost = |tariff: &Tariff| tariff.cost_as(&usage, &said, &self.rates);
+        let may_have_read = evidence.may_have_read(&request);
+        let cost = |tariff: &Tariff| tariff.cost_as(&usage, may_have_read, &said, &self.rates);
         let of_asked = cost(&tariff);
         let of_answered = leg.map_or(of_asked, |leg| {
             let named = provider.map(|provider| provider.name.as_str());

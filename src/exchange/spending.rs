@@ -80,7 +80,7 @@ impl Spending {
         let usage = grown.usage(|| self.input, || certain(text));
         // Of several choices, what is told in between may be one's alone.
         let usage = if self.request.is_several() { usage.at_least(Tokens(0), certain(text)) } else { usage };
-        let cost = self.tariff.cost_as(&usage, meter.rates(), &self.rates);
+        let cost = self.tariff.cost_as(&usage, Tokens(0), meter.rates(), &self.rates);
         (cost, usage.output_tokens)
     }
 }

@@ -689,6 +689,44 @@ fn pictures_that_are_sold_by_their_tokens_are_paid_for_by_who_leaves() {
     assert!(drawn == 16_384 && cost >= 524, "{cost}");
 }
 
+/// What a body may hold decided what was reserved, and does what is charged where no report says what it held: a guess in the middle lies
+/// below a border that the input lay above.
+#[test]
+fn an_input_that_nobody_told_has_the_rates_of_what_it_may_have_been() {
+    let policy = Policy::read(
+        br#"{"tenants": {"acme": {"unlimited": ["request_usd"]}}, "prices": [{"model": "m", "input_usd_per_1m_tokens": "1",
+            "output_usd_per_1m_tokens": "0", "above": [{"input_tokens": 27200, "input_usd_per_1m_tokens": "2"}]}]}"#,
+    )
+    .unwrap();
+    let charged = |bytes: usize, text: &str| {
+        let headers = called("POST", "/v1/messages", &[("x-tenant-id", "acme")]);
+        let Opening::Read(mut exchange) = Exchange::open(&policy, &headers, NOON) else { panic!("was not read") };
+        let prompt = "fn x() ".repeat(bytes / 7);
+        let body = format!(
+            r#"{{"model":"m","max_tokens":9,"stream":true,"messages":[{{"role":"user","content":"{prompt}"}}]}}"#
+        );
+        assert_eq!(exchange.body(&policy, body.as_bytes()), None);
+        let demand = exchange.end_of_request(&policy, around(None)).unwrap().unwrap();
+        let decision = Cell::default().admit(&demand.tenant.rules, &demand.ask, NOON);
+        let step = exchange.decided(&policy, demand, Ok(decision), NOON);
+        assert!(matches!(step, Step::Forward(_)), "{step:?}");
+        if !text.is_empty() {
+            answer(&policy, &mut exchange, 200, "text/event-stream", text);
+        }
+        let ending = Ending { status: 200, flags: 1 << 14, sent: true, ..Ending::default() };
+        let bill = exchange.close(&policy, &ending, NOON).record.bill;
+        assert_eq!(bill.usage_source, UsageSource::Estimated);
+        (bill.usage.input_tokens.0, bill.cost.0 / bill.usage.input_tokens.0)
+    };
+    let (guessed, rate) = charged(90_000, "");
+    assert!(guessed < 27_200 && rate == 2_000, "{guessed} {rate}");
+    assert_eq!(charged(60_000, "").1, 1_000, "however dense it is, that is less");
+    assert_eq!(charged(120_000, "").1, 2_000);
+    let told = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":20000,\
+                \"output_tokens\":1}}}\n\n";
+    assert_eq!(charged(90_000, told), (20_000, 1_000), "what was told is what it is");
+}
+
 /// tts-1 is sold by the character and says no usage; its sound is not a model's output. Who leaves has bought all of it.
 #[test]
 fn speech_costs_what_its_characters_do_however_it_ends() {

@@ -143,6 +143,10 @@ impl Reported {
         self.input.is_none() && self.output.is_none()
     }
 
+    pub const fn tells_input(&self) -> bool {
+        self.input.is_some()
+    }
+
     /// Something that is sold by the piece: what was seen to run or to be made.
     pub fn has_pieces(&self) -> bool {
         self.items != Usage::default()

@@ -192,9 +192,20 @@ impl Tariff {
         self.standard.base.image_output > self.standard.base.audio_output
     }
 
-    /// By what served. Of several names together (a speed and a region) that have no rates as one, the dearest counts.
+    /// By what served.
     pub fn cost(&self, usage: &Usage, served: Option<&str>) -> NanoUsd {
-        let cost = |served| self.schedule(served).rates(usage.input_tokens).cost(usage);
+        self.cost_in(usage.input_tokens, usage, served)
+    }
+
+    /// The input may have been so much: where a border lies between, the dearer rates count. And of several names together (a speed and
+    /// a region) that have no rates as one, the dearest.
+    fn cost_in(&self, context: Tokens, usage: &Usage, served: Option<&str>) -> NanoUsd {
+        let cost = |served| {
+            let schedule = self.schedule(served);
+            let (said, most) = (schedule.rates(usage.input_tokens), schedule.rates(context));
+            let cost = said.cost(usage);
+            if std::ptr::eq(said, most) { cost } else { cost.max(most.cost(usage)) }
+        };
         match served {
             Some(names) if names.contains('+') && !self.names(names) => {
                 names.split('+').map(|name| cost(Some(name))).max().unwrap_or_default()
@@ -204,10 +215,12 @@ impl Tariff {
     }
 
     /// Of an answer that says to have been served so. It takes nothing back that it doesn't speak of: of that, what was asked for counts,
-    /// if it is dearer. Asking for a cheap tier and hanging up must not make it cheap.
-    pub fn cost_as(&self, usage: &Usage, said: &Served, asked: &Rates) -> NanoUsd {
-        let cost = self.cost(usage, said.name().as_deref());
-        asked.beside(said).map_or(cost, |asked| cost.max(self.cost(usage, Some(&asked))))
+    /// if it is dearer. Asking for a cheap tier and hanging up must not make it cheap, and neither must a guess that lies below a border:
+    /// where nobody told the input, it may have been so much.
+    pub fn cost_as(&self, usage: &Usage, may_have_read: Tokens, said: &Served, asked: &Rates) -> NanoUsd {
+        let context = usage.input_tokens.max(may_have_read);
+        let cost = self.cost_in(context, usage, said.name().as_deref());
+        asked.beside(said).map_or(cost, |asked| cost.max(self.cost_in(context, usage, Some(&asked))))
     }
 
     fn names(&self, tier: &str) -> bool {

@@ -4,6 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::llm::brings::{Brings, Items, Writes};
+use crate::llm::request::Rates;
+use crate::llm::served::Served;
 use crate::llm::usage::Usage;
 use crate::units::{NanoUsd, PicoUsdPerToken, Tokens};
 
@@ -132,6 +134,12 @@ fn a_long_context_and_a_served_tier_have_rates_of_their_own() {
     let at_border = Usage { input_tokens: Tokens(100_001), ..Usage::default() };
     assert_eq!(tariff.cost(&at_border, None), NanoUsd(2_001), "all its tokens, and rounded up once");
     assert_eq!([cost(100, None), cost(101, None), cost(201, None)], [1_000, 2_020, 1_005]);
+    let guessed = |thousands: u64, most: u64| {
+        let usage = Usage { input_tokens: Tokens(thousands * 1_000), ..Usage::default() };
+        tariff.cost_as(&usage, Tokens(most * 1_000), &Served::default(), &Rates::default()).0
+    };
+    assert_eq!([guessed(90, 100), guessed(90, 101), guessed(150, 0)], [900, 1_800, 3_000]);
+    assert_eq!(guessed(150, 201), 3_000, "cheaper rates above a border are none for a guess below it");
     assert_eq!([cost(101, Some("flex")), cost(101, Some("default"))], [404, 2_020]);
     assert_eq!(tariff.ceiling(Tokens(1), Some("flex"), Brings::default()).input.0, 10, "another tier may serve");
     assert_eq!(tariff.ceiling(Tokens(300_000), None, Brings::default()).input.0, 10, "the input may turn out shorter");

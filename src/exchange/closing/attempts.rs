@@ -37,8 +37,8 @@ impl Open {
         let cost = |failed: &Failed| {
             let leg = leg_of(policy, &self.legs, &failed.provider)?;
             let request = request.at(leg, &self.input);
-            let (usage, source) = match (failed.usage, failed.given_up) {
-                (Some(usage), _) => (usage.within(&request.most(Tokens(0), 0)), UsageSource::Reported),
+            let (usage, may_have_read, source) = match (failed.usage, failed.given_up) {
+                (Some(usage), _) => (usage.within(&request.most(Tokens(0), 0)), Tokens(0), UsageSource::Reported),
                 (None, Some(at)) => {
                     let earlier = ending.failed.iter().filter(|earlier| earlier.number < failed.number);
                     let after = at.since(began(&self.reservation, earlier));
@@ -46,11 +46,11 @@ impl Open {
                         return None;
                     }
                     let left = Evidence::LeftUnderWay { after };
-                    (left.charge(&request).usage(), UsageSource::Estimated)
+                    (left.charge(&request).usage(), left.may_have_read(&request), UsageSource::Estimated)
                 }
                 (None, None) => return None,
             };
-            let cost = leg.tariff.cost_as(&usage, &failed.served, &self.rates);
+            let cost = leg.tariff.cost_as(&usage, may_have_read, &failed.served, &self.rates);
             let (provider, model) = (failed.provider.clone(), leg.label.clone());
             let model_group = leg.models.and_then(|ix| policy.model_groups.name(ix)).cloned();
             Some(FailedAttempt { provider, model, model_group, usage, source, cost })
