@@ -31,8 +31,6 @@ const PRIOR: BytesPerToken = BytesPerToken(4_000);
 const COMMON: (u64, u64) = (2_000, 8_000);
 /// No text has more, from its beginning to its end: prose has 4 to 5, code that is indented far has 6.
 const MOST_OF_TEXT: BytesPerToken = BytesPerToken(COMMON.1);
-/// Whoever bends the own prompts makes the own reservations twice as large at the most, and never much smaller.
-const OWN_INPUT: (u64, u64) = (2_000, 6_000);
 /// Hidden reasoning leaves no byte for most of its tokens. More bytes a token than others have are no discount.
 const OWN_OUTPUT: (u64, u64) = (250, 8_000);
 /// The same measure, for a frame and the one answer in it.
@@ -181,7 +179,8 @@ impl Bucket {
     fn own(&self, common: Density) -> Density {
         let Lesson { input, output, frame, pace } = &self.lesson;
         Density {
-            input: input.ratio(OWN_INPUT).map_or(common.input, BytesPerToken),
+            // Whoever bends the own prompts makes the own reservations twice as large at the most, and nothing cheaper.
+            input: input.ratio(COMMON).map_or(common.input, |own| common.input.min(BytesPerToken(own))),
             output: output.ratio(OWN_OUTPUT).map_or(common.output, |own| common.output.min(BytesPerToken(own))),
             frame_bytes: frame
                 .ratio(FRAME)

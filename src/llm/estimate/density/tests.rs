@@ -55,6 +55,22 @@ fn too_little_is_chance_and_who_reads_slowly_makes_no_discount() {
     }
 }
 
+/// Prompts that were padded, and reported so, must not make a prompt cheap that is left before its report.
+#[test]
+fn no_tenants_own_answers_make_its_input_cheaper() {
+    for (own, input) in [(16_000, 4_000), (6_000, 4_000), (3_000, 3_000), (500, 2_000)] {
+        let mut learned = Learned::default();
+        let measured = Measured { bytes: own * 100, tokens: 100_000 };
+        taught(&mut learned, voice(0), &Lesson { input: measured, ..Lesson::default() });
+        let densities = learned.densities();
+        assert_eq!([0, 1].map(|at| densities.of(voice(at)).input.0), [input, 4_000], "{own}");
+    }
+    // Of what all write, nobody's is worse than it is.
+    let mut learned = Learned::default();
+    (0..3).for_each(|at| taught(&mut learned, voice(at), &lesson(700_000, 100_000)));
+    assert_eq!([0, 9].map(|at| learned.densities().of(voice(at)).input.0), [7_000, 7_000]);
+}
+
 #[test]
 fn a_bucket_that_several_share_speaks_for_none_of_them() {
     let mut learned = Learned::default();
