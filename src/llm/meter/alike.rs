@@ -100,8 +100,8 @@ impl Alike {
             }
             (Fact::Varying, Found::Size(_)) => self.gap(hit, Varies::Text),
             (Fact::Varying, Found::Number(_)) => self.gap(hit, Varies::Digits),
-            (Fact::Model | Fact::ServiceTier | Fact::Kind, Found::Text { .. })
-            | (Fact::Choices | Fact::Output, Found::Opened(_) | Found::Closed { .. })
+            (Fact::Model | Fact::ServiceTier | Fact::Kind | Fact::StepKind, Found::Text { .. })
+            | (Fact::Choices | Fact::Output | Fact::Step, Found::Opened(_) | Found::Closed { .. })
             | (_, Found::Null) => {}
             _ => self.unlike = true,
         }

@@ -20,6 +20,9 @@ pub struct Calls {
     items: Distinct,
     containers: Distinct,
     queries: Distinct,
+    /// Of the step that is read, and whether it is a search.
+    asked: Distinct,
+    searches: bool,
     /// The results that are read are those of a search that has been counted.
     in_results: bool,
 }
@@ -85,6 +88,24 @@ impl Calls {
     pub fn query(&mut self, text: &str, counts: &mut Native) {
         if !text.is_empty() && self.queries.insert(text) {
             counts.add(Count::SearchCalls, 1);
+        }
+    }
+
+    /// The step that is read has asked for this, whatever it is.
+    pub fn asked(&mut self, text: &str) {
+        if !text.is_empty() {
+            self.asked.insert(text);
+        }
+    }
+
+    pub const fn searches(&mut self) {
+        self.searches = true;
+    }
+
+    pub fn end_of_step(&mut self, counts: &mut Native) {
+        let asked = std::mem::take(&mut self.asked);
+        if std::mem::take(&mut self.searches) {
+            counts.add(Count::SearchCalls, self.queries.insert_all(&asked));
         }
     }
 }

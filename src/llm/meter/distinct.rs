@@ -12,7 +12,15 @@ pub struct Distinct(Vec<u64>);
 impl Distinct {
     /// Whether it is new.
     pub fn insert(&mut self, text: &str) -> bool {
-        let hash = fnv(text.bytes());
+        self.insert_hash(fnv(text.bytes()))
+    }
+
+    /// How many of them are new.
+    pub fn insert_all(&mut self, more: &Self) -> u64 {
+        more.0.iter().filter(|hash| self.insert_hash(**hash)).count() as u64
+    }
+
+    fn insert_hash(&mut self, hash: u64) -> bool {
         let is_new = !self.0.contains(&hash);
         if is_new && self.0.len() < MOST {
             self.0.push(hash);

@@ -229,6 +229,15 @@ impl Seen {
             (Fact::Query, Found::Text { text, .. }) => {
                 self.calls.get_or_insert_default().query(text, &mut self.counts);
             }
+            (Fact::StepQuery, Found::Text { text, .. }) => self.calls.get_or_insert_default().asked(text),
+            (Fact::StepKind, Found::Text { text: "google_search_call", .. }) => {
+                self.calls.get_or_insert_default().searches();
+            }
+            (Fact::Step, Found::Closed { container: Container::Object, .. }) => {
+                if let Some(calls) = &mut self.calls {
+                    calls.end_of_step(&mut self.counts);
+                }
+            }
             (Fact::Served, _) => self.calls.get_or_insert_default().served(),
             (Fact::CallId, Found::Number(Number::Whole(index))) => self.call(hit.key, &index.to_string()),
             (Fact::Found, Found::Text { text: "web_search_result", .. } | Found::Opened(Container::Object)) => {

@@ -540,3 +540,23 @@ fn each_element_of_a_list_is_an_event_of_its_own() {
         passed_of(gemini, format!("[{}]\n[]", element("aaaa", usage)).as_bytes(), &[], Form::Json, false);
     assert_eq!(reading.uncounted, 0);
 }
+
+/// The kind of a step is read where it decides what a query is, and costs nothing where it says that text follows text.
+#[test]
+fn a_delta_of_an_interaction_that_is_like_the_last_one_needs_no_parser() {
+    let event = |kind: &str, rest: &str| {
+        format!(
+            "event: step.delta\ndata: {{\"index\":0,\"delta\":{{\"type\":\"{kind}\",{rest}}},\"event_type\":\"step.delta\"}}\n\n"
+        )
+    };
+    let is_like = |first: &str, next: &str| {
+        let mut meter = Meter::new(schema::named("gemini_interactions").unwrap(), Form::Sse, false);
+        // A mark may stand before a stream's first event.
+        let _ = [first, first].map(|event| meter.feed(event.as_bytes(), false));
+        let Framing::Sse { alike, .. } = &meter.framing else { panic!("no events") };
+        alike.read(next.as_bytes()).map(|(generated, _)| generated)
+    };
+    assert_eq!(is_like(&event("text", r#""text":"a""#), &event("text", r#""text":"harbour""#)), Some(7));
+    let search = event("google_search_call", r#""arguments":{"queries":["a"]}"#);
+    assert_eq!(is_like(&search, &search), None);
+}

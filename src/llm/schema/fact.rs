@@ -79,6 +79,10 @@ pub enum Fact {
     Container,
     /// A search that was made: each different one counts.
     Query,
+    /// The same where only the kind of the step that has it says whether it is one, before it or behind it.
+    Step,
+    StepKind,
+    StepQuery,
     /// Which call of a hosted tool a block answers, and what that found, by its kind.
     Served,
     Found,

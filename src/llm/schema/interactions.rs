@@ -98,11 +98,18 @@ static USAGE: [Field<Fact>; 9] = [
 ];
 
 /// What a step or an output of the first version has of text.
-static PIECE: [Field<Fact>; 3] = [text("text"), text("summary"), ARGUMENTS];
-/// Of a search that Google makes: each different query is one.
-const ARGUMENTS: Field<Fact> = object("arguments", Fact::Arguments, &[value("queries", Fact::Query)]);
-static STEP: [Field<Fact>; 5] =
-    [path("content", &PIECE), path("summary", &[text("text")]), text("text"), text("name"), ARGUMENTS];
+static PIECE: [Field<Fact>; 4] = [text("text"), text("summary"), ARGUMENTS, STEP_KIND];
+/// Of a search that Google makes, each different query is one. A function of the client's may have an argument of that name.
+const ARGUMENTS: Field<Fact> = object("arguments", Fact::Arguments, &[value("queries", Fact::StepQuery)]);
+const STEP_KIND: Field<Fact> = value("type", Fact::StepKind);
+static STEP: [Field<Fact>; 6] = [
+    object("content", Fact::Step, &PIECE),
+    path("summary", &[text("text")]),
+    text("text"),
+    text("name"),
+    ARGUMENTS,
+    STEP_KIND,
+];
 
 static ANSWER: [Field<Fact>; 8] = [
     value("id", Fact::Id),
@@ -110,8 +117,8 @@ static ANSWER: [Field<Fact>; 8] = [
     value("status", Fact::Kind),
     error("error"),
     object("usage", Fact::Usage, &USAGE),
-    path("outputs", &PIECE),
-    path("steps", &STEP),
+    object("outputs", Fact::Step, &PIECE),
+    object("steps", Fact::Step, &STEP),
     value("service_tier", Fact::TrafficType),
 ];
 
@@ -119,14 +126,15 @@ static ANSWER: [Field<Fact>; 8] = [
 static EVENT: [Field<Fact>; 6] = [
     value("event_type", Fact::Kind),
     error("error"),
-    path(
+    object(
         "delta",
+        Fact::Step,
         &[
             text("text"),
             text("thought"),
             ARGUMENTS,
             media("data"),
-            known("type"),
+            STEP_KIND,
             known("id"),
             known("name"),
             known("mime_type"),
@@ -148,7 +156,7 @@ static EVENT: [Field<Fact>; 6] = [
         ],
     ),
     // A call of a function may come whole as it begins.
-    path("step", &STEP),
+    object("step", Fact::Step, &STEP),
     object("usage", Fact::Usage, &USAGE),
 ];
 
