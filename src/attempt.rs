@@ -168,6 +168,29 @@ pub struct Failed {
     pub given_up: Option<UnixNanos>,
 }
 
+/// An attempt that is not the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Begun {
+    pub number: u64,
+    pub at: UnixNanos,
+}
+
+impl Begun {
+    /// For the filter state that all attempts of a request share.
+    pub fn line(self) -> String {
+        format!("{}@{}", self.number, self.at.0)
+    }
+
+    /// All lines that can be read.
+    pub fn all(lines: &str) -> Vec<Self> {
+        let begun = |line: &str| {
+            let (number, at) = line.split_once('@')?;
+            Some(Self { number: number.parse().ok()?, at: UnixNanos(at.parse().ok()?) })
+        };
+        lines.split('\n').filter_map(begun).collect()
+    }
+}
+
 impl Failed {
     pub fn given_up(number: u64, provider: &str, at: UnixNanos) -> Self {
         Self {

@@ -137,7 +137,7 @@ impl Foreseen {
     pub(super) fn unseen(&self, nanos: u64) -> Tokens {
         let written = match (self.detached, self.stream) {
             (true, _) => self.most_output,
-            (false, true) => self.pace().silent(nanos),
+            (false, true) => self.density.pace.silent(nanos, self.choices),
             (false, false) => self.pace().tokens(nanos),
         };
         written.min(self.most_output)
@@ -205,8 +205,9 @@ impl Foreseen {
         // A reservation takes three bytes for a token; none has less than one. Rounds of hosted tools each have a bound.
         let input = self.shown_input.times(4).plus(ADDED_INPUT).plus(self.hidden_input);
         // What a model reads bounds what a body points at, so more is a lie. Where nothing was seen to be hidden, something may have
-        // been all the same: a sender must not gain by a true bill that looks untrue.
-        let instead = if self.hidden_input == Tokens(0) { input } else { self.most_input };
+        // been all the same, and tools may run more often than was thought: nobody must gain by a true bill that looks untrue.
+        let is_bounded = self.hidden_input > Tokens(0) && self.brought == Tokens(0);
+        let instead = if is_bounded { self.most_input } else { input };
         let rounds = if self.brought > Tokens(0) { 8 } else { 2 };
         let drawn = if self.draws_by_the_piece { LARGEST_PICTURE.times(self.items.images) } else { Tokens(0) };
         let output = self.most_output.max(seen.times(8)).max(self.pace().tokens(nanos)).max(drawn);
@@ -234,6 +235,10 @@ impl Charge {
             _ if request.draws_by_the_piece || usage.image_output_tokens > Tokens(0) => return self,
             // What stands in the place of a count has no parts.
             Self::Implausible(_) if request.draws_by_tokens() && told > Tokens(0) => (Tokens(0), told),
+            // Of those who tell a sum, all of it is drawn: words have a count of their own where there are any.
+            Self::Reported(_) if request.draws_by_tokens() && told > Tokens(0) => {
+                return Self::Reported(Usage { image_output_tokens: told, ..usage });
+            }
             _ if request.draws_by_tokens() && images > 0 && told == Tokens(0) => {
                 (request.most_output, request.most_output)
             }
@@ -379,7 +384,7 @@ impl Answered {
             request.pace().tokens(self.elapsed)
         } else if request.stream {
             // What is thought before the first word is hidden in most answers.
-            guessed.plus(request.pace().silent(self.silent))
+            guessed.plus(request.density.pace.silent(self.silent, request.choices))
         } else {
             guessed
         };

@@ -211,7 +211,7 @@ impl Open {
         let request = self.foreseen(leg);
         let overrun = self.answer.as_ref().and_then(Answer::overrun);
         let status = self.answer.as_ref().and_then(|answer| answer.instead);
-        let sent_at = began(&self.reservation, ending.failed.iter().filter(|failed| failed.number < ending.attempts));
+        let sent_at = began(&self.reservation, ending, ending.attempts);
         let failed_attempts = self.failed(policy, ending, &request);
         let mut account_refusals = self.account_refusals(policy, ending);
         let Weighed { outcome, evidence, read, experience } = match self.answer {

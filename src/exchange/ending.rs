@@ -1,7 +1,7 @@
 //! How an exchange ended, as Envoy knows it, and what that is called.
 
 use super::charge::Evidence;
-use crate::attempt::Failed;
+use crate::attempt::{Begun, Failed};
 use crate::outcome::Outcome;
 
 /// What Envoy knows once the stream is over.
@@ -17,6 +17,8 @@ pub struct Ending {
     pub attempts: u64,
     /// Attempts that were answered by a failure.
     pub failed: Vec<Failed>,
+    /// When attempts began, but for the first: what failed before, and how long Envoy waited then, is nothing that they wrote in.
+    pub begun: Vec<Begun>,
 }
 
 impl Ending {

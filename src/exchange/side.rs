@@ -15,7 +15,7 @@ use crate::forward::HeadEdit;
 use crate::headers::Headers;
 use crate::kept::{Id, StoredResponses};
 use crate::llm::path::{self, Called, Free, FreePath, WrongMethod};
-use crate::llm::request::{Aside, RequestReader};
+use crate::llm::request::{Aside, RequestReader, is_id};
 use crate::llm::schema::Dialect;
 use crate::name::is_printable;
 use crate::outcome::{Crowd, Outcome, Rejection, Reply, shown};
@@ -157,8 +157,8 @@ impl Side {
         let is_own = match policy.stored_responses {
             StoredResponses::Any => true,
             StoredResponses::Refuse => false,
-            // No id has one, and a server that resolves `..` would find another's behind it.
-            StoredResponses::Own if id.contains('/') => false,
+            // A server that resolves `..` would find another's behind it.
+            StoredResponses::Own if id.contains('/') || !is_id(id) => false,
             StoredResponses::Own => {
                 policy.tenant_policy(self.tenant).is_some_and(|tenant| knows(&tenant.name, Id::of(id)))
             }
@@ -316,6 +316,19 @@ mod tests {
         assert_eq!((&*attempt.leg.path, attempt.leg.length), ("/api/v1/responses/resp_1", 0));
         assert_eq!(attempt::Attempt::of(&plan, "anthropic"), None);
         assert_eq!(onward.cut.remove, ["authorization"], "the head is cut as any other");
+    }
+
+    /// Some servers read over the rest, and what it is may be chosen so that the hash is that of an id of one's own.
+    #[test]
+    fn only_what_could_be_an_id_is_looked_up() {
+        for id in ["resp_1%00", "resp_1;x", "x%2F..%2Fresp_1", "x/../resp_1"] {
+            let path = format!("/v1/responses/{id}");
+            let headers = Headers::of(&[(":method", "GET"), (":path", &path), ("x-tenant-id", "acme")]);
+            let policy = policy();
+            let Some(Ok(side)) = Side::of(&policy, &headers) else { continue };
+            let onward = side.onward(&policy, &headers, Some("openai"), |_, _| true);
+            assert_eq!(onward.map(|_| ()).map_err(|reply| reply.outcome), Err(Outcome::ResponseNotFound), "{id}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! client's own each time. `on_log` is never called here.
 
 use crate::attempt::blame::OWN_FAILURE;
-use crate::attempt::{self, Attempt, Failed};
+use crate::attempt::{self, Attempt, Begun, Failed};
 use crate::exchange;
 use crate::forward::answers;
 use crate::host::{attributes, blame, clock, filter_state, http, lines};
@@ -107,6 +107,10 @@ impl HttpContext for Upstream {
             http::reply(&Rejection::plain(Outcome::ModelNotAllowed, message).in_dialect(Dialect::OpenAi, ""));
             return Action::Pause;
         };
+        let number = attributes::attempts();
+        if number > 1 {
+            filter_state::add_begun(Begun { number, at: clock::now() });
+        }
         // What an earlier attempt was given for its provider is still there, and is not for this one. Its own key is put in
         // behind this filter.
         let headers = http::request_headers();

@@ -1,7 +1,7 @@
 //! How the stream at hand ended, as far as Envoy knows.
 
 use super::attributes::{attempts, cluster, number, status};
-use super::filter_state::failed;
+use super::filter_state::{begun, failed};
 use super::properties::property;
 use crate::exchange::{Ending, SoFar};
 
@@ -23,6 +23,7 @@ pub fn ending(so_far: SoFar, first: Option<&str>, last: Option<String>, routed: 
     let was_reset = !complete && flags == 0 && sent && (was_answered || status == 0);
     let flags = if was_reset { Ending::RESET } else { flags };
     let attempts = attempts();
+    let begun = if routed && attempts > 1 { begun() } else { Vec::new() };
     let first = || first.map(str::to_owned);
     let cluster = match last {
         Some(last) => Some(last),
@@ -30,5 +31,5 @@ pub fn ending(so_far: SoFar, first: Option<&str>, last: Option<String>, routed: 
         // A retry may have chosen another.
         None => cluster().or_else(first),
     };
-    Ending { failed, status, flags, cluster, sent, attempts }
+    Ending { failed, begun, status, flags, cluster, sent, attempts }
 }

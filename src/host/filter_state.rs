@@ -3,7 +3,7 @@
 
 use super::lines;
 use super::properties::{property, set_property};
-use crate::attempt::Failed;
+use crate::attempt::{Begun, Failed};
 use crate::replicas::Descriptor;
 use log::Level;
 
@@ -14,6 +14,8 @@ const PLAN: &str = "nexus_plan";
 const PLAN_STATE: &str = "filter_state\0wasm.nexus_plan";
 const FAILED: &str = "nexus_failed_attempts";
 const FAILED_STATE: &str = "filter_state\0wasm.nexus_failed_attempts";
+const BEGAN: &str = "nexus_attempts_began";
+const BEGAN_STATE: &str = "filter_state\0wasm.nexus_attempts_began";
 
 pub fn set_plan(plan: &str) {
     set(PLAN, plan);
@@ -26,8 +28,22 @@ pub fn plan() -> Option<String> {
 
 /// One more attempt that failed and reported what it used.
 pub fn add_failed(line: &str) {
-    let before = state(FAILED_STATE).unwrap_or_default();
-    set(FAILED, &if before.is_empty() { line.to_owned() } else { [&before, "\n", line].concat() });
+    add(FAILED, FAILED_STATE, line);
+}
+
+/// One more attempt, which is not the first, begins.
+pub fn add_begun(begun: Begun) {
+    add(BEGAN, BEGAN_STATE, &begun.line());
+}
+
+/// When attempts began, but for the first.
+pub fn begun() -> Vec<Begun> {
+    state(BEGAN_STATE).as_deref().map(Begun::all).unwrap_or_default()
+}
+
+fn add(name: &'static str, path: &'static str, line: &str) {
+    let before = state(path).unwrap_or_default();
+    set(name, &if before.is_empty() { line.to_owned() } else { [&before, "\n", line].concat() });
 }
 
 /// The attempts that have failed so far.

@@ -22,6 +22,8 @@ pub struct Hidden {
     pub unsure: bool,
 }
 
+/// What has no bound of its own is reserved for as so many uses; servers of tools have had sixty in a response.
+const MORE_ROUNDS: u64 = 8;
 /// The longest context that is sold, of a model whose own isn't known.
 const LONGEST: Tokens = Tokens(4_000_000);
 
@@ -53,12 +55,13 @@ impl Hidden {
         self.brought.min(self.each.times(uses)).min(room)
     }
 
-    /// What of a report it explains, beyond what the body does. Each round of a hosted tool reads all the context again.
+    /// What of a report it explains, beyond what the body does. Each round of a hosted tool reads all the context again, and there may
+    /// be more of them than were reserved for.
     pub fn explains(&self, context: Option<Tokens>) -> Tokens {
         if self.is_nothing() && !self.unsure {
             return Tokens(0);
         }
-        context.map_or(LONGEST, |context| context.times(self.uses.saturating_add(1)))
+        context.map_or(LONGEST, |context| context.times(self.uses.saturating_mul(MORE_ROUNDS).saturating_add(1)))
     }
 }
 
@@ -111,7 +114,7 @@ mod tests {
             ("nothing", nothing, 0, 0),
             ("a file in the body", Hidden { unsure: true, ..nothing }, 128_000, 4_000_000),
             ("a conversation", Hidden { whole: Some("conversation"), ..nothing }, 128_000, 4_000_000),
-            ("ten searches", tools, 11 * 128_000, 4_000_000),
+            ("ten searches", tools, 81 * 128_000, 4_000_000),
         ] {
             assert_eq!((hidden.explains(context).0, hidden.explains(None).0), (known, unknown), "{case}");
         }

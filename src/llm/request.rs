@@ -14,6 +14,8 @@ mod tool;
 mod unknown;
 mod value;
 
+pub use value::is_id;
+
 pub use edit::{Edit, in_order, merged, spliced};
 pub use invalid::Invalid;
 pub use rates::{OF_NAME, Rates};

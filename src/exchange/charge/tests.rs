@@ -205,10 +205,11 @@ fn choices_are_written_at_once_each_at_the_models_pace() {
     for (case, evidence, request, output) in [
         ("as far as it was reserved", left, many, 14_720),
         ("left before an answer in one piece", left, ten, 5_750),
-        ("left before a stream began", left, stream, 750),
+        ("left before a stream began, in a common wait", left, stream, 75),
+        ("left while it was silent for long", Evidence::LeftUnderWay { after: 30 * SECOND }, stream, 7_000 + 9 * 5_000),
         ("one that began, and was cut", Evidence::Answered(cut), ten, 7_500),
         ("one that hides its usage", Evidence::Answered(untold), Foreseen { reports: true, ..ten }, 7_500),
-        ("a stream that thought first", Evidence::Answered(silent), stream, 2_501),
+        ("a stream that thought first", Evidence::Answered(silent), stream, 251),
     ] {
         assert_eq!(charged(evidence, &request).2, output, "{case}");
     }
@@ -427,7 +428,7 @@ fn pictures_that_are_sold_by_their_tokens_cost_the_same_whoever_leaves() {
             Evidence::Answered(told(&[plain[0], plain[1], (Count::ImageOutput, 3_900)])),
             ("reported", 4_000, 3_900),
         ),
-        ("told as a sum", Evidence::Answered(told(&plain)), ("reported", 4_000, 0)),
+        ("told as a sum", Evidence::Answered(told(&plain)), ("reported", 4_000, 4_000)),
         (
             "told, and then left",
             Evidence::Answered(Answered { is_final: false, broke_off: true, ..told(&plain) }),

@@ -40,8 +40,7 @@ impl Open {
             let (usage, may_have_read, source) = match (failed.usage, failed.given_up) {
                 (Some(usage), _) => (usage.within(&request.most(Tokens(0), 0)), Tokens(0), UsageSource::Reported),
                 (None, Some(at)) => {
-                    let earlier = ending.failed.iter().filter(|earlier| earlier.number < failed.number);
-                    let after = at.since(began(&self.reservation, earlier));
+                    let after = at.since(began(&self.reservation, ending, failed.number));
                     if after < SHORTEST_WAIT {
                         return None;
                     }
@@ -89,9 +88,9 @@ pub(super) fn of_models(
     of_models
 }
 
-/// When an attempt began, at the earliest: when the one before it was given up.
-pub(super) fn began<'a>(reservation: &Reservation, earlier: impl Iterator<Item = &'a Failed>) -> UnixNanos {
-    earlier
-        .filter_map(|failed| failed.given_up)
-        .fold(reservation.at, |latest, at| if at.0 > latest.0 { at } else { latest })
+/// When an attempt began, at the earliest: when it said so, or the one before it was given up.
+pub(super) fn began(reservation: &Reservation, ending: &Ending, number: u64) -> UnixNanos {
+    let given_up = ending.failed.iter().filter(|failed| failed.number < number).filter_map(|failed| failed.given_up);
+    let begun = ending.begun.iter().filter(|begun| begun.number <= number).map(|begun| begun.at);
+    given_up.chain(begun).fold(reservation.at, |latest, at| if at.0 > latest.0 { at } else { latest })
 }

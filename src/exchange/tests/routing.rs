@@ -1,6 +1,6 @@
 //! Requests whose providers are chosen here: who may see them, what each is sent, what failed attempts cost.
 
-use crate::attempt::{self, Attempt, Failed};
+use crate::attempt::{self, Attempt, Begun, Failed};
 use crate::exchange::*;
 use crate::likeness::PairKey;
 use crate::limit::accounts::Came;
@@ -516,6 +516,26 @@ fn an_attempt_that_was_given_up_is_charged_at_its_own_price_for_the_time_it_had(
     assert_eq!(attempts(vec![given_up(1, "openai", 1)], 1, true), []);
     let line = given_up(1, "openai", 1).line();
     assert_eq!(Failed::all(&line), [given_up(1, "openai", 1)]);
+}
+
+/// A provider that is full asks for ten seconds, and Envoy waits for them: nobody wrote anything then.
+#[test]
+fn what_failed_and_was_waited_for_is_no_time_that_the_next_attempt_wrote_in() {
+    const SECOND: u64 = 1_000_000_000;
+    let policy = policy();
+    let refused = Failed::of(1, "openai", 429, None);
+    let begun = Begun { number: 2, at: UnixNanos(NOON.0 + 19 * SECOND / 2) };
+    assert_eq!(Begun::all(&begun.line()), [begun]);
+    let output = |begun: &[Begun]| {
+        let mut body = hello("gpt-4o-mini");
+        body["max_tokens"] = json!(2_000);
+        let (exchange, _) = Asked::chat(&body).sent(&policy).unwrap();
+        let (failed, begun) = (vec![refused.clone()], begun.to_vec());
+        let ending = Ending { sent: true, flags: 1 << 14, attempts: 2, failed, begun, ..Ending::default() };
+        let bill = exchange.close(&policy, &ending, UnixNanos(NOON.0 + 10 * SECOND)).record.bill;
+        bill.usage.output_tokens.0
+    };
+    assert_eq!((output(&[begun]), output(&[])), (125, 2_000));
 }
 
 /// Whoever leaves while Envoy waits for its next attempt leaves nothing that is being generated.

@@ -1,7 +1,7 @@
 //! The filter in a provider's cluster: what an attempt sends, what of a failed answer it holds, and what it refuses.
 
 use super::*;
-use crate::attempt::Failed;
+use crate::attempt::{Begun, Failed};
 use proxy_wasm::types::LogLevel;
 
 const PLAN: &str = "1\topenai_chat\nopenai\t/v1/chat/completions\t88\nopenrouter\t/api/v1/chat/completions\t95\t9-22=\"openai/gpt-4o-mini\"";
@@ -57,10 +57,13 @@ fn an_attempt_sends_its_own_line_of_the_plan() {
     let sent = stream.upstream().unwrap();
     assert_eq!((sent.header(":path"), sent.header("content-length")), (Some("/api/v1/chat/completions"), Some("95")));
     assert_eq!(sent.json()["model"], "openai/gpt-4o-mini");
+    let begun = stream.state("nexus_attempts_began").map(|lines| Begun::all(&lines));
+    assert_eq!(begun.map(|begun| begun.into_iter().map(|begun| begun.number).collect()), Some(vec![2]));
     let gateway = cluster("openai");
     let stream = attempt(&gateway, 1);
     stream.request_body(BODY.as_bytes(), true);
     assert_eq!(stream.upstream().unwrap().body, BODY.as_bytes());
+    assert_eq!(stream.state("nexus_attempts_began"), None, "the first begins with the exchange");
 }
 
 /// However the body comes, nothing of it goes out before its edits are made.

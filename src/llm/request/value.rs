@@ -26,10 +26,16 @@ pub(super) fn name(field: &'static str, hit: &Hit<'_, Asked>) -> Result<String, 
 /// The id of something that the provider may have; `null`, and an empty one, is of nothing.
 pub(super) fn id(field: &'static str, hit: &Hit<'_, Asked>) -> Result<Option<Id>, Invalid> {
     match hit.found {
-        Found::Text { text, cut: false } => Ok((!text.is_empty()).then(|| Id::of(text))),
+        Found::Text { text, cut: false } if is_id(text) => Ok((!text.is_empty()).then(|| Id::of(text))),
         Found::Null | Found::Closed { .. } => Ok(None),
-        _ => Err(Invalid::Wrong { field, expected: "an id of at most 256 bytes" }),
+        _ => Err(Invalid::Wrong { field, expected: "an id of at most 256 bytes: letters, digits and `_.:~-=+/`" }),
     }
+}
+
+/// What is kept under an id is found by a hash of it: with any other byte, which a server may read over, another's could be made to
+/// have the hash of one's own.
+pub fn is_id(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.:~-=+/".contains(&byte))
 }
 
 /// A flag that may be left `null`.
