@@ -235,10 +235,6 @@ impl Charge {
             _ if request.draws_by_the_piece || usage.image_output_tokens > Tokens(0) => return self,
             // What stands in the place of a count has no parts.
             Self::Implausible(_) if request.draws_by_tokens() && told > Tokens(0) => (Tokens(0), told),
-            // Of those who tell a sum, all of it is drawn: words have a count of their own where there are any.
-            Self::Reported(_) if request.draws_by_tokens() && told > Tokens(0) => {
-                return Self::Reported(Usage { image_output_tokens: told, ..usage });
-            }
             _ if request.draws_by_tokens() && images > 0 && told == Tokens(0) => {
                 (request.most_output, request.most_output)
             }

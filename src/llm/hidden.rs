@@ -4,6 +4,7 @@
 //! came to; a tool brings so much each time; all else holds as much as the model reads. A report says what it was, and is
 //! believed as far as this could explain it.
 
+use super::tools::USES;
 use crate::units::Tokens;
 
 /// How much of its input a request may hide.
@@ -22,8 +23,8 @@ pub struct Hidden {
     pub unsure: bool,
 }
 
-/// What has no bound of its own is reserved for as so many uses; servers of tools have had sixty in a response.
-const MORE_ROUNDS: u64 = 8;
+/// What has no bound of its own is reserved for as [`USES`], and may have so many: servers of tools can make a model ask again and again.
+const MOST_USES: u64 = 80;
 /// The longest context that is sold, of a model whose own isn't known.
 const LONGEST: Tokens = Tokens(4_000_000);
 
@@ -55,13 +56,14 @@ impl Hidden {
         self.brought.min(self.each.times(uses)).min(room)
     }
 
-    /// What of a report it explains, beyond what the body does. Each round of a hosted tool reads all the context again, and there may
-    /// be more of them than were reserved for.
+    /// What of a report it explains, beyond what the body does. Each round of a hosted tool reads all the context again, and where
+    /// nothing bounds them there may be more than were reserved for.
     pub fn explains(&self, context: Option<Tokens>) -> Tokens {
         if self.is_nothing() && !self.unsure {
             return Tokens(0);
         }
-        context.map_or(LONGEST, |context| context.times(self.uses.saturating_mul(MORE_ROUNDS).saturating_add(1)))
+        let uses = if self.uses < USES { self.uses } else { self.uses.max(MOST_USES) };
+        context.map_or(LONGEST, |context| context.times(uses.saturating_add(1)))
     }
 }
 
@@ -114,7 +116,8 @@ mod tests {
             ("nothing", nothing, 0, 0),
             ("a file in the body", Hidden { unsure: true, ..nothing }, 128_000, 4_000_000),
             ("a conversation", Hidden { whole: Some("conversation"), ..nothing }, 128_000, 4_000_000),
-            ("ten searches", tools, 81 * 128_000, 4_000_000),
+            ("searches without a bound", tools, 81 * 128_000, 4_000_000),
+            ("three", Hidden { uses: 3, ..tools }, 4 * 128_000, 4_000_000),
         ] {
             assert_eq!((hidden.explains(context).0, hidden.explains(None).0), (known, unknown), "{case}");
         }
