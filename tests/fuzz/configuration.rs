@@ -102,7 +102,7 @@ fn exchange(policy: &Policy, tenant: &str, model: &str, cell: &mut Cell) {
     );
     let answer = br#"{"model":"m","usage":{"prompt_tokens":9,"completion_tokens":4,"cost":0.01}}"#;
     let _ = exchange.answer_body(answer, true, || NOW);
-    let ending = Ending { status: 200, flags: 0, sent: true, attempts: 1, cluster, failed: Vec::new() };
+    let ending = Ending { status: 200, sent: true, attempts: 1, cluster, ..Ending::default() };
     let closed = exchange.close(policy, &ending, NOW);
     serde_json::from_str::<Value>(&closed.record.to_json()).unwrap();
     let settlement = closed.settlement.unwrap();
