@@ -339,7 +339,9 @@ impl Exchange {
     pub fn keeps(&self) -> usize {
         match &self.phase {
             Phase::Open(open) => {
-                let restored = open.placeholders.as_ref().map_or(0, |placeholders| placeholders.weight());
+                // What is only masked is forgotten when the answer begins.
+                let restored = open.placeholders.as_ref().filter(|placeholders| placeholders.restores());
+                let restored = restored.map_or(0, |placeholders| placeholders.weight());
                 open.callable.as_ref().map_or(restored, |callable| callable.weight().saturating_add(restored))
             }
             _ => 0,

@@ -73,7 +73,7 @@ impl Placeholders {
         self.values.get(placeholder)?.as_deref()
     }
 
-    pub(super) const fn restores(&self) -> bool {
+    pub const fn restores(&self) -> bool {
         self.restores
     }
 }

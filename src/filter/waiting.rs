@@ -83,7 +83,7 @@ impl Seat {
         let own = within(to.saturating_add(besides));
         let held = bytes.saturating_sub(self.bytes).saturating_add(own);
         let is_alone = bytes == self.bytes && within(to) <= most;
-        if held > most && !is_alone {
+        if held > most && own > self.bytes && !is_alone {
             return Err(Crowd::Bytes { most: most.into() });
         }
         cell.set(Held { bodies, bytes: held });

@@ -233,12 +233,15 @@ fn what_is_kept_until_an_answer_has_ended_is_held_until_then() {
     configuration["max_request_bytes"] = json!(65_536);
     configuration["content"] = json!({"rules": [{"name": "mails", "find": ["email"], "action": "restore"}]});
     let gateway = Gateway::configured(&configuration);
-    let asked = |mails: usize| {
+    let mut masking = configuration.clone();
+    masking["content"]["rules"][0]["action"] = json!("mask");
+    let of = |gateway: &Gateway, mails: usize| {
         let mails: String = (0..mails).map(|at| format!("m{at}@b.co ")).collect();
         let body =
             format!(r#"{{"model":"gpt-4o-mini","messages":[{{"role":"user","content":"{mails}"}}],"max_tokens":50}}"#);
-        admitted(&gateway, &body)
+        admitted(gateway, &body)
     };
+    let asked = |mails: usize| of(&gateway, mails);
     let some = asked(5);
     assert!(!is_full(&gateway));
     let many = asked(500);
@@ -246,4 +249,8 @@ fn what_is_kept_until_an_answer_has_ended_is_held_until_then() {
     answered(&many);
     assert!(!is_full(&gateway));
     answered(&some);
+    let gateway = Gateway::configured(&masking);
+    let masked = of(&gateway, 500);
+    assert!(!is_full(&gateway), "what is only masked is not kept");
+    answered(&masked);
 }
