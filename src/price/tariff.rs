@@ -197,14 +197,19 @@ impl Tariff {
         self.cost_in(usage.input_tokens, usage, served)
     }
 
-    /// The input may have been so much: where a border lies between, the dearer rates count. And of several names together (a speed and
-    /// a region) that have no rates as one, the dearest.
+    /// The input may have been so much: where a border lies between, the dearer rates count, as far as twice the others: some are five
+    /// times as dear, and most guesses are right. And of several names together (a speed and a region) that have no rates as one, the
+    /// dearest.
     fn cost_in(&self, context: Tokens, usage: &Usage, served: Option<&str>) -> NanoUsd {
         let cost = |served| {
             let schedule = self.schedule(served);
             let (said, most) = (schedule.rates(usage.input_tokens), schedule.rates(context));
             let cost = said.cost(usage);
-            if std::ptr::eq(said, most) { cost } else { cost.max(most.cost(usage)) }
+            if std::ptr::eq(said, most) {
+                cost
+            } else {
+                cost.max(most.cost(usage).min(NanoUsd(cost.0.saturating_mul(2))))
+            }
         };
         match served {
             Some(names) if names.contains('+') && !self.names(names) => {

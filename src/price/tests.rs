@@ -140,6 +140,11 @@ fn a_long_context_and_a_served_tier_have_rates_of_their_own() {
     };
     assert_eq!([guessed(90, 100), guessed(90, 101), guessed(150, 0)], [900, 1_800, 3_000]);
     assert_eq!(guessed(150, 201), 3_000, "cheaper rates above a border are none for a guess below it");
+    let steep = Schedule { base: rates(10), above: vec![(Tokens(100_000), rates(50))] };
+    let steep = Tariff { standard: steep, ..Tariff::default() };
+    let usage = Usage { input_tokens: Tokens(90_000), ..Usage::default() };
+    let steep = steep.cost_as(&usage, Tokens(101_000), &Served::default(), &Rates::default());
+    assert_eq!(steep, NanoUsd(1_800), "most guesses are right: five times as much would be none");
     assert_eq!([cost(101, Some("flex")), cost(101, Some("default"))], [404, 2_020]);
     assert_eq!(tariff.ceiling(Tokens(1), Some("flex"), Brings::default()).input.0, 10, "another tier may serve");
     assert_eq!(tariff.ceiling(Tokens(300_000), None, Brings::default()).input.0, 10, "the input may turn out shorter");
