@@ -153,21 +153,6 @@ pub const fn may_be_retried(status: u64) -> bool {
     matches!(status, 401..=403 | 429 | EJECTED | 500..)
 }
 
-/// An attempt that was answered by a failure, or given up while its provider was at work.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failed {
-    /// The first attempt is 1.
-    pub number: u64,
-    pub provider: String,
-    /// Where it is below 500.
-    pub refused: Option<u64>,
-    /// What it reported. Without a report, nothing says that it was billed.
-    pub usage: Option<Usage>,
-    pub served: Served,
-    /// When nobody waited for it any more. Its provider may go on, and bills what it made.
-    pub given_up: Option<UnixNanos>,
-}
-
 /// An attempt that is not the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Begun {
@@ -189,6 +174,21 @@ impl Begun {
         };
         lines.split('\n').filter_map(begun).collect()
     }
+}
+
+/// An attempt that was answered by a failure, or given up while its provider was at work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failed {
+    /// The first attempt is 1.
+    pub number: u64,
+    pub provider: String,
+    /// Where it is below 500.
+    pub refused: Option<u64>,
+    /// What it reported. Without a report, nothing says that it was billed.
+    pub usage: Option<Usage>,
+    pub served: Served,
+    /// When nobody waited for it any more. Its provider may go on, and bills what it made.
+    pub given_up: Option<UnixNanos>,
 }
 
 impl Failed {

@@ -90,12 +90,12 @@ impl Prompt {
         self.kept.is_overrun() || self.watched.is_overrun() || self.seams.is_overrun() || !self.work.is_left()
     }
 
-    /// Stretches that are kept for its end.
     #[cfg(test)]
     pub(super) const fn work_left(&self) -> u64 {
         self.work.left()
     }
 
+    /// Stretches that are kept for its end.
     #[cfg(test)]
     pub(super) const fn held(&self) -> usize {
         self.kept.len()

@@ -85,6 +85,18 @@ fn sent(policy: &Policy, body: &str) -> (Exchange, Cell, Vec<Edit>) {
     (exchange, cell, edits)
 }
 
+/// The same by any path.
+fn sent_to(policy: &Policy, path: &str, body: &str) -> Exchange {
+    let headers = called("POST", path, &[("x-tenant-id", "acme")]);
+    let Opening::Read(mut exchange) = Exchange::open(policy, &headers, NOON) else { panic!("was not read") };
+    assert_eq!(exchange.body(policy, body.as_bytes()), None);
+    let demand = exchange.end_of_request(policy, around(None)).unwrap().unwrap();
+    let decision = Cell::default().admit(&demand.tenant.rules, &demand.ask, NOON);
+    let step = exchange.decided(policy, demand, Ok(decision), NOON);
+    assert!(matches!(step, Step::Forward(_)), "{step:?}");
+    exchange
+}
+
 fn answer(policy: &Policy, exchange: &mut Exchange, status: u64, content_type: &str, body: &str) {
     let headers = [(":status", status.to_string()), ("content-type", content_type.to_owned())];
     let headers = Headers::of(&headers);
@@ -659,14 +671,8 @@ fn pictures_that_are_sold_by_their_tokens_are_paid_for_by_who_leaves() {
     )
     .unwrap();
     let left = |path: &str, rest: &str, text: &str| {
-        let headers = called("POST", path, &[("x-tenant-id", "acme")]);
-        let Opening::Read(mut exchange) = Exchange::open(&policy, &headers, NOON) else { panic!("was not read") };
         let body = format!(r#"{{"model":"m",{rest}}}"#);
-        assert_eq!(exchange.body(&policy, body.as_bytes()), None);
-        let demand = exchange.end_of_request(&policy, around(None)).unwrap().unwrap();
-        let decision = Cell::default().admit(&demand.tenant.rules, &demand.ask, NOON);
-        let step = exchange.decided(&policy, demand, Ok(decision), NOON);
-        assert!(matches!(step, Step::Forward(_)), "{step:?}");
+        let mut exchange = sent_to(&policy, path, &body);
         if !text.is_empty() {
             answer(&policy, &mut exchange, 200, "text/event-stream", text);
         }
@@ -699,17 +705,11 @@ fn an_input_that_nobody_told_has_the_rates_of_what_it_may_have_been() {
     )
     .unwrap();
     let charged = |bytes: usize, text: &str| {
-        let headers = called("POST", "/v1/messages", &[("x-tenant-id", "acme")]);
-        let Opening::Read(mut exchange) = Exchange::open(&policy, &headers, NOON) else { panic!("was not read") };
         let prompt = "fn x() ".repeat(bytes / 7);
         let body = format!(
             r#"{{"model":"m","max_tokens":9,"stream":true,"messages":[{{"role":"user","content":"{prompt}"}}]}}"#
         );
-        assert_eq!(exchange.body(&policy, body.as_bytes()), None);
-        let demand = exchange.end_of_request(&policy, around(None)).unwrap().unwrap();
-        let decision = Cell::default().admit(&demand.tenant.rules, &demand.ask, NOON);
-        let step = exchange.decided(&policy, demand, Ok(decision), NOON);
-        assert!(matches!(step, Step::Forward(_)), "{step:?}");
+        let mut exchange = sent_to(&policy, "/v1/messages", &body);
         if !text.is_empty() {
             answer(&policy, &mut exchange, 200, "text/event-stream", text);
         }
@@ -737,14 +737,8 @@ fn speech_costs_what_its_characters_do_however_it_ends() {
     )
     .unwrap();
     let spoken = |text: &str, flags: u64, ends: bool| {
-        let headers = called("POST", "/v1/audio/speech", &[("x-tenant-id", "acme")]);
-        let Opening::Read(mut exchange) = Exchange::open(&policy, &headers, NOON) else { panic!("was not read") };
         let body = format!(r#"{{"model":"tts-1","voice":"alloy","input":"{text}"}}"#);
-        assert_eq!(exchange.body(&policy, body.as_bytes()), None);
-        let demand = exchange.end_of_request(&policy, around(None)).unwrap().unwrap();
-        let decision = Cell::default().admit(&demand.tenant.rules, &demand.ask, NOON);
-        let step = exchange.decided(&policy, demand, Ok(decision), NOON);
-        assert!(matches!(step, Step::Forward(_)), "{step:?}");
+        let mut exchange = sent_to(&policy, "/v1/audio/speech", &body);
         answer(&policy, &mut exchange, 200, "audio/mpeg", &"\u{1}sound".repeat(500));
         if ends {
             exchange.answer_body(b"", true, || NOON);

@@ -2,8 +2,7 @@
 //! request until its answer has ended is held as well: schemas, and what is to be restored.
 //!
 //! No limit sees a request before its end, and until then Envoy keeps all that has come of it, and this VM what rules have found in
-//! it. The counts are this
-//! worker's own, so they cost no call of the host: a tenant may hold as much on each of Envoy's workers.
+//! it. The counts are this worker's own, so they cost no call of the host: a tenant may hold as much on each of Envoy's workers.
 
 use std::cell::Cell;
 use std::rc::Rc;

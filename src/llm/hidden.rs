@@ -23,7 +23,7 @@ pub struct Hidden {
     pub unsure: bool,
 }
 
-/// What has no bound of its own is reserved for as [`USES`], and may have so many: servers of tools can make a model ask again and again.
+/// Where nothing bounds them, [`USES`] are reserved for and so many are believed: a server of tools can make a model ask again and again.
 const MOST_USES: u64 = 80;
 /// The longest context that is sold, of a model whose own isn't known.
 const LONGEST: Tokens = Tokens(4_000_000);

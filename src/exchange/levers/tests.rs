@@ -431,6 +431,8 @@ fn what_relays_and_servers_of_ones_own_obey_is_refused_by_name_in_every_api() {
         ("web_search", json!({"enable": true})),
         ("knowledge_ids", json!(["k"])),
         ("candidateCount", json!(8)),
+        ("numImages", json!(8)),
+        ("extraBody", json!({"google": {"tools": [{"googleSearch": {}}]}})),
         ("fast_mode", json!(true)),
         ("async", json!(true)),
         ("hide_usage", json!(true)),

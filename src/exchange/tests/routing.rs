@@ -331,6 +331,16 @@ fn a_virtual_name_is_the_cheapest_that_fits() {
     assert_eq!(chosen(&Asked::chat(&long)), Ok("gpt-4o-mini".to_owned()));
     assert_eq!(chosen(&Asked::chat(&long).by("picky")), Err(Outcome::ModelNotAllowed));
     assert_eq!(chosen(&Asked::chat(&hello("auto")).by("picky")), Err(Outcome::ModelNotAllowed));
+    // What is beside the text may be many times as long as it likely is: nobody goes to a dearer model for that.
+    let mut screens = hello("auto");
+    let screen = json!({"type": "image_url", "image_url": {"url": "data:image/png;base64,QUJD"}});
+    screens["messages"] = json!([{"role": "user", "content": [screen, screen, screen]}]);
+    screens["max_tokens"] = json!(8_000);
+    assert_eq!(chosen(&Asked::chat(&screens)), Ok("gpt-4o-mini".to_owned()));
+    let mut scan = hello("cheap");
+    let pdf = format!("data:application/pdf;base64,{}", "QUJD".repeat(65_000));
+    scan["messages"] = json!([{"role": "user", "content": [{"type": "file", "file": {"file_data": pdf}}]}]);
+    assert_eq!(chosen(&Asked::chat(&scan).by("picky")), Ok("llama3.2".to_owned()));
     // What nobody can serve just now is not chosen.
     assert_eq!(chosen(&Asked::chat(&hello("cheap")).ejected(&["local"])), Ok("gpt-4o-mini".to_owned()));
     assert_eq!(

@@ -11,6 +11,14 @@ fn gateway(key: &str, most: u64) -> Gateway {
     Gateway::configured(&configuration)
 }
 
+/// With a rule about texts.
+fn looking(most: u64, action: &str) -> Gateway {
+    let mut configuration = with_key("max_waiting_bytes", json!(most));
+    configuration["max_request_bytes"] = json!(65_536);
+    configuration["content"] = json!({"rules": [{"name": "mails", "find": ["email"], "action": action}]});
+    Gateway::configured(&configuration)
+}
+
 /// A request whose head has come, and no end.
 fn begun(gateway: &Gateway) -> Stream {
     let stream = gateway.stream();
@@ -192,10 +200,7 @@ fn one_body_alone_may_always_be_the_largest_there_may_be() {
 /// What rules have found in a body takes more than the body, and is counted with it. What one alone has is never too much.
 #[test]
 fn what_was_found_in_bodies_that_wait_is_a_part_of_what_they_hold() {
-    let mut configuration = with_key("max_waiting_bytes", json!(200_000));
-    configuration["max_request_bytes"] = json!(65_536);
-    configuration["content"] = json!({"rules": [{"name": "mails", "find": ["email"], "action": "count"}]});
-    let gateway = Gateway::configured(&configuration);
+    let gateway = looking(200_000, "count");
     let found =
         format!(r#"{{"model":"gpt-4o-mini","messages":[{{"role":"user","content":"{}"#, "a@b.co ".repeat(7_000));
     let begun = || {
@@ -229,12 +234,7 @@ fn a_body_that_comes_at_once_is_never_too_many_bytes() {
 /// A stream may stay open for a quarter of an hour, and what it restores or checks stays with it.
 #[test]
 fn what_is_kept_until_an_answer_has_ended_is_held_until_then() {
-    let mut configuration = with_key("max_waiting_bytes", json!(65_536));
-    configuration["max_request_bytes"] = json!(65_536);
-    configuration["content"] = json!({"rules": [{"name": "mails", "find": ["email"], "action": "restore"}]});
-    let gateway = Gateway::configured(&configuration);
-    let mut masking = configuration.clone();
-    masking["content"]["rules"][0]["action"] = json!("mask");
+    let gateway = looking(65_536, "restore");
     let of = |gateway: &Gateway, mails: usize| {
         let mails: String = (0..mails).map(|at| format!("m{at}@b.co ")).collect();
         let body =
@@ -249,7 +249,7 @@ fn what_is_kept_until_an_answer_has_ended_is_held_until_then() {
     answered(&many);
     assert!(!is_full(&gateway));
     answered(&some);
-    let gateway = Gateway::configured(&masking);
+    let gateway = looking(65_536, "mask");
     let masked = of(&gateway, 500);
     assert!(!is_full(&gateway), "what is only masked is not kept");
     answered(&masked);

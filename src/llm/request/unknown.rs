@@ -190,8 +190,7 @@ fn decides_elsewhere(name: &str) -> bool {
     let decides = |key: &Asked| {
         matches!(
             key,
-            Asked::Choices
-                | Asked::ServiceTier
+            Asked::ServiceTier
                 | Asked::Speed
                 | Asked::Region
                 | Asked::Tools
@@ -202,8 +201,6 @@ fn decides_elsewhere(name: &str) -> bool {
                 | Asked::OtherModel(_)
                 | Asked::Background
                 | Asked::Frames
-                | Asked::Series
-                | Asked::SeriesOptions
                 | Asked::Never(..)
         )
     };
@@ -211,6 +208,7 @@ fn decides_elsewhere(name: &str) -> bool {
     let goes_on = |field: &str| field.starts_with("previous") && same_kind(field, name);
     let is = |field: &Field<Asked>| match field.key {
         Some(Asked::Refers(_)) => goes_on(field.name),
+        // By whatever key.
         _ if field.name == "environment" => false,
         Some(Asked::Hidden(_)) => field.name.eq_ignore_ascii_case(name),
         // Of counts, Google's spelling as well.
